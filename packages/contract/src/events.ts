@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { Execution, ExecutionId, ExecutionStatus, ProjectId, StepStatus, TokenUsage } from './execution.js';
+import { Json, Timestamp } from './json.js';
+import { NodeId } from './workflow.js';
+
+const chunk = { chunk: z.string(), stepId: z.string(), nodeId: NodeId };
+const control = { reason: z.string().optional(), by: z.string().optional() };
+
+/** The fields of each event type besides `executionId` and `timestamp`. */
+export const EVENT_FIELDS = {
+  'execution:started': z.object({ projectId: ProjectId, attempt: z.int().min(1) }),
+  'execution:progress': z.object({ completedSteps: z.int(), totalSteps: z.int(), percent: z.number() }),
+  'execution:step': z.object({
+    step: z.string(),
+    stepId: z.string(),
+    nodeId: NodeId,
+    nodeType: z.string(),
+    status: StepStatus,
+    attempt: z.int().min(1),
+    duration: z.number().optional().meta({ description: 'ms' }),
+    output: Json.optional(),
+    error: z.string().optional(),
+  }),
+  'execution:output': z.object(chunk),
+  'execution:thinking': z.object(chunk),
+  'execution:tool-call': z.object({ toolId: z.string(), toolName: z.string(), toolArgs: Json, stepId: z.string(), nodeId: NodeId }),
+  'execution:tool-result': z.object({ toolId: z.string(), result: Json, isError: z.boolean(), stepId: z.string(), nodeId: NodeId }),
+  'execution:token-usage': z.object({ usage: TokenUsage, nodeId: NodeId, model: z.string() }),
+  'execution:cost-update': z.object({
+    totalCostUSD: z.number().nullable(),
+    modelUsage: z.record(z.string(), z.object({ input: z.int(), output: z.int(), costUSD: z.number().nullable() })),
+  }),
+  'execution:retry': z.object({ nodeId: NodeId, attempt: z.int(), delayMs: z.number(), error: z.string() }),
+  'execution:paused': z.object(control),
+  'execution:resumed': z.object(control),
+  'execution:cancelled': z.object(control),
+  'execution:completed': z.object({ result: Execution }),
+  'execution:failed': z.object({ error: z.string(), code: z.string(), nodeId: NodeId.optional() }),
+} as const;
+
+export type EventType = keyof typeof EVENT_FIELDS;
+export const EVENT_TYPES = Object.keys(EVENT_FIELDS) as [EventType, ...EventType[]];
+export const EventType = z.enum(EVENT_TYPES).meta({ id: 'EventType' });
+export type EventFields = { [T in EventType]: z.infer<(typeof EVENT_FIELDS)[T]> };
+
+/** What a node or the engine says before the journal has given it a sequence. */
+export type EventDraft = { [T in EventType]: { type: T; fields: EventFields[T] } }[EventType];
+
+/** `data` of a frame: the event's own fields with `executionId` and `timestamp` beside them. */
+export type EventData<T extends EventType = EventType> = { executionId: string; timestamp: string } & EventFields[T];
+
+/** A recorded event as its consumers hold it: `(executionId, sequence)` names it. */
+export type ExecutionEvent = { [T in EventType]: { sequence: number; type: T } & EventData<T> }[EventType];
+
+export const TERMINAL_EVENT_TYPES = ['execution:completed', 'execution:failed', 'execution:cancelled'] as const satisfies EventType[];
+/** Whether nothing comes after an event of this type. */
+export const isTerminalEvent = (type: string): boolean => (TERMINAL_EVENT_TYPES as readonly string[]).includes(type);
+
+/** First frame of every stream; it has no id, so it does not move `Last-Event-ID`. */
+export const ConnectionEstablished = z
+  .object({
+    executionId: ExecutionId,
+    timestamp: Timestamp,
+    message: z.string(),
+    status: ExecutionStatus,
+    lastSequence: z.int().min(0),
+  })
+  .meta({ id: 'ConnectionEstablished' });
+export type ConnectionEstablished = z.infer<typeof ConnectionEstablished>;
+
+const recorded = { sequence: z.int().min(1), executionId: ExecutionId, timestamp: Timestamp };
+const eventSchemas = EVENT_TYPES.map((type) =>
+  EVENT_FIELDS[type].extend({ ...recorded, type: z.literal(type) }).meta({ id: `Event.${type.replace(':', '.')}` }),
+);
+/** One recorded event of any type. */
+export const ExecutionEventSchema = z
+  .discriminatedUnion('type', eventSchemas as [(typeof eventSchemas)[number], ...typeof eventSchemas])
+  .meta({ id: 'ExecutionEvent' });
+
+const types = z
+  .string()
+  .transform((text) => text.split(',').map((type) => type.trim()).filter(Boolean))
+  .pipe(z.array(EventType).min(1))
+  .optional()
+  .meta({ description: 'Event types, comma-separated; terminal events always come too.', examples: ['execution:output,execution:step'] });
+
+export const ReadEvents = z
+  .object({
+    after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+    types,
+    limit: z.coerce.number().int().min(1).max(1000).default(100),
+  })
+  .meta({ id: 'ReadEvents' });
+export type ReadEvents = z.infer<typeof ReadEvents>;
+
+export const EventPage = z
+  .object({
+    events: z.array(ExecutionEventSchema),
+    nextAfter: z.int().nullable().meta({ description: '`after` of the next page; null when this is all there is now.' }),
+    lastSequence: z.int().min(0),
+  })
+  .meta({ id: 'EventPage' });
+export interface EventPage {
+  events: ExecutionEvent[];
+  nextAfter: number | null;
+  lastSequence: number;
+}
+
+export const OpenStream = z
+  .object({
+    lastEventId: z.string().optional().meta({ description: 'Where to go on; the header Last-Event-ID wins.' }),
+    types,
+    ticket: z.string().max(200).optional(),
+  })
+  .meta({ id: 'OpenStream' });
+export type OpenStream = z.infer<typeof OpenStream>;
+
+export const StreamTicket = z
+  .object({ ticket: z.string(), expiresAt: Timestamp, url: z.string().meta({ description: 'Path to give to EventSource.' }) })
+  .meta({ id: 'StreamTicket' });
+export type StreamTicket = z.infer<typeof StreamTicket>;

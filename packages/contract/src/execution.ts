@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { Json, Timestamp } from './json.js';
+import { NodeId, Workflow } from './workflow.js';
+
+export const ExecutionId = z.uuid().meta({ description: 'UUID, version 7.', examples: ['0199c0de-0000-7000-8000-000000000001'] });
+
+/** Names a project; executions, keys and quotas belong to one. */
+export const ProjectId = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'a project id takes letters, digits and . _ : - and starts with a letter or digit')
+  .meta({ examples: ['demo'] });
+
+export const ExecutionStatus = z
+  .enum(['queued', 'running', 'paused', 'completed', 'failed', 'cancelled'])
+  .meta({ id: 'ExecutionStatus' });
+export type ExecutionStatus = z.infer<typeof ExecutionStatus>;
+
+export const TERMINAL_STATUSES = ['completed', 'failed', 'cancelled'] as const satisfies ExecutionStatus[];
+
+/** Whether an execution of this status is over: nothing about it changes any more. */
+export const isTerminal = (status: ExecutionStatus): boolean => (TERMINAL_STATUSES as readonly string[]).includes(status);
+
+export const TokenUsage = z
+  .object({ input: z.int().min(0), output: z.int().min(0), total: z.int().min(0) })
+  .meta({ id: 'TokenUsage', description: 'Tokens, running totals.' });
+export type TokenUsage = z.infer<typeof TokenUsage>;
+
+export const StepStatus = z.enum(['running', 'completed', 'failed', 'retrying', 'skipped']).meta({ id: 'StepStatus' });
+export type StepStatus = z.infer<typeof StepStatus>;
+
+/** One attempt to run one node. */
+export const Step = z
+  .object({
+    stepId: z.string(),
+    step: z.string().meta({ description: "The node's name." }),
+    nodeId: NodeId,
+    nodeType: z.string(),
+    status: StepStatus,
+    attempt: z.int().min(1),
+    startedAt: Timestamp,
+    completedAt: Timestamp.optional(),
+    duration: z.number().min(0).optional().meta({ description: 'ms' }),
+    output: Json.optional(),
+    error: z.string().optional(),
+  })
+  .meta({ id: 'Step' });
+export type Step = z.infer<typeof Step>;
+
+export const ExecutionOptions = z
+  .object({
+    timeoutMs: z.int().min(1).max(86_400_000).optional().meta({ description: 'Time limit of the whole execution, in ms; pauses do not count.' }),
+    maxRetries: z.int().min(0).max(10).optional().meta({ description: 'Retries of a node after an error that may pass. Default 2.' }),
+    limits: z
+      .object({
+        maxTokens: z.int().min(1).optional(),
+        maxCostUSD: z.number().positive().optional(),
+      })
+      .optional(),
+  })
+  .meta({ id: 'ExecutionOptions' });
+export type ExecutionOptions = z.infer<typeof ExecutionOptions>;
+
+export const Tag = z.string().min(1).max(64);
+
+export const StartExecution = z
+  .object({
+    projectId: ProjectId,
+    input: Json.default(null),
+    workflow: Workflow,
+    options: ExecutionOptions.optional(),
+    tags: z.array(Tag).max(20).default([]),
+  })
+  .meta({ id: 'StartExecution' });
+export type StartExecution = z.infer<typeof StartExecution>;
+
+export const ExecutionFailure = z
+  .object({
+    message: z.string().meta({ description: 'A sentence for a person.' }),
+    code: z.string().meta({ description: 'A word for a program.' }),
+    nodeId: NodeId.optional(),
+  })
+  .meta({ id: 'ExecutionFailure' });
+export type ExecutionFailure = z.infer<typeof ExecutionFailure>;
+
+/** One run of a workflow on one input. */
+export const Execution = z
+  .object({
+    id: ExecutionId,
+    projectId: ProjectId,
+    status: ExecutionStatus,
+    input: Json,
+    output: Json.optional().meta({ description: "The last node's output; with several last nodes, an object of outputs by node id." }),
+    error: ExecutionFailure.optional(),
+    steps: z.array(Step),
+    tokenUsage: TokenUsage,
+    costUSD: z.number().min(0).nullable().meta({ description: 'null when the price of a model used is not known.' }),
+    createdAt: Timestamp,
+    startedAt: Timestamp.optional(),
+    completedAt: Timestamp.optional(),
+    duration: z.number().min(0).optional().meta({ description: 'ms from startedAt to completedAt.' }),
+    lastSequence: z.int().min(0),
+    tags: z.array(Tag),
+  })
+  .meta({ id: 'Execution' });
+export type Execution = z.infer<typeof Execution>;
+
+const limit = (most: number, fallback: number) => z.coerce.number().int().min(1).max(most).default(fallback);
+const statuses = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((status) => status.trim())
+      .filter(Boolean),
+  )
+  .pipe(z.array(ExecutionStatus).min(1));
+
+export const ListExecutions = z
+  .object({
+    projectId: ProjectId.optional(),
+    status: statuses.optional().meta({ description: 'One status or several, comma-separated.' }),
+    tag: Tag.optional(),
+    limit: limit(100, 20),
+    cursor: z.string().max(200).optional(),
+  })
+  .meta({ id: 'ListExecutions' });
+export type ListExecutions = z.infer<typeof ListExecutions>;
+
+export const ExecutionPage = z
+  .object({ executions: z.array(Execution), nextCursor: z.string().nullable() })
+  .meta({ id: 'ExecutionPage' });
+export type ExecutionPage = z.infer<typeof ExecutionPage>;
+
+/** Body of pause, resume and cancel; may be left out. */
+export const ControlExecution = z
+  .object({ reason: z.string().max(500).optional() })
+  .default({})
+  .meta({ id: 'ControlExecution' });
+export type ControlExecution = z.infer<typeof ControlExecution>;
+
+/** Answers a waiting `approval` node. `nodeId` may be left out when just one waits. */
+export const ApproveExecution = z
+  .object({
+    nodeId: NodeId.optional(),
+    approved: z.boolean().default(true),
+    comment: z.string().max(2000).optional(),
+  })
+  .meta({ id: 'ApproveExecution' });
+export type ApproveExecution = z.infer<typeof ApproveExecution>;

@@ -1,0 +1,7 @@
+export * from './json.js';
+export * from './workflow.js';
+export * from './execution.js';
+export * from './events.js';
+export * from './keys.js';
+export * from './problem.js';
+export * from './reduce.js';

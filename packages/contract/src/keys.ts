@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { ProjectId } from './execution.js';
+import { Timestamp } from './json.js';
+
+export const SCOPES = ['executions:read', 'executions:write', 'executions:control', 'keys:manage'] as const;
+export const Scope = z.enum(SCOPES).meta({ id: 'Scope' });
+export type Scope = z.infer<typeof Scope>;
+
+/** Projects a credential is good for; `*` is all. */
+const Projects = z.array(z.union([z.literal('*'), ProjectId])).min(1).max(100);
+
+export const CreateApiKey = z
+  .object({
+    name: z.string().min(1).max(100),
+    projects: Projects,
+    scopes: z.array(Scope).min(1),
+    expiresAt: Timestamp.optional(),
+  })
+  .meta({ id: 'CreateApiKey' });
+export type CreateApiKey = z.infer<typeof CreateApiKey>;
+
+export const ApiKey = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    prefix: z.string().meta({ description: 'The first characters of the key, to recognise it by.' }),
+    projects: Projects,
+    scopes: z.array(Scope),
+    createdAt: Timestamp,
+    expiresAt: Timestamp.nullable(),
+    revokedAt: Timestamp.nullable(),
+    lastUsedAt: Timestamp.nullable(),
+  })
+  .meta({ id: 'ApiKey' });
+export type ApiKey = z.infer<typeof ApiKey>;
+
+export const CreatedApiKey = ApiKey.extend({
+  key: z.string().meta({ description: 'The key itself, shown this once.' }),
+}).meta({ id: 'CreatedApiKey' });
+export type CreatedApiKey = z.infer<typeof CreatedApiKey>;
+
+export const ApiKeyList = z.object({ keys: z.array(ApiKey) }).meta({ id: 'ApiKeyList' });
+export type ApiKeyList = z.infer<typeof ApiKeyList>;

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+
+const name = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .max(128)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, `${what} takes letters, digits and . _ : - and starts with a letter or digit`);
+
+/** Names a node inside its workflow, and in `{{nodes.<id>.output}}`. */
+export const NodeId = name('a node id').meta({ examples: ['verdict'] });
+
+/**
+ * One unit of a workflow, in the shape of a React Flow node. What `data.config` must hold depends on
+ * `type`; the server checks it against the node type's own schema.
+ */
+export const WorkflowNode = z
+  .looseObject({
+    id: NodeId,
+    type: name('a node type').meta({ description: 'agent, subagent, http, transform, delay, approval, or one a module adds.' }),
+    position: z.looseObject({ x: z.number(), y: z.number() }).optional(),
+    data: z
+      .looseObject({
+        label: z.string().max(200).optional(),
+        config: z.record(z.string(), z.unknown()).default({}),
+        timeoutMs: z.int().min(1).max(86_400_000).optional().meta({ description: 'Time limit of one attempt, in ms; pauses do not count.' }),
+        maxRetries: z.int().min(0).max(10).optional().meta({ description: 'Overrides options.maxRetries for this node.' }),
+      })
+      .default({ config: {} }),
+  })
+  .meta({ id: 'WorkflowNode' });
+export type WorkflowNode = z.infer<typeof WorkflowNode>;
+
+/** "target starts when source is done." In the shape of a React Flow edge. */
+export const WorkflowEdge = z
+  .looseObject({ id: z.string().max(256).optional(), source: NodeId, target: NodeId })
+  .meta({ id: 'WorkflowEdge' });
+export type WorkflowEdge = z.infer<typeof WorkflowEdge>;
+
+/** A directed acyclic graph of nodes. */
+export const Workflow = z
+  .looseObject({
+    nodes: z.array(WorkflowNode).min(1, 'a workflow needs at least one node'),
+    edges: z.array(WorkflowEdge).default([]),
+  })
+  .meta({ id: 'Workflow' });
+export type Workflow = z.infer<typeof Workflow>;

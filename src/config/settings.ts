@@ -1,0 +1,129 @@
+import { z } from 'zod';
+
+const text = z.string().trim().min(1);
+const port = z.coerce.number().int().min(0).max(65_535);
+const count = (fallback: number, least = 1, most = Number.MAX_SAFE_INTEGER) =>
+  z.coerce.number().int().min(least).max(most).default(fallback);
+const ms = (fallback: number, least = 1) => count(fallback, least, 2_147_483_647);
+const list = z
+  .string()
+  .default('')
+  .transform((value) =>
+    value
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  );
+const modelPrices = z
+  .string()
+  .default('{}')
+  .transform((value, context): unknown => {
+    try {
+      return JSON.parse(value) as unknown;
+    } catch {
+      context.addIssue('must be JSON, for example {"openai-compatible/my-model":{"input":0.5,"output":1.5}}');
+      return z.NEVER;
+    }
+  })
+  .pipe(z.record(z.string(), z.object({ input: z.number().min(0), output: z.number().min(0) })));
+
+/**
+ * Every setting, under the name of its environment variable. `.env.example` says what each is for;
+ * durations are in ms and sizes in bytes. Nothing else reads `process.env`.
+ */
+const SettingsSchema = z
+  .object({
+    PORT: port.default(3000),
+    HOST: text.default('127.0.0.1'),
+    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    DATA_DIR: text.default('.data'),
+    DATABASE_POOL_SIZE: count(10, 2, 1000),
+    DATABASE_CONNECT_TIMEOUT_MS: ms(10_000),
+
+    BOOTSTRAP_API_KEY: z.string().min(32, 'must have at least 32 characters, for example the output of: openssl rand -hex 32').optional(),
+    JWT_SECRET: z.string().min(32, 'must have at least 32 characters (RFC 7518, section 3.2)').optional(),
+    JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
+    JWT_ISSUER: text.optional(),
+    JWT_AUDIENCE: text.optional(),
+    TICKET_TTL_MS: ms(60_000),
+    CREDENTIAL_RECHECK_MS: ms(10_000),
+    AUTH_FAILURES_PER_MINUTE: count(1_000),
+
+    CORS_ORIGINS: list,
+    TRUST_PROXY: z.union([z.literal(''), text]).default(''),
+    BODY_LIMIT_BYTES: count(1_048_576),
+    RATE_LIMIT_REQUESTS: count(10_000),
+    RATE_LIMIT_WINDOW_MS: ms(60_000),
+    MAX_JSON_DEPTH: count(32),
+    MAX_WORKFLOW_NODES: count(500),
+    MAX_WORKFLOW_EDGES: count(2_000),
+    MAX_WORKFLOW_DEPTH: count(100),
+
+    HEARTBEAT_MS: ms(15_000),
+    STREAM_RETRY_MS: ms(2_000),
+    STREAM_STALL_MS: ms(60_000),
+    STREAMS_PER_PRINCIPAL: count(5_000),
+    STREAMS_PER_EXECUTION: count(10_000),
+    STREAMS_PER_ADDRESS: count(10_000),
+    CHANNEL_RING_BYTES: count(1_048_576),
+    STREAM_PAGE_BYTES: count(262_144),
+
+    JOURNAL_BATCH_EVENTS: count(5_000),
+    JOURNAL_POLL_MS: ms(5_000),
+    RETENTION_DAYS: count(30),
+    RETENTION_SWEEP_MS: ms(3_600_000),
+
+    EXECUTIONS_PER_PROCESS: count(500),
+    EXECUTIONS_PER_PROJECT: count(200),
+    NODES_IN_PARALLEL: count(16),
+    EXECUTION_TIMEOUT_MS: ms(3_600_000),
+    NODE_TIMEOUT_MS: ms(600_000),
+    MAX_RECOVERIES: count(25),
+    OUTPUT_MAX_BYTES: count(1_048_576),
+    RETRY_BASE_MS: ms(500),
+    RETRY_MAX_MS: ms(30_000),
+    DISPATCH_POLL_MS: ms(2_000),
+    SHUTDOWN_TIMEOUT_MS: ms(10_000),
+
+    HTTP_ALLOWED_HOSTS: list,
+    HTTP_MAX_RESPONSE_BYTES: count(1_048_576),
+
+    ANTHROPIC_API_KEY: text.optional(),
+    ANTHROPIC_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+    OPENAI_COMPATIBLE_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+    OPENAI_COMPATIBLE_API_KEY: text.optional(),
+    MODEL_PRICES: modelPrices,
+    MODEL_IDLE_TIMEOUT_MS: ms(120_000),
+
+    LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log'),
+  })
+  .superRefine((settings, context) => {
+    if (settings.JWT_SECRET && settings.JWKS_URL) {
+      context.addIssue({ code: 'custom', path: ['JWKS_URL'], message: 'set JWT_SECRET or JWKS_URL, not both' });
+    }
+  });
+
+export type Settings = Readonly<z.infer<typeof SettingsSchema>>;
+/** Injection token of the settings. */
+export const Settings = Symbol('Settings');
+
+/** A setting that the process cannot start with. The message names it and says what is wrong. */
+export class InvalidSettingsError extends Error {
+  override readonly name = 'InvalidSettingsError';
+}
+
+/**
+ * Reads settings out of an environment; empty variables count as not set.
+ * @throws InvalidSettingsError naming every wrong setting
+ */
+export function parseSettings(environment: Record<string, string | undefined>): Settings {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+  const result = SettingsSchema.safeParse(given);
+  if (result.success) return Object.freeze(result.data);
+  const lines = result.error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    const secret = /KEY|SECRET|URL/.test(name);
+    return `  ${name}: ${issue.message}${secret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
+  });
+  throw new InvalidSettingsError(`These settings are wrong; .env.example shows each with an example:\n${lines.join('\n')}`);
+}

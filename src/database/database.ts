@@ -1,0 +1,103 @@
+import { Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Kysely, PostgresDialect } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { type Settings } from '../config/settings.js';
+import { MIGRATIONS, SCHEMA } from './migrations.js';
+import type { Schema } from './schema.js';
+
+const OLDEST_SERVER = 15;
+/** Answers that trying again cannot mend: wrong password, no such role, no such database. */
+const FINAL_CODES = new Set(['28P01', '28000', '3D000']);
+
+/** The database cannot be used; the message says why and what to do. */
+export class DatabaseError extends Error {
+  override readonly name = 'DatabaseError';
+}
+
+/** The one PostgreSQL: a pool for plain SQL and Kysely, with the schema set, for the rest. */
+export class Database implements OnApplicationShutdown {
+  readonly kysely: Kysely<Schema>;
+
+  private constructor(
+    readonly pool: pg.Pool,
+    readonly url: string,
+  ) {
+    this.kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }).withSchema(SCHEMA);
+  }
+
+  /**
+   * Waits until the server answers, checks its version and brings the schema up to date, under an
+   * advisory lock: several processes may start together.
+   * @throws DatabaseError
+   */
+  static async connect(settings: Pick<Settings, 'DATABASE_URL' | 'DATABASE_POOL_SIZE' | 'DATABASE_CONNECT_TIMEOUT_MS'>): Promise<Database> {
+    const url = settings.DATABASE_URL;
+    if (!url) throw new DatabaseError('DATABASE_URL is not set');
+    const pool = new pg.Pool({
+      connectionString: url,
+      max: settings.DATABASE_POOL_SIZE,
+      keepAlive: true,
+      application_name: 'cloutagent-executions',
+    });
+    // A connection that breaks while idle is replaced on the next query; without a listener it would end the process.
+    pool.on('error', (error) => new Logger(Database.name).warn(`an idle database connection broke: ${error.message}`));
+    const database = new Database(pool, url);
+    try {
+      await waitUntilReady(pool, url, settings.DATABASE_CONNECT_TIMEOUT_MS);
+      await database.migrate();
+      return database;
+    } catch (error) {
+      await pool.end();
+      throw error;
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.pool.end();
+  }
+
+  private async migrate(): Promise<void> {
+    const migrator = new Migrator({
+      db: this.kysely,
+      provider: { getMigrations: () => Promise.resolve(MIGRATIONS) },
+      migrationTableSchema: SCHEMA,
+    });
+    const { error } = await migrator.migrateToLatest();
+    if (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new DatabaseError(`the database schema could not be brought up to date: ${reason}`, { cause: error });
+    }
+  }
+}
+
+async function waitUntilReady(pool: pg.Pool, url: string, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  const place = describe(url);
+  for (;;) {
+    try {
+      const { rows } = await pool.query<{ server_version_num: string }>('SHOW server_version_num');
+      const major = Math.floor(Number(rows[0]?.server_version_num) / 10_000);
+      if (major >= OLDEST_SERVER) return;
+      throw new DatabaseError(`${place} is PostgreSQL ${major}; ${OLDEST_SERVER} or newer is needed`);
+    } catch (error) {
+      if (error instanceof DatabaseError) throw error;
+      const { code, message } = error as { code?: string; message: string };
+      if (FINAL_CODES.has(code ?? '') || Date.now() > deadline) {
+        throw new DatabaseError(
+          `${place} cannot be used: ${message || code}. Check DATABASE_URL (postgres://user:password@host:5432/database), ` +
+            'or leave it out to run the embedded PostgreSQL',
+          { cause: error },
+        );
+      }
+      await sleep(250);
+    }
+  }
+}
+
+/** The database's address without user and password. */
+function describe(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `the database ${host}${pathname}`;
+}

@@ -1,0 +1,88 @@
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
+
+/** Every table lives in this schema; pg-boss has its own, `pgboss`. */
+export const SCHEMA = 'cloutagent';
+
+const initial: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await sql`
+      CREATE TABLE cloutagent.executions (
+        id uuid PRIMARY KEY,
+        project_id text NOT NULL,
+        status text NOT NULL DEFAULT 'queued'
+          CHECK (status IN ('queued', 'running', 'paused', 'completed', 'failed', 'cancelled')),
+        input json NOT NULL,
+        workflow json NOT NULL,
+        options json NOT NULL,
+        tags text[] NOT NULL DEFAULT '{}',
+        output json,
+        error json,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        created_by text NOT NULL,
+        started_at timestamptz,
+        completed_at timestamptz,
+        idempotency_key text,
+        request_hash text,
+        control text NOT NULL DEFAULT 'run' CHECK (control IN ('run', 'pause', 'cancel')),
+        control_by text,
+        control_reason text,
+        attempt int NOT NULL DEFAULT 0,
+        owner text
+      )`.execute(db);
+    await sql`CREATE INDEX executions_newest ON cloutagent.executions (project_id, id DESC)`.execute(db);
+    await sql`CREATE INDEX executions_live ON cloutagent.executions (owner) WHERE status IN ('running', 'paused')`.execute(db);
+    await sql`CREATE INDEX executions_over ON cloutagent.executions (completed_at) WHERE completed_at IS NOT NULL`.execute(db);
+    await sql`
+      CREATE UNIQUE INDEX executions_idempotency ON cloutagent.executions (project_id, created_by, idempotency_key)
+        WHERE idempotency_key IS NOT NULL`.execute(db);
+    // No foreign key to executions: its check would cost every append a look-up, and only retention deletes.
+    await sql`
+      CREATE TABLE cloutagent.events (
+        execution_id uuid NOT NULL,
+        sequence int NOT NULL CHECK (sequence > 0),
+        type text NOT NULL,
+        data text NOT NULL,
+        PRIMARY KEY (execution_id, sequence)
+      )`.execute(db);
+    // What an execution adds up to, without its many chunks.
+    await sql`
+      CREATE INDEX events_milestones ON cloutagent.events (execution_id, sequence)
+        WHERE type NOT IN ('execution:output', 'execution:thinking')`.execute(db);
+    await sql`
+      CREATE TABLE cloutagent.approvals (
+        execution_id uuid NOT NULL REFERENCES cloutagent.executions ON DELETE CASCADE,
+        node_id text NOT NULL,
+        approved boolean NOT NULL,
+        comment text,
+        decided_by text NOT NULL,
+        decided_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (execution_id, node_id)
+      )`.execute(db);
+    await sql`
+      CREATE TABLE cloutagent.api_keys (
+        id uuid PRIMARY KEY,
+        name text NOT NULL,
+        hash bytea NOT NULL UNIQUE,
+        prefix text NOT NULL,
+        projects text[] NOT NULL,
+        scopes text[] NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        created_by text,
+        expires_at timestamptz,
+        revoked_at timestamptz,
+        last_used_at timestamptz
+      )`.execute(db);
+    await sql`
+      CREATE TABLE cloutagent.stream_tickets (
+        hash bytea PRIMARY KEY,
+        execution_id uuid NOT NULL REFERENCES cloutagent.executions ON DELETE CASCADE,
+        principal json NOT NULL,
+        expires_at timestamptz NOT NULL
+      )`.execute(db);
+    await sql`CREATE INDEX stream_tickets_expiry ON cloutagent.stream_tickets (expires_at)`.execute(db);
+  },
+};
+
+/** In order; a released one is never changed. */
+export const MIGRATIONS: Record<string, Migration> = { '0001-initial': initial };

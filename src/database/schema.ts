@@ -1,0 +1,82 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { ExecutionFailure, ExecutionOptions, ExecutionStatus, Json, Scope, Workflow } from '@cloutagent/contract';
+
+/** A `json` column: text as it was given (jsonb would refuse U+0000 and reorder keys); pg parses it on reading. */
+type JsonColumn<T> = ColumnType<T, string, string>;
+type Instant = ColumnType<Date, Date | string | undefined, Date | string>;
+
+export type Control = 'run' | 'pause' | 'cancel';
+
+export interface ExecutionsTable {
+  id: string;
+  project_id: string;
+  status: ColumnType<ExecutionStatus, ExecutionStatus | undefined, ExecutionStatus>;
+  input: JsonColumn<Json>;
+  workflow: JsonColumn<Workflow>;
+  options: JsonColumn<ExecutionOptions>;
+  tags: string[];
+  output: JsonColumn<Json> | null;
+  error: JsonColumn<ExecutionFailure> | null;
+  created_at: Instant;
+  created_by: string;
+  started_at: Date | null;
+  completed_at: Date | null;
+  idempotency_key: string | null;
+  request_hash: string | null;
+  /** What was last asked for; the owner carries it out. */
+  control: ColumnType<Control, Control | undefined, Control>;
+  control_by: string | null;
+  control_reason: string | null;
+  /** Runs begun so far; each new owner adds one. */
+  attempt: Generated<number>;
+  /** Process id (`ProcessIdentity`) of the present owner. */
+  owner: string | null;
+}
+
+export interface EventsTable {
+  execution_id: string;
+  sequence: number;
+  type: string;
+  /** The frame's `data` line, exactly as it goes out. */
+  data: string;
+}
+
+export interface ApprovalsTable {
+  execution_id: string;
+  node_id: string;
+  approved: boolean;
+  comment: string | null;
+  decided_by: string;
+  decided_at: Instant;
+}
+
+export interface ApiKeysTable {
+  id: string;
+  name: string;
+  /** SHA-256 of the key: it has 256 random bits, so no slow hash is called for. */
+  hash: Buffer;
+  prefix: string;
+  projects: string[];
+  scopes: Scope[];
+  created_at: Instant;
+  created_by: string | null;
+  expires_at: Date | null;
+  revoked_at: Date | null;
+  last_used_at: Date | null;
+}
+
+export interface StreamTicketsTable {
+  hash: Buffer;
+  execution_id: string;
+  /** The principal that asked, as JSON: the stream is opened in its name. */
+  principal: JsonColumn<unknown>;
+  expires_at: Date;
+}
+
+export interface Schema {
+  executions: ExecutionsTable;
+  events: EventsTable;
+  approvals: ApprovalsTable;
+  api_keys: ApiKeysTable;
+  stream_tickets: StreamTicketsTable;
+}

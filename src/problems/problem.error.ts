@@ -1,0 +1,34 @@
+import type { Problem } from '@cloutagent/contract';
+
+/**
+ * A failure that leaves the server as RFC 9457 problem. One subclass or `code` a failure; `detail`
+ * is a sentence that says what to do.
+ */
+export class ProblemError extends Error {
+  override readonly name: string = 'ProblemError';
+
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+    readonly extra: { errors?: NonNullable<Problem['errors']>; headers?: Record<string, string> } = {},
+  ) {
+    super(detail);
+  }
+}
+
+export type PathError = NonNullable<Problem['errors']>[number];
+
+/** 400: the request does not have the documented form; every wrong path is listed. */
+export class ValidationFailedError extends ProblemError {
+  constructor(errors: PathError[]) {
+    super(400, 'validation_failed', 'The request is not valid; `errors` lists every path to correct.', { errors });
+  }
+}
+
+/** 404, in the same words whether a thing is missing or belongs to somebody else. */
+export class NotFoundError extends ProblemError {
+  constructor(what = 'execution') {
+    super(404, 'not_found', `There is no such ${what}.`);
+  }
+}
