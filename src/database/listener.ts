@@ -25,10 +25,10 @@ export class Listener implements OnApplicationShutdown {
   private probe: NodeJS.Timeout | undefined;
   private closed = false;
 
-  constructor(private readonly url: string) {}
-
   /** Fires after the connection was lost and is back. */
   readonly reconnected: Observable<void> = this.reconnections;
+
+  constructor(private readonly url: string) {}
 
   async open(): Promise<void> {
     await this.connect();

@@ -1,10 +1,8 @@
 import { applyDecorators, Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 
-const NodeHandlerMetadata = DiscoveryService.createDecorator<string>();
+/** The metadata that NodeRegistry looks for. */
+export const NodeTypeName = DiscoveryService.createDecorator<string>();
 
 /** Makes a provider the handler of a node type: `@NodeHandler('http')` on a class that implements `NodeType`. */
-export const NodeHandler = (type: string): ClassDecorator => applyDecorators(Injectable(), NodeHandlerMetadata(type)) as ClassDecorator;
-/** Where NodeRegistry reads the type from. */
-NodeHandler.KEY = NodeHandlerMetadata.KEY;
-NodeHandler.metadata = NodeHandlerMetadata;
+export const NodeHandler = (type: string): ClassDecorator => applyDecorators(Injectable(), NodeTypeName(type)) as ClassDecorator;

@@ -82,7 +82,7 @@ const types = z
   .transform((text) => text.split(',').map((type) => type.trim()).filter(Boolean))
   .pipe(z.array(EventType).min(1))
   .optional()
-  .meta({ description: 'Event types, comma-separated; terminal events always come too.', examples: ['execution:output,execution:step'] });
+  .meta({ description: 'Event types, comma-separated; only these come. The stream still ends with the execution.', examples: ['execution:output,execution:step'] });
 
 export const ReadEvents = z
   .object({

@@ -1,0 +1,50 @@
+import { Injectable } from '@nestjs/common';
+import { EventEmitter2 } from '@nestjs/event-emitter';
+import type { EventType, ExecutionEvent } from '@cloutagent/contract';
+import { Observable } from 'rxjs';
+import type { RecordedEvent } from './recorded-event.js';
+
+/**
+ * Carries events that are already in the journal, inside this process: by execution id for streams,
+ * by type for listeners. A type's listeners get parsed events; nothing is parsed when nobody listens.
+ */
+@Injectable()
+export class EventBus {
+  constructor(private readonly emitter: EventEmitter2) {}
+
+  /** Publishes consecutive events of one execution. Only the journal calls this. */
+  publish(executionId: string, events: readonly RecordedEvent[]): void {
+    this.emitter.emit(executionTopic(executionId), events);
+    for (const event of events) {
+      const topic = typeTopic(event.type);
+      if (this.emitter.listenerCount(topic) > 0) this.emitter.emit(topic, parseEvent(event));
+    }
+  }
+
+  /** Batches of consecutive events of one execution, from now on. */
+  ofExecution(executionId: string): Observable<readonly RecordedEvent[]> {
+    return this.on(executionTopic(executionId));
+  }
+
+  /** Events of one type, of every execution this process owns, from now on. */
+  ofType<T extends EventType>(type: T): Observable<Extract<ExecutionEvent, { type: T }>> {
+    return this.on(typeTopic(type));
+  }
+
+  private on<T>(topic: string): Observable<T> {
+    return new Observable<T>((subscriber) => {
+      const listener = (value: T) => subscriber.next(value);
+      this.emitter.on(topic, listener);
+      return () => this.emitter.off(topic, listener);
+    });
+  }
+}
+
+const executionTopic = (executionId: string) => `execution.${executionId}`;
+
+/** Topic of a type's events: the type itself. */
+export const typeTopic = (type: EventType): string => type;
+
+/** The event as consumers hold it. */
+export const parseEvent = (event: RecordedEvent): ExecutionEvent =>
+  ({ sequence: event.sequence, type: event.type, ...(JSON.parse(event.data) as object) }) as ExecutionEvent;

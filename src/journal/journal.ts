@@ -1,0 +1,179 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EventDraft, EventType, Execution, ExecutionFailure, Json } from '@cloutagent/contract';
+import { Settings } from '../config/settings.js';
+import { Database } from '../database/database.js';
+import { EventBus } from '../events/event-bus.js';
+import type { RecordedEvent } from '../events/recorded-event.js';
+import { Announcer } from './announcer.js';
+
+/** Columns of the execution's row that change together with its events. */
+export interface Projection {
+  status: Execution['status'];
+  output?: Json;
+  error?: ExecutionFailure;
+}
+
+/** Somebody else appended to this execution: its owner here must stop. */
+export class StaleOwnerError extends Error {
+  override readonly name = 'StaleOwnerError';
+}
+
+interface Append {
+  executionId: string;
+  events: RecordedEvent[];
+  projection: (Projection & { at: string }) | undefined;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+// One statement, so that events and the row they change are committed together. Rows of executions
+// that have reached an end are not touched again.
+const INSERT = `
+  INSERT INTO cloutagent.events (execution_id, sequence, type, data)
+  SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[])`;
+const INSERT_AND_PROJECT = `
+  WITH appended AS (${INSERT})
+  UPDATE cloutagent.executions AS e SET
+    status = p.status,
+    output = coalesce(p.output, e.output),
+    error = coalesce(p.error, e.error),
+    started_at = CASE WHEN p.status = 'running' THEN coalesce(e.started_at, p.at) ELSE e.started_at END,
+    completed_at = CASE WHEN p.status IN ('completed', 'failed', 'cancelled') THEN p.at ELSE NULL END
+  FROM unnest($5::uuid[], $6::text[], $7::json[], $8::json[], $9::timestamptz[]) AS p(id, status, output, error, at)
+  WHERE e.id = p.id`;
+const UNIQUE_VIOLATION = '23505';
+
+/**
+ * The durable, ordered record of all events. Group commit without a timer: while one flush is under
+ * way the next batch collects, so an idle system commits at once and a busy one in large batches.
+ * An event is published only after its commit.
+ */
+@Injectable()
+export class Journal {
+  private pending: Append[] = [];
+  private flushing: Promise<void> | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly bus: EventBus,
+    private readonly announcer: Announcer,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_BATCH_EVENTS'>,
+  ) {}
+
+  /**
+   * Appends consecutive events of one execution and, in the same transaction, what they change in its row.
+   * Appends of one execution are committed in the order of the calls.
+   * @returns once they are committed and published
+   * @throws StaleOwnerError when one of the sequences is taken
+   */
+  append(executionId: string, events: RecordedEvent[], projection?: Projection): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const at = projection && new Date().toISOString();
+      this.pending.push({ executionId, events, projection: projection && { ...projection, at: at! }, resolve, reject });
+      this.flushing ??= this.flush();
+    });
+  }
+
+  /** Resolves when all that was appended so far is committed or refused. */
+  async settled(): Promise<void> {
+    await this.flushing;
+  }
+
+  private async flush(): Promise<void> {
+    // What is appended in the same turn goes into the first batch.
+    await Promise.resolve();
+    while (this.pending.length > 0) {
+      const batch = this.takeBatch();
+      try {
+        await this.write(batch);
+      } catch (error) {
+        await this.writeApart(batch, error);
+        continue;
+      }
+      for (const append of batch) this.publish(append);
+    }
+    this.flushing = undefined;
+  }
+
+  private takeBatch(): Append[] {
+    let events = 0;
+    let appends = 0;
+    while (appends < this.pending.length && events < this.settings.JOURNAL_BATCH_EVENTS) {
+      events += this.pending[appends]!.events.length;
+      appends += 1;
+    }
+    return this.pending.splice(0, appends);
+  }
+
+  /** A batch that failed as a whole is written execution by execution, so that only those at fault fail. */
+  private async writeApart(batch: Append[], reason: unknown): Promise<void> {
+    const byExecution = Map.groupBy(batch, (append) => append.executionId);
+    for (const appends of byExecution.values()) {
+      try {
+        if (byExecution.size === 1) throw reason;
+        await this.write(appends);
+        for (const append of appends) this.publish(append);
+      } catch (error) {
+        const taken = (error as { code?: string }).code === UNIQUE_VIOLATION;
+        const cause = taken ? new StaleOwnerError('another process has taken this execution over', { cause: error }) : error;
+        for (const append of appends) append.reject(cause);
+      }
+    }
+  }
+
+  private async write(batch: Append[]): Promise<void> {
+    const ids: string[] = [];
+    const sequences: number[] = [];
+    const types: EventType[] = [];
+    const data: string[] = [];
+    // The last word on a row counts: one statement updates a row once.
+    const projections = new Map<string, NonNullable<Append['projection']>>();
+    for (const { executionId, events, projection } of batch) {
+      for (const event of events) {
+        ids.push(executionId);
+        sequences.push(event.sequence);
+        types.push(event.type);
+        data.push(event.data);
+      }
+      if (projection) projections.set(executionId, projection);
+    }
+    if (projections.size === 0) {
+      await this.database.pool.query({ name: 'journal-insert', text: INSERT, values: [ids, sequences, types, data] });
+      return;
+    }
+    const rows = [...projections.values()];
+    await this.database.pool.query({
+      name: 'journal-insert-project',
+      text: INSERT_AND_PROJECT,
+      values: [
+        ids,
+        sequences,
+        types,
+        data,
+        [...projections.keys()],
+        rows.map((row) => row.status),
+        rows.map((row) => (row.output === undefined ? null : JSON.stringify(row.output))),
+        rows.map((row) => (row.error === undefined ? null : JSON.stringify(row.error))),
+        rows.map((row) => row.at),
+      ],
+    });
+  }
+
+  private publish({ executionId, events, resolve }: Append): void {
+    const last = events.at(-1);
+    if (last) {
+      this.bus.publish(executionId, events);
+      this.announcer.announce(executionId, last.sequence);
+    }
+    resolve();
+  }
+}
+
+/**
+ * Gives a draft its place and its frame's data line. JSON escapes line breaks, so the line stays one;
+ * U+2028 and U+2029 are no line breaks in an event stream (HTML Standard, section 9.2.6).
+ */
+export function record(executionId: string, sequence: number, draft: EventDraft): RecordedEvent {
+  const timestamp = new Date().toISOString();
+  return { sequence, type: draft.type, data: JSON.stringify({ executionId, timestamp, ...draft.fields }) };
+}

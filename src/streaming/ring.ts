@@ -1,0 +1,37 @@
+import type { EventType } from '@cloutagent/contract';
+
+/** A recent event, encoded once. */
+export interface EncodedEvent {
+  readonly sequence: number;
+  readonly type: EventType;
+  readonly frame: Buffer;
+}
+
+/** The latest consecutive events of an execution, as many as fit into a number of bytes. */
+export class Ring {
+  private events: EncodedEvent[] = [];
+  private head = 0;
+  private bytes = 0;
+
+  constructor(private readonly maxBytes: number) {}
+
+  push(event: EncodedEvent): void {
+    this.events.push(event);
+    this.bytes += event.frame.length;
+    while (this.bytes > this.maxBytes && this.head < this.events.length) {
+      this.bytes -= this.events[this.head]!.frame.length;
+      this.head += 1;
+    }
+    if (this.head > 256 && this.head * 2 > this.events.length) {
+      this.events = this.events.slice(this.head);
+      this.head = 0;
+    }
+  }
+
+  /** The events after a position, or undefined when the next one is no longer (or not yet) here. */
+  after(sequence: number): readonly EncodedEvent[] | undefined {
+    const first = this.events[this.head];
+    if (!first || sequence + 1 < first.sequence) return undefined;
+    return this.events.slice(this.head + sequence + 1 - first.sequence);
+  }
+}
