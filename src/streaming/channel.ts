@@ -114,7 +114,10 @@ export class Channel {
     const first = fresh[0]!.sequence;
     const joined = new Map<string, Buffer>();
     for (const subscriber of this.subscribers) {
-      if (!subscriber.isAt(first - 1)) continue;
+      if (!subscriber.isAt(first - 1)) {
+        subscriber.wake();
+        continue;
+      }
       let buffer = joined.get(subscriber.filter.key);
       if (!buffer) {
         const frames = fresh.filter((event) => subscriber.filter.admits(event.type)).map((event) => event.frame);

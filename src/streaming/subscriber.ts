@@ -58,6 +58,13 @@ export class Subscriber {
     this.endIfOver();
   }
 
+  /** There is more in the channel than what it was given: it fetches that itself. */
+  wake(): void {
+    if (!this.caughtUp || this.position >= this.channel.position) return;
+    this.caughtUp = false;
+    this.pump();
+  }
+
   /** Writes a last frame before the server closes the stream. */
   farewell(frame: Buffer): void {
     if (!this.closed && !this.blocked) this.write(frame);

@@ -1,0 +1,55 @@
+import { applyEvent, type EventDraft, type ExecutionState } from '@cloutagent/contract';
+import { parseEvent } from '../events/event-bus.js';
+import { type Journal, type Projection, record } from '../journal/journal.js';
+
+/** Appends of one execution that may be waiting for their commit before `room` holds the writer back. */
+const WINDOW = 64;
+
+/** The owner's end of one execution's journal: gives out sequences and knows what the events add up to. */
+export class ExecutionLog {
+  private outstanding = 0;
+  private waiting: (() => void)[] = [];
+
+  constructor(
+    private readonly journal: Journal,
+    private readonly executionId: string,
+    /** What the events so far add up to; kept up to date. */
+    readonly state: ExecutionState,
+    private readonly onFailure: (error: unknown) => void,
+  ) {}
+
+  /**
+   * Gives the drafts their places, at once, and appends them.
+   * @returns once they are committed
+   */
+  append(drafts: readonly EventDraft[], projection?: Projection): Promise<void> {
+    const events = drafts.map((draft) => {
+      const event = record(this.executionId, this.state.lastSequence + 1, draft);
+      if (draft.type === 'execution:output' || draft.type === 'execution:thinking') this.state.lastSequence = event.sequence;
+      else applyEvent(this.state, parseEvent(event));
+      return event;
+    });
+    this.outstanding += 1;
+    const committed = this.journal.append(this.executionId, events, projection);
+    committed.then(
+      () => this.release(),
+      (error: unknown) => {
+        this.release();
+        this.onFailure(error);
+      },
+    );
+    return committed;
+  }
+
+  /** Waits while too much is not committed yet: a writer is no faster than the database, and memory stays bounded. */
+  async room(): Promise<void> {
+    while (this.outstanding >= WINDOW) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  private release(): void {
+    this.outstanding -= 1;
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}

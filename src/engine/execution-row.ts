@@ -1,0 +1,28 @@
+import type { Execution, ExecutionState } from '@cloutagent/contract';
+import type { Selectable } from 'kysely';
+import type { ExecutionsTable } from '../database/schema.js';
+
+/** An execution as its row has it. */
+export type ExecutionRow = Selectable<ExecutionsTable>;
+
+/** The Execution of the wire: the row, and what the journal's events add up to. */
+export function toExecution(row: ExecutionRow, state: ExecutionState): Execution {
+  const { started_at: startedAt, completed_at: completedAt } = row;
+  return {
+    id: row.id,
+    projectId: row.project_id,
+    status: row.status,
+    input: row.input,
+    ...(row.status === 'completed' && { output: row.output }),
+    ...(row.error !== null && { error: row.error }),
+    steps: state.steps,
+    tokenUsage: state.tokenUsage,
+    costUSD: state.costUSD,
+    createdAt: row.created_at.toISOString(),
+    ...(startedAt && { startedAt: startedAt.toISOString() }),
+    ...(completedAt && { completedAt: completedAt.toISOString() }),
+    ...(startedAt && completedAt && { duration: completedAt.getTime() - startedAt.getTime() }),
+    lastSequence: state.lastSequence,
+    tags: row.tags,
+  };
+}

@@ -1,0 +1,123 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { applyEvent, type EventDraft, type ExecutionState, initialState } from '@cloutagent/contract';
+import { Settings } from '../config/settings.js';
+import { Database } from '../database/database.js';
+import { Listener } from '../database/listener.js';
+import { parseEvent } from '../events/event-bus.js';
+import { Journal, StaleOwnerError } from '../journal/journal.js';
+import { JournalReader } from '../journal/journal-reader.js';
+import type { ExecutionEngine } from './execution-engine.js';
+import { ExecutionLog } from './execution-log.js';
+import type { ExecutionRow } from './execution-row.js';
+import { GraphRun } from './graph-run.js';
+import { PriceTable } from './models/prices.js';
+import { NodeRegistry } from './node-registry.js';
+
+const TAKEOVER_TRIES = 5;
+
+/** Runs workflow graphs. Taking an execution over is an append like any other: it fences the owner before. */
+@Injectable()
+export class GraphEngine implements ExecutionEngine {
+  private readonly logger = new Logger(GraphEngine.name);
+  private readonly runs = new Map<string, GraphRun>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly listener: Listener,
+    private readonly journal: Journal,
+    private readonly reader: JournalReader,
+    private readonly registry: NodeRegistry,
+    private readonly prices: PriceTable,
+    @Inject(Settings) private readonly settings: Settings,
+  ) {}
+
+  async run(executionId: string, signal: AbortSignal): Promise<'over' | 'released'> {
+    const row = await this.claim(executionId);
+    if (!row) return 'over';
+    let run: GraphRun | undefined;
+    const onFailure = (error: unknown) => {
+      if (!(error instanceof StaleOwnerError)) this.logger.error(`execution ${executionId} could not be recorded: ${String(error)}`);
+      run?.release();
+    };
+    const log = await this.takeOver(row, onFailure);
+    if (row.attempt > this.settings.MAX_RECOVERIES) {
+      const message = `The execution was taken over ${row.attempt - 1} times without coming to its end; the limit is ${this.settings.MAX_RECOVERIES} (MAX_RECOVERIES).`;
+      const failure = { message, code: 'too_many_recoveries' };
+      await log.append([{ type: 'execution:failed', fields: { error: message, code: failure.code } }], { status: 'failed', error: failure });
+      return 'over';
+    }
+    run = new GraphRun(row, log, this.registry, (model, usage) => this.prices.costUSD(model, usage), this.settings);
+    const release = () => run.release();
+    this.runs.set(executionId, run);
+    signal.addEventListener('abort', release, { once: true });
+    try {
+      // What was asked for while nobody owned it, before anything starts.
+      await this.control(executionId);
+      if (signal.aborted) release();
+      return await run.run();
+    } finally {
+      signal.removeEventListener('abort', release);
+      this.runs.delete(executionId);
+    }
+  }
+
+  async control(executionId: string): Promise<void> {
+    const run = this.runs.get(executionId);
+    if (!run) return;
+    const approvals = await this.database.kysely.selectFrom('approvals').selectAll().where('execution_id', '=', executionId).execute();
+    const row = await this.database.kysely
+      .selectFrom('executions')
+      .select(['control', 'control_by', 'control_reason'])
+      .where('id', '=', executionId)
+      .executeTakeFirst();
+    for (const { node_id, approved, comment, decided_by } of approvals) run.decide(node_id, { approved, comment, by: decided_by });
+    if (!row) return;
+    const carryOut = { run: 'resume', pause: 'pause', cancel: 'cancel' } as const;
+    run[carryOut[row.control]](row.control_by, row.control_reason);
+  }
+
+  /** Makes this process the owner; nothing when the execution is already at its end. */
+  private async claim(executionId: string): Promise<ExecutionRow | undefined> {
+    return this.database.kysely
+      .updateTable('executions')
+      .set((set) => ({ attempt: set('attempt', '+', 1), owner: this.listener.identity }))
+      .where('id', '=', executionId)
+      .where('completed_at', 'is', null)
+      .returningAll()
+      .executeTakeFirst();
+  }
+
+  /**
+   * Reads what is done and records `execution:started`. The owner before, if it is still alive somewhere,
+   * finds that sequence taken and stops; should it write first, we read again.
+   */
+  private async takeOver(row: ExecutionRow, onFailure: (error: unknown) => void): Promise<ExecutionLog> {
+    for (let tries = 1; ; tries += 1) {
+      const state = await this.readState(row.id);
+      const dropped = state.steps
+        .filter((step) => step.status === 'running')
+        .map((step): EventDraft => {
+          const { stepId, nodeId, nodeType, attempt } = step;
+          const error = 'The process that ran this step has gone; the step runs again.';
+          return { type: 'execution:step', fields: { step: step.step, stepId, nodeId, nodeType, status: 'retrying', attempt, error } };
+        });
+      const started: EventDraft = { type: 'execution:started', fields: { projectId: row.project_id, attempt: row.attempt } };
+      const log = new ExecutionLog(this.journal, row.id, state, onFailure);
+      try {
+        await log.append([started, ...dropped], { status: 'running' });
+        row.started_at ??= new Date();
+        return log;
+      } catch (error) {
+        if (!(error instanceof StaleOwnerError) || tries === TAKEOVER_TRIES) throw error;
+      }
+    }
+  }
+
+  private async readState(executionId: string): Promise<ExecutionState> {
+    const state = initialState();
+    const milestones = await this.reader.milestones([executionId]);
+    for (const event of milestones.get(executionId) ?? []) applyEvent(state, parseEvent(event));
+    state.lastSequence = (await this.reader.lastSequences([executionId])).get(executionId) ?? 0;
+    return state;
+  }
+}

@@ -1,0 +1,26 @@
+import type { Json } from '@cloutagent/contract';
+import { z } from 'zod';
+import { NodeHandler } from '../node-handler.decorator.js';
+import { NodeError, type NodeRun, type NodeType } from '../node-handler.js';
+
+const ApprovalConfig = z.strictObject({
+  /** What the person is asked. */
+  message: z.string().max(10_000).optional(),
+});
+type ApprovalConfig = z.infer<typeof ApprovalConfig>;
+
+/** Waits for a person: `POST /api/executions/:id/approve`. Output `{ approved, by, comment }`; a no fails the execution. */
+@NodeHandler('approval')
+export class ApprovalNode implements NodeType<ApprovalConfig> {
+  readonly config = ApprovalConfig;
+
+  async run(run: NodeRun<ApprovalConfig>): Promise<Json> {
+    if (run.config.message) await run.emit({ type: 'execution:output', chunk: run.config.message });
+    const decision = await run.decision();
+    if (!decision.approved) {
+      const why = decision.comment ? `: ${decision.comment}` : '';
+      throw new NodeError('approval_rejected', `${decision.by} did not approve${why}`);
+    }
+    return { approved: true, by: decision.by, comment: decision.comment };
+  }
+}

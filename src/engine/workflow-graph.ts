@@ -1,0 +1,114 @@
+import type { Workflow, WorkflowNode } from '@cloutagent/contract';
+
+export interface GraphProblem {
+  path: (string | number)[];
+  message: string;
+}
+
+export interface GraphLimits {
+  MAX_WORKFLOW_NODES: number;
+  MAX_WORKFLOW_EDGES: number;
+  MAX_WORKFLOW_DEPTH: number;
+}
+
+/** A workflow's nodes with their parents and children. */
+export class WorkflowGraph {
+  readonly nodes = new Map<string, WorkflowNode>();
+  private readonly parents = new Map<string, string[]>();
+  private readonly children = new Map<string, string[]>();
+
+  constructor(workflow: Workflow) {
+    for (const node of workflow.nodes) {
+      this.nodes.set(node.id, node);
+      this.parents.set(node.id, []);
+      this.children.set(node.id, []);
+    }
+    for (const { source, target } of workflow.edges) {
+      const parents = this.parents.get(target);
+      if (!parents || !this.nodes.has(source) || parents.includes(source)) continue;
+      parents.push(source);
+      this.children.get(source)!.push(target);
+    }
+  }
+
+  parentsOf(id: string): readonly string[] {
+    return this.parents.get(id) ?? [];
+  }
+
+  childrenOf(id: string): readonly string[] {
+    return this.children.get(id) ?? [];
+  }
+
+  /** The nodes nothing comes after: their outputs are the execution's. */
+  sinks(): string[] {
+    return [...this.nodes.keys()].filter((id) => this.childrenOf(id).length === 0);
+  }
+
+  /** Layers of nodes that can run together (Kahn's algorithm); what is on a cycle, or behind one, is in none. */
+  layers(): string[][] {
+    const waiting = new Map([...this.parents].map(([id, parents]) => [id, parents.length]));
+    const layers: string[][] = [];
+    let layer = [...waiting].filter(([, count]) => count === 0).map(([id]) => id);
+    while (layer.length > 0) {
+      layers.push(layer);
+      const next: string[] = [];
+      for (const id of layer) {
+        for (const child of this.childrenOf(id)) {
+          const left = waiting.get(child)! - 1;
+          waiting.set(child, left);
+          if (left === 0) next.push(child);
+        }
+      }
+      layer = next;
+    }
+    return layers;
+  }
+}
+
+/** Everything that keeps a workflow from being a directed acyclic graph within the limits. */
+export function checkGraph(workflow: Workflow, limits: GraphLimits): GraphProblem[] {
+  const { nodes, edges } = workflow;
+  if (nodes.length > limits.MAX_WORKFLOW_NODES) {
+    return [{ path: ['nodes'], message: `a workflow may have ${limits.MAX_WORKFLOW_NODES} nodes, this one has ${nodes.length}` }];
+  }
+  if (edges.length > limits.MAX_WORKFLOW_EDGES) {
+    return [{ path: ['edges'], message: `a workflow may have ${limits.MAX_WORKFLOW_EDGES} edges, this one has ${edges.length}` }];
+  }
+  const problems: GraphProblem[] = [];
+  const known = new Set<string>();
+  nodes.forEach((node, index) => {
+    if (known.has(node.id)) problems.push({ path: ['nodes', index, 'id'], message: `"${node.id}" is the id of another node too` });
+    known.add(node.id);
+  });
+  edges.forEach((edge, index) => {
+    for (const end of ['source', 'target'] as const) {
+      if (!known.has(edge[end])) problems.push({ path: ['edges', index, end], message: `there is no node "${edge[end]}"` });
+    }
+    if (edge.source === edge.target) problems.push({ path: ['edges', index], message: `node "${edge.source}" cannot wait for itself` });
+  });
+  if (problems.length > 0) return problems;
+
+  const graph = new WorkflowGraph(workflow);
+  const layers = graph.layers();
+  const reached = new Set(layers.flat());
+  if (reached.size < nodes.length) {
+    const cycle = findCycle(graph, [...known].filter((id) => !reached.has(id)));
+    return [{ path: ['edges'], message: `a workflow must have no cycle, and this one goes ${cycle.join(' -> ')}` }];
+  }
+  if (layers.length > limits.MAX_WORKFLOW_DEPTH) {
+    return [{ path: ['edges'], message: `a workflow may be ${limits.MAX_WORKFLOW_DEPTH} nodes deep, this one is ${layers.length}` }];
+  }
+  return [];
+}
+
+/** Every node left over has a parent that is left over: walking up must come round. */
+function findCycle(graph: WorkflowGraph, left: string[]): string[] {
+  const among = new Set(left);
+  const path: string[] = [];
+  let id = left[0]!;
+  while (!path.includes(id)) {
+    path.push(id);
+    id = graph.parentsOf(id).find((parent) => among.has(parent))!;
+  }
+  return [id, ...path.slice(path.indexOf(id)).reverse()];
+}
