@@ -156,7 +156,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private async heartbeat(): Promise<void> {
     const jobs = [...this.active.values()].map(({ job }) => job);
     if (jobs.length === 0) return;
-    const { settled } = await this.boss.touch(QUEUE, jobs);
+    // Its type says nothing of it, but the answer lists the jobs whose claim still stands.
+    const { settled } = (await this.boss.touch(QUEUE, jobs)) as { settled?: string[] };
     if (!settled) return;
     const held = new Set(settled);
     // The claim is gone: somebody else has the job, or will.
