@@ -14,3 +14,7 @@ export interface Principal {
 /** Whether the project is one of the principal's. */
 export const ownsProject = (principal: Principal, projectId: string): boolean =>
   principal.projects.includes('*') || principal.projects.includes(projectId);
+
+/** The API key's id, when the principal came with one. */
+export const keyIdOf = (principal: Principal): string | undefined =>
+  principal.id.startsWith('key:') ? principal.id.slice('key:'.length) : undefined;

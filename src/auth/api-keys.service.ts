@@ -1,0 +1,162 @@
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { type ApiKey, type CreateApiKey, type CreatedApiKey, SCOPES } from '@cloutagent/contract';
+import { type Selectable, sql } from 'kysely';
+import { createHash, randomBytes } from 'node:crypto';
+import { Subject } from 'rxjs';
+
+import { Settings } from '../config/settings.js';
+import { Database } from '../database/database.js';
+import { Listener } from '../database/listener.js';
+import { v7 as uuidv7 } from '../ids/uuid.js';
+import type { ApiKeysTable } from '../database/schema.js';
+import { NotFoundError, ProblemError } from '../problems/problem.error.js';
+import { ownsProject, type Principal } from './principal.js';
+
+const KEYS_CHANNEL = 'cloutagent_keys';
+const KEY = /^ca_[A-Za-z0-9_-]{43}$/;
+const CACHED_KEYS = 10_000;
+const CACHE_MS = 5_000;
+const USE_RECORDED_EVERY_MS = 60_000;
+const FIRST_KEY_LOCK = 0x6b657973;
+
+type Row = Selectable<ApiKeysTable>;
+
+/** API keys: 256 random bits, kept as SHA-256. */
+@Injectable()
+export class ApiKeysService implements OnModuleInit {
+  private readonly logger = new Logger(ApiKeysService.name);
+  private readonly cache = new Map<string, { row: Row; until: number }>();
+  private readonly usedAt = new Map<string, number>();
+  /** Ids of keys as they are revoked, here or in another process. */
+  readonly revoked = new Subject<string>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly listener: Listener,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'BOOTSTRAP_API_KEY'>,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    (await this.listener.listen(KEYS_CHANNEL)).subscribe((id) => this.forget(id));
+    if (this.settings.BOOTSTRAP_API_KEY) await this.ensureBootstrapKey(this.settings.BOOTSTRAP_API_KEY);
+  }
+
+  /** The first administrator key, if there is no key at all yet; one process of several makes it. */
+  async createFirstKey(): Promise<string | undefined> {
+    return this.database.kysely.transaction().execute(async (transaction) => {
+      await sql`SELECT pg_advisory_xact_lock(${FIRST_KEY_LOCK})`.execute(transaction);
+      const known = await transaction.selectFrom('api_keys').select('id').limit(1).executeTakeFirst();
+      if (known) return undefined;
+      const key = generateKey();
+      await transaction.insertInto('api_keys').values(administrator('first administrator key', key)).execute();
+      return key;
+    });
+  }
+
+  /** @throws ProblemError 403 when the caller would give more than it has */
+  async create(request: CreateApiKey, by: Principal): Promise<CreatedApiKey> {
+    const foreign = request.projects.find((project) => !ownsProject(by, project));
+    if (foreign !== undefined) throw new ProblemError(403, 'not_your_project', `You cannot give a key for project ${foreign}: it is not yours.`);
+    const beyond = request.scopes.find((scope) => !by.scopes.includes(scope));
+    if (beyond) throw new ProblemError(403, 'insufficient_scope', `You cannot give the scope ${beyond}: you do not have it.`);
+    const expiresAt = request.expiresAt === undefined ? null : new Date(request.expiresAt);
+    if (expiresAt && expiresAt.getTime() <= Date.now()) throw new ProblemError(400, 'expiry_in_the_past', 'expiresAt is in the past.');
+    const key = generateKey();
+    const row = await this.database.kysely
+      .insertInto('api_keys')
+      .values({ ...keyColumns(key), name: request.name, projects: request.projects, scopes: request.scopes, created_by: by.id, expires_at: expiresAt })
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    return { ...toApiKey(row), key };
+  }
+
+  /** The keys whose projects are all the caller's. */
+  async list(by: Principal): Promise<ApiKey[]> {
+    const rows = await this.database.kysely.selectFrom('api_keys').selectAll().orderBy('created_at', 'desc').limit(1000).execute();
+    return rows.filter((row) => isWithin(row, by)).map(toApiKey);
+  }
+
+  /** Repeating it is harmless. */
+  async revoke(id: string, by: Principal): Promise<void> {
+    const row = await this.database.kysely.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst();
+    if (!row || !isWithin(row, by)) throw new NotFoundError('key');
+    if (!row.revoked_at) await this.database.kysely.updateTable('api_keys').set({ revoked_at: new Date() }).where('id', '=', id).execute();
+    this.forget(id);
+    await this.database.pool.query('SELECT pg_notify($1, $2)', [KEYS_CHANNEL, id]);
+  }
+
+  /** @returns the principal of a key that is good now */
+  async authenticate(key: string): Promise<Principal | undefined> {
+    if (key !== this.settings.BOOTSTRAP_API_KEY && !KEY.test(key)) return undefined;
+    const hash = sha256(key);
+    const name = hash.toString('base64');
+    const cached = this.cache.get(name);
+    const row = cached && cached.until > Date.now() ? cached.row : await this.load(hash, name);
+    if (!row || !isGood(row)) return undefined;
+    this.noteUse(row.id);
+    return { id: `key:${row.id}`, projects: row.projects, scopes: row.scopes, expiresAt: row.expires_at?.getTime() ?? null };
+  }
+
+  /** Of these keys, those that are good no longer. */
+  async revokedAmong(ids: readonly string[]): Promise<string[]> {
+    if (ids.length === 0) return [];
+    const good = await this.database.kysely.selectFrom('api_keys').select('id').where('id', 'in', ids).where('revoked_at', 'is', null).execute();
+    const known = new Set(good.map(({ id }) => id));
+    return ids.filter((id) => !known.has(id));
+  }
+
+  private async load(hash: Buffer, name: string): Promise<Row | undefined> {
+    const row = await this.database.kysely.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst();
+    if (!row) return undefined;
+    if (this.cache.size >= CACHED_KEYS) this.cache.clear();
+    this.cache.set(name, { row, until: Date.now() + CACHE_MS });
+    return row;
+  }
+
+  private forget(id: string): void {
+    for (const [name, { row }] of this.cache) if (row.id === id) this.cache.delete(name);
+    this.revoked.next(id);
+  }
+
+  private noteUse(id: string): void {
+    const now = Date.now();
+    if (now - (this.usedAt.get(id) ?? 0) < USE_RECORDED_EVERY_MS) return;
+    if (this.usedAt.size >= CACHED_KEYS) this.usedAt.clear();
+    this.usedAt.set(id, now);
+    this.database.kysely
+      .updateTable('api_keys')
+      .set({ last_used_at: new Date(now) })
+      .where('id', '=', id)
+      .execute()
+      .catch((error: Error) => this.logger.warn(`the use of a key could not be noted: ${error.message}`));
+  }
+
+  private async ensureBootstrapKey(key: string): Promise<void> {
+    const made = administrator('bootstrap', key);
+    await this.database.kysely.insertInto('api_keys').values(made).onConflict((conflict) => conflict.column('hash').doNothing()).execute();
+    const row = await this.database.kysely.selectFrom('api_keys').select('revoked_at').where('hash', '=', sha256(key)).executeTakeFirst();
+    if (row?.revoked_at) this.logger.warn('BOOTSTRAP_API_KEY names a key that was revoked; it stays revoked');
+  }
+}
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+const generateKey = (): string => `ca_${randomBytes(32).toString('base64url')}`;
+const keyColumns = (key: string) => ({ id: uuidv7(), hash: sha256(key), prefix: key.slice(0, 10) });
+const administrator = (name: string, key: string) => ({ ...keyColumns(key), name, projects: ['*'], scopes: [...SCOPES], created_by: null });
+const isGood = (row: Row): boolean => row.revoked_at === null && (row.expires_at === null || row.expires_at.getTime() > Date.now());
+const isWithin = (row: Row, by: Principal): boolean => row.projects.every((project) => ownsProject(by, project));
+
+function toApiKey(row: Row): ApiKey {
+  const iso = (date: Date | null) => date?.toISOString() ?? null;
+  return {
+    id: row.id,
+    name: row.name,
+    prefix: row.prefix,
+    projects: row.projects,
+    scopes: row.scopes,
+    createdAt: row.created_at.toISOString(),
+    expiresAt: iso(row.expires_at),
+    revokedAt: iso(row.revoked_at),
+    lastUsedAt: iso(row.last_used_at),
+  };
+}

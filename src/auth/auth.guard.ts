@@ -1,0 +1,67 @@
+import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Request } from 'express';
+import { ProblemError } from '../problems/problem.error.js';
+import { AllowTicket, Public, RequireScope } from './access.decorators.js';
+import { ApiKeysService } from './api-keys.service.js';
+import { CredentialsMissingError, InvalidCredentialsError, InvalidTicketError } from './auth.errors.js';
+import { FailureLimiter } from './failure-limiter.js';
+import { JwtVerifier } from './jwt-verifier.js';
+import type { Principal } from './principal.js';
+import { TicketsService } from './tickets.service.js';
+
+/** Every route asks for a credential and a scope, unless it says `@Public()`. */
+@Injectable()
+export class AuthGuard implements CanActivate {
+  private readonly logger = new Logger(AuthGuard.name);
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly keys: ApiKeysService,
+    private readonly jwts: JwtVerifier,
+    private readonly tickets: TicketsService,
+    private readonly limiter: FailureLimiter,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const targets = [context.getHandler(), context.getClass()];
+    if (this.reflector.getAllAndOverride(Public, targets)) return true;
+    const request = context.switchToHttp().getRequest<Request>();
+    const address = request.ip ?? '';
+    this.limiter.check(address);
+    const principal = await this.identify(request, this.reflector.getAllAndOverride(AllowTicket, targets) ?? false).catch((error: unknown) => {
+      if (error instanceof InvalidCredentialsError || error instanceof InvalidTicketError) this.limiter.note(address);
+      throw error;
+    });
+    const scope = this.reflector.getAllAndOverride(RequireScope, targets);
+    if (!scope) this.logger.error(`${context.getClass().name}.${context.getHandler().name} names no scope: add @RequireScope or @Public`);
+    if (!scope || !principal.scopes.includes(scope)) {
+      throw new ProblemError(403, 'insufficient_scope', `This needs the scope ${scope ?? '(none can have it)'}, which your credential does not have.`);
+    }
+    request.principal = principal;
+    return true;
+  }
+
+  private async identify(request: Request, ticketWillDo: boolean): Promise<Principal> {
+    const credential = credentialOf(request);
+    const { ticket } = request.query;
+    if (credential === undefined && ticketWillDo && ticket !== undefined) {
+      return this.tickets.redeem(String(ticket), String(request.params['executionId']));
+    }
+    if (credential === undefined) throw new CredentialsMissingError();
+    const isJwt = credential.split('.').length === 3;
+    const principal = isJwt ? await this.jwts.authenticate(credential) : await this.keys.authenticate(credential);
+    if (!principal) throw new InvalidCredentialsError();
+    return principal;
+  }
+}
+
+function credentialOf(request: Request): string | undefined {
+  const { authorization } = request.headers;
+  if (authorization !== undefined) {
+    const bearer = /^Bearer +(\S+) *$/i.exec(authorization);
+    if (!bearer) throw new InvalidCredentialsError();
+    return bearer[1];
+  }
+  return request.get('X-API-Key');
+}

@@ -1,0 +1,18 @@
+import { Global, Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { ApiKeysController } from './api-keys.controller.js';
+import { ApiKeysService } from './api-keys.service.js';
+import { AuthGuard } from './auth.guard.js';
+import { CredentialWatch } from './credential-watch.js';
+import { FailureLimiter } from './failure-limiter.js';
+import { JwtVerifier } from './jwt-verifier.js';
+import { TicketsService } from './tickets.service.js';
+
+/** Comes before ThrottlingModule in AppModule's imports: global guards run in that order, and quotas are per principal. */
+@Global()
+@Module({
+  controllers: [ApiKeysController],
+  providers: [ApiKeysService, CredentialWatch, FailureLimiter, JwtVerifier, TicketsService, { provide: APP_GUARD, useClass: AuthGuard }],
+  exports: [ApiKeysService, CredentialWatch, TicketsService],
+})
+export class AuthModule {}

@@ -1,0 +1,71 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Scope } from '@cloutagent/contract';
+import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
+import { z } from 'zod';
+import { Settings } from '../config/settings.js';
+import { ProblemError } from '../problems/problem.error.js';
+import type { Principal } from './principal.js';
+
+const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
+const LONGEST = 16_384;
+
+const Claims = z.looseObject({
+  sub: z.string().min(1).max(255),
+  exp: z.number(),
+  iss: z.string().max(500).optional(),
+  projects: z.array(z.string().max(128)).max(1000).default([]),
+  scope: z.string().max(2000).default(''),
+});
+
+/**
+ * Verifies JWTs. Which algorithms are taken follows from the setting, never from the token: `alg: none`
+ * and a public key used as HMAC secret are refused (RFC 8725, sections 2.1 and 3.1).
+ */
+@Injectable()
+export class JwtVerifier {
+  private readonly verify: ((token: string) => Promise<JWTPayload>) | undefined;
+
+  constructor(@Inject(Settings) settings: Pick<Settings, 'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE'>) {
+    const { JWT_SECRET: secret, JWKS_URL: url, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
+    const options: JWTVerifyOptions = {
+      requiredClaims: ['sub', 'exp'],
+      clockTolerance: 5,
+      ...(issuer !== undefined && { issuer }),
+      ...(audience !== undefined && { audience }),
+    };
+    if (secret !== undefined) {
+      const key = new TextEncoder().encode(secret);
+      this.verify = async (token) => (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload;
+    } else if (url !== undefined) {
+      const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 5_000, cooldownDuration: 30_000 });
+      this.verify = async (token) => (await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC })).payload;
+    }
+  }
+
+  /**
+   * @returns the principal; nothing for a token that is not good
+   * @throws ProblemError 503 when the keys cannot be had
+   */
+  async authenticate(token: string): Promise<Principal | undefined> {
+    if (!this.verify || token.length > LONGEST) return undefined;
+    const payload = await this.verify(token).catch((error: unknown) => {
+      if (isOurFault(error)) {
+        throw new ProblemError(503, 'identity_provider_unavailable', 'The keys to check this token with cannot be had. Try again soon.', {
+          headers: { 'Retry-After': '5' },
+        });
+      }
+      return undefined;
+    });
+    const claims = Claims.safeParse(payload);
+    if (!claims.success) return undefined;
+    const { sub, iss = '', exp, projects, scope } = claims.data;
+    const scopes = scope.split(' ').flatMap((name) => Scope.safeParse(name).data ?? []);
+    return { id: `jwt:${encodeURIComponent(iss)}:${sub}`, projects, scopes, expiresAt: exp * 1000 };
+  }
+}
+
+/** Whether the failure is of fetching the key set, and not of the token. */
+function isOurFault(error: unknown): boolean {
+  if (error instanceof errors.JWKSTimeout || error instanceof TypeError) return true;
+  return error instanceof errors.JOSEError && error.code === 'ERR_JOSE_GENERIC';
+}

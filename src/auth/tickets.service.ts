@@ -1,0 +1,62 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { createHash, randomBytes } from 'node:crypto';
+import { Settings } from '../config/settings.js';
+import { Database } from '../database/database.js';
+import { ApiKeysService } from './api-keys.service.js';
+import { InvalidTicketError } from './auth.errors.js';
+import { keyIdOf, type Principal } from './principal.js';
+
+const TICKET = /^[A-Za-z0-9_-]{43}$/;
+
+/** One-time tickets that open one execution's stream: EventSource can send no header. */
+@Injectable()
+export class TicketsService {
+  private purgedAt = 0;
+
+  constructor(
+    private readonly database: Database,
+    private readonly keys: ApiKeysService,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'TICKET_TTL_MS'>,
+  ) {}
+
+  /** A ticket in the caller's name. */
+  async issue(principal: Principal, executionId: string): Promise<{ ticket: string; expiresAt: string }> {
+    await this.purge();
+    const ticket = randomBytes(32).toString('base64url');
+    const expires = new Date(Date.now() + this.settings.TICKET_TTL_MS);
+    await this.database.kysely
+      .insertInto('stream_tickets')
+      .values({ hash: sha256(ticket), execution_id: executionId, principal: JSON.stringify(principal), expires_at: expires })
+      .execute();
+    return { ticket, expiresAt: expires.toISOString() };
+  }
+
+  /**
+   * Uses a ticket up. One offered for another execution is refused and stays good for its own.
+   * @throws InvalidTicketError
+   */
+  async redeem(ticket: string, executionId: string): Promise<Principal> {
+    if (!TICKET.test(ticket)) throw new InvalidTicketError();
+    const row = await this.database.kysely
+      .deleteFrom('stream_tickets')
+      .where('hash', '=', sha256(ticket))
+      .where((where) => where.cast<string>('execution_id', 'text'), '=', executionId.toLowerCase())
+      .where('expires_at', '>', new Date())
+      .returning('principal')
+      .executeTakeFirst();
+    if (!row) throw new InvalidTicketError();
+    const principal = row.principal as Principal;
+    const keyId = keyIdOf(principal);
+    const expired = principal.expiresAt !== null && principal.expiresAt <= Date.now();
+    if (expired || (keyId !== undefined && (await this.keys.revokedAmong([keyId])).length > 0)) throw new InvalidTicketError();
+    return principal;
+  }
+
+  private async purge(): Promise<void> {
+    if (Date.now() - this.purgedAt < 60_000) return;
+    this.purgedAt = Date.now();
+    await this.database.kysely.deleteFrom('stream_tickets').where('expires_at', '<', new Date()).execute();
+  }
+}
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -1,0 +1,27 @@
+import { type ExecutionContext, Injectable } from '@nestjs/common';
+import { ThrottlerGuard, type ThrottlerLimitDetail } from '@nestjs/throttler';
+import type { Request } from 'express';
+import { ProblemError } from '../problems/problem.error.js';
+
+/** One quota a principal, over all routes; callers of public routes are told apart by address. */
+@Injectable()
+export class PrincipalThrottlerGuard extends ThrottlerGuard {
+  protected override headerPrefix = 'RateLimit';
+
+  protected override getTracker(request: Request): Promise<string> {
+    return Promise.resolve(request.principal?.id ?? `address:${request.ip}`);
+  }
+
+  protected override generateKey(_context: ExecutionContext, tracker: string): string {
+    return tracker;
+  }
+
+  protected override throwThrottlingException(_context: ExecutionContext, detail: ThrottlerLimitDetail): Promise<void> {
+    const seconds = detail.timeToBlockExpire;
+    return Promise.reject(
+      new ProblemError(429, 'rate_limited', `The limit is ${detail.limit} requests per ${detail.ttl / 1000} s. Try again in ${seconds} s.`, {
+        headers: { 'Retry-After': String(seconds), 'RateLimit-Limit': String(detail.limit), 'RateLimit-Remaining': '0', 'RateLimit-Reset': String(seconds) },
+      }),
+    );
+  }
+}
