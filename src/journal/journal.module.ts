@@ -7,6 +7,6 @@ import { Retention } from './retention.js';
 
 @Module({
   providers: [Announcer, Journal, JournalReader, JournalRelay, Retention],
-  exports: [Journal, JournalReader, JournalRelay],
+  exports: [Announcer, Journal, JournalReader, JournalRelay],
 })
 export class JournalModule {}

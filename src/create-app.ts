@@ -1,0 +1,22 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { DynamicModule } from '@nestjs/common';
+import { AppModule } from './app.module.js';
+import type { Settings } from './config/settings.js';
+import { configureApp } from './configure-app.js';
+import { serveDocument } from './openapi/openapi.js';
+
+const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
+
+/** The application, ready to listen. */
+export async function createApp(settings: Settings, extensions: NonNullable<DynamicModule['imports']> = []): Promise<NestExpressApplication> {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings, extensions), {
+    bodyParser: false,
+    forceCloseConnections: true,
+    abortOnError: false,
+    logger: LEVELS.slice(0, LEVELS.indexOf(settings.LOG_LEVEL) + 1),
+  });
+  configureApp(app, settings);
+  serveDocument(app);
+  return app;
+}

@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { EngineModule } from '../engine/engine.module.js';
+import { ModelsModule } from '../engine/models/models.module.js';
+import { JournalModule } from '../journal/journal.module.js';
+import { StreamingModule } from '../streaming/streaming.module.js';
+import { ExecutionsController } from './executions.controller.js';
+import { ExecutionsService } from './executions.service.js';
+import { StreamsController } from './streams.controller.js';
+import { WorkflowCheck } from './workflow-check.js';
+
+@Module({
+  imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
+  controllers: [StreamsController, ExecutionsController],
+  providers: [ExecutionsService, WorkflowCheck],
+  exports: [ExecutionsService],
+})
+export class ExecutionsModule {}

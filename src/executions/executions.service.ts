@@ -1,0 +1,217 @@
+import { Injectable } from '@nestjs/common';
+import {
+  applyEvent,
+  type ApproveExecution,
+  type EventDraft,
+  type Execution,
+  type ExecutionPage,
+  type ExecutionState,
+  initialState,
+  isTerminal,
+  type ListExecutions,
+  type StartExecution,
+} from '@cloutagent/contract';
+import { createHash } from 'node:crypto';
+import { ownsProject, type Principal } from '../auth/principal.js';
+import { Database } from '../database/database.js';
+import type { Control } from '../database/schema.js';
+import { Dispatcher } from '../engine/dispatcher.js';
+import { type ExecutionRow, toExecution } from '../engine/execution-row.js';
+import { EventBus, parseEvent } from '../events/event-bus.js';
+import { v7 as uuidv7 } from '../ids/uuid.js';
+import { Announcer } from '../journal/announcer.js';
+import { record } from '../journal/journal.js';
+import { JournalReader } from '../journal/journal-reader.js';
+import { NotFoundError, ProblemError } from '../problems/problem.error.js';
+import { decodeCursor, encodeCursor } from './cursor.js';
+import { WorkflowCheck } from './workflow-check.js';
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Starts, shows and steers executions for those they belong to. */
+@Injectable()
+export class ExecutionsService {
+  constructor(
+    private readonly database: Database,
+    private readonly journal: JournalReader,
+    private readonly dispatcher: Dispatcher,
+    private readonly workflows: WorkflowCheck,
+    private readonly bus: EventBus,
+    private readonly announcer: Announcer,
+  ) {}
+
+  /**
+   * @param idempotencyKey the same key with the same body starts nothing new, and is told of what it started
+   * @throws ProblemError 422 for the same key with another body
+   */
+  async start(request: StartExecution, principal: Principal, idempotencyKey?: string): Promise<{ execution: Execution; replayed: boolean }> {
+    if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
+    this.workflows.check(request);
+    const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+    const known = idempotencyKey === undefined ? undefined : await this.startedWith(idempotencyKey, hash, request.projectId, principal);
+    if (known) return { execution: known, replayed: true };
+    try {
+      return { execution: await this.insert(request, principal, idempotencyKey, hash), replayed: false };
+    } catch (error) {
+      if ((error as { code?: string }).code !== UNIQUE_VIOLATION || idempotencyKey === undefined) throw error;
+      // Another request with the key was first.
+      const first = await this.startedWith(idempotencyKey, hash, request.projectId, principal);
+      if (!first) throw error;
+      return { execution: first, replayed: true };
+    }
+  }
+
+  /** The row of an execution the principal may see. @throws NotFoundError */
+  async find(executionId: string, principal: Principal): Promise<ExecutionRow> {
+    const row = await this.database.kysely.selectFrom('executions').selectAll().where('id', '=', executionId).executeTakeFirst();
+    if (!row || !ownsProject(principal, row.project_id)) throw new NotFoundError();
+    return row;
+  }
+
+  async show(row: ExecutionRow): Promise<Execution> {
+    return (await this.showAll([row]))[0]!;
+  }
+
+  async list(query: ListExecutions, principal: Principal): Promise<ExecutionPage> {
+    if (query.projectId !== undefined && !ownsProject(principal, query.projectId)) throw new NotFoundError('project');
+    let select = this.database.kysely.selectFrom('executions').selectAll().orderBy('id', 'desc').limit(query.limit + 1);
+    if (query.projectId !== undefined) select = select.where('project_id', '=', query.projectId);
+    else if (!principal.projects.includes('*')) select = select.where('project_id', 'in', ['', ...principal.projects]);
+    if (query.status) select = select.where('status', 'in', query.status);
+    if (query.tag !== undefined) select = select.where((where) => where(where.val(query.tag!), '=', where.fn.any('tags')));
+    if (query.cursor !== undefined) select = select.where('id', '<', decodeCursor(query.cursor));
+    const rows = await select.execute();
+    const page = rows.slice(0, query.limit);
+    return {
+      executions: await this.showAll(page),
+      nextCursor: rows.length > query.limit ? encodeCursor(page.at(-1)!.id) : null,
+    };
+  }
+
+  /**
+   * Asks the owner to pause, resume or cancel; repeating it is harmless.
+   * @throws ProblemError 409 when the execution is at its end
+   */
+  async control(row: ExecutionRow, control: Control, principal: Principal, reason?: string): Promise<Execution> {
+    const already = control === 'cancel' && row.status === 'cancelled';
+    if (isTerminal(row.status) && !already) {
+      throw new ProblemError(409, 'execution_over', `The execution is ${row.status}: nothing about it changes any more.`);
+    }
+    if (already) return this.show(row);
+    if (row.control === 'cancel' && control !== 'cancel') {
+      throw new ProblemError(409, 'execution_cancelling', 'The execution is being cancelled.');
+    }
+    if (row.control !== control) {
+      await this.database.kysely
+        .updateTable('executions')
+        .set({ control, control_by: principal.id, control_reason: reason ?? null })
+        .where('id', '=', row.id)
+        .where('control', '<>', 'cancel')
+        .execute();
+    }
+    if (control === 'cancel' && (await this.cancelQueued(row, principal, reason))) return this.show(await this.find(row.id, principal));
+    await this.dispatcher.notifyOwner(row.id);
+    return this.show(await this.find(row.id, principal));
+  }
+
+  /**
+   * Answers a waiting approval node.
+   * @throws ProblemError 409 when it does not wait, or was answered otherwise
+   */
+  async approve(row: ExecutionRow, answer: ApproveExecution, principal: Principal): Promise<Execution> {
+    if (isTerminal(row.status)) throw new ProblemError(409, 'execution_over', `The execution is ${row.status}: no approval is waited for.`);
+    const { steps } = await this.show(row);
+    const waiting = steps.filter((step) => step.nodeType === 'approval' && step.status === 'running').map((step) => step.nodeId);
+    const nodeId = answer.nodeId ?? (waiting.length === 1 ? waiting[0] : undefined);
+    if (nodeId === undefined) {
+      const which = waiting.length === 0 ? 'No approval is waited for.' : `Several approvals are waited for (${waiting.join(', ')}): name one as nodeId.`;
+      throw new ProblemError(409, 'no_approval_waiting', which);
+    }
+    const before = await this.database.kysely.selectFrom('approvals').selectAll().where('execution_id', '=', row.id).where('node_id', '=', nodeId).executeTakeFirst();
+    if (before && before.approved !== answer.approved) throw new ProblemError(409, 'already_decided', `Node ${nodeId} was already decided by ${before.decided_by}.`);
+    if (!before && !waiting.includes(nodeId)) throw new ProblemError(409, 'no_approval_waiting', `Node ${nodeId} does not wait for an approval.`);
+    await this.database.kysely
+      .insertInto('approvals')
+      .values({ execution_id: row.id, node_id: nodeId, approved: answer.approved, comment: answer.comment ?? null, decided_by: principal.id })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    await this.dispatcher.notifyOwner(row.id);
+    return this.show(await this.find(row.id, principal));
+  }
+
+  private async insert(request: StartExecution, principal: Principal, idempotencyKey: string | undefined, hash: string): Promise<Execution> {
+    const client = await this.database.pool.connect();
+    try {
+      await client.query('BEGIN');
+      const { rows } = await client.query<ExecutionRow>(
+        `INSERT INTO cloutagent.executions (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *`,
+        [
+          uuidv7(),
+          request.projectId,
+          JSON.stringify(request.input),
+          JSON.stringify(request.workflow),
+          JSON.stringify(request.options ?? {}),
+          request.tags,
+          principal.id,
+          idempotencyKey ?? null,
+          hash,
+        ],
+      );
+      const row = rows[0]!;
+      await this.dispatcher.enqueue(row.id, row.project_id, client);
+      await client.query('COMMIT');
+      return toExecution(row, initialState());
+    } catch (error) {
+      await client.query('ROLLBACK');
+      throw error;
+    } finally {
+      client.release();
+    }
+  }
+
+  private async startedWith(key: string, hash: string, projectId: string, principal: Principal): Promise<Execution | undefined> {
+    const row = await this.database.kysely
+      .selectFrom('executions')
+      .selectAll()
+      .where('project_id', '=', projectId)
+      .where('created_by', '=', principal.id)
+      .where('idempotency_key', '=', key)
+      .executeTakeFirst();
+    if (!row) return undefined;
+    if (row.request_hash !== hash) {
+      throw new ProblemError(422, 'idempotency_key_reused', 'This Idempotency-Key came with another body before. Use a new key for a new request.');
+    }
+    return this.show(row);
+  }
+
+  /**
+   * Nobody owns an execution that was never begun: it is taken and ended in one transaction, which the
+   * row's lock keeps apart from an owner that begins just now.
+   */
+  private async cancelQueued(row: ExecutionRow, principal: Principal, reason: string | undefined): Promise<boolean> {
+    const draft: EventDraft = { type: 'execution:cancelled', fields: { by: principal.id, ...(reason !== undefined && { reason }) } };
+    const event = record(row.id, 1, draft);
+    const { rowCount } = await this.database.pool.query(
+      `WITH taken AS (
+         UPDATE cloutagent.executions SET status = 'cancelled', completed_at = now() WHERE id = $1 AND attempt = 0 AND status = 'queued' RETURNING id
+       ) INSERT INTO cloutagent.events (execution_id, sequence, type, data) SELECT id, $2, $3, $4 FROM taken`,
+      [row.id, event.sequence, event.type, event.data],
+    );
+    if (rowCount === 0) return false;
+    this.bus.publish(row.id, [event]);
+    this.announcer.announce(row.id, event.sequence);
+    return true;
+  }
+
+  private async showAll(rows: readonly ExecutionRow[]): Promise<Execution[]> {
+    const ids = rows.map((row) => row.id);
+    const [milestones, last] = await Promise.all([this.journal.milestones(ids), this.journal.lastSequences(ids)]);
+    return rows.map((row) => {
+      const state: ExecutionState = initialState();
+      for (const event of milestones.get(row.id) ?? []) applyEvent(state, parseEvent(event));
+      state.lastSequence = Math.max(state.lastSequence, last.get(row.id) ?? 0);
+      return toExecution(row, state);
+    });
+  }
+}

@@ -1,0 +1,88 @@
+import { Controller, Headers, HttpCode, type MessageEvent, Param, Post, Query, Req, Res, Sse } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
+import { ExecutionEventSchema, isTerminal, OpenStream, StreamTicket } from '@cloutagent/contract';
+import type { Request, Response } from 'express';
+import { finalize, type Observable, takeUntil } from 'rxjs';
+import { AllowTicket, CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
+import { CredentialWatch } from '../auth/credential-watch.js';
+import type { Principal } from '../auth/principal.js';
+import { TicketsService } from '../auth/tickets.service.js';
+import { JournalReader } from '../journal/journal-reader.js';
+import { Documented } from '../openapi/documented.decorator.js';
+import { NoContentSignal } from '../problems/no-content.signal.js';
+import { ProblemError } from '../problems/problem.error.js';
+import { StreamHub } from '../streaming/stream-hub.js';
+import { StreamQuota } from '../throttling/stream-quota.js';
+import { checkId } from './executions.controller.js';
+import { ExecutionsService } from './executions.service.js';
+import { parseLastEventId } from './last-event-id.js';
+
+@Controller('api/executions/:executionId')
+export class StreamsController {
+  constructor(
+    private readonly executions: ExecutionsService,
+    private readonly journal: JournalReader,
+    private readonly hub: StreamHub,
+    private readonly quota: StreamQuota,
+    private readonly watch: CredentialWatch,
+    private readonly tickets: TicketsService,
+  ) {}
+
+  /** The execution is looked up before anything is sent: until then it can still be answered with a problem. */
+  @Sse('stream')
+  @RequireScope('executions:read')
+  @AllowTicket()
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Events after this sequence are sent.' })
+  @Documented({
+    summary: 'Watch an execution, as server-sent events',
+    description:
+      'Opens with `connection:established`, which has no id. Then every recorded event after Last-Event-ID, in order: `id` is the ' +
+      'sequence, `event` the type, `data` the fields shown here without sequence and type. Comments (`: ping`) are heartbeats. ' +
+      'The server ends the stream with the execution; 204 says that there is nothing more to come.',
+    status: 200,
+    response: ExecutionEventSchema,
+    contentType: 'text/event-stream',
+    errors: [400, 401, 403, 404, 429],
+  })
+  async stream(
+    @Param('executionId') id: string,
+    @Query({ schema: OpenStream }) query: OpenStream,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @CurrentPrincipal() principal: Principal,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<Observable<MessageEvent>> {
+    const row = await this.executions.find(checkId(id), principal);
+    const after = parseLastEventId(lastEventId ?? query.lastEventId);
+    const last = (await this.journal.lastSequences([row.id])).get(row.id) ?? 0;
+    if (after > last) {
+      throw new ProblemError(400, 'invalid_last_event_id', `Last-Event-ID ${after} is past the end: the execution has ${last} events. Start again without it.`);
+    }
+    if (isTerminal(row.status) && !(await this.hasMore(row.id, after, query.types))) throw new NoContentSignal();
+    const release = this.quota.acquire(principal.id, row.id, request.ip ?? '');
+    return this.hub
+      .subscribe({
+        executionId: row.id,
+        after,
+        types: query.types,
+        response,
+        established: { executionId: row.id, message: 'You will see every event of this execution, in order.', status: row.status },
+      })
+      .pipe(takeUntil(this.watch.ended(principal)), finalize(release));
+  }
+
+  @Post('stream-tickets')
+  @HttpCode(201)
+  @RequireScope('executions:read')
+  @Documented({ summary: 'A one-time ticket to open the stream with EventSource', status: 201, response: StreamTicket, errors: [401, 403, 404, 429] })
+  async ticket(@Param('executionId') id: string, @CurrentPrincipal() principal: Principal, @Res({ passthrough: true }) response: Response): Promise<StreamTicket> {
+    const row = await this.executions.find(checkId(id), principal);
+    const { ticket, expiresAt } = await this.tickets.issue(principal, row.id);
+    response.setHeader('Cache-Control', 'no-store');
+    return { ticket, expiresAt, url: `/api/executions/${row.id}/stream?ticket=${ticket}` };
+  }
+
+  private async hasMore(executionId: string, after: number, types: OpenStream['types']): Promise<boolean> {
+    return (await this.journal.read(executionId, after, { types, limit: 1, bytes: 1 })).length > 0;
+  }
+}

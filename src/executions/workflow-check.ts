@@ -1,0 +1,35 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { StartExecution } from '@cloutagent/contract';
+import { Settings } from '../config/settings.js';
+import { PriceTable } from '../engine/models/prices.js';
+import { NodeRegistry } from '../engine/node-registry.js';
+import { checkGraph } from '../engine/workflow-graph.js';
+import { ValidationFailedError } from '../problems/problem.error.js';
+
+const MOST_ERRORS = 100;
+
+/** Refuses what could not run: graphs with cycles, configs no handler takes, limits that cannot be kept. */
+@Injectable()
+export class WorkflowCheck {
+  constructor(
+    private readonly registry: NodeRegistry,
+    private readonly prices: PriceTable,
+    @Inject(Settings) private readonly settings: Settings,
+  ) {}
+
+  /** @throws ValidationFailedError with every wrong path */
+  check({ workflow, options }: StartExecution): void {
+    const graph = checkGraph(workflow, this.settings);
+    const problems = graph.length > 0 ? graph : this.registry.check(workflow);
+    const errors = problems.map(({ path, message }) => ({ path: ['workflow', ...path].join('.'), message }));
+    if (options?.limits?.maxCostUSD !== undefined) {
+      workflow.nodes.forEach((node, index) => {
+        const { model } = node.data.config;
+        if (typeof model !== 'string' || this.prices.knows(model)) return;
+        const message = `the price of ${model} is not known, so maxCostUSD cannot be kept: leave the limit out, or add the price to MODEL_PRICES`;
+        errors.push({ path: `workflow.nodes.${index}.data.config.model`, message });
+      });
+    }
+    if (errors.length > 0) throw new ValidationFailedError(errors.slice(0, MOST_ERRORS));
+  }
+}

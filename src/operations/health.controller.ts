@@ -1,0 +1,31 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiOperation } from '@nestjs/swagger';
+import { SkipThrottle } from '@nestjs/throttler';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Public } from '../auth/access.decorators.js';
+import { Database } from '../database/database.js';
+import { ProblemError } from '../problems/problem.error.js';
+
+const READY_TIMEOUT_MS = 2_000;
+
+@Controller('health')
+@Public(true)
+@SkipThrottle()
+export class HealthController {
+  constructor(private readonly database: Database) {}
+
+  @Get('live')
+  @ApiOperation({ summary: 'The process answers' })
+  live(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  @Get('ready')
+  @ApiOperation({ summary: 'The process and its database answer' })
+  async ready(): Promise<{ status: 'ok' }> {
+    const late = sleep(READY_TIMEOUT_MS, 'late' as const, { ref: false });
+    const answer = await Promise.race([this.database.pool.query('SELECT 1').catch(() => 'broken' as const), late]);
+    if (answer === 'late' || answer === 'broken') throw new ProblemError(503, 'database_unavailable', 'The database does not answer.');
+    return { status: 'ok' };
+  }
+}
