@@ -15,7 +15,13 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
   app.disable('etag');
   if (settings.TRUST_PROXY) app.set('trust proxy', /^\d+$/.test(settings.TRUST_PROXY) ? Number(settings.TRUST_PROXY) : settings.TRUST_PROXY);
   app.use(identify);
-  app.use(helmet({ crossOriginResourcePolicy: { policy: 'cross-origin' } }));
+  app.use(
+    helmet({
+      crossOriginResourcePolicy: { policy: 'cross-origin' },
+      // Whether there is TLS is the proxy's matter; without it this would break the pages of a plain HTTP server.
+      contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+    }),
+  );
   const any = settings.CORS_ORIGINS.includes('*');
   app.enableCors({
     origin: any ? '*' : [...settings.CORS_ORIGINS],

@@ -95,7 +95,7 @@ const SettingsSchema = z
     MODEL_PRICES: modelPrices,
     MODEL_IDLE_TIMEOUT_MS: ms(120_000),
 
-    LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log'),
+    LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('warn'),
   })
   .superRefine((settings, context) => {
     if (settings.JWT_SECRET && settings.JWKS_URL) {

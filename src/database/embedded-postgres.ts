@@ -227,8 +227,6 @@ async function launch(cluster: string, binaries: Binaries, runner: Runner, flags
     port: String(port),
     unix_socket_directories: '',
     max_connections: '200',
-    // The journal commits small batches one after the other: WAL is all they wait for.
-    wal_compression: 'lz4',
     log_min_messages: 'warning',
     log_line_prefix: '%m [%p] ',
     ...flags,

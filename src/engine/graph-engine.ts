@@ -104,8 +104,8 @@ export class GraphEngine implements ExecutionEngine {
       const started: EventDraft = { type: 'execution:started', fields: { projectId: row.project_id, attempt: row.attempt } };
       const log = new ExecutionLog(this.journal, row.id, state, onFailure);
       try {
-        await log.append([started, ...dropped], { status: 'running' });
         row.started_at ??= new Date();
+        await log.append([started, ...dropped], { status: 'running', at: row.started_at.toISOString() });
         return log;
       } catch (error) {
         if (!(error instanceof StaleOwnerError) || tries === TAKEOVER_TRIES) throw error;

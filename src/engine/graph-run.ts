@@ -147,7 +147,11 @@ export class GraphRun {
     const completedAt = new Date();
     const state = { ...this.log.state, status: 'completed' as const, lastSequence: this.log.state.lastSequence + 1 };
     const result = toExecution({ ...this.row, status: 'completed', output, completed_at: completedAt }, state);
-    this.end([{ type: 'execution:completed', fields: { result } }], { status: 'completed', output });
+    this.end([{ type: 'execution:completed', fields: { result } }], {
+      status: 'completed',
+      output,
+      at: completedAt.toISOString(),
+    });
   }
 
   private fail(failure: ExecutionFailure, before: EventDraft[] = []): void {

@@ -9,6 +9,8 @@ import { Announcer } from './announcer.js';
 /** Columns of the execution's row that change together with its events. */
 export interface Projection {
   status: Execution['status'];
+  /** When, ISO 8601; becomes the start or the end. Now when left out. */
+  at?: string;
   output?: Json;
   error?: ExecutionFailure;
 }
@@ -68,8 +70,8 @@ export class Journal {
    */
   append(executionId: string, events: RecordedEvent[], projection?: Projection): Promise<void> {
     return new Promise((resolve, reject) => {
-      const at = projection && new Date().toISOString();
-      this.pending.push({ executionId, events, projection: projection && { ...projection, at: at! }, resolve, reject });
+      const row = projection && { at: new Date().toISOString(), ...projection };
+      this.pending.push({ executionId, events, projection: row, resolve, reject });
       this.flushing ??= this.flush();
     });
   }

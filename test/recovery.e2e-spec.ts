@@ -1,0 +1,146 @@
+import pg from 'pg';
+import { createDatabase, Server } from './support/server.js';
+import { agent, delay, ids, start, TERMINAL, upTo, Watch } from './support/watch.js';
+
+const pathOf = (id: string) => `/api/executions/${id}/stream`;
+
+/** Follows a stream across deaths of the server, by Last-Event-ID, until the server says that it is over. */
+async function collect(watch: Watch, seen: Watch['frames']): Promise<void> {
+  await watch.until((now) => now.ended, 60_000).catch(() => undefined);
+  seen.push(...watch.frames);
+}
+
+describe('a server that dies', () => {
+  it('goes on after kill -9 at ten random moments: no hole, one end, nothing finished runs again', async () => {
+    const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_MS: '200' };
+    let server = await Server.start(settings);
+    const nodes = [
+      agent('a', { chunks: 60, delayMs: 10 }),
+      agent('b', { chunks: 80, delayMs: 10 }),
+      delay('c', 300),
+      agent('d', { chunks: 60, delayMs: 10 }),
+      { id: 'e', type: 'transform', data: { config: { expression: 'nodes.c.output' } } },
+      agent('f', { chunks: 60, delayMs: 10 }),
+    ];
+    const edges: [string, string][] = [
+      ['a', 'c'],
+      ['b', 'd'],
+      ['c', 'e'],
+      ['d', 'f'],
+      ['e', 'f'],
+    ];
+    const id = await server.startExecution(start(nodes, edges));
+    const seen: Watch['frames'] = [];
+    for (let kills = 0; ; ) {
+      const watch = new Watch(server.url, pathOf(id), { 'last-event-id': String(seen.at(-1)?.id ?? '') });
+      const collected = collect(watch, seen);
+      if (kills < 10) {
+        const moment = 150 + Math.random() * 500;
+        await Promise.race([new Promise((resolve) => setTimeout(resolve, moment)), collected]);
+        await server.kill();
+        await collected;
+        kills += 1;
+        server = await Server.start(settings);
+        continue;
+      }
+      await collected;
+      if (TERMINAL.test(seen.at(-1)?.type ?? '')) break;
+      if (watch.status !== 200) throw new Error(`the stream answered ${watch.status}`);
+    }
+    const { body } = await server.call('GET', `/api/executions/${id}`);
+    expect(body.status).toBe('completed');
+    expect(ids(seen)).toEqual(upTo(body.lastSequence));
+    expect(seen.filter((frame) => TERMINAL.test(frame.type))).toHaveLength(1);
+    const steps = seen.filter((frame) => frame.type === 'execution:step');
+    for (const { id: nodeId } of nodes) {
+      const own = steps.filter((frame) => frame.data.nodeId === nodeId);
+      const completed = own.findIndex((frame) => frame.data.status === 'completed');
+      // Nothing about a node after it was completed, and every attempt that was cut off is said to be dropped.
+      expect(completed).toBe(own.length - 1);
+      expect(own.filter((frame) => frame.data.status === 'running')).toHaveLength(own.filter((frame) => frame.data.status === 'retrying').length + 1);
+    }
+    await server.kill('SIGTERM');
+  }, 180_000);
+
+  it('is taken over by another process, whose watchers miss nothing; a stale owner is refused', async () => {
+    const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_MS: '500' };
+    const first = await Server.start(settings);
+    const id = await first.startExecution(start([agent('a', { chunks: 400, delayMs: 10 })]));
+    await new Watch(first.url, pathOf(id)).until((now) => now.frames.length > 5);
+    const second = await Server.start(settings);
+    const watch = await new Watch(second.url, pathOf(id)).until((now) => now.frames.filter((frame) => frame.type === 'execution:output').length > 50);
+    await first.kill();
+    await watch.done(40_000);
+    expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
+    expect(watch.frames.filter((frame) => frame.type === 'execution:started').map((frame) => frame.data.attempt)).toEqual([1, 2]);
+    expect(watch.frames.at(-1)!.type).toBe('execution:completed');
+
+    const client = new pg.Client({ connectionString: settings.DATABASE_URL });
+    await client.connect();
+    const append = client.query(`INSERT INTO cloutagent.events VALUES ($1, $2, 'execution:output', '{}')`, [id, watch.frames.length]);
+    await expect(append).rejects.toMatchObject({ code: '23505' });
+    await client.end();
+    await second.kill('SIGTERM');
+  }, 90_000);
+
+  it('stops an owner that was overtaken while it lives', async () => {
+    const settings = { DATABASE_URL: await createDatabase() };
+    const server = await Server.start(settings);
+    const id = await server.startExecution(start([agent('a', { chunks: 300, delayMs: 10 })]));
+    const watch = await new Watch(server.url, pathOf(id)).until((now) => now.frames.length > 20);
+    // Somebody else appends, as a new owner would: its sequences are taken from under the old one.
+    const client = new pg.Client({ connectionString: settings.DATABASE_URL });
+    await client.connect();
+    const foreign = await client.query<{ sequence: number }>(
+      `INSERT INTO cloutagent.events
+       SELECT $1, n, 'execution:thinking', '{"chunk":"foreign","stepId":"s","nodeId":"a"}'
+       FROM generate_series((SELECT max(sequence) + 3 FROM cloutagent.events WHERE execution_id = $1), (SELECT max(sequence) + 3 FROM cloutagent.events WHERE execution_id = $1)) AS n
+       RETURNING sequence`,
+      [id],
+    );
+    await client.end();
+    await watch.done(60_000);
+    expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
+    // The owner met the taken sequence, stopped, and took the execution over again, as a new attempt.
+    const started = watch.frames.filter((frame) => frame.type === 'execution:started');
+    expect(started.map((frame) => frame.data.attempt)).toEqual([1, 2]);
+    expect(started[1]!.id).toBeGreaterThan(foreign.rows[0]!.sequence);
+    expect(watch.frames.at(-1)!.type).toBe('execution:completed');
+    await server.kill('SIGTERM');
+  }, 90_000);
+
+  it('hands executions back on SIGTERM and tells streams when to come back', async () => {
+    const settings = { DATABASE_URL: await createDatabase() };
+    const first = await Server.start(settings);
+    const id = await first.startExecution(start([delay('wait', 500), agent('a', { chunks: 100, delayMs: 10 })], [['wait', 'a']]));
+    const watch = await new Watch(first.url, pathOf(id)).until((now) => now.frames.some((frame) => frame.type === 'execution:output'));
+    expect(await first.kill('SIGTERM')).toBe(0);
+    expect(watch.ended).toBe(true);
+    expect(watch.frames.some((frame) => TERMINAL.test(frame.type))).toBe(false);
+    const second = await Server.start(settings);
+    const rest = await new Watch(second.url, pathOf(id), { 'last-event-id': String(watch.frames.at(-1)!.id) }).done();
+    expect(ids([...watch.frames, ...rest.frames])).toEqual(upTo(rest.frames.at(-1)!.id));
+    expect(rest.frames.at(-1)!.type).toBe('execution:completed');
+    await second.kill('SIGTERM');
+  }, 60_000);
+});
+
+describe('several processes', () => {
+  it('start together on an empty database, and carry out control from anywhere', async () => {
+    const settings = { DATABASE_URL: await createDatabase() };
+    const servers = await Promise.all([Server.start(settings), Server.start(settings), Server.start(settings)]);
+    const [one, two, three] = servers as [Server, Server, Server];
+    const id = await one.startExecution(start([agent('a', { hang: true })]));
+    const watch = await new Watch(two.url, pathOf(id)).until((now) => now.frames.some((frame) => frame.type === 'execution:output'));
+    for (const [server, action] of [[two, 'pause'], [three, 'resume'], [one, 'pause'], [two, 'cancel']] as const) {
+      expect((await server.call('POST', `/api/executions/${id}/${action}`)).status).toBe(202);
+      const type = { pause: 'execution:paused', resume: 'execution:resumed', cancel: 'execution:cancelled' }[action];
+      await watch.until((now) => now.frames.at(-1)?.type === type, 5_000).catch((error: Error) => {
+        if (watch.frames.at(-1)?.type !== type) throw error;
+      });
+    }
+    await watch.done();
+    expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
+    await Promise.all(servers.map((server) => server.kill('SIGTERM')));
+  }, 60_000);
+});

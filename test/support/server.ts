@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import pg from 'pg';
+
+export const ADMIN_KEY = 'test-administrator-key-of-32-characters';
+
+/** A database of a test file's own, on the run's PostgreSQL. */
+export async function createDatabase(): Promise<string> {
+  const url = process.env['TEST_DATABASE_URL'];
+  if (!url) throw new Error('TEST_DATABASE_URL is set by test/support/global-setup.mjs');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name}`);
+  await client.end();
+  return Object.assign(new URL(url), { pathname: `/${name}` }).href;
+}
+
+/** The real server, as `npm start` runs it, in a process that can be killed. */
+export class Server {
+  private constructor(
+    readonly url: string,
+    readonly process: ChildProcess,
+    readonly output: () => string,
+  ) {}
+
+  static async start(settings: Record<string, string>): Promise<Server> {
+    const child = spawn(process.execPath, ['dist/main.js'], {
+      env: { PATH: process.env['PATH'], PORT: '0', BOOTSTRAP_API_KEY: ADMIN_KEY, ...settings },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    const ready = Promise.withResolvers<string>();
+    const read = (data: Buffer) => {
+      output += data.toString();
+      const url = /listens on (\S+);/.exec(output)?.[1];
+      if (url) ready.resolve(url);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.once('exit', (code) => ready.reject(new Error(`the server ended with code ${code}:\n${output}`)));
+    return new Server(await ready.promise, child, () => output);
+  }
+
+  /** Calls the API as the administrator, unless another Authorization is given. */
+  async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const response = await fetch(new URL(path, this.url), {
+      method,
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    // Tests look into bodies of every shape.
+    // oxlint-disable-next-line typescript/no-explicit-any
+    return { status: response.status, headers: response.headers, body: text === '' ? undefined : (parse(text) as any) };
+  }
+
+  /** Starts an execution and returns its id. */
+  async startExecution(request: object): Promise<string> {
+    const { status, body } = await this.call('POST', '/api/executions', request);
+    if (status !== 202) throw new Error(`POST answered ${status}: ${JSON.stringify(body)}`);
+    return body.id as string;
+  }
+
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return this.process.exitCode;
+    this.process.kill(signal);
+    const [code] = (await once(this.process, 'exit')) as [number | null];
+    return code;
+  }
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any
+  body: any;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
