@@ -13,7 +13,11 @@ const MOST_ERRORS = 100;
 export function configureApp(app: NestExpressApplication, settings: Settings): void {
   app.disable('x-powered-by');
   app.disable('etag');
-  if (settings.TRUST_PROXY) app.set('trust proxy', /^\d+$/.test(settings.TRUST_PROXY) ? Number(settings.TRUST_PROXY) : settings.TRUST_PROXY);
+  if (settings.TRUST_PROXY)
+    app.set(
+      'trust proxy',
+      /^\d+$/.test(settings.TRUST_PROXY) ? Number(settings.TRUST_PROXY) : settings.TRUST_PROXY,
+    );
   app.use(identify);
   app.use(
     helmet({
@@ -27,26 +31,62 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
     origin: any ? '*' : [...settings.CORS_ORIGINS],
     credentials: false,
     methods: ['GET', 'POST', 'DELETE', 'HEAD', 'OPTIONS'],
-    allowedHeaders: ['Authorization', 'X-API-Key', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID', 'X-Request-Id', 'Cache-Control'],
-    exposedHeaders: ['Location', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset', 'X-Request-Id', 'Idempotency-Replayed'],
+    allowedHeaders: [
+      'Authorization',
+      'X-API-Key',
+      'Content-Type',
+      'Idempotency-Key',
+      'Last-Event-ID',
+      'X-Request-Id',
+      'Cache-Control',
+    ],
+    exposedHeaders: [
+      'Location',
+      'Retry-After',
+      'RateLimit-Limit',
+      'RateLimit-Remaining',
+      'RateLimit-Reset',
+      'X-Request-Id',
+      'Idempotency-Replayed',
+    ],
     maxAge: 600,
   });
-  app.use(json({ limit: settings.BODY_LIMIT_BYTES, strict: false, type: ['application/json', 'application/*+json'] }));
+  app.use(
+    json({
+      limit: settings.BODY_LIMIT_BYTES,
+      strict: false,
+      type: ['application/json', 'application/*+json'],
+    }),
+  );
   app.use((request: Request, _response: Response, next: NextFunction) => {
     const tooDeep = isDeeperThan(request.body, settings.MAX_JSON_DEPTH);
-    next(tooDeep ? new ValidationFailedError([{ path: '', message: `JSON may be nested ${settings.MAX_JSON_DEPTH} deep (MAX_JSON_DEPTH)` }]) : undefined);
+    next(
+      tooDeep
+        ? new ValidationFailedError([
+            { path: '', message: `JSON may be nested ${settings.MAX_JSON_DEPTH} deep (MAX_JSON_DEPTH)` },
+          ])
+        : undefined,
+    );
   });
   app.use((request: Request, _response: Response, next: NextFunction) => {
-    const sent = Number(request.headers['content-length'] ?? 0) > 0 || request.headers['transfer-encoding'] !== undefined;
+    const sent =
+      Number(request.headers['content-length'] ?? 0) > 0 ||
+      request.headers['transfer-encoding'] !== undefined;
     const unread = sent && request.body === undefined && request.method === 'POST';
-    next(unread ? new ProblemError(415, 'unsupported_media_type', 'Send the body as Content-Type: application/json.') : undefined);
+    next(
+      unread
+        ? new ProblemError(415, 'unsupported_media_type', 'Send the body as Content-Type: application/json.')
+        : undefined,
+    );
   });
   app.useGlobalPipes(
     new StandardSchemaValidationPipe({
       exceptionFactory: (issues) =>
         new ValidationFailedError(
           issues.slice(0, MOST_ERRORS).map(({ path = [], message }) => ({
-            path: path.map((segment) => String(typeof segment === 'object' ? segment.key : segment)).join('.'),
+            path: path
+              .map((segment) => String(typeof segment === 'object' ? segment.key : segment))
+              .join('.'),
             message,
           })),
         ),

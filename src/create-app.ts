@@ -9,13 +9,18 @@ import { serveDocument } from './openapi/openapi.js';
 const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
 
 /** The application, ready to listen. */
-export async function createApp(settings: Settings, extensions: NonNullable<DynamicModule['imports']> = []): Promise<NestExpressApplication> {
+export async function createApp(
+  settings: Settings,
+  extensions: NonNullable<DynamicModule['imports']> = [],
+): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings, extensions), {
     bodyParser: false,
     forceCloseConnections: true,
     abortOnError: false,
-    logger: LEVELS.slice(0, LEVELS.indexOf(settings.LOG_LEVEL) + 1),
+    // What goes wrong while it is put together is thrown, and told by whoever called.
+    logger: false,
   });
+  app.useLogger(LEVELS.slice(0, LEVELS.indexOf(settings.LOG_LEVEL) + 1));
   configureApp(app, settings);
   serveDocument(app);
   return app;

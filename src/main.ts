@@ -16,7 +16,8 @@ async function main(): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const given = parseSettings(process.env);
-  const embedded = given.DATABASE_URL === undefined ? await EmbeddedPostgres.start(given.DATA_DIR) : undefined;
+  const embedded =
+    given.DATABASE_URL === undefined ? await EmbeddedPostgres.start(given.DATA_DIR) : undefined;
   try {
     await serve(embedded ? { ...given, DATABASE_URL: embedded.url } : given, embedded);
   } catch (error) {
@@ -58,16 +59,24 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
     await app.close();
     throw error;
   }
-  const key = settings.BOOTSTRAP_API_KEY === undefined ? await app.get(ApiKeysService).createFirstKey() : undefined;
+  const key =
+    settings.BOOTSTRAP_API_KEY === undefined ? await app.get(ApiKeysService).createFirstKey() : undefined;
   console.log(welcome(await app.getUrl(), key));
 }
 
 /** What goes wrong at start is told in a sentence; a stack only for what is not known. */
 function explain(error: unknown): string {
   const { code, port, address } = error as { code?: string; port?: number; address?: string };
-  if (code === 'EADDRINUSE') return `port ${port} on ${address} is taken. Stop what listens there, or set PORT to another, for example PORT=3001`;
-  if (code === 'EACCES' && port !== undefined) return `port ${port} may not be used by this user. Set PORT to one above 1023, for example PORT=3000`;
-  if (error instanceof InvalidSettingsError || error instanceof DatabaseError || error instanceof EmbeddedPostgresError) return error.message;
+  if (code === 'EADDRINUSE')
+    return `port ${port} on ${address} is taken. Stop what listens there, or set PORT to another, for example PORT=3001`;
+  if (code === 'EACCES' && port !== undefined)
+    return `port ${port} may not be used by this user. Set PORT to one above 1023, for example PORT=3000`;
+  if (
+    error instanceof InvalidSettingsError ||
+    error instanceof DatabaseError ||
+    error instanceof EmbeddedPostgresError
+  )
+    return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

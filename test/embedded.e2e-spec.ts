@@ -17,10 +17,14 @@ describe('the embedded PostgreSQL', () => {
     const settings = { DATA_DIR: folder, DISPATCH_POLL_MS: '200' };
     const first = await Server.start(settings);
     const id = await first.startExecution(start([agent('a', { chunks: 100, delayMs: 10 })]));
-    const watch = await new Watch(first.url, `/api/executions/${id}/stream`).until((now) => now.frames.length > 30);
+    const watch = await new Watch(first.url, `/api/executions/${id}/stream`).until(
+      (now) => now.frames.length > 30,
+    );
     await first.kill();
     const second = await Server.start(settings);
-    const rest = await new Watch(second.url, `/api/executions/${id}/stream`, { 'last-event-id': String(watch.frames.at(-1)!.id) }).done();
+    const rest = await new Watch(second.url, `/api/executions/${id}/stream`, {
+      'last-event-id': String(watch.frames.at(-1)!.id),
+    }).done();
     expect(ids([...watch.frames, ...rest.frames])).toEqual(upTo(rest.frames.at(-1)!.id));
     await expect(Server.start(settings)).rejects.toThrow(/another process is using the data folder/);
     expect(await second.kill('SIGTERM')).toBe(0);
@@ -34,8 +38,16 @@ describe('what keeps it from starting is said in a sentence', () => {
   it.each([
     ['a wrong setting', { PORT: 'many' }, /PORT: .*"many"/],
     ['a short key', { BOOTSTRAP_API_KEY: 'short' }, /BOOTSTRAP_API_KEY: must have at least 32 characters/],
-    ['an unreachable database', { DATABASE_URL: 'postgres://u:p@127.0.0.1:1/db', DATABASE_CONNECT_TIMEOUT_MS: '300' }, /the database 127\.0\.0\.1:1\/db cannot be used/],
-    ['a folder that cannot be written', { DATA_DIR: '/proc/cloutagent' }, /the data folder \/proc\/cloutagent is not writable/],
+    [
+      'an unreachable database',
+      { DATABASE_URL: 'postgres://u:p@127.0.0.1:1/db', DATABASE_CONNECT_TIMEOUT_MS: '300' },
+      /the database 127\.0\.0\.1:1\/db cannot be used/,
+    ],
+    [
+      'a folder that cannot be written',
+      { DATA_DIR: '/dev/null/data' },
+      /the data folder \/dev\/null\/data is not writable/,
+    ],
   ])('%s', async (_name, settings, message) => {
     const failure: unknown = await Server.start(settings).catch((error: unknown) => error);
     expect(String(failure)).toMatch(message);
@@ -46,7 +58,9 @@ describe('what keeps it from starting is said in a sentence', () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as { port: number };
-    await expect(Server.start({ DATABASE_URL: await createDatabase(), PORT: String(port) })).rejects.toThrow(/port \d+ on 127\.0\.0\.1 is taken/);
+    await expect(Server.start({ DATABASE_URL: await createDatabase(), PORT: String(port) })).rejects.toThrow(
+      /port \d+ on 127\.0\.0\.1 is taken/,
+    );
     taken.close();
   });
 });

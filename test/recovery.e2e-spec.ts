@@ -31,7 +31,7 @@ describe('a server that dies', () => {
     ];
     const id = await server.startExecution(start(nodes, edges));
     const seen: Watch['frames'] = [];
-    for (let kills = 0; ; ) {
+    for (let kills = 0; ;) {
       const watch = new Watch(server.url, pathOf(id), { 'last-event-id': String(seen.at(-1)?.id ?? '') });
       const collected = collect(watch, seen);
       if (kills < 10) {
@@ -57,7 +57,9 @@ describe('a server that dies', () => {
       const completed = own.findIndex((frame) => frame.data.status === 'completed');
       // Nothing about a node after it was completed, and every attempt that was cut off is said to be dropped.
       expect(completed).toBe(own.length - 1);
-      expect(own.filter((frame) => frame.data.status === 'running')).toHaveLength(own.filter((frame) => frame.data.status === 'retrying').length + 1);
+      expect(own.filter((frame) => frame.data.status === 'running')).toHaveLength(
+        own.filter((frame) => frame.data.status === 'retrying').length + 1,
+      );
     }
     await server.kill('SIGTERM');
   }, 180_000);
@@ -68,16 +70,23 @@ describe('a server that dies', () => {
     const id = await first.startExecution(start([agent('a', { chunks: 400, delayMs: 10 })]));
     await new Watch(first.url, pathOf(id)).until((now) => now.frames.length > 5);
     const second = await Server.start(settings);
-    const watch = await new Watch(second.url, pathOf(id)).until((now) => now.frames.filter((frame) => frame.type === 'execution:output').length > 50);
+    const watch = await new Watch(second.url, pathOf(id)).until(
+      (now) => now.frames.filter((frame) => frame.type === 'execution:output').length > 50,
+    );
     await first.kill();
     await watch.done(40_000);
     expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
-    expect(watch.frames.filter((frame) => frame.type === 'execution:started').map((frame) => frame.data.attempt)).toEqual([1, 2]);
+    expect(
+      watch.frames.filter((frame) => frame.type === 'execution:started').map((frame) => frame.data.attempt),
+    ).toEqual([1, 2]);
     expect(watch.frames.at(-1)!.type).toBe('execution:completed');
 
     const client = new pg.Client({ connectionString: settings.DATABASE_URL });
     await client.connect();
-    const append = client.query(`INSERT INTO cloutagent.events VALUES ($1, $2, 'execution:output', '{}')`, [id, watch.frames.length]);
+    const append = client.query(`INSERT INTO cloutagent.events VALUES ($1, $2, 'execution:output', '{}')`, [
+      id,
+      watch.frames.length,
+    ]);
     await expect(append).rejects.toMatchObject({ code: '23505' });
     await client.end();
     await second.kill('SIGTERM');
@@ -112,13 +121,19 @@ describe('a server that dies', () => {
   it('hands executions back on SIGTERM and tells streams when to come back', async () => {
     const settings = { DATABASE_URL: await createDatabase() };
     const first = await Server.start(settings);
-    const id = await first.startExecution(start([delay('wait', 500), agent('a', { chunks: 100, delayMs: 10 })], [['wait', 'a']]));
-    const watch = await new Watch(first.url, pathOf(id)).until((now) => now.frames.some((frame) => frame.type === 'execution:output'));
+    const id = await first.startExecution(
+      start([delay('wait', 500), agent('a', { chunks: 100, delayMs: 10 })], [['wait', 'a']]),
+    );
+    const watch = await new Watch(first.url, pathOf(id)).until((now) =>
+      now.frames.some((frame) => frame.type === 'execution:output'),
+    );
     expect(await first.kill('SIGTERM')).toBe(0);
     expect(watch.ended).toBe(true);
     expect(watch.frames.some((frame) => TERMINAL.test(frame.type))).toBe(false);
     const second = await Server.start(settings);
-    const rest = await new Watch(second.url, pathOf(id), { 'last-event-id': String(watch.frames.at(-1)!.id) }).done();
+    const rest = await new Watch(second.url, pathOf(id), {
+      'last-event-id': String(watch.frames.at(-1)!.id),
+    }).done();
     expect(ids([...watch.frames, ...rest.frames])).toEqual(upTo(rest.frames.at(-1)!.id));
     expect(rest.frames.at(-1)!.type).toBe('execution:completed');
     await second.kill('SIGTERM');
@@ -128,16 +143,31 @@ describe('a server that dies', () => {
 describe('several processes', () => {
   it('start together on an empty database, and carry out control from anywhere', async () => {
     const settings = { DATABASE_URL: await createDatabase() };
-    const servers = await Promise.all([Server.start(settings), Server.start(settings), Server.start(settings)]);
+    const servers = await Promise.all([
+      Server.start(settings),
+      Server.start(settings),
+      Server.start(settings),
+    ]);
     const [one, two, three] = servers as [Server, Server, Server];
     const id = await one.startExecution(start([agent('a', { hang: true })]));
-    const watch = await new Watch(two.url, pathOf(id)).until((now) => now.frames.some((frame) => frame.type === 'execution:output'));
-    for (const [server, action] of [[two, 'pause'], [three, 'resume'], [one, 'pause'], [two, 'cancel']] as const) {
+    const watch = await new Watch(two.url, pathOf(id)).until((now) =>
+      now.frames.some((frame) => frame.type === 'execution:output'),
+    );
+    for (const [server, action] of [
+      [two, 'pause'],
+      [three, 'resume'],
+      [one, 'pause'],
+      [two, 'cancel'],
+    ] as const) {
       expect((await server.call('POST', `/api/executions/${id}/${action}`)).status).toBe(202);
-      const type = { pause: 'execution:paused', resume: 'execution:resumed', cancel: 'execution:cancelled' }[action];
-      await watch.until((now) => now.frames.at(-1)?.type === type, 5_000).catch((error: Error) => {
-        if (watch.frames.at(-1)?.type !== type) throw error;
-      });
+      const type = { pause: 'execution:paused', resume: 'execution:resumed', cancel: 'execution:cancelled' }[
+        action
+      ];
+      await watch
+        .until((now) => now.frames.at(-1)?.type === type, 5_000)
+        .catch((error: Error) => {
+          if (watch.frames.at(-1)?.type !== type) throw error;
+        });
     }
     await watch.done();
     expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));

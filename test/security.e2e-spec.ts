@@ -27,7 +27,13 @@ describe('who may', () => {
   let server: Server;
   let id: string;
   beforeAll(async () => {
-    server = await Server.start({ DATABASE_URL: await createDatabase(), JWT_SECRET: SECRET, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, TICKET_TTL_MS: '700' });
+    server = await Server.start({
+      DATABASE_URL: await createDatabase(),
+      JWT_SECRET: SECRET,
+      JWT_ISSUER: ISSUER,
+      JWT_AUDIENCE: AUDIENCE,
+      TICKET_TTL_MS: '700',
+    });
     id = await server.startExecution(start([agent('a', { hang: true })]));
   });
   afterAll(() => server.kill('SIGTERM'));
@@ -44,7 +50,9 @@ describe('who may', () => {
   ];
 
   it('takes a JWT of the right kind', async () => {
-    expect((await server.call('GET', `/api/executions/${id}`, undefined, bearer(await token()))).status).toBe(200);
+    expect((await server.call('GET', `/api/executions/${id}`, undefined, bearer(await token()))).status).toBe(
+      200,
+    );
   });
 
   it.each<[string, () => Promise<string> | string]>([
@@ -54,9 +62,30 @@ describe('who may', () => {
     ['an expired token', () => token({}, Math.floor(Date.now() / 1000) - 60)],
     ['another audience', () => token({ aud: 'other' })],
     ['another issuer', () => token({ iss: 'https://evil.example' })],
-    ['alg none', () => `${unsigned({ alg: 'none' }, { sub: 'ann', exp: 9e9, iss: ISSUER, aud: AUDIENCE, scope: ALL, projects: ['*'] })}.`],
-    ['another secret', () => new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setSubject('a').setExpirationTime('1m').sign(new TextEncoder().encode('x'.repeat(40)))],
-    ['no expiry', () => new SignJWT({ scope: ALL }).setProtectedHeader({ alg: 'HS256' }).setSubject('a').setIssuer(ISSUER).setAudience(AUDIENCE).sign(key)],
+    [
+      'alg none',
+      () =>
+        `${unsigned({ alg: 'none' }, { sub: 'ann', exp: 9e9, iss: ISSUER, aud: AUDIENCE, scope: ALL, projects: ['*'] })}.`,
+    ],
+    [
+      'another secret',
+      () =>
+        new SignJWT({})
+          .setProtectedHeader({ alg: 'HS256' })
+          .setSubject('a')
+          .setExpirationTime('1m')
+          .sign(new TextEncoder().encode('x'.repeat(40))),
+    ],
+    [
+      'no expiry',
+      () =>
+        new SignJWT({ scope: ALL })
+          .setProtectedHeader({ alg: 'HS256' })
+          .setSubject('a')
+          .setIssuer(ISSUER)
+          .setAudience(AUDIENCE)
+          .sign(key),
+    ],
     ['projects of the wrong type', () => token({ projects: 'demo' })],
   ])('refuses %s', async (_name, make) => {
     const answer = await server.call('GET', `/api/executions/${id}`, undefined, bearer(await make()));
@@ -67,14 +96,22 @@ describe('who may', () => {
 
   it('refuses a call without credential', async () => {
     const response = await fetch(new URL(`/api/executions/${id}`, server.url));
-    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([401, 'credentials_missing']);
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([
+      401,
+      'credentials_missing',
+    ]);
   });
 
   it("answers 404 for another project's execution on every route, as for one that is not there", async () => {
     const other = bearer(await token({ projects: ['other'] }));
     for (const [method, path, body] of routes) {
       const theirs = await server.call(method, `/api/executions/${id}${path}`, body, other);
-      const none = await server.call(method, `/api/executions/01890000-0000-7000-8000-000000000000${path}`, body, other);
+      const none = await server.call(
+        method,
+        `/api/executions/01890000-0000-7000-8000-000000000000${path}`,
+        body,
+        other,
+      );
       const strip = ({ instance: _i, requestId: _r, ...rest }: Record<string, unknown>) => rest;
       expect([path, theirs.status]).toEqual([path, 404]);
       expect(strip(theirs.body)).toEqual(strip(none.body));
@@ -95,13 +132,19 @@ describe('who may', () => {
   });
 
   it('makes, shows and revokes keys; a revoked key ends its stream', async () => {
-    const made = await server.call('POST', '/api/keys', { name: 'ci', projects: ['demo'], scopes: ['executions:read'] });
+    const made = await server.call('POST', '/api/keys', {
+      name: 'ci',
+      projects: ['demo'],
+      scopes: ['executions:read'],
+    });
     expect(made.status).toBe(201);
     const { key: secret, ...shown } = made.body;
     const list = await server.call('GET', '/api/keys');
     expect(list.body.keys).toContainEqual(shown);
     expect(JSON.stringify(list.body)).not.toContain(secret);
-    const watch = await new Watch(server.url, `/api/executions/${id}/stream`, bearer(secret)).until((now) => now.frames.length > 0);
+    const watch = await new Watch(server.url, `/api/executions/${id}/stream`, bearer(secret)).until(
+      (now) => now.frames.length > 0,
+    );
     expect((await server.call('DELETE', `/api/keys/${shown.id}`)).status).toBe(204);
     await watch.done(2_000);
     expect((await server.call('GET', `/api/executions/${id}`, undefined, bearer(secret))).status).toBe(401);
@@ -109,7 +152,11 @@ describe('who may', () => {
   });
 
   it('ends a stream when its token expires', async () => {
-    const watch = new Watch(server.url, `/api/executions/${id}/stream`, bearer(await token({}, Math.floor(Date.now() / 1000) + 1)));
+    const watch = new Watch(
+      server.url,
+      `/api/executions/${id}/stream`,
+      bearer(await token({}, Math.floor(Date.now() / 1000) + 1)),
+    );
     await watch.until((now) => now.frames.length > 0);
     await watch.done(4_000);
     expect(watch.frames.at(-1)!.type).not.toBe('execution:cancelled');
@@ -117,7 +164,8 @@ describe('who may', () => {
 
   it('gives no key more than its maker has', async () => {
     const limited = bearer(await token({ scope: 'keys:manage executions:read' }));
-    const make = (projects: string[], scopes: string[]) => server.call('POST', '/api/keys', { name: 'k', projects, scopes }, limited);
+    const make = (projects: string[], scopes: string[]) =>
+      server.call('POST', '/api/keys', { name: 'k', projects, scopes }, limited);
     expect((await make(['other'], ['executions:read'])).body.code).toBe('not_your_project');
     expect((await make(['*'], ['executions:read'])).body.code).toBe('not_your_project');
     expect((await make(['demo'], ['executions:write'])).body.code).toBe('insufficient_scope');
@@ -126,9 +174,12 @@ describe('who may', () => {
 
   it('refuses tickets that are used, expired or for another execution', async () => {
     const another = await server.startExecution(start([delay('a', 1)]));
-    const issue = async () => (await server.call('POST', `/api/executions/${id}/stream-tickets`)).body.ticket as string;
+    const issue = async () =>
+      (await server.call('POST', `/api/executions/${id}/stream-tickets`)).body.ticket as string;
     const open = async (execution: string, ticket: string) => {
-      const response = await fetch(new URL(`/api/executions/${execution}/stream?ticket=${ticket}`, server.url));
+      const response = await fetch(
+        new URL(`/api/executions/${execution}/stream?ticket=${ticket}`, server.url),
+      );
       await response.body?.cancel();
       return response.status;
     };
@@ -147,15 +198,20 @@ describe('keys from a JWKS URL', () => {
   it('takes RS256 by the published key, and not the public key as HMAC secret', async () => {
     const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
     const jwk = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'RS256', use: 'sig' };
-    const provider: HttpServer = createServer((_request, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] })));
+    const provider: HttpServer = createServer((_request, response) =>
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] })),
+    );
     provider.listen(0, '127.0.0.1');
     await once(provider, 'listening');
     const url = `http://127.0.0.1:${(provider.address() as AddressInfo).port}/jwks`;
     const server = await Server.start({ DATABASE_URL: await createDatabase(), JWKS_URL: url });
-    const claims = new SignJWT({ projects: ['demo'], scope: ALL }).setSubject('ann').setExpirationTime('1m');
-    const good = await claims.setProtectedHeader({ alg: 'RS256', kid: 'one' }).sign(privateKey);
+    const claims = () =>
+      new SignJWT({ projects: ['demo'], scope: ALL }).setSubject('ann').setExpirationTime('1m');
+    const good = await claims().setProtectedHeader({ alg: 'RS256', kid: 'one' }).sign(privateKey);
     expect((await server.call('GET', '/api/executions', undefined, bearer(good))).status).toBe(200);
-    const confused = await claims.setProtectedHeader({ alg: 'HS256', kid: 'one' }).sign(new TextEncoder().encode(JSON.stringify(jwk)));
+    const confused = await claims()
+      .setProtectedHeader({ alg: 'HS256', kid: 'one' })
+      .sign(new TextEncoder().encode(JSON.stringify(jwk)));
     expect((await server.call('GET', '/api/executions', undefined, bearer(confused))).status).toBe(401);
     provider.close();
     await server.kill('SIGTERM');
@@ -165,7 +221,12 @@ describe('keys from a JWKS URL', () => {
 describe('hostile input', () => {
   let server: Server;
   beforeAll(async () => {
-    server = await Server.start({ DATABASE_URL: await createDatabase(), RATE_LIMIT_REQUESTS: '200', CORS_ORIGINS: 'https://app.example', STREAMS_PER_PRINCIPAL: '3' });
+    server = await Server.start({
+      DATABASE_URL: await createDatabase(),
+      RATE_LIMIT_REQUESTS: '200',
+      CORS_ORIGINS: 'https://app.example',
+      STREAMS_PER_PRINCIPAL: '3',
+    });
   });
   afterAll(() => server.kill('SIGTERM'));
   const post = (body: unknown) => server.call('POST', '/api/executions', body);
@@ -177,33 +238,82 @@ describe('hostile input', () => {
     ['10 MB', `{"x":"${'x'.repeat(10_000_000)}"}`, 413, undefined],
     ['deep JSON', `${'['.repeat(50_000)}${']'.repeat(50_000)}`, 400, ''],
     ['no nodes', start([]), 400, 'workflow.nodes'],
-    ['10,000 nodes', start(Array.from({ length: 10_000 }, (_u, n) => delay(`n${n}`, 1))), 400, 'workflow.nodes'],
-    ['a cycle', start([delay('a', 1), delay('b', 1)], [['a', 'b'], ['b', 'a']]), 400, 'workflow.edges'],
+    [
+      '10,000 nodes',
+      start(Array.from({ length: 10_000 }, (_u, n) => delay(`n${n}`, 1))),
+      400,
+      'workflow.nodes',
+    ],
+    [
+      'a cycle',
+      start(
+        [delay('a', 1), delay('b', 1)],
+        [
+          ['a', 'b'],
+          ['b', 'a'],
+        ],
+      ),
+      400,
+      'workflow.edges',
+    ],
     ['a dangling edge', start([delay('a', 1)], [['a', 'nowhere']]), 400, 'workflow.edges.0.target'],
     ['two nodes of one id', start([delay('a', 1), delay('a', 1)]), 400, 'workflow.nodes.1.id'],
     ['an unknown node type', node({ type: 'magic' }), 400, 'workflow.nodes.0.type'],
-    ['an unknown model', node({ data: { config: { model: 'x/y', prompt: 'p' } } }), 400, 'workflow.nodes.0.data.config.model'],
-    ['a model without key', node({ data: { config: { model: 'anthropic/claude-sonnet-4-5', prompt: 'p' } } }), 400, 'workflow.nodes.0.data.config.model'],
-    ['a reference to what does not come before', node({ data: { config: { model: 'demo/x', prompt: '{{nodes.zz.output}}' } } }), 400, 'workflow.nodes.0.data.config.prompt'],
-    ['a wrong demo option', start([agent('a', { chunks: -1 })]), 400, 'workflow.nodes.0.data.config.providerOptions.demo.chunks'],
-    ['bad JSONata', node({ type: 'transform', data: { config: { expression: '(((' } } }), 400, 'workflow.nodes.0.data.config.expression'],
+    [
+      'an unknown model',
+      node({ data: { config: { model: 'x/y', prompt: 'p' } } }),
+      400,
+      'workflow.nodes.0.data.config.model',
+    ],
+    [
+      'a model without key',
+      node({ data: { config: { model: 'anthropic/claude-sonnet-4-5', prompt: 'p' } } }),
+      400,
+      'workflow.nodes.0.data.config.model',
+    ],
+    [
+      'a reference to what does not come before',
+      node({ data: { config: { model: 'demo/x', prompt: '{{nodes.zz.output}}' } } }),
+      400,
+      'workflow.nodes.0.data.config.prompt',
+    ],
+    [
+      'a wrong demo option',
+      start([agent('a', { chunks: -1 })]),
+      400,
+      'workflow.nodes.0.data.config.providerOptions.demo.chunks',
+    ],
+    [
+      'bad JSONata',
+      node({ type: 'transform', data: { config: { expression: '(((' } } }),
+      400,
+      'workflow.nodes.0.data.config.expression',
+    ],
     ['a newline in a node id', node({ id: 'a\ndata: x' }), 400, 'workflow.nodes.0.id'],
     ['a newline in the project', { ...start([delay('a', 1)]), projectId: 'a\nb' }, 400, 'projectId'],
   ])('refuses %s', async (_name, body, status, path) => {
     const answer = await post(body);
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
-    if (path !== undefined) expect(answer.body.errors.map((error: { path: string }) => error.path)).toContain(path);
+    if (path !== undefined)
+      expect(answer.body.errors.map((error: { path: string }) => error.path)).toContain(path);
   });
 
-  it.each(['abc', '-1', '1e9', '9'.repeat(10_000), '1.5', ' 1', '99999'])('refuses Last-Event-ID %.20s', async (value) => {
-    const id = await server.startExecution(start([delay('a', 1)]));
-    const answer = await server.call('GET', `/api/executions/${id}/stream?lastEventId=${encodeURIComponent(value)}`);
-    expect([answer.status, answer.body.code]).toEqual([400, 'invalid_last_event_id']);
-  });
+  it.each(['abc', '-1', '1e9', '9'.repeat(10_000), '1.5', ' 1', '99999'])(
+    'refuses Last-Event-ID %.20s',
+    async (value) => {
+      const id = await server.startExecution(start([delay('a', 1)]));
+      const answer = await server.call(
+        'GET',
+        `/api/executions/${id}/stream?lastEventId=${encodeURIComponent(value)}`,
+      );
+      expect([answer.status, answer.body.code]).toEqual([400, 'invalid_last_event_id']);
+    },
+  );
 
   it('refuses queries that are out of range', async () => {
-    for (const query of ['limit=-1', 'limit=0', 'limit=x', 'cursor=zzz']) expect((await server.call('GET', `/api/executions?${query}`)).status).toBe(400);
+    for (const query of ['limit=-1', 'limit=0', 'limit=x', 'cursor=zzz'])
+      expect((await server.call('GET', `/api/executions?${query}`)).status).toBe(400);
     const id = await server.startExecution(start([delay('a', 1)]));
     expect((await server.call('GET', `/api/executions/${id}/events?after=-1`)).status).toBe(400);
     expect((await server.call('GET', `/api/executions/${id}/stream?types=nonsense`)).status).toBe(400);
@@ -225,7 +335,15 @@ describe('hostile input', () => {
     const inner = createServer((_request, response) => response.end('secret')).listen(0, '127.0.0.1');
     await once(inner, 'listening');
     const { port } = inner.address() as AddressInfo;
-    for (const url of [`http://127.0.0.1:${port}/`, `http://localhost:${port}/`, `http://0x7f.1:${port}/`, `http://2130706433:${port}/`, `http://[::ffff:127.0.0.1]:${port}/`, 'http://169.254.169.254/latest', 'file:///etc/passwd']) {
+    for (const url of [
+      `http://127.0.0.1:${port}/`,
+      `http://localhost:${port}/`,
+      `http://0x7f.1:${port}/`,
+      `http://2130706433:${port}/`,
+      `http://[::ffff:127.0.0.1]:${port}/`,
+      'http://169.254.169.254/latest',
+      'file:///etc/passwd',
+    ]) {
       const id = await server.startExecution(node({ type: 'http', data: { config: { url } } }));
       const watch = await new Watch(server.url, `/api/executions/${id}/stream`).done();
       expect([url, watch.frames.at(-1)!.data.code]).toEqual([url, 'host_not_allowed']);
@@ -236,25 +354,39 @@ describe('hostile input', () => {
   it('caps open streams, and gives the place back', async () => {
     const id = await server.startExecution(start([agent('a', { hang: true })]));
     const path = `/api/executions/${id}/stream`;
-    const open = await Promise.all([1, 2, 3].map(() => new Watch(server.url, path).until((now) => now.established !== undefined)));
+    const open = await Promise.all(
+      [1, 2, 3].map(() => new Watch(server.url, path).until((now) => now.established !== undefined)),
+    );
     const fourth = await server.call('GET', path);
     expect([fourth.status, fourth.body.code]).toEqual([429, 'too_many_streams']);
     open[0]!.close();
     let again = new Watch(server.url, path);
-    while ((await again.until((now) => now.status !== 0).then(() => again.status)) === 429) again = new Watch(server.url, path);
+    while ((await again.until((now) => now.status !== 0).then(() => again.status)) === 429)
+      again = new Watch(server.url, path);
     expect(again.status).toBe(200);
     for (const watch of [...open, again]) watch.close();
   });
 
   it('lets only listed origins in', async () => {
     const preflight = (origin: string) =>
-      fetch(new URL('/api/executions', server.url), { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' } });
-    expect((await preflight('https://app.example')).headers.get('access-control-allow-origin')).toBe('https://app.example');
+      fetch(new URL('/api/executions', server.url), {
+        method: 'OPTIONS',
+        headers: {
+          origin,
+          'access-control-request-method': 'POST',
+          'access-control-request-headers': 'authorization',
+        },
+      });
+    expect((await preflight('https://app.example')).headers.get('access-control-allow-origin')).toBe(
+      'https://app.example',
+    );
     expect((await preflight('https://evil.example')).headers.get('access-control-allow-origin')).toBeNull();
   });
 
   it('limits the rate and says when to come back', async () => {
-    const answers = await Promise.all(Array.from({ length: 220 }, () => server.call('GET', '/api/executions?limit=1')));
+    const answers = await Promise.all(
+      Array.from({ length: 220 }, () => server.call('GET', '/api/executions?limit=1')),
+    );
     const refused = answers.filter((answer) => answer.status === 429);
     expect(refused.length).toBeGreaterThan(0);
     expect(refused[0]!.body.code).toBe('rate_limited');

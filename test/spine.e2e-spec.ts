@@ -9,7 +9,8 @@ describe('start, watch, steer', () => {
   });
   afterAll(() => server.kill('SIGTERM'));
 
-  const stream = (id: string, headers = {}, query = '') => new Watch(server.url, `/api/executions/${id}/stream${query}`, headers);
+  const stream = (id: string, headers = {}, query = '') =>
+    new Watch(server.url, `/api/executions/${id}/stream${query}`, headers);
 
   it('runs the example: two agents in parallel and one that joins them', async () => {
     const example = JSON.parse(await readFile('examples/compare.json', 'utf8')) as object;
@@ -30,7 +31,9 @@ describe('start, watch, steer', () => {
       ['cons', 'completed'],
       ['verdict', 'completed'],
     ]);
-    const text = watch.frames.filter((frame) => frame.type === 'execution:output' && frame.data.nodeId === 'verdict').map((frame) => frame.data.chunk);
+    const text = watch.frames
+      .filter((frame) => frame.type === 'execution:output' && frame.data.nodeId === 'verdict')
+      .map((frame) => frame.data.chunk);
     expect(text.join('')).toBe(shown.body.output);
     // A reconnect at the end is told not to come back.
     expect((await stream(answer.body.id, { 'last-event-id': String(last.id) }).done()).status).toBe(204);
@@ -41,7 +44,9 @@ describe('start, watch, steer', () => {
   });
 
   it('joins 1…n over random disconnects, for several watchers, with and without types', async () => {
-    const id = await server.startExecution(start([agent('a', { chunks: 2500, delayMs: 1 }), agent('b', { chunks: 2500, delayMs: 1 })]));
+    const id = await server.startExecution(
+      start([agent('a', { chunks: 2500, delayMs: 1 }), agent('b', { chunks: 2500, delayMs: 1 })]),
+    );
     const follow = async (query: string): Promise<{ ids: number[]; connections: number }> => {
       const seen: number[] = [];
       for (let connections = 1; ; connections += 1) {
@@ -62,13 +67,17 @@ describe('start, watch, steer', () => {
     expect(one.ids).toEqual(upTo(body.lastSequence));
     expect(two.ids).toEqual(upTo(body.lastSequence));
     const whole = await stream(id, {}, filter).done();
-    expect(new Set(whole.frames.map((frame) => frame.type))).toEqual(new Set(['execution:output', 'execution:completed']));
+    expect(new Set(whole.frames.map((frame) => frame.type))).toEqual(
+      new Set(['execution:output', 'execution:completed']),
+    );
     expect(filtered.ids).toEqual(ids(whole.frames));
   }, 120_000);
 
   it('pauses in the middle of a stream: nothing but heartbeats until resume', async () => {
     const id = await server.startExecution(start([agent('a', { chunks: 300, delayMs: 5 })]));
-    const watch = await stream(id).until((now) => now.frames.filter((frame) => frame.type === 'execution:output').length > 20);
+    const watch = await stream(id).until(
+      (now) => now.frames.filter((frame) => frame.type === 'execution:output').length > 20,
+    );
     expect((await server.call('POST', `/api/executions/${id}/pause`, { reason: 'lunch' })).status).toBe(202);
     expect((await server.call('POST', `/api/executions/${id}/pause`)).status).toBe(202);
     await watch.until((now) => now.frames.at(-1)?.type === 'execution:paused');
@@ -87,7 +96,9 @@ describe('start, watch, steer', () => {
 
   it('cancels a hanging model, and nothing comes after', async () => {
     const id = await server.startExecution(start([agent('a', { hang: true })]));
-    const watch = await stream(id).until((now) => now.frames.some((frame) => frame.type === 'execution:output'));
+    const watch = await stream(id).until((now) =>
+      now.frames.some((frame) => frame.type === 'execution:output'),
+    );
     const asked = Date.now();
     expect((await server.call('POST', `/api/executions/${id}/cancel`)).status).toBe(202);
     await watch.done(5_000);
@@ -99,62 +110,106 @@ describe('start, watch, steer', () => {
   });
 
   it('waits for an approval, and fails on a no', async () => {
-    const nodes = [{ id: 'ask', type: 'approval', data: { config: { message: 'Go on?' } } }, delay('then', 1)];
+    const nodes = [
+      { id: 'ask', type: 'approval', data: { config: { message: 'Go on?' } } },
+      delay('then', 1),
+    ];
     const waiting = async () => {
       const id = await server.startExecution(start(nodes, [['ask', 'then']]));
-      const watch = await stream(id).until((now) => now.frames.some((frame) => frame.type === 'execution:step'));
+      const watch = await stream(id).until((now) =>
+        now.frames.some((frame) => frame.type === 'execution:step'),
+      );
       return { id, watch };
     };
     const yes = await waiting();
-    expect((await server.call('POST', `/api/executions/${yes.id}/approve`, { comment: 'fine' })).status).toBe(202);
-    expect((await yes.watch.done()).frames.at(-1)!.data.result.output).toMatchObject({ approved: true, comment: 'fine' });
+    expect((await server.call('POST', `/api/executions/${yes.id}/approve`, { comment: 'fine' })).status).toBe(
+      202,
+    );
+    expect((await yes.watch.done()).frames.at(-1)!.data.result.output).toMatchObject({
+      approved: true,
+      comment: 'fine',
+    });
     const no = await waiting();
-    expect((await server.call('POST', `/api/executions/${no.id}/approve`, { nodeId: 'ask', approved: false })).status).toBe(202);
-    expect((await no.watch.done()).frames.at(-1)!.data).toMatchObject({ code: 'approval_rejected', nodeId: 'ask' });
+    expect(
+      (await server.call('POST', `/api/executions/${no.id}/approve`, { nodeId: 'ask', approved: false }))
+        .status,
+    ).toBe(202);
+    expect((await no.watch.done()).frames.at(-1)!.data).toMatchObject({
+      code: 'approval_rejected',
+      nodeId: 'ask',
+    });
   });
 
   it('fails an execution with a sentence and a code, and stops what runs beside', async () => {
     const id = await server.startExecution(
-      start([agent('long', { hang: true }), { id: 'bad', type: 'transform', data: { config: { expression: '$error("no")' } } }]),
+      start([
+        agent('long', { hang: true }),
+        { id: 'bad', type: 'transform', data: { config: { expression: '$error("no")' } } },
+      ]),
     );
     const watch = await stream(id).done();
     expect(watch.frames.at(-1)!.data).toMatchObject({ code: 'transform_failed', nodeId: 'bad' });
     const { steps, status } = (await server.call('GET', `/api/executions/${id}`)).body;
     expect(status).toBe('failed');
-    expect(steps.map((step: { nodeId: string; status: string }) => `${step.nodeId} ${step.status}`).sort()).toEqual(['bad failed', 'long skipped']);
+    expect(
+      steps.map((step: { nodeId: string; status: string }) => `${step.nodeId} ${step.status}`).sort(),
+    ).toEqual(['bad failed', 'long skipped']);
   });
 
   it('bounds an expression that never ends', async () => {
     const expression = '($f := function($x) { $f($x + 1) }; $f(1))';
-    const id = await server.startExecution(start([{ id: 'loop', type: 'transform', data: { config: { expression } } }]));
+    const id = await server.startExecution(
+      start([{ id: 'loop', type: 'transform', data: { config: { expression } } }]),
+    );
     expect((await stream(id).done()).frames.at(-1)!.data.code).toBe('transform_failed');
   });
 
   it('keeps limits of tokens and time', async () => {
-    const tokens = await server.startExecution(start([agent('a', { chunks: 50, delayMs: 0 })], [], { options: { limits: { maxTokens: 5 } } }));
+    const tokens = await server.startExecution(
+      start([agent('a', { chunks: 50, delayMs: 0 })], [], { options: { limits: { maxTokens: 5 } } }),
+    );
     expect((await stream(tokens).done()).frames.at(-1)!.data.code).toBe('token_limit_exceeded');
-    const time = await server.startExecution(start([agent('a', { hang: true })], [], { options: { timeoutMs: 200 } }));
+    const time = await server.startExecution(
+      start([agent('a', { hang: true })], [], { options: { timeoutMs: 200 } }),
+    );
     expect((await stream(time).done()).frames.at(-1)!.data.code).toBe('execution_timeout');
   });
 
   it('starts one execution for 50 posts with one Idempotency-Key', async () => {
     const request = start([delay('wait', 1)]);
-    const posts = await Promise.all(upTo(50).map(() => server.call('POST', '/api/executions', request, { 'idempotency-key': 'once' })));
+    const posts = await Promise.all(
+      upTo(50).map(() => server.call('POST', '/api/executions', request, { 'idempotency-key': 'once' })),
+    );
     expect(new Set(posts.map((post) => post.status))).toEqual(new Set([202]));
     expect(new Set(posts.map((post) => post.body.id)).size).toBe(1);
-    const other = await server.call('POST', '/api/executions', { ...request, input: 'other' }, { 'idempotency-key': 'once' });
+    const other = await server.call(
+      'POST',
+      '/api/executions',
+      { ...request, input: 'other' },
+      { 'idempotency-key': 'once' },
+    );
     expect([other.status, other.body.code]).toEqual([422, 'idempotency_key_reused']);
   });
 
   it('lists newest first, by page and filter', async () => {
     const made: string[] = [];
-    for (const tag of ['x', 'y', 'x']) made.push(await server.startExecution(start([delay('wait', 1)], [], { projectId: 'listed', tags: [tag] })));
+    for (const tag of ['x', 'y', 'x'])
+      made.push(
+        await server.startExecution(start([delay('wait', 1)], [], { projectId: 'listed', tags: [tag] })),
+      );
     const first = await server.call('GET', '/api/executions?projectId=listed&limit=2');
-    const second = await server.call('GET', `/api/executions?projectId=listed&limit=2&cursor=${first.body.nextCursor}`);
-    const got = [...first.body.executions, ...second.body.executions].map((execution: { id: string }) => execution.id);
+    const second = await server.call(
+      'GET',
+      `/api/executions?projectId=listed&limit=2&cursor=${first.body.nextCursor}`,
+    );
+    const got = [...first.body.executions, ...second.body.executions].map(
+      (execution: { id: string }) => execution.id,
+    );
     expect(got).toEqual(made.toReversed());
     expect(second.body.nextCursor).toBeNull();
-    expect((await server.call('GET', '/api/executions?projectId=listed&tag=y')).body.executions).toHaveLength(1);
+    expect((await server.call('GET', '/api/executions?projectId=listed&tag=y')).body.executions).toHaveLength(
+      1,
+    );
     expect((await server.call('GET', '/api/executions?status=never')).body.errors[0].path).toBe('status.0');
   });
 
@@ -186,7 +241,9 @@ describe('start, watch, steer', () => {
         '/health/ready',
       ].sort(),
     );
-    expect(JSON.stringify(body.paths['/api/executions/{executionId}/stream'])).toContain('execution:tool-call');
+    expect(JSON.stringify(body.paths['/api/executions/{executionId}/stream'])).toContain(
+      'execution:tool-call',
+    );
     const references = JSON.stringify(body).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g);
     for (const [, name] of references) expect(Object.keys(body.components.schemas)).toContain(name);
   });

@@ -14,8 +14,10 @@ export const RequireScope = Reflector.createDecorator<Scope>();
 export const AllowTicket = Reflector.createDecorator<boolean>({ transform: () => true });
 
 /** Who is calling. */
-export const CurrentPrincipal = createParamDecorator((_data: unknown, context: ExecutionContext): Principal => {
-  const { principal } = context.switchToHttp().getRequest<Request>();
-  if (!principal) throw new Error('a public route has no principal');
-  return principal;
-});
+export const CurrentPrincipal = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): Principal => {
+    const { principal } = context.switchToHttp().getRequest<Request>();
+    if (!principal) throw new Error('a public route has no principal');
+    return principal;
+  },
+);

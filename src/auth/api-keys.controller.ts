@@ -15,7 +15,12 @@ export class ApiKeysController {
   constructor(private readonly keys: ApiKeysService) {}
 
   @Post()
-  @Documented({ summary: 'Make an API key; it is shown this once', status: 201, response: CreatedApiKey, errors: [400, 401, 403, 429] })
+  @Documented({
+    summary: 'Make an API key; it is shown this once',
+    status: 201,
+    response: CreatedApiKey,
+    errors: [400, 401, 403, 429],
+  })
   async create(
     @Body({ schema: CreateApiKey }) body: CreateApiKey,
     @CurrentPrincipal() principal: Principal,
@@ -27,7 +32,12 @@ export class ApiKeysController {
   }
 
   @Get()
-  @Documented({ summary: 'The keys of your projects', status: 200, response: ApiKeyList, errors: [401, 403, 429] })
+  @Documented({
+    summary: 'The keys of your projects',
+    status: 200,
+    response: ApiKeyList,
+    errors: [401, 403, 429],
+  })
   async list(@CurrentPrincipal() principal: Principal): Promise<ApiKeyList> {
     return { keys: await this.keys.list(principal) };
   }
@@ -35,7 +45,10 @@ export class ApiKeysController {
   @Delete(':keyId')
   @HttpCode(204)
   @Documented({ summary: 'Revoke a key; its streams end', status: 204, errors: [400, 401, 403, 404, 429] })
-  async revoke(@Param('keyId', { schema: KeyId }) keyId: string, @CurrentPrincipal() principal: Principal): Promise<void> {
+  async revoke(
+    @Param('keyId', { schema: KeyId }) keyId: string,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<void> {
     await this.keys.revoke(keyId, principal);
   }
 }

@@ -48,7 +48,10 @@ export class ApiKeysService implements OnModuleInit {
       const known = await transaction.selectFrom('api_keys').select('id').limit(1).executeTakeFirst();
       if (known) return undefined;
       const key = generateKey();
-      await transaction.insertInto('api_keys').values(administrator('first administrator key', key)).execute();
+      await transaction
+        .insertInto('api_keys')
+        .values(administrator('first administrator key', key))
+        .execute();
       return key;
     });
   }
@@ -56,15 +59,33 @@ export class ApiKeysService implements OnModuleInit {
   /** @throws ProblemError 403 when the caller would give more than it has */
   async create(request: CreateApiKey, by: Principal): Promise<CreatedApiKey> {
     const foreign = request.projects.find((project) => !ownsProject(by, project));
-    if (foreign !== undefined) throw new ProblemError(403, 'not_your_project', `You cannot give a key for project ${foreign}: it is not yours.`);
+    if (foreign !== undefined)
+      throw new ProblemError(
+        403,
+        'not_your_project',
+        `You cannot give a key for project ${foreign}: it is not yours.`,
+      );
     const beyond = request.scopes.find((scope) => !by.scopes.includes(scope));
-    if (beyond) throw new ProblemError(403, 'insufficient_scope', `You cannot give the scope ${beyond}: you do not have it.`);
+    if (beyond)
+      throw new ProblemError(
+        403,
+        'insufficient_scope',
+        `You cannot give the scope ${beyond}: you do not have it.`,
+      );
     const expiresAt = request.expiresAt === undefined ? null : new Date(request.expiresAt);
-    if (expiresAt && expiresAt.getTime() <= Date.now()) throw new ProblemError(400, 'expiry_in_the_past', 'expiresAt is in the past.');
+    if (expiresAt && expiresAt.getTime() <= Date.now())
+      throw new ProblemError(400, 'expiry_in_the_past', 'expiresAt is in the past.');
     const key = generateKey();
     const row = await this.database.kysely
       .insertInto('api_keys')
-      .values({ ...keyColumns(key), name: request.name, projects: request.projects, scopes: request.scopes, created_by: by.id, expires_at: expiresAt })
+      .values({
+        ...keyColumns(key),
+        name: request.name,
+        projects: request.projects,
+        scopes: request.scopes,
+        created_by: by.id,
+        expires_at: expiresAt,
+      })
       .returningAll()
       .executeTakeFirstOrThrow();
     return { ...toApiKey(row), key };
@@ -72,15 +93,29 @@ export class ApiKeysService implements OnModuleInit {
 
   /** The keys whose projects are all the caller's. */
   async list(by: Principal): Promise<ApiKey[]> {
-    const rows = await this.database.kysely.selectFrom('api_keys').selectAll().orderBy('created_at', 'desc').limit(1000).execute();
+    const rows = await this.database.kysely
+      .selectFrom('api_keys')
+      .selectAll()
+      .orderBy('created_at', 'desc')
+      .limit(1000)
+      .execute();
     return rows.filter((row) => isWithin(row, by)).map(toApiKey);
   }
 
   /** Repeating it is harmless. */
   async revoke(id: string, by: Principal): Promise<void> {
-    const row = await this.database.kysely.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst();
+    const row = await this.database.kysely
+      .selectFrom('api_keys')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirst();
     if (!row || !isWithin(row, by)) throw new NotFoundError('key');
-    if (!row.revoked_at) await this.database.kysely.updateTable('api_keys').set({ revoked_at: new Date() }).where('id', '=', id).execute();
+    if (!row.revoked_at)
+      await this.database.kysely
+        .updateTable('api_keys')
+        .set({ revoked_at: new Date() })
+        .where('id', '=', id)
+        .execute();
     this.forget(id);
     await this.database.pool.query('SELECT pg_notify($1, $2)', [KEYS_CHANNEL, id]);
   }
@@ -94,19 +129,33 @@ export class ApiKeysService implements OnModuleInit {
     const row = cached && cached.until > Date.now() ? cached.row : await this.load(hash, name);
     if (!row || !isGood(row)) return undefined;
     this.noteUse(row.id);
-    return { id: `key:${row.id}`, projects: row.projects, scopes: row.scopes, expiresAt: row.expires_at?.getTime() ?? null };
+    return {
+      id: `key:${row.id}`,
+      projects: row.projects,
+      scopes: row.scopes,
+      expiresAt: row.expires_at?.getTime() ?? null,
+    };
   }
 
   /** Of these keys, those that are good no longer. */
   async revokedAmong(ids: readonly string[]): Promise<string[]> {
     if (ids.length === 0) return [];
-    const good = await this.database.kysely.selectFrom('api_keys').select('id').where('id', 'in', ids).where('revoked_at', 'is', null).execute();
+    const good = await this.database.kysely
+      .selectFrom('api_keys')
+      .select('id')
+      .where('id', 'in', ids)
+      .where('revoked_at', 'is', null)
+      .execute();
     const known = new Set(good.map(({ id }) => id));
     return ids.filter((id) => !known.has(id));
   }
 
   private async load(hash: Buffer, name: string): Promise<Row | undefined> {
-    const row = await this.database.kysely.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst();
+    const row = await this.database.kysely
+      .selectFrom('api_keys')
+      .selectAll()
+      .where('hash', '=', hash)
+      .executeTakeFirst();
     if (!row) return undefined;
     if (this.cache.size >= CACHED_KEYS) this.cache.clear();
     this.cache.set(name, { row, until: Date.now() + CACHE_MS });
@@ -133,8 +182,16 @@ export class ApiKeysService implements OnModuleInit {
 
   private async ensureBootstrapKey(key: string): Promise<void> {
     const made = administrator('bootstrap', key);
-    await this.database.kysely.insertInto('api_keys').values(made).onConflict((conflict) => conflict.column('hash').doNothing()).execute();
-    const row = await this.database.kysely.selectFrom('api_keys').select('revoked_at').where('hash', '=', sha256(key)).executeTakeFirst();
+    await this.database.kysely
+      .insertInto('api_keys')
+      .values(made)
+      .onConflict((conflict) => conflict.column('hash').doNothing())
+      .execute();
+    const row = await this.database.kysely
+      .selectFrom('api_keys')
+      .select('revoked_at')
+      .where('hash', '=', sha256(key))
+      .executeTakeFirst();
     if (row?.revoked_at) this.logger.warn('BOOTSTRAP_API_KEY names a key that was revoked; it stays revoked');
   }
 }
@@ -142,9 +199,17 @@ export class ApiKeysService implements OnModuleInit {
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 const generateKey = (): string => `ca_${randomBytes(32).toString('base64url')}`;
 const keyColumns = (key: string) => ({ id: uuidv7(), hash: sha256(key), prefix: key.slice(0, 10) });
-const administrator = (name: string, key: string) => ({ ...keyColumns(key), name, projects: ['*'], scopes: [...SCOPES], created_by: null });
-const isGood = (row: Row): boolean => row.revoked_at === null && (row.expires_at === null || row.expires_at.getTime() > Date.now());
-const isWithin = (row: Row, by: Principal): boolean => row.projects.every((project) => ownsProject(by, project));
+const administrator = (name: string, key: string) => ({
+  ...keyColumns(key),
+  name,
+  projects: ['*'],
+  scopes: [...SCOPES],
+  created_by: null,
+});
+const isGood = (row: Row): boolean =>
+  row.revoked_at === null && (row.expires_at === null || row.expires_at.getTime() > Date.now());
+const isWithin = (row: Row, by: Principal): boolean =>
+  row.projects.every((project) => ownsProject(by, project));
 
 function toApiKey(row: Row): ApiKey {
   const iso = (date: Date | null) => date?.toISOString() ?? null;

@@ -29,14 +29,25 @@ export class AuthGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<Request>();
     const address = request.ip ?? '';
     this.limiter.check(address);
-    const principal = await this.identify(request, this.reflector.getAllAndOverride(AllowTicket, targets) ?? false).catch((error: unknown) => {
-      if (error instanceof InvalidCredentialsError || error instanceof InvalidTicketError) this.limiter.note(address);
+    const principal = await this.identify(
+      request,
+      this.reflector.getAllAndOverride(AllowTicket, targets) ?? false,
+    ).catch((error: unknown) => {
+      if (error instanceof InvalidCredentialsError || error instanceof InvalidTicketError)
+        this.limiter.note(address);
       throw error;
     });
     const scope = this.reflector.getAllAndOverride(RequireScope, targets);
-    if (!scope) this.logger.error(`${context.getClass().name}.${context.getHandler().name} names no scope: add @RequireScope or @Public`);
+    if (!scope)
+      this.logger.error(
+        `${context.getClass().name}.${context.getHandler().name} names no scope: add @RequireScope or @Public`,
+      );
     if (!scope || !principal.scopes.includes(scope)) {
-      throw new ProblemError(403, 'insufficient_scope', `This needs the scope ${scope ?? '(none can have it)'}, which your credential does not have.`);
+      throw new ProblemError(
+        403,
+        'insufficient_scope',
+        `This needs the scope ${scope ?? '(none can have it)'}, which your credential does not have.`,
+      );
     }
     request.principal = principal;
     return true;
@@ -46,11 +57,16 @@ export class AuthGuard implements CanActivate {
     const credential = credentialOf(request);
     const { ticket } = request.query;
     if (credential === undefined && ticketWillDo && ticket !== undefined) {
-      return this.tickets.redeem(String(ticket), String(request.params['executionId']));
+      return this.tickets.redeem(
+        typeof ticket === 'string' ? ticket : '',
+        String(request.params['executionId']),
+      );
     }
     if (credential === undefined) throw new CredentialsMissingError();
     const isJwt = credential.split('.').length === 3;
-    const principal = isJwt ? await this.jwts.authenticate(credential) : await this.keys.authenticate(credential);
+    const principal = isJwt
+      ? await this.jwts.authenticate(credential)
+      : await this.keys.authenticate(credential);
     if (!principal) throw new InvalidCredentialsError();
     return principal;
   }

@@ -12,7 +12,14 @@ import { TicketsService } from './tickets.service.js';
 @Global()
 @Module({
   controllers: [ApiKeysController],
-  providers: [ApiKeysService, CredentialWatch, FailureLimiter, JwtVerifier, TicketsService, { provide: APP_GUARD, useClass: AuthGuard }],
+  providers: [
+    ApiKeysService,
+    CredentialWatch,
+    FailureLimiter,
+    JwtVerifier,
+    TicketsService,
+    { provide: APP_GUARD, useClass: AuthGuard },
+  ],
   exports: [ApiKeysService, CredentialWatch, TicketsService],
 })
 export class AuthModule {}

@@ -17,14 +17,20 @@ export class FailureLimiter {
   check(address: string): void {
     if ((this.current().get(address) ?? 0) < this.settings.AUTH_FAILURES_PER_MINUTE) return;
     const seconds = String(Math.ceil((this.windowEnd - Date.now()) / 1000));
-    throw new ProblemError(429, 'too_many_failed_attempts', `Too many wrong credentials came from your address. Try again in ${seconds} s.`, {
-      headers: { 'Retry-After': seconds },
-    });
+    throw new ProblemError(
+      429,
+      'too_many_failed_attempts',
+      `Too many wrong credentials came from your address. Try again in ${seconds} s.`,
+      {
+        headers: { 'Retry-After': seconds },
+      },
+    );
   }
 
   note(address: string): void {
     const failures = this.current();
-    if (failures.size < MOST_ADDRESSES || failures.has(address)) failures.set(address, (failures.get(address) ?? 0) + 1);
+    if (failures.size < MOST_ADDRESSES || failures.has(address))
+      failures.set(address, (failures.get(address) ?? 0) + 1);
   }
 
   private current(): Map<string, number> {

@@ -25,7 +25,9 @@ const Claims = z.looseObject({
 export class JwtVerifier {
   private readonly verify: ((token: string) => Promise<JWTPayload>) | undefined;
 
-  constructor(@Inject(Settings) settings: Pick<Settings, 'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE'>) {
+  constructor(
+    @Inject(Settings) settings: Pick<Settings, 'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE'>,
+  ) {
     const { JWT_SECRET: secret, JWKS_URL: url, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
     const options: JWTVerifyOptions = {
       requiredClaims: ['sub', 'exp'],
@@ -35,10 +37,12 @@ export class JwtVerifier {
     };
     if (secret !== undefined) {
       const key = new TextEncoder().encode(secret);
-      this.verify = async (token) => (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload;
+      this.verify = async (token) =>
+        (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload;
     } else if (url !== undefined) {
       const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 5_000, cooldownDuration: 30_000 });
-      this.verify = async (token) => (await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC })).payload;
+      this.verify = async (token) =>
+        (await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC })).payload;
     }
   }
 
@@ -50,9 +54,14 @@ export class JwtVerifier {
     if (!this.verify || token.length > LONGEST) return undefined;
     const payload = await this.verify(token).catch((error: unknown) => {
       if (isOurFault(error)) {
-        throw new ProblemError(503, 'identity_provider_unavailable', 'The keys to check this token with cannot be had. Try again soon.', {
-          headers: { 'Retry-After': '5' },
-        });
+        throw new ProblemError(
+          503,
+          'identity_provider_unavailable',
+          'The keys to check this token with cannot be had. Try again soon.',
+          {
+            headers: { 'Retry-After': '5' },
+          },
+        );
       }
       return undefined;
     });

@@ -26,7 +26,12 @@ export class TicketsService {
     const expires = new Date(Date.now() + this.settings.TICKET_TTL_MS);
     await this.database.kysely
       .insertInto('stream_tickets')
-      .values({ hash: sha256(ticket), execution_id: executionId, principal: JSON.stringify(principal), expires_at: expires })
+      .values({
+        hash: sha256(ticket),
+        execution_id: executionId,
+        principal: JSON.stringify(principal),
+        expires_at: expires,
+      })
       .execute();
     return { ticket, expiresAt: expires.toISOString() };
   }
@@ -48,7 +53,8 @@ export class TicketsService {
     const principal = row.principal as Principal;
     const keyId = keyIdOf(principal);
     const expired = principal.expiresAt !== null && principal.expiresAt <= Date.now();
-    if (expired || (keyId !== undefined && (await this.keys.revokedAmong([keyId])).length > 0)) throw new InvalidTicketError();
+    if (expired || (keyId !== undefined && (await this.keys.revokedAmong([keyId])).length > 0))
+      throw new InvalidTicketError();
     return principal;
   }
 

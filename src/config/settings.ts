@@ -40,7 +40,10 @@ const SettingsSchema = z
     DATABASE_POOL_SIZE: count(10, 2, 1000),
     DATABASE_CONNECT_TIMEOUT_MS: ms(10_000),
 
-    BOOTSTRAP_API_KEY: z.string().min(32, 'must have at least 32 characters, for example the output of: openssl rand -hex 32').optional(),
+    BOOTSTRAP_API_KEY: z
+      .string()
+      .min(32, 'must have at least 32 characters, for example the output of: openssl rand -hex 32')
+      .optional(),
     JWT_SECRET: z.string().min(32, 'must have at least 32 characters (RFC 7518, section 3.2)').optional(),
     JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
     JWT_ISSUER: text.optional(),
@@ -99,7 +102,11 @@ const SettingsSchema = z
   })
   .superRefine((settings, context) => {
     if (settings.JWT_SECRET && settings.JWKS_URL) {
-      context.addIssue({ code: 'custom', path: ['JWKS_URL'], message: 'set JWT_SECRET or JWKS_URL, not both' });
+      context.addIssue({
+        code: 'custom',
+        path: ['JWKS_URL'],
+        message: 'set JWT_SECRET or JWKS_URL, not both',
+      });
     }
   });
 
@@ -117,7 +124,9 @@ export class InvalidSettingsError extends Error {
  * @throws InvalidSettingsError naming every wrong setting
  */
 export function parseSettings(environment: Record<string, string | undefined>): Settings {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const result = SettingsSchema.safeParse(given);
   if (result.success) return Object.freeze(result.data);
   const lines = result.error.issues.map((issue) => {
@@ -125,5 +134,7 @@ export function parseSettings(environment: Record<string, string | undefined>): 
     const secret = /KEY|SECRET|URL/.test(name);
     return `  ${name}: ${issue.message}${secret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
   });
-  throw new InvalidSettingsError(`These settings are wrong; .env.example shows each with an example:\n${lines.join('\n')}`);
+  throw new InvalidSettingsError(
+    `These settings are wrong; .env.example shows each with an example:\n${lines.join('\n')}`,
+  );
 }

@@ -32,7 +32,9 @@ export class Database implements OnApplicationShutdown {
    * advisory lock: several processes may start together.
    * @throws DatabaseError
    */
-  static async connect(settings: Pick<Settings, 'DATABASE_URL' | 'DATABASE_POOL_SIZE' | 'DATABASE_CONNECT_TIMEOUT_MS'>): Promise<Database> {
+  static async connect(
+    settings: Pick<Settings, 'DATABASE_URL' | 'DATABASE_POOL_SIZE' | 'DATABASE_CONNECT_TIMEOUT_MS'>,
+  ): Promise<Database> {
     const url = settings.DATABASE_URL;
     if (!url) throw new DatabaseError('DATABASE_URL is not set');
     const pool = new pg.Pool({
@@ -42,7 +44,9 @@ export class Database implements OnApplicationShutdown {
       application_name: 'cloutagent-executions',
     });
     // A connection that breaks while idle is replaced on the next query; without a listener it would end the process.
-    pool.on('error', (error) => new Logger(Database.name).warn(`an idle database connection broke: ${error.message}`));
+    pool.on('error', (error) =>
+      new Logger(Database.name).warn(`an idle database connection broke: ${error.message}`),
+    );
     const database = new Database(pool, url);
     try {
       await waitUntilReady(pool, url, settings.DATABASE_CONNECT_TIMEOUT_MS);
@@ -66,8 +70,10 @@ export class Database implements OnApplicationShutdown {
     });
     const { error } = await migrator.migrateToLatest();
     if (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new DatabaseError(`the database schema could not be brought up to date: ${reason}`, { cause: error });
+      const reason = error instanceof Error ? error.message : JSON.stringify(error);
+      throw new DatabaseError(`the database schema could not be brought up to date: ${reason}`, {
+        cause: error,
+      });
     }
   }
 }

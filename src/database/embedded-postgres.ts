@@ -2,7 +2,19 @@ import { spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
-import { access, chmod, chown, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  chown,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -131,7 +143,13 @@ async function chooseRunner(binary: string, folder: string): Promise<Runner> {
         'Start as another user, move the checkout, install setpriv (util-linux), or set DATABASE_URL',
     );
   }
-  const flags = ['--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+  const flags = [
+    '--reuid=65534',
+    '--regid=65534',
+    '--clear-groups',
+    '--inh-caps=+dac_read_search',
+    '--ambient-caps=+dac_read_search',
+  ];
   return { owner, command: (file, args) => [setpriv, [...flags, file, ...args], {}] };
 }
 
@@ -144,7 +162,13 @@ async function isOpenToAll(path: string): Promise<boolean> {
 
 async function firstExisting(paths: string[]): Promise<string | undefined> {
   for (const path of paths) {
-    if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
   }
   return undefined;
 }
@@ -158,7 +182,12 @@ async function readOrCreatePassword(path: string): Promise<string> {
 }
 
 /** Makes the cluster in a folder beside its place and moves it there: a kill in between leaves no half cluster. */
-async function initialise(cluster: string, password: string, binaries: Binaries, runner: Runner): Promise<void> {
+async function initialise(
+  cluster: string,
+  password: string,
+  binaries: Binaries,
+  runner: Runner,
+): Promise<void> {
   const version = (await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => '')).trim();
   if (version === MAJOR) return;
   if (version) {
@@ -179,9 +208,23 @@ async function initialise(cluster: string, password: string, binaries: Binaries,
     await chown(passwordFile, runner.owner.uid, runner.owner.gid);
   }
   await chmod(fresh, 0o700);
-  const args = ['-D', fresh, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--locale=C'];
+  const args = [
+    '-D',
+    fresh,
+    '-U',
+    'postgres',
+    '--auth=scram-sha-256',
+    `--pwfile=${passwordFile}`,
+    '-E',
+    'UTF8',
+    '--locale=C',
+  ];
   const [file, argv, options] = runner.command(binaries.initdb, args);
-  const child = spawn(file, argv, { ...options, stdio: ['ignore', 'ignore', 'pipe'], env: serverEnvironment() });
+  const child = spawn(file, argv, {
+    ...options,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: serverEnvironment(),
+  });
   let errors = '';
   child.stderr?.on('data', (data: Buffer) => (errors += data.toString()));
   const [code] = (await once(child, 'close')) as [number | null];
@@ -220,7 +263,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function launch(cluster: string, binaries: Binaries, runner: Runner, flags: Record<string, string>): Promise<{ pid: number; port: number }> {
+async function launch(
+  cluster: string,
+  binaries: Binaries,
+  runner: Runner,
+  flags: Record<string, string>,
+): Promise<{ pid: number; port: number }> {
   const port = await freePort();
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
@@ -231,10 +279,19 @@ async function launch(cluster: string, binaries: Binaries, runner: Runner, flags
     log_line_prefix: '%m [%p] ',
     ...flags,
   };
-  const args = ['-D', cluster, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  const args = [
+    '-D',
+    cluster,
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
   const [file, argv, options] = runner.command(binaries.postgres, args);
   const log = await open(join(dirname(cluster), 'postgres.log'), 'w', 0o600);
-  const child = spawn(file, argv, { ...options, detached: true, stdio: ['ignore', log.fd, log.fd], env: serverEnvironment() });
+  const child = spawn(file, argv, {
+    ...options,
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    env: serverEnvironment(),
+  });
   child.on('error', () => undefined);
   child.unref();
   await log.close();
@@ -248,7 +305,8 @@ async function freePort(): Promise<number> {
   const address = server.address();
   server.close();
   await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new EmbeddedPostgresError('no free port on 127.0.0.1');
+  if (address === null || typeof address === 'string')
+    throw new EmbeddedPostgresError('no free port on 127.0.0.1');
   return address.port;
 }
 
@@ -278,7 +336,9 @@ async function connectWhenReady(url: string, pid: number, folder: string): Promi
 async function claim(owner: pg.Client, folder: string): Promise<void> {
   const deadline = Date.now() + OWNER_TIMEOUT_MS;
   for (;;) {
-    const { rows } = await owner.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [OWNER_LOCK]);
+    const { rows } = await owner.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [
+      OWNER_LOCK,
+    ]);
     if (rows[0]?.got) return;
     if (Date.now() > deadline) {
       await owner.end();

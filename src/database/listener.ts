@@ -62,9 +62,15 @@ export class Listener implements OnApplicationShutdown {
   }
 
   private async connect(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.url, keepAlive: true, application_name: 'cloutagent-listener' });
+    const client = new pg.Client({
+      connectionString: this.url,
+      keepAlive: true,
+      application_name: 'cloutagent-listener',
+    });
     client.on('error', (error) => this.logger.warn(`the LISTEN connection broke: ${error.message}`));
-    client.on('notification', ({ channel, payload }) => this.notifications.next({ channel, payload: payload ?? '' }));
+    client.on('notification', ({ channel, payload }) =>
+      this.notifications.next({ channel, payload: payload ?? '' }),
+    );
     await client.connect();
     await client.query('SELECT pg_advisory_lock($1, $2)', [PROCESS_LOCK, Number(this.identity)]);
     for (const channel of this.channels) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);

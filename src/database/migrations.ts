@@ -31,8 +31,12 @@ const initial: Migration = {
         owner text
       )`.execute(db);
     await sql`CREATE INDEX executions_newest ON cloutagent.executions (project_id, id DESC)`.execute(db);
-    await sql`CREATE INDEX executions_live ON cloutagent.executions (owner) WHERE completed_at IS NULL AND owner IS NOT NULL`.execute(db);
-    await sql`CREATE INDEX executions_over ON cloutagent.executions (completed_at) WHERE completed_at IS NOT NULL`.execute(db);
+    await sql`CREATE INDEX executions_live ON cloutagent.executions (owner) WHERE completed_at IS NULL AND owner IS NOT NULL`.execute(
+      db,
+    );
+    await sql`CREATE INDEX executions_over ON cloutagent.executions (completed_at) WHERE completed_at IS NOT NULL`.execute(
+      db,
+    );
     await sql`
       CREATE UNIQUE INDEX executions_idempotency ON cloutagent.executions (project_id, created_by, idempotency_key)
         WHERE idempotency_key IS NOT NULL`.execute(db);

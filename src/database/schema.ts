@@ -1,5 +1,12 @@
 import type { ColumnType, Generated } from 'kysely';
-import type { ExecutionFailure, ExecutionOptions, ExecutionStatus, Json, Scope, Workflow } from '@cloutagent/contract';
+import type {
+  ExecutionFailure,
+  ExecutionOptions,
+  ExecutionStatus,
+  Json,
+  Scope,
+  Workflow,
+} from '@cloutagent/contract';
 
 /** A `json` column: text as it was given (jsonb would refuse U+0000 and reorder keys); pg parses it on reading. */
 type JsonColumn<T> = ColumnType<T, string, string>;
@@ -33,7 +40,7 @@ export interface ExecutionsTable {
   owner: string | null;
 }
 
-export interface EventsTable {
+interface EventsTable {
   execution_id: string;
   sequence: number;
   type: string;
@@ -41,7 +48,7 @@ export interface EventsTable {
   data: string;
 }
 
-export interface ApprovalsTable {
+interface ApprovalsTable {
   execution_id: string;
   node_id: string;
   approved: boolean;
@@ -65,7 +72,7 @@ export interface ApiKeysTable {
   last_used_at: Date | null;
 }
 
-export interface StreamTicketsTable {
+interface StreamTicketsTable {
   hash: Buffer;
   execution_id: string;
   /** The principal that asked, as JSON: the stream is opened in its name. */

@@ -1,4 +1,10 @@
-import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { type Job, PgBoss } from 'pg-boss';
 import type pg from 'pg';
 import { Settings } from '../config/settings.js';
@@ -27,7 +33,10 @@ interface Task {
 export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(Dispatcher.name);
   private readonly boss: PgBoss;
-  private readonly active = new Map<string, { job: Job<Task>; abort: AbortController; done: Promise<void> }>();
+  private readonly active = new Map<
+    string,
+    { job: Job<Task>; abort: AbortController; done: Promise<void> }
+  >();
   private timers: NodeJS.Timeout[] = [];
   private fetching = false;
   private fetchAgain = false;
@@ -52,7 +61,14 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   async onApplicationBootstrap(): Promise<void> {
     await this.boss.start();
-    const options = { retryLimit: 1_000_000, retryDelay: 0, heartbeatSeconds: HEARTBEAT_SECONDS, expireInSeconds: DAY_SECONDS, deleteAfterSeconds: 60, retentionSeconds: 365 * DAY_SECONDS };
+    const options = {
+      retryLimit: 1_000_000,
+      retryDelay: 0,
+      heartbeatSeconds: HEARTBEAT_SECONDS,
+      expireInSeconds: DAY_SECONDS,
+      deleteAfterSeconds: 60,
+      retentionSeconds: 365 * DAY_SECONDS,
+    };
     await this.boss.createQueue(QUEUE, options);
     (await this.listener.listen(DISPATCH_CHANNEL)).subscribe(() => this.fetch());
     (await this.listener.listen(CONTROL_CHANNEL)).subscribe((executionId) => this.control(executionId));
@@ -82,7 +98,11 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   /** Enqueues an execution within the transaction that inserts it. */
   async enqueue(executionId: string, projectId: string, transaction: pg.PoolClient): Promise<void> {
     const db = { executeSql: (text: string, values?: unknown[]) => transaction.query(text, values) };
-    await this.boss.send(QUEUE, { executionId } satisfies Task, { id: executionId, group: { id: projectId }, db });
+    await this.boss.send(QUEUE, { executionId } satisfies Task, {
+      id: executionId,
+      group: { id: projectId },
+      db,
+    });
     await transaction.query('SELECT pg_notify($1, $2)', [DISPATCH_CHANNEL, '']);
   }
 
@@ -92,14 +112,19 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private every(ms: number, work: () => Promise<void>): void {
-    const timer = setInterval(() => void work().catch((error: Error) => this.logger.warn(`dispatch: ${error.message}`)), ms);
+    const timer = setInterval(
+      () => void work().catch((error: Error) => this.logger.warn(`dispatch: ${error.message}`)),
+      ms,
+    );
     timer.unref();
     this.timers.push(timer);
   }
 
   private control(executionId: string): void {
     if (!this.active.has(executionId)) return;
-    this.engine.control(executionId).catch((error: Error) => this.logger.error(`control of ${executionId} failed: ${error.message}`));
+    this.engine
+      .control(executionId)
+      .catch((error: Error) => this.logger.error(`control of ${executionId} failed: ${error.message}`));
   }
 
   /** Fills the free slots. One fetch at a time; a call during one makes another follow. */
@@ -123,7 +148,10 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private async fetchJobs(): Promise<void> {
     const free = this.settings.EXECUTIONS_PER_PROCESS - this.active.size;
     if (this.stopping || free <= 0) return;
-    const jobs = await this.boss.fetch<Task>(QUEUE, { batchSize: free, groupConcurrency: this.settings.EXECUTIONS_PER_PROJECT });
+    const jobs = await this.boss.fetch<Task>(QUEUE, {
+      batchSize: free,
+      groupConcurrency: this.settings.EXECUTIONS_PER_PROJECT,
+    });
     for (const job of jobs) this.start(job);
   }
 
@@ -131,7 +159,9 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     const abort = new AbortController();
     if (this.stopping) abort.abort();
     const done = this.work(job, abort.signal)
-      .catch((error: Error) => this.logger.error(`execution ${job.data.executionId}: ${error.stack ?? error.message}`))
+      .catch((error: Error) =>
+        this.logger.error(`execution ${job.data.executionId}: ${error.stack ?? error.message}`),
+      )
       .finally(() => {
         this.active.delete(job.data.executionId);
         this.fetch();

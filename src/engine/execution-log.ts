@@ -25,7 +25,8 @@ export class ExecutionLog {
   append(drafts: readonly EventDraft[], projection?: Projection): Promise<void> {
     const events = drafts.map((draft) => {
       const event = record(this.executionId, this.state.lastSequence + 1, draft);
-      if (draft.type === 'execution:output' || draft.type === 'execution:thinking') this.state.lastSequence = event.sequence;
+      if (draft.type === 'execution:output' || draft.type === 'execution:thinking')
+        this.state.lastSequence = event.sequence;
       else applyEvent(this.state, parseEvent(event));
       return event;
     });

@@ -36,17 +36,27 @@ export class GraphEngine implements ExecutionEngine {
     if (!row) return 'over';
     let run: GraphRun | undefined;
     const onFailure = (error: unknown) => {
-      if (!(error instanceof StaleOwnerError)) this.logger.error(`execution ${executionId} could not be recorded: ${String(error)}`);
+      if (!(error instanceof StaleOwnerError))
+        this.logger.error(`execution ${executionId} could not be recorded: ${String(error)}`);
       run?.release();
     };
     const log = await this.takeOver(row, onFailure);
     if (row.attempt > this.settings.MAX_RECOVERIES) {
       const message = `The execution was taken over ${row.attempt - 1} times without coming to its end; the limit is ${this.settings.MAX_RECOVERIES} (MAX_RECOVERIES).`;
       const failure = { message, code: 'too_many_recoveries' };
-      await log.append([{ type: 'execution:failed', fields: { error: message, code: failure.code } }], { status: 'failed', error: failure });
+      await log.append([{ type: 'execution:failed', fields: { error: message, code: failure.code } }], {
+        status: 'failed',
+        error: failure,
+      });
       return 'over';
     }
-    run = new GraphRun(row, log, this.registry, (model, usage) => this.prices.costUSD(model, usage), this.settings);
+    run = new GraphRun(
+      row,
+      log,
+      this.registry,
+      (model, usage) => this.prices.costUSD(model, usage),
+      this.settings,
+    );
     const release = () => run.release();
     this.runs.set(executionId, run);
     signal.addEventListener('abort', release, { once: true });
@@ -64,13 +74,18 @@ export class GraphEngine implements ExecutionEngine {
   async control(executionId: string): Promise<void> {
     const run = this.runs.get(executionId);
     if (!run) return;
-    const approvals = await this.database.kysely.selectFrom('approvals').selectAll().where('execution_id', '=', executionId).execute();
+    const approvals = await this.database.kysely
+      .selectFrom('approvals')
+      .selectAll()
+      .where('execution_id', '=', executionId)
+      .execute();
     const row = await this.database.kysely
       .selectFrom('executions')
       .select(['control', 'control_by', 'control_reason'])
       .where('id', '=', executionId)
       .executeTakeFirst();
-    for (const { node_id, approved, comment, decided_by } of approvals) run.decide(node_id, { approved, comment, by: decided_by });
+    for (const { node_id, approved, comment, decided_by } of approvals)
+      run.decide(node_id, { approved, comment, by: decided_by });
     if (!row) return;
     const carryOut = { run: 'resume', pause: 'pause', cancel: 'cancel' } as const;
     run[carryOut[row.control]](row.control_by, row.control_reason);
@@ -99,9 +114,15 @@ export class GraphEngine implements ExecutionEngine {
         .map((step): EventDraft => {
           const { stepId, nodeId, nodeType, attempt } = step;
           const error = 'The process that ran this step has gone; the step runs again.';
-          return { type: 'execution:step', fields: { step: step.step, stepId, nodeId, nodeType, status: 'retrying', attempt, error } };
+          return {
+            type: 'execution:step',
+            fields: { step: step.step, stepId, nodeId, nodeType, status: 'retrying', attempt, error },
+          };
         });
-      const started: EventDraft = { type: 'execution:started', fields: { projectId: row.project_id, attempt: row.attempt } };
+      const started: EventDraft = {
+        type: 'execution:started',
+        fields: { projectId: row.project_id, attempt: row.attempt },
+      };
       const log = new ExecutionLog(this.journal, row.id, state, onFailure);
       try {
         row.started_at ??= new Date();

@@ -5,7 +5,13 @@ import type { Settings } from '../config/settings.js';
 import { backoffMs } from './backoff.js';
 import type { ExecutionLog } from './execution-log.js';
 import { Gate } from './gate.js';
-import { type ApprovalDecision, NodeError, type NodeEvent, type NodeRun, TransientError } from './node-handler.js';
+import {
+  type ApprovalDecision,
+  NodeError,
+  type NodeEvent,
+  type NodeRun,
+  TransientError,
+} from './node-handler.js';
 import type { NodeRegistry } from './node-registry.js';
 import { PausableTimeout } from './pausable-timeout.js';
 import { type ExecutionRow, toExecution } from './execution-row.js';
@@ -63,7 +69,10 @@ export class GraphRun {
     const limit = this.row.options.timeoutMs ?? this.settings.EXECUTION_TIMEOUT_MS;
     const spent = this.row.started_at ? Date.now() - this.row.started_at.getTime() : 0;
     const timeout = new PausableTimeout(Math.max(1, limit - spent), () =>
-      this.fail({ code: 'execution_timeout', message: `The execution took longer than its limit of ${limit} ms.` }),
+      this.fail({
+        code: 'execution_timeout',
+        message: `The execution took longer than its limit of ${limit} ms.`,
+      }),
     );
     this.timeouts.add(timeout);
     if (this.gate.isOpen) timeout.resume();
@@ -106,7 +115,8 @@ export class GraphRun {
     if (this.ended) return;
     for (const node of this.graph.nodes.values()) {
       if (this.active >= this.settings.NODES_IN_PARALLEL) break;
-      if (this.started.has(node.id) || !this.graph.parentsOf(node.id).every((id) => this.outputs.has(id))) continue;
+      if (this.started.has(node.id) || !this.graph.parentsOf(node.id).every((id) => this.outputs.has(id)))
+        continue;
       this.started.add(node.id);
       this.active += 1;
       void this.runNode(node).then(
@@ -126,7 +136,10 @@ export class GraphRun {
     const [completedSteps, totalSteps] = [this.outputs.size, this.graph.nodes.size];
     this.record([
       stepEvent(step, 'completed', { output, duration: elapsed(step) }),
-      { type: 'execution:progress', fields: { completedSteps, totalSteps, percent: Math.floor((100 * completedSteps) / totalSteps) } },
+      {
+        type: 'execution:progress',
+        fields: { completedSteps, totalSteps, percent: Math.floor((100 * completedSteps) / totalSteps) },
+      },
     ]);
     this.schedule();
   }
@@ -136,17 +149,29 @@ export class GraphRun {
     if (this.ended) return;
     const step = this.open.get(node.id);
     const failure = toFailure(error);
-    const events: EventDraft[] = step ? [stepEvent(step, 'failed', { error: failure.message, duration: elapsed(step) })] : [];
+    const events: EventDraft[] = step
+      ? [stepEvent(step, 'failed', { error: failure.message, duration: elapsed(step) })]
+      : [];
     this.open.delete(node.id);
     this.fail({ ...failure, nodeId: node.id }, events);
   }
 
   private complete(): void {
     const sinks = this.graph.sinks();
-    const output = sinks.length === 1 ? this.outputs.get(sinks[0]!)! : Object.fromEntries(sinks.map((id) => [id, this.outputs.get(id)!]));
+    const output =
+      sinks.length === 1
+        ? this.outputs.get(sinks[0]!)!
+        : Object.fromEntries(sinks.map((id) => [id, this.outputs.get(id)!]));
     const completedAt = new Date();
-    const state = { ...this.log.state, status: 'completed' as const, lastSequence: this.log.state.lastSequence + 1 };
-    const result = toExecution({ ...this.row, status: 'completed', output, completed_at: completedAt }, state);
+    const state = {
+      ...this.log.state,
+      status: 'completed' as const,
+      lastSequence: this.log.state.lastSequence + 1,
+    };
+    const result = toExecution(
+      { ...this.row, status: 'completed', output, completed_at: completedAt },
+      state,
+    );
     this.end([{ type: 'execution:completed', fields: { result } }], {
       status: 'completed',
       output,
@@ -156,16 +181,27 @@ export class GraphRun {
 
   private fail(failure: ExecutionFailure, before: EventDraft[] = []): void {
     const { message, code, nodeId } = failure;
-    this.end([...before, { type: 'execution:failed', fields: { error: message, code, ...(nodeId !== undefined && { nodeId }) } }], {
-      status: 'failed',
-      error: failure,
-    });
+    this.end(
+      [
+        ...before,
+        {
+          type: 'execution:failed',
+          fields: { error: message, code, ...(nodeId !== undefined && { nodeId }) },
+        },
+      ],
+      {
+        status: 'failed',
+        error: failure,
+      },
+    );
   }
 
   /** Records the end, in one append with what is cut off by it, and stops everything. Nothing comes after. */
   private end(events: EventDraft[], projection: Parameters<ExecutionLog['append']>[1]): void {
     if (this.ended) return;
-    const cut = [...this.open.values()].map((step) => stepEvent(step, 'skipped', { duration: elapsed(step) }));
+    const cut = [...this.open.values()].map((step) =>
+      stepEvent(step, 'skipped', { duration: elapsed(step) }),
+    );
     this.open.clear();
     const committed = this.log.append([...cut, ...events], projection);
     this.stop('the execution is over');
@@ -201,11 +237,19 @@ export class GraphRun {
       } catch (error) {
         if (this.ended || !(error instanceof TransientError) || tries > retries) throw error;
         await this.gate.pass(this.abort.signal);
-        const delayMs = backoffMs(tries, this.settings.RETRY_BASE_MS, this.settings.RETRY_MAX_MS, error.retryAfterMs);
+        const delayMs = backoffMs(
+          tries,
+          this.settings.RETRY_BASE_MS,
+          this.settings.RETRY_MAX_MS,
+          error.retryAfterMs,
+        );
         this.open.delete(node.id);
         this.record([
           stepEvent(step, 'retrying', { error: error.message, duration: elapsed(step) }),
-          { type: 'execution:retry', fields: { nodeId: node.id, attempt: step.attempt + 1, delayMs, error: error.message } },
+          {
+            type: 'execution:retry',
+            fields: { nodeId: node.id, attempt: step.attempt + 1, delayMs, error: error.message },
+          },
         ]);
         await sleep(delayMs, undefined, { signal: this.abort.signal });
       }
@@ -218,7 +262,10 @@ export class GraphRun {
     const parsed = handler.config.safeParse(fill(node.data.config, this.row.input, this.outputs));
     if (!parsed.success) {
       const issue = parsed.error.issues[0]!;
-      throw new NodeError('invalid_config', `Filled in, the config is not valid: ${issue.path.join('.')}: ${issue.message}`);
+      throw new NodeError(
+        'invalid_config',
+        `Filled in, the config is not valid: ${issue.path.join('.')}: ${issue.message}`,
+      );
     }
     const limit = node.data.timeoutMs ?? this.settings.NODE_TIMEOUT_MS;
     const timedOut = new AbortController();
@@ -246,7 +293,12 @@ export class GraphRun {
     }
   }
 
-  private nodeRun(node: WorkflowNode, step: OpenStep, config: unknown, signal: AbortSignal): NodeRun<unknown> {
+  private nodeRun(
+    node: WorkflowNode,
+    step: OpenStep,
+    config: unknown,
+    signal: AbortSignal,
+  ): NodeRun<unknown> {
     const say = async (drafts: () => EventDraft[]): Promise<void> => {
       await this.gate.pass(signal);
       this.record(drafts());
@@ -284,9 +336,14 @@ export class GraphRun {
     const total = { input: before.input + used.input, output: before.output + used.output };
     const models = { ...modelUsage, [model]: { ...total, costUSD: this.priceOf(model, total) } };
     const costs = Object.values(models).map((entry) => entry.costUSD);
-    const totalCostUSD = costs.some((cost) => cost === null) ? null : costs.reduce<number>((sum, cost) => sum + (cost ?? 0), 0);
+    const totalCostUSD = costs.some((cost) => cost === null)
+      ? null
+      : costs.reduce<number>((sum, cost) => sum + (cost ?? 0), 0);
     return [
-      { type: 'execution:token-usage', fields: { usage: { input, output, total: input + output }, nodeId, model } },
+      {
+        type: 'execution:token-usage',
+        fields: { usage: { input, output, total: input + output }, nodeId, model },
+      },
       { type: 'execution:cost-update', fields: { totalCostUSD, modelUsage: models } },
     ];
   }
@@ -295,9 +352,17 @@ export class GraphRun {
     const { maxTokens, maxCostUSD } = this.row.options.limits ?? {};
     const { tokenUsage, costUSD } = this.log.state;
     if (maxTokens !== undefined && tokenUsage.total > maxTokens) {
-      this.fail({ code: 'token_limit_exceeded', message: `The execution used ${tokenUsage.total} tokens; its limit is ${maxTokens}.`, nodeId });
+      this.fail({
+        code: 'token_limit_exceeded',
+        message: `The execution used ${tokenUsage.total} tokens; its limit is ${maxTokens}.`,
+        nodeId,
+      });
     } else if (maxCostUSD !== undefined && costUSD !== null && costUSD > maxCostUSD) {
-      this.fail({ code: 'cost_limit_exceeded', message: `The execution cost ${costUSD} USD; its limit is ${maxCostUSD}.`, nodeId });
+      this.fail({
+        code: 'cost_limit_exceeded',
+        message: `The execution cost ${costUSD} USD; its limit is ${maxCostUSD}.`,
+        nodeId,
+      });
     }
   }
 
@@ -306,7 +371,10 @@ export class GraphRun {
     if (text === undefined) throw new NodeError('output_not_json', 'The output of the node is not JSON.');
     const bytes = Buffer.byteLength(text);
     if (bytes > this.settings.OUTPUT_MAX_BYTES) {
-      throw new NodeError('output_too_large', `The output has ${bytes} bytes; the limit is ${this.settings.OUTPUT_MAX_BYTES} (OUTPUT_MAX_BYTES).`);
+      throw new NodeError(
+        'output_too_large',
+        `The output has ${bytes} bytes; the limit is ${this.settings.OUTPUT_MAX_BYTES} (OUTPUT_MAX_BYTES).`,
+      );
     }
     return output;
   }
@@ -332,15 +400,30 @@ export class GraphRun {
 
 const elapsed = (step: OpenStep): number => Math.round(performance.now() - step.startedAt);
 
-const attribution = (by: string | null, reason: string | null) => ({ ...(reason !== null && { reason }), ...(by !== null && { by }) });
+const attribution = (by: string | null, reason: string | null) => ({
+  ...(reason !== null && { reason }),
+  ...(by !== null && { by }),
+});
 
 type StepStatus = 'running' | 'completed' | 'failed' | 'retrying' | 'skipped';
 
-function stepEvent(step: OpenStep, status: StepStatus, more: { output?: Json; error?: string; duration?: number } = {}): EventDraft {
+function stepEvent(
+  step: OpenStep,
+  status: StepStatus,
+  more: { output?: Json; error?: string; duration?: number } = {},
+): EventDraft {
   const { node, stepId, attempt } = step;
   return {
     type: 'execution:step',
-    fields: { step: node.data.label ?? node.id, stepId, nodeId: node.id, nodeType: node.type, status, attempt, ...more },
+    fields: {
+      step: node.data.label ?? node.id,
+      stepId,
+      nodeId: node.id,
+      nodeType: node.type,
+      status,
+      attempt,
+      ...more,
+    },
   };
 }
 

@@ -5,4 +5,5 @@ import { DiscoveryService } from '@nestjs/core';
 export const NodeTypeName = DiscoveryService.createDecorator<string>();
 
 /** Makes a provider the handler of a node type: `@NodeHandler('http')` on a class that implements `NodeType`. */
-export const NodeHandler = (type: string): ClassDecorator => applyDecorators(Injectable(), NodeTypeName(type)) as ClassDecorator;
+export const NodeHandler = (type: string): ClassDecorator =>
+  applyDecorators(Injectable(), NodeTypeName(type)) as ClassDecorator;

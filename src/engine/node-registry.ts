@@ -15,7 +15,9 @@ export class NodeRegistry implements OnModuleInit {
 
   onModuleInit(): void {
     for (const wrapper of this.discovery.getProviders()) {
-      const type = wrapper.metatype ? this.discovery.getMetadataByDecorator(NodeTypeName, wrapper) : undefined;
+      const type = wrapper.metatype
+        ? this.discovery.getMetadataByDecorator(NodeTypeName, wrapper)
+        : undefined;
       if (type === undefined) continue;
       if (this.types.has(type) && this.types.get(type) !== wrapper.instance) {
         throw new Error(`two providers have @NodeHandler('${type}'): rename one`);
@@ -35,15 +37,36 @@ export class NodeRegistry implements OnModuleInit {
       const handler = this.types.get(node.type);
       if (!handler) {
         const known = [...this.types.keys()].sort().join(', ');
-        return [{ path: ['nodes', index, 'type'], message: `there is no node type "${node.type}"; there are ${known}` }];
+        return [
+          {
+            path: ['nodes', index, 'type'],
+            message: `there is no node type "${node.type}"; there are ${known}`,
+          },
+        ];
       }
-      const at = (path: PropertyKey[]) => ['nodes', index, 'data', 'config', ...path.map((key) => (typeof key === 'number' ? key : String(key)))];
+      const at = (path: PropertyKey[]) => [
+        'nodes',
+        index,
+        'data',
+        'config',
+        ...path.map((key) => (typeof key === 'number' ? key : String(key))),
+      ];
       const unknown = references(node.data.config)
         .filter(({ nodeId }) => !isBefore(graph, nodeId, node.id))
-        .map(({ nodeId, path }) => ({ path: at(path), message: `node "${nodeId}" does not come before this one: add an edge from it, or correct the name` }));
+        .map(({ nodeId, path }) => ({
+          path: at(path),
+          message: `node "${nodeId}" does not come before this one: add an edge from it, or correct the name`,
+        }));
       const parsed = handler.config.safeParse(node.data.config);
-      if (!parsed.success) return [...unknown, ...parsed.error.issues.map((issue) => ({ path: at(issue.path), message: issue.message }))];
-      return [...unknown, ...(handler.check?.(parsed.data) ?? []).map((problem) => ({ ...problem, path: at(problem.path) }))];
+      if (!parsed.success)
+        return [
+          ...unknown,
+          ...parsed.error.issues.map((issue) => ({ path: at(issue.path), message: issue.message })),
+        ];
+      return [
+        ...unknown,
+        ...(handler.check?.(parsed.data) ?? []).map((problem) => ({ ...problem, path: at(problem.path) })),
+      ];
     });
   }
 }

@@ -3,9 +3,14 @@ import type { Json } from '@cloutagent/contract';
 const PLACEHOLDER = /\{\{\s*(input|nodes\.([A-Za-z0-9._:-]+?)\.output)\s*\}\}/g;
 
 /** The node ids a config refers to, with where. */
-export function references(config: unknown, path: (string | number)[] = []): { nodeId: string; path: (string | number)[] }[] {
+export function references(
+  config: unknown,
+  path: (string | number)[] = [],
+): { nodeId: string; path: (string | number)[] }[] {
   if (typeof config === 'string') {
-    return [...config.matchAll(PLACEHOLDER)].flatMap((match) => (match[2] === undefined ? [] : [{ nodeId: match[2], path }]));
+    return [...config.matchAll(PLACEHOLDER)].flatMap((match) =>
+      match[2] === undefined ? [] : [{ nodeId: match[2], path }],
+    );
   }
   if (Array.isArray(config)) return config.flatMap((item, index) => references(item, [...path, index]));
   if (typeof config === 'object' && config !== null) {
@@ -26,7 +31,9 @@ export function fill(config: unknown, input: Json, outputs: ReadonlyMap<string, 
   }
   if (Array.isArray(config)) return config.map((item) => fill(item, input, outputs));
   if (typeof config === 'object' && config !== null) {
-    return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, fill(value, input, outputs)]));
+    return Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [key, fill(value, input, outputs)]),
+    );
   }
   return config;
 }

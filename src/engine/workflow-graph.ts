@@ -69,22 +69,35 @@ export class WorkflowGraph {
 export function checkGraph(workflow: Workflow, limits: GraphLimits): GraphProblem[] {
   const { nodes, edges } = workflow;
   if (nodes.length > limits.MAX_WORKFLOW_NODES) {
-    return [{ path: ['nodes'], message: `a workflow may have ${limits.MAX_WORKFLOW_NODES} nodes, this one has ${nodes.length}` }];
+    return [
+      {
+        path: ['nodes'],
+        message: `a workflow may have ${limits.MAX_WORKFLOW_NODES} nodes, this one has ${nodes.length}`,
+      },
+    ];
   }
   if (edges.length > limits.MAX_WORKFLOW_EDGES) {
-    return [{ path: ['edges'], message: `a workflow may have ${limits.MAX_WORKFLOW_EDGES} edges, this one has ${edges.length}` }];
+    return [
+      {
+        path: ['edges'],
+        message: `a workflow may have ${limits.MAX_WORKFLOW_EDGES} edges, this one has ${edges.length}`,
+      },
+    ];
   }
   const problems: GraphProblem[] = [];
   const known = new Set<string>();
   nodes.forEach((node, index) => {
-    if (known.has(node.id)) problems.push({ path: ['nodes', index, 'id'], message: `"${node.id}" is the id of another node too` });
+    if (known.has(node.id))
+      problems.push({ path: ['nodes', index, 'id'], message: `"${node.id}" is the id of another node too` });
     known.add(node.id);
   });
   edges.forEach((edge, index) => {
     for (const end of ['source', 'target'] as const) {
-      if (!known.has(edge[end])) problems.push({ path: ['edges', index, end], message: `there is no node "${edge[end]}"` });
+      if (!known.has(edge[end]))
+        problems.push({ path: ['edges', index, end], message: `there is no node "${edge[end]}"` });
     }
-    if (edge.source === edge.target) problems.push({ path: ['edges', index], message: `node "${edge.source}" cannot wait for itself` });
+    if (edge.source === edge.target)
+      problems.push({ path: ['edges', index], message: `node "${edge.source}" cannot wait for itself` });
   });
   if (problems.length > 0) return problems;
 
@@ -92,11 +105,21 @@ export function checkGraph(workflow: Workflow, limits: GraphLimits): GraphProble
   const layers = graph.layers();
   const reached = new Set(layers.flat());
   if (reached.size < nodes.length) {
-    const cycle = findCycle(graph, [...known].filter((id) => !reached.has(id)));
-    return [{ path: ['edges'], message: `a workflow must have no cycle, and this one goes ${cycle.join(' -> ')}` }];
+    const cycle = findCycle(
+      graph,
+      [...known].filter((id) => !reached.has(id)),
+    );
+    return [
+      { path: ['edges'], message: `a workflow must have no cycle, and this one goes ${cycle.join(' -> ')}` },
+    ];
   }
   if (layers.length > limits.MAX_WORKFLOW_DEPTH) {
-    return [{ path: ['edges'], message: `a workflow may be ${limits.MAX_WORKFLOW_DEPTH} nodes deep, this one is ${layers.length}` }];
+    return [
+      {
+        path: ['edges'],
+        message: `a workflow may be ${limits.MAX_WORKFLOW_DEPTH} nodes deep, this one is ${layers.length}`,
+      },
+    ];
   }
   return [];
 }

@@ -7,6 +7,9 @@ export const encodeCursor = (executionId: string): string => Buffer.from(executi
 /** @throws ValidationFailedError */
 export function decodeCursor(cursor: string): string {
   const id = z.uuid().safeParse(Buffer.from(cursor, 'base64url').toString());
-  if (!id.success) throw new ValidationFailedError([{ path: 'cursor', message: 'use nextCursor of the page before, as it is' }]);
+  if (!id.success)
+    throw new ValidationFailedError([
+      { path: 'cursor', message: 'use nextCursor of the page before, as it is' },
+    ]);
   return id.data;
 }

@@ -8,9 +8,26 @@ export const EXAMPLE: Given = {
   input: 'Server-sent events',
   workflow: {
     nodes: [
-      { id: 'pros', type: 'agent', data: { config: { model: 'demo/echo', prompt: 'For {{input}}, name the strengths.' } } },
-      { id: 'cons', type: 'agent', data: { config: { model: 'demo/echo', prompt: 'For {{input}}, name the limits.' } } },
-      { id: 'verdict', type: 'agent', data: { config: { model: 'demo/echo', prompt: 'Weigh {{nodes.pros.output}} against {{nodes.cons.output}}.' } } },
+      {
+        id: 'pros',
+        type: 'agent',
+        data: { config: { model: 'demo/echo', prompt: 'For {{input}}, name the strengths.' } },
+      },
+      {
+        id: 'cons',
+        type: 'agent',
+        data: { config: { model: 'demo/echo', prompt: 'For {{input}}, name the limits.' } },
+      },
+      {
+        id: 'verdict',
+        type: 'agent',
+        data: {
+          config: {
+            model: 'demo/echo',
+            prompt: 'Weigh {{nodes.pros.output}} against {{nodes.cons.output}}.',
+          },
+        },
+      },
     ],
     edges: [
       { source: 'pros', target: 'verdict' },

@@ -33,9 +33,21 @@ export class ExecutionsController {
   @Post()
   @HttpCode(202)
   @RequireScope('executions:write')
-  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'Up to 255 characters; the same key starts the same execution once.' })
-  @ApiBody({ required: true, examples: { compare: { summary: 'Two agents in parallel and one that joins them', value: EXAMPLE } } })
-  @Documented({ summary: 'Start an execution', status: 202, response: Execution, errors: [400, 401, 403, 404, 413, 415, 422, 429] })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'Up to 255 characters; the same key starts the same execution once.',
+  })
+  @ApiBody({
+    required: true,
+    examples: { compare: { summary: 'Two agents in parallel and one that joins them', value: EXAMPLE } },
+  })
+  @Documented({
+    summary: 'Start an execution',
+    status: 202,
+    response: Execution,
+    errors: [400, 401, 403, 404, 413, 415, 422, 429],
+  })
   async start(
     @Body({ schema: StartExecution }) body: StartExecution,
     @CurrentPrincipal() principal: Principal,
@@ -43,7 +55,9 @@ export class ExecutionsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<Execution> {
     if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
-      throw new ValidationFailedError([{ path: 'Idempotency-Key', message: 'takes 1 to 255 printable ASCII characters without spaces' }]);
+      throw new ValidationFailedError([
+        { path: 'Idempotency-Key', message: 'takes 1 to 255 printable ASCII characters without spaces' },
+      ]);
     }
     const { execution, replayed } = await this.executions.start(body, principal, key);
     response.location(`/api/executions/${execution.id}`);
@@ -53,14 +67,27 @@ export class ExecutionsController {
 
   @Get()
   @RequireScope('executions:read')
-  @Documented({ summary: 'List executions, newest first', status: 200, response: ExecutionPage, errors: [400, 401, 403, 404, 429] })
-  list(@Query({ schema: ListExecutions }) query: ListExecutions, @CurrentPrincipal() principal: Principal): Promise<ExecutionPage> {
+  @Documented({
+    summary: 'List executions, newest first',
+    status: 200,
+    response: ExecutionPage,
+    errors: [400, 401, 403, 404, 429],
+  })
+  list(
+    @Query({ schema: ListExecutions }) query: ListExecutions,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<ExecutionPage> {
     return this.executions.list(query, principal);
   }
 
   @Get(':executionId')
   @RequireScope('executions:read')
-  @Documented({ summary: 'An execution with its steps, usage and cost', status: 200, response: Execution, errors: [401, 403, 404, 429] })
+  @Documented({
+    summary: 'An execution with its steps, usage and cost',
+    status: 200,
+    response: Execution,
+    errors: [401, 403, 404, 429],
+  })
   async get(@Param('executionId') id: string, @CurrentPrincipal() principal: Principal): Promise<Execution> {
     return this.executions.show(await this.executions.find(checkId(id), principal));
   }
@@ -68,43 +95,114 @@ export class ExecutionsController {
   @Post(':executionId/pause')
   @HttpCode(202)
   @RequireScope('executions:control')
-  @Documented({ summary: 'Pause: nothing further is emitted or started', status: 202, response: Execution, errors: [400, 401, 403, 404, 409, 429] })
-  async pause(@Param('executionId') id: string, @Body({ schema: ControlExecution }) body: ControlExecution, @CurrentPrincipal() principal: Principal): Promise<Execution> {
-    return this.executions.control(await this.executions.find(checkId(id), principal), 'pause', principal, body.reason);
+  @Documented({
+    summary: 'Pause: nothing further is emitted or started',
+    status: 202,
+    response: Execution,
+    errors: [400, 401, 403, 404, 409, 429],
+  })
+  async pause(
+    @Param('executionId') id: string,
+    @Body({ schema: ControlExecution }) body: ControlExecution,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<Execution> {
+    return this.executions.control(
+      await this.executions.find(checkId(id), principal),
+      'pause',
+      principal,
+      body.reason,
+    );
   }
 
   @Post(':executionId/resume')
   @HttpCode(202)
   @RequireScope('executions:control')
-  @Documented({ summary: 'Go on after a pause', status: 202, response: Execution, errors: [400, 401, 403, 404, 409, 429] })
-  async resume(@Param('executionId') id: string, @Body({ schema: ControlExecution }) body: ControlExecution, @CurrentPrincipal() principal: Principal): Promise<Execution> {
-    return this.executions.control(await this.executions.find(checkId(id), principal), 'run', principal, body.reason);
+  @Documented({
+    summary: 'Go on after a pause',
+    status: 202,
+    response: Execution,
+    errors: [400, 401, 403, 404, 409, 429],
+  })
+  async resume(
+    @Param('executionId') id: string,
+    @Body({ schema: ControlExecution }) body: ControlExecution,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<Execution> {
+    return this.executions.control(
+      await this.executions.find(checkId(id), principal),
+      'run',
+      principal,
+      body.reason,
+    );
   }
 
   @Post(':executionId/cancel')
   @HttpCode(202)
   @RequireScope('executions:control')
-  @Documented({ summary: 'Cancel: what runs is aborted', status: 202, response: Execution, errors: [400, 401, 403, 404, 409, 429] })
-  async cancel(@Param('executionId') id: string, @Body({ schema: ControlExecution }) body: ControlExecution, @CurrentPrincipal() principal: Principal): Promise<Execution> {
-    return this.executions.control(await this.executions.find(checkId(id), principal), 'cancel', principal, body.reason);
+  @Documented({
+    summary: 'Cancel: what runs is aborted',
+    status: 202,
+    response: Execution,
+    errors: [400, 401, 403, 404, 409, 429],
+  })
+  async cancel(
+    @Param('executionId') id: string,
+    @Body({ schema: ControlExecution }) body: ControlExecution,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<Execution> {
+    return this.executions.control(
+      await this.executions.find(checkId(id), principal),
+      'cancel',
+      principal,
+      body.reason,
+    );
   }
 
   @Post(':executionId/approve')
   @HttpCode(202)
   @RequireScope('executions:control')
-  @Documented({ summary: 'Answer a waiting approval node', status: 202, response: Execution, errors: [400, 401, 403, 404, 409, 429] })
-  async approve(@Param('executionId') id: string, @Body({ schema: ApproveExecution.default({ approved: true }) }) body: ApproveExecution, @CurrentPrincipal() principal: Principal): Promise<Execution> {
+  @Documented({
+    summary: 'Answer a waiting approval node',
+    status: 202,
+    response: Execution,
+    errors: [400, 401, 403, 404, 409, 429],
+  })
+  async approve(
+    @Param('executionId') id: string,
+    @Body({ schema: ApproveExecution.default({ approved: true }) }) body: ApproveExecution,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<Execution> {
     return this.executions.approve(await this.executions.find(checkId(id), principal), body, principal);
   }
 
   @Get(':executionId/events')
   @RequireScope('executions:read')
-  @Documented({ summary: 'Recorded events, by page', status: 200, response: EventPage, errors: [400, 401, 403, 404, 429] })
-  async events(@Param('executionId') id: string, @Query({ schema: ReadEvents }) query: ReadEvents, @CurrentPrincipal() principal: Principal): Promise<EventPage> {
+  @Documented({
+    summary: 'Recorded events, by page',
+    status: 200,
+    response: EventPage,
+    errors: [400, 401, 403, 404, 429],
+  })
+  async events(
+    @Param('executionId') id: string,
+    @Query({ schema: ReadEvents }) query: ReadEvents,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<EventPage> {
     const row = await this.executions.find(checkId(id), principal);
     const lastSequence = (await this.journal.lastSequences([row.id])).get(row.id) ?? 0;
-    const events = await this.journal.read(row.id, query.after, { types: query.types, limit: query.limit, bytes: PAGE_BYTES });
-    const [more] = events.length === 0 ? [] : await this.journal.read(row.id, events.at(-1)!.sequence, { types: query.types, limit: 1, bytes: 1 });
+    const events = await this.journal.read(row.id, query.after, {
+      types: query.types,
+      limit: query.limit,
+      bytes: PAGE_BYTES,
+    });
+    const [more] =
+      events.length === 0
+        ? []
+        : await this.journal.read(row.id, events.at(-1)!.sequence, {
+            types: query.types,
+            limit: 1,
+            bytes: 1,
+          });
     return { events: events.map(parseEvent), nextAfter: more ? events.at(-1)!.sequence : null, lastSequence };
   }
 }

@@ -44,11 +44,18 @@ export class ExecutionsService {
    * @param idempotencyKey the same key with the same body starts nothing new, and is told of what it started
    * @throws ProblemError 422 for the same key with another body
    */
-  async start(request: StartExecution, principal: Principal, idempotencyKey?: string): Promise<{ execution: Execution; replayed: boolean }> {
+  async start(
+    request: StartExecution,
+    principal: Principal,
+    idempotencyKey?: string,
+  ): Promise<{ execution: Execution; replayed: boolean }> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
     this.workflows.check(request);
     const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
-    const known = idempotencyKey === undefined ? undefined : await this.startedWith(idempotencyKey, hash, request.projectId, principal);
+    const known =
+      idempotencyKey === undefined
+        ? undefined
+        : await this.startedWith(idempotencyKey, hash, request.projectId, principal);
     if (known) return { execution: known, replayed: true };
     try {
       return { execution: await this.insert(request, principal, idempotencyKey, hash), replayed: false };
@@ -63,7 +70,11 @@ export class ExecutionsService {
 
   /** The row of an execution the principal may see. @throws NotFoundError */
   async find(executionId: string, principal: Principal): Promise<ExecutionRow> {
-    const row = await this.database.kysely.selectFrom('executions').selectAll().where('id', '=', executionId).executeTakeFirst();
+    const row = await this.database.kysely
+      .selectFrom('executions')
+      .selectAll()
+      .where('id', '=', executionId)
+      .executeTakeFirst();
     if (!row || !ownsProject(principal, row.project_id)) throw new NotFoundError();
     return row;
   }
@@ -73,12 +84,19 @@ export class ExecutionsService {
   }
 
   async list(query: ListExecutions, principal: Principal): Promise<ExecutionPage> {
-    if (query.projectId !== undefined && !ownsProject(principal, query.projectId)) throw new NotFoundError('project');
-    let select = this.database.kysely.selectFrom('executions').selectAll().orderBy('id', 'desc').limit(query.limit + 1);
+    if (query.projectId !== undefined && !ownsProject(principal, query.projectId))
+      throw new NotFoundError('project');
+    let select = this.database.kysely
+      .selectFrom('executions')
+      .selectAll()
+      .orderBy('id', 'desc')
+      .limit(query.limit + 1);
     if (query.projectId !== undefined) select = select.where('project_id', '=', query.projectId);
-    else if (!principal.projects.includes('*')) select = select.where('project_id', 'in', ['', ...principal.projects]);
+    else if (!principal.projects.includes('*'))
+      select = select.where('project_id', 'in', ['', ...principal.projects]);
     if (query.status) select = select.where('status', 'in', query.status);
-    if (query.tag !== undefined) select = select.where((where) => where(where.val(query.tag!), '=', where.fn.any('tags')));
+    if (query.tag !== undefined)
+      select = select.where((where) => where(where.val(query.tag!), '=', where.fn.any('tags')));
     if (query.cursor !== undefined) select = select.where('id', '<', decodeCursor(query.cursor));
     const rows = await select.execute();
     const page = rows.slice(0, query.limit);
@@ -92,10 +110,19 @@ export class ExecutionsService {
    * Asks the owner to pause, resume or cancel; repeating it is harmless.
    * @throws ProblemError 409 when the execution is at its end
    */
-  async control(row: ExecutionRow, control: Control, principal: Principal, reason?: string): Promise<Execution> {
+  async control(
+    row: ExecutionRow,
+    control: Control,
+    principal: Principal,
+    reason?: string,
+  ): Promise<Execution> {
     const already = control === 'cancel' && row.status === 'cancelled';
     if (isTerminal(row.status) && !already) {
-      throw new ProblemError(409, 'execution_over', `The execution is ${row.status}: nothing about it changes any more.`);
+      throw new ProblemError(
+        409,
+        'execution_over',
+        `The execution is ${row.status}: nothing about it changes any more.`,
+      );
     }
     if (already) return this.show(row);
     if (row.control === 'cancel' && control !== 'cancel') {
@@ -109,7 +136,8 @@ export class ExecutionsService {
         .where('control', '<>', 'cancel')
         .execute();
     }
-    if (control === 'cancel' && (await this.cancelQueued(row, principal, reason))) return this.show(await this.find(row.id, principal));
+    if (control === 'cancel' && (await this.cancelQueued(row, principal, reason)))
+      return this.show(await this.find(row.id, principal));
     await this.dispatcher.notifyOwner(row.id);
     return this.show(await this.find(row.id, principal));
   }
@@ -119,27 +147,59 @@ export class ExecutionsService {
    * @throws ProblemError 409 when it does not wait, or was answered otherwise
    */
   async approve(row: ExecutionRow, answer: ApproveExecution, principal: Principal): Promise<Execution> {
-    if (isTerminal(row.status)) throw new ProblemError(409, 'execution_over', `The execution is ${row.status}: no approval is waited for.`);
+    if (isTerminal(row.status))
+      throw new ProblemError(
+        409,
+        'execution_over',
+        `The execution is ${row.status}: no approval is waited for.`,
+      );
     const { steps } = await this.show(row);
-    const waiting = steps.filter((step) => step.nodeType === 'approval' && step.status === 'running').map((step) => step.nodeId);
+    const waiting = steps
+      .filter((step) => step.nodeType === 'approval' && step.status === 'running')
+      .map((step) => step.nodeId);
     const nodeId = answer.nodeId ?? (waiting.length === 1 ? waiting[0] : undefined);
     if (nodeId === undefined) {
-      const which = waiting.length === 0 ? 'No approval is waited for.' : `Several approvals are waited for (${waiting.join(', ')}): name one as nodeId.`;
+      const which =
+        waiting.length === 0
+          ? 'No approval is waited for.'
+          : `Several approvals are waited for (${waiting.join(', ')}): name one as nodeId.`;
       throw new ProblemError(409, 'no_approval_waiting', which);
     }
-    const before = await this.database.kysely.selectFrom('approvals').selectAll().where('execution_id', '=', row.id).where('node_id', '=', nodeId).executeTakeFirst();
-    if (before && before.approved !== answer.approved) throw new ProblemError(409, 'already_decided', `Node ${nodeId} was already decided by ${before.decided_by}.`);
-    if (!before && !waiting.includes(nodeId)) throw new ProblemError(409, 'no_approval_waiting', `Node ${nodeId} does not wait for an approval.`);
+    const before = await this.database.kysely
+      .selectFrom('approvals')
+      .selectAll()
+      .where('execution_id', '=', row.id)
+      .where('node_id', '=', nodeId)
+      .executeTakeFirst();
+    if (before && before.approved !== answer.approved)
+      throw new ProblemError(
+        409,
+        'already_decided',
+        `Node ${nodeId} was already decided by ${before.decided_by}.`,
+      );
+    if (!before && !waiting.includes(nodeId))
+      throw new ProblemError(409, 'no_approval_waiting', `Node ${nodeId} does not wait for an approval.`);
     await this.database.kysely
       .insertInto('approvals')
-      .values({ execution_id: row.id, node_id: nodeId, approved: answer.approved, comment: answer.comment ?? null, decided_by: principal.id })
+      .values({
+        execution_id: row.id,
+        node_id: nodeId,
+        approved: answer.approved,
+        comment: answer.comment ?? null,
+        decided_by: principal.id,
+      })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
     await this.dispatcher.notifyOwner(row.id);
     return this.show(await this.find(row.id, principal));
   }
 
-  private async insert(request: StartExecution, principal: Principal, idempotencyKey: string | undefined, hash: string): Promise<Execution> {
+  private async insert(
+    request: StartExecution,
+    principal: Principal,
+    idempotencyKey: string | undefined,
+    hash: string,
+  ): Promise<Execution> {
     const client = await this.database.pool.connect();
     try {
       await client.query('BEGIN');
@@ -170,7 +230,12 @@ export class ExecutionsService {
     }
   }
 
-  private async startedWith(key: string, hash: string, projectId: string, principal: Principal): Promise<Execution | undefined> {
+  private async startedWith(
+    key: string,
+    hash: string,
+    projectId: string,
+    principal: Principal,
+  ): Promise<Execution | undefined> {
     const row = await this.database.kysely
       .selectFrom('executions')
       .selectAll()
@@ -180,7 +245,11 @@ export class ExecutionsService {
       .executeTakeFirst();
     if (!row) return undefined;
     if (row.request_hash !== hash) {
-      throw new ProblemError(422, 'idempotency_key_reused', 'This Idempotency-Key came with another body before. Use a new key for a new request.');
+      throw new ProblemError(
+        422,
+        'idempotency_key_reused',
+        'This Idempotency-Key came with another body before. Use a new key for a new request.',
+      );
     }
     return this.show(row);
   }
@@ -189,8 +258,15 @@ export class ExecutionsService {
    * Nobody owns an execution that was never begun: it is taken and ended in one transaction, which the
    * row's lock keeps apart from an owner that begins just now.
    */
-  private async cancelQueued(row: ExecutionRow, principal: Principal, reason: string | undefined): Promise<boolean> {
-    const draft: EventDraft = { type: 'execution:cancelled', fields: { by: principal.id, ...(reason !== undefined && { reason }) } };
+  private async cancelQueued(
+    row: ExecutionRow,
+    principal: Principal,
+    reason: string | undefined,
+  ): Promise<boolean> {
+    const draft: EventDraft = {
+      type: 'execution:cancelled',
+      fields: { by: principal.id, ...(reason !== undefined && { reason }) },
+    };
     const event = record(row.id, 1, draft);
     const { rowCount } = await this.database.pool.query(
       `WITH taken AS (
@@ -206,7 +282,10 @@ export class ExecutionsService {
 
   private async showAll(rows: readonly ExecutionRow[]): Promise<Execution[]> {
     const ids = rows.map((row) => row.id);
-    const [milestones, last] = await Promise.all([this.journal.milestones(ids), this.journal.lastSequences(ids)]);
+    const [milestones, last] = await Promise.all([
+      this.journal.milestones(ids),
+      this.journal.lastSequences(ids),
+    ]);
     return rows.map((row) => {
       const state: ExecutionState = initialState();
       for (const event of milestones.get(row.id) ?? []) applyEvent(state, parseEvent(event));

@@ -1,4 +1,15 @@
-import { Controller, Headers, HttpCode, type MessageEvent, Param, Post, Query, Req, Res, Sse } from '@nestjs/common';
+import {
+  Controller,
+  Headers,
+  HttpCode,
+  type MessageEvent,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+  Sse,
+} from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import { ExecutionEventSchema, isTerminal, OpenStream, StreamTicket } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
@@ -56,9 +67,14 @@ export class StreamsController {
     const after = parseLastEventId(lastEventId ?? query.lastEventId);
     const last = (await this.journal.lastSequences([row.id])).get(row.id) ?? 0;
     if (after > last) {
-      throw new ProblemError(400, 'invalid_last_event_id', `Last-Event-ID ${after} is past the end: the execution has ${last} events. Start again without it.`);
+      throw new ProblemError(
+        400,
+        'invalid_last_event_id',
+        `Last-Event-ID ${after} is past the end: the execution has ${last} events. Start again without it.`,
+      );
     }
-    if (isTerminal(row.status) && !(await this.hasMore(row.id, after, query.types))) throw new NoContentSignal();
+    if (isTerminal(row.status) && !(await this.hasMore(row.id, after, query.types)))
+      throw new NoContentSignal();
     const release = this.quota.acquire(principal.id, row.id, request.ip ?? '');
     return this.hub
       .subscribe({
@@ -66,7 +82,11 @@ export class StreamsController {
         after,
         types: query.types,
         response,
-        established: { executionId: row.id, message: 'You will see every event of this execution, in order.', status: row.status },
+        established: {
+          executionId: row.id,
+          message: 'You will see every event of this execution, in order.',
+          status: row.status,
+        },
       })
       .pipe(takeUntil(this.watch.ended(principal)), finalize(release));
   }
@@ -74,8 +94,17 @@ export class StreamsController {
   @Post('stream-tickets')
   @HttpCode(201)
   @RequireScope('executions:read')
-  @Documented({ summary: 'A one-time ticket to open the stream with EventSource', status: 201, response: StreamTicket, errors: [401, 403, 404, 429] })
-  async ticket(@Param('executionId') id: string, @CurrentPrincipal() principal: Principal, @Res({ passthrough: true }) response: Response): Promise<StreamTicket> {
+  @Documented({
+    summary: 'A one-time ticket to open the stream with EventSource',
+    status: 201,
+    response: StreamTicket,
+    errors: [401, 403, 404, 429],
+  })
+  async ticket(
+    @Param('executionId') id: string,
+    @CurrentPrincipal() principal: Principal,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<StreamTicket> {
     const row = await this.executions.find(checkId(id), principal);
     const { ticket, expiresAt } = await this.tickets.issue(principal, row.id);
     response.setHeader('Cache-Control', 'no-store');

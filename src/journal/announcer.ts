@@ -35,9 +35,14 @@ export class Announcer {
         this.latest = new Map();
         const payloads: string[] = [];
         for (let start = 0; start < entries.length; start += ENTRIES_PER_PAYLOAD) {
-          payloads.push([this.listener.identity, ...entries.slice(start, start + ENTRIES_PER_PAYLOAD)].join(' '));
+          payloads.push(
+            [this.listener.identity, ...entries.slice(start, start + ENTRIES_PER_PAYLOAD)].join(' '),
+          );
         }
-        await this.database.pool.query('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [EVENTS_CHANNEL, payloads]);
+        await this.database.pool.query('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [
+          EVENTS_CHANNEL,
+          payloads,
+        ]);
       }
     } catch (error) {
       this.logger.warn(`other processes could not be told of new events: ${(error as Error).message}`);

@@ -25,7 +25,11 @@ export class JournalReader {
    * @param limit most events
    * @param bytes most bytes of data, but at least one event
    */
-  async read(executionId: string, after: number, options: { types?: readonly EventType[] | undefined; limit: number; bytes: number }): Promise<RecordedEvent[]> {
+  async read(
+    executionId: string,
+    after: number,
+    options: { types?: readonly EventType[] | undefined; limit: number; bytes: number },
+  ): Promise<RecordedEvent[]> {
     const { rows } = await this.database.pool.query<RecordedEvent>({
       name: 'journal-page',
       text: PAGE,

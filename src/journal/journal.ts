@@ -117,7 +117,9 @@ export class Journal {
         for (const append of appends) this.publish(append);
       } catch (error) {
         const taken = (error as { code?: string }).code === UNIQUE_VIOLATION;
-        const cause = taken ? new StaleOwnerError('another process has taken this execution over', { cause: error }) : error;
+        const cause = taken
+          ? new StaleOwnerError('another process has taken this execution over', { cause: error })
+          : error;
         for (const append of appends) append.reject(cause);
       }
     }
@@ -140,7 +142,11 @@ export class Journal {
       if (projection) projections.set(executionId, projection);
     }
     if (projections.size === 0) {
-      await this.database.pool.query({ name: 'journal-insert', text: INSERT, values: [ids, sequences, types, data] });
+      await this.database.pool.query({
+        name: 'journal-insert',
+        text: INSERT,
+        values: [ids, sequences, types, data],
+      });
       return;
     }
     const rows = [...projections.values()];

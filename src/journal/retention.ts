@@ -1,4 +1,10 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 
@@ -19,7 +25,9 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     const run = () =>
-      void this.sweep().catch((error: Error) => this.logger.error(`expired executions could not be deleted: ${error.message}`));
+      void this.sweep().catch((error: Error) =>
+        this.logger.error(`expired executions could not be deleted: ${error.message}`),
+      );
     run();
     this.timer = setInterval(run, this.settings.RETENTION_SWEEP_MS);
     this.timer.unref();
@@ -43,7 +51,9 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy {
     const client = await this.database.pool.connect();
     try {
       await client.query('BEGIN');
-      const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS got', [RETENTION_LOCK]);
+      const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS got', [
+        RETENTION_LOCK,
+      ]);
       if (!rows[0]?.got) {
         await client.query('ROLLBACK');
         return 0;

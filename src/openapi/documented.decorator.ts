@@ -4,11 +4,20 @@ import { Problem } from '@cloutagent/contract';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 
-type SchemaObject = Exclude<Parameters<typeof ApiResponse>[0] extends infer O ? (O extends { schema: infer S } ? S : never) : never, undefined>;
+type SchemaObject = Exclude<
+  Parameters<typeof ApiResponse>[0] extends infer O ? (O extends { schema: infer S } ? S : never) : never,
+  undefined
+>;
 
 /** A Zod schema as OpenAPI 3.0 has it. */
-export const toOpenApi = (schema: z.ZodType): SchemaObject => {
-  const { $schema: _dropped, ...rest } = z.toJSONSchema(schema, { target: 'openapi-3.0', unrepresentable: 'any', io: 'output', reused: 'inline', cycles: 'ref' });
+const toOpenApi = (schema: z.ZodType): SchemaObject => {
+  const { $schema: _dropped, ...rest } = z.toJSONSchema(schema, {
+    target: 'openapi-3.0',
+    unrepresentable: 'any',
+    io: 'output',
+    reused: 'inline',
+    cycles: 'ref',
+  });
   return inline(rest) as SchemaObject;
 };
 
@@ -44,7 +53,14 @@ export interface Documentation {
 }
 
 /** What OpenAPI says of a route. */
-export function Documented({ summary, description, status, response, errors, contentType = 'application/json' }: Documentation): MethodDecorator {
+export function Documented({
+  summary,
+  description,
+  status,
+  response,
+  errors,
+  contentType = 'application/json',
+}: Documentation): MethodDecorator {
   return applyDecorators(
     ApiBearerAuth(),
     ApiOperation({ summary, ...(description !== undefined && { description }) }),

@@ -24,8 +24,12 @@ export class HealthController {
   @ApiOperation({ summary: 'The process and its database answer' })
   async ready(): Promise<{ status: 'ok' }> {
     const late = sleep(READY_TIMEOUT_MS, 'late' as const, { ref: false });
-    const answer = await Promise.race([this.database.pool.query('SELECT 1').catch(() => 'broken' as const), late]);
-    if (answer === 'late' || answer === 'broken') throw new ProblemError(503, 'database_unavailable', 'The database does not answer.');
+    const answer = await Promise.race([
+      this.database.pool.query('SELECT 1').catch(() => 'broken' as const),
+      late,
+    ]);
+    if (answer === 'late' || answer === 'broken')
+      throw new ProblemError(503, 'database_unavailable', 'The database does not answer.');
     return { status: 'ok' };
   }
 }

@@ -22,7 +22,9 @@ export type PathError = NonNullable<Problem['errors']>[number];
 /** 400: the request does not have the documented form; every wrong path is listed. */
 export class ValidationFailedError extends ProblemError {
   constructor(errors: PathError[]) {
-    super(400, 'validation_failed', 'The request is not valid; `errors` lists every path to correct.', { errors });
+    super(400, 'validation_failed', 'The request is not valid; `errors` lists every path to correct.', {
+      errors,
+    });
   }
 }
 

@@ -9,7 +9,10 @@ import { ProblemError } from './problem.error.js';
 const BODY_ERRORS: Record<string, [code: string, detail: string]> = {
   'entity.parse.failed': ['malformed_json', 'The body is not JSON.'],
   'entity.too.large': ['body_too_large', 'The body is larger than this server takes (BODY_LIMIT_BYTES).'],
-  'encoding.unsupported': ['unsupported_encoding', 'Send the body as it is, or with Content-Encoding gzip, deflate or br.'],
+  'encoding.unsupported': [
+    'unsupported_encoding',
+    'Send the body as it is, or with Content-Encoding gzip, deflate or br.',
+  ],
   'charset.unsupported': ['unsupported_charset', 'Send the body as UTF-8.'],
   'request.aborted': ['request_aborted', 'The request ended before its body was complete.'],
   'request.size.invalid': ['request_size_invalid', 'Content-Length does not fit the body.'],
@@ -34,7 +37,11 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = this.toProblem(error, request);
     const headers = error instanceof ProblemError ? (error.extra.headers ?? {}) : {};
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-    response.status(problem.status).set(headers).type('application/problem+json').send(JSON.stringify(problem));
+    response
+      .status(problem.status)
+      .set(headers)
+      .type('application/problem+json')
+      .send(JSON.stringify(problem));
   }
 
   private toProblem(error: unknown, request: Request): Problem {
@@ -52,18 +59,27 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private describe(error: unknown, request: Request): Pick<Problem, 'status' | 'code' | 'detail' | 'errors'> {
-    if (error instanceof ProblemError) return { status: error.status, code: error.code, detail: error.message, errors: error.extra.errors };
+    if (error instanceof ProblemError)
+      return { status: error.status, code: error.code, detail: error.message, errors: error.extra.errors };
     if (error instanceof HttpException) {
       const status = error.getStatus();
-      if (status === 404) return { status, code: 'route_not_found', detail: 'There is no such route; /docs lists them all.' };
+      if (status === 404)
+        return { status, code: 'route_not_found', detail: 'There is no such route; /docs lists them all.' };
       const code = (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_');
       return { status, code, detail: status < 500 ? error.message : 'Something went wrong on this side.' };
     }
     const { type, status } = error as { type?: string; status?: number };
     const known = type === undefined ? undefined : BODY_ERRORS[type];
     if (known && status) return { status, code: known[0], detail: known[1] };
-    if (error instanceof URIError) return { status: 400, code: 'malformed_url', detail: 'The URL is not properly encoded.' };
-    this.logger.error(`${request.method} ${request.path} (${request.requestId}): ${error instanceof Error ? error.stack : String(error)}`);
-    return { status: 500, code: 'internal_error', detail: 'Something went wrong on this side. The log has it under this requestId.' };
+    if (error instanceof URIError)
+      return { status: 400, code: 'malformed_url', detail: 'The URL is not properly encoded.' };
+    this.logger.error(
+      `${request.method} ${request.path} (${request.requestId}): ${error instanceof Error ? error.stack : String(error)}`,
+    );
+    return {
+      status: 500,
+      code: 'internal_error',
+      detail: 'Something went wrong on this side. The log has it under this requestId.',
+    };
   }
 }

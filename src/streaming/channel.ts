@@ -100,7 +100,10 @@ export class Channel {
 
   private async catchUp(): Promise<void> {
     for (;;) {
-      const events = await this.journal.read(this.executionId, this.position, { limit: CATCH_UP_EVENTS, bytes: this.limits.pageBytes });
+      const events = await this.journal.read(this.executionId, this.position, {
+        limit: CATCH_UP_EVENTS,
+        bytes: this.limits.pageBytes,
+      });
       if (events.length === 0) return;
       this.receive(events);
     }
@@ -120,7 +123,9 @@ export class Channel {
       }
       let buffer = joined.get(subscriber.filter.key);
       if (!buffer) {
-        const frames = fresh.filter((event) => subscriber.filter.admits(event.type)).map((event) => event.frame);
+        const frames = fresh
+          .filter((event) => subscriber.filter.admits(event.type))
+          .map((event) => event.frame);
         buffer = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
         joined.set(subscriber.filter.key, buffer);
       }

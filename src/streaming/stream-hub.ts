@@ -1,4 +1,11 @@
-import { Inject, Injectable, Logger, type MessageEvent, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type MessageEvent,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
 import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
 import { Observable } from 'rxjs';
@@ -50,7 +57,8 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
   /** Tells every stream when to come back and ends it. */
   onModuleDestroy(): void {
     clearInterval(this.timer);
-    for (const subscriber of this.subscribers) subscriber.farewell(encodeRetry(this.settings.STREAM_RETRY_MS));
+    for (const subscriber of this.subscribers)
+      subscriber.farewell(encodeRetry(this.settings.STREAM_RETRY_MS));
   }
 
   /** Streams open on an execution here. */
@@ -73,9 +81,10 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
     return new Observable<MessageEvent>((observer) => {
       let subscriber: Subscriber | undefined;
       const { channel, ready } = this.join(request.executionId);
-      const finish = (error?: unknown) => {
+      const finish = (error?: Error) => {
         // Never an error into the Observable: Nest would send `event: error`. The client comes back by itself.
-        if (error !== undefined) this.logger.error(`a stream of execution ${request.executionId} broke: ${String(error)}`);
+        if (error !== undefined)
+          this.logger.error(`a stream of execution ${request.executionId} broke: ${error.message}`);
         if (subscriber) {
           subscriber.close();
           this.subscribers.delete(subscriber);
@@ -86,10 +95,21 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
       ready.then(() => {
         if (observer.closed) return;
         const { response, after, types, established } = request;
-        subscriber = new Subscriber(channel, this.journal, response, new TypeFilter(types), after, this.settings.STREAM_PAGE_BYTES, finish);
+        subscriber = new Subscriber(
+          channel,
+          this.journal,
+          response,
+          new TypeFilter(types),
+          after,
+          this.settings.STREAM_PAGE_BYTES,
+          finish,
+        );
         this.subscribers.add(subscriber);
         const timestamp = new Date().toISOString();
-        const greeting = encodeEstablished({ ...established, timestamp, lastSequence: channel.position }, this.settings.STREAM_RETRY_MS);
+        const greeting = encodeEstablished(
+          { ...established, timestamp, lastSequence: channel.position },
+          this.settings.STREAM_RETRY_MS,
+        );
         subscriber.start(greeting);
       }, finish);
       return () => {
@@ -105,7 +125,10 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
   private join(executionId: string): { channel: Channel; ready: Promise<void> } {
     let entry = this.channels.get(executionId);
     if (!entry) {
-      const limits = { ringBytes: this.settings.CHANNEL_RING_BYTES, pageBytes: this.settings.STREAM_PAGE_BYTES };
+      const limits = {
+        ringBytes: this.settings.CHANNEL_RING_BYTES,
+        pageBytes: this.settings.STREAM_PAGE_BYTES,
+      };
       const channel = new Channel(executionId, this.bus, this.journal, limits, (error) =>
         this.logger.warn(`the journal of execution ${executionId} could not be read: ${String(error)}`),
       );
@@ -132,7 +155,8 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
     if (now - this.lastPoll < JOURNAL_POLL_MS) return;
     this.lastPoll = now;
     // A notification may have been lost with the process that was to send it.
-    for (const { channel } of this.channels.values()) if (now - channel.active >= JOURNAL_POLL_MS) channel.check();
+    for (const { channel } of this.channels.values())
+      if (now - channel.active >= JOURNAL_POLL_MS) channel.check();
   }
 
   private checkAll(): void {

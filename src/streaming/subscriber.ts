@@ -27,7 +27,7 @@ export class Subscriber {
     readonly filter: TypeFilter,
     after: number,
     private readonly pageBytes: number,
-    private readonly finish: (error?: unknown) => void,
+    private readonly finish: (error?: Error) => void,
   ) {
     this.position = after;
     response.on('drain', this.onDrain);
@@ -101,7 +101,7 @@ export class Subscriber {
     this.pumping = true;
     this.catchUp().then(
       () => (this.pumping = false),
-      (error: unknown) => this.finish(error),
+      (error: Error) => this.finish(error),
     );
   }
 

@@ -16,12 +16,25 @@ export class PrincipalThrottlerGuard extends ThrottlerGuard {
     return tracker;
   }
 
-  protected override throwThrottlingException(_context: ExecutionContext, detail: ThrottlerLimitDetail): Promise<void> {
+  protected override throwThrottlingException(
+    _context: ExecutionContext,
+    detail: ThrottlerLimitDetail,
+  ): Promise<void> {
     const seconds = detail.timeToBlockExpire;
     return Promise.reject(
-      new ProblemError(429, 'rate_limited', `The limit is ${detail.limit} requests per ${detail.ttl / 1000} s. Try again in ${seconds} s.`, {
-        headers: { 'Retry-After': String(seconds), 'RateLimit-Limit': String(detail.limit), 'RateLimit-Remaining': '0', 'RateLimit-Reset': String(seconds) },
-      }),
+      new ProblemError(
+        429,
+        'rate_limited',
+        `The limit is ${detail.limit} requests per ${detail.ttl / 1000} s. Try again in ${seconds} s.`,
+        {
+          headers: {
+            'Retry-After': String(seconds),
+            'RateLimit-Limit': String(detail.limit),
+            'RateLimit-Remaining': '0',
+            'RateLimit-Reset': String(seconds),
+          },
+        },
+      ),
     );
   }
 }

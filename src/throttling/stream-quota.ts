@@ -8,7 +8,11 @@ export class StreamQuota {
   private readonly open = new Map<string, number>();
 
   constructor(
-    @Inject(Settings) private readonly settings: Pick<Settings, 'STREAMS_PER_PRINCIPAL' | 'STREAMS_PER_EXECUTION' | 'STREAMS_PER_ADDRESS'>,
+    @Inject(Settings)
+    private readonly settings: Pick<
+      Settings,
+      'STREAMS_PER_PRINCIPAL' | 'STREAMS_PER_EXECUTION' | 'STREAMS_PER_ADDRESS'
+    >,
   ) {}
 
   /**
@@ -23,9 +27,14 @@ export class StreamQuota {
     ];
     const full = places.find(({ key, most }) => (this.open.get(key) ?? 0) >= most);
     if (full) {
-      throw new ProblemError(429, 'too_many_streams', `There are ${full.most} streams open for ${full.what}, which is the limit. Close one first.`, {
-        headers: { 'Retry-After': '5' },
-      });
+      throw new ProblemError(
+        429,
+        'too_many_streams',
+        `There are ${full.most} streams open for ${full.what}, which is the limit. Close one first.`,
+        {
+          headers: { 'Retry-After': '5' },
+        },
+      );
     }
     for (const { key } of places) this.open.set(key, (this.open.get(key) ?? 0) + 1);
     let held = true;

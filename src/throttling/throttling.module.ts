@@ -10,7 +10,9 @@ import { StreamQuota } from './stream-quota.js';
   imports: [
     ThrottlerModule.forRootAsync({
       inject: [Settings],
-      useFactory: (settings: Settings) => [{ ttl: settings.RATE_LIMIT_WINDOW_MS, limit: settings.RATE_LIMIT_REQUESTS }],
+      useFactory: (settings: Settings) => [
+        { ttl: settings.RATE_LIMIT_WINDOW_MS, limit: settings.RATE_LIMIT_REQUESTS },
+      ],
     }),
   ],
   providers: [StreamQuota, { provide: APP_GUARD, useClass: PrincipalThrottlerGuard }],

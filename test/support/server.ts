@@ -44,16 +44,29 @@ export class Server {
   }
 
   /** Calls the API as the administrator, unless another Authorization is given. */
-  async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     const response = await fetch(new URL(path, this.url), {
       method,
-      headers: { authorization: `Bearer ${ADMIN_KEY}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        authorization: `Bearer ${ADMIN_KEY}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
     // Tests look into bodies of every shape.
     // oxlint-disable-next-line typescript/no-explicit-any
-    return { status: response.status, headers: response.headers, body: text === '' ? undefined : (parse(text) as any) };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === '' ? undefined : (parse(text) as any),
+    };
   }
 
   /** Starts an execution and returns its id. */

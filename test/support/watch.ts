@@ -25,7 +25,11 @@ export class Watch {
   private wake: (() => void)[] = [];
 
   constructor(base: string, path: string, headers: Record<string, string> = {}) {
-    this.request = get(new URL(path, base), { headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers }, agent: false }, (response) => this.read(response));
+    this.request = get(
+      new URL(path, base),
+      { headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers }, agent: false },
+      (response) => this.read(response),
+    );
     this.request.on('error', () => this.end());
   }
 
@@ -33,8 +37,14 @@ export class Watch {
   async until(condition: (watch: Watch) => boolean, timeoutMs = 20_000): Promise<this> {
     const deadline = Date.now() + timeoutMs;
     while (!condition(this)) {
-      if (this.ended) throw new Error(`the stream ended (${this.status}) after ${this.frames.length} events: ${JSON.stringify(this.frames.at(-1))?.slice(0, 300)}`);
-      if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms; last of ${this.frames.length} events: ${JSON.stringify(this.frames.at(-1))?.slice(0, 300)}`);
+      if (this.ended)
+        throw new Error(
+          `the stream ended (${this.status}) after ${this.frames.length} events: ${JSON.stringify(this.frames.at(-1))?.slice(0, 300)}`,
+        );
+      if (Date.now() > deadline)
+        throw new Error(
+          `waited ${timeoutMs} ms; last of ${this.frames.length} events: ${JSON.stringify(this.frames.at(-1))?.slice(0, 300)}`,
+        );
       await Promise.race([new Promise<void>((resolve) => this.wake.push(resolve)), sleep(50)]);
     }
     return this;
@@ -44,7 +54,8 @@ export class Watch {
   async done(timeoutMs = 30_000): Promise<this> {
     const deadline = Date.now() + timeoutMs;
     while (!this.ended) {
-      if (Date.now() > deadline) throw new Error(`the stream did not end in ${timeoutMs} ms; ${this.frames.length} events`);
+      if (Date.now() > deadline)
+        throw new Error(`the stream did not end in ${timeoutMs} ms; ${this.frames.length} events`);
       await sleep(5);
     }
     return this;

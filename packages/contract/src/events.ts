@@ -23,12 +23,27 @@ export const EVENT_FIELDS = {
   }),
   'execution:output': z.object(chunk),
   'execution:thinking': z.object(chunk),
-  'execution:tool-call': z.object({ toolId: z.string(), toolName: z.string(), toolArgs: Json, stepId: z.string(), nodeId: NodeId }),
-  'execution:tool-result': z.object({ toolId: z.string(), result: Json, isError: z.boolean(), stepId: z.string(), nodeId: NodeId }),
+  'execution:tool-call': z.object({
+    toolId: z.string(),
+    toolName: z.string(),
+    toolArgs: Json,
+    stepId: z.string(),
+    nodeId: NodeId,
+  }),
+  'execution:tool-result': z.object({
+    toolId: z.string(),
+    result: Json,
+    isError: z.boolean(),
+    stepId: z.string(),
+    nodeId: NodeId,
+  }),
   'execution:token-usage': z.object({ usage: TokenUsage, nodeId: NodeId, model: z.string() }),
   'execution:cost-update': z.object({
     totalCostUSD: z.number().nullable(),
-    modelUsage: z.record(z.string(), z.object({ input: z.int(), output: z.int(), costUSD: z.number().nullable() })),
+    modelUsage: z.record(
+      z.string(),
+      z.object({ input: z.int(), output: z.int(), costUSD: z.number().nullable() }),
+    ),
   }),
   'execution:retry': z.object({ nodeId: NodeId, attempt: z.int(), delayMs: z.number(), error: z.string() }),
   'execution:paused': z.object(control),
@@ -47,14 +62,22 @@ export type EventFields = { [T in EventType]: z.infer<(typeof EVENT_FIELDS)[T]> 
 export type EventDraft = { [T in EventType]: { type: T; fields: EventFields[T] } }[EventType];
 
 /** `data` of a frame: the event's own fields with `executionId` and `timestamp` beside them. */
-export type EventData<T extends EventType = EventType> = { executionId: string; timestamp: string } & EventFields[T];
+export type EventData<T extends EventType = EventType> = {
+  executionId: string;
+  timestamp: string;
+} & EventFields[T];
 
 /** A recorded event as its consumers hold it: `(executionId, sequence)` names it. */
 export type ExecutionEvent = { [T in EventType]: { sequence: number; type: T } & EventData<T> }[EventType];
 
-export const TERMINAL_EVENT_TYPES = ['execution:completed', 'execution:failed', 'execution:cancelled'] as const satisfies EventType[];
+export const TERMINAL_EVENT_TYPES = [
+  'execution:completed',
+  'execution:failed',
+  'execution:cancelled',
+] as const satisfies EventType[];
 /** Whether nothing comes after an event of this type. */
-export const isTerminalEvent = (type: string): boolean => (TERMINAL_EVENT_TYPES as readonly string[]).includes(type);
+export const isTerminalEvent = (type: string): boolean =>
+  (TERMINAL_EVENT_TYPES as readonly string[]).includes(type);
 
 /** First frame of every stream; it has no id, so it does not move `Last-Event-ID`. */
 export const ConnectionEstablished = z
@@ -70,7 +93,9 @@ export type ConnectionEstablished = z.infer<typeof ConnectionEstablished>;
 
 const recorded = { sequence: z.int().min(1), executionId: ExecutionId, timestamp: Timestamp };
 const eventSchemas = EVENT_TYPES.map((type) =>
-  EVENT_FIELDS[type].extend({ ...recorded, type: z.literal(type) }).meta({ id: `Event.${type.replace(':', '.')}` }),
+  EVENT_FIELDS[type]
+    .extend({ ...recorded, type: z.literal(type) })
+    .meta({ id: `Event.${type.replace(':', '.')}` }),
 );
 /** One recorded event of any type. */
 export const ExecutionEventSchema = z
@@ -79,10 +104,18 @@ export const ExecutionEventSchema = z
 
 const types = z
   .string()
-  .transform((text) => text.split(',').map((type) => type.trim()).filter(Boolean))
+  .transform((text) =>
+    text
+      .split(',')
+      .map((type) => type.trim())
+      .filter(Boolean),
+  )
   .pipe(z.array(EventType).min(1))
   .optional()
-  .meta({ description: 'Event types, comma-separated; only these come. The stream still ends with the execution.', examples: ['execution:output,execution:step'] });
+  .meta({
+    description: 'Event types, comma-separated; only these come. The stream still ends with the execution.',
+    examples: ['execution:output,execution:step'],
+  });
 
 export const ReadEvents = z
   .object({
@@ -96,7 +129,10 @@ export type ReadEvents = z.infer<typeof ReadEvents>;
 export const EventPage = z
   .object({
     events: z.array(ExecutionEventSchema),
-    nextAfter: z.int().nullable().meta({ description: '`after` of the next page; null when this is all there is now.' }),
+    nextAfter: z
+      .int()
+      .nullable()
+      .meta({ description: '`after` of the next page; null when this is all there is now.' }),
     lastSequence: z.int().min(0),
   })
   .meta({ id: 'EventPage' });
@@ -108,7 +144,10 @@ export interface EventPage {
 
 export const OpenStream = z
   .object({
-    lastEventId: z.string().optional().meta({ description: 'Where to go on; the header Last-Event-ID wins.' }),
+    lastEventId: z
+      .string()
+      .optional()
+      .meta({ description: 'Where to go on; the header Last-Event-ID wins.' }),
     types,
     ticket: z.string().max(200).optional(),
   })
@@ -116,6 +155,10 @@ export const OpenStream = z
 export type OpenStream = z.infer<typeof OpenStream>;
 
 export const StreamTicket = z
-  .object({ ticket: z.string(), expiresAt: Timestamp, url: z.string().meta({ description: 'Path to give to EventSource.' }) })
+  .object({
+    ticket: z.string(),
+    expiresAt: Timestamp,
+    url: z.string().meta({ description: 'Path to give to EventSource.' }),
+  })
   .meta({ id: 'StreamTicket' });
 export type StreamTicket = z.infer<typeof StreamTicket>;

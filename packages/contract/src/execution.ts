@@ -2,14 +2,19 @@ import { z } from 'zod';
 import { Json, Timestamp } from './json.js';
 import { NodeId, Workflow } from './workflow.js';
 
-export const ExecutionId = z.uuid().meta({ description: 'UUID, version 7.', examples: ['0199c0de-0000-7000-8000-000000000001'] });
+export const ExecutionId = z
+  .uuid()
+  .meta({ description: 'UUID, version 7.', examples: ['0199c0de-0000-7000-8000-000000000001'] });
 
 /** Names a project; executions, keys and quotas belong to one. */
 export const ProjectId = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'a project id takes letters, digits and . _ : - and starts with a letter or digit')
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:-]*$/,
+    'a project id takes letters, digits and . _ : - and starts with a letter or digit',
+  )
   .meta({ examples: ['demo'] });
 
 export const ExecutionStatus = z
@@ -20,14 +25,17 @@ export type ExecutionStatus = z.infer<typeof ExecutionStatus>;
 export const TERMINAL_STATUSES = ['completed', 'failed', 'cancelled'] as const satisfies ExecutionStatus[];
 
 /** Whether an execution of this status is over: nothing about it changes any more. */
-export const isTerminal = (status: ExecutionStatus): boolean => (TERMINAL_STATUSES as readonly string[]).includes(status);
+export const isTerminal = (status: ExecutionStatus): boolean =>
+  (TERMINAL_STATUSES as readonly string[]).includes(status);
 
 export const TokenUsage = z
   .object({ input: z.int().min(0), output: z.int().min(0), total: z.int().min(0) })
   .meta({ id: 'TokenUsage', description: 'Tokens, running totals.' });
 export type TokenUsage = z.infer<typeof TokenUsage>;
 
-export const StepStatus = z.enum(['running', 'completed', 'failed', 'retrying', 'skipped']).meta({ id: 'StepStatus' });
+export const StepStatus = z
+  .enum(['running', 'completed', 'failed', 'retrying', 'skipped'])
+  .meta({ id: 'StepStatus' });
 export type StepStatus = z.infer<typeof StepStatus>;
 
 /** One attempt to run one node. */
@@ -50,8 +58,18 @@ export type Step = z.infer<typeof Step>;
 
 export const ExecutionOptions = z
   .object({
-    timeoutMs: z.int().min(1).max(86_400_000).optional().meta({ description: 'Time limit of the whole execution, in ms; pauses do not count.' }),
-    maxRetries: z.int().min(0).max(10).optional().meta({ description: 'Retries of a node after an error that may pass. Default 2.' }),
+    timeoutMs: z
+      .int()
+      .min(1)
+      .max(86_400_000)
+      .optional()
+      .meta({ description: 'Time limit of the whole execution, in ms; pauses do not count.' }),
+    maxRetries: z
+      .int()
+      .min(0)
+      .max(10)
+      .optional()
+      .meta({ description: 'Retries of a node after an error that may pass. Default 2.' }),
     limits: z
       .object({
         maxTokens: z.int().min(1).optional(),
@@ -91,11 +109,17 @@ export const Execution = z
     projectId: ProjectId,
     status: ExecutionStatus,
     input: Json,
-    output: Json.optional().meta({ description: "The last node's output; with several last nodes, an object of outputs by node id." }),
+    output: Json.optional().meta({
+      description: "The last node's output; with several last nodes, an object of outputs by node id.",
+    }),
     error: ExecutionFailure.optional(),
     steps: z.array(Step),
     tokenUsage: TokenUsage,
-    costUSD: z.number().min(0).nullable().meta({ description: 'null when the price of a model used is not known.' }),
+    costUSD: z
+      .number()
+      .min(0)
+      .nullable()
+      .meta({ description: 'null when the price of a model used is not known.' }),
     createdAt: Timestamp,
     startedAt: Timestamp.optional(),
     completedAt: Timestamp.optional(),

@@ -7,7 +7,10 @@ export const Scope = z.enum(SCOPES).meta({ id: 'Scope' });
 export type Scope = z.infer<typeof Scope>;
 
 /** Projects a credential is good for; `*` is all. */
-const Projects = z.array(z.union([z.literal('*'), ProjectId])).min(1).max(100);
+const Projects = z
+  .array(z.union([z.literal('*'), ProjectId]))
+  .min(1)
+  .max(100);
 
 export const CreateApiKey = z
   .object({

@@ -5,7 +5,10 @@ const name = (what: string) =>
     .string()
     .min(1)
     .max(128)
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, `${what} takes letters, digits and . _ : - and starts with a letter or digit`);
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._:-]*$/,
+      `${what} takes letters, digits and . _ : - and starts with a letter or digit`,
+    );
 
 /** Names a node inside its workflow, and in `{{nodes.<id>.output}}`. */
 export const NodeId = name('a node id').meta({ examples: ['verdict'] });
@@ -17,14 +20,26 @@ export const NodeId = name('a node id').meta({ examples: ['verdict'] });
 export const WorkflowNode = z
   .looseObject({
     id: NodeId,
-    type: name('a node type').meta({ description: 'agent, subagent, http, transform, delay, approval, or one a module adds.' }),
+    type: name('a node type').meta({
+      description: 'agent, subagent, http, transform, delay, approval, or one a module adds.',
+    }),
     position: z.looseObject({ x: z.number(), y: z.number() }).optional(),
     data: z
       .looseObject({
         label: z.string().max(200).optional(),
         config: z.record(z.string(), z.unknown()).default({}),
-        timeoutMs: z.int().min(1).max(86_400_000).optional().meta({ description: 'Time limit of one attempt, in ms; pauses do not count.' }),
-        maxRetries: z.int().min(0).max(10).optional().meta({ description: 'Overrides options.maxRetries for this node.' }),
+        timeoutMs: z
+          .int()
+          .min(1)
+          .max(86_400_000)
+          .optional()
+          .meta({ description: 'Time limit of one attempt, in ms; pauses do not count.' }),
+        maxRetries: z
+          .int()
+          .min(0)
+          .max(10)
+          .optional()
+          .meta({ description: 'Overrides options.maxRetries for this node.' }),
       })
       .default({ config: {} }),
   })

@@ -5,10 +5,13 @@ import { NodeError } from '../node-handler.js';
 /** Resolves a name to addresses; replaceable in tests. */
 export type Resolve = (hostname: string) => Promise<string[]>;
 
-export const resolveName: Resolve = async (hostname) => (await dnsLookup(hostname, { all: true })).map(({ address }) => address);
+const resolveName: Resolve = async (hostname) =>
+  (await dnsLookup(hostname, { all: true })).map(({ address }) => address);
 
 /** IPv6 prefixes that carry an IPv4 address: NAT64 (RFC 6052), 6to4 (RFC 3056), Teredo (RFC 4380). */
-const TRANSLATED = ['64:ff9b::/96', '64:ff9b:1::/48', '2002::/16', '2001::/32'].map((cidr) => ipaddr.IPv6.parseCIDR(cidr));
+const TRANSLATED = ['64:ff9b::/96', '64:ff9b:1::/48', '2002::/16', '2001::/32'].map((cidr) =>
+  ipaddr.IPv6.parseCIDR(cidr),
+);
 
 /** Whether an address belongs to the public internet; anything special-purpose does not. */
 export function isPublic(address: string): boolean {
@@ -44,7 +47,9 @@ export class AddressPolicy {
     if (address === undefined) throw new NodeError('host_not_found', `The name ${hostname} has no address.`);
     if (named) return address;
     if (this.allowed.length > 0) {
-      const inRange = addresses.every((candidate) => this.allowed.some((entry) => matchesAddress(entry, candidate)));
+      const inRange = addresses.every((candidate) =>
+        this.allowed.some((entry) => matchesAddress(entry, candidate)),
+      );
       if (!inRange) throw refuse(url, 'HTTP_ALLOWED_HOSTS does not name it');
     } else if (!addresses.every(isPublic)) {
       throw refuse(url, 'it is not on the public internet; HTTP_ALLOWED_HOSTS can name it');
@@ -53,7 +58,8 @@ export class AddressPolicy {
   }
 }
 
-const refuse = (url: URL, why: string) => new NodeError('host_not_allowed', `${url.protocol}//${url.host} may not be reached: ${why}.`);
+const refuse = (url: URL, why: string) =>
+  new NodeError('host_not_allowed', `${url.protocol}//${url.host} may not be reached: ${why}.`);
 
 function matchesName(entry: string, hostname: string, url: URL): boolean {
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
@@ -68,5 +74,8 @@ function matchesAddress(entry: string, address: string): boolean {
     const parsed = ipaddr.process(address);
     return parsed.kind() === network.kind() && parsed.match([network, bits] as [never, number]);
   }
-  return ipaddr.isValid(entry) && ipaddr.process(entry).toNormalizedString() === ipaddr.process(address).toNormalizedString();
+  return (
+    ipaddr.isValid(entry) &&
+    ipaddr.process(entry).toNormalizedString() === ipaddr.process(address).toNormalizedString()
+  );
 }

@@ -31,7 +31,10 @@ const CREDENTIALS = /^(authorization|cookie|proxy-authorization|x-api-key)$/i;
 export class SafeHttp {
   protected readonly policy: AddressPolicy;
 
-  constructor(@Inject(Settings) private readonly settings: Pick<Settings, 'HTTP_ALLOWED_HOSTS' | 'HTTP_MAX_RESPONSE_BYTES'>) {
+  constructor(
+    @Inject(Settings)
+    private readonly settings: Pick<Settings, 'HTTP_ALLOWED_HOSTS' | 'HTTP_MAX_RESPONSE_BYTES'>,
+  ) {
     this.policy = new AddressPolicy(settings.HTTP_ALLOWED_HOSTS);
   }
 
@@ -50,7 +53,13 @@ export class SafeHttp {
     throw new NodeError('too_many_redirects', `${given.url} redirects more than ${MOST_REDIRECTS} times.`);
   }
 
-  private async exchange({ method, url, headers = {}, body, signal }: Omit<HttpRequest, 'url'> & { url: URL }): Promise<HttpAnswer> {
+  private async exchange({
+    method,
+    url,
+    headers = {},
+    body,
+    signal,
+  }: Omit<HttpRequest, 'url'> & { url: URL }): Promise<HttpAnswer> {
     const address = await this.policy.admit(url);
     const family = isIPv6(address) ? 6 : 4;
     // The address that was checked is the one connected to; TLS still verifies the name.
@@ -62,15 +71,33 @@ export class SafeHttp {
       pipelining: 0,
     });
     try {
-      const response = await request(url, { method: method as 'GET', headers: { 'accept-encoding': 'gzip, deflate, br', ...headers }, body: body ?? null, signal, dispatcher: agent });
+      const response = await request(url, {
+        method: method as 'GET',
+        headers: { 'accept-encoding': 'gzip, deflate, br', ...headers },
+        body: body ?? null,
+        signal,
+        dispatcher: agent,
+      });
       const flat = Object.fromEntries(
-        Object.entries(response.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+        Object.entries(response.headers).map(([name, value]) => [
+          name,
+          Array.isArray(value) ? value.join(', ') : (value ?? ''),
+        ]),
       );
-      return { status: response.statusCode, headers: flat, body: await this.readBody(response.body, flat['content-encoding']) };
+      return {
+        status: response.statusCode,
+        headers: flat,
+        body: await this.readBody(response.body, flat['content-encoding']),
+      };
     } catch (error) {
       if (error instanceof NodeError) throw error;
       signal.throwIfAborted();
-      throw new TransientError('http_unreachable', `${url.host} could not be reached: ${(error as Error).message}`, undefined, { cause: error });
+      throw new TransientError(
+        'http_unreachable',
+        `${url.host} could not be reached: ${(error as Error).message}`,
+        undefined,
+        { cause: error },
+      );
     } finally {
       void agent.destroy();
     }
@@ -79,7 +106,12 @@ export class SafeHttp {
   /** Counts what comes out of decompression, so that a small body cannot become a huge one. */
   private async readBody(body: Readable, encoding: string | undefined): Promise<string> {
     const most = this.settings.HTTP_MAX_RESPONSE_BYTES;
-    const decoder = { gzip: createGunzip, 'x-gzip': createGunzip, br: createBrotliDecompress, deflate: createInflate }[encoding ?? ''];
+    const decoder = {
+      gzip: createGunzip,
+      'x-gzip': createGunzip,
+      br: createBrotliDecompress,
+      deflate: createInflate,
+    }[encoding ?? ''];
     const source: Readable = decoder ? pipeline(body, decoder(), () => undefined) : body;
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -88,7 +120,10 @@ export class SafeHttp {
       if (bytes > most) {
         source.destroy();
         body.destroy();
-        throw new NodeError('response_too_large', `The answer has more than ${most} bytes (HTTP_MAX_RESPONSE_BYTES).`);
+        throw new NodeError(
+          'response_too_large',
+          `The answer has more than ${most} bytes (HTTP_MAX_RESPONSE_BYTES).`,
+        );
       }
       chunks.push(chunk);
     }
@@ -97,18 +132,29 @@ export class SafeHttp {
 }
 
 function parseUrl(text: string): URL {
-  if (!URL.canParse(text)) throw new NodeError('invalid_config', `"${text.slice(0, 200)}" is not a URL: give it with http:// or https://.`);
+  if (!URL.canParse(text))
+    throw new NodeError(
+      'invalid_config',
+      `"${text.slice(0, 200)}" is not a URL: give it with http:// or https://.`,
+    );
   return new URL(text);
 }
 
-function redirect<R extends Omit<HttpRequest, 'url'> & { url: URL }>(request: R, status: number, location: string): R {
-  if (!URL.canParse(location, request.url.href)) throw new NodeError('bad_redirect', `${request.url.host} redirects to something that is no URL.`);
+function redirect<R extends Omit<HttpRequest, 'url'> & { url: URL }>(
+  request: R,
+  status: number,
+  location: string,
+): R {
+  if (!URL.canParse(location, request.url.href))
+    throw new NodeError('bad_redirect', `${request.url.host} redirects to something that is no URL.`);
   const url = new URL(location, request.url);
   if (request.url.protocol === 'https:' && url.protocol === 'http:') {
     throw new NodeError('host_not_allowed', `${request.url.host} redirects from https to http.`);
   }
   const sameOrigin = url.origin === request.url.origin;
-  const headers = Object.fromEntries(Object.entries(request.headers ?? {}).filter(([name]) => sameOrigin || !CREDENTIALS.test(name)));
+  const headers = Object.fromEntries(
+    Object.entries(request.headers ?? {}).filter(([name]) => sameOrigin || !CREDENTIALS.test(name)),
+  );
   // RFC 9110, section 15.4: these are followed with GET and without the body.
   if (status === 303 || ((status === 301 || status === 302) && request.method === 'POST')) {
     const { body: _dropped, ...rest } = request;

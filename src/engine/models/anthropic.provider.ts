@@ -8,16 +8,23 @@ import { type ModelProvider, ProvidesModels } from './model-provider.js';
 export class AnthropicModels implements ModelProvider {
   private provider: AnthropicProvider | undefined;
 
-  constructor(@Inject(Settings) private readonly settings: Pick<Settings, 'ANTHROPIC_API_KEY' | 'ANTHROPIC_BASE_URL'>) {}
+  constructor(
+    @Inject(Settings) private readonly settings: Pick<Settings, 'ANTHROPIC_API_KEY' | 'ANTHROPIC_BASE_URL'>,
+  ) {}
 
   model(id: string): LanguageModel {
     const { ANTHROPIC_API_KEY: apiKey = '', ANTHROPIC_BASE_URL: baseURL } = this.settings;
-    this.provider ??= createAnthropic({ apiKey, ...(baseURL !== undefined && { baseURL }) });
+    this.provider ??= createAnthropic({
+      apiKey,
+      ...(baseURL !== undefined && { baseURL: versioned(baseURL) }),
+    });
     return this.provider(id);
   }
 
   problem(): string | null {
-    return this.settings.ANTHROPIC_API_KEY ? null : 'this server has no key for Anthropic: set ANTHROPIC_API_KEY, or use a demo/… model';
+    return this.settings.ANTHROPIC_API_KEY
+      ? null
+      : 'this server has no key for Anthropic: set ANTHROPIC_API_KEY, or use a demo/… model';
   }
 }
 

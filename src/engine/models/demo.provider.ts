@@ -1,4 +1,9 @@
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4StreamPart, LanguageModelV4StreamResult } from '@ai-sdk/provider';
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4StreamPart,
+  LanguageModelV4StreamResult,
+} from '@ai-sdk/provider';
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -34,11 +39,21 @@ class DemoModel implements LanguageModelV4 {
   }
 
   doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
-    const parts = this.answer(promptText(options), DemoOptions.parse(options.providerOptions?.['demo'] ?? {}), options.abortSignal);
-    return Promise.resolve({ stream: ReadableStream.from(parts) as ReadableStream<LanguageModelV4StreamPart> });
+    const parts = this.answer(
+      promptText(options),
+      DemoOptions.parse(options.providerOptions?.['demo'] ?? {}),
+      options.abortSignal,
+    );
+    return Promise.resolve({
+      stream: ReadableStream.from(parts) as ReadableStream<LanguageModelV4StreamPart>,
+    });
   }
 
-  private async *answer(prompt: string, options: z.infer<typeof DemoOptions>, signal?: AbortSignal): AsyncGenerator<LanguageModelV4StreamPart> {
+  private async *answer(
+    prompt: string,
+    options: z.infer<typeof DemoOptions>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<LanguageModelV4StreamPart> {
     const seed = createHash('sha256').update(prompt).digest();
     let written = 0;
     yield { type: 'stream-start', warnings: [] };

@@ -21,7 +21,10 @@ export class ModelCall {
   ) {}
 
   /** @returns the final text */
-  async stream(run: NodeRun<unknown>, call: ModelConfig & { prompt: string; system?: string | undefined }): Promise<string> {
+  async stream(
+    run: NodeRun<unknown>,
+    call: ModelConfig & { prompt: string; system?: string | undefined },
+  ): Promise<string> {
     const idle = new AbortController();
     const result = streamText({
       model: this.models.resolve(call.model),
@@ -60,16 +63,34 @@ export class ModelCall {
             for (const chunk of pieces(part.text)) await run.emit({ type: 'execution:thinking', chunk });
             break;
           case 'tool-call':
-            await run.emit({ type: 'execution:tool-call', toolId: part.toolCallId, toolName: part.toolName, toolArgs: (part.input ?? null) as Json });
+            await run.emit({
+              type: 'execution:tool-call',
+              toolId: part.toolCallId,
+              toolName: part.toolName,
+              toolArgs: (part.input ?? null) as Json,
+            });
             break;
           case 'tool-result':
-            await run.emit({ type: 'execution:tool-result', toolId: part.toolCallId, result: (part.output ?? null) as Json, isError: false });
+            await run.emit({
+              type: 'execution:tool-result',
+              toolId: part.toolCallId,
+              result: (part.output ?? null) as Json,
+              isError: false,
+            });
             break;
           case 'tool-error':
-            await run.emit({ type: 'execution:tool-result', toolId: part.toolCallId, result: messageOf(part.error), isError: true });
+            await run.emit({
+              type: 'execution:tool-result',
+              toolId: part.toolCallId,
+              result: messageOf(part.error),
+              isError: true,
+            });
             break;
           case 'finish-step':
-            await run.countTokens(call.model, { input: part.usage.inputTokens ?? 0, output: part.usage.outputTokens ?? 0 });
+            await run.countTokens(call.model, {
+              input: part.usage.inputTokens ?? 0,
+              output: part.usage.outputTokens ?? 0,
+            });
             break;
           case 'finish':
             finished = part.finishReason;
@@ -91,19 +112,27 @@ export class ModelCall {
     if (finished === undefined || finished === 'error' || finished === 'other') {
       throw new TransientError('model_stream_broken', 'The model stopped before its answer was complete.');
     }
-    if (finished === 'content-filter' && text === '') throw new NodeError('model_filtered', "The model's provider filtered the answer.");
+    if (finished === 'content-filter' && text === '')
+      throw new NodeError('model_filtered', "The model's provider filtered the answer.");
     return text;
   }
 
   /** The next part; the time spent waiting for the model, and no other, counts as idle. */
-  private async next<T>(parts: AsyncIterator<T>, idle: AbortController, signal: AbortSignal): Promise<IteratorResult<T, undefined>> {
+  private async next<T>(
+    parts: AsyncIterator<T>,
+    idle: AbortController,
+    signal: AbortSignal,
+  ): Promise<IteratorResult<T, undefined>> {
     const limit = this.settings.MODEL_IDLE_TIMEOUT_MS;
     const stopped = Promise.withResolvers<never>();
     const stop = () => stopped.reject(signal.reason as Error);
     signal.throwIfAborted();
     signal.addEventListener('abort', stop, { once: true });
     const timer = setTimeout(() => {
-      const error = new TransientError('model_timeout', `The model sent nothing for ${limit} ms (MODEL_IDLE_TIMEOUT_MS).`);
+      const error = new TransientError(
+        'model_timeout',
+        `The model sent nothing for ${limit} ms (MODEL_IDLE_TIMEOUT_MS).`,
+      );
       idle.abort(error);
       stopped.reject(error);
     }, limit);
@@ -130,9 +159,14 @@ export class ModelCall {
 
   private async useTool({ http }: HttpTool, input: Record<string, Json>, signal: AbortSignal): Promise<Json> {
     const { method, headers = {} } = http;
-    const query = Object.entries(input).map(([name, value]): [string, string] => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
+    const query = Object.entries(input).map(([name, value]): [string, string] => [
+      name,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]);
     const inQuery = method === 'GET' && query.length > 0;
-    const url = inQuery ? `${http.url}${http.url.includes('?') ? '&' : '?'}${new URLSearchParams(query).toString()}` : http.url;
+    const url = inQuery
+      ? `${http.url}${http.url.includes('?') ? '&' : '?'}${new URLSearchParams(query).toString()}`
+      : http.url;
     const answer = await this.http.send({
       method,
       url,
@@ -140,7 +174,8 @@ export class ModelCall {
       ...(method !== 'GET' && { body: JSON.stringify(input) }),
       signal,
     });
-    if (answer.status >= 400) throw new NodeError('http_status', `The tool answered ${answer.status}: ${answer.body.slice(0, 500)}`);
+    if (answer.status >= 400)
+      throw new NodeError('http_status', `The tool answered ${answer.status}: ${answer.body.slice(0, 500)}`);
     return parseBody(answer.body);
   }
 }
@@ -158,7 +193,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 /** Cuts long text without parting surrogate pairs; nothing for the empty text. */
 export function* pieces(text: string): Generator<string> {
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     let end = Math.min(start + LONGEST_CHUNK, text.length);
     const last = text.charCodeAt(end - 1);
     if (end < text.length && last >= 0xd800 && last <= 0xdbff) end -= 1;

@@ -14,4 +14,5 @@ export interface ModelProvider {
 export const ModelProviderName = DiscoveryService.createDecorator<string>();
 
 /** Makes a provider the source of `<name>/…` models; another team adds one in its own module. */
-export const ProvidesModels = (name: string): ClassDecorator => applyDecorators(Injectable(), ModelProviderName(name)) as ClassDecorator;
+export const ProvidesModels = (name: string): ClassDecorator =>
+  applyDecorators(Injectable(), ModelProviderName(name)) as ClassDecorator;

@@ -13,7 +13,9 @@ export class ModelRegistry implements OnModuleInit {
 
   onModuleInit(): void {
     for (const wrapper of this.discovery.getProviders()) {
-      const name = wrapper.metatype ? this.discovery.getMetadataByDecorator(ModelProviderName, wrapper) : undefined;
+      const name = wrapper.metatype
+        ? this.discovery.getMetadataByDecorator(ModelProviderName, wrapper)
+        : undefined;
       if (name !== undefined) this.providers.set(name, wrapper.instance as ModelProvider);
     }
   }
@@ -29,7 +31,8 @@ export class ModelRegistry implements OnModuleInit {
   /** Why a name cannot be used, as a sentence that says what to do; null when it can. */
   problem(name: string): string | null {
     const slash = name.indexOf('/');
-    const provider = slash > 0 && slash < name.length - 1 ? this.providers.get(name.slice(0, slash)) : undefined;
+    const provider =
+      slash > 0 && slash < name.length - 1 ? this.providers.get(name.slice(0, slash)) : undefined;
     if (!provider) {
       const known = [...this.providers.keys()].map((provider) => `${provider}/…`).join(', ');
       return `there is no model "${name}"; names begin with ${known}`;

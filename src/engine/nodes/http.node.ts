@@ -9,7 +9,9 @@ import { NodeError, type NodeRun, type NodeType, TransientError } from '../node-
 const HttpConfig = z.strictObject({
   method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']).default('GET'),
   url: z.string().min(1).max(8192),
-  headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a header name'), z.string().max(8192)).optional(),
+  headers: z
+    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a header name'), z.string().max(8192))
+    .optional(),
   /** Text goes out as it is, anything else as JSON. */
   body: z.json().optional(),
   /** Also repeats POST and PATCH after a reset, though the first may have had its effect. */
@@ -32,13 +34,27 @@ export class HttpNode implements NodeType<HttpConfig> {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const type = body === undefined || typeof body === 'string' ? {} : { 'content-type': 'application/json' };
     try {
-      const answer = await this.http.send({ method, url, headers: { ...type, ...headers }, ...(text !== undefined && { body: text }), signal });
-      if (answer.status >= 400) throw new NodeError('http_status', `The server answered ${answer.status}: ${answer.body.slice(0, 500)}`);
+      const answer = await this.http.send({
+        method,
+        url,
+        headers: { ...type, ...headers },
+        ...(text !== undefined && { body: text }),
+        signal,
+      });
+      if (answer.status >= 400)
+        throw new NodeError(
+          'http_status',
+          `The server answered ${answer.status}: ${answer.body.slice(0, 500)}`,
+        );
       return { status: answer.status, headers: answer.headers, body: parseBody(answer.body) };
     } catch (error) {
       const unsafe = (method === 'POST' || method === 'PATCH') && !config.retryUnsafe;
       if (unsafe && error instanceof TransientError && error.code === 'http_unreachable') {
-        throw new NodeError(error.code, `${error.message}. A ${method} may have had its effect and is not repeated (retryUnsafe).`, { cause: error });
+        throw new NodeError(
+          error.code,
+          `${error.message}. A ${method} may have had its effect and is not repeated (retryUnsafe).`,
+          { cause: error },
+        );
       }
       throw error;
     }

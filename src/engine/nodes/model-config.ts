@@ -28,12 +28,24 @@ export const ModelConfig = z.strictObject({
 export type ModelConfig = z.infer<typeof ModelConfig>;
 
 /** What only the registry can tell about a config when it is posted. */
-export function checkModel(models: ModelRegistry, config: ModelConfig): { path: (string | number)[]; message: string }[] {
+export function checkModel(
+  models: ModelRegistry,
+  config: ModelConfig,
+): { path: (string | number)[]; message: string }[] {
   const problem = models.problem(config.model);
-  const problems: { path: (string | number)[]; message: string }[] = problem ? [{ path: ['model'], message: problem }] : [];
+  const problems: { path: (string | number)[]; message: string }[] = problem
+    ? [{ path: ['model'], message: problem }]
+    : [];
   const demo = DemoOptions.safeParse(config.providerOptions?.['demo'] ?? {});
   for (const issue of demo.error?.issues ?? []) {
-    problems.push({ path: ['providerOptions', 'demo', ...issue.path.map((key) => (typeof key === 'number' ? key : String(key)))], message: issue.message });
+    problems.push({
+      path: [
+        'providerOptions',
+        'demo',
+        ...issue.path.map((key) => (typeof key === 'number' ? key : String(key))),
+      ],
+      message: issue.message,
+    });
   }
   return problems;
 }

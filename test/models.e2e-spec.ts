@@ -1,0 +1,160 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { FakeModelServer, type Script } from './support/fake-model-server.js';
+import { createDatabase, Server } from './support/server.js';
+import { type Frame, ids, start, upTo, Watch } from './support/watch.js';
+
+describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('%s', (model) => {
+  let models: FakeModelServer;
+  let tool: ReturnType<typeof createServer>;
+  let server: Server;
+  let toolUrl: string;
+  beforeAll(async () => {
+    models = await FakeModelServer.start();
+    tool = createServer((_request, response) =>
+      response.setHeader('content-type', 'application/json').end('{"celsius":21}'),
+    ).listen(0, '127.0.0.1');
+    await once(tool, 'listening');
+    const host = `127.0.0.1:${(tool.address() as AddressInfo).port}`;
+    toolUrl = `http://${host}/weather`;
+    server = await Server.start({
+      DATABASE_URL: await createDatabase(),
+      ANTHROPIC_API_KEY: 'k',
+      ANTHROPIC_BASE_URL: models.url,
+      OPENAI_COMPATIBLE_BASE_URL: `${models.url}/v1`,
+      MODEL_PRICES: '{"openai-compatible/priced":{"input":1,"output":2}}',
+      MODEL_IDLE_TIMEOUT_MS: '1000',
+      HTTP_ALLOWED_HOSTS: host,
+      RETRY_BASE_MS: '20',
+    });
+  });
+  afterAll(async () => {
+    await server.kill('SIGTERM');
+    models.close();
+    tool.close();
+  });
+
+  const ask = async (
+    config: object,
+    options: object,
+    ...scripts: Script[]
+  ): Promise<{ id: string; watch: Watch }> => {
+    models.script(...scripts);
+    const id = await server.startExecution(
+      start(
+        [{ id: 'a', type: 'agent', data: { config: { model, prompt: 'Hi {{input}}', ...config } } }],
+        [],
+        { options },
+      ),
+    );
+    return { id, watch: new Watch(server.url, `/api/executions/${id}/stream`) };
+  };
+  const of = (watch: Watch, type: string): Frame[] =>
+    watch.frames.filter((frame) => frame.type === `execution:${type}`);
+  const chunks = (watch: Watch, type: string): string =>
+    of(watch, type)
+      .map((frame) => frame.data.chunk as string)
+      .join('');
+
+  it('streams text and thinking, and counts tokens and cost', async () => {
+    const { watch } = await ask(
+      { system: 'Be brief.' },
+      {},
+      { thinking: ['hm', ' so'], text: ['Hel', 'lo ', '🌍'], usage: { input: 1000, output: 500 } },
+    );
+    await watch.done();
+    expect(chunks(watch, 'output')).toBe('Hello 🌍');
+    expect(chunks(watch, 'thinking')).toBe('hm so');
+    expect(of(watch, 'token-usage')[0]!.data).toMatchObject({
+      usage: { input: 1000, output: 500, total: 1500 },
+      model,
+    });
+    // 1000 × 3 and 500 × 15 USD per million; the other model's price nobody knows.
+    expect(of(watch, 'cost-update')[0]!.data.totalCostUSD).toBe(
+      model.startsWith('anthropic') ? 0.0105 : null,
+    );
+    expect(watch.frames.at(-1)!.data.result.output).toBe('Hello 🌍');
+    expect(JSON.stringify(models.requests.at(-1)!.body)).toContain('Be brief.');
+  });
+
+  it('lets the model call a tool and go on with its result', async () => {
+    const weather = {
+      name: 'weather',
+      description: 'The weather',
+      inputSchema: { type: 'object', properties: { city: { type: 'string' } } },
+      http: { method: 'POST', url: toolUrl },
+    };
+    const { watch } = await ask(
+      { tools: [weather] },
+      {},
+      { tool: { name: 'weather', input: { city: 'Oslo' } } },
+      { text: ['21 degrees'] },
+    );
+    await watch.done();
+    expect(of(watch, 'tool-call')[0]!.data).toMatchObject({
+      toolName: 'weather',
+      toolArgs: { city: 'Oslo' },
+    });
+    expect(of(watch, 'tool-result')[0]!.data).toMatchObject({
+      toolId: of(watch, 'tool-call')[0]!.data.toolId,
+      result: { celsius: 21 },
+      isError: false,
+    });
+    expect(watch.frames.at(-1)!.data.result.output).toBe('21 degrees');
+    expect(JSON.stringify(models.requests.at(-1)!.body)).toContain('celsius');
+  });
+
+  it.each<[string, Script]>([
+    ['529', { status: 529 }],
+    ['503', { status: 503 }],
+    ['a reset in mid-stream', { text: ['lost '], then: 'reset' }],
+    ['a malformed event', { text: ['lost '], then: 'malformed' }],
+    ['an error in the stream', { text: ['lost '], then: 'error' }],
+    ['an end without a finish', { text: ['lost '], then: 'end' }],
+    ['a hang', { text: ['lost '], then: 'hang' }],
+  ])('tries again after %s', async (_name, script) => {
+    const { watch } = await ask({}, {}, script, { text: ['kept'] });
+    await watch.done();
+    expect(of(watch, 'step').map((frame) => [frame.data.status, frame.data.attempt])).toEqual([
+      ['running', 1],
+      ['retrying', 1],
+      ['running', 2],
+      ['completed', 2],
+    ]);
+    expect(of(watch, 'retry')).toHaveLength(1);
+    expect(watch.frames.at(-1)!.data.result.output).toBe('kept');
+    expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
+  });
+
+  it('honours Retry-After', async () => {
+    const { watch } = await ask({}, {}, { status: 429, headers: { 'retry-after': '1' } }, { text: ['kept'] });
+    await watch.done();
+    expect(of(watch, 'retry')[0]!.data.delayMs).toBe(1000);
+    const [failed, again] = [of(watch, 'retry')[0]!, of(watch, 'step').at(-2)!];
+    expect(Date.parse(again.data.timestamp) - Date.parse(failed.data.timestamp)).toBeGreaterThanOrEqual(990);
+  });
+
+  it('gives up after maxRetries, and at once on what will not pass', async () => {
+    const tired = await ask({}, { maxRetries: 1 }, { status: 529 }, { status: 529 });
+    await tired.watch.done();
+    expect(tired.watch.frames.at(-1)!.data).toMatchObject({ code: 'model_overloaded', nodeId: 'a' });
+    const refused = await ask({}, {}, { status: 401 });
+    await refused.watch.done();
+    expect(refused.watch.frames.at(-1)!.data.code).toBe('model_auth_failed');
+    expect(of(refused.watch, 'retry')).toEqual([]);
+  });
+
+  it('aborts the request to the model on cancel', async () => {
+    const { id, watch } = await ask({}, {}, { text: ['first'], then: 'hang' });
+    await watch.until((now) => of(now, 'output').length > 0);
+    const aborted = models.aborted;
+    await server.call('POST', `/api/executions/${id}/cancel`);
+    await watch.done();
+    expect(watch.frames.at(-1)!.type).toBe('execution:cancelled');
+    const deadline = Date.now() + 1_000;
+    while (models.aborted === aborted && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(models.aborted).toBe(aborted + 1);
+  });
+});
