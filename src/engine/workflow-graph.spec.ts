@@ -1,4 +1,4 @@
-import { Workflow } from '@cloutagent/contract';
+import { type Json, Workflow } from '@cloutagent/contract';
 import { backoffMs } from './backoff.js';
 import { fill, references } from './template.js';
 import { checkGraph } from './workflow-graph.js';
@@ -25,10 +25,10 @@ it('finds what keeps a workflow from running, with where', () => {
 });
 
 it('fills placeholders once, in any string', () => {
-  const outputs = new Map([
+  const outputs = new Map<string, Json>([
     ['a.b', { x: 1 }],
     ['c', '{{input}}'],
-  ] as const);
+  ]);
   expect(
     fill({ p: ['{{ input }}-{{nodes.a.b.output}}', '{{nodes.c.output}}'], n: 1 }, 'in', outputs),
   ).toEqual({ p: ['in-{"x":1}', '{{input}}'], n: 1 });

@@ -8,6 +8,8 @@ import type { HttpTool, ModelConfig } from '../nodes/model-config.js';
 import { toNodeError } from './model-error.js';
 import { ModelRegistry } from './model-registry.js';
 
+/** How a stream that broke off is reported: the answer is not complete. */
+const UNFINISHED = new Set(['error', 'other', 'interrupted', 'unknown']);
 /** A chunk longer than this goes out in pieces. */
 const LONGEST_CHUNK = 16_384;
 
@@ -109,7 +111,7 @@ export class ModelCall {
       idle.abort();
     }
     run.signal.throwIfAborted();
-    if (finished === undefined || finished === 'error' || finished === 'other') {
+    if (finished === undefined || UNFINISHED.has(finished)) {
       throw new TransientError('model_stream_broken', 'The model stopped before its answer was complete.');
     }
     if (finished === 'content-filter' && text === '')
