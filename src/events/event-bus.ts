@@ -17,7 +17,7 @@ export class EventBus {
     this.emitter.emit(executionTopic(executionId), events);
     for (const event of events) {
       const topic = typeTopic(event.type);
-      if (this.emitter.listenerCount(topic) > 0) this.emitter.emit(topic, parseEvent(event));
+      if (this.emitter.hasListeners(topic)) this.emitter.emit(topic, parseEvent(event));
     }
   }
 

@@ -1,30 +1,61 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Database } from '../database/database.js';
-import { Listener } from '../database/listener.js';
+import { Listener, PROCESS_LOCK } from '../database/listener.js';
 
 /** Channel of the announcements; a payload is `<process> <execution id>:<sequence> …`. */
 export const EVENTS_CHANNEL = 'cloutagent_events';
 /** PostgreSQL takes payloads of less than 8,000 bytes; an entry has at most 48. */
 const ENTRIES_PER_PAYLOAD = 150;
+const COUNT_MS = 5_000;
 
 /**
  * Tells the other processes which executions have new events. Off the commit's path and coalesced: while
  * one NOTIFY is under way the next collects. A lost one is no harm, the others also look for themselves.
  */
 @Injectable()
-export class Announcer {
+export class Announcer implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(Announcer.name);
   private latest = new Map<string, number>();
   private sending = false;
+  /** Whether no other process would hear it. */
+  private alone = false;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly database: Database,
     private readonly listener: Listener,
   ) {}
 
+  async onModuleInit(): Promise<void> {
+    (await this.listener.listen(EVENTS_CHANNEL)).subscribe((payload) => {
+      if (!payload.startsWith(this.listener.identity)) this.alone = false;
+    });
+    // Those who believe themselves alone learn that they are not.
+    await this.database.pool.query('SELECT pg_notify($1, $2)', [EVENTS_CHANNEL, this.listener.identity]);
+    const count = () => void this.countProcesses().catch(() => (this.alone = false));
+    count();
+    this.timer = setInterval(count, COUNT_MS);
+    this.timer.unref();
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
+  }
+
   announce(executionId: string, sequence: number): void {
+    if (this.alone) return;
     this.latest.set(executionId, sequence);
     if (!this.sending) void this.send();
+  }
+
+  /** Each process holds an advisory lock that says so. */
+  private async countProcesses(): Promise<void> {
+    const { rows } = await this.database.pool.query<{ processes: number }>(
+      `SELECT count(*)::int AS processes FROM pg_locks
+       WHERE locktype = 'advisory' AND classid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      [PROCESS_LOCK],
+    );
+    this.alone = rows[0]?.processes === 1;
   }
 
   private async send(): Promise<void> {

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EventDraft, EventType, Execution, ExecutionFailure, Json } from '@cloutagent/contract';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { EventBus } from '../events/event-bus.js';
@@ -82,9 +83,10 @@ export class Journal {
   }
 
   private async flush(): Promise<void> {
-    // What is appended in the same turn goes into the first batch.
-    await Promise.resolve();
-    while (this.pending.length > 0) {
+    for (;;) {
+      // Not a timer: it lets those who go on in this turn, perhaps just told of a commit, join the batch.
+      await nextTurn();
+      if (this.pending.length === 0) break;
       const batch = this.takeBatch();
       try {
         await this.write(batch);

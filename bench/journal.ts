@@ -1,0 +1,205 @@
+// Durable events per second through the journal, beside a bare INSERT … unnest loop on the same database in the
+// same run; then how long an event takes to its watcher. Prints a table and writes bench/results/journal.json.
+import { EventEmitter2 } from '@nestjs/event-emitter';
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+// What is measured is what is shipped: the build. Its types are the sources'.
+const built = async <T>(path: string): Promise<T> =>
+  (await import(new URL(`../dist/${path}`, import.meta.url).href)) as T;
+const { EmbeddedPostgres } = await built<typeof import('../src/database/embedded-postgres.js')>(
+  'database/embedded-postgres.js',
+);
+const { Database } = await built<typeof import('../src/database/database.js')>('database/database.js');
+const { Listener } = await built<typeof import('../src/database/listener.js')>('database/listener.js');
+const { Announcer } = await built<typeof import('../src/journal/announcer.js')>('journal/announcer.js');
+const { Journal, record } = await built<typeof import('../src/journal/journal.js')>('journal/journal.js');
+const { EventBus } = await built<typeof import('../src/events/event-bus.js')>('events/event-bus.js');
+
+const SECONDS = Number(process.argv[2] ?? 2);
+const ROUNDS = 5;
+const CHUNK = 'x'.repeat(90);
+const KEY = 'bench-administrator-key-of-32-characters';
+const draft = { type: 'execution:output' as const, fields: { chunk: CHUNK, stepId: 's', nodeId: 'n' } };
+
+const folder = await mkdtemp(join(tmpdir(), 'cloutagent-bench-'));
+const server = await EmbeddedPostgres.start(folder);
+const database = await Database.connect({
+  DATABASE_URL: server.url,
+  DATABASE_POOL_SIZE: 10,
+  DATABASE_CONNECT_TIMEOUT_MS: 10_000,
+});
+const listener = new Listener(server.url);
+await listener.open();
+const announcer = new Announcer(database, listener);
+await announcer.onModuleInit();
+const journal = new Journal(database, new EventBus(new EventEmitter2()), announcer, {
+  JOURNAL_BATCH_EVENTS: 5_000,
+});
+
+/** `writers` executions, each with up to `window` events under way, as the engine has them. */
+async function throughJournal(writers: number, window: number): Promise<number> {
+  const end = performance.now() + SECONDS * 1000;
+  let events = 0;
+  const write = async () => {
+    const id = randomUUID();
+    for (let sequence = 1; performance.now() < end;) {
+      const appends = Array.from({ length: window }, () =>
+        journal.append(id, [record(id, sequence++, draft)]),
+      );
+      await Promise.all(appends);
+      events += window;
+    }
+  };
+  const began = performance.now();
+  await Promise.all(Array.from({ length: writers }, write));
+  return (events / (performance.now() - began)) * 1000;
+}
+
+/** The same rows in the same batches on one connection, and nothing else. */
+async function bare(writers: number, window: number): Promise<number> {
+  const client = await database.pool.connect();
+  const ids = Array.from({ length: writers }, () => randomUUID());
+  const began = performance.now();
+  let events = 0;
+  for (let sequence = 1; performance.now() - began < SECONDS * 1000; sequence += window) {
+    const rows = ids.flatMap((id) =>
+      Array.from({ length: window }, (_unused, n) => [id, sequence + n] as const),
+    );
+    const data = rows.map(([id, n]) => record(id, n, draft).data);
+    await client.query({
+      name: 'bare',
+      text: 'INSERT INTO cloutagent.events SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[])',
+      values: [rows.map(([id]) => id), rows.map(([, n]) => n), rows.map(() => draft.type), data],
+    });
+    events += rows.length;
+  }
+  client.release();
+  return (events / (performance.now() - began)) * 1000;
+}
+
+const sorted = (values: number[]) => values.toSorted((a, b) => a - b);
+const quantile = (values: number[], q: number) =>
+  sorted(values)[Math.min(values.length - 1, Math.floor(values.length * q))]!;
+const rounded = (value: number, digits = 0) => Number(value.toFixed(digits));
+
+const throughput = [];
+for (const [writers, window] of [
+  [1, 1],
+  [1, 64],
+  [100, 1],
+  [1000, 1],
+] as const) {
+  const rounds: { ours: number; peer: number; ratio: number }[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const peer = await bare(writers, window);
+    const ours = await throughJournal(writers, window);
+    rounds.push({ ours, peer, ratio: ours / peer });
+  }
+  const median = (key: 'ours' | 'peer' | 'ratio') =>
+    quantile(
+      rounds.map((round) => round[key]),
+      0.5,
+    );
+  throughput.push({
+    executions: writers,
+    underWay: window,
+    eventsPerSecond: rounded(median('ours')),
+    bareInsert: rounded(median('peer')),
+    ratio: rounded(median('ratio'), 2),
+  });
+}
+console.table(throughput);
+announcer.onModuleDestroy();
+await listener.onApplicationShutdown();
+await database.onApplicationShutdown();
+
+// Latency, over real HTTP from another process.
+const child = spawn(process.execPath, ['dist/main.js'], {
+  env: { PATH: process.env['PATH'], PORT: '0', DATABASE_URL: server.url, BOOTSTRAP_API_KEY: KEY },
+});
+const base = await new Promise<string>((resolve) => {
+  let output = '';
+  child.stdout.on('data', (data: Buffer) => {
+    output += data.toString();
+    const url = /listens on (\S+);/.exec(output)?.[1];
+    if (url) resolve(url);
+  });
+});
+const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+
+async function startExecution(chunks: number, delayMs: number): Promise<string> {
+  const config = { model: 'demo/echo', prompt: 'p', providerOptions: { demo: { chunks, delayMs } } };
+  const body = JSON.stringify({
+    projectId: 'bench',
+    input: null,
+    workflow: { nodes: [{ id: 'a', type: 'agent', data: { config } }] },
+  });
+  const response = await fetch(`${base}/api/executions`, { method: 'POST', headers, body });
+  return ((await response.json()) as { id: string }).id;
+}
+
+/** Calls back with each event's type, timestamp and time of arrival, until the stream ends. */
+function watch(
+  id: string,
+  onEvent: (type: string, timestamp: number, arrived: number) => void,
+): Promise<void> {
+  return new Promise((resolve) => {
+    get(`${base}/api/executions/${id}/stream`, { headers }, (response) => {
+      let rest = '';
+      response.setEncoding('utf8').on('data', (text: string) => {
+        const arrived = performance.timeOrigin + performance.now();
+        const frames = (rest + text).split('\n\n');
+        rest = frames.pop() ?? '';
+        for (const frame of frames) {
+          const type = /^event: (.+)$/m.exec(frame)?.[1];
+          const timestamp = /"timestamp":"([^"]+)"/.exec(frame)?.[1];
+          if (type && timestamp) onEvent(type, Date.parse(timestamp), arrived);
+        }
+      });
+      response.on('end', resolve);
+    });
+  });
+}
+
+const toWatcher: number[] = [];
+await watch(await startExecution(1_000, 10), (type, timestamp, arrived) => {
+  if (type === 'execution:output') toWatcher.push(arrived - timestamp);
+});
+const toStarted: number[] = [];
+for (let n = 0; n < 220; n += 1) {
+  const posted = performance.timeOrigin + performance.now();
+  const id = await startExecution(1, 0);
+  await watch(id, (type, _timestamp, arrived) => {
+    // The first ones warm the server up.
+    if (type === 'execution:started' && n >= 20) toStarted.push(arrived - posted);
+  });
+}
+const latency = [
+  {
+    what: 'event made to watcher, 100 events/s (ms)',
+    median: rounded(quantile(toWatcher, 0.5), 1),
+    p99: rounded(quantile(toWatcher, 0.99), 1),
+  },
+  {
+    what: "POST to watcher's execution:started (ms)",
+    median: rounded(quantile(toStarted, 0.5), 1),
+    p99: rounded(quantile(toStarted, 0.99), 1),
+  },
+];
+console.table(latency);
+
+child.kill('SIGTERM');
+await new Promise((resolve) => child.once('exit', resolve));
+await server.stop();
+await rm(folder, { recursive: true, force: true });
+await mkdir(new URL('results/', import.meta.url), { recursive: true });
+const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
+await writeFile(
+  new URL('results/journal.json', import.meta.url),
+  `${JSON.stringify({ at: new Date().toISOString(), machine, throughput, latency }, null, 2)}\n`,
+);
