@@ -1,16 +1,21 @@
 import 'reflect-metadata';
-import { Injectable, Module } from '@nestjs/common';
+import { Global, Injectable, Module } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import type { ExecutionEvent, Json } from '@cloutagent/contract';
 import { z } from 'zod';
-import { AppModule } from '../src/app.module.js';
+import { AuthModule } from '../src/auth/auth.module.js';
+import { ConfigModule } from '../src/config/config.module.js';
 import { parseSettings } from '../src/config/settings.js';
 import { configureApp } from '../src/configure-app.js';
+import { DatabaseModule } from '../src/database/database.module.js';
 import { NodeHandler } from '../src/engine/node-handler.decorator.js';
 import { type NodeRun, type NodeType, TransientError } from '../src/engine/node-handler.js';
+import { EventsModule } from '../src/events/events.module.js';
 import { OnExecutionEvent } from '../src/events/on-execution-event.decorator.js';
+import { ExecutionsModule } from '../src/executions/executions.module.js';
 import { StreamHub } from '../src/streaming/stream-hub.js';
+import { StreamQuota } from '../src/throttling/stream-quota.js';
 import { ADMIN_KEY, createDatabase } from './support/server.js';
 import { ids, start, upTo, Watch } from './support/watch.js';
 
@@ -42,6 +47,11 @@ class Audit {
 @Module({ providers: [UppercaseNode, Audit] })
 class TeamModule {}
 
+/** In place of ThrottlingModule: @nestjs/throttler is CommonJS and requires ES modules, which Jest's runtime cannot. */
+@Global()
+@Module({ providers: [StreamQuota], exports: [StreamQuota] })
+class QuotaModule {}
+
 describe('a module of another team', () => {
   let app: NestExpressApplication;
   let base: string;
@@ -52,7 +62,15 @@ describe('a module of another team', () => {
       RETRY_BASE_MS: '5',
     });
     const module = await Test.createTestingModule({
-      imports: [AppModule.forRoot(settings, [TeamModule])],
+      imports: [
+        ConfigModule.forRoot(settings),
+        DatabaseModule,
+        EventsModule,
+        AuthModule,
+        QuotaModule,
+        ExecutionsModule,
+        TeamModule,
+      ],
     }).compile();
     app = module.createNestApplication<NestExpressApplication>({
       bodyParser: false,

@@ -108,11 +108,11 @@ describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('
   it.each<[string, Script]>([
     ['529', { status: 529 }],
     ['503', { status: 503 }],
-    ['a reset in mid-stream', { text: ['lost '], then: 'reset' }],
-    ['a malformed event', { text: ['lost '], then: 'malformed' }],
-    ['an error in the stream', { text: ['lost '], then: 'error' }],
-    ['an end without a finish', { text: ['lost '], then: 'end' }],
-    ['a hang', { text: ['lost '], then: 'hang' }],
+    ['a reset in mid-stream', { text: ['lost '], ending: 'reset' }],
+    ['a malformed event', { text: ['lost '], ending: 'malformed' }],
+    ['an error in the stream', { text: ['lost '], ending: 'error' }],
+    ['an end without a finish', { text: ['lost '], ending: 'end' }],
+    ['a hang', { text: ['lost '], ending: 'hang' }],
   ])('tries again after %s', async (_name, script) => {
     const { watch } = await ask({}, {}, script, { text: ['kept'] });
     await watch.done();
@@ -146,7 +146,7 @@ describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('
   });
 
   it('aborts the request to the model on cancel', async () => {
-    const { id, watch } = await ask({}, {}, { text: ['first'], then: 'hang' });
+    const { id, watch } = await ask({}, {}, { text: ['first'], ending: 'hang' });
     await watch.until((now) => of(now, 'output').length > 0);
     const aborted = models.aborted;
     await server.call('POST', `/api/executions/${id}/cancel`);

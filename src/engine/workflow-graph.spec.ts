@@ -6,7 +6,7 @@ import { checkGraph } from './workflow-graph.js';
 const limits = { MAX_WORKFLOW_NODES: 10, MAX_WORKFLOW_EDGES: 10, MAX_WORKFLOW_DEPTH: 3 };
 const graph = (ids: string, ...edges: string[]) =>
   Workflow.parse({
-    nodes: [...ids].map((id) => ({ id, type: 'delay' })),
+    nodes: ids.split('').map((id) => ({ id, type: 'delay' })),
     edges: edges.map(([source, target]) => ({ source, target })),
   });
 

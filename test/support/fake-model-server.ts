@@ -13,7 +13,7 @@ export interface Script {
   status?: number;
   headers?: Record<string, string>;
   /** What happens after the text instead of a proper end. */
-  then?: 'reset' | 'hang' | 'malformed' | 'end' | 'error';
+  ending?: 'reset' | 'hang' | 'malformed' | 'end' | 'error';
 }
 
 /**
@@ -72,8 +72,8 @@ export class FakeModelServer {
       response.write(frame);
       await sleep(2);
     }
-    if (script.then === 'reset') request.socket.destroy();
-    else if (script.then !== 'hang') response.end();
+    if (script.ending === 'reset') request.socket.destroy();
+    else if (script.ending !== 'hang') response.end();
   }
 }
 
@@ -110,11 +110,11 @@ function* anthropic(script: Script): Generator<string> {
     yield sse('content_block_start', { index, content_block: { type: 'text', text: '' } });
     for (const text of script.text)
       yield sse('content_block_delta', { index, delta: { type: 'text_delta', text } });
-    if (script.then === 'malformed')
+    if (script.ending === 'malformed')
       yield 'event: content_block_delta\ndata: {"type":"content_block_delta", nonsense\n\n';
-    if (script.then === 'error')
+    if (script.ending === 'error')
       yield sse('error', { error: { type: 'overloaded_error', message: 'Overloaded' } });
-    if (script.then !== undefined) return;
+    if (script.ending !== undefined) return;
     yield sse('content_block_stop', { index });
     index += 1;
   }
@@ -143,10 +143,10 @@ function* openai(script: Script): Generator<string> {
   yield chunk({ role: 'assistant', content: '' });
   for (const thinking of script.thinking ?? []) yield chunk({ reasoning_content: thinking });
   for (const content of script.text ?? []) yield chunk({ content });
-  if (script.then === 'malformed') yield 'data: {"choices": nonsense\n\n';
-  if (script.then === 'error')
+  if (script.ending === 'malformed') yield 'data: {"choices": nonsense\n\n';
+  if (script.ending === 'error')
     yield `data: ${JSON.stringify({ error: { message: 'overloaded', type: 'server_error' } })}\n\n`;
-  if (script.then !== undefined) return;
+  if (script.ending !== undefined) return;
   if (script.tool) {
     const call = {
       index: 0,

@@ -61,7 +61,6 @@ export class Server {
     });
     const text = await response.text();
     // Tests look into bodies of every shape.
-    // oxlint-disable-next-line typescript/no-explicit-any
     return {
       status: response.status,
       headers: response.headers,
@@ -87,7 +86,6 @@ export class Server {
 export interface Answer {
   status: number;
   headers: Headers;
-  // oxlint-disable-next-line typescript/no-explicit-any
   body: any;
 }
 

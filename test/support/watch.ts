@@ -6,7 +6,6 @@ import { ADMIN_KEY } from './server.js';
 export interface Frame {
   id: number;
   type: string;
-  // oxlint-disable-next-line typescript/no-explicit-any
   data: any;
 }
 
@@ -16,7 +15,6 @@ export const TERMINAL = /^execution:(completed|failed|cancelled)$/;
 export class Watch {
   /** Recorded events, in the order they came. */
   readonly frames: Frame[] = [];
-  // oxlint-disable-next-line typescript/no-explicit-any
   established: any;
   comments = 0;
   status = 0;
