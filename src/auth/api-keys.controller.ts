@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
-import { ApiKeyList, CreateApiKey, CreatedApiKey } from '@cloutagent/contract';
+import { ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey } from '@cloutagent/contract';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { CurrentPrincipal, RequireScope } from './access.decorators.js';
@@ -40,6 +40,20 @@ export class ApiKeysController {
   })
   async list(@CurrentPrincipal() principal: Principal): Promise<ApiKeyList> {
     return { keys: await this.keys.list(principal) };
+  }
+
+  @Get(':keyId')
+  @Documented({
+    summary: 'A key of your projects',
+    status: 200,
+    response: ApiKey,
+    errors: [400, 401, 403, 404, 429],
+  })
+  get(
+    @Param('keyId', { schema: KeyId }) keyId: string,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<ApiKey> {
+    return this.keys.get(keyId, principal);
   }
 
   @Delete(':keyId')

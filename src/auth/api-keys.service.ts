@@ -8,13 +8,16 @@ import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
 import { v7 as uuidv7 } from '../ids/uuid.js';
+import { SCHEMA } from '../database/migrations.js';
 import type { ApiKeysTable } from '../database/schema.js';
-import { NotFoundError, ProblemError } from '../problems/problem.error.js';
+import { NotFoundError, ProblemError, ValidationFailedError } from '../problems/problem.error.js';
 import { ownsProject, type Principal } from './principal.js';
 
 const KEYS_CHANNEL = 'cloutagent_keys';
-const KEY = /^ca_[A-Za-z0-9_-]{43}$/;
+/** Ours have 46 characters; the administrator's may be any that BOOTSTRAP_API_KEY takes. */
+const PLAUSIBLE = /^[\x21-\x7e]{32,512}$/;
 const CACHED_KEYS = 10_000;
+const MOST_LISTED = 1_000;
 const CACHE_MS = 5_000;
 const USE_RECORDED_EVERY_MS = 60_000;
 const FIRST_KEY_LOCK = 0x6b657973;
@@ -27,6 +30,8 @@ export class ApiKeysService implements OnModuleInit {
   private readonly logger = new Logger(ApiKeysService.name);
   private readonly cache = new Map<string, { row: Row; until: number }>();
   private readonly usedAt = new Map<string, number>();
+  /** Grows with each revocation: a row read before one is not kept after it. */
+  private revocations = 0;
   /** Ids of keys as they are revoked, here or in another process. */
   readonly revoked = new Subject<string>();
 
@@ -38,6 +43,8 @@ export class ApiKeysService implements OnModuleInit {
 
   async onModuleInit(): Promise<void> {
     (await this.listener.listen(KEYS_CHANNEL)).subscribe((id) => this.forget(id));
+    // Some may have been missed.
+    this.listener.reconnected.subscribe(() => this.forgetAll());
     if (this.settings.BOOTSTRAP_API_KEY) await this.ensureBootstrapKey(this.settings.BOOTSTRAP_API_KEY);
   }
 
@@ -72,6 +79,8 @@ export class ApiKeysService implements OnModuleInit {
         'insufficient_scope',
         `You cannot give the scope ${beyond}: you do not have it.`,
       );
+    if (request.name.includes('\0'))
+      throw new ValidationFailedError([{ path: 'name', message: 'PostgreSQL text cannot hold U+0000' }]);
     const expiresAt = request.expiresAt === undefined ? null : new Date(request.expiresAt);
     if (expiresAt && expiresAt.getTime() <= Date.now())
       throw new ProblemError(400, 'expiry_in_the_past', 'expiresAt is in the past.');
@@ -91,38 +100,42 @@ export class ApiKeysService implements OnModuleInit {
     return { ...toApiKey(row), key };
   }
 
-  /** The keys whose projects are all the caller's. */
+  /** The keys whose projects are all the caller's, newest first. */
   async list(by: Principal): Promise<ApiKey[]> {
     const rows = await this.database.kysely
       .selectFrom('api_keys')
       .selectAll()
+      .$if(!by.projects.includes('*'), (query) =>
+        query.where(sql<boolean>`projects <@ ${[...by.projects]}::text[]`),
+      )
       .orderBy('created_at', 'desc')
-      .limit(1000)
+      .limit(MOST_LISTED)
       .execute();
-    return rows.filter((row) => isWithin(row, by)).map(toApiKey);
+    return rows.map(toApiKey);
+  }
+
+  /** @throws NotFoundError when there is none within the caller's projects */
+  async get(id: string, by: Principal): Promise<ApiKey> {
+    return toApiKey(await this.find(id, by));
   }
 
   /** Repeating it is harmless. */
   async revoke(id: string, by: Principal): Promise<void> {
-    const row = await this.database.kysely
-      .selectFrom('api_keys')
-      .selectAll()
-      .where('id', '=', id)
-      .executeTakeFirst();
-    if (!row || !isWithin(row, by)) throw new NotFoundError('key');
-    if (!row.revoked_at)
-      await this.database.kysely
-        .updateTable('api_keys')
-        .set({ revoked_at: new Date() })
-        .where('id', '=', id)
-        .execute();
+    await this.find(id, by);
+    // In one statement: the others hear of it exactly when it is committed.
+    await this.database.pool.query(
+      `WITH revoked AS (
+         UPDATE ${SCHEMA}.api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = $2 RETURNING id
+       )
+       SELECT pg_notify($1, id::text) FROM revoked`,
+      [KEYS_CHANNEL, id],
+    );
     this.forget(id);
-    await this.database.pool.query('SELECT pg_notify($1, $2)', [KEYS_CHANNEL, id]);
   }
 
   /** @returns the principal of a key that is good now */
   async authenticate(key: string): Promise<Principal | undefined> {
-    if (key !== this.settings.BOOTSTRAP_API_KEY && !KEY.test(key)) return undefined;
+    if (!PLAUSIBLE.test(key)) return undefined;
     const hash = sha256(key);
     const name = hash.toString('base64');
     const cached = this.cache.get(name);
@@ -143,26 +156,43 @@ export class ApiKeysService implements OnModuleInit {
     const good = await this.database.kysely
       .selectFrom('api_keys')
       .select('id')
-      .where('id', 'in', ids)
+      .where(sql<boolean>`id = ANY(${[...ids]}::uuid[])`)
       .where('revoked_at', 'is', null)
       .execute();
     const known = new Set(good.map(({ id }) => id));
     return ids.filter((id) => !known.has(id));
   }
 
+  private async find(id: string, by: Principal): Promise<Row> {
+    const row = await this.database.kysely
+      .selectFrom('api_keys')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirst();
+    if (!row || !row.projects.every((project) => ownsProject(by, project))) throw new NotFoundError('key');
+    return row;
+  }
+
   private async load(hash: Buffer, name: string): Promise<Row | undefined> {
+    const { revocations } = this;
     const row = await this.database.kysely
       .selectFrom('api_keys')
       .selectAll()
       .where('hash', '=', hash)
       .executeTakeFirst();
-    if (!row) return undefined;
+    if (!row || revocations !== this.revocations) return row;
     if (this.cache.size >= CACHED_KEYS) this.cache.clear();
     this.cache.set(name, { row, until: Date.now() + CACHE_MS });
     return row;
   }
 
+  private forgetAll(): void {
+    this.revocations += 1;
+    this.cache.clear();
+  }
+
   private forget(id: string): void {
+    this.revocations += 1;
     for (const [name, { row }] of this.cache) if (row.id === id) this.cache.delete(name);
     this.revoked.next(id);
   }
@@ -208,8 +238,6 @@ const administrator = (name: string, key: string) => ({
 });
 const isGood = (row: Row): boolean =>
   row.revoked_at === null && (row.expires_at === null || row.expires_at.getTime() > Date.now());
-const isWithin = (row: Row, by: Principal): boolean =>
-  row.projects.every((project) => ownsProject(by, project));
 
 function toApiKey(row: Row): ApiKey {
   const iso = (date: Date | null) => date?.toISOString() ?? null;

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Scope } from '@cloutagent/contract';
+import { ProjectId, Scope } from '@cloutagent/contract';
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { z } from 'zod';
 import { Settings } from '../config/settings.js';
@@ -9,11 +9,18 @@ import type { Principal } from './principal.js';
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 const LONGEST = 16_384;
 
+/** Identities end up in the database and the log: U+0000 and half a surrogate pair could not be kept apart there. */
+const isPrintable = (text: string): boolean => text.isWellFormed() && !/\p{Cc}/u.test(text);
 const Claims = z.looseObject({
-  sub: z.string().min(1).max(255),
+  sub: z.string().min(1).max(255).refine(isPrintable),
   exp: z.number(),
-  iss: z.string().max(500).optional(),
-  projects: z.array(z.string().max(128)).max(1000).default([]),
+  // RFC 7519, section 4.1.1: a URI, most often.
+  iss: z
+    .string()
+    .max(255)
+    .regex(/^[\x20-\x7e]*$/)
+    .default(''),
+  projects: z.array(z.string()).max(1000).default([]),
   scope: z.string().max(2000).default(''),
 });
 
@@ -67,7 +74,9 @@ export class JwtVerifier {
     });
     const claims = Claims.safeParse(payload);
     if (!claims.success) return undefined;
-    const { sub, iss = '', exp, projects, scope } = claims.data;
+    const { sub, iss, exp, scope } = claims.data;
+    // What cannot name a project or scope is another service's.
+    const projects = claims.data.projects.filter((name) => name === '*' || ProjectId.safeParse(name).success);
     const scopes = scope.split(' ').flatMap((name) => Scope.safeParse(name).data ?? []);
     return { id: `jwt:${encodeURIComponent(iss)}:${sub}`, projects, scopes, expiresAt: exp * 1000 };
   }
@@ -75,6 +84,8 @@ export class JwtVerifier {
 
 /** Whether the failure is of fetching the key set, and not of the token. */
 function isOurFault(error: unknown): boolean {
-  if (error instanceof errors.JWKSTimeout || error instanceof TypeError) return true;
+  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return true;
+  // fetch fails with a TypeError.
+  if (error instanceof TypeError) return true;
   return error instanceof errors.JOSEError && error.code === 'ERR_JOSE_GENERIC';
 }

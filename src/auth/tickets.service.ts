@@ -2,11 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { createHash, randomBytes } from 'node:crypto';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
+import { NotFoundError } from '../problems/problem.error.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { InvalidTicketError } from './auth.errors.js';
 import { keyIdOf, type Principal } from './principal.js';
 
 const TICKET = /^[A-Za-z0-9_-]{43}$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const FOREIGN_KEY_VIOLATION = '23503';
 
 /** One-time tickets that open one execution's stream: EventSource can send no header. */
 @Injectable()
@@ -19,7 +22,10 @@ export class TicketsService {
     @Inject(Settings) private readonly settings: Pick<Settings, 'TICKET_TTL_MS'>,
   ) {}
 
-  /** A ticket in the caller's name. */
+  /**
+   * A ticket in the caller's name, who must own the execution: that was checked before.
+   * @throws NotFoundError when the execution has just gone
+   */
   async issue(principal: Principal, executionId: string): Promise<{ ticket: string; expiresAt: string }> {
     await this.purge();
     const ticket = randomBytes(32).toString('base64url');
@@ -32,7 +38,10 @@ export class TicketsService {
         principal: JSON.stringify(principal),
         expires_at: expires,
       })
-      .execute();
+      .execute()
+      .catch((error: { code?: string }) => {
+        throw error.code === FOREIGN_KEY_VIOLATION ? new NotFoundError() : error;
+      });
     return { ticket, expiresAt: expires.toISOString() };
   }
 
@@ -41,11 +50,11 @@ export class TicketsService {
    * @throws InvalidTicketError
    */
   async redeem(ticket: string, executionId: string): Promise<Principal> {
-    if (!TICKET.test(ticket)) throw new InvalidTicketError();
+    if (!TICKET.test(ticket) || !UUID.test(executionId)) throw new InvalidTicketError();
     const row = await this.database.kysely
       .deleteFrom('stream_tickets')
       .where('hash', '=', sha256(ticket))
-      .where((where) => where.cast<string>('execution_id', 'text'), '=', executionId.toLowerCase())
+      .where('execution_id', '=', executionId)
       .where('expires_at', '>', new Date())
       .returning('principal')
       .executeTakeFirst();

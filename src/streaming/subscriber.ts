@@ -54,15 +54,19 @@ export class Subscriber {
   /** Takes the channel's shared buffer, which brings it to `position`. */
   deliver(buffer: Buffer, position: number): void {
     this.position = position;
-    if (buffer.length > 0 && !this.write(buffer)) this.caughtUp = false;
+    if (buffer.length > 0) this.write(buffer);
     this.endIfOver();
   }
 
-  /** There is more in the channel than what it was given: it fetches that itself. */
+  /** The channel has moved on, but not from where this one is: it fetches what is missing itself. */
   wake(): void {
-    if (!this.caughtUp || this.position >= this.channel.position) return;
-    this.caughtUp = false;
-    this.pump();
+    if (!this.caughtUp) return;
+    if (this.position < this.channel.position) {
+      this.pump();
+    } else {
+      // It read the journal further than the channel was then, perhaps to the end.
+      this.endIfOver();
+    }
   }
 
   /** Writes a last frame before the server closes the stream. */
@@ -88,33 +92,36 @@ export class Subscriber {
     this.pump();
   };
 
-  /** @returns whether the socket takes more */
-  private write(buffer: Buffer): boolean {
+  private write(buffer: Buffer): void {
     this.lastWrite = Date.now();
-    if (this.response.write(buffer)) return true;
+    if (this.response.write(buffer)) return;
+    this.caughtUp = false;
     this.blocked = { since: this.lastWrite, length: this.response.socket?.writableLength ?? 0 };
-    return false;
   }
 
   private pump(): void {
     if (this.pumping) return;
     this.pumping = true;
-    this.catchUp().then(
-      () => (this.pumping = false),
-      (error: Error) => this.finish(error),
-    );
+    // Until it has caught up again it takes nothing from the channel's flush: each event comes one way.
+    this.caughtUp = false;
+    this.catchUp().catch((error: Error) => this.finish(error));
   }
 
   private async catchUp(): Promise<void> {
-    while (!this.closed && !this.blocked) {
-      if (this.position >= this.channel.position) {
-        this.caughtUp = true;
-        this.endIfOver();
-        return;
+    try {
+      while (!this.closed && !this.blocked) {
+        if (this.position >= this.channel.position) {
+          this.caughtUp = true;
+          this.endIfOver();
+          return;
+        }
+        const recent = this.channel.recent(this.position);
+        if (recent) this.writeRecent(recent);
+        else await this.writePage();
       }
-      const recent = this.channel.recent(this.position);
-      if (recent) this.writeRecent(recent);
-      else await this.writePage();
+    } finally {
+      // In the same turn as the last look at the channel: whoever wakes us after it must find the pump at rest.
+      this.pumping = false;
     }
   }
 

@@ -1,6 +1,7 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { ThrottlerGuard, type ThrottlerLimitDetail } from '@nestjs/throttler';
 import type { Request } from 'express';
+import { addressOf } from '../auth/address.js';
 import { ProblemError } from '../problems/problem.error.js';
 
 /** One quota a principal, over all routes; callers of public routes are told apart by address. */
@@ -9,7 +10,7 @@ export class PrincipalThrottlerGuard extends ThrottlerGuard {
   protected override headerPrefix = 'RateLimit';
 
   protected override getTracker(request: Request): Promise<string> {
-    return Promise.resolve(request.principal?.id ?? `address:${request.ip}`);
+    return Promise.resolve(request.principal?.id ?? `address:${addressOf(request)}`);
   }
 
   protected override generateKey(_context: ExecutionContext, tracker: string): string {

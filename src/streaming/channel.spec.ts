@@ -1,0 +1,198 @@
+import type { EventType } from '@cloutagent/contract';
+import fc from 'fast-check';
+import { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Observable } from 'rxjs';
+import type { EventBus } from '../events/event-bus.js';
+import type { RecordedEvent } from '../events/recorded-event.js';
+import type { JournalReader } from '../journal/journal-reader.js';
+import { Channel } from './channel.js';
+import { Subscriber } from './subscriber.js';
+import { TypeFilter } from './type-filter.js';
+
+/** A journal in memory that answers some turns later, as a database does. */
+class MemoryJournal {
+  readonly events: RecordedEvent[] = [];
+  readonly emitter = new EventEmitter();
+
+  async read(
+    _id: string,
+    after: number,
+    options: { types?: readonly EventType[] | undefined; limit: number; bytes: number },
+  ): Promise<RecordedEvent[]> {
+    await nextTurn();
+    const found: RecordedEvent[] = [];
+    let bytes = 0;
+    for (const event of this.events.slice(Math.max(0, after))) {
+      if (options.types && !options.types.includes(event.type)) continue;
+      if (found.length === options.limit || bytes >= options.bytes) break;
+      found.push(event);
+      bytes += Buffer.byteLength(event.data);
+    }
+    await nextTurn();
+    return found;
+  }
+
+  async lastSequences(ids: readonly string[]): Promise<Map<string, number>> {
+    await nextTurn();
+    return new Map(ids.map((id) => [id, this.events.length]));
+  }
+
+  ofExecution(): Observable<readonly RecordedEvent[]> {
+    return new Observable((subscriber) => {
+      const listener = (events: RecordedEvent[]) => subscriber.next(events);
+      this.emitter.on('events', listener);
+      return () => this.emitter.off('events', listener);
+    });
+  }
+}
+
+/** A socket that is full now and then. */
+class MemoryResponse extends EventEmitter {
+  readonly received: number[] = [];
+  readonly socket = { writableLength: 0 };
+  full = false;
+
+  write(buffer: Buffer): boolean {
+    for (const [, id] of buffer.toString().matchAll(/^id: (\d+)$/gm)) this.received.push(Number(id));
+    return !this.full;
+  }
+}
+
+type Move =
+  | { kind: 'append'; batches: number[]; lost: boolean }
+  | { kind: 'turn' }
+  | { kind: 'stall' }
+  | { kind: 'drain' }
+  | { kind: 'join'; back: number }
+  | { kind: 'leave' };
+const move: fc.Arbitrary<Move> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('append' as const),
+      batches: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }),
+      lost: fc.boolean(),
+    }),
+  },
+  { weight: 4, arbitrary: fc.constant({ kind: 'turn' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'stall' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'drain' as const }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('join' as const), back: fc.nat(10) }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'leave' as const }) },
+);
+
+it('shows 1…n to every watcher, however appends, lost news, stalls, evictions and reconnects interleave', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(move, { maxLength: 40 }),
+      fc.integer({ min: 1, max: 400 }),
+      async (moves, ringBytes) => {
+        const journal = new MemoryJournal();
+        const limits = { ringBytes, pageBytes: 150 };
+        const channel = new Channel(
+          'e',
+          journal as unknown as EventBus,
+          journal as unknown as JournalReader,
+          limits,
+          (error) => {
+            throw error;
+          },
+        );
+        const opened = channel.open();
+        const watchers: {
+          response: MemoryResponse;
+          from: number;
+          subscriber: Subscriber;
+          types: EventType[] | undefined;
+          ended: boolean;
+          left: boolean;
+        }[] = [];
+        const append = (count: number, terminal: boolean): RecordedEvent[] => {
+          const events = Array.from({ length: count }, (_unused, index): RecordedEvent => {
+            const sequence = journal.events.length + 1 + index;
+            const type =
+              terminal && index === count - 1
+                ? 'execution:completed'
+                : sequence % 3 === 0
+                  ? 'execution:step'
+                  : 'execution:output';
+            return { sequence, type, data: JSON.stringify({ sequence, pad: 'x'.repeat(sequence % 20) }) };
+          });
+          journal.events.push(...events);
+          return events;
+        };
+        const join = (from: number) => {
+          const response = new MemoryResponse();
+          const types: EventType[] | undefined = watchers.length % 2 === 0 ? undefined : ['execution:step'];
+          const watcher = {
+            response,
+            from,
+            types,
+            ended: false,
+            left: false,
+            subscriber: undefined as unknown as Subscriber,
+          };
+          watcher.subscriber = new Subscriber(
+            channel,
+            journal as unknown as JournalReader,
+            response as unknown as ServerResponse,
+            new TypeFilter(types),
+            from,
+            limits.pageBytes,
+            (error) => {
+              if (error) throw error;
+              watcher.ended = true;
+              watcher.subscriber.close();
+            },
+          );
+          watcher.subscriber.start(Buffer.from(': hello\n\n'));
+          watchers.push(watcher);
+        };
+        for (const step of moves) {
+          if (step.kind === 'turn') await nextTurn();
+          if (step.kind === 'append')
+            for (const count of step.batches) {
+              const events = append(count, false);
+              if (!step.lost) journal.emitter.emit('events', events);
+            }
+          if (step.kind === 'stall') for (const { response } of watchers) response.full = true;
+          if (step.kind === 'drain')
+            for (const { response } of watchers) {
+              response.full = false;
+              response.emit('drain');
+            }
+          if (step.kind === 'join') {
+            await opened;
+            join(Math.max(0, journal.events.length - step.back));
+          }
+          if (step.kind === 'leave' && watchers[0] && !watchers[0].ended) {
+            watchers[0].subscriber.close();
+            watchers[0].left = true;
+          }
+        }
+        await opened;
+        join(0);
+        for (const { response } of watchers) {
+          response.full = false;
+          response.emit('drain');
+        }
+        journal.emitter.emit('events', append(2, true));
+        for (let turn = 0; turn < 2_000 && watchers.some(({ ended, left }) => !ended && !left); turn += 1) {
+          await nextTurn();
+          channel.check();
+        }
+        for (const { response, from, types, ended, left } of watchers) {
+          const due = journal.events
+            .filter((event) => event.sequence > from && (!types || types.includes(event.type)))
+            .map((event) => event.sequence);
+          expect(ended || left).toBe(true);
+          expect(response.received).toEqual(left ? due.slice(0, response.received.length) : due);
+        }
+        channel.close();
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
