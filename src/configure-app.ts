@@ -3,7 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { json, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { randomUUID } from 'node:crypto';
-import type { Settings } from './config/settings.js';
+import { InvalidSettingsError, type Settings } from './config/settings.js';
 import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 
@@ -13,18 +13,13 @@ const MOST_ERRORS = 100;
 export function configureApp(app: NestExpressApplication, settings: Settings): void {
   app.disable('x-powered-by');
   app.disable('etag');
-  if (settings.TRUST_PROXY)
-    app.set(
-      'trust proxy',
-      /^\d+$/.test(settings.TRUST_PROXY) ? Number(settings.TRUST_PROXY) : settings.TRUST_PROXY,
-    );
+  trustProxy(app, settings.TRUST_PROXY);
   app.use(identify);
-  app.use(
-    helmet({
-      crossOriginResourcePolicy: { policy: 'cross-origin' },
-      // Whether there is TLS is the proxy's matter; without it this would break the pages of a plain HTTP server.
-      contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
-    }),
+  const everywhere = headers({});
+  // Swagger UI's page has a <style> of its own and its style sheet images as data: URLs.
+  const documentation = headers({ styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'] });
+  app.use((request: Request, response: Response, next: NextFunction) =>
+    (/^\/docs(\/|$)/i.test(request.path) ? documentation : everywhere)(request, response, next),
   );
   const any = settings.CORS_ORIGINS.includes('*');
   app.enableCors({
@@ -93,6 +88,40 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
     }),
   );
   app.useGlobalFilters(new ProblemFilter());
+}
+
+/** @throws InvalidSettingsError */
+function trustProxy(app: NestExpressApplication, given: string): void {
+  if (given === '' || given === 'false') return;
+  const value = given === 'true' ? true : /^\d+$/.test(given) ? Number(given) : given;
+  try {
+    app.set('trust proxy', value);
+  } catch (error) {
+    throw new InvalidSettingsError(
+      `TRUST_PROXY: ${(error as Error).message} (is ${JSON.stringify(given)}). It takes the number of proxies in front, ` +
+        'or their addresses, for example 1 or loopback,10.0.0.0/8',
+      { cause: error },
+    );
+  }
+}
+
+function headers(relaxed: Record<string, string[]>): ReturnType<typeof helmet> {
+  return helmet({
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    contentSecurityPolicy: {
+      // The defaults allow any https: font and style, and upgrade-insecure-requests, which would break the
+      // pages of a server without TLS: whether there is any is the proxy's matter.
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        baseUri: ["'self'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+        objectSrc: ["'none'"],
+        ...relaxed,
+      },
+    },
+  });
 }
 
 function identify(request: Request, response: Response, next: NextFunction): void {

@@ -33,7 +33,8 @@ export class JwtVerifier {
   private readonly verify: ((token: string) => Promise<JWTPayload>) | undefined;
 
   constructor(
-    @Inject(Settings) settings: Pick<Settings, 'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE'>,
+    @Inject(Settings)
+    private readonly settings: Pick<Settings, 'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE'>,
   ) {
     const { JWT_SECRET: secret, JWKS_URL: url, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
     const options: JWTVerifyOptions = {
@@ -60,7 +61,7 @@ export class JwtVerifier {
   async authenticate(token: string): Promise<Principal | undefined> {
     if (!this.verify || token.length > LONGEST) return undefined;
     const payload = await this.verify(token).catch((error: unknown) => {
-      if (isOurFault(error)) {
+      if (this.settings.JWKS_URL !== undefined && isOfTheKeySet(error)) {
         throw new ProblemError(
           503,
           'identity_provider_unavailable',
@@ -83,9 +84,8 @@ export class JwtVerifier {
 }
 
 /** Whether the failure is of fetching the key set, and not of the token. */
-function isOurFault(error: unknown): boolean {
-  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return true;
-  // fetch fails with a TypeError.
-  if (error instanceof TypeError) return true;
-  return error instanceof errors.JOSEError && error.code === 'ERR_JOSE_GENERIC';
+function isOfTheKeySet(error: unknown): boolean {
+  // What is wrong with a token has a code of its own; what fetch fails with is none of jose's errors.
+  if (!(error instanceof errors.JOSEError) || error.code === 'ERR_JOSE_GENERIC') return true;
+  return error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid;
 }

@@ -27,6 +27,10 @@ const modelPrices = z
   })
   .pipe(z.record(z.string(), z.object({ input: z.number().min(0), output: z.number().min(0) })));
 
+/** As a browser sends it; a slash at its end would never match. */
+const isOrigin = (value: string): boolean =>
+  value === '*' || (URL.canParse(value) && new URL(value).origin === value);
+
 /**
  * Every setting, under the name of its environment variable. `.env.example` says what each is for;
  * durations are in ms and sizes in bytes. Nothing else reads `process.env`.
@@ -43,6 +47,8 @@ const SettingsSchema = z
     BOOTSTRAP_API_KEY: z
       .string()
       .min(32, 'must have at least 32 characters, for example the output of: openssl rand -hex 32')
+      .max(512)
+      .regex(/^[\x21-\x7e]*$/, 'must be visible ASCII without spaces: it is sent in a header')
       .optional(),
     JWT_SECRET: z.string().min(32, 'must have at least 32 characters (RFC 7518, section 3.2)').optional(),
     JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
@@ -101,6 +107,13 @@ const SettingsSchema = z
     LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('warn'),
   })
   .superRefine((settings, context) => {
+    if (!settings.CORS_ORIGINS.every(isOrigin)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['CORS_ORIGINS'],
+        message: 'takes origins without a path, comma-separated, for example https://app.example.com',
+      });
+    }
     if (settings.JWT_SECRET && settings.JWKS_URL) {
       context.addIssue({
         code: 'custom',

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger 
 import type { Problem } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
+import { inspect } from 'node:util';
 import { NoContentSignal } from './no-content.signal.js';
 import { ProblemError } from './problem.error.js';
 
@@ -27,6 +28,7 @@ export class ProblemFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<Request>();
     const response = host.switchToHttp().getResponse<Response>();
     if (response.headersSent) {
+      if (!(error instanceof ProblemError)) this.log(error, request);
       response.destroy();
       return;
     }
@@ -63,23 +65,37 @@ export class ProblemFilter implements ExceptionFilter {
       return { status: error.status, code: error.code, detail: error.message, errors: error.extra.errors };
     if (error instanceof HttpException) {
       const status = error.getStatus();
+      const known = ofTheRequest(error.cause);
+      if (known) return { status, code: known[0], detail: known[1] };
       if (status === 404)
         return { status, code: 'route_not_found', detail: 'There is no such route; /docs lists them all.' };
+      if (status >= 500) this.log(error, request);
       const code = (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_');
       return { status, code, detail: status < 500 ? error.message : 'Something went wrong on this side.' };
     }
-    const { type, status } = error as { type?: string; status?: number };
-    const known = type === undefined ? undefined : BODY_ERRORS[type];
-    if (known && status) return { status, code: known[0], detail: known[1] };
-    if (error instanceof URIError)
-      return { status: 400, code: 'malformed_url', detail: 'The URL is not properly encoded.' };
-    this.logger.error(
-      `${request.method} ${request.path} (${request.requestId}): ${error instanceof Error ? error.stack : String(error)}`,
-    );
+    this.log(error, request);
     return {
       status: 500,
       code: 'internal_error',
       detail: 'Something went wrong on this side. The log has it under this requestId.',
     };
   }
+
+  /** Without the query: it may hold a ticket. */
+  private log(error: unknown, { method, path, requestId }: Request): void {
+    const reason = error instanceof Error ? (error.stack ?? error.message) : inspect(error);
+    this.logger.error(`${method} ${path} (${requestId}): ${reason}`);
+  }
+}
+
+/** What body-parser and the router say of a request that cannot be read: Nest wraps it in an HttpException. */
+function ofTheRequest(cause: unknown): [code: string, detail: string] | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  if (cause instanceof URIError) return ['malformed_url', 'The URL is not properly encoded.'];
+  const { type, code } = cause as { type?: string; code?: string };
+  if (type !== undefined) return BODY_ERRORS[type];
+  // zlib, zstd and Brotli each name their errors.
+  return code === undefined
+    ? undefined
+    : ['malformed_body', 'The body is not what its Content-Encoding says.'];
 }

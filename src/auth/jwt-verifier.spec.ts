@@ -1,0 +1,208 @@
+import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose';
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { JwtVerifier } from './jwt-verifier.js';
+
+const SECRET = 'a-shared-secret-of-more-than-32-characters';
+const secret = new TextEncoder().encode(SECRET);
+const ISSUER = 'https://id.example';
+const AUDIENCE = 'executions';
+const now = () => Math.floor(Date.now() / 1000);
+const claims = () => ({
+  sub: 'ann',
+  iss: ISSUER,
+  aud: AUDIENCE,
+  exp: now() + 60,
+  projects: ['demo'],
+  scope: 'executions:read',
+});
+type Claims = Partial<Record<keyof ReturnType<typeof claims> | 'nbf', unknown>>;
+const part = (value: unknown) =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+/** Signed by hand: jose would refuse to make some of these. */
+const hmac = (header: unknown, payload: unknown, key: string | Uint8Array = secret) => {
+  const input = `${part(header)}.${part(payload)}`;
+  return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`;
+};
+const HS256 = { alg: 'HS256' };
+
+describe('with a shared secret', () => {
+  const settings = { JWT_SECRET: SECRET, JWKS_URL: undefined, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE };
+  const verifier = new JwtVerifier(settings);
+  const token = (change: Claims = {}) => hmac(HS256, { ...claims(), ...change });
+
+  it('takes a good token', async () => {
+    const exp = now() + 60;
+    expect(await verifier.authenticate(token({ exp }))).toEqual({
+      id: 'jwt:https%3A%2F%2Fid.example:ann',
+      projects: ['demo'],
+      scopes: ['executions:read'],
+      expiresAt: exp * 1000,
+    });
+  });
+
+  it.each<[string, Claims]>([
+    ['an audience of several', { aud: ['other', AUDIENCE] }],
+    ['a clock 3 s behind', { exp: now() - 1 }],
+    ['an nbf 3 s ahead', { nbf: now() + 3 }],
+  ])('takes %s', async (_name, change) => expect(await verifier.authenticate(token(change))).toBeDefined());
+
+  it.each<[string, () => string]>([
+    ['nothing', () => ''],
+    ['dots', () => '..'],
+    ['parts that are no base64url', () => 'e!.e!.e!'],
+    ['parts that are no JSON', () => hmac('{', '{')],
+    ['a header that is no object', () => hmac('"x"', claims())],
+    ['a payload that is no object', () => hmac(HS256, '[1]')],
+    ['a signature cut off', () => token().slice(0, -4)],
+    ['a payload changed', () => token().replace(/\.[^.]+\./, `.${part({ ...claims(), projects: ['*'] })}.`)],
+    ['alg none', () => `${part({ alg: 'none' })}.${part(claims())}.`],
+    ['alg None, signed', () => hmac({ alg: 'None' }, claims())],
+    ['no alg', () => hmac({}, claims())],
+    ['another algorithm', () => hmac({ alg: 'HS512' }, claims())],
+    ['an asymmetric algorithm', () => hmac({ alg: 'RS256' }, claims())],
+    ['another secret', () => hmac(HS256, claims(), 'x'.repeat(40))],
+    ['a critical extension', () => hmac({ ...HS256, crit: ['x'], x: 1 }, claims())],
+    ['a payload that is not encoded', () => hmac({ ...HS256, crit: ['b64'], b64: false }, claims())],
+    ['another issuer', () => token({ iss: 'https://evil.example' })],
+    ['no issuer', () => token({ iss: undefined })],
+    ['another audience', () => token({ aud: 'other' })],
+    ['no audience', () => token({ aud: undefined })],
+    ['no expiry', () => token({ exp: undefined })],
+    ['an expiry past', () => token({ exp: now() - 10 })],
+    ['an expiry in text', () => token({ exp: '9999999999' })],
+    ['an endless expiry', () => hmac(HS256, JSON.stringify(claims()).replace(/"exp":\d+/, '"exp":1e999'))],
+    ['a beginning ahead', () => token({ nbf: now() + 60 })],
+    ['no sub', () => token({ sub: undefined })],
+    ['a number as sub', () => token({ sub: 1 })],
+    ['a sub of 256', () => token({ sub: 'x'.repeat(256) })],
+    ['U+0000 in sub', () => token({ sub: 'a\0' })],
+    ['projects that are no list', () => token({ projects: 'demo' })],
+    ['projects that are numbers', () => token({ projects: [1] })],
+    ['a list as scope', () => token({ scope: ['executions:read'] })],
+    [
+      'more than 16 KB',
+      () => token({ projects: Array.from({ length: 900 }, (_u, n) => `project-number-${n}`) }),
+    ],
+  ])('refuses %s', async (_name, make) => expect(await verifier.authenticate(make())).toBeUndefined());
+
+  it('gives no project and no scope that the token does not name', async () => {
+    const principal = await verifier.authenticate(token({ projects: undefined, scope: undefined }));
+    expect(principal).toMatchObject({ projects: [], scopes: [] });
+  });
+
+  it('keeps callers of different issuers apart', async () => {
+    const any = new JwtVerifier({ ...settings, JWT_ISSUER: undefined });
+    const id = async (iss: string | undefined, sub: string) =>
+      (await any.authenticate(token({ iss, sub })))?.id;
+    const ids = await Promise.all([
+      id('a', 'b:c'),
+      id('a:b', 'c'),
+      id('a%3Ab', 'c'),
+      id('', 'a:b:c'),
+      id('b', 'a:c'),
+    ]);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids).not.toContain(undefined);
+    expect(await id(undefined, 'a:b:c')).toBe(ids[3]);
+  });
+
+  it('refuses every token when neither setting is there', async () => {
+    expect(
+      await new JwtVerifier({ ...settings, JWT_SECRET: undefined }).authenticate(token()),
+    ).toBeUndefined();
+  });
+});
+
+describe('with a key set', () => {
+  let provider: Server;
+  let url: string;
+  let answer: { status: number; body: string };
+  let asked: number;
+  let pair: Awaited<ReturnType<typeof generateKeyPair>>;
+  let jwk: Record<string, unknown>;
+  beforeAll(async () => {
+    pair = await generateKeyPair('RS256', { extractable: true });
+    jwk = { ...(await exportJWK(pair.publicKey)), kid: 'one', alg: 'RS256', use: 'sig' };
+    provider = createServer((_request, response) => {
+      asked += 1;
+      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body);
+    });
+    provider.listen(0, '127.0.0.1');
+    await once(provider, 'listening');
+    url = `http://127.0.0.1:${(provider.address() as AddressInfo).port}/jwks`;
+  });
+  beforeEach(() => {
+    asked = 0;
+    answer = { status: 200, body: JSON.stringify({ keys: [jwk] }) };
+  });
+  afterAll(() => {
+    provider.closeAllConnections();
+    provider.close();
+  });
+  const verifier = (from = url) =>
+    new JwtVerifier({
+      JWT_SECRET: undefined,
+      JWKS_URL: from,
+      JWT_ISSUER: undefined,
+      JWT_AUDIENCE: undefined,
+    });
+  const sign = (header: JWTHeaderParameters, key = pair.privateKey) =>
+    new SignJWT(claims()).setProtectedHeader(header).sign(key);
+  const good = () => sign({ alg: 'RS256', kid: 'one' });
+
+  it('takes what one of its keys signed, and asks for the set once', async () => {
+    const one = verifier();
+    for (let count = 0; count < 3; count += 1)
+      expect(await one.authenticate(await good())).toMatchObject({ projects: ['demo'] });
+    expect(asked).toBe(1);
+  });
+
+  it.each(['ES256', 'EdDSA', 'PS256'])('takes %s', async (alg) => {
+    const other = await generateKeyPair(alg, { extractable: true });
+    answer.body = JSON.stringify({ keys: [{ ...(await exportJWK(other.publicKey)), kid: 'two', alg }] });
+    expect(await verifier().authenticate(await sign({ alg, kid: 'two' }, other.privateKey))).toBeDefined();
+  });
+
+  it('refuses the public key used as a shared secret, and does not even ask for the set', async () => {
+    for (const key of [JSON.stringify(jwk), String(jwk['n']), Buffer.from(String(jwk['n']), 'base64url')])
+      expect(
+        await verifier().authenticate(hmac({ alg: 'HS256', kid: 'one' }, claims(), key)),
+      ).toBeUndefined();
+    expect(
+      await verifier().authenticate(`${part({ alg: 'none', kid: 'one' })}.${part(claims())}.`),
+    ).toBeUndefined();
+    expect(asked).toBe(0);
+  });
+
+  it('refuses keys that the set does not have, and those that the token brings along', async () => {
+    const stranger = await generateKeyPair('RS256', { extractable: true });
+    const brought = await exportJWK(stranger.publicKey);
+    for (const header of [
+      { alg: 'RS256', kid: 'one' },
+      { alg: 'RS256', kid: 'unknown' },
+      { alg: 'RS256', kid: 'one', jwk: brought },
+      { alg: 'RS256', kid: 'one', jku: url },
+    ])
+      expect(await verifier().authenticate(await sign(header, stranger.privateKey))).toBeUndefined();
+  });
+
+  it.each(['', '..', 'e!.e!.e!', 'e30.e30.e30', `${part({ alg: 'RS256', kid: 1 })}.e30.AAAA`])(
+    'refuses %p',
+    async (token) => expect(await verifier().authenticate(token)).toBeUndefined(),
+  );
+
+  it.each<[string, () => JwtVerifier]>([
+    ['nobody listens', () => verifier('http://127.0.0.1:1/jwks')],
+    ['the answer is 500', () => ((answer.status = 500), verifier())],
+    ['the answer is no JSON', () => ((answer.body = '<html>'), verifier())],
+    ['the answer is no key set', () => ((answer.body = '{"keys":1}'), verifier())],
+  ])('says 503 when %s', async (_name, make) => {
+    await expect(make().authenticate(await good())).rejects.toMatchObject({
+      status: 503,
+      code: 'identity_provider_unavailable',
+    });
+  });
+});
