@@ -353,6 +353,18 @@ describe('keys', () => {
     expect((await makeKey({ scopes: ['executions:control'] }, as)).code).toBe('insufficient_scope');
   });
 
+  it('read while they are being revoked, are not remembered', async () => {
+    const keys = app.get(ApiKeysService);
+    const { key, id } = (await makeKey()).body;
+    const reading = keys.authenticate(key);
+    (keys as unknown as { forget(id: string): void }).forget(id);
+    await reading;
+    await app
+      .get(Database)
+      .pool.query('UPDATE cloutagent.api_keys SET revoked_at = now() WHERE id = $1', [id]);
+    expect(await keys.authenticate(key)).toBeUndefined();
+  });
+
   it('revoked in another process, are refused here and end what they opened, within a second', async () => {
     const there = await boot({ DATABASE_URL: database });
     const { key, id } = (await makeKey()).body;
