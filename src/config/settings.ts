@@ -96,6 +96,10 @@ const SettingsSchema = z
 
     HTTP_ALLOWED_HOSTS: list,
     HTTP_MAX_RESPONSE_BYTES: count(1_048_576),
+    HTTP_TIMEOUT_MS: ms(30_000),
+    TRANSFORM_TIMEOUT_MS: ms(5_000),
+    TRANSFORM_MEMORY_MB: count(64, 16),
+    TRANSFORM_PROCESSES: count(2),
 
     ANTHROPIC_API_KEY: text.optional(),
     ANTHROPIC_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),

@@ -1,172 +1,162 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { Agent, request } from 'undici';
-import { createGunzip, createBrotliDecompress, createInflate } from 'node:zlib';
-import { pipeline, type Readable } from 'node:stream';
-import { isIPv6 } from 'node:net';
+import { type LookupFunction, isIPv6 } from 'node:net';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { Settings } from '../../config/settings.js';
-import { retryAfterMs } from '../models/model-error.js';
 import { NodeError, TransientError } from '../node-handler.js';
-import { AddressPolicy } from './address-policy.js';
+import { HostPolicy } from './host-policy.js';
+import type { HttpAnswer } from './http-answer.js';
+import { connectionFailure } from './http-failure.js';
+import { type Hop, nextHop } from './redirect.js';
+import { ACCEPTED_ENCODINGS, readBody } from './response-body.js';
 
+/** One request; redirects are followed. */
 export interface HttpRequest {
   method: string;
   url: string;
-  headers?: Record<string, string>;
-  body?: string;
+  headers?: Readonly<Record<string, string>>;
+  body?: string | undefined;
+  /** For everything together, redirects and body included; HTTP_TIMEOUT_MS when left out. */
+  timeoutMs?: number | undefined;
   signal: AbortSignal;
 }
 
-export interface HttpAnswer {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-}
-
 const MOST_REDIRECTS = 5;
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-const CREDENTIALS = /^(authorization|cookie|proxy-authorization|x-api-key)$/i;
 
-/** The only way nodes reach HTTP: every hop is checked, answers are bounded. */
+/**
+ * The only way nodes reach HTTP. Every connection, that of a redirect too, goes to an address that
+ * HostPolicy has approved, and no answer is longer than HTTP_MAX_RESPONSE_BYTES.
+ */
 @Injectable()
-export class SafeHttp {
-  protected readonly policy: AddressPolicy;
+export class SafeHttp implements OnModuleDestroy {
+  private readonly agent: Agent;
 
   constructor(
     @Inject(Settings)
-    private readonly settings: Pick<Settings, 'HTTP_ALLOWED_HOSTS' | 'HTTP_MAX_RESPONSE_BYTES'>,
+    private readonly settings: Pick<Settings, 'HTTP_MAX_RESPONSE_BYTES' | 'HTTP_TIMEOUT_MS'>,
+    private readonly hosts: HostPolicy,
   ) {
-    this.policy = new AddressPolicy(settings.HTTP_ALLOWED_HOSTS);
+    // An open connection may be used again without asking: what is allowed doesn't change while we run.
+    this.agent = new Agent({
+      connect: (options, callback) => void this.connect(options, callback),
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
   }
 
   /**
-   * @throws NodeError `host_not_allowed`, `too_many_redirects`, `response_too_large`; TransientError when
-   *   trying again may help: 408, 429 with its Retry-After, 5xx, resets
+   * Any status but that of a redirect is an answer, not an error.
+   * @throws NodeError `invalid_config`, `host_not_allowed`, `redirect_not_allowed`, `too_many_redirects`,
+   *   `response_too_large`, `host_not_found`, `http_tls_failed`;
+   *   TransientError `http_connect_failed`, `http_connection_lost`, `http_timeout`; the reason of `signal`
    */
-  async send(given: HttpRequest): Promise<HttpAnswer> {
-    let next: Omit<HttpRequest, 'url'> & { url: URL } = { ...given, url: parseUrl(given.url) };
-    for (let hop = 0; hop <= MOST_REDIRECTS; hop += 1) {
-      const answer = await this.exchange(next);
-      const location = REDIRECTS.has(answer.status) ? answer.headers['location'] : undefined;
-      if (location === undefined) return checkStatus(answer);
-      next = redirect(next, answer.status, location);
-    }
-    throw new NodeError('too_many_redirects', `${given.url} redirects more than ${MOST_REDIRECTS} times.`);
-  }
-
-  private async exchange({
+  async request({
     method,
     url,
     headers = {},
     body,
+    timeoutMs = this.settings.HTTP_TIMEOUT_MS,
     signal,
-  }: Omit<HttpRequest, 'url'> & { url: URL }): Promise<HttpAnswer> {
-    const address = await this.policy.admit(url);
-    const family = isIPv6(address) ? 6 : 4;
-    // The address that was checked is the one connected to; TLS still verifies the name.
-    const agent = new Agent({
-      connect: {
-        lookup: (_name, options, callback) =>
-          options.all ? callback(null, [{ address, family }]) : callback(null, address, family),
-      },
-      pipelining: 0,
-    });
-    try {
-      const response = await request(url, {
-        method: method as 'GET',
-        headers: { 'accept-encoding': 'gzip, deflate, br', ...headers },
-        body: body ?? null,
-        signal,
-        dispatcher: agent,
-      });
-      const flat = Object.fromEntries(
-        Object.entries(response.headers).map(([name, value]) => [
-          name,
-          Array.isArray(value) ? value.join(', ') : (value ?? ''),
-        ]),
-      );
-      return {
-        status: response.statusCode,
-        headers: flat,
-        body: await this.readBody(response.body, flat['content-encoding']),
-      };
-    } catch (error) {
-      if (error instanceof NodeError) throw error;
-      signal.throwIfAborted();
-      throw new TransientError(
-        'http_unreachable',
-        `${url.host} could not be reached: ${(error as Error).message}`,
-        undefined,
-        { cause: error },
-      );
-    } finally {
-      void agent.destroy();
+  }: HttpRequest): Promise<HttpAnswer> {
+    const lowered = Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+    );
+    let hop: Hop = {
+      url: parseUrl(url),
+      method,
+      headers: { 'accept-encoding': ACCEPTED_ENCODINGS, ...lowered },
+      body,
+    };
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const either = AbortSignal.any([signal, timeout]);
+    for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
+      try {
+        const answer = await this.exchange(hop, either);
+        const next = nextHop(hop, answer.status, answer.headers['location']);
+        if (!next) return answer;
+        assertAllowedUrl(next.url);
+        hop = next;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (timeout.aborted)
+          throw new TransientError('http_timeout', `${hop.url.host} did not answer within ${timeoutMs} ms.`);
+        throw connectionFailure(hop.url.host, error);
+      }
     }
+    throw new NodeError(
+      'too_many_redirects',
+      `${parseUrl(url).host} redirects more than ${MOST_REDIRECTS} times.`,
+    );
   }
 
-  /** Counts what comes out of decompression, so that a small body cannot become a huge one. */
-  private async readBody(body: Readable, encoding: string | undefined): Promise<string> {
-    const most = this.settings.HTTP_MAX_RESPONSE_BYTES;
-    const decoder = {
-      gzip: createGunzip,
-      'x-gzip': createGunzip,
-      br: createBrotliDecompress,
-      deflate: createInflate,
-    }[encoding ?? ''];
-    const source: Readable = decoder ? pipeline(body, decoder(), () => undefined) : body;
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > most) {
-        source.destroy();
-        body.destroy();
-        throw new NodeError(
-          'response_too_large',
-          `The answer has more than ${most} bytes (HTTP_MAX_RESPONSE_BYTES).`,
-        );
-      }
-      chunks.push(chunk);
+  async onModuleDestroy(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  private async exchange({ url, method, headers, body }: Hop, signal: AbortSignal): Promise<HttpAnswer> {
+    const response = await this.agent.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: method as Dispatcher.HttpMethod,
+      headers,
+      body: body ?? null,
+      signal,
+    });
+    const flat = Object.fromEntries(
+      Object.entries(response.headers).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.join(', ') : (value ?? ''),
+      ]),
+    );
+    // No body follows, whatever its headers say of the one that would.
+    const empty = method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
+    if (empty) await response.body.dump();
+    const text = empty
+      ? ''
+      : await readBody(response.body, flat['content-encoding'], this.settings.HTTP_MAX_RESPONSE_BYTES);
+    return { status: response.statusCode, headers: flat, body: text };
+  }
+
+  /** The one place where connections are made. */
+  private async connect(options: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
+    try {
+      const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80);
+      const addresses = await this.hosts.addressesOf(options.hostname, port);
+      // The socket is given the name, which TLS verifies, and these addresses instead of a look-up.
+      buildConnector({ allowH2: false, lookup: pinned(addresses) })(options, callback);
+    } catch (error) {
+      callback(error as Error, null);
     }
-    return Buffer.concat(chunks).toString('utf8');
   }
 }
+
+const pinned =
+  (addresses: readonly string[]): LookupFunction =>
+  (_name, options, callback) => {
+    const found = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
+    const [first] = found;
+    if (options.all || !first) callback(null, found);
+    else callback(null, first.address, first.family);
+  };
 
 function parseUrl(text: string): URL {
-  if (!URL.canParse(text))
+  const url = URL.parse(text);
+  if (!url)
     throw new NodeError(
       'invalid_config',
-      `"${text.slice(0, 200)}" is not a URL: give it with http:// or https://.`,
+      `"${text.slice(0, 200)}" is not a URL: give one such as https://api.example.com/items.`,
     );
-  return new URL(text);
+  assertAllowedUrl(url);
+  return url;
 }
 
-function redirect<R extends Omit<HttpRequest, 'url'> & { url: URL }>(
-  request: R,
-  status: number,
-  location: string,
-): R {
-  if (!URL.canParse(location, request.url.href))
-    throw new NodeError('bad_redirect', `${request.url.host} redirects to something that is no URL.`);
-  const url = new URL(location, request.url);
-  if (request.url.protocol === 'https:' && url.protocol === 'http:') {
-    throw new NodeError('host_not_allowed', `${request.url.host} redirects from https to http.`);
+function assertAllowedUrl(url: URL): void {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new NodeError('host_not_allowed', `${url.protocol} is not allowed: use http:// or https://.`);
   }
-  const sameOrigin = url.origin === request.url.origin;
-  const headers = Object.fromEntries(
-    Object.entries(request.headers ?? {}).filter(([name]) => sameOrigin || !CREDENTIALS.test(name)),
-  );
-  // RFC 9110, section 15.4: these are followed with GET and without the body.
-  if (status === 303 || ((status === 301 || status === 302) && request.method === 'POST')) {
-    const { body: _dropped, ...rest } = request;
-    return { ...rest, method: 'GET', headers, url } as R;
+  if (url.username || url.password) {
+    throw new NodeError(
+      'host_not_allowed',
+      'A URL may not hold a user name or password: send an Authorization header.',
+    );
   }
-  return { ...request, headers, url };
-}
-
-function checkStatus(answer: HttpAnswer): HttpAnswer {
-  const { status } = answer;
-  if (status === 408 || status === 429 || status >= 500) {
-    throw new TransientError('http_status', `The server answered ${status}.`, retryAfterMs(answer.headers));
-  }
-  return answer;
 }

@@ -1,34 +1,44 @@
-import { type AnthropicProvider, createAnthropic } from '@ai-sdk/anthropic';
+import { createAnthropic } from '@ai-sdk/anthropic';
+import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { Inject } from '@nestjs/common';
-import type { LanguageModel } from 'ai';
+import { defaultSettingsMiddleware, wrapLanguageModel } from 'ai';
 import { Settings } from '../../config/settings.js';
+import { ModelFetch } from './model-fetch.js';
 import { type ModelProvider, ProvidesModels } from './model-provider.js';
 
+/** `anthropic/<id>`: Anthropic's Messages API. */
 @ProvidesModels('anthropic')
 export class AnthropicModels implements ModelProvider {
-  private provider: AnthropicProvider | undefined;
+  private create: ReturnType<typeof createAnthropic> | undefined;
 
   constructor(
     @Inject(Settings) private readonly settings: Pick<Settings, 'ANTHROPIC_API_KEY' | 'ANTHROPIC_BASE_URL'>,
+    private readonly http: ModelFetch,
   ) {}
 
-  model(id: string): LanguageModel {
-    const { ANTHROPIC_API_KEY: apiKey = '', ANTHROPIC_BASE_URL: baseURL } = this.settings;
-    this.provider ??= createAnthropic({
-      apiKey,
-      ...(baseURL !== undefined && { baseURL: versioned(baseURL) }),
-    });
-    return this.provider(id);
+  problem(): string | null {
+    if (this.settings.ANTHROPIC_API_KEY) return null;
+    return 'This server has no key for Anthropic: set ANTHROPIC_API_KEY, or use a demo/… model, which needs none.';
   }
 
-  problem(): string | null {
-    return this.settings.ANTHROPIC_API_KEY
-      ? null
-      : 'this server has no key for Anthropic: set ANTHROPIC_API_KEY, or use a demo/… model';
+  model(id: string): LanguageModelV4 {
+    this.create ??= createAnthropic({
+      apiKey: this.settings.ANTHROPIC_API_KEY ?? '',
+      // Given even when it is the usual one: left out, the provider would look into the environment.
+      baseURL: versioned(this.settings.ANTHROPIC_BASE_URL ?? 'https://api.anthropic.com'),
+      fetch: this.http.fetch,
+    });
+    return wrapLanguageModel({
+      model: this.create(id),
+      // Pings are the only sign of life while a model thinks without showing it.
+      middleware: defaultSettingsMiddleware({
+        settings: { providerOptions: { anthropic: { includePings: true } } },
+      }),
+    });
   }
 }
 
-/** Anthropic's own clients take the address without /v1, this one wants it: both work. */
+/** Anthropic's own clients take the address without /v1, the AI SDK wants it: both work here. */
 function versioned(address: string): string {
   const url = new URL(address);
   if (url.pathname === '/') url.pathname = '/v1';

@@ -1,78 +1,94 @@
-import { APICallError } from 'ai';
+import { APICallError, StreamProviderError } from 'ai';
+import { retryAfterMs } from '../http/retry-after.js';
 import { NodeError, TransientError } from '../node-handler.js';
 
-/** What a failed model call means for its node: tried again, or failed for good. */
-export function toNodeError(error: unknown): Error {
+/** What providers call their failures in the middle of a stream, when they don't say which status it would have been. */
+const STATUS_OF: Readonly<Record<string, number>> = {
+  overloaded_error: 529,
+  rate_limit_error: 429,
+  rate_limit_exceeded: 429,
+  tokens: 429,
+  requests: 429,
+  api_error: 500,
+  server_error: 500,
+  timeout_error: 504,
+  invalid_request_error: 400,
+  billing_error: 400,
+  insufficient_quota: 400,
+  authentication_error: 401,
+  permission_error: 403,
+  not_found_error: 404,
+  request_too_large: 413,
+};
+
+/**
+ * What a failed model call means for its node: to be tried again, or over. The messages hold nothing that
+ * the provider wrote about keys; only what it says of a refused request is passed on.
+ */
+export function modelError(error: unknown): NodeError {
   if (error instanceof NodeError) return error;
+  const status = statusOf(error);
+  const wait = APICallError.isInstance(error) ? retryAfterMs(error.responseHeaders) : undefined;
   const cause = { cause: error };
-  if (APICallError.isInstance(error) && error.statusCode !== undefined) {
-    const status = error.statusCode;
-    if (status === 429)
-      return new TransientError(
-        'model_rate_limited',
-        'The model provider limits the rate (429).',
-        retryAfterMs(error.responseHeaders),
-        cause,
-      );
-    if (status === 529)
-      return new TransientError(
-        'model_overloaded',
-        'The model provider is overloaded (529).',
-        retryAfterMs(error.responseHeaders),
-        cause,
-      );
-    if (status >= 500 || status === 408 || status === 409) {
-      return new TransientError(
-        'model_unavailable',
-        `The model provider answered ${status}.`,
-        retryAfterMs(error.responseHeaders),
-        cause,
-      );
-    }
-    if (status === 401 || status === 403)
-      return new NodeError(
-        'model_auth_failed',
-        `The model provider refused this server's key (${status}).`,
-        cause,
-      );
-    if (status === 404)
-      return new NodeError('model_not_found', 'The model provider does not know this model (404).', cause);
-    // 200: the connection or the body broke after the headers.
-    if (status >= 400)
-      return new NodeError(
-        'model_refused_request',
-        `The model provider refused the request (${status}): ${error.message}`,
-        cause,
-      );
+  if (status === 429)
+    return new TransientError(
+      'model_rate_limited',
+      "The model's provider limits how often it is asked (429).",
+      wait,
+      cause,
+    );
+  if (status === 529)
+    return new TransientError('model_overloaded', "The model's provider is overloaded (529).", wait, cause);
+  if (status === 401 || status === 403) {
+    return new NodeError(
+      'model_auth_failed',
+      `The model's provider refused this server's key (${status}): check the key and what it is allowed to use.`,
+      cause,
+    );
   }
-  const type = errorType(error);
-  if (type === 'overloaded_error')
-    return new TransientError('model_overloaded', 'The model provider is overloaded.', undefined, cause);
-  if (type === 'rate_limit_error')
-    return new TransientError('model_rate_limited', 'The model provider limits the rate.', undefined, cause);
-  const message = error instanceof Error ? error.message : JSON.stringify(error);
+  if (status === 404)
+    return new NodeError(
+      'model_not_found',
+      "The model's provider knows no such model (404): check its name.",
+      cause,
+    );
+  // 409 is what Anthropic and OpenAI send for a conflict with another request under way.
+  if (status === 408 || status === 409 || (status !== undefined && status >= 500)) {
+    return new TransientError('model_unavailable', `The model's provider failed (${status}).`, wait, cause);
+  }
+  if (status !== undefined && status >= 300) {
+    return new NodeError(
+      'model_refused_request',
+      `The model's provider refused the request (${status}): ${excerpt(error)}`,
+      cause,
+    );
+  }
+  if (APICallError.isInstance(error) && status === undefined) {
+    return new TransientError(
+      'model_unavailable',
+      "The model's provider can't be reached.",
+      undefined,
+      cause,
+    );
+  }
   return new TransientError(
     'model_stream_broken',
-    `The connection to the model broke: ${message}`,
+    'The answer of the model broke off or made no sense.',
     undefined,
     cause,
   );
 }
 
-/** Providers send errors inside a stream as `{ type, message }`, perhaps as JSON in an Error's message. */
-function errorType(error: unknown): string | undefined {
-  const text = error instanceof Error ? error.message : JSON.stringify(error);
-  return (
-    /"?(overloaded_error|rate_limit_error)"?/i.exec(text)?.[1] ??
-    (/^overloaded$/i.test(text) ? 'overloaded_error' : undefined)
-  );
+function statusOf(error: unknown): number | undefined {
+  if (APICallError.isInstance(error)) return error.statusCode;
+  if (!StreamProviderError.isInstance(error)) return undefined;
+  // A bare error in a stream is the provider's trouble, not the request's: that was accepted.
+  return STATUS_OF[error.type ?? ''] ?? STATUS_OF[String(error.code)] ?? error.statusCode ?? 500;
 }
 
-/** `Retry-After` in ms: seconds or a date (RFC 9110, section 10.2.3). */
-export function retryAfterMs(headers: Record<string, string> | undefined): number | undefined {
-  const value = headers?.['retry-after'];
-  if (value === undefined) return undefined;
-  if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
-}
+/** Providers quote keys, masked or not; nobody who watches should see even the rest. */
+const excerpt = (error: unknown): string =>
+  (error instanceof Error ? error.message : '')
+    .replace(/\b(sk|key|Bearer)[-_ ][\w*.-]{6,}/gi, '[key]')
+    .slice(0, 300)
+    .toWellFormed();

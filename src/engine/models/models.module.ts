@@ -1,14 +1,16 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { AnthropicModels } from './anthropic.provider.js';
-import { DemoModels } from './demo.provider.js';
+import { DemoModels } from './demo/demo.provider.js';
+import { ModelFetch } from './model-fetch.js';
 import { ModelRegistry } from './model-registry.js';
 import { OpenAICompatibleModels } from './openai-compatible.provider.js';
 import { PriceTable } from './prices.js';
 
+/** Language models by name, and what they cost. */
 @Module({
   imports: [DiscoveryModule],
-  providers: [ModelRegistry, PriceTable, DemoModels, AnthropicModels, OpenAICompatibleModels],
+  providers: [ModelRegistry, PriceTable, ModelFetch, DemoModels, AnthropicModels, OpenAICompatibleModels],
   exports: [ModelRegistry, PriceTable],
 })
 export class ModelsModule {}

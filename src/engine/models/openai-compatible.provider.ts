@@ -1,32 +1,35 @@
-import { createOpenAICompatible, type OpenAICompatibleProvider } from '@ai-sdk/openai-compatible';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { Inject } from '@nestjs/common';
-import type { LanguageModel } from 'ai';
 import { Settings } from '../../config/settings.js';
+import { ModelFetch } from './model-fetch.js';
 import { type ModelProvider, ProvidesModels } from './model-provider.js';
 
+/** `openai-compatible/<id>`: any server with OpenAI's chat completions, such as vLLM, Ollama or a gateway. */
 @ProvidesModels('openai-compatible')
 export class OpenAICompatibleModels implements ModelProvider {
-  private provider: OpenAICompatibleProvider | undefined;
+  private create: ReturnType<typeof createOpenAICompatible> | undefined;
 
   constructor(
     @Inject(Settings)
     private readonly settings: Pick<Settings, 'OPENAI_COMPATIBLE_BASE_URL' | 'OPENAI_COMPATIBLE_API_KEY'>,
+    private readonly http: ModelFetch,
   ) {}
 
-  model(id: string): LanguageModel {
-    const { OPENAI_COMPATIBLE_BASE_URL: baseURL = '', OPENAI_COMPATIBLE_API_KEY: apiKey } = this.settings;
-    this.provider ??= createOpenAICompatible({
-      name: 'openai-compatible',
-      baseURL,
-      includeUsage: true,
-      ...(apiKey !== undefined && { apiKey }),
-    });
-    return this.provider(id);
+  problem(): string | null {
+    if (this.settings.OPENAI_COMPATIBLE_BASE_URL) return null;
+    return 'This server knows no OpenAI-compatible endpoint: set OPENAI_COMPATIBLE_BASE_URL, for example http://127.0.0.1:11434/v1, or use a demo/… model.';
   }
 
-  problem(): string | null {
-    return this.settings.OPENAI_COMPATIBLE_BASE_URL
-      ? null
-      : 'this server knows no such endpoint: set OPENAI_COMPATIBLE_BASE_URL, or use a demo/… model';
+  model(id: string): LanguageModelV4 {
+    const apiKey = this.settings.OPENAI_COMPATIBLE_API_KEY;
+    this.create ??= createOpenAICompatible({
+      name: 'openai-compatible',
+      baseURL: this.settings.OPENAI_COMPATIBLE_BASE_URL ?? '',
+      ...(apiKey !== undefined && { apiKey }),
+      includeUsage: true,
+      fetch: this.http.fetch,
+    });
+    return this.create(id);
   }
 }

@@ -1,17 +1,32 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 
+/** USD per million tokens. */
 interface Price {
   input: number;
   output: number;
 }
 
-/** USD per million tokens, from https://docs.claude.com/en/docs/about-claude/pricing; MODEL_PRICES adds and overrides. */
-const PRICES: Record<string, Price> = {
-  'anthropic/claude-opus-4-1': { input: 15, output: 75 },
+/**
+ * From https://platform.claude.com/docs/en/about-claude/pricing, November 2026; MODEL_PRICES adds and
+ * overrides. Cached input counts as ordinary input. Haiku 5.5 costs five times as much in calls with a
+ * prompt of more than 100,000 tokens, which running totals can't tell.
+ */
+const PRICES: Readonly<Record<string, Price>> = {
+  'anthropic/claude-fable-5-1': { input: 10, output: 50 },
+  'anthropic/claude-fable-5': { input: 10, output: 50 },
+  'anthropic/claude-opus-5-5': { input: 4, output: 20 },
+  'anthropic/claude-opus-5': { input: 5, output: 25 },
+  'anthropic/claude-opus-4-8': { input: 5, output: 25 },
+  'anthropic/claude-opus-4-7': { input: 5, output: 25 },
+  'anthropic/claude-opus-4-6': { input: 5, output: 25 },
   'anthropic/claude-opus-4-5': { input: 5, output: 25 },
-  'anthropic/claude-sonnet-4-0': { input: 3, output: 15 },
+  'anthropic/claude-opus-4-1': { input: 15, output: 75 },
+  'anthropic/claude-sonnet-5-5': { input: 2, output: 10 },
+  'anthropic/claude-sonnet-5': { input: 2, output: 10 },
+  'anthropic/claude-sonnet-4-6': { input: 3, output: 15 },
   'anthropic/claude-sonnet-4-5': { input: 3, output: 15 },
+  'anthropic/claude-haiku-5-5': { input: 0.1, output: 0.5 },
   'anthropic/claude-haiku-4-5': { input: 1, output: 5 },
 };
 const FREE: Price = { input: 0, output: 0 };
@@ -37,8 +52,8 @@ export class PriceTable {
   private find(model: string): Price | undefined {
     if (Object.hasOwn(this.settings.MODEL_PRICES, model)) return this.settings.MODEL_PRICES[model];
     if (model.startsWith('demo/')) return FREE;
-    // Dated snapshots cost what their model costs: claude-sonnet-4-5-20250929.
-    const undated = model.replace(/-\d{8}$/, '');
+    // Dated snapshots cost what their model costs: claude-haiku-4-5-20251001.
+    const undated = model.replace(/-20\d{6}$/, '');
     return Object.hasOwn(PRICES, undated) ? PRICES[undated] : undefined;
   }
 }

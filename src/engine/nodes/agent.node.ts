@@ -1,14 +1,13 @@
-import { Inject } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
 import { z } from 'zod';
-import { ModelCall } from '../models/model-call.js';
+import { ModelRegistry } from '../models/model-registry.js';
 import { NodeHandler } from '../node-handler.decorator.js';
 import type { NodeRun, NodeType } from '../node-handler.js';
+import { ModelCall } from './model-call.js';
 import { checkModel, ModelConfig } from './model-config.js';
-import { ModelRegistry } from '../models/model-registry.js';
 
 const AgentConfig = ModelConfig.extend({
-  prompt: z.string().min(1).max(1_000_000),
+  prompt: z.string().min(1, 'must say what the model is to do').max(1_000_000),
   system: z.string().max(1_000_000).optional(),
 });
 type AgentConfig = z.infer<typeof AgentConfig>;
@@ -19,8 +18,8 @@ export class AgentNode implements NodeType<AgentConfig> {
   readonly config = AgentConfig;
 
   constructor(
-    @Inject(ModelCall) private readonly calls: ModelCall,
-    @Inject(ModelRegistry) private readonly models: ModelRegistry,
+    private readonly calls: ModelCall,
+    private readonly models: ModelRegistry,
   ) {}
 
   check(config: AgentConfig): ReturnType<typeof checkModel> {
@@ -28,6 +27,6 @@ export class AgentNode implements NodeType<AgentConfig> {
   }
 
   run(run: NodeRun<AgentConfig>): Promise<Json> {
-    return this.calls.stream(run, { ...run.config, prompt: run.config.prompt, system: run.config.system });
+    return this.calls.stream(run, run.config);
   }
 }

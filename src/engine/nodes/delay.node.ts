@@ -1,19 +1,24 @@
-import type { Json } from '@cloutagent/contract';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Json } from '@cloutagent/contract';
 import { z } from 'zod';
 import { NodeHandler } from '../node-handler.decorator.js';
 import type { NodeRun, NodeType } from '../node-handler.js';
 
-const DelayConfig = z.strictObject({ ms: z.int().min(0).max(86_400_000) });
+const DelayConfig = z.strictObject({
+  ms: z.int().min(0).max(86_400_000).meta({ description: 'How long to wait, in ms; a day at most.' }),
+});
 type DelayConfig = z.infer<typeof DelayConfig>;
 
-/** Waits. Output: its parent's output when it has just one parent, else null. */
+/** Waits. Output: that of its parent when it has just one, else null. */
 @NodeHandler('delay')
 export class DelayNode implements NodeType<DelayConfig> {
   readonly config = DelayConfig;
 
   async run({ config, inputs, signal }: NodeRun<DelayConfig>): Promise<Json> {
-    await sleep(config.ms, undefined, { signal });
+    await sleep(config.ms, undefined, { signal }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw error;
+    });
     const [output, ...others] = Object.values(inputs);
     return output === undefined || others.length > 0 ? null : output;
   }

@@ -1,62 +1,81 @@
-import { Inject } from '@nestjs/common';
-import type { Json } from '@cloutagent/contract';
+import { type Json, Json as JsonSchema } from '@cloutagent/contract';
 import { z } from 'zod';
+import { parsedBody } from '../http/http-answer.js';
+import { statusFailure } from '../http/http-failure.js';
 import { SafeHttp } from '../http/safe-http.js';
-import { parseBody } from '../models/model-call.js';
 import { NodeHandler } from '../node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType, TransientError } from '../node-handler.js';
+import { Headers, Url } from './http-config.js';
 
-const HttpConfig = z.strictObject({
-  method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']).default('GET'),
-  url: z.string().min(1).max(8192),
-  headers: z
-    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a header name'), z.string().max(8192))
-    .optional(),
-  /** Text goes out as it is, anything else as JSON. */
-  body: z.json().optional(),
-  /** Also repeats POST and PATCH after a reset, though the first may have had its effect. */
-  retryUnsafe: z.boolean().default(false),
-});
+const status = z.int().min(200).max(599);
+
+const HttpConfig = z
+  .strictObject({
+    method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).default('GET'),
+    url: Url,
+    headers: Headers.optional(),
+    /** Text goes out as it is, anything else as JSON. */
+    body: JsonSchema.optional(),
+    /** For the whole exchange, in ms. */
+    timeoutMs: z.int().min(1).max(600_000).optional(),
+    /** The status that is wanted, or a list of them, instead of 200 to 299. */
+    expectStatus: z.union([status, z.array(status).min(1).max(20)]).optional(),
+    /** Repeats POST and PATCH even when the first one may have had its effect. */
+    retryUnsafe: z.boolean().default(false),
+  })
+  .refine(({ method, body }) => body === undefined || (method !== 'GET' && method !== 'HEAD'), {
+    path: ['body'],
+    message: 'can not go with GET or HEAD: use POST, or put it into the URL',
+  });
 type HttpConfig = z.infer<typeof HttpConfig>;
 
-/** Sends one HTTP request. Output `{ status, headers, body }`, the body parsed when it is JSON. */
+/** Sends one HTTP request. Output `{ status, headers, body }`; the body is parsed when it is JSON, else text. */
 @NodeHandler('http')
 export class HttpNode implements NodeType<HttpConfig> {
   readonly config = HttpConfig;
 
-  constructor(@Inject(SafeHttp) private readonly http: SafeHttp) {}
+  constructor(private readonly http: SafeHttp) {}
 
   async run({ config, signal }: NodeRun<HttpConfig>): Promise<Json> {
-    const { method, url, headers = {}, body } = config;
-    if (Object.values(headers).some((value) => /[\r\n\0]/.test(value))) {
-      throw new NodeError('invalid_config', 'A header value holds a line break.');
+    const { method, url, headers = {}, body, timeoutMs, expectStatus } = config;
+    const json = body !== undefined && typeof body !== 'string';
+    const given = Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+    );
+    const request = {
+      method,
+      url,
+      headers: json ? { 'content-type': 'application/json', ...given } : given,
+      body: json ? JSON.stringify(body) : body,
+      timeoutMs,
+      signal,
+    };
+    const mayRepeat = config.retryUnsafe || !UNSAFE.has(method);
+    const answer = await this.http.request(request).catch((error: unknown) => {
+      throw mayRepeat || !AMBIGUOUS.has((error as NodeError).code)
+        ? error
+        : notRepeated(method, error as NodeError);
+    });
+    const { status } = answer;
+    if (expectStatus === undefined ? status >= 200 && status < 300 : [expectStatus].flat().includes(status)) {
+      return { status, headers: answer.headers, body: parsedBody(answer) };
     }
-    const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
-    const type = body === undefined || typeof body === 'string' ? {} : { 'content-type': 'application/json' };
-    try {
-      const answer = await this.http.send({
-        method,
-        url,
-        headers: { ...type, ...headers },
-        ...(text !== undefined && { body: text }),
-        signal,
-      });
-      if (answer.status >= 400)
-        throw new NodeError(
-          'http_status',
-          `The server answered ${answer.status}: ${answer.body.slice(0, 500)}`,
-        );
-      return { status: answer.status, headers: answer.headers, body: parseBody(answer.body) };
-    } catch (error) {
-      const unsafe = (method === 'POST' || method === 'PATCH') && !config.retryUnsafe;
-      if (unsafe && error instanceof TransientError && error.code === 'http_unreachable') {
-        throw new NodeError(
-          error.code,
-          `${error.message}. A ${method} may have had its effect and is not repeated (retryUnsafe).`,
-          { cause: error },
-        );
-      }
-      throw error;
-    }
+    const failure = statusFailure(new URL(url).host, answer);
+    throw mayRepeat || NOT_TAKEN_ON.has(status) || !(failure instanceof TransientError)
+      ? failure
+      : notRepeated(method, failure);
   }
 }
+
+/** RFC 9110, section 9.2.2: any other method may be sent twice with the effect of once. */
+const UNSAFE = new Set(['POST', 'PATCH']);
+/** After these nobody knows whether the request was carried out. */
+const AMBIGUOUS = new Set(['http_connection_lost', 'http_timeout']);
+/** With these the server says that it did nothing (RFC 6585, section 4; RFC 9110, section 15.6.4). */
+const NOT_TAKEN_ON = new Set([429, 503]);
+
+const notRepeated = (method: string, { code, message }: NodeError): NodeError =>
+  new NodeError(
+    code === 'http_unavailable' ? 'http_status' : code,
+    `${message} The ${method} may have had its effect, so it is not repeated; with retryUnsafe it would be.`,
+  );

@@ -1,16 +1,20 @@
 import { z } from 'zod';
-import { DemoOptions } from '../models/demo.provider.js';
 import type { ModelRegistry } from '../models/model-registry.js';
+import { Headers, Url } from './http-config.js';
+import { isTemplate } from './template-check.js';
 
-/** A tool that the model may call: an HTTP request, under the same rules as the `http` node. */
+/** A tool that the model may call: one HTTP request, under the same rules as the `http` node. */
 export const HttpTool = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a tool name takes up to 64 letters, digits, _ and -'),
-  description: z.string().max(10_000),
-  inputSchema: z.record(z.string(), z.unknown()).describe('JSON Schema of the arguments, an object'),
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ or -'),
+  description: z.string().min(1).max(10_000),
+  /** JSON Schema of the arguments, for the model; the endpoint itself must check what comes. */
+  inputSchema: z
+    .record(z.string(), z.json())
+    .refine((schema) => schema['type'] === 'object', 'must be a JSON Schema with "type": "object"'),
   http: z.strictObject({
     method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
-    url: z.string().min(1).max(4096),
-    headers: z.record(z.string(), z.string()).optional(),
+    url: Url,
+    headers: Headers.optional(),
   }),
 });
 export type HttpTool = z.infer<typeof HttpTool>;
@@ -21,8 +25,15 @@ export const ModelConfig = z.strictObject({
   temperature: z.number().min(0).max(2).optional(),
   maxOutputTokens: z.int().min(1).max(1_000_000).optional(),
   providerOptions: z.record(z.string(), z.record(z.string(), z.json())).optional(),
-  tools: z.array(HttpTool).max(64).optional(),
-  /** Model calls of one attempt: the first, and one after each round of tool results. */
+  tools: z
+    .array(HttpTool)
+    .max(64)
+    .refine(
+      (tools) => new Set(tools.map(({ name }) => name)).size === tools.length,
+      'must have different names',
+    )
+    .optional(),
+  /** How often the model may call tools and go on with their results; after that it must answer. */
   maxToolRounds: z.int().min(1).max(50).default(5),
 });
 export type ModelConfig = z.infer<typeof ModelConfig>;
@@ -30,22 +41,13 @@ export type ModelConfig = z.infer<typeof ModelConfig>;
 /** What only the registry can tell about a config when it is posted. */
 export function checkModel(
   models: ModelRegistry,
-  config: ModelConfig,
+  { model, providerOptions }: ModelConfig,
 ): { path: (string | number)[]; message: string }[] {
-  const problem = models.problem(config.model);
-  const problems: { path: (string | number)[]; message: string }[] = problem
-    ? [{ path: ['model'], message: problem }]
-    : [];
-  const demo = DemoOptions.safeParse(config.providerOptions?.['demo'] ?? {});
-  for (const issue of demo.error?.issues ?? []) {
-    problems.push({
-      path: [
-        'providerOptions',
-        'demo',
-        ...issue.path.map((key) => (typeof key === 'number' ? key : String(key))),
-      ],
-      message: issue.message,
-    });
-  }
-  return problems;
+  if (isTemplate(model)) return [];
+  const problem = models.problem(model);
+  const options = models.optionsProblems(model, providerOptions);
+  return [
+    ...(problem ? [{ path: ['model'], message: problem }] : []),
+    ...options.map(({ path, message }) => ({ path: ['providerOptions', ...path], message })),
+  ];
 }

@@ -1,16 +1,27 @@
 import { Module } from '@nestjs/common';
-import { SafeHttp } from '../http/safe-http.js';
-import { ModelCall } from '../models/model-call.js';
+import { HttpModule } from '../http/http.module.js';
 import { ModelsModule } from '../models/models.module.js';
 import { AgentNode } from './agent.node.js';
 import { ApprovalNode } from './approval.node.js';
 import { DelayNode } from './delay.node.js';
 import { HttpNode } from './http.node.js';
+import { TransformWorkers } from './transform-workers.js';
+import { ModelCall } from './model-call.js';
 import { SubagentNode } from './subagent.node.js';
 import { TransformNode } from './transform.node.js';
 
+/** The node types that come with the server. */
 @Module({
-  imports: [ModelsModule],
-  providers: [SafeHttp, ModelCall, AgentNode, SubagentNode, HttpNode, TransformNode, DelayNode, ApprovalNode],
+  imports: [ModelsModule, HttpModule],
+  providers: [
+    ModelCall,
+    TransformWorkers,
+    AgentNode,
+    SubagentNode,
+    HttpNode,
+    TransformNode,
+    DelayNode,
+    ApprovalNode,
+  ],
 })
 export class NodesModule {}

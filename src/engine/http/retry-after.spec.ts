@@ -1,0 +1,20 @@
+import { retryAfterMs } from './retry-after.js';
+
+it.each<[Record<string, string> | undefined, number | undefined]>([
+  [undefined, undefined],
+  [{}, undefined],
+  [{ 'retry-after': '3' }, 3000],
+  [{ 'retry-after': '0.5' }, 500],
+  [{ 'retry-after': '0' }, 0],
+  [{ 'retry-after-ms': '1500', 'retry-after': '9' }, 1500],
+  [{ 'retry-after-ms': 'soon', 'retry-after': '9' }, 9000],
+  [{ 'retry-after': 'soon' }, undefined],
+  [{ 'retry-after': '-5' }, undefined],
+  [{ 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT' }, 0],
+])('reads %j as %p ms', (headers, ms) => expect(retryAfterMs(headers)).toBe(ms));
+
+it('reads a date as the time until then', () => {
+  const ms = retryAfterMs({ 'retry-after': new Date(Date.now() + 10_000).toUTCString() });
+  expect(ms).toBeGreaterThan(8_000);
+  expect(ms).toBeLessThanOrEqual(10_000);
+});

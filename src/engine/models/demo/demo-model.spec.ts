@@ -1,0 +1,154 @@
+import type { JSONObject, LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DemoModel } from './demo-model.js';
+
+const model = new DemoModel('echo');
+
+const call = (
+  demo: JSONObject,
+  prompt = 'Tell me of bees',
+  more: Partial<LanguageModelV4CallOptions> = {},
+): LanguageModelV4CallOptions => ({
+  prompt: [{ role: 'user', content: [{ type: 'text', text: prompt }] }],
+  providerOptions: { demo: { delayMs: 0, ...demo } },
+  ...more,
+});
+
+async function collect(options: LanguageModelV4CallOptions) {
+  const parts: LanguageModelV4StreamPart[] = [];
+  for await (const part of (await model.doStream(options)).stream) parts.push(part);
+  const chunks = (type: 'text-delta' | 'reasoning-delta') =>
+    parts.flatMap((part) => (part.type === type ? [part.delta] : []));
+  return {
+    parts,
+    text: chunks('text-delta'),
+    thinking: chunks('reasoning-delta'),
+    finish: parts.find((part) => part.type === 'finish'),
+  };
+}
+
+it('says the same to the same prompt, in sentences that name it', async () => {
+  const [first, again, other] = await Promise.all([
+    collect(call({})),
+    collect(call({})),
+    collect(call({}, 'Tell me of ants')),
+  ]);
+  expect(again.parts).toEqual(first.parts);
+  expect(first.text.join('')).toMatch(/^You asked: "Tell me of bees"\.( [A-Z][^.]+\.){5,}$/);
+  expect(other.text.join('')).not.toBe(first.text.join(''));
+});
+
+it('says the same in however many chunks', async () => {
+  expect((await collect(call({ chunks: 7 }))).text.join('')).toBe(
+    (await collect(call({ chunks: 60 }))).text.join(''),
+  );
+});
+
+it.each([1, 2, 3, 39, 40, 41, 79, 80, 81, 1000, 100_000])(
+  'comes in exactly %i chunks, none of them empty',
+  async (chunks) => {
+    const { text } = await collect(call({ chunks, thinking: Math.min(chunks, 1000) }));
+    expect(text).toHaveLength(chunks);
+    expect(text.every((chunk) => chunk.length > 0)).toBe(true);
+  },
+);
+
+it('has 40 chunks if not told otherwise', async () => {
+  expect((await collect(call({}))).text).toHaveLength(40);
+});
+
+it.each([
+  ['😀é\u0301 text of one’s own', 5, 5],
+  ['abc', 40, 3],
+  ['', 40, 0],
+])('streams %j when that is what it is to say', async (text, chunks, count) => {
+  const said = (await collect(call({ text, chunks }))).text;
+  expect([said.join(''), said.length]).toEqual([text, count]);
+  expect(said.every((chunk) => chunk.isWellFormed())).toBe(true);
+});
+
+it('thinks first, as long as it is told to', async () => {
+  const { parts, thinking } = await collect(call({ thinking: 12 }));
+  expect(thinking).toHaveLength(12);
+  expect(parts.findLastIndex(({ type }) => type === 'reasoning-delta')).toBeLessThan(
+    parts.findIndex(({ type }) => type === 'text-delta'),
+  );
+});
+
+it('counts a token for four characters', async () => {
+  const { finish } = await collect(call({ text: 'x'.repeat(9) }, 'y'.repeat(13)));
+  expect(finish).toMatchObject({ usage: { inputTokens: { total: 4 }, outputTokens: { total: 3, text: 3 } } });
+});
+
+it('calls a tool and answers when it has the result', async () => {
+  const toolCall = { name: 'weather', args: { city: 'Oslo' } };
+  const first = await collect(call({ toolCall }));
+  expect(first.parts).toContainEqual(
+    expect.objectContaining({ type: 'tool-call', toolName: 'weather', input: '{"city":"Oslo"}' }),
+  );
+  expect(first.finish).toMatchObject({ finishReason: { unified: 'tool-calls' } });
+  const result = {
+    type: 'tool-result' as const,
+    toolCallId: 'a',
+    toolName: 'weather',
+    output: { type: 'text' as const, value: 'sun' },
+  };
+  const options = call({ toolCall });
+  const second = await collect({
+    ...options,
+    prompt: [...options.prompt, { role: 'tool', content: [result] }],
+  });
+  expect(second.finish).toMatchObject({ finishReason: { unified: 'stop' } });
+});
+
+it('fails as many attempts as it is told to', async () => {
+  const attempt = (number: number) => {
+    const options = call({ failTimes: 2 });
+    return model.doStream({
+      ...options,
+      providerOptions: { ...options.providerOptions, execution: { attempt: number } },
+    });
+  };
+  await expect(attempt(1)).rejects.toMatchObject({ statusCode: 503 });
+  await expect(attempt(2)).rejects.toMatchObject({ statusCode: 503 });
+  await expect(attempt(3)).resolves.toBeDefined();
+});
+
+it('waits before each chunk', async () => {
+  const started = performance.now();
+  await collect(call({ chunks: 5, delayMs: 30 }));
+  expect(performance.now() - started).toBeGreaterThanOrEqual(145);
+});
+
+it.each([
+  ['between chunks', { delayMs: 60_000 }],
+  ['after the chunk at which it hangs', { hang: true }],
+  ['while it streams without a delay', { chunks: 100_000 }],
+])('stops at once when aborted %s', async (_when, demo) => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const ended = collect(call(demo, 'p', { abortSignal: controller.signal }));
+  await sleep(20);
+  const aborted = performance.now();
+  controller.abort(reason);
+  await expect(ended).rejects.toBe(reason);
+  expect(performance.now() - aborted).toBeLessThan(100);
+});
+
+it('lets others have their turn while it streams without a delay', async () => {
+  let turns = 0;
+  const beat = setInterval(() => (turns += 1), 1);
+  await collect(call({ chunks: 50_000 }));
+  clearInterval(beat);
+  expect(turns).toBeGreaterThan(5);
+});
+
+it('can answer in one piece', async () => {
+  const { text } = await collect(call({ thinking: 3 }));
+  const { content, finishReason } = await model.doGenerate(call({ thinking: 3 }));
+  expect(content).toEqual([
+    { type: 'reasoning', text: expect.any(String) as string },
+    { type: 'text', text: text.join('') },
+  ]);
+  expect(finishReason.unified).toBe('stop');
+});

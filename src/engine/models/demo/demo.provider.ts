@@ -1,0 +1,18 @@
+import type { LanguageModelV4 } from '@ai-sdk/provider';
+import { type ModelProvider, ProvidesModels } from '../model-provider.js';
+import { DemoModel } from './demo-model.js';
+import { DemoOptions } from './demo-options.js';
+
+/** `demo/<id>`: answers without network or key, so that everything can be tried and tested offline. */
+@ProvidesModels('demo')
+export class DemoModels implements ModelProvider {
+  readonly options = DemoOptions;
+
+  problem(): null {
+    return null;
+  }
+
+  model(id: string): LanguageModelV4 {
+    return new DemoModel(id);
+  }
+}

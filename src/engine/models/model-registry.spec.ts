@@ -1,0 +1,61 @@
+import { Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { ConfigModule } from '../../config/config.module.js';
+import { parseSettings } from '../../config/settings.js';
+import { DemoModel } from './demo/demo-model.js';
+import { type ModelProvider, ProvidesModels } from './model-provider.js';
+import { ModelRegistry } from './model-registry.js';
+import { ModelsModule } from './models.module.js';
+
+@ProvidesModels('ours')
+class OurModels implements ModelProvider {
+  problem = (id: string) => (id === 'gone' ? 'It is gone: use another.' : null);
+  model = (id: string) => new DemoModel(`ours-${id}`);
+}
+@ProvidesModels('demo')
+class SecondDemo extends OurModels {}
+
+@Module({ providers: [OurModels] })
+class OurModule {}
+@Module({ providers: [SecondDemo] })
+class ClashingModule {}
+
+const start = async (settings: Record<string, string>, ...more: (typeof OurModule)[]) => {
+  const module = await Test.createTestingModule({
+    imports: [ConfigModule.forRoot(parseSettings(settings)), ModelsModule, ...more],
+  }).compile();
+  return (await module.init()).get(ModelRegistry);
+};
+
+it('finds providers in the modules of others', async () => {
+  const registry = await start({}, OurModule);
+  expect(registry.resolve('ours/a/b').modelId).toBe('ours-a/b');
+  expect(registry.problem('ours/gone')).toBe('It is gone: use another.');
+  expect(() => registry.resolve('ours/gone')).toThrow(
+    expect.objectContaining({ code: 'model_not_available' }) as Error,
+  );
+});
+
+it('refuses to start with two providers of one name', async () => {
+  await expect(start({}, ClashingModule)).rejects.toThrow("@ProvidesModels('demo')");
+});
+
+it.each(['', '/', 'demo', 'demo/', '/x', 'nobody/x', '__proto__/x'])(
+  'has no model "%s" and says which there are',
+  async (name) => {
+    expect((await start({})).problem(name)).toMatch(
+      /There is no model .*anthropic\/…, demo\/…, openai-compatible\/…/,
+    );
+  },
+);
+
+it('makes models of each provider that is set up', async () => {
+  const registry = await start({
+    ANTHROPIC_API_KEY: 'k',
+    OPENAI_COMPATIBLE_BASE_URL: 'http://127.0.0.1:1/v1',
+  });
+  for (const name of ['anthropic/a', 'openai-compatible/a/b', 'demo/a']) {
+    expect(registry.problem(name)).toBeNull();
+    expect(registry.resolve(name).specificationVersion).toBe('v4');
+  }
+});

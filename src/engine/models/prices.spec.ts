@@ -1,0 +1,26 @@
+import { PriceTable } from './prices.js';
+
+const table = new PriceTable({
+  MODEL_PRICES: {
+    'openai-compatible/mine': { input: 0.5, output: 1.5 },
+    'anthropic/claude-haiku-4-5': { input: 2, output: 2 },
+  },
+});
+
+it.each<[string, number | null]>([
+  ['anthropic/claude-sonnet-5-5', 12],
+  ['anthropic/claude-opus-4-5-20251101', 30],
+  ['anthropic/claude-haiku-4-5', 4],
+  ['openai-compatible/mine', 2],
+  ['demo/anything', 0],
+  ['openai-compatible/other', null],
+  ['anthropic/claude-unheard-of', null],
+  ['constructor', null],
+])('a million tokens each way of %s cost %p USD', (model, cost) => {
+  expect(table.costUSD(model, { input: 1_000_000, output: 1_000_000 })).toBe(cost);
+  expect(table.knows(model)).toBe(cost !== null);
+});
+
+it('shows no binary fractions', () => {
+  expect(table.costUSD('anthropic/claude-sonnet-4-5', { input: 1, output: 7 })).toBe(0.000108);
+});
