@@ -15,6 +15,7 @@ import { ExecutionEventSchema, isTerminal, OpenStream, StreamTicket } from '@clo
 import type { Request, Response } from 'express';
 import { finalize, type Observable, takeUntil } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
+import { addressOf } from '../auth/address.js';
 import { CredentialWatch } from '../auth/credential-watch.js';
 import type { Principal } from '../auth/principal.js';
 import { TicketsService } from '../auth/tickets.service.js';
@@ -75,7 +76,7 @@ export class StreamsController {
     }
     if (isTerminal(row.status) && !(await this.hasMore(row.id, after, query.types)))
       throw new NoContentSignal();
-    const release = this.quota.acquire(principal.id, row.id, request.ip ?? '');
+    const release = this.quota.acquire(principal.id, row.id, addressOf(request));
     return this.hub
       .subscribe({
         executionId: row.id,
