@@ -38,4 +38,5 @@ export function fill(config: unknown, input: Json, outputs: ReadonlyMap<string, 
   return config;
 }
 
-const asText = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
+/** Text as it is, anything else as JSON. */
+export const asText = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ModelRegistry } from '../models/model-registry.js';
 import { NodeHandler } from '../node-handler.decorator.js';
 import type { NodeRun, NodeType } from '../node-handler.js';
+import { asText } from '../template.js';
 import { ModelCall } from './model-call.js';
 import { checkModel, ModelConfig } from './model-config.js';
 
@@ -48,5 +49,3 @@ function handedOver({ input, inputs }: NodeRun<unknown>): string {
   if (others.length === 0) return asText(only[1]);
   return outputs.map(([id, output]) => `## ${id}\n\n${asText(output)}`).join('\n\n');
 }
-
-const asText = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
