@@ -13,7 +13,7 @@ import {
 import { ApiHeader } from '@nestjs/swagger';
 import { ExecutionEventSchema, isTerminal, OpenStream, StreamTicket } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
-import { finalize, type Observable, takeUntil } from 'rxjs';
+import { defer, finalize, type Observable, takeUntil } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import { addressOf } from '../auth/address.js';
 import { CredentialWatch } from '../auth/credential-watch.js';
@@ -76,20 +76,24 @@ export class StreamsController {
     }
     if (isTerminal(row.status) && !(await this.hasMore(row.id, after, query.types)))
       throw new NoContentSignal();
-    const release = this.quota.acquire(principal.id, row.id, addressOf(request));
-    return this.hub
-      .subscribe({
-        executionId: row.id,
-        after,
-        types: query.types,
-        response,
-        established: {
+    // Not before Nest subscribes: it never does for a client that left during the look-ups above, and a place
+    // taken for it would not be given back.
+    return defer(() => {
+      const release = this.quota.acquire(principal.id, row.id, addressOf(request));
+      return this.hub
+        .subscribe({
           executionId: row.id,
-          message: 'You will see every event of this execution, in order.',
-          status: row.status,
-        },
-      })
-      .pipe(takeUntil(this.watch.ended(principal)), finalize(release));
+          after,
+          types: query.types,
+          response,
+          established: {
+            executionId: row.id,
+            message: 'You will see every event of this execution, in order.',
+            status: row.status,
+          },
+        })
+        .pipe(takeUntil(this.watch.ended(principal)), finalize(release));
+    });
   }
 
   @Post('stream-tickets')
