@@ -4,13 +4,14 @@ import { dirname, join, relative } from 'node:path';
 
 const SRC = join(import.meta.dirname, '../src');
 /** What any folder may use. */
-const OPEN = ['config', 'problems', 'ids', 'openapi'];
+const OPEN = ['config', 'problems', 'ids', 'openapi', 'tally'];
 /** What each folder may use besides. */
 const ALLOWED: Record<string, string[]> = {
   config: [],
   problems: [],
   ids: [],
   openapi: [],
+  tally: [],
   database: [],
   events: [],
   journal: ['database', 'events'],

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { EventEmitter2 } from '@nestjs/event-emitter';
-import type { EventType, ExecutionEvent } from '@cloutagent/contract';
+import { EVENT_TYPES, type EventType, type ExecutionEvent } from '@cloutagent/contract';
 import { Observable } from 'rxjs';
 import type { RecordedEvent } from './recorded-event.js';
 
@@ -10,12 +10,16 @@ import type { RecordedEvent } from './recorded-event.js';
  */
 @Injectable()
 export class EventBus {
+  /** Events published since the process started, by type. */
+  readonly published = Object.fromEntries(EVENT_TYPES.map((type) => [type, 0])) as Record<EventType, number>;
+
   constructor(private readonly emitter: EventEmitter2) {}
 
   /** Publishes consecutive events of one execution. Only the journal calls this. */
   publish(executionId: string, events: readonly RecordedEvent[]): void {
     this.emitter.emit(executionTopic(executionId), events);
     for (const event of events) {
+      this.published[event.type] += 1;
       const topic = typeTopic(event.type);
       if (this.emitter.hasListeners(topic)) this.emitter.emit(topic, parseEvent(event));
     }

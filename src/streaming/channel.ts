@@ -5,6 +5,7 @@ import type { RecordedEvent } from '../events/recorded-event.js';
 import type { JournalReader } from '../journal/journal-reader.js';
 import { type EncodedEvent, Ring } from './ring.js';
 import { encodeEvent } from './sse-frame.js';
+import { StreamStats } from './stream-stats.js';
 import type { Subscriber } from './subscriber.js';
 
 const CATCH_UP_EVENTS = 1_000;
@@ -34,6 +35,7 @@ export class Channel {
     private readonly journal: JournalReader,
     private readonly limits: { ringBytes: number; pageBytes: number },
     private readonly onError: (error: unknown) => void,
+    readonly stats = new StreamStats(),
   ) {
     this.ring = new Ring(limits.ringBytes);
     // Listen first, then look where the journal stands: what is published in between is not lost.
@@ -90,7 +92,7 @@ export class Channel {
     this.position = event.sequence;
     this.active = Date.now();
     if (isTerminalEvent(event.type)) this.end = event.sequence;
-    this.ring.push(encoded);
+    this.stats.evicted += this.ring.push(encoded);
     this.fresh.push(encoded);
     if (!this.flushScheduled) {
       this.flushScheduled = true;
@@ -115,21 +117,23 @@ export class Channel {
     const fresh = this.fresh;
     this.fresh = [];
     const first = fresh[0]!.sequence;
-    const joined = new Map<string, Buffer>();
+    const joined = new Map<string, { buffer: Buffer; events: number }>();
     for (const subscriber of this.subscribers) {
       if (!subscriber.isAt(first - 1)) {
         subscriber.wake();
         continue;
       }
-      let buffer = joined.get(subscriber.filter.key);
-      if (!buffer) {
+      let shared = joined.get(subscriber.filter.key);
+      if (!shared) {
         const frames = fresh
           .filter((event) => subscriber.filter.admits(event.type))
           .map((event) => event.frame);
-        buffer = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
-        joined.set(subscriber.filter.key, buffer);
+        const buffer = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+        shared = { buffer, events: frames.length };
+        joined.set(subscriber.filter.key, shared);
       }
-      subscriber.deliver(buffer, this.position);
+      this.stats.delivered += shared.events;
+      subscriber.deliver(shared.buffer, this.position);
     }
   }
 }

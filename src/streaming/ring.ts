@@ -15,17 +15,21 @@ export class Ring {
 
   constructor(private readonly maxBytes: number) {}
 
-  push(event: EncodedEvent): void {
+  /** @returns how many were dropped to make room */
+  push(event: EncodedEvent): number {
+    const { head } = this;
     this.events.push(event);
     this.bytes += event.frame.length;
     while (this.bytes > this.maxBytes && this.head < this.events.length) {
       this.bytes -= this.events[this.head]!.frame.length;
       this.head += 1;
     }
+    const dropped = this.head - head;
     if (this.head > 256 && this.head * 2 > this.events.length) {
       this.events = this.events.slice(this.head);
       this.head = 0;
     }
+    return dropped;
   }
 
   /** The events after a position, or undefined when the next one is no longer (or not yet) here. */

@@ -15,6 +15,7 @@ import { JournalReader } from '../journal/journal-reader.js';
 import { JournalRelay } from '../journal/journal-relay.js';
 import { Channel } from './channel.js';
 import { encodeEstablished, encodeRetry, PING } from './sse-frame.js';
+import { StreamStats } from './stream-stats.js';
 import { Subscriber } from './subscriber.js';
 import { TypeFilter } from './type-filter.js';
 
@@ -43,6 +44,7 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
     private readonly journal: JournalReader,
     private readonly relay: JournalRelay,
     @Inject(Settings) private readonly settings: Settings,
+    private readonly stats: StreamStats,
   ) {}
 
   onModuleInit(): void {
@@ -69,6 +71,18 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
   /** Whether anybody here watches an execution. */
   hasExecution(executionId: string): boolean {
     return this.channels.has(executionId);
+  }
+
+  /** Streams open here, and those of them whose socket takes nothing at the moment. */
+  count(): { open: number; blocked: number } {
+    let blocked = 0;
+    for (const subscriber of this.subscribers) if (subscriber.isBlocked) blocked += 1;
+    return { open: this.subscribers.size, blocked };
+  }
+
+  /** How many streams each watched execution has. */
+  *channelSizes(): Iterable<number> {
+    for (const { channel } of this.channels.values()) yield channel.subscribers.size;
   }
 
   /**
@@ -105,6 +119,7 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
           finish,
         );
         this.subscribers.add(subscriber);
+        this.stats.opened += 1;
         const timestamp = new Date().toISOString();
         const greeting = encodeEstablished(
           { ...established, timestamp, lastSequence: channel.position },
@@ -129,9 +144,9 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
         ringBytes: this.settings.CHANNEL_RING_BYTES,
         pageBytes: this.settings.STREAM_PAGE_BYTES,
       };
-      const channel = new Channel(executionId, this.bus, this.journal, limits, (error) =>
-        this.logger.warn(`the journal of execution ${executionId} could not be read: ${String(error)}`),
-      );
+      const onError = (error: unknown) =>
+        this.logger.warn(`the journal of execution ${executionId} could not be read: ${String(error)}`);
+      const channel = new Channel(executionId, this.bus, this.journal, limits, onError, this.stats);
       entry = { channel, ready: channel.open(), users: 0 };
       this.channels.set(executionId, entry);
     }

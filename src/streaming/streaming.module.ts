@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { JournalModule } from '../journal/journal.module.js';
 import { StreamHub } from './stream-hub.js';
+import { StreamStats } from './stream-stats.js';
 
-@Module({ imports: [JournalModule], providers: [StreamHub], exports: [StreamHub] })
+@Module({ imports: [JournalModule], providers: [StreamHub, StreamStats], exports: [StreamHub, StreamStats] })
 export class StreamingModule {}

@@ -75,13 +75,21 @@ export class Subscriber {
     this.finish();
   }
 
+  /** Whether its socket takes nothing at the moment. */
+  get isBlocked(): boolean {
+    return this.blocked !== undefined;
+  }
+
   /** Heartbeat and stall limit, called by the hub's one timer. */
   tick(now: number, heartbeatMs: number, stallMs: number, ping: Buffer): void {
     if (this.blocked) {
       const length = this.response.socket?.writableLength ?? 0;
       if (length !== this.blocked.length) this.blocked = { since: now, length };
       // Nothing was taken for the whole limit. It loses nothing: the journal has it, and the client comes back.
-      else if (now - this.blocked.since >= stallMs) this.response.destroy();
+      else if (now - this.blocked.since >= stallMs) {
+        this.channel.stats.stalled += 1;
+        this.response.destroy();
+      }
     } else if (now - this.lastWrite >= heartbeatMs) {
       this.write(ping);
     }
@@ -94,6 +102,7 @@ export class Subscriber {
 
   private write(buffer: Buffer): void {
     this.lastWrite = Date.now();
+    this.channel.stats.bytes += buffer.length;
     if (this.response.write(buffer)) return;
     this.caughtUp = false;
     this.blocked = { since: this.lastWrite, length: this.response.socket?.writableLength ?? 0 };
@@ -135,6 +144,7 @@ export class Subscriber {
       bytes += event.frame.length;
       if (bytes >= this.pageBytes) break;
     }
+    this.channel.stats.delivered += frames.length;
     if (frames.length > 0) this.write(Buffer.concat(frames));
   }
 
@@ -146,7 +156,9 @@ export class Subscriber {
       limit: PAGE_EVENTS,
       bytes: this.pageBytes,
     });
+    this.channel.stats.catchUpReads += 1;
     if (this.closed) return;
+    this.channel.stats.delivered += events.length;
     const bytes = events.reduce((sum, event) => sum + Buffer.byteLength(event.data), 0);
     const cut = events.length === PAGE_EVENTS || bytes >= this.pageBytes;
     const last = events.at(-1)?.sequence ?? this.position;
