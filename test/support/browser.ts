@@ -1,0 +1,81 @@
+import {
+  type Browser as Chrome,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium as playwright,
+  type Page,
+} from 'playwright-core';
+import { chromium } from './chromium.js';
+
+/**
+ * A real browser, one for a test file: `beforeAll` launches it, `afterAll` closes it.
+ * It reaches loopback addresses and nothing else.
+ */
+export class Browser {
+  private constructor(private readonly chrome: Chrome) {}
+
+  static async launch(): Promise<Browser> {
+    const { executablePath, env } = await chromium();
+    return new Browser(
+      await playwright.launch({
+        executablePath,
+        env,
+        headless: true,
+        chromiumSandbox: false,
+        args: [
+          '--disable-gpu',
+          '--disable-background-networking',
+          '--disable-dev-shm-usage',
+          '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+        ],
+      }),
+    );
+  }
+
+  /** A page with cookies, storage and settings of its own; `options` as in Playwright's `newContext`. */
+  async open(options: BrowserContextOptions = {}): Promise<OpenPage> {
+    const context = await this.chrome.newContext({ reducedMotion: 'reduce', ...options });
+    context.setDefaultTimeout(20_000);
+    const page = await context.newPage();
+    return OpenPage.watch(context, page);
+  }
+
+  async close(): Promise<void> {
+    await this.chrome.close();
+  }
+}
+
+/** A page and all it complained about. */
+export class OpenPage {
+  /** Console errors, errors nobody caught, and breaches of the content security policy, in order. */
+  readonly problems: string[] = [];
+
+  private constructor(
+    readonly context: BrowserContext,
+    readonly page: Page,
+  ) {}
+
+  static async watch(context: BrowserContext, page: Page): Promise<OpenPage> {
+    const open = new OpenPage(context, page);
+    page.on('console', (message) => {
+      if (message.type() === 'error')
+        open.problems.push(`console: ${message.text()} ${message.location().url}`);
+    });
+    page.on('pageerror', (error) => open.problems.push(`uncaught: ${error.stack ?? error.message}`));
+    page.on('crash', () => open.problems.push('the page crashed'));
+    await page.exposeFunction('reportCspViolation', (what: string) => open.problems.push(`csp: ${what}`));
+    await page.addInitScript(() => {
+      addEventListener('securitypolicyviolation', (event) => {
+        const { reportCspViolation } = globalThis as unknown as {
+          reportCspViolation: (what: string) => void;
+        };
+        reportCspViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+      });
+    });
+    return open;
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+  }
+}

@@ -1,0 +1,59 @@
+import { execFile } from 'node:child_process';
+import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export interface Chromium {
+  executablePath: string;
+  env: Record<string, string>;
+}
+
+/**
+ * The Chromium of the npm package `@sparticuz/chromium` (Linux, x64), unpacked once per checkout into
+ * `node_modules/.cache`; or the one that `CHROMIUM_PATH` names, for other machines.
+ */
+export async function chromium(): Promise<Chromium> {
+  const own = process.env['CHROMIUM_PATH'];
+  const home = process.env['HOME'] ?? '/tmp';
+  if (own) return { executablePath: own, env: { HOME: home } };
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new Error(
+      'the browser that comes with the tests runs on Linux x64; set CHROMIUM_PATH to the path of a Chromium here',
+    );
+  const folder = await unpacked();
+  return {
+    executablePath: join(folder, 'chromium'),
+    env: {
+      HOME: home,
+      FONTCONFIG_PATH: join(folder, 'fonts'),
+      LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'),
+    },
+  };
+}
+
+async function unpacked(): Promise<string> {
+  const manifest = await readFile('node_modules/@sparticuz/chromium/package.json', 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  const cache = resolve('node_modules/.cache');
+  const folder = join(cache, `chromium-${version}`);
+  if (await exists(folder)) return folder;
+  await mkdir(cache, { recursive: true });
+  const draft = await mkdtemp(join(cache, 'unpacking-'));
+  await run(process.execPath, ['test/support/unpack-chromium.mjs'], {
+    env: { PATH: process.env['PATH'], TMPDIR: draft },
+  });
+  // Test files start side by side: whoever is first wins, and nobody sees a half-written browser.
+  await rename(draft, folder).catch(async (error: unknown) => {
+    await rm(draft, { recursive: true, force: true });
+    if (!(await exists(folder))) throw error;
+  });
+  return folder;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
