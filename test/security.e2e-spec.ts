@@ -41,6 +41,7 @@ describe('who may', () => {
   const routes: [string, string, object?][] = [
     ['GET', ''],
     ['GET', '/events'],
+    ['GET', '/workflow'],
     ['GET', '/stream'],
     ['POST', '/stream-tickets'],
     ['POST', '/pause'],

@@ -35,6 +35,11 @@ describe('start, watch, steer', () => {
       .filter((frame) => frame.type === 'execution:output' && frame.data.nodeId === 'verdict')
       .map((frame) => frame.data.chunk);
     expect(text.join('')).toBe(shown.body.output);
+    const graph = await server.call('GET', `/api/executions/${answer.body.id}/workflow`);
+    expect(graph.body).toEqual({
+      nodes: ['pros', 'cons', 'verdict'].map((nodeId) => ({ id: nodeId, type: 'agent' })),
+      edges: ['pros', 'cons'].map((source) => ({ source, target: 'verdict' })),
+    });
     // A reconnect at the end is told not to come back.
     expect((await stream(answer.body.id, { 'last-event-id': String(last.id) }).done()).status).toBe(204);
     // The journal's pages say the same as the stream.
@@ -235,6 +240,7 @@ describe('start, watch, steer', () => {
         '/api/executions/{executionId}/resume',
         '/api/executions/{executionId}/stream',
         '/api/executions/{executionId}/stream-tickets',
+        '/api/executions/{executionId}/workflow',
         '/api/keys',
         '/api/keys/{keyId}',
         '/health/live',

@@ -1,4 +1,10 @@
-import type { EventDraft, ExecutionFailure, Json, WorkflowNode } from '@cloutagent/contract';
+import {
+  type EventDraft,
+  type ExecutionFailure,
+  type Json,
+  WorkflowGraph,
+  type WorkflowNode,
+} from '@cloutagent/contract';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../config/settings.js';
@@ -16,7 +22,6 @@ import type { NodeRegistry } from './node-registry.js';
 import { PausableTimeout } from './pausable-timeout.js';
 import { type ExecutionRow, toExecution } from './execution-row.js';
 import { fill } from './template.js';
-import { WorkflowGraph } from './workflow-graph.js';
 
 /** Prices tokens; null when a model's price is not known. */
 export type PriceOf = (model: string, usage: { input: number; output: number }) => number | null;

@@ -1,10 +1,9 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import type { Workflow } from '@cloutagent/contract';
+import { type GraphProblem, type Workflow, WorkflowGraph } from '@cloutagent/contract';
 import type { NodeType } from './node-handler.js';
 import { NodeTypeName } from './node-handler.decorator.js';
 import { references } from './template.js';
-import { type GraphProblem, WorkflowGraph } from './workflow-graph.js';
 
 /** Finds every provider with `@NodeHandler`, in whichever module it is. */
 @Injectable()

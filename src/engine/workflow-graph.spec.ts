@@ -1,7 +1,6 @@
-import { type Json, Workflow } from '@cloutagent/contract';
+import { checkGraph, type Json, Workflow } from '@cloutagent/contract';
 import { backoffMs } from './backoff.js';
 import { fill, references } from './template.js';
-import { checkGraph } from './workflow-graph.js';
 
 const limits = { MAX_WORKFLOW_NODES: 10, MAX_WORKFLOW_EDGES: 10, MAX_WORKFLOW_DEPTH: 3 };
 const graph = (ids: string, ...edges: string[]) =>

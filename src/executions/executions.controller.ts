@@ -8,8 +8,10 @@ import {
   ExecutionId,
   ExecutionPage,
   ListExecutions,
+  outlineOf,
   ReadEvents,
   StartExecution,
+  WorkflowOutline,
 } from '@cloutagent/contract';
 import type { Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
@@ -90,6 +92,21 @@ export class ExecutionsController {
   })
   async get(@Param('executionId') id: string, @CurrentPrincipal() principal: Principal): Promise<Execution> {
     return this.executions.show(await this.executions.find(checkId(id), principal));
+  }
+
+  @Get(':executionId/workflow')
+  @RequireScope('executions:read')
+  @Documented({
+    summary: 'The graph that an execution runs: nodes and edges without their configs',
+    status: 200,
+    response: WorkflowOutline,
+    errors: [401, 403, 404, 429],
+  })
+  async workflow(
+    @Param('executionId') id: string,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<WorkflowOutline> {
+    return outlineOf((await this.executions.find(checkId(id), principal)).workflow);
   }
 
   @Post(':executionId/pause')

@@ -1,9 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { StartExecution } from '@cloutagent/contract';
+import { checkGraph, type StartExecution } from '@cloutagent/contract';
 import { Settings } from '../config/settings.js';
 import { PriceTable } from '../engine/models/prices.js';
 import { NodeRegistry } from '../engine/node-registry.js';
-import { checkGraph } from '../engine/workflow-graph.js';
 import { ValidationFailedError } from '../problems/problem.error.js';
 
 const MOST_ERRORS = 100;

@@ -1,5 +1,6 @@
 export * from './json.js';
 export * from './workflow.js';
+export * from './workflow-graph.js';
 export * from './execution.js';
 export * from './events.js';
 export * from './keys.js';

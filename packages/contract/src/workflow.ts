@@ -60,3 +60,30 @@ export const Workflow = z
   })
   .meta({ id: 'Workflow' });
 export type Workflow = z.infer<typeof Workflow>;
+
+/** What a workflow looks like: enough to draw it. Configs are left out, as they may hold secrets. */
+export const WorkflowOutline = z
+  .object({
+    nodes: z.array(
+      z.object({
+        id: NodeId,
+        type: z.string(),
+        label: z.string().optional(),
+        position: z.object({ x: z.number(), y: z.number() }).optional(),
+      }),
+    ),
+    edges: z.array(z.object({ source: NodeId, target: NodeId })),
+  })
+  .meta({ id: 'WorkflowOutline' });
+export type WorkflowOutline = z.infer<typeof WorkflowOutline>;
+
+/** The outline of a workflow. */
+export const outlineOf = ({ nodes, edges }: Workflow): WorkflowOutline => ({
+  nodes: nodes.map(({ id, type, position, data: { label } }) => ({
+    id,
+    type,
+    ...(label !== undefined && { label }),
+    ...(position && { position: { x: position.x, y: position.y } }),
+  })),
+  edges: edges.map(({ source, target }) => ({ source, target })),
+});

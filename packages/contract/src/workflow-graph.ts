@@ -1,4 +1,4 @@
-import type { Workflow, WorkflowNode } from '@cloutagent/contract';
+import type { Workflow, WorkflowNode } from './workflow.js';
 
 export interface GraphProblem {
   path: (string | number)[];
