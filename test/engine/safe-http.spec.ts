@@ -114,7 +114,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all(open.map((http) => http.onModuleDestroy()));
+  await Promise.all(open.map((http) => http.onApplicationShutdown()));
   await server.close();
   await other.close();
 });

@@ -19,6 +19,8 @@ export class Watch {
   comments = 0;
   status = 0;
   ended = false;
+  /** Whether the server said when to come back, as the last thing. */
+  farewell = false;
   private readonly request: ClientRequest;
   private wake: (() => void)[] = [];
 
@@ -68,9 +70,11 @@ export class Watch {
     this.status = response.statusCode ?? 0;
     const parser = createParser({
       onEvent: ({ id, event, data }) => {
+        this.farewell = false;
         if (event === 'connection:established') this.established = { id, ...(JSON.parse(data) as object) };
         else this.frames.push({ id: Number(id), type: event ?? '', data: JSON.parse(data) });
       },
+      onRetry: () => (this.farewell = true),
       onComment: () => (this.comments += 1),
     });
     response.setEncoding('utf8');

@@ -1,5 +1,5 @@
 import { type LookupFunction, isIPv6 } from 'node:net';
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { Settings } from '../../config/settings.js';
 import { NodeError, TransientError } from '../node-handler.js';
@@ -27,7 +27,7 @@ const MOST_REDIRECTS = 5;
  * HostPolicy has approved, and no answer is longer than HTTP_MAX_RESPONSE_BYTES.
  */
 @Injectable()
-export class SafeHttp implements OnModuleDestroy {
+export class SafeHttp implements OnApplicationShutdown {
   private readonly agent: Agent;
 
   constructor(
@@ -88,7 +88,8 @@ export class SafeHttp implements OnModuleDestroy {
     );
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** Not sooner: what is under way when the server is told to stop is handed back first, and must not fail for it. */
+  async onApplicationShutdown(): Promise<void> {
     await this.agent.destroy();
   }
 

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, fetch as undiciFetch } from 'undici';
 
 /**
@@ -7,7 +7,7 @@ import { Agent, fetch as undiciFetch } from 'undici';
  * the time (MODEL_IDLE_TIMEOUT_MS).
  */
 @Injectable()
-export class ModelFetch implements OnModuleDestroy {
+export class ModelFetch implements OnApplicationShutdown {
   // HTTP/1.1: over one shared HTTP/2 connection a single reset would end every running answer.
   private readonly agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, allowH2: false });
 
@@ -19,7 +19,8 @@ export class ModelFetch implements OnModuleDestroy {
       { ...init, redirect: 'manual', dispatcher: this.agent } as never,
     ) as unknown as Promise<Response>;
 
-  async onModuleDestroy(): Promise<void> {
+  /** Not sooner: what is under way when the server is told to stop is handed back first, and must not fail for it. */
+  async onApplicationShutdown(): Promise<void> {
     await this.agent.destroy();
   }
 }

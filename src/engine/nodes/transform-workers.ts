@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
 import { NodeError } from '../node-handler.js';
@@ -22,7 +22,7 @@ type Outcome = { json: string } | { error: string };
  * allocation in a worker thread even ends the whole server. A process can be killed.
  */
 @Injectable()
-export class TransformWorkers implements OnModuleDestroy {
+export class TransformWorkers implements OnApplicationShutdown {
   private readonly idle: ChildProcess[] = [];
   private readonly all = new Set<ChildProcess>();
   private readonly waiting: (() => void)[] = [];
@@ -61,7 +61,8 @@ export class TransformWorkers implements OnModuleDestroy {
     }
   }
 
-  onModuleDestroy(): void {
+  /** Not sooner: what is under way when the server is told to stop is handed back first, and must not fail for it. */
+  onApplicationShutdown(): void {
     for (const child of this.all) child.kill('SIGKILL');
   }
 
