@@ -75,7 +75,7 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
     );
   });
   app.useGlobalPipes(
-    new StandardSchemaValidationPipe({
+    new ValidationPipe({
       exceptionFactory: (issues) =>
         new ValidationFailedError(
           issues.slice(0, MOST_ERRORS).map(({ path = [], message }) => ({
@@ -129,6 +129,14 @@ function identify(request: Request, response: Response, next: NextFunction): voi
   request.requestId = /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
   response.setHeader('X-Request-Id', request.requestId);
   next();
+}
+
+class ValidationPipe extends StandardSchemaValidationPipe {
+  /**
+   * Nest would take every member called `constructor`, `prototype` or `__proto__` out of what was sent, at any
+   * depth: an input would lose them without a word. Schemas decide what is taken, and nothing here merges objects.
+   */
+  protected override stripProtoKeys(): void {}
 }
 
 /** Level by level, so that hostile depth costs no stack. */

@@ -1,8 +1,8 @@
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createDatabase, Server } from './support/server.js';
+import { type AddressInfo, connect } from 'node:net';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, delay, start, Watch } from './support/watch.js';
 
 const SECRET = 'a-shared-secret-of-more-than-32-characters';
@@ -320,6 +320,74 @@ describe('hostile input', () => {
     expect((await server.call('GET', `/api/executions/${id}/stream?types=nonsense`)).status).toBe(400);
     expect((await server.call('GET', '/api/executions/not-an-id')).status).toBe(404);
   });
+
+  it.each(['a\0b', 'a\ud800b'])('refuses text that could not be kept as it is: %j', async (text) => {
+    const refused = async (method: string, path: string, body?: object) => {
+      const answer = await server.call(method, path, body);
+      expect([path, answer.status, answer.body.code]).toEqual([path, 400, 'validation_failed']);
+    };
+    const id = await server.startExecution(start([delay('a', 60_000)]));
+    await refused('POST', '/api/executions', start([delay('a', 1)], [], { tags: [text] }));
+    for (const control of ['pause', 'resume', 'cancel'])
+      await refused('POST', `/api/executions/${id}/${control}`, { reason: text });
+    await refused('POST', `/api/executions/${id}/approve`, { comment: text });
+    await refused('POST', '/api/keys', { name: text, projects: ['demo'], scopes: ['executions:read'] });
+    await server.call('POST', `/api/executions/${id}/cancel`);
+  });
+
+  it('refuses U+0000 in a query and positions no journal can have', async () => {
+    const id = await server.startExecution(start([delay('a', 1)]));
+    for (const path of ['?tag=%00', `/${id}/events?after=2147483648`, `/${id}/events?after=9007199254740991`])
+      expect([path, (await server.call('GET', `/api/executions${path}`)).status]).toEqual([path, 400]);
+  });
+
+  it('answers HEAD for a stream without holding the connection', async () => {
+    const id = await server.startExecution(start([delay('a', 60_000)]));
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    const head = `HEAD /api/executions/${id}/stream HTTP/1.1\r\nHost: x\r\nX-API-Key: ${ADMIN_KEY}\r\n\r\n`;
+    socket.write(`${head}GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    const answer = (await socket.setEncoding('utf8').toArray()).join('');
+    expect(answer.match(/HTTP\/1.1 200/g)).toHaveLength(2);
+    expect(answer).toContain('text/event-stream');
+    expect(answer).not.toContain('connection:established');
+    await server.call('POST', `/api/executions/${id}/cancel`);
+  });
+
+  it('takes the query for Last-Event-ID when the header is empty', async () => {
+    const id = await server.startExecution(start([delay('a', 1)]));
+    await new Watch(server.url, `/api/executions/${id}/stream`).done();
+    const path = `/api/executions/${id}/stream?lastEventId=2`;
+    const watch = await new Watch(server.url, path, { 'last-event-id': '' }).done();
+    expect(watch.frames[0]!.id).toBe(3);
+  });
+
+  it('keeps members called __proto__, constructor and prototype in data', async () => {
+    const input =
+      '{"__proto__":{"polluted":true},"constructor":{"prototype":1},"prototype":[{"__proto__":null}]}';
+    const [config, more] = [`{"expression":"input"}`, `"__proto__":{"polluted":true},"constructor":1`];
+    const answer = await post(
+      `{"projectId":"demo",${more},"input":${input},"workflow":{${more},"nodes":[{"id":"constructor",${more},"type":"transform","data":{${more},"config":${config}}}]}}`,
+    );
+    expect(answer.status).toBe(202);
+    const path = `/api/executions/${answer.body.id}`;
+    await new Watch(server.url, `${path}/stream`).done();
+    const { body } = await server.call('GET', path);
+    expect([body.status, JSON.stringify(body.input)]).toEqual(['completed', input]);
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+
+  it.each(['1e400', '[-1e400]', '{"a":[{"b":1e999}]}'])(
+    'refuses %s, which is no JSON number',
+    async (number) => {
+      const answer = await post(
+        `{"projectId":"demo","input":${number},"workflow":{"nodes":[{"id":"a","type":"delay","data":{"config":{"ms":1}}}]}}`,
+      );
+      expect([answer.status, answer.body.errors]).toEqual([
+        400,
+        [{ path: 'input', message: 'must be JSON' }],
+      ]);
+    },
+  );
 
   it('keeps line breaks, NUL and prototypes in data where they are', async () => {
     const label = 'a\nevent: execution:completed\r\ndata: {}\n\n\u2028\u0000';

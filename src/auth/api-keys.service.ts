@@ -10,7 +10,7 @@ import { Listener } from '../database/listener.js';
 import { v7 as uuidv7 } from '../ids/uuid.js';
 import { SCHEMA } from '../database/migrations.js';
 import type { ApiKeysTable } from '../database/schema.js';
-import { NotFoundError, ProblemError, ValidationFailedError } from '../problems/problem.error.js';
+import { NotFoundError, ProblemError } from '../problems/problem.error.js';
 import { ownsProject, type Principal } from './principal.js';
 
 const KEYS_CHANNEL = 'cloutagent_keys';
@@ -79,8 +79,6 @@ export class ApiKeysService implements OnModuleInit {
         'insufficient_scope',
         `You cannot give the scope ${beyond}: you do not have it.`,
       );
-    if (request.name.includes('\0'))
-      throw new ValidationFailedError([{ path: 'name', message: 'PostgreSQL text cannot hold U+0000' }]);
     const expiresAt = request.expiresAt === undefined ? null : new Date(request.expiresAt);
     if (expiresAt && expiresAt.getTime() <= Date.now())
       throw new ProblemError(400, 'expiry_in_the_past', 'expiresAt is in the past.');

@@ -13,7 +13,7 @@ import {
 import { ApiHeader } from '@nestjs/swagger';
 import { ExecutionEventSchema, isTerminal, OpenStream, StreamTicket } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
-import { defer, finalize, type Observable, takeUntil } from 'rxjs';
+import { defer, EMPTY, finalize, type Observable, takeUntil } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import { addressOf } from '../auth/address.js';
 import { CredentialWatch } from '../auth/credential-watch.js';
@@ -65,7 +65,7 @@ export class StreamsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<Observable<MessageEvent>> {
     const row = await this.executions.find(checkId(id), principal);
-    const after = parseLastEventId(lastEventId ?? query.lastEventId);
+    const after = parseLastEventId(lastEventId || query.lastEventId);
     const last = (await this.journal.lastSequences([row.id])).get(row.id) ?? 0;
     if (after > last) {
       throw new ProblemError(
@@ -76,6 +76,8 @@ export class StreamsController {
     }
     if (isTerminal(row.status) && !(await this.hasMore(row.id, after, query.types)))
       throw new NoContentSignal();
+    // HEAD is routed here too and has no body: the headers, and no stream that holds its connection.
+    if (request.method === 'HEAD') return EMPTY;
     // Not before Nest subscribes: it never does for a client that left during the look-ups above, and a place
     // taken for it would not be given back.
     return defer(() => {

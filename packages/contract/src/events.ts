@@ -119,7 +119,7 @@ const types = z
 
 export const ReadEvents = z
   .object({
-    after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+    after: z.coerce.number().int().min(0).max(2_147_483_647).default(0),
     types,
     limit: z.coerce.number().int().min(1).max(1000).default(100),
   })

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Json, Timestamp } from './json.js';
+import { Json, PlainText, Timestamp } from './json.js';
 import { NodeId, Workflow } from './workflow.js';
 
 export const ExecutionId = z
@@ -80,7 +80,7 @@ export const ExecutionOptions = z
   .meta({ id: 'ExecutionOptions' });
 export type ExecutionOptions = z.infer<typeof ExecutionOptions>;
 
-export const Tag = z.string().min(1).max(64);
+export const Tag = PlainText.min(1).max(64);
 
 export const StartExecution = z
   .object({
@@ -159,7 +159,7 @@ export type ExecutionPage = z.infer<typeof ExecutionPage>;
 
 /** Body of pause, resume and cancel; may be left out. */
 export const ControlExecution = z
-  .object({ reason: z.string().max(500).optional() })
+  .object({ reason: PlainText.max(500).optional() })
   .default({})
   .meta({ id: 'ControlExecution' });
 export type ControlExecution = z.infer<typeof ControlExecution>;
@@ -169,7 +169,7 @@ export const ApproveExecution = z
   .object({
     nodeId: NodeId.optional(),
     approved: z.boolean().default(true),
-    comment: z.string().max(2000).optional(),
+    comment: PlainText.max(2000).optional(),
   })
   .meta({ id: 'ApproveExecution' });
 export type ApproveExecution = z.infer<typeof ApproveExecution>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ProjectId } from './execution.js';
-import { Timestamp } from './json.js';
+import { PlainText, Timestamp } from './json.js';
 
 export const SCOPES = ['executions:read', 'executions:write', 'executions:control', 'keys:manage'] as const;
 export const Scope = z.enum(SCOPES).meta({ id: 'Scope' });
@@ -14,7 +14,7 @@ const Projects = z
 
 export const CreateApiKey = z
   .object({
-    name: z.string().min(1).max(100),
+    name: PlainText.min(1).max(100),
     projects: Projects,
     scopes: z.array(Scope).min(1),
     expiresAt: Timestamp.optional(),
