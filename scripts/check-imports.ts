@@ -20,7 +20,7 @@ const ALLOWED: Record<string, string[]> = {
   auth: ['database'],
   throttling: ['auth'],
   executions: ['engine', 'journal', 'streaming', 'auth', 'throttling', 'events', 'database'],
-  operations: ['auth', 'database', 'journal', 'streaming', 'engine'],
+  operations: ['auth', 'database', 'events', 'journal', 'streaming', 'engine'],
 };
 
 const wrong: string[] = [];

@@ -4,6 +4,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { AppModule } from './app.module.js';
 import type { Settings } from './config/settings.js';
 import { configureApp } from './configure-app.js';
+import { HttpMetrics } from './operations/http-metrics.js';
 import { serveDocument } from './openapi/openapi.js';
 
 const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
@@ -21,6 +22,7 @@ export async function createApp(
     logger: false,
   });
   app.useLogger(LEVELS.slice(0, LEVELS.indexOf(settings.LOG_LEVEL) + 1));
+  app.use(app.get(HttpMetrics).observe);
   configureApp(app, settings);
   serveDocument(app);
   return app;

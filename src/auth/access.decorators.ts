@@ -13,6 +13,9 @@ export const RequireScope = Reflector.createDecorator<Scope>();
 /** `?ticket=`, issued for the execution in the path, will do instead of a credential. */
 export const AllowTicket = Reflector.createDecorator<boolean>({ transform: () => true });
 
+/** METRICS_TOKEN will do instead of a credential; without that setting, being on this machine. */
+export const AllowOperator = Reflector.createDecorator<boolean>({ transform: () => true });
+
 /** Who is calling. */
 export const CurrentPrincipal = createParamDecorator(
   (_data: unknown, context: ExecutionContext): Principal => {

@@ -2,12 +2,13 @@ import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@ne
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { ProblemError } from '../problems/problem.error.js';
-import { AllowTicket, Public, RequireScope } from './access.decorators.js';
+import { AllowOperator, AllowTicket, Public, RequireScope } from './access.decorators.js';
 import { addressOf } from './address.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { CredentialsMissingError, InvalidCredentialsError, InvalidTicketError } from './auth.errors.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { JwtVerifier } from './jwt-verifier.js';
+import { OperatorAccess } from './operator-access.js';
 import type { Principal } from './principal.js';
 import { TicketsService } from './tickets.service.js';
 
@@ -25,6 +26,7 @@ export class AuthGuard implements CanActivate {
     private readonly jwts: JwtVerifier,
     private readonly tickets: TicketsService,
     private readonly limiter: FailureLimiter,
+    private readonly operators: OperatorAccess,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -33,6 +35,8 @@ export class AuthGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<Request>();
     const address = addressOf(request);
     this.limiter.check(address);
+    if (this.reflector.getAllAndOverride(AllowOperator, targets) && this.operators.admits(request))
+      return true;
     const principal = await this.identify(
       request,
       this.reflector.getAllAndOverride(AllowTicket, targets) ?? false,

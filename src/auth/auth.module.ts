@@ -6,6 +6,7 @@ import { AuthGuard } from './auth.guard.js';
 import { CredentialWatch } from './credential-watch.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { JwtVerifier } from './jwt-verifier.js';
+import { OperatorAccess } from './operator-access.js';
 import { TicketsService } from './tickets.service.js';
 
 /** Comes before ThrottlingModule in AppModule's imports: global guards run in that order, and quotas are per principal. */
@@ -17,6 +18,7 @@ import { TicketsService } from './tickets.service.js';
     CredentialWatch,
     FailureLimiter,
     JwtVerifier,
+    OperatorAccess,
     TicketsService,
     { provide: APP_GUARD, useClass: AuthGuard },
   ],

@@ -108,6 +108,14 @@ const SettingsSchema = z
     MODEL_PRICES: modelPrices,
     MODEL_IDLE_TIMEOUT_MS: ms(120_000),
 
+    METRICS_TOKEN: z
+      .string()
+      .min(32, 'must have at least 32 characters, for example the output of: openssl rand -hex 32')
+      .max(512)
+      .regex(/^[\x21-\x7e]*$/, 'must be visible ASCII without spaces: it is sent in a header')
+      .optional(),
+    METRICS_MODELS: count(100),
+
     LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('warn'),
   })
   .superRefine((settings, context) => {
@@ -148,7 +156,7 @@ export function parseSettings(environment: Record<string, string | undefined>): 
   if (result.success) return Object.freeze(result.data);
   const lines = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
-    const secret = /KEY|SECRET|URL/.test(name);
+    const secret = /KEY|SECRET|URL|TOKEN$/.test(name);
     return `  ${name}: ${issue.message}${secret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
   });
   throw new InvalidSettingsError(

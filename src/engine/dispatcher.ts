@@ -59,6 +59,11 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     this.boss.on('error', (error) => this.logger.error(`pg-boss: ${error.message}`));
   }
 
+  /** Executions this process has under way, paused ones included. */
+  get running(): number {
+    return this.active.size;
+  }
+
   async onApplicationBootstrap(): Promise<void> {
     await this.boss.start();
     const options = {

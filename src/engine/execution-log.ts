@@ -1,6 +1,7 @@
 import { applyEvent, type EventDraft, type ExecutionState } from '@cloutagent/contract';
 import { parseEvent } from '../events/event-bus.js';
 import { type Journal, type Projection, record } from '../journal/journal.js';
+import type { EngineStats } from './engine-stats.js';
 
 /** Appends of one execution that may be waiting for their commit before `room` holds the writer back. */
 const WINDOW = 64;
@@ -16,6 +17,7 @@ export class ExecutionLog {
     /** What the events so far add up to; kept up to date. */
     readonly state: ExecutionState,
     private readonly onFailure: (error: unknown) => void,
+    private readonly stats: EngineStats,
   ) {}
 
   /**
@@ -27,7 +29,10 @@ export class ExecutionLog {
       const event = record(this.executionId, this.state.lastSequence + 1, draft);
       if (draft.type === 'execution:output' || draft.type === 'execution:thinking')
         this.state.lastSequence = event.sequence;
-      else applyEvent(this.state, parseEvent(event));
+      else {
+        this.stats.note(draft, this.state);
+        applyEvent(this.state, parseEvent(event));
+      }
       return event;
     });
     this.outstanding += 1;

@@ -6,6 +6,7 @@ import { Listener } from '../database/listener.js';
 import { parseEvent } from '../events/event-bus.js';
 import { Journal, StaleOwnerError } from '../journal/journal.js';
 import { JournalReader } from '../journal/journal-reader.js';
+import { EngineStats } from './engine-stats.js';
 import type { ExecutionEngine } from './execution-engine.js';
 import { ExecutionLog } from './execution-log.js';
 import type { ExecutionRow } from './execution-row.js';
@@ -28,6 +29,7 @@ export class GraphEngine implements ExecutionEngine {
     private readonly reader: JournalReader,
     private readonly registry: NodeRegistry,
     private readonly prices: PriceTable,
+    private readonly stats: EngineStats,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
 
@@ -123,7 +125,7 @@ export class GraphEngine implements ExecutionEngine {
         type: 'execution:started',
         fields: { projectId: row.project_id, attempt: row.attempt },
       };
-      const log = new ExecutionLog(this.journal, row.id, state, onFailure);
+      const log = new ExecutionLog(this.journal, row.id, state, onFailure, this.stats);
       try {
         row.started_at ??= new Date();
         await log.append([started, ...dropped], { status: 'running', at: row.started_at.toISOString() });

@@ -1,5 +1,15 @@
 import { Module } from '@nestjs/common';
+import { EngineModule } from '../engine/engine.module.js';
+import { JournalModule } from '../journal/journal.module.js';
+import { StreamingModule } from '../streaming/streaming.module.js';
 import { HealthController } from './health.controller.js';
+import { HttpMetrics } from './http-metrics.js';
+import { Metrics } from './metrics.js';
+import { MetricsController } from './metrics.controller.js';
 
-@Module({ controllers: [HealthController] })
+@Module({
+  imports: [EngineModule, JournalModule, StreamingModule],
+  controllers: [HealthController, MetricsController],
+  providers: [HttpMetrics, Metrics],
+})
 export class OperationsModule {}

@@ -37,6 +37,7 @@ export class ProblemFilter implements ExceptionFilter {
       return;
     }
     const problem = this.toProblem(error, request);
+    response.locals['problem'] = problem.code;
     const headers = error instanceof ProblemError ? (error.extra.headers ?? {}) : {};
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     response

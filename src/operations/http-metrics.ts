@@ -1,0 +1,72 @@
+import { Injectable } from '@nestjs/common';
+import type { NextFunction, Request, Response } from 'express';
+import { Counter, Histogram } from 'prom-client';
+import { Metrics } from './metrics.js';
+
+/** Methods that routes have; whatever else clients send is `other`. */
+const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const AUTH_FAILURES = new Set([
+  'credentials_missing',
+  'invalid_credentials',
+  'invalid_ticket',
+  'insufficient_scope',
+]);
+const REFUSALS = new Set(['rate_limited', 'too_many_streams', 'too_many_failed_attempts']);
+
+/** Counts and times requests, by the pattern of their route. */
+@Injectable()
+export class HttpMetrics {
+  private readonly requests: Counter<'method' | 'route' | 'status'>;
+  private readonly seconds: Histogram<'method' | 'route'>;
+  private readonly authFailures: Counter<'code'>;
+  private readonly refusals: Counter<'code'>;
+
+  constructor({ registry }: Metrics) {
+    const registers = [registry];
+    this.requests = new Counter({
+      name: 'cloutagent_http_requests_total',
+      help: 'Requests that were answered; status is closed when the client left before.',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    });
+    this.seconds = new Histogram({
+      name: 'cloutagent_http_request_seconds',
+      help: 'What requests took, streams left out.',
+      labelNames: ['method', 'route'],
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    });
+    this.authFailures = new Counter({
+      name: 'cloutagent_auth_failures_total',
+      help: 'Requests without a good credential or the scope, by the code of their answer.',
+      labelNames: ['code'],
+      registers,
+    });
+    this.refusals = new Counter({
+      name: 'cloutagent_rate_limited_total',
+      help: 'Requests refused for their number, by the code of their answer.',
+      labelNames: ['code'],
+      registers,
+    });
+  }
+
+  /** Middleware; the first one, so that what later ones refuse is counted too. */
+  readonly observe = (request: Request, response: Response, next: NextFunction): void => {
+    const began = performance.now();
+    // Comes in every case, also when the client leaves.
+    response.once('close', () => {
+      const method = KNOWN_METHODS.has(request.method) ? request.method : 'other';
+      // Paths are the client's invention; patterns are ours.
+      const route = (request.route as { path?: string } | undefined)?.path ?? 'none';
+      const status = response.headersSent ? String(response.statusCode) : 'closed';
+      this.requests.inc({ method, route, status });
+      if (!String(response.getHeader('Content-Type')).startsWith('text/event-stream'))
+        this.seconds.observe({ method, route }, (performance.now() - began) / 1000);
+      const { problem } = response.locals as { problem?: string };
+      if (problem === undefined) return;
+      if (AUTH_FAILURES.has(problem)) this.authFailures.inc({ code: problem });
+      if (REFUSALS.has(problem)) this.refusals.inc({ code: problem });
+    });
+    next();
+  };
+}

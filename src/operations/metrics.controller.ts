@@ -1,0 +1,32 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { SkipThrottle } from '@nestjs/throttler';
+import { Registry } from 'prom-client';
+import { z } from 'zod';
+import { AllowOperator, RequireScope } from '../auth/access.decorators.js';
+import { Documented } from '../openapi/documented.decorator.js';
+import { Metrics } from './metrics.js';
+
+@Controller('metrics')
+@SkipThrottle()
+export class MetricsController {
+  constructor(private readonly metrics: Metrics) {}
+
+  @Get()
+  @AllowOperator()
+  @RequireScope('keys:manage')
+  @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
+  @Header('Cache-Control', 'no-store')
+  @Documented({
+    summary: 'Metrics of this process, for Prometheus',
+    description:
+      'Takes `Authorization: Bearer <METRICS_TOKEN>`, or a credential with the scope keys:manage. Without the setting ' +
+      'METRICS_TOKEN, callers on the same machine need neither.',
+    status: 200,
+    response: z.string(),
+    contentType: 'text/plain',
+    errors: [401, 403, 429],
+  })
+  show(): Promise<string> {
+    return this.metrics.registry.metrics();
+  }
+}

@@ -1,0 +1,53 @@
+/** A strict reader of Prometheus' text format, version 0.0.4: fails on any line that is not part of it. */
+export class Exposition {
+  readonly types = new Map<string, string>();
+  private readonly samples = new Map<string, number>();
+
+  constructor(text: string) {
+    if (!text.endsWith('\n')) throw new Error('the last line must end');
+    for (const line of text.split('\n')) {
+      if (line === '' || /^# HELP [a-zA-Z_:][\w:]* [^\n]+$/.test(line)) continue;
+      const type = /^# TYPE ([a-zA-Z_:][\w:]*) (counter|gauge|histogram|summary|untyped)$/.exec(line);
+      if (type) {
+        if (this.types.has(type[1]!)) throw new Error(`told twice: ${line}`);
+        this.types.set(type[1]!, type[2]!);
+        continue;
+      }
+      const sample = /^([a-zA-Z_:][\w:]*)(\{(.*)\})? (-?[\d.]+(?:e[+-]?\d+)?|[+-]Inf|Nan)$/i.exec(line);
+      if (!sample) throw new Error(`not of the format: ${line}`);
+      const [, name = '', , labels = '', value = ''] = sample;
+      if (!/^([a-zA-Z_]\w*="(\\[\\"n]|[^\\"\n])*",?)*$/.test(labels))
+        throw new Error(`wrong labels: ${line}`);
+      const family = name.replace(/_(bucket|sum|count)$/, '');
+      if (!this.types.has(name) && this.types.get(family) !== 'histogram')
+        throw new Error(`a sample without a type: ${line}`);
+      const key = `${name}{${labels
+        .split(/,(?=[a-zA-Z_]\w*=")/)
+        .sort()
+        .join(',')}}`;
+      if (this.samples.has(key)) throw new Error(`told twice: ${line}`);
+      this.samples.set(key, Number(value));
+    }
+  }
+
+  /** The value of a sample; undefined when there is none. */
+  value(name: string, labels: Record<string, string> = {}): number | undefined {
+    const text = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    return this.samples.get(`${name}{${text.sort().join(',')}}`);
+  }
+
+  /** All samples of a name, whatever their labels, added up. */
+  total(name: string): number {
+    let sum = 0;
+    for (const [key, value] of this.samples) if (key.startsWith(`${name}{`)) sum += value;
+    return sum;
+  }
+
+  /** The values that a label takes. */
+  labelValues(label: string): Set<string> {
+    const found = [...this.samples.keys()].flatMap(
+      (key) => new RegExp(`[{,]${label}="([^"]*)"`).exec(key)?.[1] ?? [],
+    );
+    return new Set(found);
+  }
+}
