@@ -39,6 +39,7 @@ const announcer = new Announcer(database, listener);
 await announcer.onModuleInit();
 const journal = new Journal(database, new EventBus(new EventEmitter2()), announcer, {
   JOURNAL_BATCH_EVENTS: 5_000,
+  JOURNAL_FLUSHES: 2,
 });
 
 /** `writers` executions, each with up to `window` events under way, as the engine has them. */

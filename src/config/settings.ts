@@ -78,6 +78,7 @@ const SettingsSchema = z
     STREAM_PAGE_BYTES: count(262_144),
 
     JOURNAL_BATCH_EVENTS: count(5_000),
+    JOURNAL_FLUSHES: count(2, 1, 100),
     JOURNAL_POLL_MS: ms(5_000),
     RETENTION_DAYS: count(30),
     RETENTION_SWEEP_MS: ms(3_600_000),

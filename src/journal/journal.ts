@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EventDraft, EventType, Execution, ExecutionFailure, Json } from '@cloutagent/contract';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { EventBus } from '../events/event-bus.js';
@@ -46,10 +45,12 @@ const INSERT_AND_PROJECT = `
   FROM unnest($5::uuid[], $6::text[], $7::json[], $8::json[], $9::timestamptz[]) AS p(id, status, output, error, at)
   WHERE e.id = p.id`;
 const UNIQUE_VIOLATION = '23505';
+/** Below this many appends a batch is not worth sharing between two flushes. */
+const LEAST_SHARE = 128;
 
 /**
- * The durable, ordered record of all events. Group commit without a timer: while one flush is under
- * way the next batch collects, so an idle system commits at once and a busy one in large batches.
+ * The durable, ordered record of all events. Group commit without a timer: while JOURNAL_FLUSHES flushes
+ * are under way the next batch collects, so an idle system commits at once and a busy one in large batches.
  * An event is published only after its commit.
  */
 @Injectable()
@@ -64,13 +65,15 @@ export class Journal {
     failedAppends: 0,
   };
   private pending: Append[] = [];
-  private flushing: Promise<void> | undefined;
+  /** The executions of each flush under way: two of them never write the same one, so its order stays. */
+  private readonly flushes = new Set<{ writing: ReadonlySet<string>; done: Promise<void> }>();
+  private turning = false;
 
   constructor(
     private readonly database: Database,
     private readonly bus: EventBus,
     private readonly announcer: Announcer,
-    @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_BATCH_EVENTS'>,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_BATCH_EVENTS' | 'JOURNAL_FLUSHES'>,
   ) {}
 
   /**
@@ -83,40 +86,57 @@ export class Journal {
     return new Promise((resolve, reject) => {
       const row = projection && { at: new Date().toISOString(), ...projection };
       this.pending.push({ executionId, events, projection: row, resolve, reject });
-      this.flushing ??= this.flush();
+      this.collect();
     });
   }
 
-  /** Resolves when all that was appended so far is committed or refused. */
-  async settled(): Promise<void> {
-    await this.flushing;
+  /** Not a timer: it lets those who go on in this turn, perhaps just told of a commit, join the batch. */
+  private collect(): void {
+    if (this.turning || this.flushes.size === this.settings.JOURNAL_FLUSHES) return;
+    this.turning = true;
+    setImmediate(() => {
+      this.turning = false;
+      const batch = this.takeBatch();
+      if (batch.length === 0) return;
+      const flush = { writing: new Set(batch.map((append) => append.executionId)), done: this.flush(batch) };
+      this.flushes.add(flush);
+      if (this.pending.length > 0) this.collect();
+      void flush.done.finally(() => {
+        this.flushes.delete(flush);
+        this.collect();
+      });
+    });
   }
 
-  private async flush(): Promise<void> {
-    for (;;) {
-      // Not a timer: it lets those who go on in this turn, perhaps just told of a commit, join the batch.
-      await nextTurn();
-      if (this.pending.length === 0) break;
-      const batch = this.takeBatch();
-      try {
-        await this.write(batch);
-      } catch (error) {
-        await this.writeApart(batch, error);
+  private async flush(batch: Append[]): Promise<void> {
+    try {
+      await this.write(batch);
+    } catch (error) {
+      await this.writeApart(batch, error);
+      return;
+    }
+    for (const append of batch) this.publish(append);
+  }
+
+  /** What waits, up to the limit, without executions that another flush is writing. */
+  private takeBatch(): Append[] {
+    const batch: Append[] = [];
+    const left: Append[] = [];
+    let events = 0;
+    const free = this.settings.JOURNAL_FLUSHES - this.flushes.size;
+    const share = Math.max(LEAST_SHARE, this.pending.length / free);
+    const most = Math.min(this.settings.JOURNAL_BATCH_EVENTS, share);
+    for (const append of this.pending) {
+      const room = events < most;
+      if (!room || [...this.flushes].some(({ writing }) => writing.has(append.executionId))) {
+        left.push(append);
         continue;
       }
-      for (const append of batch) this.publish(append);
+      batch.push(append);
+      events += append.events.length;
     }
-    this.flushing = undefined;
-  }
-
-  private takeBatch(): Append[] {
-    let events = 0;
-    let appends = 0;
-    while (appends < this.pending.length && events < this.settings.JOURNAL_BATCH_EVENTS) {
-      events += this.pending[appends]!.events.length;
-      appends += 1;
-    }
-    return this.pending.splice(0, appends);
+    this.pending = left;
+    return batch;
   }
 
   /** A batch that failed as a whole is written execution by execution, so that only those at fault fail. */
