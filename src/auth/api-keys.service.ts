@@ -11,7 +11,7 @@ import { v7 as uuidv7 } from '../ids/uuid.js';
 import { SCHEMA } from '../database/migrations.js';
 import type { ApiKeysTable } from '../database/schema.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
-import { ownsProject, type Principal } from './principal.js';
+import { ownsProject, principalIdOf, type Principal } from './principal.js';
 
 const KEYS_CHANNEL = 'cloutagent_keys';
 /** Ours have 46 characters; the administrator's may be any that BOOTSTRAP_API_KEY takes. */
@@ -141,7 +141,7 @@ export class ApiKeysService implements OnModuleInit {
     if (!row || !isGood(row)) return undefined;
     this.noteUse(row.id);
     return {
-      id: `key:${row.id}`,
+      id: principalIdOf(row.id),
       projects: row.projects,
       scopes: row.scopes,
       expiresAt: row.expires_at?.getTime() ?? null,

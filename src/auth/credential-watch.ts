@@ -1,22 +1,30 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Observable } from 'rxjs';
+import { type Observable, Subject } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import { Listener } from '../database/listener.js';
 import { ApiKeysService } from './api-keys.service.js';
-import { keyIdOf, type Principal } from './principal.js';
+import { keyIdOf, principalIdOf, type Principal } from './principal.js';
 
 const TICK_MS = 500;
 
-/** Tells open streams when their credential has expired or was revoked. One timer for all. */
+/**
+ * Says whose credential was revoked while something they opened goes on. That a credential expires is known beforehand,
+ * and is the business of whoever keeps time there.
+ */
 @Injectable()
 export class CredentialWatch implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(CredentialWatch.name);
-  private readonly watched = new Map<() => void, Principal>();
-  /** Keys that may have been revoked between their request's check and the watch: looked up at the next tick. */
+  /** How many hold each key. */
+  private readonly held = new Map<string, number>();
+  /** Keys that may have been revoked between their request's check and the hold: looked up at the next tick. */
   private unchecked = new Set<string>();
   private checking = false;
   private timer: NodeJS.Timeout | undefined;
   private checkedAt = Date.now();
+  private readonly ends = new Subject<string>();
+
+  /** Ids of principals whose credential is good no longer. */
+  readonly revoked: Observable<string> = this.ends;
 
   constructor(
     private readonly keys: ApiKeysService,
@@ -25,7 +33,7 @@ export class CredentialWatch implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.keys.revoked.subscribe((id) => this.endKeys(new Set([id])));
+    this.keys.revoked.subscribe((id) => this.end(id));
     this.listener.reconnected.subscribe(() => (this.checkedAt = 0));
     this.timer = setInterval(() => this.tick(), TICK_MS);
     this.timer.unref();
@@ -35,29 +43,30 @@ export class CredentialWatch implements OnModuleInit, OnModuleDestroy {
     clearInterval(this.timer);
   }
 
-  /** Emits once when the principal's credential is good no longer. */
-  ended(principal: Principal): Observable<void> {
-    return new Observable<void>((subscriber) => {
-      const end = () => {
-        subscriber.next();
-        subscriber.complete();
-      };
-      this.watched.set(end, principal);
-      const keyId = keyIdOf(principal);
-      if (keyId !== undefined) this.unchecked.add(keyId);
-      return () => this.watched.delete(end);
-    });
+  /**
+   * Watches the principal's credential.
+   * @returns ends that, once
+   */
+  hold(principal: Principal): () => void {
+    const keyId = keyIdOf(principal);
+    if (keyId === undefined) return () => undefined;
+    this.held.set(keyId, (this.held.get(keyId) ?? 0) + 1);
+    this.unchecked.add(keyId);
+    return () => {
+      const left = (this.held.get(keyId) ?? 1) - 1;
+      if (left === 0) this.held.delete(keyId);
+      else this.held.set(keyId, left);
+    };
   }
 
   private tick(): void {
-    const now = Date.now();
-    for (const [end, { expiresAt }] of this.watched) if (expiresAt !== null && expiresAt <= now) end();
     if (this.checking) return;
     let ids = this.unchecked;
+    const now = Date.now();
     if (now - this.checkedAt >= this.settings.CREDENTIAL_RECHECK_MS) {
       // A notification may have been lost.
       this.checkedAt = now;
-      ids = new Set([...this.watched.values()].flatMap((principal) => keyIdOf(principal) ?? []));
+      ids = new Set(this.held.keys());
     }
     this.unchecked = new Set();
     if (ids.size > 0) void this.check(ids);
@@ -66,8 +75,7 @@ export class CredentialWatch implements OnModuleInit, OnModuleDestroy {
   private async check(ids: ReadonlySet<string>): Promise<void> {
     this.checking = true;
     try {
-      const revoked = new Set(await this.keys.revokedAmong([...ids]));
-      if (revoked.size > 0) this.endKeys(revoked);
+      for (const id of await this.keys.revokedAmong([...ids])) this.end(id);
     } catch (error) {
       // Asked again at the next tick.
       for (const id of ids) this.unchecked.add(id);
@@ -77,7 +85,7 @@ export class CredentialWatch implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  private endKeys(ids: ReadonlySet<string>): void {
-    for (const [end, principal] of this.watched) if (ids.has(keyIdOf(principal) ?? '')) end();
+  private end(keyId: string): void {
+    if (this.held.has(keyId)) this.ends.next(principalIdOf(keyId));
   }
 }

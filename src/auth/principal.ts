@@ -18,3 +18,6 @@ export const ownsProject = (principal: Principal, projectId: string): boolean =>
 /** The API key's id, when the principal came with one. */
 export const keyIdOf = (principal: Principal): string | undefined =>
   principal.id.startsWith('key:') ? principal.id.slice('key:'.length) : undefined;
+
+/** The principal that an API key stands for. */
+export const principalIdOf = (keyId: string): string => `key:${keyId}`;

@@ -75,7 +75,11 @@ const SettingsSchema = z
     STREAMS_PER_EXECUTION: count(10_000),
     STREAMS_PER_ADDRESS: count(10_000),
     CHANNEL_RING_BYTES: count(1_048_576),
-    STREAM_PAGE_BYTES: count(262_144),
+    STREAM_PAGE_BYTES: count(65_536),
+    STREAM_MAX_AGE_MS: ms(14_400_000, 0),
+    CATCH_UP_PAGE_BYTES: count(262_144),
+    CATCH_UP_CACHE_BYTES: count(16_777_216, 0),
+    CATCH_UP_READS: count(4),
 
     JOURNAL_BATCH_EVENTS: count(5_000),
     JOURNAL_FLUSHES: count(2, 1, 100),

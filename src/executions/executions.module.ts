@@ -5,13 +5,14 @@ import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
 import { ExecutionsController } from './executions.controller.js';
 import { ExecutionsService } from './executions.service.js';
+import { StreamLookup } from './stream-lookup.js';
 import { StreamsController } from './streams.controller.js';
 import { WorkflowCheck } from './workflow-check.js';
 
 @Module({
   imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
   controllers: [StreamsController, ExecutionsController],
-  providers: [ExecutionsService, WorkflowCheck],
+  providers: [ExecutionsService, StreamLookup, WorkflowCheck],
   exports: [ExecutionsService],
 })
 export class ExecutionsModule {}

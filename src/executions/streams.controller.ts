@@ -3,6 +3,7 @@ import {
   Headers,
   HttpCode,
   type MessageEvent,
+  type OnModuleInit,
   Param,
   Post,
   Query,
@@ -13,7 +14,7 @@ import {
 import { ApiHeader } from '@nestjs/swagger';
 import { ExecutionEventSchema, isTerminal, OpenStream, StreamTicket } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
-import { defer, EMPTY, finalize, type Observable, takeUntil } from 'rxjs';
+import { EMPTY, type Observable } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import { addressOf } from '../auth/address.js';
 import { CredentialWatch } from '../auth/credential-watch.js';
@@ -28,17 +29,23 @@ import { StreamQuota } from '../throttling/stream-quota.js';
 import { checkId } from './executions.controller.js';
 import { ExecutionsService } from './executions.service.js';
 import { parseLastEventId } from './last-event-id.js';
+import { StreamLookup } from './stream-lookup.js';
 
 @Controller('api/executions/:executionId')
-export class StreamsController {
+export class StreamsController implements OnModuleInit {
   constructor(
     private readonly executions: ExecutionsService,
+    private readonly lookup: StreamLookup,
     private readonly journal: JournalReader,
     private readonly hub: StreamHub,
     private readonly quota: StreamQuota,
     private readonly watch: CredentialWatch,
     private readonly tickets: TicketsService,
   ) {}
+
+  onModuleInit(): void {
+    this.watch.revoked.subscribe((principalId) => this.hub.endOf(principalId));
+  }
 
   /** The execution is looked up before anything is sent: until then it can still be answered with a problem. */
   @Sse('stream')
@@ -64,37 +71,40 @@ export class StreamsController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<Observable<MessageEvent>> {
-    const row = await this.executions.find(checkId(id), principal);
+    const { id: executionId, status, lastSequence } = await this.lookup.find(checkId(id), principal);
     const after = parseLastEventId(lastEventId || query.lastEventId);
-    const last = (await this.journal.lastSequences([row.id])).get(row.id) ?? 0;
-    if (after > last) {
+    if (after > lastSequence) {
       throw new ProblemError(
         400,
         'invalid_last_event_id',
-        `Last-Event-ID ${after} is past the end: the execution has ${last} events. Start again without it.`,
+        `Last-Event-ID ${after} is past the end: the execution has ${lastSequence} events. Start again without it.`,
       );
     }
-    if (isTerminal(row.status) && !(await this.hasMore(row.id, after, query.types)))
+    if (isTerminal(status) && !(await this.hasMore(executionId, after, lastSequence, query.types)))
       throw new NoContentSignal();
     // HEAD is routed here too and has no body: the headers, and no stream that holds its connection.
     if (request.method === 'HEAD') return EMPTY;
-    // Not before Nest subscribes: it never does for a client that left during the look-ups above, and a place
-    // taken for it would not be given back.
-    return defer(() => {
-      const release = this.quota.acquire(principal.id, row.id, addressOf(request));
-      return this.hub
-        .subscribe({
-          executionId: row.id,
-          after,
-          types: query.types,
-          response,
-          established: {
-            executionId: row.id,
-            message: 'You will see every event of this execution, in order.',
-            status: row.status,
-          },
-        })
-        .pipe(takeUntil(this.watch.ended(principal)), finalize(release));
+    const address = addressOf(request);
+    return this.hub.subscribe({
+      executionId,
+      after,
+      types: query.types,
+      response,
+      principalId: principal.id,
+      expiresAt: principal.expiresAt,
+      established: {
+        executionId,
+        message: 'You will see every event of this execution, in order.',
+        status,
+      },
+      enter: () => {
+        const giveBack = this.quota.acquire(principal.id, executionId, address);
+        const letGo = this.watch.hold(principal);
+        return () => {
+          letGo();
+          giveBack();
+        };
+      },
     });
   }
 
@@ -118,7 +128,13 @@ export class StreamsController {
     return { ticket, expiresAt, url: `/api/executions/${row.id}/stream?ticket=${ticket}` };
   }
 
-  private async hasMore(executionId: string, after: number, types: OpenStream['types']): Promise<boolean> {
+  private async hasMore(
+    executionId: string,
+    after: number,
+    last: number,
+    types: OpenStream['types'],
+  ): Promise<boolean> {
+    if (!types || after >= last) return after < last;
     return (await this.journal.read(executionId, after, { types, limit: 1, bytes: 1 })).length > 0;
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EventType } from '@cloutagent/contract';
+import { BatchedLookup } from '../database/batched-lookup.js';
 import { Database } from '../database/database.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 
@@ -14,10 +15,21 @@ const PAGE = `
     ) AS page
   ) AS sized WHERE before < $5 ORDER BY sequence`;
 
+const NEWEST = `
+  SELECT id, newest.sequence, newest.type FROM unnest($1::uuid[]) AS id,
+    LATERAL (SELECT sequence, type FROM cloutagent.events WHERE execution_id = id ORDER BY sequence DESC LIMIT 1) AS newest`;
+
 /** Reads the journal by page. */
 @Injectable()
 export class JournalReader {
+  private readonly newestOf = new BatchedLookup((ids) => this.readNewest(ids));
+
   constructor(private readonly database: Database) {}
+
+  /** The sequence and type of an execution's newest event, if it has one. Many at once cost few queries. */
+  newest(executionId: string): Promise<Pick<RecordedEvent, 'sequence' | 'type'> | undefined> {
+    return this.newestOf.find(executionId);
+  }
 
   /**
    * The events after a position, in order.
@@ -47,6 +59,19 @@ export class JournalReader {
       [executionIds],
     );
     return Map.groupBy(rows, (row) => row.execution_id);
+  }
+
+  private async readNewest(
+    ids: readonly string[],
+  ): Promise<Map<string, Pick<RecordedEvent, 'sequence' | 'type'>>> {
+    const { rows } = await this.database.pool.query<
+      Pick<RecordedEvent, 'sequence' | 'type'> & { id: string }
+    >({
+      name: 'journal-newest',
+      text: NEWEST,
+      values: [ids],
+    });
+    return new Map(rows.map((row) => [row.id, row]));
   }
 
   /** The last sequence of each execution that has events. */

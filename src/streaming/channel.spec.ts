@@ -8,7 +8,12 @@ import type { EventBus } from '../events/event-bus.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import type { JournalReader } from '../journal/journal-reader.js';
 import { Channel } from './channel.js';
+import { Chunk } from './chunk.js';
+import { PageCache } from './page-cache.js';
+import { SendQueues } from './send-queues.js';
+import { StreamStats } from './stream-stats.js';
 import { Subscriber } from './subscriber.js';
+import { Turn } from './turn.js';
 import { TypeFilter } from './type-filter.js';
 
 /** A journal in memory that answers some turns later, as a database does. */
@@ -34,9 +39,9 @@ class MemoryJournal {
     return found;
   }
 
-  async lastSequences(ids: readonly string[]): Promise<Map<string, number>> {
+  async newest(): Promise<RecordedEvent | undefined> {
     await nextTurn();
-    return new Map(ids.map((id) => [id, this.events.length]));
+    return this.events.at(-1);
   }
 
   ofExecution(): Observable<readonly RecordedEvent[]> {
@@ -51,10 +56,15 @@ class MemoryJournal {
 /** A socket that is full now and then. */
 class MemoryResponse extends EventEmitter {
   readonly received: number[] = [];
-  readonly socket = { writableLength: 0 };
+  readonly socket = this;
+  readonly req = { method: 'GET' };
+  readonly chunkedEncoding = true;
+  readonly headersSent = true;
+  writableLength = 0;
   full = false;
 
   write(buffer: Buffer): boolean {
+    expect(buffer.toString()).toMatch(/^[\da-f]+\r\n(?:[^\r]*)\r\n$/);
     for (const [, id] of buffer.toString().matchAll(/^id: (\d+)$/gm)) this.received.push(Number(id));
     return !this.full;
   }
@@ -88,14 +98,27 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
     fc.asyncProperty(
       fc.array(move, { maxLength: 40 }),
       fc.integer({ min: 1, max: 400 }),
-      async (moves, ringBytes) => {
+      fc.integer({ min: 0, max: 800 }),
+      async (moves, ringBytes, cacheBytes) => {
         const journal = new MemoryJournal();
-        const limits = { ringBytes, pageBytes: 150 };
+        const limits = { ringBytes, pageBytes: 150, partBytes: 100, pollMs: 1_000 };
+        const stats = new StreamStats();
+        const pages = new PageCache(
+          journal as unknown as JournalReader,
+          {
+            ...limits,
+            cacheBytes,
+            reads: 2,
+          },
+          stats,
+        );
         const channel = new Channel(
           'e',
           journal as unknown as EventBus,
           journal as unknown as JournalReader,
+          new Turn(),
           limits,
+          stats,
           (error) => {
             throw error;
           },
@@ -136,18 +159,26 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
           };
           watcher.subscriber = new Subscriber(
             channel,
-            journal as unknown as JournalReader,
             response as unknown as ServerResponse,
-            new TypeFilter(types),
+            TypeFilter.of(types),
             from,
-            limits.pageBytes,
+            Infinity,
+            {
+              heartbeatMs: 1e9,
+              stallMs: 1e9,
+              retryMs: 1,
+              partBytes: 100,
+              pages,
+              queues: new SendQueues(),
+              stats,
+            },
             (error) => {
               if (error) throw error;
               watcher.ended = true;
               watcher.subscriber.close();
             },
           );
-          watcher.subscriber.start(Buffer.from(': hello\n\n'));
+          watcher.subscriber.start(Chunk.of(': hello\n\n'));
           watchers.push(watcher);
         };
         for (const step of moves) {

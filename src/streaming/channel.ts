@@ -3,40 +3,67 @@ import type { Subscription } from 'rxjs';
 import type { EventBus } from '../events/event-bus.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import type { JournalReader } from '../journal/journal-reader.js';
-import { type EncodedEvent, Ring } from './ring.js';
-import { encodeEvent } from './sse-frame.js';
-import { StreamStats } from './stream-stats.js';
-import type { Subscriber } from './subscriber.js';
+import { join, type Part } from './part.js';
+import { Ring } from './ring.js';
+import { type EncodedEvent, encodeEvent } from './sse-frame.js';
+import type { StreamStats } from './stream-stats.js';
+import { Timed } from './timer-wheel.js';
+import type { Flushable, Turn } from './turn.js';
+import type { TypeFilter } from './type-filter.js';
 
 const CATCH_UP_EVENTS = 1_000;
 
+/** Who takes the channel's shared parts. */
+export interface Watcher {
+  readonly filter: TypeFilter;
+  /** Whether it waits for just the events after this position. */
+  isAt(position: number): boolean;
+  /**
+   * Takes a part that begins where it stands.
+   * @returns whether it takes the next one too; else it fetches that itself
+   */
+  deliver(part: Part, now: number): boolean;
+  /** The channel has moved on, but not from where this one is. */
+  wake(): void;
+}
+
+export interface ChannelLimits {
+  ringBytes: number;
+  /** Bytes of one journal read. */
+  pageBytes: number;
+  /** Bytes of one write. */
+  partBytes: number;
+  /** How often a quiet one looks into the journal. */
+  pollMs: number;
+}
+
 /**
- * What all subscribers of one execution share in this process: one listener on the bus, the recent
+ * What all watchers of one execution share in this process: one listener on the bus, the recent
  * events encoded once, and one joined buffer a turn for all that want the same types.
  */
-export class Channel {
-  readonly subscribers = new Set<Subscriber>();
+export class Channel extends Timed implements Flushable {
+  readonly watchers = new Set<Watcher>();
   /** The last sequence known here; everything up to it is in the journal. */
   position = 0;
   /** The terminal event's sequence, once it is known. */
   end: number | undefined;
-  /** When the last event came, ms since the epoch. */
-  active = Date.now();
+  private active = Date.now();
   private readonly ring: Ring;
   private readonly listening: Subscription;
   private opened = false;
   private fresh: EncodedEvent[] = [];
-  private flushScheduled = false;
   private reading: Promise<void> | undefined;
 
   constructor(
     readonly executionId: string,
     bus: EventBus,
     private readonly journal: JournalReader,
-    private readonly limits: { ringBytes: number; pageBytes: number },
+    private readonly turn: Turn,
+    private readonly limits: ChannelLimits,
+    private readonly stats: StreamStats,
     private readonly onError: (error: unknown) => void,
-    readonly stats = new StreamStats(),
   ) {
+    super();
     this.ring = new Ring(limits.ringBytes);
     // Listen first, then look where the journal stands: what is published in between is not lost.
     this.listening = bus.ofExecution(executionId).subscribe((events) => this.receive(events));
@@ -44,13 +71,12 @@ export class Channel {
 
   /** Kept once `position` is where the journal stands now. */
   async open(): Promise<void> {
-    const last = (await this.journal.lastSequences([this.executionId])).get(this.executionId) ?? 0;
+    const newest = await this.journal.newest(this.executionId);
     if (!this.opened) {
       this.opened = true;
-      this.position = Math.max(this.position, last);
+      this.position = Math.max(this.position, newest?.sequence ?? 0);
     }
-    const [event] = await this.journal.read(this.executionId, last - 1, { limit: 1, bytes: 1 });
-    if (event && isTerminalEvent(event.type)) this.end = event.sequence;
+    if (newest && isTerminalEvent(newest.type)) this.end = newest.sequence;
   }
 
   close(): void {
@@ -62,12 +88,46 @@ export class Channel {
     return this.ring.after(after);
   }
 
-  /** Events may have been recorded elsewhere: reads what is new. */
-  check(): void {
-    if (this.end !== undefined || !this.opened) return;
-    this.reading ??= this.catchUp()
+  /**
+   * Events may have been recorded elsewhere: reads what is new.
+   * @param sequence that they are said to reach
+   */
+  check(sequence = Infinity): void {
+    if (this.end !== undefined || !this.opened || sequence <= this.position) return;
+    this.reading ??= this.catchUp(sequence !== Infinity)
       .catch(this.onError)
       .finally(() => (this.reading = undefined));
+  }
+
+  /** A notification may have been lost with the process that was to send it. */
+  override look(now: number): number {
+    if (this.end !== undefined) return Infinity;
+    const { pollMs } = this.limits;
+    const quiet = now - this.active;
+    if (quiet < pollMs) return pollMs - quiet;
+    this.check();
+    return pollMs;
+  }
+
+  /** Writes what came in this turn: one buffer for all caught-up watchers of the same types. */
+  flush(now: number): void {
+    const fresh = this.fresh;
+    this.fresh = [];
+    this.active = now;
+    const from = fresh[0]!.sequence - 1;
+    const joined = new Map<string, Part[]>();
+    for (const watcher of this.watchers) {
+      if (!watcher.isAt(from)) {
+        watcher.wake();
+        continue;
+      }
+      let parts = joined.get(watcher.filter.key);
+      if (!parts) {
+        parts = [...join(fresh, from, watcher.filter, this.limits.partBytes)];
+        joined.set(watcher.filter.key, parts);
+      }
+      for (const part of parts) if (!watcher.deliver(part, now)) break;
+    }
   }
 
   private receive(events: readonly RecordedEvent[]): void {
@@ -80,7 +140,7 @@ export class Channel {
       if (event.sequence <= this.position) continue;
       if (event.sequence > this.position + 1) {
         // A gap: another process wrote in between. The journal is the truth.
-        this.check();
+        this.check(event.sequence);
         return;
       }
       this.add(event);
@@ -88,19 +148,16 @@ export class Channel {
   }
 
   private add(event: RecordedEvent): void {
-    const encoded = { sequence: event.sequence, type: event.type, frame: encodeEvent(event) };
+    const encoded = encodeEvent(event);
     this.position = event.sequence;
-    this.active = Date.now();
     if (isTerminalEvent(event.type)) this.end = event.sequence;
     this.stats.evicted += this.ring.push(encoded);
-    this.fresh.push(encoded);
-    if (!this.flushScheduled) {
-      this.flushScheduled = true;
-      queueMicrotask(() => this.flush());
-    }
+    if (this.fresh.push(encoded) === 1) this.turn.add(this);
   }
 
-  private async catchUp(): Promise<void> {
+  private async catchUp(sure: boolean): Promise<void> {
+    // Many quiet channels that look share a query; only what has something new reads a page.
+    if (!sure && ((await this.journal.newest(this.executionId))?.sequence ?? 0) <= this.position) return;
     for (;;) {
       const events = await this.journal.read(this.executionId, this.position, {
         limit: CATCH_UP_EVENTS,
@@ -108,32 +165,6 @@ export class Channel {
       });
       if (events.length === 0) return;
       this.receive(events);
-    }
-  }
-
-  /** Writes what came in this turn: one buffer for all caught-up subscribers of the same types. */
-  private flush(): void {
-    this.flushScheduled = false;
-    const fresh = this.fresh;
-    this.fresh = [];
-    const first = fresh[0]!.sequence;
-    const joined = new Map<string, { buffer: Buffer; events: number }>();
-    for (const subscriber of this.subscribers) {
-      if (!subscriber.isAt(first - 1)) {
-        subscriber.wake();
-        continue;
-      }
-      let shared = joined.get(subscriber.filter.key);
-      if (!shared) {
-        const frames = fresh
-          .filter((event) => subscriber.filter.admits(event.type))
-          .map((event) => event.frame);
-        const buffer = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
-        shared = { buffer, events: frames.length };
-        joined.set(subscriber.filter.key, shared);
-      }
-      this.stats.delivered += shared.events;
-      subscriber.deliver(shared.buffer, this.position);
     }
   }
 }

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { Chunk } from './chunk.js';
 import { Ring } from './ring.js';
 
 it('holds the latest consecutive events within its bytes, and says when one is gone', () => {
@@ -10,7 +11,7 @@ it('holds the latest consecutive events within its bytes, and says when one is g
       (sizes, most, after) => {
         const ring = new Ring(most);
         sizes.forEach((size, index) =>
-          ring.push({ sequence: index + 1, type: 'execution:output', frame: Buffer.alloc(size) }),
+          ring.push({ sequence: index + 1, type: 'execution:output', chunk: Chunk.of('x'.repeat(size)) }),
         );
         let [held, bytes] = [0, 0];
         for (const size of sizes.toReversed()) {

@@ -1,11 +1,4 @@
-import type { EventType } from '@cloutagent/contract';
-
-/** A recent event, encoded once. */
-export interface EncodedEvent {
-  readonly sequence: number;
-  readonly type: EventType;
-  readonly frame: Buffer;
-}
+import type { EncodedEvent } from './sse-frame.js';
 
 /** The latest consecutive events of an execution, as many as fit into a number of bytes. */
 export class Ring {
@@ -19,9 +12,9 @@ export class Ring {
   push(event: EncodedEvent): number {
     const { head } = this;
     this.events.push(event);
-    this.bytes += event.frame.length;
+    this.bytes += event.chunk.body.length;
     while (this.bytes > this.maxBytes && this.head < this.events.length) {
-      this.bytes -= this.events[this.head]!.frame.length;
+      this.bytes -= this.events[this.head]!.chunk.body.length;
       this.head += 1;
     }
     const dropped = this.head - head;

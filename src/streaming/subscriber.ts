@@ -1,64 +1,106 @@
 import type { ServerResponse } from 'node:http';
-import type { JournalReader } from '../journal/journal-reader.js';
-import type { Channel } from './channel.js';
-import { encodeEvent } from './sse-frame.js';
+import type { Channel, Watcher } from './channel.js';
+import type { Chunk } from './chunk.js';
+import type { PageCache } from './page-cache.js';
+import { join, type Part } from './part.js';
+import type { SendQueues } from './send-queues.js';
+import { encodeRetry, PING } from './sse-frame.js';
+import type { StreamStats } from './stream-stats.js';
+import { StreamWriter } from './stream-writer.js';
+import { Timed } from './timer-wheel.js';
 import type { TypeFilter } from './type-filter.js';
 
-const PAGE_EVENTS = 1_000;
+/** What is the same for all streams. */
+export interface StreamRules {
+  heartbeatMs: number;
+  stallMs: number;
+  retryMs: number;
+  /** Bytes of one write. */
+  partBytes: number;
+  pages: PageCache;
+  queues: SendQueues;
+  stats: StreamStats;
+}
+
+/** Looks at a full socket within one stall limit. */
+const LOOKS_PER_STALL = 4;
+/** Heartbeats come a little early, each stream's at another time: after an event to all they would come all at once. */
+const HEARTBEAT_SPREAD = 0.2;
 
 /**
  * The server's side of one stream: a cursor. While it keeps up it writes the channel's shared buffers.
  * When its socket is full it stops where it is, costs no queue, and goes on when the socket drains:
  * from the channel's ring, or from the journal by page, until it has caught up.
  */
-export class Subscriber {
-  private position: number;
+export class Subscriber extends Timed implements Watcher {
   private caughtUp = false;
+  private started = false;
   private closed = false;
   private pumping = false;
-  private lastWrite = Date.now();
-  /** Since when the socket has been full, and how much it still had to take when last looked at. */
-  private blocked: { since: number; length: number } | undefined;
+  private written = Date.now();
+  private readonly spread = 1 - Math.random() * HEARTBEAT_SPREAD;
+  private readonly writer: StreamWriter;
+  /** What a full socket had still to take when last looked at, and since when it is the same. */
+  private stall: { since: number; waiting: number; kernel: number | undefined } | undefined;
 
+  /**
+   * @param position events after it are sent
+   * @param until when the stream ends by itself, ms since the epoch
+   * @param finish ends the response, once
+   */
   constructor(
     private readonly channel: Channel,
-    private readonly journal: JournalReader,
-    private readonly response: ServerResponse,
+    response: ServerResponse,
     readonly filter: TypeFilter,
-    after: number,
-    private readonly pageBytes: number,
+    private position: number,
+    private readonly until: number,
+    private readonly rules: StreamRules,
     private readonly finish: (error?: Error) => void,
   ) {
-    this.position = after;
-    response.on('drain', this.onDrain);
+    super();
+    this.writer = new StreamWriter(response, () => this.drained());
   }
 
   /** Starts delivery behind `greeting`. */
-  start(greeting: Buffer): void {
-    this.channel.subscribers.add(this);
-    this.write(greeting);
+  start(greeting: Chunk): void {
+    if (this.closed) return;
+    this.started = true;
+    this.channel.watchers.add(this);
+    this.write(greeting, Date.now());
     this.pump();
   }
 
+  /** No more is delivered. What the socket has not taken yet is still watched for the stall limit. */
   close(): void {
     this.closed = true;
-    this.channel.subscribers.delete(this);
-    this.response.off('drain', this.onDrain);
+    this.channel.watchers.delete(this);
   }
 
-  /** Whether it waits for just the events after this position. */
+  get executionId(): string {
+    return this.channel.executionId;
+  }
+
+  /** Whether its socket takes nothing at the moment. */
+  get isBlocked(): boolean {
+    return this.writer.blocked;
+  }
+
+  /** Whether its response is over, the last byte taken included. */
+  get gone(): boolean {
+    return this.writer.gone;
+  }
+
   isAt(position: number): boolean {
     return this.caughtUp && this.position === position;
   }
 
-  /** Takes the channel's shared buffer, which brings it to `position`. */
-  deliver(buffer: Buffer, position: number): void {
-    this.position = position;
-    if (buffer.length > 0) this.write(buffer);
+  deliver(part: Part, now: number): boolean {
+    this.position = part.to;
+    this.writePart(part, now);
     this.endIfOver();
+    return this.caughtUp && !this.closed;
   }
 
-  /** The channel has moved on, but not from where this one is: it fetches what is missing itself. */
   wake(): void {
     if (!this.caughtUp) return;
     if (this.position < this.channel.position) {
@@ -69,43 +111,61 @@ export class Subscriber {
     }
   }
 
-  /** Writes a last frame before the server closes the stream. */
-  farewell(frame: Buffer): void {
-    if (!this.closed && !this.blocked) this.write(frame);
+  /** Tells when to come back, and ends the stream. */
+  farewell(): void {
+    if (this.closed) return;
+    if (this.started && !this.writer.blocked) this.write(encodeRetry(this.rules.retryMs), Date.now());
     this.finish();
   }
 
-  /** Whether its socket takes nothing at the moment. */
-  get isBlocked(): boolean {
-    return this.blocked !== undefined;
-  }
-
-  /** Heartbeat and stall limit, called by the hub's one timer. */
-  tick(now: number, heartbeatMs: number, stallMs: number, ping: Buffer): void {
-    if (this.blocked) {
-      const length = this.response.socket?.writableLength ?? 0;
-      if (length !== this.blocked.length) this.blocked = { since: now, length };
-      // Nothing was taken for the whole limit. It loses nothing: the journal has it, and the client comes back.
-      else if (now - this.blocked.since >= stallMs) {
-        this.channel.stats.stalled += 1;
-        this.response.destroy();
-      }
-    } else if (now - this.lastWrite >= heartbeatMs) {
-      this.write(ping);
+  /** Heartbeat, end by age or expiry, stall limit. */
+  override look(now: number): number {
+    const { heartbeatMs, stallMs } = this.rules;
+    if (this.writer.gone) return Infinity;
+    if (!this.closed && now >= this.until) this.farewell();
+    if (this.writer.blocked || this.closed) {
+      this.lookAtStall(now);
+      return Math.min(stallMs / LOOKS_PER_STALL, this.closed ? Infinity : this.until - now);
     }
+    const beat = heartbeatMs * this.spread;
+    if (now - this.written >= beat) this.write(PING, now);
+    return Math.min(this.written + beat - now, this.until - now);
   }
 
-  private readonly onDrain = (): void => {
-    this.blocked = undefined;
-    this.pump();
-  };
+  private lookAtStall(now: number): void {
+    const { waiting } = this.writer;
+    if (this.stall?.waiting !== waiting) this.stall = { since: now, waiting, kernel: undefined };
+    const { stall } = this;
+    const { socket } = this.writer;
+    // Nothing moved here. The kernel may have moved something: what it has for a socket is no small matter.
+    void (socket ? this.rules.queues.of(socket) : Promise.resolve(undefined)).then((kernel) => {
+      if (this.stall !== stall) return;
+      if (kernel !== stall.kernel) {
+        this.stall = { since: now, waiting, kernel };
+        return;
+      }
+      // It loses nothing: the journal has everything, and the client comes back.
+      if (now - stall.since < this.rules.stallMs) return;
+      this.rules.stats.stalled += 1;
+      this.writer.destroy();
+    });
+  }
 
-  private write(buffer: Buffer): void {
-    this.lastWrite = Date.now();
-    this.channel.stats.bytes += buffer.length;
-    if (this.response.write(buffer)) return;
-    this.caughtUp = false;
-    this.blocked = { since: this.lastWrite, length: this.response.socket?.writableLength ?? 0 };
+  private drained(): void {
+    this.stall = undefined;
+    if (!this.closed) this.pump();
+  }
+
+  private writePart({ chunk, count }: Part, now: number): void {
+    if (!chunk) return;
+    this.rules.stats.delivered += count;
+    this.write(chunk, now);
+  }
+
+  private write(chunk: Chunk, now: number): void {
+    this.written = now;
+    this.rules.stats.bytes += chunk.body.length;
+    if (!this.writer.write(chunk)) this.caughtUp = false;
   }
 
   private pump(): void {
@@ -118,15 +178,16 @@ export class Subscriber {
 
   private async catchUp(): Promise<void> {
     try {
-      while (!this.closed && !this.blocked) {
+      while (!this.closed && !this.writer.blocked) {
         if (this.position >= this.channel.position) {
           this.caughtUp = true;
           this.endIfOver();
           return;
         }
-        const recent = this.channel.recent(this.position);
-        if (recent) this.writeRecent(recent);
-        else await this.writePage();
+        const part = this.recent() ?? (await this.fromJournal());
+        if (this.closed) return;
+        this.position = Math.max(this.position, part.to);
+        this.writePart(part, Date.now());
       }
     } finally {
       // In the same turn as the last look at the channel: whoever wakes us after it must find the pump at rest.
@@ -134,36 +195,14 @@ export class Subscriber {
     }
   }
 
-  private writeRecent(recent: ReturnType<Channel['recent']> & object): void {
-    const frames: Buffer[] = [];
-    let bytes = 0;
-    for (const event of recent) {
-      this.position = event.sequence;
-      if (!this.filter.admits(event.type)) continue;
-      frames.push(event.frame);
-      bytes += event.frame.length;
-      if (bytes >= this.pageBytes) break;
-    }
-    this.channel.stats.delivered += frames.length;
-    if (frames.length > 0) this.write(Buffer.concat(frames));
+  private recent(): Part | undefined {
+    const events = this.channel.recent(this.position);
+    return events && join(events, this.position, this.filter, this.rules.partBytes).next().value!;
   }
 
-  private async writePage(): Promise<void> {
-    // What is read now covers at least everything up to here, shown or not.
-    const known = this.channel.position;
-    const events = await this.journal.read(this.channel.executionId, this.position, {
-      types: this.filter.types,
-      limit: PAGE_EVENTS,
-      bytes: this.pageBytes,
-    });
-    this.channel.stats.catchUpReads += 1;
-    if (this.closed) return;
-    this.channel.stats.delivered += events.length;
-    const bytes = events.reduce((sum, event) => sum + Buffer.byteLength(event.data), 0);
-    const cut = events.length === PAGE_EVENTS || bytes >= this.pageBytes;
-    const last = events.at(-1)?.sequence ?? this.position;
-    this.position = cut ? last : Math.max(last, known);
-    if (events.length > 0) this.write(Buffer.concat(events.map(encodeEvent)));
+  private fromJournal(): Promise<Part> {
+    const { executionId, position } = this.channel;
+    return this.rules.pages.next(executionId, this.filter, this.position, position);
   }
 
   private endIfOver(): void {

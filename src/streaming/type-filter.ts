@@ -5,8 +5,14 @@ export class TypeFilter {
   readonly key: string;
   private readonly set: ReadonlySet<EventType> | undefined;
 
+  private static readonly everything = new TypeFilter();
+
   /** @param types the types to show; all when left out */
-  constructor(readonly types?: readonly EventType[]) {
+  static of(types?: readonly EventType[]): TypeFilter {
+    return types ? new TypeFilter(types) : TypeFilter.everything;
+  }
+
+  private constructor(readonly types?: readonly EventType[]) {
     this.set = types && new Set(types);
     this.key = this.set ? [...this.set].sort().join() : '*';
   }

@@ -1,0 +1,70 @@
+import { Chunk } from './chunk.js';
+import type { EncodedEvent } from './sse-frame.js';
+import type { TypeFilter } from './type-filter.js';
+
+/** Consecutive events as one filter shows them, joined for one write. It brings a stream from `from` to `to`. */
+export class Part {
+  constructor(
+    readonly from: number,
+    readonly to: number,
+    /** Undefined when the filter shows none of the events. */
+    readonly chunk: Chunk | undefined,
+    /** Events shown. */
+    readonly count: number,
+    private readonly sequences: readonly number[],
+    private readonly ends: readonly number[],
+  ) {}
+
+  /** The rest of it, for a stream that stands in its middle. */
+  after(position: number): Part {
+    if (position <= this.from || !this.chunk) return this;
+    const left = this.sequences.findIndex((sequence) => sequence > position);
+    if (left === -1) return new Part(position, this.to, undefined, 0, [], []);
+    const body = this.chunk.body.subarray(left === 0 ? 0 : this.ends[left - 1]);
+    return new Part(position, this.to, Chunk.join([body], body.length), this.count - left, [], []);
+  }
+}
+
+/**
+ * Joins events for a filter, in parts of at most `mostBytes`; a larger event is a part of its own.
+ * @param from the position before the first event
+ */
+export function* join(
+  events: readonly EncodedEvent[],
+  from: number,
+  filter: TypeFilter,
+  mostBytes: number,
+): Generator<Part> {
+  let shown: EncodedEvent[] = [];
+  let bytes = 0;
+  let start = from;
+  let position = from;
+  for (const event of events) {
+    if (filter.admits(event.type)) {
+      if (bytes > 0 && bytes + event.chunk.body.length > mostBytes) {
+        yield partOf(shown, bytes, start, position);
+        [shown, bytes, start] = [[], 0, position];
+      }
+      shown.push(event);
+      bytes += event.chunk.body.length;
+    }
+    position = event.sequence;
+  }
+  yield partOf(shown, bytes, start, position);
+}
+
+function partOf(shown: readonly EncodedEvent[], bytes: number, from: number, to: number): Part {
+  if (shown.length === 0) return new Part(from, to, undefined, 0, [], []);
+  if (shown.length === 1) return new Part(from, to, shown[0]!.chunk, 1, [shown[0]!.sequence], [bytes]);
+  let end = 0;
+  const bodies = shown.map(({ chunk }) => chunk.body);
+  const ends = bodies.map((body) => (end += body.length));
+  return new Part(
+    from,
+    to,
+    Chunk.join(bodies, bytes),
+    shown.length,
+    shown.map(({ sequence }) => sequence),
+    ends,
+  );
+}

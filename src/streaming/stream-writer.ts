@@ -1,0 +1,50 @@
+import type { ServerResponse } from 'node:http';
+import type { Chunk } from './chunk.js';
+
+/** Writes shared chunks to one response and knows when its socket is full. */
+export class StreamWriter {
+  /** Whether the socket is full; nothing may be written until `onDrain` is called. */
+  blocked = false;
+
+  /** @param onDrain called when a full socket has taken everything */
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly onDrain: () => void,
+  ) {}
+
+  /** @returns whether more may be written */
+  write(chunk: Chunk): boolean {
+    const { response } = this;
+    const { socket } = response;
+    // Nest has sent the headers. A response that waits behind another on its connection has no socket yet; one to
+    // HTTP/1.0 has no chunks, and one to HEAD no body.
+    const direct =
+      socket && response.chunkedEncoding && response.headersSent && response.req.method !== 'HEAD';
+    const target = direct ? socket : response;
+    if (direct ? socket.write(chunk.framed) : response.write(chunk.body)) return true;
+    this.blocked = true;
+    target.once('drain', () => {
+      this.blocked = false;
+      this.onDrain();
+    });
+    return false;
+  }
+
+  /** Whether everything is over, the last byte taken included. */
+  get gone(): boolean {
+    return this.response.destroyed || this.response.writableFinished;
+  }
+
+  /** Bytes that are still to be taken. */
+  get waiting(): number {
+    return this.response.socket?.writableLength ?? this.response.writableLength;
+  }
+
+  get socket(): ServerResponse['socket'] {
+    return this.response.socket;
+  }
+
+  destroy(): void {
+    this.response.destroy();
+  }
+}
