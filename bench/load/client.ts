@@ -1,0 +1,247 @@
+// The load client: raw sockets that read streams, in a process of its own. It counts frame ends and, on some of its
+// connections, samples how old events are on arrival or checks that their ids are 1, 2, 3 …
+import { connect, type Socket } from 'node:net';
+import { now } from './frame.ts';
+import { answerCalls } from './remote.ts';
+
+export interface OpenOptions {
+  port: number;
+  /** Paths to open, one after the other, round and round. */
+  paths: string[];
+  headers: Record<string, string>;
+  count: number;
+  /** Bytes a second to read; 0 stops after the headers. All there is when left out. */
+  rate?: number;
+  /** Checks the ids of every frame. */
+  verify?: boolean;
+  /** Connections being opened at the same time. */
+  parallel?: number;
+  group?: string;
+}
+
+const FRAME_END = Buffer.from('\n\n');
+const shared = Buffer.allocUnsafe(256 * 1024);
+
+class Reader {
+  frames = 0;
+  bytes = 0;
+  lastId = 0;
+  disorder = 0;
+  opened = false;
+  ended = false;
+  status = 0;
+  finishedAt = 0;
+  private endedInBreak = false;
+  private head = '';
+  private rest = '';
+  private socket: Socket | undefined;
+
+  private readonly options: OpenOptions;
+  private readonly path: string;
+  private readonly samples: number[] | undefined;
+
+  constructor(options: OpenOptions, path: string, samples: number[] | undefined) {
+    this.options = options;
+    this.path = path;
+    this.samples = samples;
+  }
+
+  get group(): string {
+    return this.options.group ?? '';
+  }
+
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { port, rate } = this.options;
+      const buffer = rate === undefined ? shared : Buffer.allocUnsafe(4096);
+      const socket = connect({
+        port,
+        host: '127.0.0.1',
+        onread: {
+          buffer,
+          callback: (length: number): boolean => {
+            const wasOpen = this.opened;
+            this.read(buffer.subarray(0, length));
+            if (!wasOpen && this.opened) resolve();
+            return !this.opened || this.mayGoOn(length);
+          },
+        },
+      });
+      this.socket = socket;
+      const lines = Object.entries(this.options.headers).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.write(
+        `GET ${this.path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${lines.join('')}\r\n`,
+      );
+      socket.on('error', (error) => {
+        this.ended = true;
+        reject(error);
+      });
+      socket.on('close', () => {
+        this.ended = true;
+        reject(new Error(`closed during set-up, after: ${this.head.slice(0, 300)}`));
+      });
+    });
+  }
+
+  close(): void {
+    this.socket?.destroy();
+  }
+
+  /** From now on it reads as fast as it can. */
+  hurry(): void {
+    delete this.options.rate;
+    this.socket?.resume();
+  }
+
+  private mayGoOn(length: number): boolean {
+    const { rate } = this.options;
+    if (rate === undefined) return true;
+    if (rate > 0) setTimeout(() => this.socket?.resume(), (length / rate) * 1000);
+    return false;
+  }
+
+  private read(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (!this.opened) {
+      this.head += chunk.toString('latin1');
+      const end = this.head.indexOf('\r\n\r\n');
+      if (end === -1) return;
+      this.status = Number(this.head.slice(9, 12));
+      if (this.status !== 200) return;
+      this.opened = true;
+      if (this.options.verify) this.check(Buffer.from(this.head.slice(end), 'latin1'));
+      return;
+    }
+    if (this.endedInBreak && chunk[0] === 10) this.frames += 1;
+    let at = -2;
+    while ((at = chunk.indexOf(FRAME_END, at + 2)) !== -1) this.frames += 1;
+    this.endedInBreak = chunk.at(-1) === 10 && chunk.at(-2) !== 10;
+    if (this.options.verify) this.check(chunk);
+    if (this.samples) this.sample(chunk);
+  }
+
+  private sample(chunk: Buffer): void {
+    const at = chunk.indexOf('"sent":');
+    if (at === -1 || at + 30 > chunk.length) return;
+    this.samples!.push(now() - Number.parseFloat(chunk.toString('latin1', at + 7, at + 30)));
+  }
+
+  private check(chunk: Buffer): void {
+    const text = this.rest + chunk.toString('latin1');
+    let consumed = 0;
+    for (const match of text.matchAll(/id: (\d+)\nevent: ([\w:-]+)\n/g)) {
+      const id = Number(match[1]);
+      if (id !== this.lastId + 1) this.disorder += 1;
+      this.lastId = id;
+      consumed = match.index + match[0].length;
+      if (match[2] === 'execution:completed') this.finishedAt = now();
+    }
+    this.rest = text.slice(Math.max(consumed, text.length - 80));
+  }
+}
+
+let readers: Reader[] = [];
+let samples: number[] = [];
+
+const sum = (values: Iterable<number>): number => {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+};
+
+answerCalls({
+  /** @returns how many connections a second were accepted and answered */
+  async open(options: OpenOptions): Promise<{ perSecond: number; failed: number; reason?: string }> {
+    const began = performance.now();
+    let next = 0;
+    let failed = 0;
+    let reason: string | undefined;
+    const open = async () => {
+      while (next < options.count) {
+        const index = next++;
+        // Enough to see the tail without weighing on the client.
+        const sampled =
+          index % Math.max(1, Math.floor(options.count / 50)) === 0 && options.rate === undefined;
+        const reader = new Reader(
+          { ...options },
+          options.paths[index % options.paths.length]!,
+          sampled && !options.verify ? samples : undefined,
+        );
+        readers.push(reader);
+        try {
+          await reader.open();
+        } catch (error) {
+          failed += 1;
+          reason ??= String(error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: options.parallel ?? 100 }, open));
+    const perSecond = (options.count / (performance.now() - began)) * 1000;
+    return { perSecond, failed, ...(reason !== undefined && { reason }) };
+  },
+
+  reset(): void {
+    samples.length = 0;
+    for (const reader of readers) reader.frames = reader.bytes = 0;
+  },
+
+  /** Waits until that many frames have come, or until nothing has come for a while. */
+  async received(frames: number, patienceMs = 5_000): Promise<{ frames: number; at: number }> {
+    let [seen, at] = [0, now()];
+    for (;;) {
+      const count = sum(readers.map((reader) => reader.frames));
+      if (count !== seen) [seen, at] = [count, now()];
+      if (count >= frames || now() - at > patienceMs) return { frames: count, at };
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  },
+
+  latency(): { samples: number; median: number; p99: number; most: number } {
+    const sorted = samples.toSorted((a, b) => a - b);
+    const quantile = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
+    return { samples: sorted.length, median: quantile(0.5), p99: quantile(0.99), most: sorted.at(-1) ?? NaN };
+  },
+
+  state(group = ''): {
+    connections: number;
+    open: number;
+    frames: number;
+    bytes: number;
+    leastId: number;
+    mostId: number;
+    disorder: number;
+    finished: number;
+  } {
+    const mine = readers.filter((reader) => reader.group === group);
+    return {
+      connections: mine.length,
+      open: mine.filter((reader) => reader.opened && !reader.ended).length,
+      frames: sum(mine.map((reader) => reader.frames)),
+      bytes: sum(mine.map((reader) => reader.bytes)),
+      leastId: Math.min(...mine.map((reader) => reader.lastId)),
+      mostId: Math.max(...mine.map((reader) => reader.lastId)),
+      disorder: sum(mine.map((reader) => reader.disorder)),
+      finished: mine.filter((reader) => reader.finishedAt > 0).length,
+    };
+  },
+
+  hurry(group: string): void {
+    for (const reader of readers) if (reader.group === group) reader.hurry();
+  },
+
+  /** Closes some at random, or all. */
+  close(group?: string, most = Infinity): number {
+    const leaving = readers.filter((reader) => group === undefined || reader.group === group);
+    const gone = new Set(
+      most === Infinity ? leaving : leaving.toSorted(() => Math.random() - 0.5).slice(0, most),
+    );
+    for (const reader of gone) reader.close();
+    readers = readers.filter((reader) => !gone.has(reader));
+    if (readers.length === 0) samples = [];
+    return gone.size;
+  },
+
+  cpu: () => process.cpuUsage(),
+  stop: () => undefined,
+});

@@ -1,0 +1,36 @@
+// Node and nothing else: every event is encoded once and written to each response with res.write; with `joined`, all
+// events of a turn as one buffer.
+import { createServer, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { encode } from '../load/frame.ts';
+import { type Peer, portOf } from './peer.ts';
+
+export async function start([mode]: string[]): Promise<Peer> {
+  const channels = new Map<string, Set<ServerResponse>>();
+  const server = createServer((request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
+    response.write(': hello\n\n');
+    const path = request.url!;
+    let open = channels.get(path);
+    if (!open) channels.set(path, (open = new Set()));
+    open.add(response);
+    response.on('close', () => open.delete(response));
+  });
+  server.listen(0, '127.0.0.1', 8192);
+  await once(server, 'listening');
+  const beat = setInterval(() => {
+    for (const open of channels.values()) for (const response of open) response.write(': ping\n\n');
+  }, 15_000);
+  return {
+    server,
+    port: portOf(server),
+    path: (channel) => `/${channel}`,
+    publish(channel, events) {
+      const frames = events.map(encode);
+      const buffers = mode === 'joined' ? [Buffer.concat(frames)] : frames;
+      for (const buffer of buffers)
+        for (const response of channels.get(`/${channel}`) ?? []) response.write(buffer);
+    },
+    stop: () => (clearInterval(beat), Promise.resolve()),
+  };
+}

@@ -1,0 +1,30 @@
+import { type Channel, createChannel, createSession } from 'better-sse';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type Peer, portOf } from './peer.ts';
+
+export async function start(): Promise<Peer> {
+  const channels = new Map<string, Channel>();
+  const channel = (path: string): Channel => {
+    let found = channels.get(path);
+    if (!found) channels.set(path, (found = createChannel()));
+    return found;
+  };
+  const server = createServer((request, response) => {
+    // The data is JSON already, as with every peer.
+    void createSession(request, response, { serializer: String }).then((session) =>
+      channel(request.url!).register(session),
+    );
+  });
+  server.listen(0, '127.0.0.1', 8192);
+  await once(server, 'listening');
+  return {
+    server,
+    port: portOf(server),
+    path: (n) => `/${n}`,
+    publish(n, events) {
+      for (const { sequence, type, data } of events)
+        channel(`/${n}`).broadcast(data, type, { eventId: String(sequence) });
+    },
+  };
+}

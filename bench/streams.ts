@@ -1,0 +1,43 @@
+// The streams beside their peers, in the same run. `--only fan-out,idle` runs scenarios by the beginning of their
+// names, `--rounds 1` is quick, `--peers ours,bare` leaves the others out. Prints a table for each and writes
+// bench/results/streams.json.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type PeerName, PEERS, withDatabase } from './load/bench.ts';
+import { available } from './peers/nchan.ts';
+import { FAN_OUTS } from './scenarios/fan-out.ts';
+import { IDLE } from './scenarios/idle.ts';
+import { PACED } from './scenarios/paced.ts';
+
+const { values: given } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    peers: { type: 'string', default: PEERS.join() },
+    rounds: { type: 'string', default: '5' },
+  },
+});
+const only = given.only.split(',');
+const wanted = given.peers.split(',');
+const peers: PeerName[] = PEERS.filter((peer) => wanted.includes(peer) && (peer !== 'nchan' || available()));
+if (wanted.includes('nchan') && !peers.includes('nchan'))
+  console.log('nginx with nchan is not installed: left out');
+
+const results = new URL('results/streams.json', import.meta.url);
+const before = JSON.parse(await readFile(results, 'utf8').catch(() => '{}')) as { scenarios?: object };
+const scenarios: Record<string, unknown> = {};
+await withDatabase(async (databaseUrl) => {
+  for (const scenario of [...FAN_OUTS, ...PACED, IDLE]) {
+    if (!only.some((start) => scenario.name.startsWith(start))) continue;
+    const rows = await scenario.run({ databaseUrl, rounds: Number(given.rounds), peers });
+    console.log(scenario.says);
+    console.table(rows);
+    scenarios[scenario.name] = { says: scenario.says, at: new Date().toISOString(), rows };
+  }
+});
+const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
+await mkdir(new URL('results/', import.meta.url), { recursive: true });
+await writeFile(
+  results,
+  `${JSON.stringify({ machine, scenarios: { ...before.scenarios, ...scenarios } }, null, 2)}\n`,
+);
