@@ -92,6 +92,8 @@ export const StartExecution = z
   })
   .meta({ id: 'StartExecution' });
 export type StartExecution = z.infer<typeof StartExecution>;
+/** As a caller writes it: what has a default may be left out. */
+export type StartExecutionInput = z.input<typeof StartExecution>;
 
 export const ExecutionFailure = z
   .object({

@@ -1,0 +1,14 @@
+/** The most that a server may make a client wait, in ms: one hour. */
+export const MAX_SERVER_DELAY_MS = 3_600_000;
+/** Timers take 31 bits; a longer one fires at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+export const clampDelay = (ms: number): number => Math.min(ms, MAX_TIMER_MS);
+
+/** `Retry-After` in ms: seconds or a date (RFC 9110, section 10.2.3); undefined when it is neither. */
+export function parseRetryAfter(value: string | null, now = Date.now()): number | undefined {
+  const text = value?.trim() ?? '';
+  if (text === '') return undefined;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_SERVER_DELAY_MS);
+}

@@ -1,0 +1,33 @@
+export { CloutAgent } from './client.js';
+export { SSEClient, type SSEConnectOptions, type SSEHandlers } from './sse-client.js';
+export { CloutAgentError, type CloutAgentErrorCode } from './error.js';
+export type { ClientOptions, RequestOptions } from './options.js';
+export type { ConnectionState } from './connection-state.js';
+export type { ExecutionStream } from './execution-stream.js';
+export type {
+  ApproveInput,
+  EventsQuery,
+  ExecutionsApi,
+  ListFilter,
+  StartOptions,
+  StreamOptions,
+  WatchFilter,
+  WatchOptions,
+} from './executions.js';
+export type { KeysApi } from './keys.js';
+export type {
+  ApiKey,
+  ApiKeyList,
+  ConnectionEstablished,
+  CreateApiKey,
+  CreatedApiKey,
+  EventPage,
+  EventType,
+  Execution,
+  ExecutionEvent,
+  ExecutionPage,
+  ExecutionStatus,
+  Problem,
+  StartExecutionInput,
+  StreamTicket,
+} from '@cloutagent/contract';
