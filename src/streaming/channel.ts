@@ -83,6 +83,11 @@ export class Channel extends Timed implements Flushable {
     this.listening.unsubscribe();
   }
 
+  /** Keeps recent events of at most so many bytes from now on. */
+  keepRecent(bytes: number): void {
+    this.stats.evicted += this.ring.resize(bytes);
+  }
+
   /** Recent events after a position, if they are still at hand. */
   recent(after: number): readonly EncodedEvent[] | undefined {
     return this.ring.after(after);

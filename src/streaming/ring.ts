@@ -6,13 +6,33 @@ export class Ring {
   private head = 0;
   private bytes = 0;
 
-  constructor(private readonly maxBytes: number) {}
+  constructor(private maxBytes: number) {}
+
+  /**
+   * Changes how much it holds.
+   * @returns how many were dropped
+   */
+  resize(maxBytes: number): number {
+    this.maxBytes = maxBytes;
+    return this.drop();
+  }
 
   /** @returns how many were dropped to make room */
   push(event: EncodedEvent): number {
-    const { head } = this;
     this.events.push(event);
     this.bytes += event.chunk.body.length;
+    return this.drop();
+  }
+
+  /** The events after a position, or undefined when the next one is no longer (or not yet) here. */
+  after(sequence: number): readonly EncodedEvent[] | undefined {
+    const first = this.events[this.head];
+    if (!first || sequence + 1 < first.sequence) return undefined;
+    return this.events.slice(this.head + sequence + 1 - first.sequence);
+  }
+
+  private drop(): number {
+    const { head } = this;
     while (this.bytes > this.maxBytes && this.head < this.events.length) {
       this.bytes -= this.events[this.head]!.chunk.body.length;
       this.head += 1;
@@ -23,12 +43,5 @@ export class Ring {
       this.head = 0;
     }
     return dropped;
-  }
-
-  /** The events after a position, or undefined when the next one is no longer (or not yet) here. */
-  after(sequence: number): readonly EncodedEvent[] | undefined {
-    const first = this.events[this.head];
-    if (!first || sequence + 1 < first.sequence) return undefined;
-    return this.events.slice(this.head + sequence + 1 - first.sequence);
   }
 }

@@ -1,27 +1,16 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type MessageEvent,
-  type OnModuleDestroy,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
 import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
 import { Observable, type Subscriber as Observer } from 'rxjs';
 import { Settings } from '../config/settings.js';
-import { EventBus } from '../events/event-bus.js';
-import { JournalReader } from '../journal/journal-reader.js';
-import { JournalRelay } from '../journal/journal-relay.js';
-import { Channel, type ChannelLimits } from './channel.js';
+import type { Channel } from './channel.js';
+import { ChannelPool } from './channel-pool.js';
 import type { Chunk } from './chunk.js';
-import { PageCache } from './page-cache.js';
+import type { Outlet, StreamRules } from './outlet.js';
 import { SendQueues } from './send-queues.js';
 import { encodeEstablished } from './sse-frame.js';
 import { StreamStats } from './stream-stats.js';
-import { type StreamRules, Subscriber } from './subscriber.js';
-import { TimerWheel } from './timer-wheel.js';
-import { Turn } from './turn.js';
+import { Subscriber } from './subscriber.js';
 import { TypeFilter } from './type-filter.js';
 
 export interface StreamRequest {
@@ -46,98 +35,54 @@ export interface StreamRequest {
 
 /** Ages differ by a tenth, so that a fleet does not come back at once. */
 const AGE_SPREAD = 0.1;
-const TICKS_PER_INTERVAL = 20;
-
-interface Entry {
-  channel: Channel;
-  ready: Promise<void>;
-  users: number;
-}
-
-/** All open streams of this process: one channel an execution that is watched, one flush a turn, one timer. */
+/** All open streams of this process. */
 @Injectable()
-export class StreamHub implements OnModuleInit, OnModuleDestroy {
+export class StreamHub implements OnModuleDestroy {
   private readonly logger = new Logger(StreamHub.name);
-  private readonly channels = new Map<string, Entry>();
-  private readonly subscribers = new Map<Subscriber, string>();
-  private readonly turn = new Turn();
-  private readonly wheel: TimerWheel;
-  private readonly pages: PageCache;
+  private readonly outlets = new Map<Outlet, { principalId: string; executionId?: string }>();
   private readonly rules: StreamRules;
-  private readonly limits: ChannelLimits;
 
   constructor(
-    private readonly bus: EventBus,
-    private readonly journal: JournalReader,
-    private readonly relay: JournalRelay,
+    private readonly pool: ChannelPool,
     @Inject(Settings) private readonly settings: Settings,
     private readonly stats: StreamStats,
   ) {
-    const { HEARTBEAT_MS, STREAM_STALL_MS, JOURNAL_POLL_MS } = settings;
-    const shortest = Math.min(HEARTBEAT_MS, STREAM_STALL_MS, JOURNAL_POLL_MS);
-    this.wheel = new TimerWheel(Math.min(50, Math.max(5, Math.round(shortest / TICKS_PER_INTERVAL))));
-    this.pages = new PageCache(
-      journal,
-      {
-        pageBytes: settings.CATCH_UP_PAGE_BYTES,
-        partBytes: settings.STREAM_PAGE_BYTES,
-        cacheBytes: settings.CATCH_UP_CACHE_BYTES,
-        reads: settings.CATCH_UP_READS,
-      },
-      stats,
-    );
     this.rules = {
-      heartbeatMs: HEARTBEAT_MS,
-      stallMs: STREAM_STALL_MS,
+      heartbeatMs: settings.HEARTBEAT_MS,
+      stallMs: settings.STREAM_STALL_MS,
       retryMs: settings.STREAM_RETRY_MS,
       partBytes: settings.STREAM_PAGE_BYTES,
-      pages: this.pages,
+      pages: pool.pages,
       queues: new SendQueues(),
       stats,
     };
-    this.limits = {
-      ringBytes: settings.CHANNEL_RING_BYTES,
-      pageBytes: settings.CATCH_UP_PAGE_BYTES,
-      partBytes: settings.STREAM_PAGE_BYTES,
-      pollMs: JOURNAL_POLL_MS,
-    };
-  }
-
-  onModuleInit(): void {
-    this.relay.hints.subscribe(({ executionId, sequence }) =>
-      this.channels.get(executionId)?.channel.check(sequence),
-    );
-    this.relay.missed.subscribe(() => {
-      for (const { channel } of this.channels.values()) channel.check();
-    });
   }
 
   /** Tells every stream when to come back and ends it. */
   onModuleDestroy(): void {
-    for (const subscriber of this.subscribers.keys()) subscriber.farewell();
-    this.wheel.stop();
+    for (const outlet of this.outlets.keys()) outlet.farewell();
   }
 
   /** Streams open on an execution here. */
   getClientCount(executionId: string): number {
-    return this.channels.get(executionId)?.channel.watchers.size ?? 0;
+    return this.pool.get(executionId)?.watchers.size ?? 0;
   }
 
   /** Whether anybody here watches an execution. */
   hasExecution(executionId: string): boolean {
-    return this.channels.has(executionId);
+    return this.pool.get(executionId) !== undefined;
   }
 
   /** Streams open here, and those of them whose socket takes nothing at the moment. */
   count(): { open: number; blocked: number } {
     let blocked = 0;
-    for (const subscriber of this.subscribers.keys()) if (subscriber.isBlocked) blocked += 1;
-    return { open: this.subscribers.size, blocked };
+    for (const outlet of this.outlets.keys()) if (outlet.isBlocked) blocked += 1;
+    return { open: this.outlets.size, blocked };
   }
 
   /** How many streams each watched execution has. */
   *channelSizes(): Iterable<number> {
-    for (const { channel } of this.channels.values()) yield channel.watchers.size;
+    for (const channel of this.pool.all()) yield channel.watchers.size;
   }
 
   /**
@@ -145,12 +90,12 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
    * @returns how many
    */
   unsubscribe(executionId: string): number {
-    return this.end(([{ executionId: watched }]) => watched === executionId);
+    return this.end((of) => of.executionId === executionId);
   }
 
   /** Ends all streams of a principal: its credential is good no longer. */
   endOf(principalId: string): number {
-    return this.end(([, watcher]) => watcher === principalId);
+    return this.end((of) => of.principalId === principalId);
   }
 
   /**
@@ -162,41 +107,41 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
   subscribe(request: StreamRequest): Observable<MessageEvent> {
     return new Observable<MessageEvent>((observer) => {
       const leave = request.enter();
-      const { channel, ready } = this.join(request.executionId);
-      const subscriber = this.open(request, channel, observer);
+      const { executionId, response, after, types, principalId } = request;
+      const { channel, ready } = this.pool.join(executionId, 'own');
+      const subscriber = new Subscriber(
+        channel,
+        response,
+        TypeFilter.of(types),
+        after,
+        this.endOfLife(request.expiresAt),
+        this.rules,
+        (error) => this.finish(observer, `execution ${executionId}`, error),
+      );
+      this.open(subscriber, { principalId, executionId });
       observer.next({ comment: '' } as unknown as MessageEvent);
       ready.then(
         () => subscriber.start(this.greeting(request, channel)),
-        (error: Error) => this.finish(observer, channel.executionId, error),
+        (error: Error) => this.finish(observer, `execution ${executionId}`, error),
       );
       return () => {
         this.close(subscriber);
-        this.leave(channel.executionId);
+        this.pool.leave(executionId, 'own');
         leave();
       };
     });
   }
 
-  private open(
-    { response, after, types, principalId, expiresAt }: StreamRequest,
-    channel: Channel,
-    observer: Observer<MessageEvent>,
-  ): Subscriber {
+  private endOfLife(expiresAt: number | null): number {
     const { STREAM_MAX_AGE_MS: age } = this.settings;
     const old = age === 0 ? Infinity : Date.now() + age * (1 + AGE_SPREAD * (2 * Math.random() - 1));
-    const subscriber = new Subscriber(
-      channel,
-      response,
-      TypeFilter.of(types),
-      after,
-      Math.min(expiresAt ?? Infinity, old),
-      this.rules,
-      (error) => this.finish(observer, channel.executionId, error),
-    );
-    this.subscribers.set(subscriber, principalId);
+    return Math.min(expiresAt ?? Infinity, old);
+  }
+
+  private open(outlet: Outlet, of: { principalId: string; executionId?: string }): void {
+    this.outlets.set(outlet, of);
     this.stats.opened += 1;
-    this.wheel.add(subscriber, 0);
-    return subscriber;
+    this.pool.wheel.add(outlet, 0);
   }
 
   private greeting({ established }: StreamRequest, { position }: Channel): Chunk {
@@ -208,53 +153,20 @@ export class StreamHub implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Never an error into the Observable: Nest would send `event: error`. The client comes back by itself. */
-  private finish(observer: Observer<MessageEvent>, executionId: string, error?: Error): void {
-    if (error) this.logger.error(`a stream of execution ${executionId} broke: ${error.message}`);
+  private finish(observer: Observer<MessageEvent>, of: string, error?: Error): void {
+    if (error) this.logger.error(`a stream of ${of} broke: ${error.message}`);
     observer.complete();
   }
 
-  private close(subscriber: Subscriber): void {
-    subscriber.close();
-    this.subscribers.delete(subscriber);
-    if (subscriber.gone) this.wheel.remove(subscriber);
+  private close(outlet: Outlet): void {
+    outlet.close();
+    this.outlets.delete(outlet);
+    if (outlet.gone) this.pool.wheel.remove(outlet);
   }
 
-  private end(which: (entry: [Subscriber, string]) => boolean): number {
-    const ending = [...this.subscribers].filter(which);
-    for (const [subscriber] of ending) subscriber.farewell();
+  private end(which: (of: { principalId: string; executionId?: string }) => boolean): number {
+    const ending = [...this.outlets].filter(([, of]) => which(of));
+    for (const [outlet] of ending) outlet.farewell();
     return ending.length;
-  }
-
-  private join(executionId: string): Entry {
-    let entry = this.channels.get(executionId);
-    if (!entry) {
-      const onError = (error: unknown) =>
-        this.logger.warn(`the journal of execution ${executionId} could not be read: ${String(error)}`);
-      const channel = new Channel(
-        executionId,
-        this.bus,
-        this.journal,
-        this.turn,
-        this.limits,
-        this.stats,
-        onError,
-      );
-      entry = { channel, ready: channel.open(), users: 0 };
-      this.channels.set(executionId, entry);
-      this.wheel.add(channel, this.settings.JOURNAL_POLL_MS);
-    }
-    entry.users += 1;
-    return entry;
-  }
-
-  private leave(executionId: string): void {
-    const entry = this.channels.get(executionId);
-    if (!entry) return;
-    entry.users -= 1;
-    if (entry.users > 0) return;
-    entry.channel.close();
-    this.wheel.remove(entry.channel);
-    this.pages.forget(executionId);
-    this.channels.delete(executionId);
   }
 }

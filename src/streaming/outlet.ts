@@ -1,0 +1,120 @@
+import type { ServerResponse } from 'node:http';
+import type { Chunk } from './chunk.js';
+import type { PageCache } from './page-cache.js';
+import type { SendQueues } from './send-queues.js';
+import { encodeRetry, PING } from './sse-frame.js';
+import type { StreamStats } from './stream-stats.js';
+import { StreamWriter } from './stream-writer.js';
+import { Timed } from './timer-wheel.js';
+
+/** What is the same for all streams. */
+export interface StreamRules {
+  heartbeatMs: number;
+  stallMs: number;
+  retryMs: number;
+  /** Bytes of one write. */
+  partBytes: number;
+  pages: PageCache;
+  queues: SendQueues;
+  stats: StreamStats;
+}
+
+/** Looks at a full socket within one stall limit. */
+const LOOKS_PER_STALL = 4;
+/** Heartbeats come a little early, each stream's at another time: after an event to all they would come all at once. */
+const HEARTBEAT_SPREAD = 0.2;
+
+/** One open stream, whatever it shows: heartbeats, stall limit, age and expiry, the way out. */
+export abstract class Outlet extends Timed {
+  protected started = false;
+  protected closed = false;
+  protected readonly writer: StreamWriter;
+  private written = Date.now();
+  private readonly spread = 1 - Math.random() * HEARTBEAT_SPREAD;
+  /** What a full socket had still to take when last looked at, and since when it is the same. */
+  private stall: { since: number; waiting: number; kernel: number | undefined } | undefined;
+
+  /**
+   * @param until when the stream ends by itself, ms since the epoch
+   * @param finish ends the response, once
+   */
+  constructor(
+    response: ServerResponse,
+    private readonly until: number,
+    protected readonly rules: StreamRules,
+    protected readonly finish: (error?: Error) => void,
+  ) {
+    super();
+    this.writer = new StreamWriter(response, () => this.drained());
+  }
+
+  /** Goes on after the socket was full. */
+  protected abstract resume(): void;
+
+  /** No more is delivered. What the socket has not taken yet is still watched for the stall limit. */
+  close(): void {
+    this.closed = true;
+  }
+
+  /** Whether its socket takes nothing at the moment. */
+  get isBlocked(): boolean {
+    return this.writer.blocked;
+  }
+
+  /** Whether its response is over, the last byte taken included. */
+  get gone(): boolean {
+    return this.writer.gone;
+  }
+
+  /** Tells when to come back, and ends the stream. */
+  farewell(): void {
+    if (this.closed) return;
+    if (this.started && !this.writer.blocked) this.write(encodeRetry(this.rules.retryMs), Date.now());
+    this.finish();
+  }
+
+  /** Heartbeat, end by age or expiry, stall limit. */
+  override look(now: number): number {
+    const { heartbeatMs, stallMs } = this.rules;
+    if (this.writer.gone) return Infinity;
+    if (!this.closed && now >= this.until) this.farewell();
+    if (this.writer.blocked || this.closed) {
+      this.lookAtStall(now);
+      return Math.min(stallMs / LOOKS_PER_STALL, this.closed ? Infinity : this.until - now);
+    }
+    const beat = heartbeatMs * this.spread;
+    if (now - this.written >= beat) this.write(PING, now);
+    return Math.min(this.written + beat - now, this.until - now);
+  }
+
+  /** @returns whether more may be written */
+  protected write(chunk: Chunk, now: number): boolean {
+    this.written = now;
+    this.rules.stats.bytes += chunk.body.length;
+    return this.writer.write(chunk);
+  }
+
+  private lookAtStall(now: number): void {
+    const { waiting } = this.writer;
+    if (this.stall?.waiting !== waiting) this.stall = { since: now, waiting, kernel: undefined };
+    const { stall } = this;
+    const { socket } = this.writer;
+    // Nothing moved here. The kernel may have moved something: what it has for a socket is no small matter.
+    void (socket ? this.rules.queues.of(socket) : Promise.resolve(undefined)).then((kernel) => {
+      if (this.stall !== stall) return;
+      if (kernel !== stall.kernel) {
+        this.stall = { since: now, waiting, kernel };
+        return;
+      }
+      // It loses nothing: the journal has everything, and the client comes back.
+      if (now - stall.since < this.rules.stallMs) return;
+      this.rules.stats.stalled += 1;
+      this.writer.destroy();
+    });
+  }
+
+  private drained(): void {
+    this.stall = undefined;
+    if (!this.closed) this.resume();
+  }
+}
