@@ -245,6 +245,7 @@ describe('start, watch, steer', () => {
         '/api/keys/{keyId}',
         '/health/live',
         '/health/ready',
+        '/metrics',
       ].sort(),
     );
     expect(JSON.stringify(body.paths['/api/executions/{executionId}/stream'])).toContain(
