@@ -140,6 +140,88 @@ describe('a server that dies', () => {
   }, 60_000);
 });
 
+describe('limits that outlive a process', () => {
+  it('lets the time limit stand still during a pause, though the server dies in it', async () => {
+    const settings = { DATABASE_URL: await createDatabase(), HEARTBEAT_MS: '200' };
+    const first = await Server.start(settings);
+    const nodes = [agent('a', { chunks: 30, delayMs: 10 })];
+    const id = await first.startExecution(start(nodes, [], { options: { timeoutMs: 3_000 } }));
+    const watch = await new Watch(first.url, pathOf(id)).until((now) => now.frames.length > 5);
+    await first.call('POST', `/api/executions/${id}/pause`);
+    await watch.until((now) => now.frames.at(-1)?.type === 'execution:paused');
+    const comments = watch.comments;
+    await watch.until((now) => now.comments > comments + 16);
+    await first.kill();
+    const second = await Server.start(settings);
+    const rest = await new Watch(second.url, pathOf(id), {
+      'last-event-id': String(watch.frames.at(-1)!.id),
+    }).until((now) => now.frames.at(-1)?.type === 'execution:paused');
+    await second.call('POST', `/api/executions/${id}/resume`);
+    await rest.done();
+    expect(rest.frames.at(-1)!.type).toBe('execution:completed');
+    expect(ids([...watch.frames, ...rest.frames])).toEqual(upTo(rest.frames.at(-1)!.id));
+    await second.kill('SIGTERM');
+  }, 60_000);
+
+  it('waits for a person beyond every time limit', async () => {
+    const server = await Server.start({
+      DATABASE_URL: await createDatabase(),
+      HEARTBEAT_MS: '100',
+      NODE_TIMEOUT_MS: '500',
+    });
+    const nodes = [{ id: 'ask', type: 'approval' }, delay('then', 1)];
+    const id = await server.startExecution(
+      start(nodes, [['ask', 'then']], { options: { timeoutMs: 1_000 } }),
+    );
+    const watch = await new Watch(server.url, pathOf(id)).until((now) => now.comments > 15);
+    expect((await server.call('POST', `/api/executions/${id}/approve`)).status).toBe(202);
+    expect((await watch.done()).frames.at(-1)!.type).toBe('execution:completed');
+    await server.kill('SIGTERM');
+  }, 30_000);
+
+  it('gives an execution up that kills its processes, and none that restarts hand over', async () => {
+    const settings = { DATABASE_URL: await createDatabase(), MAX_RECOVERIES: '2' };
+    const [restarted, deadly] = [
+      { id: '', seen: 0 },
+      { id: '', seen: 0 },
+    ];
+    const endings = ['SIGTERM', 'SIGTERM', 'SIGTERM', 'SIGKILL', 'SIGKILL'] as const;
+    for (const ending of endings) {
+      const server = await Server.start(settings);
+      restarted.id ||= await server.startExecution(start([agent('a', { hang: true })]));
+      if (ending === 'SIGKILL')
+        deadly.id ||= await server.startExecution(start([agent('a', { hang: true })]));
+      for (const execution of [restarted, deadly]) {
+        if (execution.id === '') continue;
+        const watch = await new Watch(server.url, pathOf(execution.id), {
+          'last-event-id': String(execution.seen || ''),
+        }).until((now) => now.frames.at(-1)?.type === 'execution:output');
+        execution.seen = watch.frames.at(-1)!.id;
+        watch.close();
+      }
+      await server.kill(ending);
+    }
+    const server = await Server.start(settings);
+    for (const { id, seen } of [restarted, deadly]) {
+      const watch = await new Watch(server.url, pathOf(id), { 'last-event-id': String(seen) }).until(
+        (now) => now.frames.at(-1)?.type === 'execution:output',
+      );
+      expect(watch.frames[0]!.type).toBe('execution:started');
+      watch.close();
+    }
+    await server.kill('SIGKILL');
+    const last = await Server.start(settings);
+    const [first, second] = await Promise.all(
+      [restarted.id, deadly.id].map((id) => new Watch(last.url, pathOf(id)).done()),
+    );
+    expect(first!.frames.at(-1)!.data.code).toBe('too_many_recoveries');
+    expect(second!.frames.at(-1)!.data.code).toBe('too_many_recoveries');
+    expect(first!.frames.filter((frame) => frame.type === 'execution:started')).toHaveLength(7);
+    expect(second!.frames.filter((frame) => frame.type === 'execution:started')).toHaveLength(4);
+    await last.kill('SIGTERM');
+  }, 90_000);
+});
+
 describe('several processes', () => {
   it('start together on an empty database, and carry out control from anywhere', async () => {
     const settings = { DATABASE_URL: await createDatabase() };

@@ -88,5 +88,11 @@ const initial: Migration = {
   },
 };
 
+const deaths: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await sql`ALTER TABLE cloutagent.executions ADD COLUMN deaths int NOT NULL DEFAULT 0`.execute(db);
+  },
+};
+
 /** In order; a released one is never changed. */
-export const MIGRATIONS: Record<string, Migration> = { '0001-initial': initial };
+export const MIGRATIONS: Record<string, Migration> = { '0001-initial': initial, '0002-deaths': deaths };

@@ -36,6 +36,8 @@ export interface ExecutionsTable {
   control_reason: string | null;
   /** Runs begun so far; each new owner adds one. */
   attempt: Generated<number>;
+  /** Owners that died under it or lost it; one that handed it over does not count. */
+  deaths: Generated<number>;
   /** Process id (`ProcessIdentity`) of the present owner. */
   owner: string | null;
 }

@@ -213,7 +213,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     for (const { owner } of rows) {
       const orphans = await this.database.kysely
         .updateTable('executions')
-        .set({ owner: null })
+        .set((set) => ({ owner: null, deaths: set('deaths', '+', 1) }))
         .where('owner', '=', owner)
         .where('completed_at', 'is', null)
         .returning('id')

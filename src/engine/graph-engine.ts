@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { applyEvent, type EventDraft, type ExecutionState, initialState } from '@cloutagent/contract';
+import { sql } from 'kysely';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
@@ -13,6 +14,7 @@ import type { ExecutionRow } from './execution-row.js';
 import { GraphRun } from './graph-run.js';
 import { PriceTable } from './models/prices.js';
 import { NodeRegistry } from './node-registry.js';
+import { timeSpent } from './time-spent.js';
 
 const TAKEOVER_TRIES = 5;
 
@@ -42,9 +44,9 @@ export class GraphEngine implements ExecutionEngine {
         this.logger.error(`execution ${executionId} could not be recorded: ${String(error)}`);
       run?.release();
     };
-    const log = await this.takeOver(row, onFailure);
-    if (row.attempt > this.settings.MAX_RECOVERIES) {
-      const message = `The execution was taken over ${row.attempt - 1} times without coming to its end; the limit is ${this.settings.MAX_RECOVERIES} (MAX_RECOVERIES).`;
+    const { log, spentMs } = await this.takeOver(row, onFailure);
+    if (row.deaths > this.settings.MAX_RECOVERIES) {
+      const message = `${row.deaths} processes died while they ran this execution; the limit is ${this.settings.MAX_RECOVERIES} (MAX_RECOVERIES).`;
       const failure = { message, code: 'too_many_recoveries' };
       await log.append([{ type: 'execution:failed', fields: { error: message, code: failure.code } }], {
         status: 'failed',
@@ -58,6 +60,7 @@ export class GraphEngine implements ExecutionEngine {
       this.registry,
       (model, usage) => this.prices.costUSD(model, usage),
       this.settings,
+      spentMs,
     );
     const release = () => run.release();
     this.runs.set(executionId, run);
@@ -66,7 +69,9 @@ export class GraphEngine implements ExecutionEngine {
       // What was asked for while nobody owned it, before anything starts.
       await this.control(executionId);
       if (signal.aborted) release();
-      return await run.run();
+      const outcome = await run.run();
+      if (outcome === 'released') await this.letGo(executionId);
+      return outcome;
     } finally {
       signal.removeEventListener('abort', release);
       this.runs.delete(executionId);
@@ -93,24 +98,48 @@ export class GraphEngine implements ExecutionEngine {
     run[carryOut[row.control]](row.control_by, row.control_reason);
   }
 
-  /** Makes this process the owner; nothing when the execution is already at its end. */
+  /**
+   * Makes this process the owner; nothing when the execution is already at its end. An owner that is still
+   * in the row did not let go: it died, or hangs.
+   */
   private async claim(executionId: string): Promise<ExecutionRow | undefined> {
     return this.database.kysely
       .updateTable('executions')
-      .set((set) => ({ attempt: set('attempt', '+', 1), owner: this.listener.identity }))
+      .set((set) => ({
+        attempt: set('attempt', '+', 1),
+        deaths: sql<number>`deaths + (owner IS NOT NULL)::int`,
+        owner: this.listener.identity,
+      }))
       .where('id', '=', executionId)
       .where('completed_at', 'is', null)
       .returningAll()
       .executeTakeFirst();
   }
 
+  /** A hand-over, such as a restart, is no death. */
+  private async letGo(executionId: string): Promise<void> {
+    await this.database.kysely
+      .updateTable('executions')
+      .set({ owner: null })
+      .where('id', '=', executionId)
+      .where('owner', '=', this.listener.identity)
+      .where('completed_at', 'is', null)
+      .execute()
+      .catch((error: Error) =>
+        this.logger.warn(`execution ${executionId} could not be handed over in order: ${error.message}`),
+      );
+  }
+
   /**
    * Reads what is done and records `execution:started`. The owner before, if it is still alive somewhere,
    * finds that sequence taken and stops; should it write first, we read again.
    */
-  private async takeOver(row: ExecutionRow, onFailure: (error: unknown) => void): Promise<ExecutionLog> {
+  private async takeOver(
+    row: ExecutionRow,
+    onFailure: (error: unknown) => void,
+  ): Promise<{ log: ExecutionLog; spentMs: number }> {
     for (let tries = 1; ; tries += 1) {
-      const state = await this.readState(row.id);
+      const { state, spentMs } = await this.readState(row.id);
       const dropped = state.steps
         .filter((step) => step.status === 'running')
         .map((step): EventDraft => {
@@ -129,18 +158,20 @@ export class GraphEngine implements ExecutionEngine {
       try {
         row.started_at ??= new Date();
         await log.append([started, ...dropped], { status: 'running', at: row.started_at.toISOString() });
-        return log;
+        return { log, spentMs };
       } catch (error) {
         if (!(error instanceof StaleOwnerError) || tries === TAKEOVER_TRIES) throw error;
       }
     }
   }
 
-  private async readState(executionId: string): Promise<ExecutionState> {
-    const state = initialState();
+  /** The last sequence first: whatever is appended after that look makes our own append fail, and we read again. */
+  private async readState(executionId: string): Promise<{ state: ExecutionState; spentMs: number }> {
+    const last = (await this.reader.lastSequences([executionId])).get(executionId) ?? 0;
     const milestones = await this.reader.milestones([executionId]);
-    for (const event of milestones.get(executionId) ?? []) applyEvent(state, parseEvent(event));
-    state.lastSequence = (await this.reader.lastSequences([executionId])).get(executionId) ?? 0;
-    return state;
+    const events = (milestones.get(executionId) ?? []).map(parseEvent);
+    const state = events.reduce(applyEvent, initialState());
+    state.lastSequence = last;
+    return { state, spentMs: timeSpent(events) };
   }
 }

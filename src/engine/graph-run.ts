@@ -8,6 +8,7 @@ import {
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../config/settings.js';
+import { Approvals } from './approvals.js';
 import { backoffMs } from './backoff.js';
 import type { ExecutionLog } from './execution-log.js';
 import { Gate } from './gate.js';
@@ -21,21 +22,13 @@ import {
 import type { NodeRegistry } from './node-registry.js';
 import { PausableTimeout } from './pausable-timeout.js';
 import { type ExecutionRow, toExecution } from './execution-row.js';
+import { attribution, elapsed, type OpenStep, stepEvent } from './step-events.js';
 import { fill } from './template.js';
-
-/** Prices tokens; null when a model's price is not known. */
-export type PriceOf = (model: string, usage: { input: number; output: number }) => number | null;
+import { exceededLimit, type PriceOf, usageEvents } from './usage.js';
 
 /** Why everything under way stops: the execution is at its end here, or goes on elsewhere. */
 class StoppedError extends Error {
   override readonly name = 'StoppedError';
-}
-
-interface OpenStep {
-  node: WorkflowNode;
-  stepId: string;
-  attempt: number;
-  startedAt: number;
 }
 
 const DEFAULT_RETRIES = 2;
@@ -48,20 +41,33 @@ export class GraphRun {
   private readonly outputs = new Map<string, Json>();
   private readonly started = new Set<string>();
   private readonly open = new Map<string, OpenStep>();
+  /** Of the attempts under way; they stand still during a pause. */
   private readonly timeouts = new Set<PausableTimeout>();
-  private readonly decisions = new Map<string, PromiseWithResolvers<ApprovalDecision>>();
+  private readonly timeLimit: PausableTimeout;
+  private readonly approvals = new Approvals();
   private readonly outcome = Promise.withResolvers<'over' | 'released'>();
   private active = 0;
+  /** Nodes that wait for a person. */
+  private waiting = 0;
   private ended = false;
 
+  /** @param spentMs what earlier owners used of the execution's time limit */
   constructor(
     private readonly row: ExecutionRow,
     private readonly log: ExecutionLog,
     private readonly registry: NodeRegistry,
     private readonly priceOf: PriceOf,
     private readonly settings: Settings,
+    spentMs: number,
   ) {
     this.graph = new WorkflowGraph(row.workflow);
+    const limit = row.options.timeoutMs ?? settings.EXECUTION_TIMEOUT_MS;
+    this.timeLimit = new PausableTimeout(Math.max(1, limit - spentMs), () =>
+      this.fail({
+        code: 'execution_timeout',
+        message: `The execution took longer than its limit of ${limit} ms.`,
+      }),
+    );
   }
 
   /** Goes on from what the journal says is done. The caller has recorded `execution:started`. */
@@ -71,16 +77,6 @@ export class GraphRun {
       this.outputs.set(step.nodeId, step.output ?? null);
       this.started.add(step.nodeId);
     }
-    const limit = this.row.options.timeoutMs ?? this.settings.EXECUTION_TIMEOUT_MS;
-    const spent = this.row.started_at ? Date.now() - this.row.started_at.getTime() : 0;
-    const timeout = new PausableTimeout(Math.max(1, limit - spent), () =>
-      this.fail({
-        code: 'execution_timeout',
-        message: `The execution took longer than its limit of ${limit} ms.`,
-      }),
-    );
-    this.timeouts.add(timeout);
-    if (this.gate.isOpen) timeout.resume();
     this.schedule();
     return this.outcome.promise;
   }
@@ -90,6 +86,7 @@ export class GraphRun {
     if (this.ended || !this.gate.isOpen) return;
     this.gate.close();
     for (const timeout of this.timeouts) timeout.pause();
+    this.runClock();
     this.record([{ type: 'execution:paused', fields: attribution(by, reason) }], { status: 'paused' });
   }
 
@@ -106,7 +103,7 @@ export class GraphRun {
   }
 
   decide(nodeId: string, decision: ApprovalDecision): void {
-    this.decisionOf(nodeId).resolve(decision);
+    this.approvals.decide(nodeId, decision);
   }
 
   /** Stops without a word in the journal: another process goes on. */
@@ -125,11 +122,12 @@ export class GraphRun {
       this.started.add(node.id);
       this.active += 1;
       void this.runNode(node).then(
-        (output) => this.completed(node, output),
-        (error: unknown) => this.failed(node, error),
+        (output) => this.whenOpen(() => this.completed(node, output)),
+        (error: unknown) => this.whenOpen(() => this.failed(node, error)),
       );
     }
     if (this.active === 0 && this.outputs.size === this.graph.nodes.size) this.complete();
+    this.runClock();
   }
 
   private completed(node: WorkflowNode, output: Json): void {
@@ -219,6 +217,7 @@ export class GraphRun {
   private stop(reason: string): void {
     this.ended = true;
     for (const timeout of this.timeouts) timeout.pause();
+    this.runClock();
     this.abort.abort(new StoppedError(reason));
   }
 
@@ -227,21 +226,37 @@ export class GraphRun {
     this.log.append(events, projection).catch(() => undefined);
   }
 
+  /** Does something that watchers see. The look at the gate and the work are one turn: no pause comes between. */
+  private async whenOpen(work: () => void): Promise<void> {
+    try {
+      while (!this.gate.isOpen) await this.gate.pass(this.abort.signal);
+    } catch {
+      return;
+    }
+    work();
+  }
+
+  /** The time limit counts neither pauses nor while all that is under way waits for persons. */
+  private runClock(): void {
+    const idle = this.active > 0 && this.waiting === this.active;
+    if (this.ended || !this.gate.isOpen || idle) this.timeLimit.pause();
+    else this.timeLimit.resume();
+  }
+
   private async runNode(node: WorkflowNode): Promise<Json> {
     const retries = node.data.maxRetries ?? this.row.options.maxRetries ?? DEFAULT_RETRIES;
     const before = this.log.state.steps.filter((step) => step.nodeId === node.id).length;
     for (let tries = 1; ; tries += 1) {
-      await this.gate.pass(this.abort.signal);
+      while (!this.gate.isOpen) await this.gate.pass(this.abort.signal);
+      this.abort.signal.throwIfAborted();
       const step = { node, stepId: randomUUID(), attempt: before + tries, startedAt: performance.now() };
       this.open.set(node.id, step);
       this.record([stepEvent(step, 'running')]);
       try {
-        const output = await this.attempt(node, step);
-        await this.gate.pass(this.abort.signal);
-        return output;
+        return await this.attempt(node, step);
       } catch (error) {
         if (this.ended || !(error instanceof TransientError) || tries > retries) throw error;
-        await this.gate.pass(this.abort.signal);
+        while (!this.gate.isOpen) await this.gate.pass(this.abort.signal);
         const delayMs = backoffMs(
           tries,
           this.settings.RETRY_BASE_MS,
@@ -281,14 +296,11 @@ export class GraphRun {
       expired.reject(error);
     });
     expired.promise.catch(() => undefined);
-    // A person may take days: waiting for one has no time limit of its own.
-    if (node.type !== 'approval') {
-      this.timeouts.add(timeout);
-      if (this.gate.isOpen) timeout.resume();
-    }
+    this.timeouts.add(timeout);
+    if (this.gate.isOpen) timeout.resume();
     const signal = AbortSignal.any([this.abort.signal, timedOut.signal]);
     try {
-      const running = handler.run(this.nodeRun(node, step, parsed.data, signal));
+      const running = handler.run(this.nodeRun(node, step, parsed.data, signal, timeout));
       const output = (await Promise.race([running, expired.promise])) ?? null;
       return this.checkOutput(output);
     } finally {
@@ -303,9 +315,11 @@ export class GraphRun {
     step: OpenStep,
     config: unknown,
     signal: AbortSignal,
+    timeout: PausableTimeout,
   ): NodeRun<unknown> {
     const say = async (drafts: () => EventDraft[]): Promise<void> => {
-      await this.gate.pass(signal);
+      signal.throwIfAborted();
+      while (!this.gate.isOpen) await this.gate.pass(signal);
       this.record(drafts());
       await this.log.room();
       signal.throwIfAborted();
@@ -325,50 +339,39 @@ export class GraphRun {
           return [{ type, fields: { ...fields, stepId: step.stepId, nodeId: node.id } } as EventDraft];
         }),
       countTokens: async (model, usage) => {
-        await say(() => this.usageEvents(node.id, model, usage));
+        await say(() => usageEvents(this.log.state, node.id, model, usage, this.priceOf));
         this.enforceLimits(node.id);
         signal.throwIfAborted();
       },
-      decision: () => this.waitForDecision(node.id, signal),
+      decision: () => this.waitForPerson(node.id, signal, timeout),
     };
   }
 
-  private usageEvents(nodeId: string, model: string, used: { input: number; output: number }): EventDraft[] {
-    const { tokenUsage, modelUsage } = this.log.state;
-    const input = tokenUsage.input + used.input;
-    const output = tokenUsage.output + used.output;
-    const before = modelUsage[model] ?? { input: 0, output: 0 };
-    const total = { input: before.input + used.input, output: before.output + used.output };
-    const models = { ...modelUsage, [model]: { ...total, costUSD: this.priceOf(model, total) } };
-    const costs = Object.values(models).map((entry) => entry.costUSD);
-    const totalCostUSD = costs.some((cost) => cost === null)
-      ? null
-      : costs.reduce<number>((sum, cost) => sum + (cost ?? 0), 0);
-    return [
-      {
-        type: 'execution:token-usage',
-        fields: { usage: { input, output, total: input + output }, nodeId, model },
-      },
-      { type: 'execution:cost-update', fields: { totalCostUSD, modelUsage: models } },
-    ];
+  /** A person may take days: waiting for one counts towards no time limit. */
+  private async waitForPerson(
+    nodeId: string,
+    signal: AbortSignal,
+    timeout: PausableTimeout,
+  ): Promise<ApprovalDecision> {
+    timeout.pause();
+    this.timeouts.delete(timeout);
+    this.waiting += 1;
+    this.runClock();
+    try {
+      return await this.approvals.wait(nodeId, signal);
+    } finally {
+      this.waiting -= 1;
+      this.runClock();
+      if (!signal.aborted) {
+        this.timeouts.add(timeout);
+        if (this.gate.isOpen) timeout.resume();
+      }
+    }
   }
 
   private enforceLimits(nodeId: string): void {
-    const { maxTokens, maxCostUSD } = this.row.options.limits ?? {};
-    const { tokenUsage, costUSD } = this.log.state;
-    if (maxTokens !== undefined && tokenUsage.total > maxTokens) {
-      this.fail({
-        code: 'token_limit_exceeded',
-        message: `The execution used ${tokenUsage.total} tokens; its limit is ${maxTokens}.`,
-        nodeId,
-      });
-    } else if (maxCostUSD !== undefined && costUSD !== null && costUSD > maxCostUSD) {
-      this.fail({
-        code: 'cost_limit_exceeded',
-        message: `The execution cost ${costUSD} USD; its limit is ${maxCostUSD}.`,
-        nodeId,
-      });
-    }
+    const exceeded = exceededLimit(this.row.options.limits ?? {}, this.log.state);
+    if (exceeded) this.fail({ ...exceeded, nodeId });
   }
 
   private checkOutput(output: Json): Json {
@@ -383,53 +386,6 @@ export class GraphRun {
     }
     return output;
   }
-
-  private decisionOf(nodeId: string): PromiseWithResolvers<ApprovalDecision> {
-    let decision = this.decisions.get(nodeId);
-    if (!decision) this.decisions.set(nodeId, (decision = Promise.withResolvers()));
-    return decision;
-  }
-
-  private async waitForDecision(nodeId: string, signal: AbortSignal): Promise<ApprovalDecision> {
-    signal.throwIfAborted();
-    const stopped = Promise.withResolvers<never>();
-    const stop = () => stopped.reject(signal.reason as Error);
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      return await Promise.race([this.decisionOf(nodeId).promise, stopped.promise]);
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
-  }
-}
-
-const elapsed = (step: OpenStep): number => Math.round(performance.now() - step.startedAt);
-
-const attribution = (by: string | null, reason: string | null) => ({
-  ...(reason !== null && { reason }),
-  ...(by !== null && { by }),
-});
-
-type StepStatus = 'running' | 'completed' | 'failed' | 'retrying' | 'skipped';
-
-function stepEvent(
-  step: OpenStep,
-  status: StepStatus,
-  more: { output?: Json; error?: string; duration?: number } = {},
-): EventDraft {
-  const { node, stepId, attempt } = step;
-  return {
-    type: 'execution:step',
-    fields: {
-      step: node.data.label ?? node.id,
-      stepId,
-      nodeId: node.id,
-      nodeType: node.type,
-      status,
-      attempt,
-      ...more,
-    },
-  };
 }
 
 function toFailure(error: unknown): { message: string; code: string } {

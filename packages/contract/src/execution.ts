@@ -63,7 +63,7 @@ export const ExecutionOptions = z
       .min(1)
       .max(86_400_000)
       .optional()
-      .meta({ description: 'Time limit of the whole execution, in ms; pauses do not count.' }),
+      .meta({ description: 'Time limit of the whole execution, in ms; pauses and waiting for an approval do not count.' }),
     maxRetries: z
       .int()
       .min(0)

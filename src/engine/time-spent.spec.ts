@@ -1,0 +1,46 @@
+import type { ExecutionEvent } from '@cloutagent/contract';
+import { timeSpent } from './time-spent.js';
+
+const at = (seconds: number, type: string, fields: object = {}): ExecutionEvent =>
+  ({ type, timestamp: new Date(seconds * 1000).toISOString(), ...fields }) as ExecutionEvent;
+const step = (seconds: number, nodeId: string, nodeType: string, status: string) =>
+  at(seconds, 'execution:step', { nodeId, nodeType, status });
+
+describe('timeSpent', () => {
+  it('counts from start to the last event', () => {
+    expect(timeSpent([at(10, 'execution:started'), step(11, 'a', 'agent', 'running')])).toBe(1_000);
+    expect(timeSpent([])).toBe(0);
+  });
+
+  it('leaves out pauses, and the time in which nobody ran it', () => {
+    const events = [
+      at(0, 'execution:started'),
+      step(1, 'a', 'agent', 'running'),
+      at(2, 'execution:paused'),
+      at(100, 'execution:resumed'),
+      step(101, 'a', 'agent', 'completed'),
+      // The process died here.
+      at(500, 'execution:started'),
+      at(500, 'execution:paused'),
+      at(900, 'execution:resumed'),
+      at(902, 'execution:progress'),
+    ];
+    expect(timeSpent(events)).toBe(5_000);
+  });
+
+  it('leaves out waiting for a person, unless something else runs meanwhile', () => {
+    const events = [
+      at(0, 'execution:started'),
+      step(0, 'ask', 'approval', 'running'),
+      step(0, 'work', 'agent', 'running'),
+      step(5, 'work', 'agent', 'completed'),
+      step(1000, 'ask', 'approval', 'completed'),
+      step(1001, 'next', 'agent', 'running'),
+    ];
+    expect(timeSpent(events)).toBe(6_000);
+  });
+
+  it('is not misled by the clock of another machine', () => {
+    expect(timeSpent([at(10, 'execution:started'), step(5, 'a', 'agent', 'running')])).toBe(0);
+  });
+});
