@@ -1,4 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { ApiBody } from '@nestjs/swagger';
 import { ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey } from '@cloutagent/contract';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -9,17 +10,43 @@ import { Documented } from '../openapi/documented.decorator.js';
 
 const KeyId = z.uuid();
 
+const EXAMPLE_KEY: ApiKey = {
+  id: '0199c0de-0000-7000-8000-000000000002',
+  name: 'ci',
+  prefix: 'ca_Zk3v0mT',
+  projects: ['demo'],
+  scopes: ['executions:read', 'executions:write'],
+  createdAt: '2026-11-23T18:00:00.000Z',
+  expiresAt: '2027-11-23T18:00:00.000Z',
+  revokedAt: null,
+  lastUsedAt: null,
+};
+
 @Controller('api/keys')
 @RequireScope('keys:manage')
 export class ApiKeysController {
   constructor(private readonly keys: ApiKeysService) {}
 
   @Post()
+  @ApiBody({
+    required: true,
+    examples: {
+      ci: {
+        value: {
+          name: 'ci',
+          projects: ['demo'],
+          scopes: ['executions:read', 'executions:write'],
+          expiresAt: '2027-11-23T18:00:00.000Z',
+        },
+      },
+    },
+  })
   @Documented({
     summary: 'Make an API key; it is shown this once',
     status: 201,
     response: CreatedApiKey,
-    errors: [400, 401, 403, 429],
+    example: { ...EXAMPLE_KEY, key: 'ca_Zk3v0mT2…' },
+    errors: ['validation_failed', 'malformed_json', 'expiry_in_the_past', 'not_your_project'],
   })
   async create(
     @Body({ schema: CreateApiKey }) body: CreateApiKey,
@@ -36,7 +63,7 @@ export class ApiKeysController {
     summary: 'The keys of your projects',
     status: 200,
     response: ApiKeyList,
-    errors: [401, 403, 429],
+    example: { keys: [EXAMPLE_KEY] },
   })
   async list(@CurrentPrincipal() principal: Principal): Promise<ApiKeyList> {
     return { keys: await this.keys.list(principal) };
@@ -47,7 +74,8 @@ export class ApiKeysController {
     summary: 'A key of your projects',
     status: 200,
     response: ApiKey,
-    errors: [400, 401, 403, 404, 429],
+    example: EXAMPLE_KEY,
+    errors: ['validation_failed', 'not_found'],
   })
   get(
     @Param('keyId', { schema: KeyId }) keyId: string,
@@ -58,7 +86,11 @@ export class ApiKeysController {
 
   @Delete(':keyId')
   @HttpCode(204)
-  @Documented({ summary: 'Revoke a key; its streams end', status: 204, errors: [400, 401, 403, 404, 429] })
+  @Documented({
+    summary: 'Revoke a key; its streams end',
+    status: 204,
+    errors: ['validation_failed', 'not_found'],
+  })
   async revoke(
     @Param('keyId', { schema: KeyId }) keyId: string,
     @CurrentPrincipal() principal: Principal,

@@ -1,4 +1,6 @@
-import type { StartExecution } from '@cloutagent/contract';
+import type { EventPage, Execution, ExecutionPage, StartExecution, StreamTicket } from '@cloutagent/contract';
+
+import { outlineOf, Workflow } from '@cloutagent/contract';
 
 type Given = Omit<StartExecution, 'workflow'> & { workflow: unknown };
 
@@ -37,3 +39,95 @@ export const EXAMPLE: Given = {
   options: { timeoutMs: 60_000, maxRetries: 2, limits: { maxTokens: 100_000, maxCostUSD: 1 } },
   tags: ['example'],
 };
+
+const ID = '0199c0de-0000-7000-8000-000000000001';
+
+/** What `EXAMPLE` has come to, as `GET /api/executions/:executionId` shows it. */
+export const EXAMPLE_COMPLETED: Execution = {
+  id: ID,
+  projectId: 'demo',
+  status: 'completed',
+  input: 'Server-sent events',
+  output: 'The strengths weigh more …',
+  steps: ['pros', 'cons', 'verdict'].map((nodeId, index) => ({
+    stepId: `5f0c2a9e-0000-4000-8000-00000000000${index}`,
+    step: nodeId,
+    nodeId,
+    nodeType: 'agent',
+    status: 'completed',
+    attempt: 1,
+    startedAt: `2026-11-23T18:00:0${index}.000Z`,
+    completedAt: `2026-11-23T18:00:0${index}.900Z`,
+    duration: 900,
+    output: nodeId === 'verdict' ? 'The strengths weigh more …' : `The answer of ${nodeId} …`,
+  })),
+  tokenUsage: { input: 120, output: 290, total: 410 },
+  costUSD: 0,
+  createdAt: '2026-11-23T17:59:59.990Z',
+  startedAt: '2026-11-23T18:00:00.000Z',
+  completedAt: '2026-11-23T18:00:02.950Z',
+  duration: 2950,
+  lastSequence: 312,
+  tags: ['example'],
+};
+
+const { output: _output, completedAt: _completedAt, duration: _duration, ...begun } = EXAMPLE_COMPLETED;
+
+/** The same execution a moment after it was posted. */
+export const EXAMPLE_QUEUED: Execution = {
+  ...begun,
+  status: 'queued',
+  steps: [],
+  tokenUsage: { input: 0, output: 0, total: 0 },
+  lastSequence: 0,
+};
+
+/** The same execution, paused in its first step. */
+export const EXAMPLE_PAUSED: Execution = {
+  ...begun,
+  status: 'paused',
+  steps: [{ ...begun.steps[0]!, status: 'running' }],
+  lastSequence: 40,
+};
+
+export const EXAMPLE_PAGE: ExecutionPage = {
+  executions: [EXAMPLE_COMPLETED],
+  nextCursor: 'MDE5OWMwZGUtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAx',
+};
+
+export const EXAMPLE_EVENTS: EventPage = {
+  events: [
+    {
+      sequence: 12,
+      type: 'execution:output',
+      executionId: ID,
+      timestamp: '2026-11-23T18:00:00.120Z',
+      chunk: 'Hello',
+      stepId: '5f0c2a9e-0000-4000-8000-000000000000',
+      nodeId: 'pros',
+    },
+  ],
+  nextAfter: 12,
+  lastSequence: 312,
+};
+
+/** The first frames of a stream, as they go over the wire. */
+export const EXAMPLE_STREAM = `retry: 2310
+event: connection:established
+data: {"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of this execution, in order.","status":"running","lastSequence":11}
+
+id: 12
+event: execution:output
+data: {"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.120Z","chunk":"Hello","stepId":"5f0c2a9e-0000-4000-8000-000000000000","nodeId":"pros"}
+
+: ping
+
+`;
+
+export const EXAMPLE_TICKET: StreamTicket = {
+  ticket: 'Vq0n1vX3Yc6mS5o0b7mE2kq8J4tW9rLzA1dF5gH7jKQ',
+  expiresAt: '2026-11-23T18:01:00.000Z',
+  url: `/api/executions/${ID}/stream?ticket=Vq0n1vX3Yc6mS5o0b7mE2kq8J4tW9rLzA1dF5gH7jKQ`,
+};
+
+export const EXAMPLE_OUTLINE = outlineOf(Workflow.parse(EXAMPLE.workflow));

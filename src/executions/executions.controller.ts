@@ -1,11 +1,8 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiBody, ApiHeader } from '@nestjs/swagger';
 import {
-  ApproveExecution,
-  ControlExecution,
   EventPage,
   Execution,
-  ExecutionId,
   ExecutionPage,
   ListExecutions,
   outlineOf,
@@ -19,8 +16,16 @@ import type { Principal } from '../auth/principal.js';
 import { parseEvent } from '../events/event-bus.js';
 import { JournalReader } from '../journal/journal-reader.js';
 import { Documented } from '../openapi/documented.decorator.js';
-import { NotFoundError, ValidationFailedError } from '../problems/problem.error.js';
-import { EXAMPLE } from './example.js';
+import { ValidationFailedError } from '../problems/problem.error.js';
+import {
+  EXAMPLE,
+  EXAMPLE_COMPLETED,
+  EXAMPLE_EVENTS,
+  EXAMPLE_OUTLINE,
+  EXAMPLE_PAGE,
+  EXAMPLE_QUEUED,
+} from './examples.js';
+import { checkId } from './execution-id.js';
 import { ExecutionsService } from './executions.service.js';
 
 const PAGE_BYTES = 4_194_304;
@@ -48,7 +53,15 @@ export class ExecutionsController {
     summary: 'Start an execution',
     status: 202,
     response: Execution,
-    errors: [400, 401, 403, 404, 413, 415, 422, 429],
+    example: EXAMPLE_QUEUED,
+    errors: [
+      'validation_failed',
+      'malformed_json',
+      'not_found',
+      'body_too_large',
+      'unsupported_media_type',
+      'idempotency_key_reused',
+    ],
   })
   async start(
     @Body({ schema: StartExecution }) body: StartExecution,
@@ -73,7 +86,8 @@ export class ExecutionsController {
     summary: 'List executions, newest first',
     status: 200,
     response: ExecutionPage,
-    errors: [400, 401, 403, 404, 429],
+    example: EXAMPLE_PAGE,
+    errors: ['validation_failed', 'not_found'],
   })
   list(
     @Query({ schema: ListExecutions }) query: ListExecutions,
@@ -88,7 +102,8 @@ export class ExecutionsController {
     summary: 'An execution with its steps, usage and cost',
     status: 200,
     response: Execution,
-    errors: [401, 403, 404, 429],
+    example: EXAMPLE_COMPLETED,
+    errors: ['not_found'],
   })
   async get(@Param('executionId') id: string, @CurrentPrincipal() principal: Principal): Promise<Execution> {
     return this.executions.show(await this.executions.find(checkId(id), principal));
@@ -100,7 +115,8 @@ export class ExecutionsController {
     summary: 'The graph that an execution runs: nodes and edges without their configs',
     status: 200,
     response: WorkflowOutline,
-    errors: [401, 403, 404, 429],
+    example: EXAMPLE_OUTLINE,
+    errors: ['not_found'],
   })
   async workflow(
     @Param('executionId') id: string,
@@ -109,96 +125,14 @@ export class ExecutionsController {
     return outlineOf((await this.executions.find(checkId(id), principal)).workflow);
   }
 
-  @Post(':executionId/pause')
-  @HttpCode(202)
-  @RequireScope('executions:control')
-  @Documented({
-    summary: 'Pause: nothing further is emitted or started',
-    status: 202,
-    response: Execution,
-    errors: [400, 401, 403, 404, 409, 429],
-  })
-  async pause(
-    @Param('executionId') id: string,
-    @Body({ schema: ControlExecution }) body: ControlExecution,
-    @CurrentPrincipal() principal: Principal,
-  ): Promise<Execution> {
-    return this.executions.control(
-      await this.executions.find(checkId(id), principal),
-      'pause',
-      principal,
-      body.reason,
-    );
-  }
-
-  @Post(':executionId/resume')
-  @HttpCode(202)
-  @RequireScope('executions:control')
-  @Documented({
-    summary: 'Go on after a pause',
-    status: 202,
-    response: Execution,
-    errors: [400, 401, 403, 404, 409, 429],
-  })
-  async resume(
-    @Param('executionId') id: string,
-    @Body({ schema: ControlExecution }) body: ControlExecution,
-    @CurrentPrincipal() principal: Principal,
-  ): Promise<Execution> {
-    return this.executions.control(
-      await this.executions.find(checkId(id), principal),
-      'run',
-      principal,
-      body.reason,
-    );
-  }
-
-  @Post(':executionId/cancel')
-  @HttpCode(202)
-  @RequireScope('executions:control')
-  @Documented({
-    summary: 'Cancel: what runs is aborted',
-    status: 202,
-    response: Execution,
-    errors: [400, 401, 403, 404, 409, 429],
-  })
-  async cancel(
-    @Param('executionId') id: string,
-    @Body({ schema: ControlExecution }) body: ControlExecution,
-    @CurrentPrincipal() principal: Principal,
-  ): Promise<Execution> {
-    return this.executions.control(
-      await this.executions.find(checkId(id), principal),
-      'cancel',
-      principal,
-      body.reason,
-    );
-  }
-
-  @Post(':executionId/approve')
-  @HttpCode(202)
-  @RequireScope('executions:control')
-  @Documented({
-    summary: 'Answer a waiting approval node',
-    status: 202,
-    response: Execution,
-    errors: [400, 401, 403, 404, 409, 429],
-  })
-  async approve(
-    @Param('executionId') id: string,
-    @Body({ schema: ApproveExecution.default({ approved: true }) }) body: ApproveExecution,
-    @CurrentPrincipal() principal: Principal,
-  ): Promise<Execution> {
-    return this.executions.approve(await this.executions.find(checkId(id), principal), body, principal);
-  }
-
   @Get(':executionId/events')
   @RequireScope('executions:read')
   @Documented({
     summary: 'Recorded events, by page',
     status: 200,
     response: EventPage,
-    errors: [400, 401, 403, 404, 429],
+    example: EXAMPLE_EVENTS,
+    errors: ['validation_failed', 'not_found'],
   })
   async events(
     @Param('executionId') id: string,
@@ -222,11 +156,4 @@ export class ExecutionsController {
           });
     return { events: events.map(parseEvent), nextAfter: more ? events.at(-1)!.sequence : null, lastSequence };
   }
-}
-
-/** What is no execution id names no execution. @throws NotFoundError */
-export function checkId(id: string): string {
-  const parsed = ExecutionId.safeParse(id);
-  if (!parsed.success) throw new NotFoundError();
-  return parsed.data.toLowerCase();
 }

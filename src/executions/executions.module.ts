@@ -3,6 +3,7 @@ import { EngineModule } from '../engine/engine.module.js';
 import { ModelsModule } from '../engine/models/models.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
+import { ControlController } from './control.controller.js';
 import { ExecutionsController } from './executions.controller.js';
 import { ExecutionsService } from './executions.service.js';
 import { StreamLookup } from './stream-lookup.js';
@@ -11,7 +12,7 @@ import { WorkflowCheck } from './workflow-check.js';
 
 @Module({
   imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
-  controllers: [StreamsController, ExecutionsController],
+  controllers: [StreamsController, ExecutionsController, ControlController],
   providers: [ExecutionsService, StreamLookup, WorkflowCheck],
   exports: [ExecutionsService],
 })

@@ -26,7 +26,8 @@ import { NoContentSignal } from '../problems/no-content.signal.js';
 import { ProblemError } from '../problems/problem.error.js';
 import { StreamHub } from '../streaming/stream-hub.js';
 import { StreamQuota } from '../throttling/stream-quota.js';
-import { checkId } from './executions.controller.js';
+import { EXAMPLE_STREAM, EXAMPLE_TICKET } from './examples.js';
+import { checkId } from './execution-id.js';
 import { ExecutionsService } from './executions.service.js';
 import { parseLastEventId } from './last-event-id.js';
 import { StreamLookup } from './stream-lookup.js';
@@ -60,8 +61,9 @@ export class StreamsController implements OnModuleInit {
       'The server ends the stream with the execution; 204 says that there is nothing more to come.',
     status: 200,
     response: ExecutionEventSchema,
+    example: EXAMPLE_STREAM,
     contentType: 'text/event-stream',
-    errors: [400, 401, 403, 404, 429],
+    errors: ['validation_failed', 'invalid_last_event_id', 'invalid_ticket', 'not_found', 'too_many_streams'],
   })
   async stream(
     @Param('executionId') id: string,
@@ -115,7 +117,8 @@ export class StreamsController implements OnModuleInit {
     summary: 'A one-time ticket to open the stream with EventSource',
     status: 201,
     response: StreamTicket,
-    errors: [401, 403, 404, 429],
+    example: EXAMPLE_TICKET,
+    errors: ['not_found'],
   })
   async ticket(
     @Param('executionId') id: string,

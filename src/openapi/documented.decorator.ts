@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { Problem } from '@cloutagent/contract';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
+import { ALWAYS, PROBLEM_CODES, type ProblemCode } from './problem-codes.js';
 
 type SchemaObject = Exclude<
   Parameters<typeof ApiResponse>[0] extends infer O ? (O extends { schema: infer S } ? S : never) : never,
@@ -35,7 +36,11 @@ function inline(schema: Record<string, unknown>): unknown {
     }
     return Object.fromEntries(
       Object.entries(value)
-        .filter(([key]) => key !== '$defs' && key !== 'definitions' && key !== 'id')
+        // A property may be called id; a schema's own id is text.
+        .filter(
+          ([key, item]) =>
+            key !== '$defs' && key !== 'definitions' && !(key === 'id' && typeof item === 'string'),
+        )
         .map(([key, item]) => [key, put(item, inside)]),
     );
   };
@@ -47,9 +52,13 @@ export interface Documentation {
   description?: string;
   status: number;
   response?: z.ZodType;
-  /** Statuses that come as a Problem. */
-  errors: readonly number[];
+  /** A response as it comes; text for anything but JSON. */
+  example?: unknown;
+  /** Codes of the problems it may answer with, besides those that any route may. */
+  errors?: readonly ProblemCode[];
   contentType?: string;
+  /** Whether it asks for no credential. */
+  open?: boolean;
 }
 
 /** What OpenAPI says of a route. */
@@ -58,23 +67,56 @@ export function Documented({
   description,
   status,
   response,
-  errors,
+  example,
+  errors = [],
   contentType = 'application/json',
+  open = false,
 }: Documentation): MethodDecorator {
+  const content = {
+    ...(response && { schema: toOpenApi(response) }),
+    ...(example !== undefined && { example }),
+  };
+  const byStatus = Map.groupBy([...errors, ...(open ? [] : ALWAYS)], (code) => PROBLEM_CODES[code][0]);
   return applyDecorators(
-    ApiBearerAuth(),
+    ...(open ? [] : [ApiBearerAuth()]),
     ApiOperation({ summary, ...(description !== undefined && { description }) }),
     ApiResponse({
       status,
       description: STATUS_CODES[status] ?? '',
-      ...(response && { content: { [contentType]: { schema: toOpenApi(response) } } }),
+      ...(response && { content: { [contentType]: content } }),
     }),
-    ...errors.map((error) =>
+    ...[...byStatus].map(([problemStatus, codes]) =>
       ApiResponse({
-        status: error,
-        description: STATUS_CODES[error] ?? '',
-        content: { 'application/problem+json': { schema: toOpenApi(Problem) } },
+        status: problemStatus,
+        description: `${STATUS_CODES[problemStatus]}: ${codes.join(', ')}`,
+        content: {
+          'application/problem+json': {
+            schema: toOpenApi(Problem),
+            examples: Object.fromEntries(codes.map((code) => [code, { value: problemExample(code) }])),
+          },
+        },
       }),
     ),
   );
+}
+
+function problemExample(code: ProblemCode): Problem {
+  const [status, detail] = PROBLEM_CODES[code];
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? '',
+    status,
+    detail,
+    code,
+    instance: '/api/executions',
+    requestId: '0c1de5d8-5a43-4c2e-9b0f-7d2b1f6a9e31',
+    ...(code === 'validation_failed' && {
+      errors: [
+        {
+          path: 'workflow.edges',
+          message: 'a workflow must have no cycle, and this one goes a -> b -> a',
+        },
+      ],
+    }),
+  };
 }

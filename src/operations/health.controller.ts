@@ -1,12 +1,19 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiOperation } from '@nestjs/swagger';
 import { SkipThrottle } from '@nestjs/throttler';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 import { Public } from '../auth/access.decorators.js';
 import { Database } from '../database/database.js';
+import { Documented } from '../openapi/documented.decorator.js';
 import { ProblemError } from '../problems/problem.error.js';
 
 const READY_TIMEOUT_MS = 2_000;
+const OK = {
+  status: 200,
+  response: z.object({ status: z.literal('ok') }),
+  example: { status: 'ok' },
+  open: true,
+};
 
 @Controller('health')
 @Public(true)
@@ -15,13 +22,13 @@ export class HealthController {
   constructor(private readonly database: Database) {}
 
   @Get('live')
-  @ApiOperation({ summary: 'The process answers' })
+  @Documented({ summary: 'The process answers', ...OK })
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
 
   @Get('ready')
-  @ApiOperation({ summary: 'The process and its database answer' })
+  @Documented({ summary: 'The process and its database answer', ...OK, errors: ['database_unavailable'] })
   async ready(): Promise<{ status: 'ok' }> {
     const late = sleep(READY_TIMEOUT_MS, 'late' as const, { ref: false });
     const answer = await Promise.race([

@@ -23,8 +23,9 @@ export class MetricsController {
       'METRICS_TOKEN, callers on the same machine need neither.',
     status: 200,
     response: z.string(),
+    example:
+      '# HELP cloutagent_streams_open Open streams.\n# TYPE cloutagent_streams_open gauge\ncloutagent_streams_open 3\n',
     contentType: 'text/plain',
-    errors: [401, 403, 429],
   })
   show(): Promise<string> {
     return this.metrics.registry.metrics();

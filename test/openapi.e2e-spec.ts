@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { createDatabase, Server } from './support/server.js';
+
+interface Media {
+  schema?: object;
+  example?: unknown;
+  examples?: Record<string, { value: unknown }>;
+}
+interface Operation {
+  requestBody?: { content: Record<string, Media> };
+  responses: Record<string, { content?: Record<string, Media> }>;
+}
+
+describe('the OpenAPI document', () => {
+  let server: Server;
+  let document: any;
+  let operations: [route: string, operation: Operation][];
+
+  beforeAll(async () => {
+    server = await Server.start({ DATABASE_URL: await createDatabase() });
+    document = (await server.call('GET', '/docs/openapi.json')).body;
+    operations = Object.entries(document.paths as Record<string, Record<string, Operation>>).flatMap(
+      ([path, methods]) =>
+        Object.entries(methods).map(([method, operation]): [string, Operation] => [
+          `${method.toUpperCase()} ${path}`,
+          operation,
+        ]),
+    );
+  });
+  afterAll(() => server.kill('SIGTERM'));
+
+  it('has every route', () => {
+    expect(operations.map(([route]) => route).sort()).toEqual(
+      [
+        'GET /api/executions',
+        'POST /api/executions',
+        'GET /api/executions/{executionId}',
+        'GET /api/executions/{executionId}/workflow',
+        'POST /api/executions/{executionId}/approve',
+        'POST /api/executions/{executionId}/cancel',
+        'GET /api/executions/{executionId}/events',
+        'POST /api/executions/{executionId}/pause',
+        'POST /api/executions/{executionId}/resume',
+        'GET /api/executions/{executionId}/stream',
+        'POST /api/executions/{executionId}/stream-tickets',
+        'GET /api/keys',
+        'POST /api/keys',
+        'GET /api/keys/{keyId}',
+        'DELETE /api/keys/{keyId}',
+        'GET /health/live',
+        'GET /health/ready',
+        'GET /metrics',
+      ].sort(),
+    );
+  });
+
+  it('shows an example of every request and answer, which its own schema takes', () => {
+    for (const [route, { requestBody, responses }] of operations) {
+      const bodies = [requestBody, ...Object.values(responses)].flatMap((body) =>
+        Object.entries(body?.content ?? {}).map(([type, media]) => ({ type, media })),
+      );
+      for (const { type, media } of bodies) {
+        const examples = [media.example, ...Object.values(media.examples ?? {}).map(({ value }) => value)];
+        const shown = examples.filter((example) => example !== undefined);
+        expect([route, type, shown.length > 0]).toEqual([route, type, true]);
+        if (!type.includes('json')) continue;
+        const schema = z.fromJSONSchema(standalone(media.schema ?? {}), { defaultTarget: 'openapi-3.0' });
+        for (const example of shown)
+          expect([route, schema.safeParse(example).error?.issues]).toEqual([route, undefined]);
+      }
+    }
+  });
+
+  it('names the codes of every problem, under the status they come with', () => {
+    for (const [route, { responses }] of operations) {
+      for (const [status, { content }] of Object.entries(responses)) {
+        const examples = content?.['application/problem+json']?.examples ?? {};
+        if (Number(status) >= 400) expect([route, Object.keys(examples).length > 0]).toEqual([route, true]);
+        for (const [code, { value }] of Object.entries(examples))
+          expect(value).toMatchObject({ code, status: Number(status) });
+      }
+    }
+  });
+
+  it('has the schema of every event of a stream, and no reference that leads nowhere', () => {
+    const stream = JSON.stringify(document.paths['/api/executions/{executionId}/stream']);
+    expect(stream).toContain('execution:tool-call');
+    const references = JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g);
+    for (const [, name] of references) expect(Object.keys(document.components.schemas)).toContain(name);
+  });
+
+  /** A schema of the document by itself, with the document's own as its definitions. */
+  function standalone(schema: object): z.core.JSONSchema.JSONSchema {
+    const whole = { allOf: [schema], definitions: document.components.schemas };
+    const text = JSON.stringify(whole).replaceAll('#/components/schemas/', '#/definitions/');
+    return JSON.parse(text) as z.core.JSONSchema.JSONSchema;
+  }
+});
