@@ -58,12 +58,10 @@ export type Step = z.infer<typeof Step>;
 
 export const ExecutionOptions = z
   .object({
-    timeoutMs: z
-      .int()
-      .min(1)
-      .max(86_400_000)
-      .optional()
-      .meta({ description: 'Time limit of the whole execution, in ms; pauses and waiting for an approval do not count.' }),
+    timeoutMs: z.int().min(1).max(86_400_000).optional().meta({
+      description:
+        'Time limit of the whole execution, in ms; pauses and waiting for an approval do not count.',
+    }),
     maxRetries: z
       .int()
       .min(0)
