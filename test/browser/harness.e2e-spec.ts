@@ -40,6 +40,8 @@ describe('The browser of the tests', () => {
     const open = await browser.open();
     await open.page.goto(`${url}/good`);
     expect(await open.page.textContent('#hello')).toBe('hello');
+    // Without fonts everything is there and nothing has a size.
+    expect((await open.page.locator('#hello').boundingBox())?.height).toBeGreaterThan(10);
     expect(await open.page.evaluate(() => matchMedia('(prefers-reduced-motion)').matches)).toBe(true);
     expect(open.problems).toEqual([]);
     await open.close();

@@ -1,9 +1,21 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+
+/** The fonts that come with it first, those of the machine for signs that they don't have. */
+const fontsConf = (folder: string): string => `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>${folder}/fonts/fonts</dir>
+  <dir>/usr/share/fonts</dir>
+  <cachedir>${folder}/fonts-cache</cachedir>
+  <alias><family>sans-serif</family><prefer><family>Open Sans</family></prefer></alias>
+  <alias><family>system-ui</family><prefer><family>Open Sans</family></prefer></alias>
+</fontconfig>
+`;
 
 export interface Chromium {
   executablePath: string;
@@ -27,7 +39,7 @@ export async function chromium(): Promise<Chromium> {
     executablePath: join(folder, 'chromium'),
     env: {
       HOME: home,
-      FONTCONFIG_PATH: join(folder, 'fonts'),
+      FONTCONFIG_FILE: join(folder, 'fonts.conf'),
       LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'),
     },
   };
@@ -37,13 +49,14 @@ async function unpacked(): Promise<string> {
   const manifest = await readFile('node_modules/@sparticuz/chromium/package.json', 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
   const cache = resolve('node_modules/.cache');
-  const folder = join(cache, `chromium-${version}`);
+  const folder = join(cache, `chromium-${version}-with-fonts`);
   if (await exists(folder)) return folder;
   await mkdir(cache, { recursive: true });
   const draft = await mkdtemp(join(cache, 'unpacking-'));
   await run(process.execPath, ['test/support/unpack-chromium.mjs'], {
     env: { PATH: process.env['PATH'], TMPDIR: draft },
   });
+  await writeFile(join(draft, 'fonts.conf'), fontsConf(folder));
   // Test files start side by side: whoever is first wins, and nobody sees a half-written browser.
   await rename(draft, folder).catch(async (error: unknown) => {
     await rm(draft, { recursive: true, force: true });
