@@ -1,0 +1,14 @@
+export { CloutAgentProvider, type CloutAgentProviderProps, useCloutAgent } from './provider.js';
+export { useExecution } from './use-execution.js';
+export {
+  type ControlAction,
+  type ExecutionControls,
+  useExecutionControls,
+} from './use-execution-controls.js';
+export { type LiveExecutions, useExecutions } from './use-executions.js';
+export { type SSECallbacks, type SSEConnectionOptions, useSSEConnection } from './use-sse-connection.js';
+export { ExecutionMonitor, type ExecutionMonitorProps } from './monitor/execution-monitor.js';
+export type { ExecutionSnapshot, NodeView, Progress, Retry, ToolCall } from './store/snapshot.js';
+export type { ExecutionsFilter, ExecutionsSnapshot } from './store/executions-store.js';
+export type { ListView } from './store/list-log.js';
+export type { TextView } from './store/text-log.js';

@@ -1,0 +1,28 @@
+import type { ReactNode } from 'react';
+import type { ExecutionSnapshot } from '../store/snapshot.js';
+
+/** How many of the steps are done. Before that is known it says so. */
+export function ProgressBar({ progress, status }: Pick<ExecutionSnapshot, 'progress' | 'status'>): ReactNode {
+  const percent = progress ? Math.min(100, Math.max(0, progress.percent)) : undefined;
+  const said = progress
+    ? `${progress.completedSteps} of ${progress.totalSteps} steps`
+    : status === 'queued'
+      ? 'Not started'
+      : 'No step done yet';
+  return (
+    <div className="ca-progress" data-status={status}>
+      <div
+        className="ca-progress-track"
+        role="progressbar"
+        aria-label="Progress"
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={percent}
+        aria-valuetext={said}
+      >
+        <div className="ca-progress-bar" style={{ inlineSize: `${percent ?? 0}%` }} />
+      </div>
+      <span className="ca-note">{said}</span>
+    </div>
+  );
+}

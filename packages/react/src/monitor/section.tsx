@@ -1,0 +1,30 @@
+import { createContext, type ReactNode, useContext, useId } from 'react';
+
+/** Level of the heading of the nearest section around. */
+export const HeadingLevel = createContext(2);
+
+interface SectionProps {
+  title: ReactNode;
+  className?: string;
+  /** Shown beside the title. */
+  aside?: ReactNode;
+  children: ReactNode;
+}
+
+/** A part of the monitor with a heading, one level below the part it is in. */
+export function Section({ title, className = '', aside, children }: SectionProps): ReactNode {
+  const level = Math.min(useContext(HeadingLevel) + 1, 6);
+  const Heading = `h${level}` as 'h3';
+  const id = useId();
+  return (
+    <section className={`ca-section ${className}`} aria-labelledby={id}>
+      <div className="ca-section-head">
+        <Heading id={id} className="ca-heading">
+          {title}
+        </Heading>
+        {aside}
+      </div>
+      <HeadingLevel value={level}>{children}</HeadingLevel>
+    </section>
+  );
+}

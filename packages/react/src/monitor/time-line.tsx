@@ -1,0 +1,78 @@
+import type { Step } from '@cloutagent/contract';
+import { memo, type ReactNode } from 'react';
+import type { ExecutionSnapshot } from '../store/snapshot.js';
+import { Disclosure } from './disclosure.js';
+import { formatDuration } from './format.js';
+import { JsonPane } from './json-pane.js';
+import { StatusBadge } from './status-badge.js';
+import { Section } from './section.js';
+import { TailList } from './tail-list.js';
+import { visibleText } from './visible-text.js';
+
+type TimeLineProps = Pick<ExecutionSnapshot, 'steps' | 'startedAt'> & {
+  /** The right end of the line, in ms since 1970 by the server's clock. */
+  until: number;
+};
+
+/** Every step, in the order they started, with when it ran. */
+export function TimeLine({ steps, startedAt, until }: TimeLineProps): ReactNode {
+  if (steps.length === 0) return null;
+  const from = Date.parse(startedAt ?? steps[0]?.startedAt ?? '');
+  return (
+    <Section title="Steps">
+      <TailList entries={steps} className="ca-steps">
+        {(step) => (
+          <StepRow
+            key={step.stepId}
+            step={step}
+            from={from}
+            span={Math.max(1, until - from)}
+            until={step.status === 'running' ? until : 0}
+          />
+        )}
+      </TailList>
+    </Section>
+  );
+}
+
+interface StepRowProps {
+  step: Step;
+  from: number;
+  span: number;
+  until: number;
+}
+
+const StepRow = memo(function StepRow({ step, from, span, until }: StepRowProps): ReactNode {
+  const begin = Date.parse(step.startedAt);
+  const end = step.completedAt ? Date.parse(step.completedAt) : Math.max(begin, until);
+  const percent = (ms: number) => `${Math.min(100, Math.max(0, (ms / span) * 100))}%`;
+  return (
+    <li className="ca-step" data-status={step.status}>
+      <div className="ca-step-head">
+        <bdi className="ca-step-name">{visibleText(step.step)}</bdi>
+        <span className="ca-note">
+          <bdi>{step.nodeType}</bdi>
+          {step.attempt > 1 && `, attempt ${step.attempt}`}
+        </span>
+        <StatusBadge status={step.status} />
+        <span className="ca-step-time">{formatDuration(step.duration ?? end - begin)}</span>
+      </div>
+      <div className="ca-step-track" aria-hidden="true">
+        <div
+          className="ca-step-bar"
+          style={{ insetInlineStart: percent(begin - from), inlineSize: percent(end - begin) }}
+        />
+      </div>
+      {step.error !== undefined && (
+        <p className="ca-error">
+          <bdi>{visibleText(step.error)}</bdi>
+        </p>
+      )}
+      {step.output !== undefined && step.output !== null && typeof step.output === 'object' && (
+        <Disclosure summary="Result">
+          {() => <JsonPane value={step.output ?? null} label={`result of ${step.nodeId}`} />}
+        </Disclosure>
+      )}
+    </li>
+  );
+});

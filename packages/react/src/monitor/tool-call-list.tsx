@@ -1,0 +1,68 @@
+import { memo, type ReactNode } from 'react';
+import type { ListView } from '../store/list-log.js';
+import type { ToolCall } from '../store/snapshot.js';
+import { Disclosure } from './disclosure.js';
+import { formatDuration } from './format.js';
+import { JsonPane } from './json-pane.js';
+import { Section } from './section.js';
+import { TailList } from './tail-list.js';
+import { visibleText } from './visible-text.js';
+
+/** What the models asked tools to do, and what came of it. */
+export function ToolCallList({ calls }: { calls: ListView<ToolCall> }): ReactNode {
+  if (calls.length === 0) return null;
+  return (
+    <Section title="Tool calls">
+      <TailList entries={calls} dropped={calls.dropped}>
+        {(call) => <ToolCallItem key={`${call.stepId} ${call.toolId} ${call.calledAt}`} call={call} />}
+      </TailList>
+    </Section>
+  );
+}
+
+const ToolCallItem = memo(function ToolCallItem({ call }: { call: ToolCall }): ReactNode {
+  const { toolName, nodeId, toolArgs, result } = call;
+  return (
+    <li className="ca-tool" data-status={stateOf(call)}>
+      <Disclosure
+        summary={
+          <>
+            <bdi className="ca-step-name">{visibleText(toolName)}</bdi>{' '}
+            <span className="ca-note">
+              <bdi>{nodeId}</bdi>, {sayState(call)}
+            </span>
+          </>
+        }
+      >
+        {() => (
+          <>
+            <p className="ca-note">Arguments</p>
+            <JsonPane value={toolArgs} label={`arguments of ${toolName}`} />
+            {result !== undefined && (
+              <>
+                <p className="ca-note">{call.isError ? 'Error' : 'Result'}</p>
+                <JsonPane value={result} label={`result of ${toolName}`} />
+              </>
+            )}
+          </>
+        )}
+      </Disclosure>
+    </li>
+  );
+});
+
+const stateOf = ({ result, isError, discarded }: ToolCall): string =>
+  discarded ? 'retrying' : isError ? 'failed' : result === undefined ? 'running' : 'completed';
+
+function sayState(call: ToolCall): string {
+  const { calledAt, completedAt, isError, discarded } = call;
+  const state = discarded
+    ? 'of an attempt that is repeated'
+    : completedAt === undefined
+      ? 'running'
+      : isError
+        ? 'failed'
+        : 'done';
+  if (completedAt === undefined) return state;
+  return `${state} in ${formatDuration(Date.parse(completedAt) - Date.parse(calledAt))}`;
+}

@@ -1,0 +1,13 @@
+import { useEffect, useState } from 'react';
+
+/** The time, in ms since 1970, brought up to date every `everyMs` while `active`. */
+export function useNow(active: boolean, everyMs = 1_000): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    if (!active) return;
+    setNow(Date.now());
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [active, everyMs]);
+  return now;
+}

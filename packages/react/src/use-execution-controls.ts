@@ -1,0 +1,72 @@
+import type { ApproveInput, CloutAgentError, Execution } from '@cloutagent/client';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCloutAgent } from './provider.js';
+import { toClientError } from './store/client-error.js';
+import { storesOf } from './store/stores.js';
+
+export type ControlAction = 'pause' | 'resume' | 'cancel' | 'approve';
+
+/** Every function resolves when the server has answered; none rejects: what went wrong is in `error`. */
+export interface ExecutionControls {
+  readonly pause: (reason?: string) => Promise<Execution | undefined>;
+  readonly resume: (reason?: string) => Promise<Execution | undefined>;
+  readonly cancel: (reason?: string) => Promise<Execution | undefined>;
+  /** Answers a waiting `approval` node; with `approved: false` the execution fails. */
+  readonly approve: (answer?: ApproveInput) => Promise<Execution | undefined>;
+  /** Connects again now, in place of waiting or after a refusal. */
+  readonly reconnect: () => void;
+  /** What is under way. */
+  readonly pending: ControlAction | undefined;
+  /** Why the last action did not work; gone with the next one. */
+  readonly error: CloutAgentError | undefined;
+}
+
+/** Steers an execution. What it leads to comes with the events, to `useExecution`. */
+export function useExecutionControls(executionId: string | null | undefined): ExecutionControls {
+  const client = useCloutAgent();
+  const [state, setState] = useState<Pick<ExecutionControls, 'pending' | 'error'>>(IDLE);
+  const latest = useRef(0);
+
+  // An answer that belongs to another execution, or to nobody any more, is dropped.
+  useEffect(() => {
+    setState(IDLE);
+    return () => {
+      latest.current += 1;
+    };
+  }, [client, executionId]);
+
+  const run = useCallback(
+    async (action: ControlAction, call: (id: string) => Promise<Execution>) => {
+      if (!executionId) return undefined;
+      const mine = (latest.current += 1);
+      setState({ pending: action, error: undefined });
+      try {
+        const execution = await call(executionId);
+        if (mine === latest.current) setState(IDLE);
+        return execution;
+      } catch (error) {
+        if (mine === latest.current) setState({ pending: undefined, error: toClientError(error) });
+        return undefined;
+      }
+    },
+    [executionId],
+  );
+
+  const actions = useMemo(() => {
+    const { executions } = client;
+    const because = (reason: string | undefined) => (reason ? { reason } : {});
+    return {
+      pause: (reason?: string) => run('pause', (id) => executions.pause(id, because(reason))),
+      resume: (reason?: string) => run('resume', (id) => executions.resume(id, because(reason))),
+      cancel: (reason?: string) => run('cancel', (id) => executions.cancel(id, because(reason))),
+      approve: (answer: ApproveInput = {}) => run('approve', (id) => executions.approve(id, answer)),
+      reconnect: () => {
+        if (executionId) storesOf(client).feeds.peek(executionId)?.reconnect();
+      },
+    };
+  }, [client, executionId, run]);
+
+  return useMemo(() => ({ ...actions, ...state }), [actions, state]);
+}
+
+const IDLE = { pending: undefined, error: undefined };

@@ -1,0 +1,97 @@
+import { CloutAgent } from '@cloutagent/client';
+import {
+  CloutAgentProvider,
+  ExecutionMonitor,
+  useExecution,
+  useExecutions,
+  useSSEConnection,
+} from '@cloutagent/react';
+import '@cloutagent/react/styles.css';
+import { Profiler, type ReactNode, StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+
+/** What a test tells the page to show. */
+export interface View {
+  monitors: { executionId: string; theme?: 'light' | 'dark' }[];
+  /** Also shows the hooks' own state of these. */
+  watched?: string[];
+  listed?: { projectId?: string; status?: 'running' | 'completed' };
+  strict?: boolean;
+}
+
+/** What the page tells a test. */
+export interface PageState {
+  show(view: View): void;
+  commits: number;
+  frames: number;
+  events: Record<string, number[]>;
+  outputs: Record<string, string>;
+}
+
+const { apiKey } = globalThis as unknown as { apiKey: string };
+const client = new CloutAgent({ baseUrl: '', apiKey, reconnect: { baseMs: 100, maxMs: 500 } });
+const root = createRoot(document.querySelector('#root') ?? document.body);
+
+const state: PageState = {
+  show: (view) =>
+    root.render(
+      view.strict === false ? (
+        <App {...view} />
+      ) : (
+        <StrictMode>
+          <App {...view} />
+        </StrictMode>
+      ),
+    ),
+  commits: 0,
+  frames: 0,
+  events: {},
+  outputs: {},
+};
+Object.assign(globalThis, { state });
+
+function countFrame(): void {
+  state.frames += 1;
+  requestAnimationFrame(countFrame);
+}
+countFrame();
+
+function App({ monitors, watched = [], listed }: View): ReactNode {
+  return (
+    <CloutAgentProvider client={client}>
+      <h1>Test page</h1>
+      {monitors.map(({ executionId, theme }) => (
+        <Profiler key={executionId} id={executionId} onRender={() => (state.commits += 1)}>
+          <ExecutionMonitor executionId={executionId} theme={theme} headingLevel={1} />
+        </Profiler>
+      ))}
+      {watched.map((executionId) => (
+        <Watched key={executionId} executionId={executionId} />
+      ))}
+      {listed && <Listed filter={listed} />}
+    </CloutAgentProvider>
+  );
+}
+
+function Watched({ executionId }: { executionId: string }): ReactNode {
+  const { status, nodes, lastSequence } = useExecution(executionId);
+  const connection = useSSEConnection(executionId, {
+    event: ({ sequence }) => (state.events[executionId] ??= []).push(sequence),
+  });
+  for (const { nodeId, output } of nodes) state.outputs[nodeId] = output.toString();
+  return <p className="watched">{`${status} ${lastSequence} ${connection.status}`}</p>;
+}
+
+function Listed({ filter }: { filter: NonNullable<View['listed']> }): ReactNode {
+  const { executions, loading, connection } = useExecutions(filter);
+  return (
+    <>
+      <p className="list-state">{loading ? 'loading' : connection.status}</p>
+      <ul>
+        {executions.map(({ id, status, lastSequence }) => (
+          <li key={id} className="listed">{`${id} ${status} ${lastSequence}`}</li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,22 @@
+// Bundles the page whose entry is the first argument into the folder that is the second: page.js and page.css.
+// A process of its own: Vite's native parts do not run inside Jest's modules.
+import { build } from 'vite';
+
+const [, , entry, outDir] = process.argv;
+await build({
+  configFile: false,
+  logLevel: 'error',
+  // React's development build: it is the one that checks, and mounts twice in StrictMode.
+  mode: 'development',
+  define: { 'process.env.NODE_ENV': JSON.stringify(process.env.PAGE_MODE ?? 'development') },
+  build: {
+    outDir,
+    emptyOutDir: false,
+    minify: false,
+    modulePreload: false,
+    rolldownOptions: {
+      input: entry,
+      output: { entryFileNames: 'page.js', assetFileNames: 'page[extname]', codeSplitting: false },
+    },
+  },
+});
