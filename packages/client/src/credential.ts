@@ -26,7 +26,8 @@ export class Credential {
 
   private async ask(source: () => string | Promise<string>): Promise<string> {
     try {
-      return await source();
+      // A turn later: what throws at once must find `pending` set.
+      return await Promise.resolve().then(source);
     } catch (error) {
       this.pending = undefined;
       if (error instanceof CloutAgentError) throw error;

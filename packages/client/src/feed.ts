@@ -33,7 +33,8 @@ export const isTerminal = (event: ExecutionEvent): boolean => TERMINAL.includes(
 export function parseData(message: EventSourceMessage): Record<string, unknown> {
   try {
     const value = JSON.parse(message.data) as unknown;
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
   } catch {
     // Told below.
   }
