@@ -92,6 +92,7 @@ const SettingsSchema = z
 
     EXECUTIONS_PER_PROCESS: count(500),
     EXECUTIONS_PER_PROJECT: count(200),
+    WAITING_PER_PROCESS: count(10_000, 0),
     NODES_IN_PARALLEL: count(16),
     EXECUTION_TIMEOUT_MS: ms(3_600_000),
     NODE_TIMEOUT_MS: ms(600_000),

@@ -11,6 +11,7 @@ import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener, PROCESS_LOCK } from '../database/listener.js';
 import { ExecutionEngine } from './execution-engine.js';
+import { WaitingJobs } from './waiting-jobs.js';
 
 const QUEUE = 'executions';
 /** "There is something to fetch." Sent in the transaction that enqueues. */
@@ -22,6 +23,7 @@ const DAY_SECONDS = 86_400;
 
 interface Task {
   executionId: string;
+  projectId: string;
 }
 
 /**
@@ -37,6 +39,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     string,
     { job: Job<Task>; abort: AbortController; done: Promise<void> }
   >();
+  private readonly waiting: WaitingJobs;
   private timers: NodeJS.Timeout[] = [];
   private fetching = false;
   private fetchAgain = false;
@@ -57,6 +60,9 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       registerInstance: false,
     });
     this.boss.on('error', (error) => this.logger.error(`pg-boss: ${error.message}`));
+    this.waiting = new WaitingJobs(database, (error) =>
+      this.logger.warn(`a waiting execution could not give up its place: ${error.message}`),
+    );
   }
 
   /** Executions this process has under way, paused ones included. */
@@ -103,7 +109,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   /** Enqueues an execution within the transaction that inserts it. */
   async enqueue(executionId: string, projectId: string, transaction: pg.PoolClient): Promise<void> {
     const db = { executeSql: (text: string, values?: unknown[]) => transaction.query(text, values) };
-    await this.boss.send(QUEUE, { executionId } satisfies Task, {
+    await this.boss.send(QUEUE, { executionId, projectId } satisfies Task, {
       id: executionId,
       group: { id: projectId },
       db,
@@ -151,7 +157,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async fetchJobs(): Promise<void> {
-    const free = this.settings.EXECUTIONS_PER_PROCESS - this.active.size;
+    const waiting = Math.min(this.waiting.size, this.settings.WAITING_PER_PROCESS);
+    const free = this.settings.EXECUTIONS_PER_PROCESS - (this.active.size - waiting);
     if (this.stopping || free <= 0) return;
     const jobs = await this.boss.fetch<Task>(QUEUE, {
       batchSize: free,
@@ -175,16 +182,30 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async work(job: Job<Task>, signal: AbortSignal): Promise<void> {
-    const outcome = await this.engine.run(job.data.executionId, signal).catch((error: unknown) => {
-      this.logger.error(`execution ${job.data.executionId} could not go on here: ${String(error)}`);
-      return 'released' as const;
-    });
+    const onIdle = (idle: boolean) => void this.makeRoom(job.id, idle);
+    const outcome = await this.engine
+      .run(job.data.executionId, signal, onIdle)
+      .catch((error: unknown) => {
+        this.logger.error(`execution ${job.data.executionId} could not go on here: ${String(error)}`);
+        return 'released' as const;
+      })
+      .finally(() => this.waiting.end(job.id));
     if (outcome === 'over') await this.boss.deleteJob(QUEUE, job.id);
     else await this.giveBack([job.id]);
   }
 
+  private async makeRoom(jobId: string, idle: boolean): Promise<void> {
+    await this.waiting.set(jobId, idle);
+    if (idle) await this.announce().catch(() => undefined);
+  }
+
   private async giveBack(jobIds: string[]): Promise<void> {
     await this.boss.fail(QUEUE, jobIds);
+    await this.announce();
+  }
+
+  /** There is something to fetch, or a place to fetch it into. */
+  private async announce(): Promise<void> {
     await this.database.pool.query('SELECT pg_notify($1, $2)', [DISPATCH_CHANNEL, '']);
   }
 
@@ -218,7 +239,10 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
         .where('completed_at', 'is', null)
         .returning('id')
         .execute();
-      if (orphans.length > 0) await this.giveBack(orphans.map(({ id }) => id));
+      if (orphans.length === 0) continue;
+      const jobIds = orphans.map(({ id }) => id);
+      await this.waiting.regroup(jobIds, false);
+      await this.giveBack(jobIds);
     }
   }
 }

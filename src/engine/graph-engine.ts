@@ -35,7 +35,11 @@ export class GraphEngine implements ExecutionEngine {
     @Inject(Settings) private readonly settings: Settings,
   ) {}
 
-  async run(executionId: string, signal: AbortSignal): Promise<'over' | 'released'> {
+  async run(
+    executionId: string,
+    signal: AbortSignal,
+    onIdle: (idle: boolean) => void,
+  ): Promise<'over' | 'released'> {
     const row = await this.claim(executionId);
     if (!row) return 'over';
     let run: GraphRun | undefined;
@@ -61,6 +65,7 @@ export class GraphEngine implements ExecutionEngine {
       (model, usage) => this.prices.costUSD(model, usage),
       this.settings,
       spentMs,
+      onIdle,
     );
     const release = () => run.release();
     this.runs.set(executionId, run);

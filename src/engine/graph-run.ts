@@ -49,9 +49,13 @@ export class GraphRun {
   private active = 0;
   /** Nodes that wait for a person. */
   private waiting = 0;
+  private idle = false;
   private ended = false;
 
-  /** @param spentMs what earlier owners used of the execution's time limit */
+  /**
+   * @param spentMs what earlier owners used of the execution's time limit
+   * @param onIdle told when it begins or ends to do nothing but wait, for a resume or a person
+   */
   constructor(
     private readonly row: ExecutionRow,
     private readonly log: ExecutionLog,
@@ -59,6 +63,7 @@ export class GraphRun {
     private readonly priceOf: PriceOf,
     private readonly settings: Settings,
     spentMs: number,
+    private readonly onIdle: (idle: boolean) => void,
   ) {
     this.graph = new WorkflowGraph(row.workflow);
     const limit = row.options.timeoutMs ?? settings.EXECUTION_TIMEOUT_MS;
@@ -236,11 +241,14 @@ export class GraphRun {
     work();
   }
 
-  /** The time limit counts neither pauses nor while all that is under way waits for persons. */
+  /** While all it does is wait, for a resume or for persons, its time limit stands still. */
   private runClock(): void {
-    const idle = this.active > 0 && this.waiting === this.active;
-    if (this.ended || !this.gate.isOpen || idle) this.timeLimit.pause();
+    const idle = !this.gate.isOpen || (this.active > 0 && this.waiting === this.active);
+    if (this.ended || idle) this.timeLimit.pause();
     else this.timeLimit.resume();
+    if (this.ended || idle === this.idle) return;
+    this.idle = idle;
+    this.onIdle(idle);
   }
 
   private async runNode(node: WorkflowNode): Promise<Json> {
