@@ -183,13 +183,11 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async work(job: Job<Task>, signal: AbortSignal): Promise<void> {
     const onIdle = (idle: boolean) => void this.makeRoom(job.id, idle);
-    const outcome = await this.engine
-      .run(job.data.executionId, signal, onIdle)
-      .catch((error: unknown) => {
-        this.logger.error(`execution ${job.data.executionId} could not go on here: ${String(error)}`);
-        return 'released' as const;
-      })
-      .finally(() => this.waiting.end(job.id));
+    const outcome = await this.engine.run(job.data.executionId, signal, onIdle).catch((error: unknown) => {
+      this.logger.error(`execution ${job.data.executionId} could not go on here: ${String(error)}`);
+      return 'released' as const;
+    });
+    await this.waiting.end(job.id);
     if (outcome === 'over') await this.boss.deleteJob(QUEUE, job.id);
     else await this.giveBack([job.id]);
   }
