@@ -1,47 +1,152 @@
-import { Browser, type OpenPage } from '../support/browser.js';
 import { seriousFindings } from '../support/accessibility.js';
-import { ADMIN_KEY, createDatabase, Server } from '../support/server.js';
+import { Browser } from '../support/browser.js';
+import { MonitorPage } from '../support/monitor-page.js';
+import { createDatabase, Server } from '../support/server.js';
 import { TestPage } from '../support/test-page.js';
 import { agent, delay, start } from '../support/watch.js';
-import type { PageState, View } from './pages/monitor.js';
 
-const settings = { REQUESTS_PER_MINUTE: '100000' };
-const page_ = 'test/browser/pages/monitor.tsx';
-
-describe('<ExecutionMonitor/>', () => {
+describe('<ExecutionMonitor/> in a browser', () => {
   let server: Server;
   let site: TestPage;
   let browser: Browser;
-  let open: OpenPage;
+  let monitor: MonitorPage;
 
   beforeAll(async () => {
-    const DATABASE_URL = await createDatabase();
-    server = await Server.start({ DATABASE_URL, ...settings });
-    site = await TestPage.start(page_, server.url);
+    server = await Server.start({ DATABASE_URL: await createDatabase(), RETRY_BASE_MS: '100' });
+    site = await TestPage.start('test/browser/pages/monitor.tsx', server.url);
     browser = await Browser.launch();
   });
-
   afterAll(async () => {
     await browser?.close();
     await site?.close();
     await server?.kill('SIGTERM');
   });
+  afterEach(async () => {
+    expect(monitor.open.problems).toEqual([]);
+    await monitor.open.close();
+    await monitor.open.until(() => site.openStreams === 0);
+  });
 
-  it('shows an execution', async () => {
+  const approval = { id: 'boss', type: 'approval', data: { config: { message: 'Publish it?' } } };
+  const output = async (id: string, nodeId: string): Promise<string> => {
+    const { body } = await server.call('GET', `/api/executions/${id}/events?limit=1000`);
+    return (body.events as { type: string; nodeId: string; chunk: string }[])
+      .filter((event) => event.type === 'execution:output' && event.nodeId === nodeId)
+      .map(({ chunk }) => chunk)
+      .join('');
+  };
+
+  it('follows, pauses, resumes, approves and finishes, by keyboard', async () => {
     const id = await server.startExecution(
-      start([agent('writer', { chunks: 50, delayMs: 20 }), delay('rest', 50)]),
+      start([agent('writer', { chunks: 100, delayMs: 20, thinking: 5 }), approval], [['writer', 'boss']]),
     );
-    open = await browser.open();
-    await open.page.addInitScript((key) => Object.assign(globalThis, { apiKey: key }), ADMIN_KEY);
-    await open.page.goto(site.url);
-    await open.page.evaluate(
-      (view: View) => (globalThis as unknown as { state: PageState }).state.show(view),
-      {
-        monitors: [{ executionId: id }],
-      },
+    monitor = await MonitorPage.open(browser, site);
+    await monitor.show({ monitors: [{ executionId: id }] });
+    await monitor.status('running');
+    const pause = monitor.button('Pause');
+    await pause.focus();
+    await monitor.page.keyboard.press('Enter');
+    await monitor.status('paused');
+    // The button that was pressed is the one that undoes it, and still has the keyboard.
+    const resume = monitor.button('Resume');
+    expect(await resume.evaluate((button) => button === document.activeElement)).toBe(true);
+    await monitor.page.keyboard.press('Enter');
+    await monitor.page.getByRole('textbox').fill('  looks good ');
+    expect(await monitor.page.locator('.ca-approval').innerText()).toContain('Publish it?');
+    await monitor.button('Approve').press('Space');
+    await monitor.status('completed');
+    await monitor.page.waitForSelector('.ca-visually-hidden:text("Execution completed.")', {
+      state: 'attached',
+    });
+    const { body } = await server.call('GET', `/api/executions/${id}`);
+    expect(body.output).toMatchObject({ approved: true, comment: 'looks good' });
+    expect(await monitor.page.locator('.ca-text').first().textContent()).toBe(await output(id, 'writer'));
+    const bar = monitor.page.getByRole('progressbar', { name: 'Progress' });
+    expect(await bar.getAttribute('aria-valuenow')).toBe('100');
+  });
+
+  it('asks before it cancels', async () => {
+    const id = await server.startExecution(start([delay('long', 60_000)]));
+    monitor = await MonitorPage.open(browser, site);
+    await monitor.show({ monitors: [{ executionId: id }] });
+    await monitor.status('running');
+    await monitor.button('Cancel').click();
+    await monitor.page.keyboard.press('Escape');
+    expect(await monitor.button('Yes, cancel it').count()).toBe(0);
+    expect(await monitor.button('Cancel').evaluate((button) => button === document.activeElement)).toBe(true);
+    await monitor.button('Cancel').click();
+    await monitor.button('Yes, cancel it').click();
+    await monitor.status('cancelled');
+    expect(await monitor.button('Cancel').count()).toBe(0);
+  });
+
+  it('says why it failed, with every retry, and drops what a repeated attempt said', async () => {
+    const id = await server.startExecution(
+      start([agent('flaky', { chunks: 5, delayMs: 0, failTimes: 2 }), approval], [['flaky', 'boss']]),
     );
-    await open.page.waitForSelector('.ca-head [data-status=completed]');
-    expect(await seriousFindings(open.page)).toEqual([]);
-    expect(open.problems).toEqual([]);
+    monitor = await MonitorPage.open(browser, site);
+    await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
+    await monitor.button('Reject').click();
+    await monitor.status('failed');
+    expect(await monitor.page.locator('.ca-monitor > .ca-error').innerText()).toMatch(
+      /boss failed.*did not approve/,
+    );
+    expect(await monitor.page.locator('summary', { hasText: 'Retries (2)' }).count()).toBe(1);
+    const { body } = await server.call('GET', `/api/executions/${id}`);
+    const flaky = (body.steps as { nodeId: string; output: string }[]).findLast(
+      ({ nodeId }) => nodeId === 'flaky',
+    );
+    expect((await monitor.read('outputs'))['flaky']).toBe(flaky?.output);
+  });
+
+  it('says what is wrong when there is no such execution, and does not go on asking', async () => {
+    monitor = await MonitorPage.open(browser, site);
+    const before = site.streamsOpened;
+    await monitor.show({ monitors: [{ executionId: '0199c0de-0000-7000-8000-000000000001' }] });
+    await monitor.page.waitForSelector('[data-connection=refused]');
+    expect(await monitor.button('Try again').count()).toBe(1);
+    expect(site.streamsOpened - before).toBe(1);
+    // The browser itself logs the 404.
+    expect(monitor.open.problems.splice(0)).toEqual([expect.stringContaining('404')]);
+  });
+
+  it.each(['light', 'dark'] as const)('has nothing serious for axe-core in %s', async (theme) => {
+    const id = await server.startExecution(
+      start(
+        [agent('writer', { chunks: 30, delayMs: 0, thinking: 3, failTimes: 1 }), delay('rest', 1), approval],
+        [
+          ['writer', 'boss'],
+          ['rest', 'boss'],
+        ],
+      ),
+    );
+    monitor = await MonitorPage.open(browser, site, {
+      colorScheme: theme,
+      viewport: { width: 360, height: 740 },
+    });
+    await monitor.show({ monitors: [{ executionId: id }] });
+    await monitor.page.getByRole('textbox').waitFor();
+    const folded = monitor.page.locator('details:not([open]) > summary');
+    while ((await folded.count()) > 0) await folded.first().click();
+    await monitor.button('Cancel').click();
+    expect(await seriousFindings(monitor.page)).toEqual([]);
+    const overflow = await monitor.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+    await monitor.button('Keep it running').click();
+    await monitor.button('Approve').click();
+    await monitor.status('completed');
+    expect(await seriousFindings(monitor.page)).toEqual([]);
+  });
+
+  it('takes its theme from data-theme before the system’s', async () => {
+    const id = await server.startExecution(start([delay('rest', 1)]));
+    monitor = await MonitorPage.open(browser, site, { colorScheme: 'light' });
+    await monitor.show({ monitors: [{ executionId: id, theme: 'dark' }] });
+    await monitor.status('completed');
+    const background = await monitor.page
+      .locator('.ca-monitor')
+      .evaluate((node) => getComputedStyle(node).backgroundColor);
+    expect(background).toBe('rgb(21, 24, 30)');
+    expect(await seriousFindings(monitor.page)).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Browser as Chrome,
   type BrowserContext,
@@ -73,6 +74,16 @@ export class OpenPage {
       });
     });
     return open;
+  }
+
+  /** Waits until `condition` holds. */
+  async until(condition: () => boolean, timeoutMs = 20_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (!condition()) {
+      if (Date.now() > deadline)
+        throw new Error(`waited ${timeoutMs} ms; the page's problems: ${this.problems.join('\n')}`);
+      await sleep(20);
+    }
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,247 @@
+import type { ExecutionEvent, StepStatus } from '@cloutagent/contract';
+import { applyEvent, initialState } from '@cloutagent/contract/reduce';
+import fc from 'fast-check';
+import { ExecutionModel, type ModelView } from './execution-model.js';
+
+const NODES = ['a', 'b', 'c'];
+const STEPS = ['a-1', 'a-2', 'b-1', 'c-1'];
+const stepId = fc.constantFrom(...STEPS);
+const text = fc.string({ unit: 'binary', maxLength: 40 });
+const statuses: StepStatus[] = ['running', 'completed', 'failed', 'retrying', 'skipped'];
+
+/** Events of every kind in any order: more than a server would send. */
+const fields = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ type: fc.constant('execution:output'), stepId, chunk: text }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('execution:thinking'), stepId, chunk: text }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('execution:step'),
+      stepId,
+      status: fc.constantFrom(...statuses),
+      step: text,
+      nodeType: fc.constantFrom('agent', 'approval'),
+      attempt: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  fc.record({
+    type: fc.constant('execution:tool-call'),
+    stepId,
+    toolId: fc.constantFrom('t1', 't2'),
+    toolName: text,
+    toolArgs: fc.jsonValue(),
+  }),
+  fc.record({
+    type: fc.constant('execution:tool-result'),
+    stepId,
+    toolId: fc.constantFrom('t1', 't2'),
+    result: fc.jsonValue(),
+    isError: fc.boolean(),
+  }),
+  fc.record({ type: fc.constantFrom('execution:paused', 'execution:resumed', 'execution:cancelled') }),
+  fc.record({
+    type: fc.constant('execution:started'),
+    projectId: fc.constant('demo'),
+    attempt: fc.constant(1),
+  }),
+  fc.record({
+    type: fc.constant('execution:token-usage'),
+    model: text,
+    usage: fc.record({ input: fc.nat(), output: fc.nat(), total: fc.nat() }),
+  }),
+  fc.record({
+    type: fc.constant('execution:cost-update'),
+    totalCostUSD: fc.option(fc.nat()),
+    modelUsage: fc.constant({}),
+  }),
+  fc.record({ type: fc.constant('execution:retry'), attempt: fc.nat(), delayMs: fc.nat(), error: text }),
+  fc.record({ type: fc.constant('execution:failed'), error: text, code: text }),
+);
+const journals = fc.array(fields, { maxLength: 120 }).map((list) =>
+  list.map((event, n) => {
+    const nodeId = 'stepId' in event ? event.stepId.charAt(0) : 'a';
+    const timestamp = new Date(1_700_000_000_000 + n).toISOString();
+    return { ...event, nodeId, executionId: 'x', sequence: n + 1, timestamp } as unknown as ExecutionEvent;
+  }),
+);
+
+/** Deliveries of a journal over connections that begin anywhere before where the last one ended. */
+function deliver(
+  journal: readonly ExecutionEvent[],
+  connections: readonly [number, number][],
+  each: (event: ExecutionEvent) => void,
+): void {
+  let position = 0;
+  for (const [back, count] of [...connections, [0, journal.length] as const]) {
+    const from = Math.max(0, position - back);
+    for (const event of journal.slice(from, from + count)) each(event);
+    position = Math.max(position, Math.min(from + count, journal.length));
+  }
+}
+
+/** What the documentation says about chunks, in as few words as possible. */
+function textOf(journal: readonly ExecutionEvent[], type: string, nodeId: string): string {
+  const texts = new Map<string, string>();
+  for (const event of journal) {
+    if (event.type === 'execution:step' && event.status === 'retrying') texts.delete(event.stepId);
+    if (event.type === type && 'chunk' in event && event.nodeId === nodeId)
+      texts.set(event.stepId, (texts.get(event.stepId) ?? '') + event.chunk);
+  }
+  return [...texts.values()].join('');
+}
+
+const plain = (view: ModelView) => ({
+  ...view,
+  nodes: view.nodes.map((node) => ({
+    ...node,
+    output: node.output.toString(),
+    thinking: node.thinking.toString(),
+  })),
+  approvals: view.approvals.map(({ nodeId }) => nodeId),
+  toolCalls: view.toolCalls.slice(),
+  retries: view.retries.slice(),
+  recentEvents: view.recentEvents.slice(),
+});
+
+const connections = fc.array(fc.tuple(fc.nat(10), fc.nat(40)), { maxLength: 8 });
+
+describe('The state of an execution', () => {
+  it('is the contract’s, however its events are delivered', () => {
+    fc.assert(
+      fc.property(journals, connections, (journal, cuts) => {
+        const model = new ExecutionModel();
+        deliver(journal, cuts, (event) => model.apply(event));
+        const view = model.view();
+        const expected = journal.reduce(applyEvent, initialState());
+        expect(view).toMatchObject(expected);
+        for (const nodeId of NODES) {
+          const node = view.nodes.find((known) => known.nodeId === nodeId);
+          expect(node?.output.toString() ?? '').toBe(textOf(journal, 'execution:output', nodeId));
+          expect(node?.thinking.toString() ?? '').toBe(textOf(journal, 'execution:thinking', nodeId));
+          expect(node?.step).toEqual(latestStep(journal, nodeId));
+        }
+        expect(view.recentEvents.slice()).toEqual(journal);
+      }),
+    );
+  });
+
+  it('does not change behind the back of who looks at it', () => {
+    fc.assert(
+      fc.property(journals, fc.array(fc.nat(120)), (journal, looks) => {
+        const model = new ExecutionModel();
+        const seen: [ModelView, string][] = [];
+        for (const event of journal) {
+          model.apply(event);
+          if (!looks.includes(event.sequence)) continue;
+          const view = model.view();
+          seen.push([view, JSON.stringify(plain(view))]);
+        }
+        for (const [view, then] of seen) expect(JSON.stringify(plain(view))).toBe(then);
+      }),
+    );
+  });
+
+  it('keeps parts that did not change identical', () => {
+    const model = new ExecutionModel();
+    const say = (sequence: number, nodeId: string) =>
+      model.apply({
+        type: 'execution:output',
+        sequence,
+        executionId: 'x',
+        timestamp: '',
+        stepId: nodeId,
+        nodeId,
+        chunk: 'hi',
+      });
+    say(1, 'a');
+    say(2, 'b');
+    const before = model.view();
+    say(3, 'b');
+    const after = model.view();
+    expect(after.nodes[0]).toBe(before.nodes[0]);
+    expect(after.nodes[1]).not.toBe(before.nodes[1]);
+    expect(after.steps).toBe(before.steps);
+    expect(after.toolCalls).toBe(before.toolCalls);
+  });
+
+  it('waits for a person until the approval step is over', () => {
+    const model = new ExecutionModel();
+    const step = (sequence: number, status: StepStatus) =>
+      model.apply({
+        type: 'execution:step',
+        sequence,
+        executionId: 'x',
+        timestamp: '',
+        stepId: 's',
+        nodeId: 'ask',
+        step: 'ask',
+        nodeType: 'approval',
+        status,
+        attempt: 1,
+      });
+    step(1, 'running');
+    expect(model.view().approvals.map(({ nodeId }) => nodeId)).toEqual(['ask']);
+    step(2, 'completed');
+    expect(model.view().approvals).toEqual([]);
+  });
+
+  it('marks the tool calls of an attempt that is repeated', () => {
+    const model = new ExecutionModel();
+    const of = { executionId: 'x', timestamp: '', stepId: 's', nodeId: 'n' };
+    model.apply({
+      ...of,
+      type: 'execution:tool-call',
+      sequence: 1,
+      toolId: 't',
+      toolName: 'search',
+      toolArgs: {},
+    });
+    model.apply({
+      ...of,
+      type: 'execution:tool-result',
+      sequence: 2,
+      toolId: 't',
+      result: [1],
+      isError: false,
+    });
+    expect(model.view().toolCalls.at(0)).toMatchObject({ result: [1], discarded: false });
+    model.apply({
+      ...of,
+      type: 'execution:step',
+      sequence: 3,
+      step: 'n',
+      nodeType: 'agent',
+      status: 'retrying',
+      attempt: 1,
+    });
+    expect(model.view().toolCalls.at(0)).toMatchObject({ result: [1], discarded: true });
+  });
+
+  it('keeps no more than its limits, the newest', () => {
+    const model = new ExecutionModel({ events: 300, toolCalls: 10, retries: 10 });
+    for (let sequence = 1; sequence <= 5_000; sequence += 1)
+      model.apply({
+        type: 'execution:retry',
+        sequence,
+        executionId: 'x',
+        timestamp: '',
+        nodeId: 'n',
+        attempt: 1,
+        delayMs: 0,
+        error: '',
+      });
+    const { recentEvents, retries } = model.view();
+    expect(recentEvents.length).toBeLessThan(300 + 128);
+    expect(recentEvents.length + recentEvents.dropped).toBe(5_000);
+    expect(recentEvents.at(-1)?.sequence).toBe(5_000);
+    expect(recentEvents.at(0)?.sequence).toBe(recentEvents.dropped + 1);
+    expect(retries.length).toBeLessThan(10 + 128);
+  });
+});
+
+function latestStep(journal: readonly ExecutionEvent[], nodeId: string) {
+  const last = journal.findLast((event) => event.type === 'execution:step' && event.nodeId === nodeId);
+  if (last?.type !== 'execution:step') return undefined;
+  const { steps } = journal.reduce(applyEvent, initialState());
+  return steps.findLast((step) => step.stepId === last.stepId);
+}

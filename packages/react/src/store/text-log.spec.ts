@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { TextLog, TextView } from './text-log.js';
+
+const chunks = fc.array(
+  fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 50 }),
+    fc.constantFrom('\n', 'line\n', '\r\n', '\ud83d', '\ude00'),
+    fc.integer({ min: 1, max: 60_000 }).map((length) => 'x😀y'.repeat(length).slice(0, length)),
+  ),
+  { maxLength: 30 },
+);
+
+describe('A text that grows', () => {
+  it('is its chunks joined, in segments that keep characters whole', () => {
+    fc.assert(
+      fc.property(chunks, (list) => {
+        const log = new TextLog();
+        for (const chunk of list) log.append(chunk);
+        const view = log.view();
+        const text = list.join('');
+        expect(view.toString()).toBe(text);
+        expect(view.length).toBe(text.length);
+        const segments = view.segments();
+        for (const [n, segment] of segments.entries()) {
+          expect(segment.length).toBeLessThan(3 * 8_192);
+          const parted = /[\ud800-\udbff]$/.test(segment) && /^[\udc00-\udfff]/.test(segments[n + 1] ?? '');
+          expect(parted).toBe(false);
+        }
+      }),
+    );
+  });
+
+  it('ends segments with a line where it can', () => {
+    const log = new TextLog();
+    for (let n = 0; n < 5_000; n += 1) log.append(`line ${n}\n`);
+    const segments = log.view().segments();
+    expect(segments.length).toBeGreaterThan(3);
+    for (const segment of segments) expect(segment.endsWith('\n')).toBe(true);
+  });
+
+  it('forgets the oldest past its bound, and says how much', () => {
+    const log = new TextLog(100_000);
+    let all = '';
+    for (let n = 0; n < 50_000; n += 1) {
+      const chunk = `${n} `;
+      all += chunk;
+      log.append(chunk);
+    }
+    const view = log.view();
+    expect(view.length).toBeLessThanOrEqual(100_000);
+    expect(view.length).toBeGreaterThan(60_000);
+    expect(view.dropped + view.length).toBe(all.length);
+    expect(view.toString()).toBe(all.slice(view.dropped));
+    expect(view.firstSegment).toBeGreaterThan(0);
+  });
+
+  it('joins views', () => {
+    const [one, two] = ['one ', 'two'].map((text) => {
+      const log = new TextLog();
+      log.append(text);
+      return log.view();
+    });
+    expect(TextView.join([one!, two!]).toString()).toBe('one two');
+  });
+});

@@ -1,0 +1,70 @@
+import { Browser } from '../support/browser.js';
+import { MonitorPage } from '../support/monitor-page.js';
+import { createDatabase, Server } from '../support/server.js';
+import { TestPage } from '../support/test-page.js';
+import { agent, start } from '../support/watch.js';
+
+const NODES = ['one', 'two', 'three', 'four'];
+const CHUNKS = 5_000;
+/** This machine is shared with what else runs: a task is long only if it is so every time. */
+const TRIES = 3;
+const LONG_MS = 200;
+
+describe('20,000 events of output in 10 seconds', () => {
+  let server: Server;
+  let site: TestPage;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    server = await Server.start({ DATABASE_URL: await createDatabase() });
+    site = await TestPage.start('test/browser/pages/monitor.tsx', server.url, true);
+    browser = await Browser.launch();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+    await server?.kill('SIGTERM');
+  });
+
+  const run = async (): Promise<number> => {
+    const monitor = await MonitorPage.open(browser, site);
+    await monitor.page.evaluate(() => {
+      const longest = { ms: 0 };
+      Object.assign(globalThis, { longest });
+      new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) longest.ms = Math.max(longest.ms, duration);
+      }).observe({ type: 'longtask' });
+    });
+    const id = await server.startExecution(
+      start(NODES.map((node) => agent(node, { chunks: CHUNKS, delayMs: 1 }))),
+    );
+    await monitor.show({ monitors: [{ executionId: id }] });
+    await monitor.status('completed', 60_000);
+    const longest = await monitor.page.evaluate(
+      () => (globalThis as unknown as { longest: { ms: number } }).longest.ms,
+    );
+
+    const { body } = await server.call('GET', `/api/executions/${id}`);
+    expect(body.lastSequence).toBeGreaterThan(NODES.length * CHUNKS);
+    await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
+    await monitor.page.waitForSelector('.watched:has-text("closed")');
+    const outputs = await monitor.read('outputs');
+    for (const node of NODES) expect(outputs[node]).toBe(body.output[node]);
+
+    // Bounded: neither the page's tree nor its memory grows with the events.
+    expect(await monitor.page.evaluate(() => document.querySelectorAll('*').length)).toBeLessThan(1_000);
+    const session = await monitor.open.context.newCDPSession(monitor.page);
+    await session.send('HeapProfiler.collectGarbage');
+    const { usedSize } = await session.send('Runtime.getHeapUsage');
+    expect(usedSize).toBeLessThan(50 * 1_048_576);
+    expect(monitor.open.problems).toEqual([]);
+    await monitor.open.close();
+    return longest;
+  };
+
+  it('leave no long task, a bounded page and the complete text', async () => {
+    const longest: number[] = [];
+    while (longest.length < TRIES && !longest.some((ms) => ms <= LONG_MS)) longest.push(await run());
+    expect(Math.min(...longest)).toBeLessThanOrEqual(LONG_MS);
+  }, 240_000);
+});

@@ -1,0 +1,86 @@
+import { Browser } from '../support/browser.js';
+import { MonitorPage } from '../support/monitor-page.js';
+import { createDatabase, Server } from '../support/server.js';
+import { TestPage } from '../support/test-page.js';
+import { agent, start } from '../support/watch.js';
+
+const HOSTILE = [
+  '<img src=x onerror="globalThis.hacked = 1">',
+  '<script>globalThis.hacked = 1</script></pre></div>',
+  '[click](javascript:globalThis.hacked=1) javascript:globalThis.hacked=1',
+  '\u001b[31mred\u001b[0m \u001b]8;;javascript:alert(1)\u0007link\u001b]8;;\u0007',
+  'invoice\u202efdp.exe \u2066isolated\u2069 \u200fשלום',
+  '&lt;b&gt; {{constructor.constructor("globalThis.hacked=1")()}}',
+];
+
+describe('What a model says', () => {
+  let server: Server;
+  let site: TestPage;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    server = await Server.start({ DATABASE_URL: await createDatabase() });
+    site = await TestPage.start('test/browser/pages/monitor.tsx', server.url);
+    browser = await Browser.launch();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+    await server?.kill('SIGTERM');
+  });
+
+  it('is text, whatever it says', async () => {
+    const text = HOSTILE.join('\n');
+    const id = await server.startExecution(
+      start([
+        agent('writer', { text, delayMs: 0, chunks: 50 }),
+        agent('tool', { text, delayMs: 0, chunks: 3 }),
+      ]),
+    );
+    const monitor = await MonitorPage.open(browser, site);
+    await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
+    await monitor.status('completed');
+    for (const summary of await monitor.page.locator('summary', { hasText: 'Result' }).all())
+      await summary.click();
+    const shown = (await monitor.page.locator('[aria-label="output of writer"]').textContent()) ?? '';
+    for (const line of [HOSTILE[0], HOSTILE[1], HOSTILE[2], HOSTILE[5]]) expect(shown).toContain(line);
+    expect(shown).toContain('␛[31mred␛[0m');
+    expect(shown).toContain('invoice⟨RLO⟩fdp.exe');
+    expect((await monitor.read('outputs'))['writer']).toBe(text);
+    expect(await monitor.page.locator('#root img, #root script, #root a, #root iframe').count()).toBe(0);
+    expect(await monitor.page.evaluate(() => 'hacked' in globalThis)).toBe(false);
+    expect(monitor.open.problems).toEqual([]);
+    await monitor.open.close();
+  });
+
+  it('wraps a line of a million characters, and copies all of it', async () => {
+    const text = `${'x'.repeat(999_990)} the end`;
+    const id = await server.startExecution(start([agent('writer', { text, delayMs: 0, chunks: 500 })]));
+    const monitor = await MonitorPage.open(browser, site, {
+      viewport: { width: 360, height: 740 },
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    await monitor.show({ monitors: [{ executionId: id }] });
+    await monitor.status('completed');
+    const pane = monitor.page.locator('[aria-label="output of writer"]');
+    const { wide, mounted, atEnd } = await pane.evaluate((node) => ({
+      wide: node.scrollWidth > node.clientWidth,
+      mounted: node.textContent?.length ?? 0,
+      atEnd: node.scrollHeight - node.scrollTop - node.clientHeight,
+    }));
+    expect(wide).toBe(false);
+    expect(mounted).toBeLessThan(250_000);
+    expect(Math.abs(atEnd)).toBeLessThan(8);
+    await monitor.page.getByRole('button', { name: 'Copy output of writer' }).click();
+    await monitor.page.waitForSelector('text=Copied');
+    expect(await monitor.page.evaluate(() => navigator.clipboard.readText())).toBe(text);
+    await monitor.button('Show earlier text').click();
+    await monitor.page.waitForFunction(
+      (length) => document.querySelector('[aria-label="output of writer"]')?.textContent?.length === length,
+      text.length,
+    );
+    expect(await pane.textContent()).toBe(text);
+    expect(monitor.open.problems).toEqual([]);
+    await monitor.open.close();
+  });
+});

@@ -1,0 +1,45 @@
+import type { PageState, View } from '../browser/pages/monitor.js';
+import type { Browser, OpenPage } from './browser.js';
+import { ADMIN_KEY } from './server.js';
+import type { TestPage } from './test-page.js';
+
+type Options = Parameters<Browser['open']>[0];
+
+/** The test page of `@cloutagent/react` in a browser, told what to show. */
+export class MonitorPage {
+  private constructor(readonly open: OpenPage) {}
+
+  static async open(browser: Browser, site: TestPage, options?: Options): Promise<MonitorPage> {
+    const open = await browser.open(options);
+    await open.page.addInitScript((apiKey) => Object.assign(globalThis, { apiKey }), ADMIN_KEY);
+    await open.page.goto(site.url);
+    return new MonitorPage(open);
+  }
+
+  get page() {
+    return this.open.page;
+  }
+
+  async show(view: View): Promise<void> {
+    await this.page.evaluate((asked) => {
+      (globalThis as unknown as { state: PageState }).state.show(asked);
+    }, view);
+  }
+
+  /** What the page's own counters say. */
+  read<K extends Exclude<keyof PageState, 'show'>>(name: K): Promise<PageState[K]> {
+    return this.page.evaluate(
+      (asked) => (globalThis as unknown as { state: PageState }).state[asked],
+      name,
+    ) as Promise<PageState[K]>;
+  }
+
+  /** Waits until the monitor says so in its head. */
+  async status(status: string, timeout = 30_000): Promise<void> {
+    await this.page.waitForSelector(`.ca-head [data-status=${status}]`, { timeout });
+  }
+
+  button(name: string) {
+    return this.page.getByRole('button', { name, exact: true });
+  }
+}
