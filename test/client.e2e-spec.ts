@@ -1,8 +1,11 @@
 import { CloutAgent, CloutAgentError, type ConnectionState, SSEClient } from '@cloutagent/client';
 import type { ExecutionEvent } from '@cloutagent/contract';
+import { SignJWT } from 'jose';
 import { CuttingProxy } from './support/cutting-proxy.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, delay, start, upTo } from './support/watch.js';
+
+const SECRET = 'secret-of-at-least-32-characters-for-tests';
 
 const outputOf = (events: readonly ExecutionEvent[], nodeId: string): string =>
   events
@@ -22,7 +25,7 @@ describe('the client against the server', () => {
   beforeAll(async () => {
     server = await Server.start({
       DATABASE_URL: await createDatabase(),
-      JWT_SECRET: 'secret-of-at-least-32-characters-for-tests',
+      JWT_SECRET: SECRET,
       STREAM_RETRY_MS: '10',
     });
     client = new CloutAgent({ baseUrl: server.url, apiKey: ADMIN_KEY });
@@ -137,6 +140,65 @@ describe('the client against the server', () => {
     await proxy.close();
   });
 
+  it('notices a connection that is dead without a word, and a slow consumer misses nothing', async () => {
+    const proxy = await CuttingProxy.start(server.url);
+    const through = new CloutAgent({
+      baseUrl: proxy.url,
+      apiKey: ADMIN_KEY,
+      heartbeatMs: 100,
+      reconnect: { baseMs: 5 },
+    });
+    const { id } = await client.executions.start(start([agent('a', { chunks: 300, delayMs: 2 })]) as never);
+    const events: ExecutionEvent[] = [];
+    const reasons: string[] = [];
+    const onState = (state: ConnectionState): void =>
+      void (state.status === 'waiting' && reasons.push(state.reason));
+    for await (const event of through.executions.stream(id, { onState })) {
+      events.push(event);
+      if (event.sequence === 50) proxy.freeze();
+      if (event.sequence % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(reasons).toContain('Nothing came for 250 ms.');
+    expect(events.map((event) => event.sequence)).toEqual(upTo(events.length));
+    expect(outputOf(events, 'a')).toBe((await client.executions.get(id)).output);
+    await proxy.close();
+  });
+
+  it('fetches a new token when the one it has expires in the middle of a stream', async () => {
+    let made = 0;
+    const token = (): Promise<string> => {
+      made += 1;
+      return (
+        new SignJWT({ projects: ['demo'], scope: 'executions:read executions:write' })
+          .setProtectedHeader({ alg: 'HS256' })
+          .setSubject('someone')
+          // The server's clock may be 5 s behind: the first one is good for 2 s.
+          .setExpirationTime(Math.floor(Date.now() / 1000) + (made === 1 ? -3 : 60))
+          .sign(new TextEncoder().encode(SECRET))
+      );
+    };
+    const someone = new CloutAgent({ baseUrl: server.url, token, reconnect: { baseMs: 5 } });
+    const { id } = await someone.executions.start(start([agent('a', { chunks: 80, delayMs: 50 })]) as never);
+    const events = await collect(someone.executions.stream(id));
+    expect(made).toBeGreaterThan(1);
+    expect(events.map((event) => event.sequence)).toEqual(upTo(events.length));
+    expect(events.at(-1)?.type).toBe('execution:completed');
+  });
+
+  it('makes, lists and revokes keys; a revoked one is refused', async () => {
+    const { id, key } = await client.keys.create({
+      name: 'reader',
+      projects: ['demo'],
+      scopes: ['executions:read'],
+    });
+    const reader = new CloutAgent({ baseUrl: server.url, apiKey: key });
+    await expect(reader.executions.list({ projectId: 'demo' })).resolves.toBeDefined();
+    await expect(reader.keys.list()).rejects.toMatchObject({ code: 'insufficient_scope' });
+    expect((await client.keys.list()).keys.map((known) => known.id)).toContain(id);
+    await client.keys.revoke(id);
+    await expect(reader.executions.list()).rejects.toMatchObject({ status: 401 });
+  });
+
   it('watches with handlers', async () => {
     const { id } = await client.executions.start(start([agent('a', { chunks: 50, delayMs: 1 })]) as never);
     const sse = new SSEClient({ baseUrl: server.url, apiKey: ADMIN_KEY });
@@ -158,3 +220,44 @@ describe('the client against the server', () => {
     expect(sse.getExecutionId()).toBeNull();
   });
 });
+
+it('goes on, complete, when the server is killed and started again on its port', async () => {
+  const settings = {
+    DATABASE_URL: await createDatabase(),
+    DISPATCH_POLL_MS: '200',
+    STREAM_RETRY_MS: '50',
+  };
+  let server = await Server.start(settings);
+  const { port } = new URL(server.url);
+  const client = new CloutAgent({
+    baseUrl: server.url,
+    apiKey: ADMIN_KEY,
+    reconnect: { baseMs: 20, maxMs: 200 },
+  });
+  const { id } = await client.executions.start(
+    start(
+      [agent('a', { chunks: 150, delayMs: 10 }), agent('b', { chunks: 100, delayMs: 10 })],
+      [['a', 'b']],
+    ) as never,
+  );
+  const output = new Map<string, string>();
+  const sequences: number[] = [];
+  let restarted: Promise<void> | undefined;
+  for await (const event of client.executions.stream(id)) {
+    sequences.push(event.sequence);
+    if (event.type === 'execution:output')
+      output.set(event.nodeId, (output.get(event.nodeId) ?? '') + event.chunk);
+    // What a step that runs again has put out so far is to be dropped.
+    if (event.type === 'execution:step' && event.status === 'retrying') output.delete(event.nodeId);
+    if (event.sequence === 60) {
+      await server.kill();
+      restarted = Server.start({ ...settings, PORT: port }).then((again) => void (server = again));
+    }
+  }
+  await restarted;
+  const { steps, lastSequence } = await client.executions.get(id);
+  expect(sequences).toEqual(upTo(lastSequence));
+  for (const { nodeId, status, output: told } of steps)
+    if (status === 'completed') expect(output.get(nodeId)).toBe(told);
+  await server.kill('SIGTERM');
+}, 60_000);

@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { delay, start } from './support/watch.js';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '..');
+/** In the order of their dependence. */
+const PACKAGES = ['contract', 'client'];
+
+/** The folder of a dependency, as the package `from` finds it. */
+async function folderOf(dependency: string, from: string): Promise<string> {
+  let folder = dirname(createRequire(join(root, 'packages', from, 'package.json')).resolve(dependency));
+  for (; ; folder = dirname(folder)) {
+    const manifest = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}');
+    if ((JSON.parse(manifest) as { name?: string }).name === dependency) return folder;
+  }
+}
+
+/** The code blocks of a package's README, as modules of their own. */
+async function examplesOf(name: string): Promise<string[]> {
+  const readme = await readFile(join(root, 'packages', name, 'README.md'), 'utf8');
+  return [...readme.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code]) => code!);
+}
+
+/** An empty project elsewhere that has the packed packages installed, without a network. */
+describe('the packed packages in an empty project', () => {
+  let project: string;
+  const compile = (config: object) =>
+    writeFile(
+      join(project, 'tsconfig.json'),
+      JSON.stringify({
+        compilerOptions: {
+          target: 'es2022',
+          lib: ['es2022', 'dom', 'dom.iterable'],
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          types: [],
+          rootDir: 'src',
+          outDir: 'out',
+          ...config,
+        },
+        include: ['src'],
+      }),
+    )
+      .then(() => run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')], { cwd: project }))
+      .catch((error: { stdout: string }) => Promise.reject(new Error(error.stdout)));
+
+  beforeAll(async () => {
+    project = await mkdtemp(join(tmpdir(), 'cloutagent-project-'));
+    const modules = join(project, 'node_modules');
+    for (const name of PACKAGES) {
+      const folder = join(root, 'packages', name);
+      const target = join(modules, '@cloutagent', name);
+      await mkdir(target, { recursive: true });
+      await run('npm', ['pack', '--offline', '--ignore-scripts', '--pack-destination', project], {
+        cwd: folder,
+      });
+      const { version, dependencies = {} } = JSON.parse(
+        await readFile(join(folder, 'package.json'), 'utf8'),
+      ) as { version: string; dependencies?: Record<string, string> };
+      const tarball = join(project, `cloutagent-${name}-${version}.tgz`);
+      await run('tar', ['xzf', tarball, '--strip-components=1', '-C', target]);
+      for (const dependency of Object.keys(dependencies)) {
+        if (dependency.startsWith('@cloutagent/')) continue;
+        await cp(await folderOf(dependency, name), join(modules, dependency), { recursive: true });
+      }
+    }
+    await mkdir(join(project, 'src'));
+    await writeFile(join(project, 'package.json'), JSON.stringify({ type: 'module', private: true }));
+  }, 60_000);
+  afterAll(() => rm(project, { recursive: true, force: true }));
+
+  it('type-check with nodenext and bundler resolution, and run the README against a server', async () => {
+    const server = await Server.start({ DATABASE_URL: await createDatabase() });
+    // What the README pauses.
+    await server.startExecution(start([delay('d', 600_000)]));
+    const examples = await examplesOf('client');
+    expect(examples.length).toBeGreaterThan(2);
+    for (const [number, code] of examples.entries()) {
+      const real = code.replaceAll('http://127.0.0.1:3000', server.url).replaceAll('YOUR_KEY', ADMIN_KEY);
+      await writeFile(join(project, 'src', `example${number}.ts`), `${real}\nexport {};\n`);
+    }
+    await compile({ module: 'esnext', moduleResolution: 'bundler' });
+    await compile({ module: 'nodenext', moduleResolution: 'nodenext' });
+    for (const number of examples.keys()) {
+      const { stdout, stderr } = await run(process.execPath, [join(project, 'out', `example${number}.js`)]);
+      expect(stderr).toBe('');
+      expect(stdout).not.toBe('');
+      expect(stdout).not.toMatch(/error/i);
+    }
+    await server.kill('SIGTERM');
+  }, 120_000);
+
+  it('load no Zod but with the contract itself', async () => {
+    const script = `
+      await import('@cloutagent/client');
+      const { initialState, applyEvent } = await import('@cloutagent/contract/reduce');
+      if (typeof applyEvent !== 'function' || initialState().lastSequence !== 0) throw new Error('no reducer');
+    `;
+    await rm(join(project, 'node_modules/zod'), { recursive: true });
+    await run(process.execPath, ['--input-type=module', '-e', script], { cwd: project });
+  });
+});
