@@ -1,5 +1,6 @@
 import { EventEmitter2 } from '@nestjs/event-emitter';
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { Database } from '../src/database/database.js';
 import { Listener } from '../src/database/listener.js';
 import { EventBus } from '../src/events/event-bus.js';
@@ -87,5 +88,30 @@ describe('the journal on a real database', () => {
     ]);
     expect(await Promise.all(others.map(stored))).toEqual(others.map(() => [1]));
     expect([await stored(stale!), told]).toEqual([[1], []]);
+  });
+
+  it('leaves no hole when a connection breaks in the middle: what was appended behind it is refused, too', async () => {
+    const id = randomUUID();
+    const blocker = new pg.Client({ connectionString: database.url });
+    await blocker.connect();
+    await blocker.query('BEGIN');
+    await blocker.query('LOCK TABLE cloutagent.events IN EXCLUSIVE MODE');
+    const waiting = `FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%INTO cloutagent.events%'
+      AND datname = current_database() AND pid <> pg_backend_pid()`;
+    const appends = [journal.append(id, [draft(id, 1), draft(id, 2)])];
+    while ((await blocker.query(`SELECT pid ${waiting}`)).rows.length === 0)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let sequence = 3; sequence < 8; sequence += 1)
+      appends.push(journal.append(id, [draft(id, sequence)]));
+    const late = appends[0]!.catch(() => journal.append(id, [draft(id, 8)]));
+    const settled = Promise.allSettled([...appends, late]);
+    await blocker.query(`SELECT pg_terminate_backend(pid) ${waiting}`);
+    await blocker.query('COMMIT');
+    await blocker.end();
+    expect((await settled).map(({ status }) => status)).toEqual(Array(7).fill('rejected'));
+    expect(await stored(id)).toEqual([]);
+    // The next owner goes on where the journal stands.
+    await journal.append(id, [draft(id, 1)]);
+    expect(await stored(id)).toEqual([1]);
   });
 });

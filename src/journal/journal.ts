@@ -68,6 +68,8 @@ export class Journal {
   /** The executions of each flush under way: two of them never write the same one, so its order stays. */
   private readonly flushes = new Set<{ writing: ReadonlySet<string>; done: Promise<void> }>();
   private turning = false;
+  /** Executions whose owner is just being told that an append failed, and why it did. */
+  private readonly refused = new Map<string, unknown>();
 
   constructor(
     private readonly database: Database,
@@ -84,6 +86,10 @@ export class Journal {
    */
   append(executionId: string, events: RecordedEvent[], projection?: Projection): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.refused.has(executionId)) {
+        reject(this.refused.get(executionId) as Error);
+        return;
+      }
       const row = projection && { at: new Date().toISOString(), ...projection };
       this.pending.push({ executionId, events, projection: row, resolve, reject });
       this.collect();
@@ -152,10 +158,22 @@ export class Journal {
         const cause = taken
           ? new StaleOwnerError('another process has taken this execution over', { cause: error })
           : error;
-        this.stats.failedAppends += appends.length;
-        for (const append of appends) append.reject(cause);
+        this.refuse(appends[0]!.executionId, appends, cause);
       }
     }
+  }
+
+  /**
+   * An append that failed takes with it what waits behind it of the same execution: committed without it, that
+   * would leave a hole for ever. So does what is appended before the owner has heard of it.
+   */
+  private refuse(executionId: string, appends: Append[], cause: unknown): void {
+    const behind = this.pending.filter((append) => append.executionId === executionId);
+    this.pending = this.pending.filter((append) => append.executionId !== executionId);
+    this.refused.set(executionId, cause);
+    setImmediate(() => this.refused.delete(executionId));
+    this.stats.failedAppends += appends.length + behind.length;
+    for (const append of [...appends, ...behind]) append.reject(cause);
   }
 
   private async write(batch: Append[]): Promise<void> {
