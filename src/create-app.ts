@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { DynamicModule } from '@nestjs/common';
+import { ConsoleLogger, type DynamicModule } from '@nestjs/common';
 import { AppModule } from './app.module.js';
 import type { Settings } from './config/settings.js';
 import { configureApp } from './configure-app.js';
@@ -21,7 +21,9 @@ export async function createApp(
     // What goes wrong while it is put together is thrown, and told by whoever called.
     logger: false,
   });
-  app.useLogger(LEVELS.slice(0, LEVELS.indexOf(settings.LOG_LEVEL) + 1));
+  // A logger of its own: a list of levels would only set those of the one that was turned off above.
+  const logLevels = LEVELS.slice(0, LEVELS.indexOf(settings.LOG_LEVEL) + 1);
+  app.useLogger(new ConsoleLogger({ logLevels }));
   app.use(app.get(HttpMetrics).observe);
   configureApp(app, settings);
   serveDocument(app);

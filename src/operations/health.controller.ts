@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { Public } from '../auth/access.decorators.js';
 import { Database } from '../database/database.js';
 import { Documented } from '../openapi/documented.decorator.js';
-import { ProblemError } from '../problems/problem.error.js';
+import { DatabaseUnavailableError } from '../problems/problem.error.js';
 
 const READY_TIMEOUT_MS = 2_000;
 const OK = {
@@ -35,8 +35,7 @@ export class HealthController {
       this.database.pool.query('SELECT 1').catch(() => 'broken' as const),
       late,
     ]);
-    if (answer === 'late' || answer === 'broken')
-      throw new ProblemError(503, 'database_unavailable', 'The database does not answer.');
+    if (answer === 'late' || answer === 'broken') throw new DatabaseUnavailableError();
     return { status: 'ok' };
   }
 }

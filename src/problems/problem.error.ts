@@ -34,3 +34,12 @@ export class NotFoundError extends ProblemError {
     super(404, 'not_found', `There is no such ${what}.`);
   }
 }
+
+/** 503: PostgreSQL cannot be reached. It is waited for, and the same request may be sent again. */
+export class DatabaseUnavailableError extends ProblemError {
+  constructor() {
+    super(503, 'database_unavailable', 'The database does not answer. Try again soon.', {
+      headers: { 'Retry-After': '5' },
+    });
+  }
+}

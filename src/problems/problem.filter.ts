@@ -4,7 +4,8 @@ import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
 import { inspect } from 'node:util';
 import { NoContentSignal } from './no-content.signal.js';
-import { ProblemError } from './problem.error.js';
+import { isDatabaseOutage } from './database-outage.js';
+import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
 
 /** body-parser's errors, by their `type`. */
 const BODY_ERRORS: Record<string, [code: string, detail: string]> = {
@@ -36,6 +37,12 @@ export class ProblemFilter implements ExceptionFilter {
       response.status(204).end();
       return;
     }
+    const outage = isDatabaseOutage(error);
+    if (outage) this.log(error, request);
+    this.answer(outage ? new DatabaseUnavailableError() : error, request, response);
+  }
+
+  private answer(error: unknown, request: Request, response: Response): void {
     const problem = this.toProblem(error, request);
     response.locals['problem'] = problem.code;
     const headers = error instanceof ProblemError ? (error.extra.headers ?? {}) : {};
