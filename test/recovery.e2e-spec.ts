@@ -92,6 +92,52 @@ describe('a server that dies', () => {
     await second.kill('SIGTERM');
   }, 90_000);
 
+  it('does not take back what another process took over while it stood still', async () => {
+    const settings = { DATABASE_URL: await createDatabase() };
+    const first = await Server.start(settings);
+    const id = await first.startExecution(start([agent('a', { chunks: 900, delayMs: 10 })]));
+    await new Watch(first.url, pathOf(id)).until((now) => now.frames.length > 5);
+    const second = await Server.start(settings);
+    const watch = new Watch(second.url, pathOf(id));
+    const client = new pg.Client({ connectionString: settings.DATABASE_URL });
+    await client.connect();
+    first.process.kill('SIGSTOP');
+    // As when it stands still for longer than a heartbeat may take.
+    await client.query(`UPDATE pgboss.job SET heartbeat_on = now() - interval '1 minute' WHERE id = $1`, [
+      id,
+    ]);
+    await watch.until((now) => now.frames.some(({ data }) => data.attempt === 2), 20_000);
+    first.process.kill('SIGCONT');
+    await watch.done(60_000);
+    const started = watch.frames.filter((frame) => frame.type === 'execution:started');
+    expect(started.map((frame) => frame.data.attempt)).toEqual([1, 2]);
+    expect(watch.frames.at(-1)!.type).toBe('execution:completed');
+    await client.end();
+    await Promise.all([first.kill('SIGTERM'), second.kill('SIGTERM')]);
+  }, 90_000);
+
+  it('does not count a pause towards the time limit, not even over a restart', async () => {
+    const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_MS: '200' };
+    const first = await Server.start(settings);
+    const id = await first.startExecution(
+      start([delay('a', 300), delay('b', 1)], [['a', 'b']], { options: { timeoutMs: 1_500 } }),
+    );
+    const before = await new Watch(first.url, pathOf(id)).until((now) => now.frames.length > 1);
+    await first.call('POST', `/api/executions/${id}/pause`);
+    await before.until((now) => now.frames.at(-1)!.type === 'execution:paused');
+    const since = Date.parse(before.frames.at(-1)!.data.timestamp);
+    await first.kill();
+    const second = await Server.start(settings);
+    const watch = await new Watch(second.url, pathOf(id)).until(
+      (now) => now.frames.filter(({ type }) => type === 'execution:paused').length === 2,
+    );
+    while (Date.now() - since < 2_000) await new Promise((resolve) => setTimeout(resolve, 50));
+    await second.call('POST', `/api/executions/${id}/resume`);
+    await watch.done();
+    expect(watch.frames.at(-1)!.type).toBe('execution:completed');
+    await second.kill('SIGTERM');
+  }, 60_000);
+
   it('stops an owner that was overtaken while it lives', async () => {
     const settings = { DATABASE_URL: await createDatabase() };
     const server = await Server.start(settings);

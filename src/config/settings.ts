@@ -98,6 +98,8 @@ const SettingsSchema = z
     NODE_TIMEOUT_MS: ms(600_000),
     MAX_RECOVERIES: count(25),
     OUTPUT_MAX_BYTES: count(1_048_576),
+    OUTPUTS_MAX_BYTES: count(8_388_608),
+    CONFIG_MAX_BYTES: count(4_194_304),
     RETRY_BASE_MS: ms(500),
     RETRY_MAX_MS: ms(30_000),
     DISPATCH_POLL_MS: ms(2_000),

@@ -168,17 +168,20 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private start(job: Job<Task>): void {
+    const { executionId } = job.data;
     const abort = new AbortController();
     if (this.stopping) abort.abort();
-    const done = this.work(job, abort.signal)
-      .catch((error: Error) =>
-        this.logger.error(`execution ${job.data.executionId}: ${error.stack ?? error.message}`),
-      )
+    // Handed out again while it runs here, as after heartbeats that came late: what ran before stops first.
+    const before = this.active.get(executionId);
+    before?.abort.abort();
+    const done = Promise.resolve(before?.done)
+      .then(() => this.work(job, abort.signal))
+      .catch((error: Error) => this.logger.error(`execution ${executionId}: ${error.stack ?? error.message}`))
       .finally(() => {
-        this.active.delete(job.data.executionId);
+        if (this.active.get(executionId)?.job === job) this.active.delete(executionId);
         this.fetch();
       });
-    this.active.set(job.data.executionId, { job, abort, done });
+    this.active.set(executionId, { job, abort, done });
   }
 
   private async work(job: Job<Task>, signal: AbortSignal): Promise<void> {
@@ -189,7 +192,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     });
     await this.waiting.end(job.id);
     if (outcome === 'over') await this.boss.deleteJob(QUEUE, job.id);
-    else await this.giveBack([job.id]);
+    else await this.giveBack([job]);
   }
 
   private async makeRoom(jobId: string, idle: boolean): Promise<void> {
@@ -197,8 +200,12 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     if (idle) await this.announce().catch(() => undefined);
   }
 
-  private async giveBack(jobIds: string[]): Promise<void> {
-    await this.boss.fail(QUEUE, jobIds);
+  /**
+   * @param jobs by id, whoever has them; as fetched, only while that claim still stands: a process that lost an
+   *   execution must not take it from the one that has it now
+   */
+  private async giveBack(jobs: string[] | Job<Task>[]): Promise<void> {
+    await this.boss.fail(QUEUE, jobs);
     await this.announce();
   }
 

@@ -23,6 +23,7 @@ const TAKEOVER_TRIES = 5;
 export class GraphEngine implements ExecutionEngine {
   private readonly logger = new Logger(GraphEngine.name);
   private readonly runs = new Map<string, GraphRun>();
+  private readonly controls = new Map<string, Promise<void>>();
 
   constructor(
     private readonly database: Database,
@@ -83,7 +84,17 @@ export class GraphEngine implements ExecutionEngine {
     }
   }
 
+  /** One after the other: what was read first must not be carried out last. */
   async control(executionId: string): Promise<void> {
+    const turn = Promise.resolve(this.controls.get(executionId)).then(() => this.carryOut(executionId));
+    const settled = turn.catch(() => undefined);
+    this.controls.set(executionId, settled);
+    await turn.finally(() => {
+      if (this.controls.get(executionId) === settled) this.controls.delete(executionId);
+    });
+  }
+
+  private async carryOut(executionId: string): Promise<void> {
     const run = this.runs.get(executionId);
     if (!run) return;
     const approvals = await this.database.kysely
@@ -99,8 +110,8 @@ export class GraphEngine implements ExecutionEngine {
     for (const { node_id, approved, comment, decided_by } of approvals)
       run.decide(node_id, { approved, comment, by: decided_by });
     if (!row) return;
-    const carryOut = { run: 'resume', pause: 'pause', cancel: 'cancel' } as const;
-    run[carryOut[row.control]](row.control_by, row.control_reason);
+    const verb = { run: 'resume', pause: 'pause', cancel: 'cancel' } as const;
+    run[verb[row.control]](row.control_by, row.control_reason);
   }
 
   /**

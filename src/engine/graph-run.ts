@@ -46,6 +46,7 @@ export class GraphRun {
   private readonly timeLimit: PausableTimeout;
   private readonly approvals = new Approvals();
   private readonly outcome = Promise.withResolvers<'over' | 'released'>();
+  private outputBytes = 0;
   private active = 0;
   /** Nodes that wait for a person. */
   private waiting = 0;
@@ -80,6 +81,7 @@ export class GraphRun {
     for (const step of this.log.state.steps) {
       if (step.status !== 'completed') continue;
       this.outputs.set(step.nodeId, step.output ?? null);
+      this.outputBytes += Buffer.byteLength(JSON.stringify(step.output ?? null));
       this.started.add(step.nodeId);
     }
     this.schedule();
@@ -287,7 +289,9 @@ export class GraphRun {
   private async attempt(node: WorkflowNode, step: OpenStep): Promise<Json> {
     const handler = this.registry.find(node.type);
     if (!handler) throw new NodeError('unknown_node_type', `This server has no node type "${node.type}".`);
-    const parsed = handler.config.safeParse(fill(node.data.config, this.row.input, this.outputs));
+    const parsed = handler.config.safeParse(
+      fill(node.data.config, this.row.input, this.outputs, this.settings.CONFIG_MAX_BYTES),
+    );
     if (!parsed.success) {
       const issue = parsed.error.issues[0]!;
       throw new NodeError(
@@ -390,6 +394,14 @@ export class GraphRun {
       throw new NodeError(
         'output_too_large',
         `The output has ${bytes} bytes; the limit is ${this.settings.OUTPUT_MAX_BYTES} (OUTPUT_MAX_BYTES).`,
+      );
+    }
+    // All of them go out in one `execution:completed`, and are kept in memory until then.
+    this.outputBytes += bytes;
+    if (this.outputBytes > this.settings.OUTPUTS_MAX_BYTES) {
+      throw new NodeError(
+        'outputs_too_large',
+        `The outputs of all nodes have ${this.outputBytes} bytes; the limit is ${this.settings.OUTPUTS_MAX_BYTES} (OUTPUTS_MAX_BYTES).`,
       );
     }
     return output;

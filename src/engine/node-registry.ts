@@ -50,8 +50,9 @@ export class NodeRegistry implements OnModuleInit {
         'config',
         ...path.map((key) => (typeof key === 'number' ? key : String(key))),
       ];
+      const before = nodesBefore(graph, node.id);
       const unknown = references(node.data.config)
-        .filter(({ nodeId }) => !isBefore(graph, nodeId, node.id))
+        .filter(({ nodeId }) => !before.has(nodeId))
         .map(({ nodeId, path }) => ({
           path: at(path),
           message: `node "${nodeId}" does not come before this one: add an edge from it, or correct the name`,
@@ -70,15 +71,14 @@ export class NodeRegistry implements OnModuleInit {
   }
 }
 
-/** Whether `target` can only start when `source` is done. */
-function isBefore(graph: WorkflowGraph, source: string, target: string): boolean {
+/** The nodes that must be done before this one starts. */
+function nodesBefore(graph: WorkflowGraph, id: string): ReadonlySet<string> {
   const seen = new Set<string>();
-  const open = [...graph.parentsOf(target)];
-  for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    if (id === source) return true;
-    if (seen.has(id)) continue;
-    seen.add(id);
-    open.push(...graph.parentsOf(id));
+  const open = [...graph.parentsOf(id)];
+  for (let parent = open.pop(); parent !== undefined; parent = open.pop()) {
+    if (seen.has(parent)) continue;
+    seen.add(parent);
+    open.push(...graph.parentsOf(parent));
   }
-  return false;
+  return seen;
 }

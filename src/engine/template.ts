@@ -1,4 +1,5 @@
 import type { Json } from '@cloutagent/contract';
+import { NodeError } from './node-handler.js';
 
 const PLACEHOLDER = /\{\{\s*(input|nodes\.([A-Za-z0-9._:-]+?)\.output)\s*\}\}/g;
 
@@ -22,20 +23,41 @@ export function references(
 /**
  * Fills `{{input}}` and `{{nodes.<id>.output}}` into every string of a config. Text goes in as it is,
  * anything else as JSON. What is filled in is not looked at again, so an output cannot bring placeholders.
+ * @param mostBytes of all that is filled in: a few placeholders of a large output would fill the memory
+ * @throws NodeError `config_too_large`
  */
-export function fill(config: unknown, input: Json, outputs: ReadonlyMap<string, Json>): unknown {
-  if (typeof config === 'string') {
-    return config.replace(PLACEHOLDER, (_all, _what, nodeId: string | undefined) =>
-      asText(nodeId === undefined ? input : (outputs.get(nodeId) ?? null)),
-    );
-  }
-  if (Array.isArray(config)) return config.map((item) => fill(item, input, outputs));
-  if (typeof config === 'object' && config !== null) {
-    return Object.fromEntries(
-      Object.entries(config).map(([key, value]) => [key, fill(value, input, outputs)]),
-    );
-  }
-  return config;
+export function fill(
+  config: unknown,
+  input: Json,
+  outputs: ReadonlyMap<string, Json>,
+  mostBytes: number,
+): unknown {
+  const texts = new Map<string | undefined, { text: string; bytes: number }>();
+  let bytes = 0;
+  const textOf = (nodeId: string | undefined): string => {
+    let known = texts.get(nodeId);
+    if (!known) {
+      const text = asText(nodeId === undefined ? input : (outputs.get(nodeId) ?? null));
+      known = { text, bytes: Buffer.byteLength(text) };
+      texts.set(nodeId, known);
+    }
+    bytes += known.bytes;
+    if (bytes > mostBytes)
+      throw new NodeError(
+        'config_too_large',
+        `Filled in, the config has more than ${mostBytes} bytes (CONFIG_MAX_BYTES).`,
+      );
+    return known.text;
+  };
+  const filled = (value: unknown): unknown => {
+    if (typeof value === 'string')
+      return value.replace(PLACEHOLDER, (_all, _what, nodeId: string | undefined) => textOf(nodeId));
+    if (Array.isArray(value)) return value.map(filled);
+    if (typeof value === 'object' && value !== null)
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item)]));
+    return value;
+  };
+  return filled(config);
 }
 
 /** Text as it is, anything else as JSON. */

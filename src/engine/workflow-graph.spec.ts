@@ -29,7 +29,7 @@ it('fills placeholders once, in any string', () => {
     ['c', '{{input}}'],
   ]);
   expect(
-    fill({ p: ['{{ input }}-{{nodes.a.b.output}}', '{{nodes.c.output}}'], n: 1 }, 'in', outputs),
+    fill({ p: ['{{ input }}-{{nodes.a.b.output}}', '{{nodes.c.output}}'], n: 1 }, 'in', outputs, 1_000),
   ).toEqual({ p: ['in-{"x":1}', '{{input}}'], n: 1 });
   expect(references({ p: ['{{nodes.a.b.output}}'] })).toEqual([{ nodeId: 'a.b', path: ['p', 0] }]);
 });
