@@ -145,6 +145,62 @@ describe('start, watch, steer', () => {
     });
   });
 
+  it('takes one of several answers given at once, and refuses what says otherwise', async () => {
+    const id = await server.startExecution(start([{ id: 'ask', type: 'approval', data: { config: {} } }]));
+    const watch = await stream(id).until((now) =>
+      now.frames.some((frame) => frame.type === 'execution:step'),
+    );
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async (_unused, index) => {
+        const approved = index % 2 === 0;
+        const { status, body } = await server.call('POST', `/api/executions/${id}/approve`, { approved });
+        return { approved, status, code: body.code as string | undefined };
+      }),
+    );
+    const taken = answers.filter(({ status }) => status === 202);
+    expect(taken.length).toBeGreaterThan(0);
+    expect(new Set(taken.map(({ approved }) => approved)).size).toBe(1);
+    for (const { status, code } of answers)
+      if (status !== 202)
+        expect([409, true]).toEqual([
+          status,
+          ['already_decided', 'execution_over', 'no_approval_waiting'].includes(code ?? ''),
+        ]);
+    const last = (await watch.done()).frames.at(-1)!.type;
+    expect(last).toBe(taken[0]!.approved ? 'execution:completed' : 'execution:failed');
+  });
+
+  it('ends a storm of pauses and resumes with what was asked for last', async () => {
+    const id = await server.startExecution(start([delay('a', 1_000), delay('b', 1)], [['a', 'b']]));
+    const watch = await stream(id).until((now) => now.frames.length > 1);
+    const ask = (verb: string) => server.call('POST', `/api/executions/${id}/${verb}`);
+    for (let round = 0; round < 10; round += 1)
+      await Promise.all(['pause', 'resume', 'pause', 'resume', 'pause'].map(ask));
+    await ask('pause');
+    const paused = await server.call('GET', `/api/executions/${id}`);
+    await ask('resume');
+    await watch.done();
+    expect(watch.frames.at(-1)!.type).toBe('execution:completed');
+    expect(['running', 'paused']).toContain(paused.body.status);
+    const turns = watch.frames.filter(({ type }) => /paused|resumed/.test(type)).map(({ type }) => type);
+    expect(turns).toEqual(turns.map((_type, index) => `execution:${index % 2 === 0 ? 'paused' : 'resumed'}`));
+  });
+
+  it.each([
+    [
+      'outputs_too_large',
+      Array.from({ length: 10 }, (_unused, index) => ({
+        id: `n${index}`,
+        type: 'transform',
+        data: { config: { expression: `$pad('', 900000, 'x')` } },
+      })),
+    ],
+    ['config_too_large', [agent('a', {}, { prompt: '{{input}}'.repeat(1_000) })]],
+  ])('bounds what one execution can pile up: %s', async (code, nodes) => {
+    const id = await server.startExecution(start(nodes, [], { input: 'x'.repeat(10_000) }));
+    expect((await stream(id).done()).frames.at(-1)!.data).toMatchObject({ code });
+  });
+
   it('fails an execution with a sentence and a code, and stops what runs beside', async () => {
     const id = await server.startExecution(
       start([

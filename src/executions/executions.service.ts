@@ -165,18 +165,7 @@ export class ExecutionsService {
           : `Several approvals are waited for (${waiting.join(', ')}): name one as nodeId.`;
       throw new ProblemError(409, 'no_approval_waiting', which);
     }
-    const before = await this.database.kysely
-      .selectFrom('approvals')
-      .selectAll()
-      .where('execution_id', '=', row.id)
-      .where('node_id', '=', nodeId)
-      .executeTakeFirst();
-    if (before && before.approved !== answer.approved)
-      throw new ProblemError(
-        409,
-        'already_decided',
-        `Node ${nodeId} was already decided by ${before.decided_by}.`,
-      );
+    const before = await this.decisionOn(row.id, nodeId);
     if (!before && !waiting.includes(nodeId))
       throw new ProblemError(409, 'no_approval_waiting', `Node ${nodeId} does not wait for an approval.`);
     await this.database.kysely
@@ -190,8 +179,28 @@ export class ExecutionsService {
       })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
+    // Of two answers at once, the first is the decision.
+    const decision = before ?? (await this.decisionOn(row.id, nodeId));
+    if (decision && decision.approved !== answer.approved)
+      throw new ProblemError(
+        409,
+        'already_decided',
+        `Node ${nodeId} was already decided by ${decision.decided_by}.`,
+      );
     await this.dispatcher.notifyOwner(row.id);
     return this.show(await this.find(row.id, principal));
+  }
+
+  private async decisionOn(
+    executionId: string,
+    nodeId: string,
+  ): Promise<{ approved: boolean; decided_by: string } | undefined> {
+    return this.database.kysely
+      .selectFrom('approvals')
+      .select(['approved', 'decided_by'])
+      .where('execution_id', '=', executionId)
+      .where('node_id', '=', nodeId)
+      .executeTakeFirst();
   }
 
   private async insert(
