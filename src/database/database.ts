@@ -47,6 +47,8 @@ export class Database implements OnApplicationShutdown {
     pool.on('error', (error) =>
       new Logger(Database.name).warn(`an idle database connection broke: ${error.message}`),
     );
+    // One that breaks while it is lent out tells its query, and says it once more as an event.
+    pool.on('connect', (client) => client.on('error', () => undefined));
     const database = new Database(pool, url);
     try {
       await waitUntilReady(pool, url, settings.DATABASE_CONNECT_TIMEOUT_MS);
