@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
 import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
-import { Observable, type Subscriber as Observer } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import type { Channel } from './channel.js';
 import { ChannelPool } from './channel-pool.js';
@@ -9,6 +9,7 @@ import type { Chunk } from './chunk.js';
 import type { Outlet, StreamRules } from './outlet.js';
 import { SendQueues } from './send-queues.js';
 import { encodeEstablished } from './sse-frame.js';
+import { SseSession } from './sse-session.js';
 import { StreamStats } from './stream-stats.js';
 import { Subscriber } from './subscriber.js';
 import { TypeFilter } from './type-filter.js';
@@ -99,13 +100,12 @@ export class StreamHub implements OnModuleDestroy {
   }
 
   /**
-   * A stream, for an `@Sse()` method to return. Nest keeps its life cycle: headers, abort, end. The frames
-   * do not pass through Nest's writer, which would format them once a stream; they are written to
-   * `request.response` as shared buffers. What the Observable itself emits is one comment, which makes
-   * Nest send the headers at once.
+   * A stream, for an `@Sse()` method to return. The frames do not pass through Nest's writer, which would format
+   * them once a stream; they are written to `request.response` as shared buffers.
    */
   subscribe(request: StreamRequest): Observable<MessageEvent> {
-    return new Observable<MessageEvent>((observer) => {
+    const session = new SseSession(request.response);
+    return session.observe(() => {
       const leave = request.enter();
       const { executionId, response, after, types, principalId } = request;
       const { channel, ready } = this.pool.join(executionId, 'own');
@@ -116,18 +116,17 @@ export class StreamHub implements OnModuleDestroy {
         after,
         this.endOfLife(request.expiresAt),
         this.rules,
-        (error) => this.finish(observer, `execution ${executionId}`, error),
+        (error) => this.finish(session, executionId, error),
       );
       this.open(subscriber, { principalId, executionId });
-      observer.next({ comment: '' } as unknown as MessageEvent);
-      ready.then(
-        () => subscriber.start(this.greeting(request, channel)),
-        (error: Error) => this.finish(observer, `execution ${executionId}`, error),
-      );
-      return () => {
-        this.close(subscriber);
-        this.pool.leave(executionId, 'own');
-        leave();
+      return {
+        ready,
+        start: () => subscriber.start(this.greeting(request, channel)),
+        close: () => {
+          this.close(subscriber);
+          this.pool.leave(executionId, 'own');
+          leave();
+        },
       };
     });
   }
@@ -152,10 +151,9 @@ export class StreamHub implements OnModuleDestroy {
     );
   }
 
-  /** Never an error into the Observable: Nest would send `event: error`. The client comes back by itself. */
-  private finish(observer: Observer<MessageEvent>, of: string, error?: Error): void {
+  private finish(session: SseSession, of: string, error?: Error): void {
     if (error) this.logger.error(`a stream of ${of} broke: ${error.message}`);
-    observer.complete();
+    session.end();
   }
 
   private close(outlet: Outlet): void {

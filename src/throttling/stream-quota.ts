@@ -5,7 +5,7 @@ import { ProblemError } from '../problems/problem.error.js';
 /** Bounds how many streams are open at once, per principal, execution and address. */
 @Injectable()
 export class StreamQuota {
-  private readonly open = new Map<string, number>();
+  private readonly open = new Map<string, Place>();
 
   constructor(
     @Inject(Settings)
@@ -25,7 +25,7 @@ export class StreamQuota {
       { key: `execution ${executionId}`, what: 'this execution', most: this.settings.STREAMS_PER_EXECUTION },
       { key: `address ${address}`, what: 'your address', most: this.settings.STREAMS_PER_ADDRESS },
     ];
-    const full = places.find(({ key, most }) => (this.open.get(key) ?? 0) >= most);
+    const full = places.find(({ key, most }) => (this.open.get(key)?.taken ?? 0) >= most);
     if (full) {
       throw new ProblemError(
         429,
@@ -36,16 +36,27 @@ export class StreamQuota {
         },
       );
     }
-    for (const { key } of places) this.open.set(key, (this.open.get(key) ?? 0) + 1);
-    let held = true;
+    // One object a key, however many streams hold it: ten thousand idle ones are to weigh little.
+    const held = places.map(({ key }) => this.take(key));
     return () => {
-      if (!held) return;
-      held = false;
-      for (const { key } of places) {
-        const left = (this.open.get(key) ?? 1) - 1;
-        if (left === 0) this.open.delete(key);
-        else this.open.set(key, left);
-      }
+      for (const place of held.splice(0)) this.giveBack(place);
     };
   }
+
+  private take(key: string): Place {
+    let place = this.open.get(key);
+    if (!place) this.open.set(key, (place = { key, taken: 0 }));
+    place.taken += 1;
+    return place;
+  }
+
+  private giveBack(place: Place): void {
+    place.taken -= 1;
+    if (place.taken === 0) this.open.delete(place.key);
+  }
+}
+
+interface Place {
+  readonly key: string;
+  taken: number;
 }

@@ -1,0 +1,106 @@
+import { type MessageEvent, SSE_ABORT_CONTROLLER } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { Observable, type Subscriber as Observer } from 'rxjs';
+
+/** A stream that is being opened. */
+export interface Opening {
+  /** When it can start. */
+  readonly ready: Promise<unknown>;
+  start(): void;
+  /** Called once, when the stream is over, however it ended. */
+  close(): void;
+}
+
+/**
+ * The response of an `@Sse()` method. Nest leads it until its headers are out: guards, pipes, problems, a client that leaves
+ * meanwhile. Then the session takes it over and lets Nest finish its part, for what Nest and Express hold for a
+ * request is most of what an idle stream weighs (docs/adr/0005).
+ */
+export class SseSession {
+  private source: Readable | undefined;
+  private observer: Observer<MessageEvent> | undefined;
+  private opening: Opening | undefined;
+  private taken = false;
+
+  constructor(private readonly response: ServerResponse) {
+    // Nest pipes a stream of its own into the response, just before it subscribes.
+    response.once('pipe', (source: Readable) => (this.source = source));
+  }
+
+  /**
+   * What the `@Sse()` method returns. It emits one comment, which makes Nest send the headers at once, and completes when
+   * the response is taken over.
+   * @param open called when Nest subscribes, which it never does for a client that left before; what it throws is
+   * answered as a problem
+   */
+  observe(open: () => Opening): Observable<MessageEvent> {
+    return new Observable<MessageEvent>((observer) => {
+      const opening = open();
+      this.opening = opening;
+      this.observer = observer;
+      observer.next({ comment: '' } as unknown as MessageEvent);
+      opening.ready.then(
+        () => this.start(opening),
+        () => this.end(),
+      );
+      return () => {
+        if (!this.taken) this.close();
+      };
+    });
+  }
+
+  /** Ends the response. Never an error into the Observable: Nest would send `event: error`. */
+  end(): void {
+    if (this.taken) this.response.end();
+    else this.observer?.complete();
+    this.close();
+  }
+
+  private start(opening: Opening): void {
+    if (!this.opening) return;
+    opening.start();
+    // It may have been over at once.
+    if (this.opening) this.take();
+  }
+
+  private take(): void {
+    const { response, source, observer } = this;
+    this.source = undefined;
+    // Stays with Nest: a response that waits behind another on its connection.
+    if (!source || !response.headersSent || !response.socket || response.destroyed) return;
+    this.taken = true;
+    this.observer = undefined;
+    source.unpipe(response);
+    response.once('close', () => this.close());
+    observer?.complete();
+    lighten(response);
+  }
+
+  private close(): void {
+    const { opening } = this;
+    this.opening = undefined;
+    this.observer = undefined;
+    opening?.close();
+  }
+}
+
+const SENT_HEADERS = Object.assign(Object.create(null), {
+  'content-type': ['Content-Type', 'text/event-stream'],
+}) as object;
+
+/**
+ * Drops what was needed to answer and now only lies about, a third of what a stream weighs. The last two are Node's own and
+ * have no other name: where Node calls them otherwise, nothing is dropped.
+ */
+function lighten(response: ServerResponse): void {
+  const request = response.req as IncomingMessage & Record<PropertyKey, unknown>;
+  // Express keeps the way through its routers in `next`. Not deleted: that would make the object a larger one.
+  request['next'] = request['_parsedUrl'] = request[SSE_ABORT_CONTROLLER] = undefined;
+  request.headers = {};
+  request.rawHeaders = [];
+  const sent = response as unknown as Record<PropertyKey, unknown>;
+  const headers = Object.getOwnPropertySymbols(sent).find(({ description }) => description === 'kOutHeaders');
+  if (headers) sent[headers] = SENT_HEADERS;
+  if (typeof sent['_header'] === 'string') sent['_header'] = 'sent';
+}
