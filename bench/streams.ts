@@ -1,5 +1,5 @@
 // The streams beside their peers, in the same run. `--only fan-out,idle` runs scenarios by the beginning of their
-// names, `--rounds 1` is quick, `--peers ours,bare` leaves the others out. Prints a table for each and writes
+// names, `--rounds 1` is quick, `--peers ours,bare` leaves the others out, `--seconds 20` shortens the one with slow readers. Prints a table for each and writes
 // bench/results/streams.json.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -8,6 +8,8 @@ import { type PeerName, PEERS, withDatabase } from './load/bench.ts';
 import { available } from './peers/nchan.ts';
 import { FAN_OUTS } from './scenarios/fan-out.ts';
 import { IDLE } from './scenarios/idle.ts';
+import { RECONNECT } from './scenarios/reconnect.ts';
+import { SLOW_READERS } from './scenarios/slow.ts';
 import { PACED } from './scenarios/paced.ts';
 
 const { values: given } = parseArgs({
@@ -15,6 +17,7 @@ const { values: given } = parseArgs({
     only: { type: 'string', default: '' },
     peers: { type: 'string', default: PEERS.join() },
     rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '60' },
   },
 });
 const only = given.only.split(',');
@@ -27,9 +30,14 @@ const results = new URL('results/streams.json', import.meta.url);
 const before = JSON.parse(await readFile(results, 'utf8').catch(() => '{}')) as { scenarios?: object };
 const scenarios: Record<string, unknown> = {};
 await withDatabase(async (databaseUrl) => {
-  for (const scenario of [...FAN_OUTS, ...PACED, IDLE]) {
+  for (const scenario of [...FAN_OUTS, ...PACED, IDLE, RECONNECT, SLOW_READERS]) {
     if (!only.some((start) => scenario.name.startsWith(start))) continue;
-    const rows = await scenario.run({ databaseUrl, rounds: Number(given.rounds), peers });
+    const rows = await scenario.run({
+      databaseUrl,
+      rounds: Number(given.rounds),
+      peers,
+      seconds: Number(given.seconds),
+    });
     console.log(scenario.says);
     console.table(rows);
     scenarios[scenario.name] = { says: scenario.says, at: new Date().toISOString(), rows };

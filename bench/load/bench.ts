@@ -84,6 +84,12 @@ export class Rig {
     return perSecond;
   }
 
+  /** As `open`, on the execution that has this number. */
+  async openAt(channel: number, options: Omit<OpenOptions, 'port' | 'paths' | 'headers'>): Promise<void> {
+    const path = await this.server.call<string>('path', channel);
+    await this.client.call('open', { ...options, port: this.port, paths: [path], headers: this.headers });
+  }
+
   /** Waits until what the streams open with has come, then counts anew. */
   async quiet(ms = 400): Promise<void> {
     await sleep(ms);

@@ -39,7 +39,14 @@ export class Remote {
     args: string[],
     env: Record<string, string> = {},
   ): Remote {
-    const node = [process.execPath, '--expose-gc', new URL(script, import.meta.url).pathname, ...args];
+    // As `npm start` has it, for the peers too.
+    const node = [
+      process.execPath,
+      '--expose-gc',
+      '--max-semi-space-size=8',
+      new URL(script, import.meta.url).pathname,
+      ...args,
+    ];
     const command = CAN_PIN ? ['taskset', '-c', String(core), ...node] : node;
     const child = spawn(command[0]!, command.slice(1), {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -2,6 +2,7 @@
 // published on the bus, or appended to the journal, for executions that are rows without an engine behind them.
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
+import { EventEmitter2 } from '@nestjs/event-emitter';
 import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeEvent, now } from '../load/frame.ts';
@@ -17,6 +18,10 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
   const { Database } = await built<typeof import('../../src/database/database.js')>('database/database.js');
   const { EventBus } = await built<typeof import('../../src/events/event-bus.js')>('events/event-bus.js');
   const { Journal } = await built<typeof import('../../src/journal/journal.js')>('journal/journal.js');
+  const { ChannelPool } =
+    await built<typeof import('../../src/streaming/channel-pool.js')>('streaming/channel-pool.js');
+  const { StreamStats } =
+    await built<typeof import('../../src/streaming/stream-stats.js')>('streaming/stream-stats.js');
   const { JournalReader } =
     await built<typeof import('../../src/journal/journal-reader.js')>('journal/journal-reader.js');
   const { StreamHub } =
@@ -40,11 +45,13 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
   const journal = app.get(Journal);
   const hub = app.get(StreamHub);
   const reader = app.get(JournalReader);
+  const pool = app.get(ChannelPool);
+  const emitter = app.get(EventEmitter2);
   let reads = 0;
   const read = reader.read.bind(reader);
   reader.read = (...args) => ((reads += 1), read(...args));
 
-  const ids = Array.from({ length: Number(executions) }, () => randomUUID());
+  const ids: string[] = Array.from({ length: Number(executions) }, () => randomUUID());
   await database.pool.query(
     `INSERT INTO cloutagent.executions (id, project_id, status, input, workflow, options, created_by)
      SELECT id, 'bench', 'running', 'null', '{"nodes":[]}', '{}', 'bench' FROM unnest($1::uuid[]) AS id`,
@@ -69,23 +76,74 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
         }
       },
       /** Appends through the journal at a rate, and at the end the terminal event. */
-      async write(channel: number, seconds: number, perSecond: number, bytes: number): Promise<number> {
+      async write(
+        channel: number,
+        seconds: number,
+        perSecond: number,
+        bytes: number,
+        from = 0,
+      ): Promise<number> {
         const began = now();
         const total = seconds * perSecond;
         for (let sent = 0; sent < total;) {
           const due = Math.min(total, Math.floor(((now() - began) / 1000) * perSecond));
-          const events = Array.from({ length: due - sent }, (_unused, n) => makeEvent(sent + 1 + n, bytes));
+          const events = Array.from({ length: due - sent }, (_unused, n) =>
+            makeEvent(from + sent + 1 + n, bytes),
+          );
           if (events.length > 0) await journal.append(ids[channel]!, events);
           sent = due;
           await sleep(5);
         }
-        return total;
+        return from + total;
       },
       finish: (channel: number, sequence: number) =>
         journal.append(ids[channel]!, [{ sequence, type: 'execution:completed', data: '{"result":null}' }], {
           status: 'completed',
         }),
       reads: () => reads,
+      path: (channel: number) => `/api/executions/${ids[channel]}/stream`,
+      async startReal(chunks: number, delayMs: number): Promise<number> {
+        const config = { model: 'demo/echo', prompt: 'p', providerOptions: { demo: { chunks, delayMs } } };
+        const response = await fetch(`http://127.0.0.1:${portOf(server)}/api/executions`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+          body: JSON.stringify({
+            projectId: 'bench',
+            input: null,
+            workflow: { nodes: [{ id: 'a', type: 'agent', data: { config } }] },
+          }),
+        });
+        return ids.push(((await response.json()) as { id: string }).id) - 1;
+      },
+      async cancelReal(channel: number): Promise<void> {
+        const url = `http://127.0.0.1:${portOf(server)}/api/executions/${ids[channel]}/cancel`;
+        await fetch(url, { method: 'POST', headers: { authorization: `Bearer ${KEY}` } });
+      },
+      /** Waits until no execution runs. */
+      async drain(): Promise<void> {
+        for (;;) {
+          const { rows } = await database.pool.query(
+            `SELECT 1 FROM cloutagent.executions WHERE completed_at IS NULL AND created_by <> 'bench' LIMIT 1`,
+          );
+          if (rows.length === 0) return;
+          await sleep(100);
+        }
+      },
+      census: () => {
+        const resources: Record<string, number> = {};
+        for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
+        return {
+          heapMB: Math.round(process.memoryUsage().heapUsed / 1e5) / 10,
+          sockets: resources['TCPSocketWrap'] ?? 0,
+          timers: resources['Timeout'] ?? 0,
+          channels: [...pool.all()].length,
+          streams: hub.count().open,
+          listeners: emitter.eventNames().length,
+          wheel: pool.wheel.length,
+          resources,
+        };
+      },
+      stats: () => Object.fromEntries(Object.entries(app.get<object>(StreamStats))),
       watchers: () => ids.filter((id) => hub.hasExecution(id)).length,
     },
     stop: () => app.close(),

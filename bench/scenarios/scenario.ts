@@ -1,13 +1,13 @@
 import { type Figures, medians, type PeerName } from '../load/bench.ts';
 
-/** One row of a table: a peer and what it did. */
-export type Row = { peer: string } & Record<string, string | number>;
+/** One row of a table. */
+export type Row = Record<string, string | number>;
 
 export interface Scenario {
   name: string;
   /** What a reader must know to read the table. */
   says: string;
-  run(context: { databaseUrl: string; rounds: number; peers: PeerName[] }): Promise<Row[]>;
+  run(context: { databaseUrl: string; rounds: number; peers: PeerName[]; seconds: number }): Promise<Row[]>;
 }
 
 /** Runs every peer once a round, in turn, so that what the machine does meanwhile hits all of them. */

@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Rig } from '../load/bench.ts';
+import { rounded, type Scenario } from './scenario.ts';
+
+const WATCHERS = 1_000;
+const EVENTS = 10_000;
+
+/** Everybody comes back at once to an execution with a past. */
+export const RECONNECT: Scenario = {
+  name: 'reconnect',
+  says: `${WATCHERS} watchers reconnect at once to an execution with ${EVENTS} events`,
+  async run({ databaseUrl }) {
+    const rig = await Rig.start('ours', databaseUrl);
+    try {
+      await rig.server.call('record', 0, EVENTS, 200);
+      await rig.server.call('collect');
+      const before = rig.resident();
+      let most = before;
+      const timer = setInterval(() => (most = Math.max(most, rig.resident())), 50);
+      const readsBefore = await rig.server.call<number>('reads');
+      const began = performance.now();
+      const perSecond = await rig.open(1, { count: WATCHERS, verify: true, parallel: WATCHERS });
+      let least = 0;
+      while (least < EVENTS && performance.now() - began < 60_000) {
+        await sleep(50);
+        least = (await rig.client.call<{ leastId: number }>('state')).leastId;
+      }
+      clearInterval(timer);
+      const { disorder, open } = await rig.client.call<{ disorder: number; open: number }>('state');
+      return [
+        {
+          watchers: open,
+          'connects/s': rounded(perSecond),
+          'all complete after ms': rounded(performance.now() - began),
+          'least events': least,
+          disorder,
+          'journal reads': (await rig.server.call<number>('reads')) - readsBefore,
+          'RSS grew MB at most': rounded((most - before) / 1e6, 1),
+        },
+      ];
+    } finally {
+      await rig.stop();
+    }
+  },
+};
