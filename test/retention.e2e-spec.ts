@@ -1,0 +1,47 @@
+import pg from 'pg';
+import { createDatabase, Server } from './support/server.js';
+import { agent, delay, start, Watch } from './support/watch.js';
+
+describe('retention', () => {
+  it('deletes what ended long ago with all that belongs to it, and nothing else', async () => {
+    const settings = { DATABASE_URL: await createDatabase(), RETENTION_DAYS: '1', RETENTION_SWEEP_MS: '100' };
+    const server = await Server.start(settings);
+    const path = (id: string) => `/api/executions/${id}`;
+    const client = new pg.Client({ connectionString: settings.DATABASE_URL });
+    await client.connect();
+    const count = async (table: string, id: string) =>
+      (await client.query(`SELECT 1 FROM cloutagent.${table} WHERE execution_id = $1`, [id])).rowCount;
+
+    const old = await server.startExecution(start([{ id: 'ask', type: 'approval', data: { config: {} } }]));
+    await new Watch(server.url, `${path(old)}/stream`).until((now) => now.frames.length > 1);
+    await server.call('POST', `${path(old)}/approve`);
+    await new Watch(server.url, `${path(old)}/stream`).done();
+    await server.call('POST', `${path(old)}/stream-tickets`);
+    const recent = await server.startExecution(start([delay('a', 1)]));
+    await new Watch(server.url, `${path(recent)}/stream`).done();
+    const live = await server.startExecution(start([agent('a', { hang: true })]));
+    const watch = await new Watch(server.url, `${path(live)}/stream`).until((now) => now.frames.length > 1);
+    for (const table of ['events', 'approvals', 'stream_tickets'])
+      expect([table, await count(table, old)]).toEqual([table, expect.any(Number)]);
+    expect(await count('events', old)).toBeGreaterThan(0);
+
+    // A month ago all of them began; one of them also ended then.
+    await client.query(
+      `UPDATE cloutagent.executions SET created_at = now() - interval '30 days', started_at = now() - interval '30 days'`,
+    );
+    await client.query(
+      `UPDATE cloutagent.executions SET completed_at = now() - interval '25 hours' WHERE id = $1`,
+      [old],
+    );
+    while ((await server.call('GET', path(old))).status !== 404)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const table of ['events', 'approvals', 'stream_tickets'])
+      expect([table, await count(table, old)]).toEqual([table, 0]);
+    expect((await server.call('GET', path(recent))).body.status).toBe('completed');
+    expect(watch.ended).toBe(false);
+    await server.call('POST', `${path(live)}/cancel`);
+    expect((await watch.done()).frames.at(-1)!.type).toBe('execution:cancelled');
+    await client.end();
+    await server.kill('SIGTERM');
+  }, 60_000);
+});
