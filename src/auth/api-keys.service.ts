@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { type ApiKey, type CreateApiKey, type CreatedApiKey, SCOPES } from '@cloutagent/contract';
 import { type Selectable, sql } from 'kysely';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Subject } from 'rxjs';
 
 import { Settings } from '../config/settings.js';
@@ -12,6 +12,7 @@ import { SCHEMA } from '../database/migrations.js';
 import type { ApiKeysTable } from '../database/schema.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
 import { ownsProject, principalIdOf, type Principal } from './principal.js';
+import { sha256 } from './sha256.js';
 
 const KEYS_CHANNEL = 'cloutagent_keys';
 /** Ours have 46 characters; the administrator's may be any that BOOTSTRAP_API_KEY takes. */
@@ -224,7 +225,6 @@ export class ApiKeysService implements OnModuleInit {
   }
 }
 
-const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 const generateKey = (): string => `ca_${randomBytes(32).toString('base64url')}`;
 const keyColumns = (key: string) => ({ id: uuidv7(), hash: sha256(key), prefix: key.slice(0, 10) });
 const administrator = (name: string, key: string) => ({

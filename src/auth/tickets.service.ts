@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { NotFoundError } from '../problems/problem.error.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { InvalidTicketError } from './auth.errors.js';
 import { keyIdOf, type Principal } from './principal.js';
+import { sha256 } from './sha256.js';
 
 const TICKET = /^[A-Za-z0-9_-]{43}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -73,5 +74,3 @@ export class TicketsService {
     await this.database.kysely.deleteFrom('stream_tickets').where('expires_at', '<', new Date()).execute();
   }
 }
-
-const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
