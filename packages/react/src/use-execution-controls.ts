@@ -24,32 +24,37 @@ export interface ExecutionControls {
 /** Steers an execution. What it leads to comes with the events, to `useExecution`. */
 export function useExecutionControls(executionId: string | null | undefined): ExecutionControls {
   const client = useCloutAgent();
-  const [state, setState] = useState<Pick<ExecutionControls, 'pending' | 'error'>>(IDLE);
+  const [known, setKnown] = useState<{ of: object; state: ControlState }>();
+  /** New with each execution, so that what is under way for one is never shown for another. */
+  const session = useMemo(() => ({ client, executionId }), [client, executionId]);
   const latest = useRef(0);
 
   // An answer that belongs to another execution, or to nobody any more, is dropped.
-  useEffect(() => {
-    setState(IDLE);
-    return () => {
+  useEffect(
+    () => () => {
       latest.current += 1;
-    };
-  }, [client, executionId]);
+    },
+    [session],
+  );
 
   const run = useCallback(
     async (action: ControlAction, call: (id: string) => Promise<Execution>) => {
-      if (!executionId) return undefined;
+      const { executionId: id } = session;
+      if (!id) return undefined;
       const mine = (latest.current += 1);
-      setState({ pending: action, error: undefined });
+      setKnown({ of: session, state: { pending: action, error: undefined } });
       try {
-        const execution = await call(executionId);
-        if (mine === latest.current) setState(IDLE);
+        const execution = await call(id);
+        if (mine === latest.current) setKnown(undefined);
         return execution;
       } catch (error) {
-        if (mine === latest.current) setState({ pending: undefined, error: toClientError(error) });
+        if (mine === latest.current) {
+          setKnown({ of: session, state: { pending: undefined, error: toClientError(error) } });
+        }
         return undefined;
       }
     },
-    [executionId],
+    [session],
   );
 
   const actions = useMemo(() => {
@@ -66,7 +71,9 @@ export function useExecutionControls(executionId: string | null | undefined): Ex
     };
   }, [client, executionId, run]);
 
+  const state = known && known.of === session ? known.state : IDLE;
   return useMemo(() => ({ ...actions, ...state }), [actions, state]);
 }
 
-const IDLE = { pending: undefined, error: undefined };
+type ControlState = Pick<ExecutionControls, 'pending' | 'error'>;
+const IDLE: ControlState = { pending: undefined, error: undefined };

@@ -29,14 +29,13 @@ export function useSSEConnection(
   { after = 0 }: SSEConnectionOptions = {},
 ): ConnectionState {
   const { feeds } = storesOf(useCloutAgent());
-  const [state, setState] = useState(IDLE);
+  const [known, setKnown] = useState<{ of: string; state: ConnectionState }>();
   const latest = useRef(callbacks);
   useEffect(() => {
     latest.current = callbacks;
   });
 
   useEffect(() => {
-    setState(IDLE);
     if (!executionId) return;
     const { value: feed, release } = feeds.acquire(executionId);
     const stop = feed.listen({
@@ -47,7 +46,7 @@ export function useSSEConnection(
         latest.current.event?.(event);
       },
       onState: (next) => {
-        setState(next);
+        setKnown({ of: executionId, state: next });
         latest.current.state?.(next);
       },
     });
@@ -57,5 +56,6 @@ export function useSSEConnection(
     };
   }, [feeds, executionId, after]);
 
-  return state;
+  // What was said of another execution says nothing of this one.
+  return known && known.of === executionId ? known.state : IDLE;
 }

@@ -7,7 +7,7 @@ import {
   useSSEConnection,
 } from '@cloutagent/react';
 import '@cloutagent/react/styles.css';
-import { Profiler, type ReactNode, StrictMode } from 'react';
+import { Profiler, type ReactNode, StrictMode, useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
 
 /** What a test tells the page to show. */
@@ -78,7 +78,9 @@ function Watched({ executionId }: { executionId: string }): ReactNode {
   const connection = useSSEConnection(executionId, {
     event: ({ sequence }) => (state.events[executionId] ??= []).push(sequence),
   });
-  for (const { nodeId, output } of nodes) state.outputs[nodeId] = output.toString();
+  useEffect(() => {
+    for (const { nodeId, output } of nodes) state.outputs[nodeId] = output.toString();
+  }, [nodes]);
   return <p className="watched">{`${status} ${lastSequence} ${connection.status}`}</p>;
 }
 
