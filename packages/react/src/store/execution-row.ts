@@ -8,16 +8,21 @@ const MOST_EVENTS = 500;
 export class ExecutionRow {
   private state: ExecutionState;
   private execution: Execution;
+  /** `lastSequence` of the latest answer. */
+  private answered: number;
   private events: ExecutionEvent[] = [];
   private current: Execution | undefined;
 
   constructor(execution: Execution) {
     this.execution = execution;
+    this.answered = execution.lastSequence;
     this.state = stateOf(execution);
   }
 
-  /** Takes an answer of the server. Events that it does not count yet are added to it again. */
+  /** Takes an answer of the server. Events that it does not count yet are added to it again; an older one is no news. */
   refresh(execution: Execution): void {
+    if (execution.lastSequence < this.answered) return;
+    this.answered = execution.lastSequence;
     const newer = this.events.filter(({ sequence }) => sequence > execution.lastSequence);
     this.execution = execution;
     this.state = stateOf(execution);

@@ -1,0 +1,59 @@
+import type { Execution, ExecutionEvent } from '@cloutagent/contract';
+import { applyEvent, initialState } from '@cloutagent/contract/reduce';
+import fc from 'fast-check';
+import { ExecutionRow } from './execution-row.js';
+
+const base: Execution = {
+  id: 'x',
+  projectId: 'demo',
+  input: null,
+  createdAt: '',
+  tags: [],
+  status: 'queued',
+  steps: [],
+  tokenUsage: { input: 0, output: 0, total: 0 },
+  costUSD: 0,
+  lastSequence: 0,
+};
+const journal = Array.from({ length: 60 }, (_unused, n): ExecutionEvent => {
+  const of = { sequence: n + 1, executionId: 'x', timestamp: new Date(n * 1_000).toISOString() };
+  const total = { input: n, output: n, total: 2 * n };
+  if (n === 0) return { ...of, type: 'execution:started', projectId: 'demo', attempt: 1 };
+  if (n % 3 === 0) return { ...of, type: 'execution:token-usage', nodeId: 'n', model: 'm', usage: total };
+  const step = { step: 'n', nodeId: 'n', nodeType: 'agent', attempt: 1, stepId: `s${Math.floor(n / 2)}` };
+  return { ...of, type: 'execution:step', ...step, status: n % 2 === 0 ? 'running' : 'completed' };
+});
+const at = (sequence: number): Execution => {
+  const { modelUsage: _unused, ...state } = journal.slice(0, sequence).reduce(applyEvent, initialState());
+  return { ...base, ...state, steps: [...state.steps] };
+};
+
+describe('A line of a list', () => {
+  it('is right at its last event, whenever the server’s answers come in between', () => {
+    const happenings = fc.array(fc.oneof(fc.constant('event'), fc.nat(8)), { minLength: 1, maxLength: 100 });
+    fc.assert(
+      fc.property(fc.nat(10), happenings, (begin, list) => {
+        const row = new ExecutionRow(at(begin));
+        // The stream stood some time after the list was read: what is between comes with the next answer.
+        let position = begin;
+        for (const what of list) {
+          const next = journal[position];
+          if (what === 'event' && next) {
+            row.apply(next);
+            position += 1;
+          } else if (typeof what === 'number') {
+            row.refresh(at(Math.max(0, position - what)));
+          }
+        }
+        expect(row.view()).toMatchObject(at(position));
+      }),
+    );
+  });
+
+  it('is made whole by an answer that is older than its newest event', () => {
+    const row = new ExecutionRow(at(5));
+    for (const event of journal.slice(20, 30)) row.apply(event);
+    row.refresh(at(22));
+    expect(row.view()).toMatchObject(at(30));
+  });
+});
