@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import pg from 'pg';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { agent, ids, start, upTo, Watch } from './support/watch.js';
+
+const settings = {
+  HEARTBEAT_MS: '200',
+  STREAM_STALL_MS: '1500',
+  CHANNEL_RING_BYTES: '20000',
+  CATCH_UP_CACHE_BYTES: '500000',
+};
+const pathOf = (id: string) => `/api/executions/${id}/stream`;
+
+/** A client that has not read anything yet. */
+async function unread(server: Server, id: string): Promise<Socket> {
+  const { port, hostname } = new URL(server.url);
+  const socket = connect({ port: Number(port), host: hostname });
+  socket.pause();
+  await once(socket, 'connect');
+  socket.write(
+    `GET ${pathOf(id)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n\r\n`,
+  );
+  return socket;
+}
+
+/** Puts megabytes before the terminal event, more than the kernel takes for a client. @returns its sequence */
+async function grow(database: string, id: string): Promise<number> {
+  const client = new pg.Client({ connectionString: database });
+  await client.connect();
+  const { rows } = await client.query<{ sequence: number }>(
+    `DELETE FROM cloutagent.events WHERE execution_id = $1 AND type = 'execution:completed' RETURNING sequence`,
+    [id],
+  );
+  const last = rows[0]!.sequence + 200;
+  await client.query(
+    `INSERT INTO cloutagent.events
+     SELECT $1::uuid, n, 'execution:output', '{"chunk":"' || repeat('x', 100000) || '"}' FROM generate_series($2::int, $3::int - 1) AS n
+     UNION ALL SELECT $1::uuid, $3::int, 'execution:completed', '{"result":null}'`,
+    [id, last - 200, last],
+  );
+  await client.end();
+  return last;
+}
+
+/** The ids of the frames in what a raw client read. */
+const idsIn = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+
+describe('streams', () => {
+  let server: Server;
+  let database: string;
+  beforeAll(async () => {
+    database = await createDatabase();
+    server = await Server.start({ DATABASE_URL: database, ...settings });
+  });
+  const metrics = async () => String((await server.call('GET', '/metrics')).body);
+  afterAll(() => server.kill('SIGTERM'));
+
+  it('beat while nothing happens, and end with the execution', async () => {
+    const id = await server.startExecution(start([agent('a', { hang: true })]));
+    const watch = await new Watch(server.url, pathOf(id)).until((now) => now.comments >= 4);
+    await server.call('POST', `/api/executions/${id}/cancel`);
+    await watch.done();
+    expect(watch.frames.at(-1)!.type).toBe('execution:cancelled');
+    const last = String(watch.frames.at(-1)!.id);
+    expect((await new Watch(server.url, pathOf(id), { 'last-event-id': last }).done()).status).toBe(204);
+  });
+
+  it('go on from where each of a crowd left, at once', async () => {
+    const id = await server.startExecution(start([agent('a', { chunks: 3000, delayMs: 0 })]));
+    const whole = await new Watch(server.url, pathOf(id)).done(60_000);
+    const all = ids(whole.frames);
+    expect(all).toEqual(upTo(all.length));
+    const back = Array.from({ length: 100 }, (_unused, index) => {
+      const after = Math.floor((index / 100) * all.length);
+      return { after, watch: new Watch(server.url, pathOf(id), { 'last-event-id': String(after) }) };
+    });
+    for (const { after, watch } of back) expect(ids((await watch.done()).frames)).toEqual(all.slice(after));
+  }, 90_000);
+
+  it('keep a reader that takes a little now and then, end one that takes nothing, and both lose nothing', async () => {
+    const id = await server.startExecution(start([agent('a', { chunks: 5, delayMs: 0 })]));
+    await new Watch(server.url, pathOf(id)).done();
+    const last = await grow(database, id);
+    const [slow, stopped] = [await unread(server, id), await unread(server, id)];
+    // Well past the stall limit, a little of megabytes at a time.
+    const seen = ['', ''];
+    slow.on('data', (data: Buffer) => {
+      seen[0] += data.toString('latin1');
+      slow.pause();
+    });
+    const sip = setInterval(() => slow.resume(), 20);
+    while (!/^cloutagent_streams_stalled_total 1$/m.test(await metrics())) await once(slow, 'data');
+    clearInterval(sip);
+    slow.on('data', () => slow.resume()).resume();
+    stopped.on('data', (data: Buffer) => (seen[1] += data.toString('latin1'))).resume();
+    await Promise.all([once(slow, 'end'), once(stopped, 'close')]);
+    expect(idsIn(seen[0]!)).toEqual(upTo(last));
+    const got = idsIn(seen[1]!);
+    expect(got.length).toBeLessThan(last);
+    expect(got).toEqual(upTo(got.length));
+    const rest = await new Watch(server.url, pathOf(id), { 'last-event-id': String(got.length - 1) }).done();
+    expect(ids(rest.frames)).toEqual(upTo(last).slice(got.length - 1));
+    expect(await metrics()).toMatch(/^cloutagent_streams_stalled_total 1$/m);
+  }, 60_000);
+});
+
+it('of a certain age are told when to come back, and ended', async () => {
+  const server = await Server.start({ DATABASE_URL: await createDatabase(), STREAM_MAX_AGE_MS: '500' });
+  const id = await server.startExecution(start([agent('a', { hang: true })]));
+  const watch = await new Watch(server.url, pathOf(id)).done();
+  expect(watch.farewell).toBe(true);
+  const again = await new Watch(server.url, pathOf(id), {
+    'last-event-id': String(watch.frames.at(-1)!.id),
+  }).until((now) => now.established !== undefined);
+  again.close();
+  await server.kill('SIGTERM');
+});
