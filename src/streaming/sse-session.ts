@@ -15,7 +15,7 @@ export interface Opening {
 /**
  * The response of an `@Sse()` method. Nest leads it until its headers are out: guards, pipes, problems, a client that leaves
  * meanwhile. Then the session takes it over and lets Nest finish its part, for what Nest and Express hold for a
- * request is most of what an idle stream weighs (docs/adr/0005).
+ * request is most of what an idle stream weighs (docs/adr/0002).
  */
 export class SseSession {
   private source: Readable | undefined;
