@@ -13,6 +13,7 @@ describe('a database that goes away', () => {
     await server.call('POST', `/api/executions/${paused}/pause`);
     const watches = [running, paused].map((id) => new Watch(server.url, `/api/executions/${id}/stream`));
     await watches[0]!.until((now) => now.frames.length > 10);
+    await watches[1]!.until((now) => now.frames.at(-1)?.type === 'execution:paused');
     link.cut();
     for (const path of ['/api/executions', `/api/executions/${running}`, '/health/ready']) {
       const answer = await server.call('GET', path);
