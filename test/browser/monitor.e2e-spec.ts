@@ -65,6 +65,18 @@ describe('<ExecutionMonitor/> in a browser', () => {
     expect(await bar.getAttribute('aria-valuenow')).toBe('100');
   });
 
+  it('renders no more than once a frame, however fast events come', async () => {
+    monitor = await MonitorPage.open(browser, site);
+    const id = await server.startExecution(start([agent('writer', { chunks: 3_000, delayMs: 0 })]));
+    await monitor.show({ monitors: [{ executionId: id }], strict: false });
+    await monitor.status('completed');
+    const [commits, frames] = [await monitor.read('commits'), await monitor.read('frames')];
+    expect(commits).toBeGreaterThan(1);
+    // Clocks and what is said to a screen reader change by themselves, a few times in all.
+    expect(commits).toBeLessThanOrEqual(frames + 10);
+    expect(commits).toBeLessThan(1_500);
+  });
+
   it('asks before it cancels', async () => {
     const id = await server.startExecution(start([delay('long', 60_000)]));
     monitor = await MonitorPage.open(browser, site);
