@@ -20,6 +20,7 @@ const ALLOWED: Record<string, string[]> = {
   auth: ['database'],
   throttling: ['auth'],
   executions: ['engine', 'journal', 'streaming', 'auth', 'throttling', 'events', 'database'],
+  dashboard: ['auth'],
   operations: ['auth', 'database', 'events', 'journal', 'streaming', 'engine'],
 };
 

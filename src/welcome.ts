@@ -1,6 +1,8 @@
 /** What main prints once the server listens; the key, if one was just made, is shown here and never again. */
 export function welcome(baseUrl: string, key: string | undefined): string {
-  const lines = [`CloutAgent Executions listens on ${baseUrl}; its documentation is at ${baseUrl}/docs`];
+  const lines = [
+    `CloutAgent Executions listens on ${baseUrl}; its dashboard is there too, its documentation at ${baseUrl}/docs`,
+  ];
   if (key === undefined) return lines.join('\n');
   const post = `curl -s -X POST ${baseUrl}/api/executions -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d @examples/compare.json`;
   return [

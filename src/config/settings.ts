@@ -41,6 +41,7 @@ const SettingsSchema = z
     HOST: text.default('127.0.0.1'),
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
     DATA_DIR: text.default('.data'),
+    WEB_DIR: text.optional(),
     DATABASE_POOL_SIZE: count(10, 2, 1000),
     DATABASE_CONNECT_TIMEOUT_MS: ms(10_000),
 

@@ -7,6 +7,7 @@ import type {
   ExecutionStatus,
   StartExecutionInput,
   StreamTicket,
+  WorkflowOutline,
 } from '@cloutagent/contract';
 import { ExecutionFeed } from './execution-feed.js';
 import { ExecutionStream, type StreamHooks } from './execution-stream.js';
@@ -89,6 +90,11 @@ export class ExecutionsApi {
 
   get(executionId: string, { signal }: RequestOptions = {}): Promise<Execution> {
     return this.http.json(pathOf(executionId), { signal });
+  }
+
+  /** The graph it runs, without the nodes' configs. It never changes. */
+  workflow(executionId: string, { signal }: RequestOptions = {}): Promise<WorkflowOutline> {
+    return this.http.json(`${pathOf(executionId)}/workflow`, { signal });
   }
 
   /** Newest first. */

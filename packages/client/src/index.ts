@@ -30,4 +30,5 @@ export type {
   Problem,
   StartExecutionInput,
   StreamTicket,
+  WorkflowOutline,
 } from '@cloutagent/contract';

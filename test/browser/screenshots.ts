@@ -1,0 +1,96 @@
+// `npm run screenshots` runs this as a test, for the database and the browser that tests have.
+import { mkdir, readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
+import { Browser } from '../support/browser.js';
+import { ADMIN_KEY, createDatabase, Server } from '../support/server.js';
+
+const FOLDER = 'docs/screenshots';
+const DESKTOP = { width: 1280, height: 800 };
+const MOBILE = { width: 360, height: 740 };
+
+let server: Server;
+let browser: Browser;
+beforeAll(async () => {
+  await mkdir(FOLDER, { recursive: true });
+  server = await Server.start({ DATABASE_URL: await createDatabase() });
+  browser = await Browser.launch();
+});
+afterAll(async () => {
+  await browser.close();
+  await server.kill('SIGTERM');
+});
+
+const example = async (name: string): Promise<object> =>
+  JSON.parse(await readFile(`examples/${name}.json`, 'utf8')) as object;
+const start = async (name: string) => server.startExecution(await example(name));
+const until = async (id: string, status: string) => {
+  while ((await server.call('GET', `/api/executions/${id}`)).body.status !== status)
+    await new Promise((resolve) => setTimeout(resolve, 100));
+};
+
+async function shoot(page: Page, name: string): Promise<void> {
+  await page.evaluate(() => document.fonts.ready);
+  await page.screenshot({ path: `${FOLDER}/${name}.png`, animations: 'disabled' });
+}
+
+async function signIn(page: Page, path: string): Promise<void> {
+  await page.goto(new URL(path, server.url).href);
+  await page.getByLabel('API key').fill(ADMIN_KEY);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('navigation', { name: 'Main' }).waitFor();
+}
+
+it('takes the pictures of docs/dashboard.md', async () => {
+  const done = await start('compare');
+  const failed = await start('failure');
+  await start('retry');
+  await Promise.all([until(done, 'completed'), until(failed, 'failed')]);
+  const approval = await start('approval');
+  const light = await browser.open({ viewport: DESKTOP, colorScheme: 'light' });
+  const { page } = light;
+  await page.goto(server.url);
+  await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  await shoot(page, 'sign-in');
+  await signIn(page, '/executions');
+  await page.getByRole('link', { name: 'Release 2.0' }).waitFor();
+  await page
+    .getByText('needs', { exact: false })
+    .first()
+    .waitFor({ timeout: 500 })
+    .catch(() => undefined);
+  const running = await start('compare');
+  await page.locator('[data-status=running]').first().waitFor();
+  await shoot(page, 'list');
+
+  await page.goto(new URL(`/executions/${running}`, server.url).href);
+  await page.locator('.step-node[data-status=running]').first().waitFor();
+  await page.locator('.step-node[data-status=completed]').first().waitFor();
+  await shoot(page, 'run');
+  await page.goto(new URL(`/executions/${failed}`, server.url).href);
+  await page.locator('.step-node[data-status=failed]').click();
+  await page.locator('.event-row').first().waitFor();
+  await page.screenshot({ path: `${FOLDER}/failure.png`, fullPage: true });
+  await page.goto(new URL('/start', server.url).href);
+  await page.locator('.step-node').first().waitFor();
+  await shoot(page, 'start');
+  await page.goto(new URL('/keys', server.url).href);
+  await page.getByRole('button', { name: 'New key' }).click();
+  await shoot(page, 'keys');
+  await light.close();
+
+  const dark = await browser.open({ viewport: DESKTOP, colorScheme: 'dark' });
+  await signIn(dark.page, `/executions/${approval}`);
+  await dark.page.locator('.step-node[data-status=approval]').waitFor();
+  await shoot(dark.page, 'dark');
+  await dark.close();
+
+  const mobile = await browser.open({ viewport: MOBILE, colorScheme: 'light', deviceScaleFactor: 2 });
+  await signIn(mobile.page, '/executions');
+  await mobile.page.getByRole('link', { name: 'Release 2.0' }).waitFor();
+  await shoot(mobile.page, 'mobile-list');
+  await mobile.page.goto(new URL(`/executions/${done}`, server.url).href);
+  await mobile.page.locator('.step-node[data-status=completed]').first().waitFor();
+  await mobile.page.screenshot({ path: `${FOLDER}/mobile-run.png`, fullPage: true });
+  await mobile.close();
+  console.log([...light.problems, ...dark.problems, ...mobile.problems].join('\n'));
+}, 120_000);

@@ -1,0 +1,43 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { createDatabase, Server } from './support/server.js';
+import { Watch } from './support/watch.js';
+
+/** How each of examples/ ends; `data` asks the internet, so that it only has to start. */
+const ENDS: Record<string, string | null> = {
+  'approval.json': 'execution:completed',
+  'compare.json': 'execution:completed',
+  'data.json': null,
+  'failure.json': 'execution:failed',
+  'retry.json': 'execution:completed',
+};
+
+describe('every example', () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await Server.start({ DATABASE_URL: await createDatabase() });
+  });
+  afterAll(() => server.kill('SIGTERM'));
+
+  it('is known here', async () => {
+    expect((await readdir('examples')).filter((name) => name.endsWith('.json')).sort()).toEqual(
+      Object.keys(ENDS).sort(),
+    );
+  });
+
+  it.each(Object.entries(ENDS))('%s runs', async (name, end) => {
+    const id = await server.startExecution(JSON.parse(await readFile(`examples/${name}`, 'utf8')) as object);
+    const watch = new Watch(server.url, `/api/executions/${id}/stream`);
+    if (end === null) {
+      await watch.until(({ frames }) => frames.some(({ type }) => type === 'execution:step'));
+      await server.call('POST', `/api/executions/${id}/cancel`);
+    }
+    if (name === 'approval.json') {
+      await watch.until(({ frames }) =>
+        frames.some(({ data }) => data.nodeType === 'approval' && data.status === 'running'),
+      );
+      expect((await server.call('POST', `/api/executions/${id}/approve`)).status).toBe(202);
+    }
+    await watch.done();
+    if (end !== null) expect(watch.frames.at(-1)!.type).toBe(end);
+  });
+});

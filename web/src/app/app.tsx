@@ -1,0 +1,27 @@
+import { CloutAgentProvider } from '@cloutagent/react';
+import { useMemo } from 'react';
+import { useLocation } from '../routing/location.js';
+import { createApi } from '../session/api.js';
+import { SignInPage } from '../session/sign-in-page.js';
+import { useSession } from '../session/session.js';
+import { CrashNotice } from './crash-notice.js';
+import { pageOf } from './pages.js';
+import { Shell } from './shell.js';
+
+export function App() {
+  const { key, notice } = useSession();
+  // Nothing that one key saw is left for the next.
+  return key === null ? <SignInPage notice={notice} /> : <SignedIn key={key} apiKey={key} />;
+}
+
+function SignedIn({ apiKey }: { apiKey: string }) {
+  const api = useMemo(() => createApi(apiKey), [apiKey]);
+  const { path } = useLocation();
+  return (
+    <CloutAgentProvider client={api}>
+      <Shell path={path}>
+        <CrashNotice key={path}>{pageOf(path)}</CrashNotice>
+      </Shell>
+    </CloutAgentProvider>
+  );
+}

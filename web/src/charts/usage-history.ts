@@ -1,0 +1,44 @@
+import type { ExecutionEvent } from '@cloutagent/client';
+
+export interface UsagePoint {
+  /** ms since 1970. */
+  at: number;
+  value: number;
+}
+
+export interface UsageHistory {
+  input: readonly UsagePoint[];
+  output: readonly UsagePoint[];
+  costUSD: readonly UsagePoint[];
+  /** Sequence of the last event in it. */
+  last: number;
+}
+
+export const NO_HISTORY: UsageHistory = { input: [], output: [], costUSD: [], last: 0 };
+
+/** More points than pixels show nothing; every other one is left out then. */
+const MOST_POINTS = 1_000;
+
+/** The history with what the events add to it; events that are in it already add nothing. */
+export function addUsage(history: UsageHistory, events: readonly ExecutionEvent[]): UsageHistory {
+  const [input, output, costUSD] = [[...history.input], [...history.output], [...history.costUSD]];
+  let { last } = history;
+  for (const event of events) {
+    if (event.sequence <= last) continue;
+    const at = Date.parse(event.timestamp);
+    if (event.type === 'execution:token-usage') {
+      input.push({ at, value: event.usage.input });
+      output.push({ at, value: event.usage.output });
+    } else if (event.type === 'execution:cost-update') {
+      if (event.totalCostUSD !== null) costUSD.push({ at, value: event.totalCostUSD });
+    } else continue;
+    last = event.sequence;
+  }
+  if (last === history.last) return history;
+  return { input: thin(input), output: thin(output), costUSD: thin(costUSD), last };
+}
+
+const thin = (points: UsagePoint[]): UsagePoint[] =>
+  points.length <= MOST_POINTS
+    ? points
+    : points.filter((_point, index) => index % 2 === 0 || index === points.length - 1);

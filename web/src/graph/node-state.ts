@@ -1,0 +1,23 @@
+import type { Step } from '@cloutagent/contract';
+
+/** What the graph shows of a node. */
+export interface NodeState {
+  /** `waiting`: not begun; `approval`: a person must decide. */
+  status: Step['status'] | 'waiting' | 'approval';
+  /** In words. */
+  label: string;
+  detail: string | null;
+}
+
+const WAITING: NodeState = { status: 'waiting', label: 'not started', detail: null };
+
+/** The state of a node, of its last step. */
+export function nodeState(step: Step | undefined, durationOf: (ms: number) => string): NodeState {
+  if (!step) return WAITING;
+  const { status, nodeType, attempt, duration } = step;
+  const tries = attempt > 1 ? `attempt ${attempt}` : null;
+  if (status === 'running' && nodeType === 'approval')
+    return { status: 'approval', label: 'needs approval', detail: tries };
+  const took = duration === undefined ? null : durationOf(duration);
+  return { status, label: status, detail: [tries, took].filter(Boolean).join(' · ') || null };
+}

@@ -1,0 +1,151 @@
+import {
+  Controls,
+  type Edge,
+  MarkerType,
+  type NodeChange,
+  ReactFlow,
+  ReactFlowProvider,
+  useReactFlow,
+} from '@xyflow/react';
+import type { WorkflowOutline } from '@cloutagent/contract';
+import '@xyflow/react/dist/base.css';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
+import { useTheme } from '../app/theme.js';
+import { useMedia } from '../ui/media.js';
+import './graph.css';
+import { type Direction, layOut, NODE_HEIGHT, NODE_WIDTH } from './layout.js';
+import type { NodeState } from './node-state.js';
+import { type StepNode, StepNodeView } from './step-node.js';
+
+const NODE_TYPES = { step: StepNodeView };
+const LABELS = {
+  'node.a11yDescription.default': 'Press enter or space to see what this node did.',
+  'node.a11yDescription.keyboardDisabled': 'Press enter or space to see what this node did.',
+};
+
+interface Props {
+  outline: WorkflowOutline;
+  /** Left out in a preview, where nothing runs. */
+  states?: ReadonlyMap<string, NodeState>;
+  selected?: string | null;
+  onSelect?: (nodeId: string) => void;
+}
+
+/** The workflow as a graph. It is drawn anew as steps change, but only the nodes that did. */
+export function WorkflowView(props: Props) {
+  return (
+    <ReactFlowProvider>
+      <Flow {...props} />
+    </ReactFlowProvider>
+  );
+}
+
+function Flow({ outline, states, selected = null, onSelect }: Props) {
+  const direction: Direction = useMedia('(width < 640px)') ? 'down' : 'across';
+  const points = useMemo(() => layOut(outline, direction), [outline, direction]);
+  const nodes = useNodes(outline, points, direction, states, selected);
+  const edges = useMemo(() => edgesOf(outline, states), [outline, states]);
+  const frame = useRef<HTMLDivElement>(null);
+  useFit(frame, points);
+  const change = useCallback(
+    (changes: NodeChange<StepNode>[]) => {
+      for (const one of changes) if (one.type === 'select' && one.selected) onSelect?.(one.id);
+    },
+    [onSelect],
+  );
+  return (
+    <div className="workflow-view" ref={frame} role="region" aria-label="Workflow">
+      <ReactFlow<StepNode, Edge>
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={NODE_TYPES}
+        onNodesChange={change}
+        onNodeClick={(_event, { id }) => onSelect?.(id)}
+        colorMode={useTheme()}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        nodesFocusable={onSelect !== undefined}
+        edgesFocusable={false}
+        elementsSelectable={onSelect !== undefined}
+        deleteKeyCode={null}
+        zoomOnScroll={false}
+        zoomOnDoubleClick={false}
+        preventScrolling={false}
+        minZoom={0.15}
+        maxZoom={1.5}
+        ariaLabelConfig={LABELS}
+        fitView
+      >
+        <Controls showInteractive={false} />
+      </ReactFlow>
+    </div>
+  );
+}
+
+/** A node object stays the same one while nothing about it changes. */
+function useNodes(
+  outline: WorkflowOutline,
+  points: ReturnType<typeof layOut>,
+  direction: Direction,
+  states: ReadonlyMap<string, NodeState> | undefined,
+  selected: string | null,
+): StepNode[] {
+  const before = useRef(new Map<string, { key: string; node: StepNode }>());
+  return useMemo(() => {
+    const now = new Map<string, { key: string; node: StepNode }>();
+    for (const { id, type, label = id } of outline.nodes) {
+      const state = states?.get(id) ?? null;
+      const position = points.get(id) ?? { x: 0, y: 0 };
+      const key = JSON.stringify([type, label, state, position, direction, id === selected]);
+      const known = before.current.get(id);
+      now.set(
+        id,
+        known?.key === key
+          ? known
+          : {
+              key,
+              node: {
+                id,
+                type: 'step',
+                position,
+                width: NODE_WIDTH,
+                height: NODE_HEIGHT,
+                selected: id === selected,
+                ariaRole: 'button',
+                ariaLabel: [label, type, state?.label, state?.detail].filter(Boolean).join(', '),
+                data: { label, type, direction, state },
+              },
+            },
+      );
+    }
+    before.current = now;
+    return [...now.values()].map(({ node }) => node);
+  }, [outline, points, direction, states, selected]);
+}
+
+function edgesOf({ edges }: WorkflowOutline, states: ReadonlyMap<string, NodeState> | undefined): Edge[] {
+  return edges.map(({ source, target }, index) => {
+    const flows = states?.get(source)?.status === 'completed';
+    const into = states?.get(target)?.status;
+    return {
+      id: `${index}`,
+      source,
+      target,
+      className: flows ? 'done' : '',
+      animated: flows && (into === 'running' || into === 'retrying'),
+      markerEnd: { type: MarkerType.ArrowClosed, width: 14, height: 14, color: 'var(--edge)' },
+    };
+  });
+}
+
+/** Keeps the whole graph in sight as the frame or the graph changes. */
+function useFit(frame: React.RefObject<HTMLDivElement | null>, points: object): void {
+  const { fitView } = useReactFlow();
+  useEffect(() => {
+    const element = frame.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => void fitView({ padding: 0.12, maxZoom: 1 }));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [fitView, frame, points]);
+}

@@ -1,0 +1,38 @@
+import type { ExecutionEvent } from '@cloutagent/client';
+import { useMemo, useState } from 'react';
+import { dateTime } from '../ui/quantity.js';
+import { visibleText } from '../ui/visible-text.js';
+
+/** Longer ones are shown on demand only: laying out a megabyte takes a browser seconds. */
+const MOST_AT_ONCE = 20_000;
+
+/** One event whole, as text. */
+export function EventDetail({ event }: { event: ExecutionEvent }) {
+  const [whole, setWhole] = useState(false);
+  const text = useMemo(() => visibleText(JSON.stringify(event, null, 2)), [event]);
+  const cut = text.length > MOST_AT_ONCE && !whole;
+  return (
+    <div className="event-detail">
+      <div className="card-head">
+        <h3>
+          Event {event.sequence} <span className="muted">{dateTime(event.timestamp)}</span>
+        </h3>
+        <button
+          type="button"
+          className="button quiet"
+          onClick={() => void navigator.clipboard?.writeText(text)}
+        >
+          Copy
+        </button>
+      </div>
+      <pre tabIndex={0} aria-label={`Event ${event.sequence} as JSON`}>
+        {cut ? text.slice(0, MOST_AT_ONCE) : text}
+      </pre>
+      {cut && (
+        <button type="button" className="button" onClick={() => setWhole(true)}>
+          Show the other {text.length - MOST_AT_ONCE} characters
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,101 @@
+import type { EventType } from '@cloutagent/client';
+import { useDeferredValue, useId, useMemo, useState, useSyncExternalStore } from 'react';
+import { ProblemNotice } from '../ui/problem-notice.js';
+import { count } from '../ui/quantity.js';
+import { EventDetail } from './event-detail.js';
+import type { EventLog } from './event-log.js';
+import { filterEvents } from './event-filter.js';
+import { EventRows } from './event-rows.js';
+import './inspector.css';
+
+/** Every event as it was recorded, to search through. */
+export function EventInspector({ log }: { log: EventLog }) {
+  const { events, older, full, loading, error } = useSyncExternalStore(log.subscribe, log.getState);
+  const [types, setTypes] = useState<ReadonlySet<EventType>>(new Set());
+  const [search, setSearch] = useState('');
+  const [selected, setSelected] = useState<number | null>(null);
+  const sought = useDeferredValue(search);
+  const id = useId();
+  const shown = useMemo(() => filterEvents(events, types, sought), [events, types, sought]);
+  const present = useMemo(() => [...new Set(events.map(({ type }) => type))].sort(), [events]);
+  const event = selected === null ? undefined : events.find(({ sequence }) => sequence === selected);
+  const filtered = types.size > 0 || sought.trim() !== '';
+
+  const toggle = (type: EventType) => {
+    const next = new Set(types);
+    if (!next.delete(type)) next.add(type);
+    setTypes(next);
+  };
+
+  return (
+    <div className="inspector">
+      <div className="inspector-tools">
+        <label className="visually-hidden" htmlFor={id}>
+          Search events
+        </label>
+        <input
+          id={id}
+          type="search"
+          className="input"
+          placeholder="Search in events"
+          value={search}
+          onChange={(change) => setSearch(change.target.value)}
+        />
+        <div className="inspector-types" role="group" aria-label="Show only these types">
+          {present.map((type) => (
+            <button
+              key={type}
+              type="button"
+              className="chip"
+              aria-pressed={types.has(type)}
+              onClick={() => toggle(type)}
+            >
+              {type.slice('execution:'.length)}
+            </button>
+          ))}
+        </div>
+      </div>
+      <div className="inspector-status">
+        <span className="muted numeric">
+          {filtered
+            ? `${count(shown.length)} of ${count(events.length)} events`
+            : `${count(events.length)} events`}
+          {older > 0 && `, ${count(older)} older not loaded`}
+        </span>
+        {older > 0 && !full && (
+          <button
+            type="button"
+            className="button quiet"
+            disabled={loading}
+            onClick={() => void log.loadOlder(types.size > 0 ? [...types] : undefined)}
+          >
+            {loading ? 'Loading…' : 'Load older'}
+          </button>
+        )}
+        {older > 0 && full && <span className="muted">The page holds no more; the API has them all.</span>}
+      </div>
+      {error && (
+        <ProblemNotice
+          what="Not all events can be shown."
+          error={error}
+          onRetry={() => void log.loadOlder()}
+        />
+      )}
+      {shown.length === 0 ? (
+        <p className="empty muted">
+          {filtered
+            ? 'No event that is loaded matches. Load older ones, or search for less.'
+            : 'No events yet.'}
+        </p>
+      ) : (
+        <EventRows
+          events={shown}
+          selected={selected}
+          onSelect={setSelected}
+          onReachTop={() => void log.loadOlder(types.size > 0 ? [...types] : undefined)}
+        />
+      )}
+      {event && <EventDetail key={event.sequence} event={event} />}
+    </div>
+  );
+}

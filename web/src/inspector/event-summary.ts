@@ -1,0 +1,54 @@
+import type { ExecutionEvent } from '@cloutagent/client';
+import { cost, count } from '../ui/quantity.js';
+import { visibleText } from '../ui/visible-text.js';
+
+const MOST = 240;
+
+/** An event on one line. Line breaks and tabs become signs, so that it stays one. */
+export function summaryOf(event: ExecutionEvent): string {
+  return oneLine(words(event));
+}
+
+const oneLine = (text: string): string =>
+  visibleText(
+    (text.length > MOST ? `${text.slice(0, MOST)}…` : text)
+      .replaceAll('\r', '␍')
+      .replaceAll('\n', '↵')
+      .replaceAll('\t', '⇥'),
+  );
+
+const json = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+
+function words(event: ExecutionEvent): string {
+  switch (event.type) {
+    case 'execution:started':
+      return `attempt ${event.attempt}`;
+    case 'execution:progress':
+      return `${event.completedSteps} of ${event.totalSteps} steps, ${Math.round(event.percent)} %`;
+    case 'execution:step':
+      return [event.step, event.status, event.error].filter(Boolean).join(' · ');
+    case 'execution:output':
+    case 'execution:thinking':
+      return event.chunk.slice(0, MOST + 1);
+    case 'execution:tool-call':
+      return `${event.toolName} ${json(event.toolArgs)}`;
+    case 'execution:tool-result':
+      return `${event.isError ? 'error ' : ''}${json(event.result)}`;
+    case 'execution:token-usage':
+      return `${count(event.usage.input)} in, ${count(event.usage.output)} out · ${event.model}`;
+    case 'execution:cost-update':
+      return cost(event.totalCostUSD);
+    case 'execution:retry':
+      return `attempt ${event.attempt} in ${event.delayMs} ms · ${event.error}`;
+    case 'execution:failed':
+      return `${event.code} · ${event.error}`;
+    case 'execution:completed':
+      return `${event.result.steps.length} steps`;
+    default:
+      return [event.reason, event.by && `by ${event.by}`].filter(Boolean).join(' · ');
+  }
+}
+
+/** The node that an event is of, if it is of one. */
+export const nodeOf = (event: ExecutionEvent): string | undefined =>
+  'nodeId' in event && typeof event.nodeId === 'string' ? event.nodeId : undefined;

@@ -1,0 +1,169 @@
+import { CloutAgentError, type CreateApiKey, type CreatedApiKey } from '@cloutagent/client';
+import { type FormEvent, useId, useState } from 'react';
+import { useCloutAgent } from '@cloutagent/react';
+import { ProblemNotice } from '../ui/problem-notice.js';
+
+type Scope = CreateApiKey['scopes'][number];
+
+const SCOPES: [Scope, string][] = [
+  ['executions:read', 'see executions and their streams'],
+  ['executions:write', 'start executions'],
+  ['executions:control', 'pause, resume, cancel, approve'],
+  ['keys:manage', 'make and revoke keys'],
+];
+const DAY_MS = 86_400_000;
+const LIFETIMES: [days: number, name: string][] = [
+  [0, 'Never'],
+  [1, 'In a day'],
+  [7, 'In 7 days'],
+  [30, 'In 30 days'],
+  [90, 'In 90 days'],
+  [365, 'In a year'],
+];
+
+interface Props {
+  onCreated: (key: CreatedApiKey) => void;
+  onCancel: () => void;
+}
+
+export function CreateKeyForm({ onCreated, onCancel }: Props) {
+  const api = useCloutAgent();
+  const id = useId();
+  const [name, setName] = useState('');
+  const [projects, setProjects] = useState('');
+  const [scopes, setScopes] = useState<readonly Scope[]>(['executions:read']);
+  const [days, setDays] = useState(90);
+  const [error, setError] = useState<Error | null>(null);
+  const [working, setWorking] = useState(false);
+
+  const listed = projects
+    .split(',')
+    .map((project) => project.trim())
+    .filter(Boolean);
+  const ready = name.trim() !== '' && listed.length > 0 && scopes.length > 0;
+  const wrong = error instanceof CloutAgentError ? (error.problem?.errors ?? []) : [];
+  const wrongAt = (field: string) => wrong.find(({ path }) => path.split('.')[0] === field)?.message;
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setWorking(true);
+    setError(null);
+    const expiresAt = days === 0 ? undefined : new Date(Date.now() + days * DAY_MS).toISOString();
+    try {
+      onCreated(
+        await api.keys.create({
+          name: name.trim(),
+          projects: listed,
+          scopes: [...scopes],
+          ...(expiresAt && { expiresAt }),
+        }),
+      );
+    } catch (failure) {
+      setError(failure as Error);
+      setWorking(false);
+    }
+  };
+
+  return (
+    <form className="card card-body stack" onSubmit={(event) => void submit(event)} aria-label="New key">
+      <div className="key-fields">
+        <Field
+          id={`${id}-name`}
+          label="Name"
+          hint="What it is for, for example: nightly report"
+          wrong={wrongAt('name')}
+        >
+          <input
+            id={`${id}-name`}
+            className="input"
+            value={name}
+            maxLength={100}
+            autoFocus
+            onChange={(event) => setName(event.target.value)}
+            aria-describedby={`${id}-name-hint`}
+          />
+        </Field>
+        <Field
+          id={`${id}-projects`}
+          label="Projects"
+          hint="Comma-separated; * for all"
+          wrong={wrongAt('projects')}
+        >
+          <input
+            id={`${id}-projects`}
+            className="input"
+            value={projects}
+            onChange={(event) => setProjects(event.target.value)}
+            aria-describedby={`${id}-projects-hint`}
+          />
+        </Field>
+        <Field
+          id={`${id}-expires`}
+          label="Expires"
+          hint="A key that expires does less harm"
+          wrong={wrongAt('expiresAt')}
+        >
+          <select
+            id={`${id}-expires`}
+            className="input"
+            value={days}
+            onChange={(event) => setDays(Number(event.target.value))}
+            aria-describedby={`${id}-expires-hint`}
+          >
+            {LIFETIMES.map(([value, text]) => (
+              <option key={value} value={value}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </Field>
+      </div>
+      <fieldset className="key-scope-choices">
+        <legend className="label">Scopes</legend>
+        {SCOPES.map(([scope, what]) => (
+          <label className="check" key={scope}>
+            <input
+              type="checkbox"
+              checked={scopes.includes(scope)}
+              onChange={({ target }) =>
+                setScopes(target.checked ? [...scopes, scope] : scopes.filter((one) => one !== scope))
+              }
+            />
+            <span>
+              <code>{scope}</code> <span className="muted">{what}</span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      {error && wrong.length === 0 && <ProblemNotice what="The key was not made." error={error} />}
+      <div className="row">
+        <button type="submit" className="button primary" disabled={!ready || working}>
+          Make the key
+        </button>
+        <button type="button" className="button" onClick={onCancel}>
+          Cancel
+        </button>
+      </div>
+    </form>
+  );
+}
+
+interface FieldProps {
+  id: string;
+  label: string;
+  hint: string;
+  wrong: string | undefined;
+  children: React.ReactNode;
+}
+
+function Field({ id, label, hint, wrong, children }: FieldProps) {
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {children}
+      <span className="hint" id={`${id}-hint`}>
+        {wrong === undefined ? hint : <span className="wrong-text">{wrong}</span>}
+      </span>
+    </div>
+  );
+}

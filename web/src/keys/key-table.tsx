@@ -1,0 +1,82 @@
+import type { ApiKey } from '@cloutagent/client';
+import { Moment } from '../ui/moment.js';
+import { StatusBadge } from '../ui/status-badge.js';
+
+/** How a key stands now. */
+function standing({ revokedAt, expiresAt }: ApiKey): [status: string, label: string] {
+  if (revokedAt !== null) return ['cancelled', 'revoked'];
+  if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) return ['failed', 'expired'];
+  return ['completed', 'good'];
+}
+
+export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke: (key: ApiKey) => void }) {
+  return (
+    <div className="table-frame">
+      <table className="table folds">
+        <thead>
+          <tr>
+            <th>Name</th>
+            <th>State</th>
+            <th>Projects</th>
+            <th>Scopes</th>
+            <th>Made</th>
+            <th>Last used</th>
+            <th>Expires</th>
+            <th>
+              <span className="visually-hidden">Revoke</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {keys.map((key) => {
+            const [status, label] = standing(key);
+            return (
+              <tr key={key.id}>
+                <td className="wide">
+                  <strong className="key-name">{key.name}</strong>{' '}
+                  <code className="muted">{key.prefix}…</code>
+                </td>
+                <td data-label="State">
+                  <StatusBadge status={status} label={label} />
+                </td>
+                <td data-label="Projects">
+                  {key.projects.map((one) => (one === '*' ? 'all' : one)).join(', ')}
+                </td>
+                <td data-label="Scopes" className="wide">
+                  <span className="row key-scopes">
+                    {key.scopes.map((scope) => (
+                      <span className="tag" key={scope}>
+                        {scope}
+                      </span>
+                    ))}
+                  </span>
+                </td>
+                <td data-label="Made">
+                  <Moment at={key.createdAt} />
+                </td>
+                <td data-label="Last used">
+                  {key.lastUsedAt === null ? 'never' : <Moment at={key.lastUsedAt} />}
+                </td>
+                <td data-label="Expires">
+                  {key.expiresAt === null ? 'never' : <Moment at={key.expiresAt} />}
+                </td>
+                <td className="end">
+                  {label === 'good' && (
+                    <button
+                      type="button"
+                      className="button danger"
+                      aria-label={`Revoke ${key.name}`}
+                      onClick={() => onRevoke(key)}
+                    >
+                      Revoke
+                    </button>
+                  )}
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+import type { CreatedApiKey } from '@cloutagent/client';
+import { useId, useRef, useState } from 'react';
+
+/** The key, this once. */
+export function NewKeyNotice({ created, onClose }: { created: CreatedApiKey; onClose: () => void }) {
+  const field = useRef<HTMLInputElement>(null);
+  const [told, setTold] = useState('');
+  const id = useId();
+  const copy = async () => {
+    field.current?.select();
+    try {
+      await navigator.clipboard.writeText(created.key);
+      setTold('Copied.');
+    } catch {
+      // Without TLS there is no clipboard, or the browser refuses it.
+      setTold('The browser does not let a page copy here: the key is selected, copy it yourself.');
+    }
+  };
+  return (
+    <div className="notice success" role="status">
+      <strong>Key “{created.name}” is made. Copy it now: it is not shown again.</strong>
+      <div className="row">
+        <label className="visually-hidden" htmlFor={id}>
+          New key
+        </label>
+        <input
+          id={id}
+          ref={field}
+          className="input mono new-key"
+          readOnly
+          value={created.key}
+          onFocus={(event) => event.target.select()}
+        />
+        <button type="button" className="button primary" onClick={() => void copy()}>
+          Copy
+        </button>
+        <button type="button" className="button" onClick={onClose}>
+          I have stored it
+        </button>
+        <span aria-live="polite">{told}</span>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+import type { ApiKey } from '@cloutagent/client';
+import { useState } from 'react';
+import { useCloutAgent } from '@cloutagent/react';
+import { Dialog } from '../ui/dialog.js';
+import { ProblemNotice } from '../ui/problem-notice.js';
+
+interface Props {
+  apiKey: ApiKey;
+  onClose: () => void;
+  onRevoked: () => void;
+}
+
+export function RevokeDialog({ apiKey, onClose, onRevoked }: Props) {
+  const api = useCloutAgent();
+  const [error, setError] = useState<Error | null>(null);
+  const [working, setWorking] = useState(false);
+  const revoke = async () => {
+    setWorking(true);
+    try {
+      await api.keys.revoke(apiKey.id);
+      onRevoked();
+    } catch (failure) {
+      setError(failure as Error);
+      setWorking(false);
+    }
+  };
+  return (
+    <Dialog title={`Revoke “${apiKey.name}”?`} onClose={onClose}>
+      <p>
+        Whoever uses it is refused from now on, and its streams end. This cannot be taken back. Executions
+        that it started go on.
+      </p>
+      {error && <ProblemNotice what="It was not revoked." error={error} />}
+      <div className="row">
+        <button type="button" className="button danger" disabled={working} onClick={() => void revoke()}>
+          Revoke
+        </button>
+        <button type="button" className="button" onClick={onClose}>
+          Keep it
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,81 @@
+import { CloutAgentError } from '@cloutagent/client';
+import { ExecutionMonitor, useCloutAgent, useExecution } from '@cloutagent/react';
+import '@cloutagent/react/styles.css';
+import { useCallback } from 'react';
+import { PageTitle } from '../app/page-title.js';
+import { UsagePanel } from '../charts/usage-panel.js';
+import { EventInspector } from '../inspector/event-inspector.js';
+import { useEventLog } from '../inspector/use-event-log.js';
+import { Link } from '../routing/link.js';
+import { useLoad } from '../session/use-load.js';
+import { ProblemNotice } from '../ui/problem-notice.js';
+import { GraphPanel } from './graph-panel.js';
+import './run.css';
+import { RunHead } from './run-head.js';
+
+/** One execution, as it runs or as it ran. */
+export function RunPage({ executionId }: { executionId: string }) {
+  const api = useCloutAgent();
+  const execution = useLoad(
+    useCallback((signal) => api.executions.get(executionId, { signal }), [api, executionId]),
+  );
+  if (execution.data) return <Run executionId={executionId} given={execution.data} />;
+  const { error } = execution;
+  if (!error)
+    return (
+      <>
+        <PageTitle title="Execution" />
+        <p className="muted">Loading…</p>
+      </>
+    );
+  if (error instanceof CloutAgentError && error.status === 404) return <NoSuchExecution />;
+  return (
+    <>
+      <PageTitle title="Execution" />
+      <ProblemNotice what="The execution cannot be shown." error={error} onRetry={execution.reload} />
+    </>
+  );
+}
+
+function NoSuchExecution() {
+  return (
+    <div className="empty">
+      <PageTitle title="There is no such execution" />
+      <p>
+        The address may be mistyped, the execution may be of a project that your key is not for, or it ended
+        so long ago that it was deleted.
+      </p>
+      <Link to="/executions" className="button">
+        All executions
+      </Link>
+    </div>
+  );
+}
+
+function Run({ executionId, given }: { executionId: string; given: Parameters<typeof RunHead>[0]['given'] }) {
+  const snapshot = useExecution(executionId);
+  const log = useEventLog(executionId);
+  return (
+    <>
+      <RunHead given={given} snapshot={snapshot} />
+      <div className="run-columns">
+        <GraphPanel executionId={executionId} snapshot={snapshot} />
+        <div className="card run-monitor">
+          <ExecutionMonitor executionId={executionId} headingLevel={1} />
+        </div>
+        <section className="card run-usage" aria-label="Usage">
+          <div className="card-head">
+            <h2>Over time</h2>
+          </div>
+          <UsagePanel log={log} snapshot={snapshot} />
+        </section>
+      </div>
+      <section className="card" aria-label="Events">
+        <div className="card-head">
+          <h2>Events</h2>
+        </div>
+        <EventInspector log={log} />
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,159 @@
+import { CloutAgentError, type StartExecutionInput } from '@cloutagent/client';
+import { useId, useRef, useState } from 'react';
+import { PageTitle } from '../app/page-title.js';
+import { WorkflowView } from '../graph/workflow-view.js';
+import { navigate } from '../routing/location.js';
+import { useCloutAgent } from '@cloutagent/react';
+import { ProblemNotice } from '../ui/problem-notice.js';
+import { JsonEditor } from './json-editor.js';
+import type { Range } from './json-source.js';
+import { type PlacedProblem, ProblemList } from './problem-list.js';
+import './start.css';
+import { TEMPLATES, type Template } from './templates.js';
+import { useRequest } from './use-request.js';
+
+const first = TEMPLATES[0]!;
+
+export function StartPage() {
+  const api = useCloutAgent();
+  const [text, setText] = useState(first.text);
+  const [template, setTemplate] = useState<Template | null>(first);
+  /** What was in the editor before a template took its place. */
+  const [replaced, setReplaced] = useState<string | null>(null);
+  const [starting, setStarting] = useState(false);
+  const [failure, setFailure] = useState<{ error: Error; text: string; problems: PlacedProblem[] } | null>(
+    null,
+  );
+  const request = useRequest(text);
+  const editor = useRef<HTMLTextAreaElement>(null);
+  /** Sending the same text again, after no answer came, must not start a second one. */
+  const attempt = useRef({ text: '', key: '' });
+  const id = useId();
+
+  const refused = failure?.text === text ? failure.problems : [];
+  const problems = request.problems.length > 0 ? request.problems : refused;
+
+  const take = (next: Template) => {
+    if (template === null) setReplaced(text);
+    setTemplate(next);
+    setText(next.text);
+  };
+  const edit = (next: string) => {
+    setText(next);
+    setTemplate(null);
+    setReplaced(null);
+  };
+  const pick = ({ start, end }: Range) => {
+    editor.current?.focus();
+    editor.current?.setSelectionRange(start, end);
+    const line = text.slice(0, start).split('\n').length;
+    if (editor.current) editor.current.scrollTop = Math.max(0, (line - 5) * 19);
+  };
+  const start = async () => {
+    setStarting(true);
+    setFailure(null);
+    if (attempt.current.text !== text) attempt.current = { text, key: randomKey() };
+    try {
+      const { id: executionId } = await api.executions.start(request.value as StartExecutionInput, {
+        idempotencyKey: attempt.current.key,
+      });
+      navigate(`/executions/${executionId}`);
+    } catch (error) {
+      const errors = error instanceof CloutAgentError ? (error.problem?.errors ?? []) : [];
+      setFailure({ error: error as Error, text, problems: request.place(errors) });
+      setStarting(false);
+    }
+  };
+
+  return (
+    <>
+      <div className="page-head">
+        <PageTitle title="Start an execution" />
+        <button
+          type="button"
+          className="button primary"
+          disabled={starting || request.problems.length > 0 || request.text !== text}
+          onClick={() => void start()}
+        >
+          {starting ? 'Starting…' : 'Start'}
+        </button>
+      </div>
+      <fieldset className="templates">
+        <legend className="label">Begin with</legend>
+        {TEMPLATES.map((one) => (
+          <label key={one.name} className="template card">
+            <input type="radio" name={id} checked={template === one} onChange={() => take(one)} />
+            <span>
+              <strong>{one.name}</strong>
+              <span className="muted">{one.about}</span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      {replaced !== null && (
+        <div className="notice row" role="status">
+          The template took the place of your text.
+          <button type="button" className="button" onClick={() => edit(replaced)}>
+            Bring my text back
+          </button>
+        </div>
+      )}
+      {failure && refused.length === 0 && <ProblemNotice what="It was not started." error={failure.error} />}
+      <div className="start-columns">
+        <section className="card" aria-labelledby={`${id}-request`}>
+          <div className="card-head">
+            <h2 id={`${id}-request`}>Request</h2>
+            <button
+              type="button"
+              className="button quiet"
+              disabled={request.value === undefined}
+              onClick={() => setText(JSON.stringify(request.value, null, 2))}
+            >
+              Format
+            </button>
+          </div>
+          <JsonEditor
+            ref={editor}
+            text={text}
+            onChange={edit}
+            marks={request.text === text ? problems.map(({ range }) => range.start) : []}
+            describedBy={`${id}-problems`}
+          />
+          <div id={`${id}-problems`} className="card-body" aria-live="polite">
+            {problems.length > 0 ? (
+              <ProblemList
+                problems={problems}
+                from={request.problems.length > 0 ? 'There is' : 'The server found'}
+                onPick={pick}
+              />
+            ) : (
+              <p className="muted">The form is right. The server checks configs and models when you start.</p>
+            )}
+          </div>
+        </section>
+        <section className="card" aria-labelledby={`${id}-preview`}>
+          <div className="card-head">
+            <h2 id={`${id}-preview`}>Preview</h2>
+            {!request.current && request.outline && (
+              <span className="muted">of the last text that was right</span>
+            )}
+          </div>
+          <div className="preview">
+            {request.outline ? (
+              <WorkflowView outline={request.outline} />
+            ) : (
+              <p className="empty muted">Correct the request to see its graph.</p>
+            )}
+          </div>
+        </section>
+      </div>
+    </>
+  );
+}
+
+/** crypto.randomUUID is not there without TLS. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('');
+}

@@ -1,0 +1,36 @@
+import { CloutAgentError } from '@cloutagent/client';
+
+const WHAT_TO_DO: Record<string, string> = {
+  network: 'Check your connection, and that the server runs; then try again.',
+  insufficient_scope: 'Sign in with a key that has this scope, or ask who gave you the key.',
+  rate_limited: 'Too many requests. Wait a moment, then try again.',
+};
+
+/** A failed request, in a sentence that says what to do. */
+export function ProblemNotice({
+  error,
+  what,
+  onRetry,
+}: {
+  error: Error;
+  what: string;
+  onRetry?: (() => void) | undefined;
+}) {
+  const code = error instanceof CloutAgentError ? error.code : undefined;
+  const requestId = error instanceof CloutAgentError ? error.problem?.requestId : undefined;
+  return (
+    <div className="notice error" role="alert">
+      <strong>{what}</strong>
+      <span>{error.message}</span>
+      {code !== undefined && WHAT_TO_DO[code] !== undefined && <span>{WHAT_TO_DO[code]}</span>}
+      {requestId !== undefined && <span className="muted">Request {requestId}</span>}
+      {onRetry && (
+        <span>
+          <button type="button" className="button" onClick={onRetry}>
+            Try again
+          </button>
+        </span>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,11 @@
+import { StatusIcon } from './status-icon.js';
+
+/** A status by word, icon and colour. */
+export function StatusBadge({ status, label = status }: { status: string; label?: string }) {
+  return (
+    <span className="badge" data-status={status}>
+      <StatusIcon status={status} />
+      {label}
+    </span>
+  );
+}
