@@ -74,4 +74,33 @@ describe('places among the running', () => {
     expect(await statusOf(busy)).toBe('running');
     await second.kill('SIGTERM');
   }, 60_000);
+
+  it('can cancel at once what was handed back and waits for a place', async () => {
+    const settings = { DATABASE_URL: await createDatabase(), EXECUTIONS_PER_PROJECT: '2' };
+    const first = await Server.start(settings);
+    const begun = [
+      await first.startExecution(start([hanging])),
+      await first.startExecution(start([hanging])),
+    ];
+    const watches = await Promise.all(begun.map((id) => running(first, id)));
+    await first.kill('SIGTERM');
+    const second = await Server.start({ ...settings, EXECUTIONS_PER_PROJECT: '1' });
+    const taken = await Promise.race(begun.map(async (id, index) => (await startedAgain(second, id), index)));
+    const waiting = begun[1 - taken]!;
+    const { body } = await second.call('POST', `/api/executions/${waiting}/cancel`);
+    expect(body).toMatchObject({ status: 'cancelled', steps: [{ status: 'skipped' }] });
+    const { frames } = await streamOf(second, waiting).done();
+    const before = watches[1 - taken]!.frames;
+    expect(frames.slice(0, before.length)).toEqual(before);
+    expect(frames.slice(before.length).map((frame) => frame.type)).toEqual([
+      'execution:step',
+      'execution:cancelled',
+    ]);
+    await second.kill('SIGTERM');
+  }, 60_000);
+
+  const startedAgain = (server: Server, id: string) =>
+    streamOf(server, id).until(
+      (now) => now.frames.filter((frame) => frame.type === 'execution:started').length === 2,
+    );
 });

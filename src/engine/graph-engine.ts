@@ -76,7 +76,7 @@ export class GraphEngine implements ExecutionEngine {
       await this.control(executionId);
       if (signal.aborted) release();
       const outcome = await run.run();
-      if (outcome === 'released') await this.letGo(executionId);
+      if (outcome === 'released' && signal.aborted) await this.letGo(executionId);
       return outcome;
     } finally {
       signal.removeEventListener('abort', release);
@@ -132,7 +132,7 @@ export class GraphEngine implements ExecutionEngine {
       .executeTakeFirst();
   }
 
-  /** A hand-over, such as a restart, is no death. */
+  /** A hand-over, such as a restart, is no death. One that cannot be recorded is: it would go round for ever. */
   private async letGo(executionId: string): Promise<void> {
     await this.database.kysely
       .updateTable('executions')

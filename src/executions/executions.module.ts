@@ -8,12 +8,13 @@ import { ExecutionsController } from './executions.controller.js';
 import { ExecutionsService } from './executions.service.js';
 import { StreamLookup } from './stream-lookup.js';
 import { StreamsController } from './streams.controller.js';
+import { UnownedCancel } from './unowned-cancel.js';
 import { WorkflowCheck } from './workflow-check.js';
 
 @Module({
   imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
   controllers: [StreamsController, ExecutionsController, ControlController],
-  providers: [ExecutionsService, StreamLookup, WorkflowCheck],
+  providers: [ExecutionsService, StreamLookup, UnownedCancel, WorkflowCheck],
   exports: [ExecutionsService],
 })
 export class ExecutionsModule {}

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import {
   applyEvent,
   type ApproveExecution,
-  type EventDraft,
   type Execution,
   type ExecutionPage,
   type ExecutionState,
@@ -17,13 +16,12 @@ import { Database } from '../database/database.js';
 import type { Control } from '../database/schema.js';
 import { Dispatcher } from '../engine/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../engine/execution-row.js';
-import { EventBus, parseEvent } from '../events/event-bus.js';
+import { parseEvent } from '../events/event-bus.js';
 import { v7 as uuidv7 } from '../ids/uuid.js';
-import { Announcer } from '../journal/announcer.js';
-import { record } from '../journal/journal.js';
 import { JournalReader } from '../journal/journal-reader.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
+import { UnownedCancel } from './unowned-cancel.js';
 import { WorkflowCheck } from './workflow-check.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -36,8 +34,7 @@ export class ExecutionsService {
     private readonly journal: JournalReader,
     private readonly dispatcher: Dispatcher,
     private readonly workflows: WorkflowCheck,
-    private readonly bus: EventBus,
-    private readonly announcer: Announcer,
+    private readonly unowned: UnownedCancel,
   ) {}
 
   /**
@@ -136,7 +133,7 @@ export class ExecutionsService {
         .where('control', '<>', 'cancel')
         .execute();
     }
-    if (control === 'cancel' && (await this.cancelQueued(row, principal, reason)))
+    if (control === 'cancel' && (await this.unowned.cancel(row.id, principal.id, reason)))
       return this.show(await this.find(row.id, principal));
     await this.dispatcher.notifyOwner(row.id);
     return this.show(await this.find(row.id, principal));
@@ -261,32 +258,6 @@ export class ExecutionsService {
       );
     }
     return this.show(row);
-  }
-
-  /**
-   * Nobody owns an execution that was never begun: it is taken and ended in one transaction, which the
-   * row's lock keeps apart from an owner that begins just now.
-   */
-  private async cancelQueued(
-    row: ExecutionRow,
-    principal: Principal,
-    reason: string | undefined,
-  ): Promise<boolean> {
-    const draft: EventDraft = {
-      type: 'execution:cancelled',
-      fields: { by: principal.id, ...(reason !== undefined && { reason }) },
-    };
-    const event = record(row.id, 1, draft);
-    const { rowCount } = await this.database.pool.query(
-      `WITH taken AS (
-         UPDATE cloutagent.executions SET status = 'cancelled', completed_at = now() WHERE id = $1 AND attempt = 0 AND status = 'queued' RETURNING id
-       ) INSERT INTO cloutagent.events (execution_id, sequence, type, data) SELECT id, $2, $3, $4 FROM taken`,
-      [row.id, event.sequence, event.type, event.data],
-    );
-    if (rowCount === 0) return false;
-    this.bus.publish(row.id, [event]);
-    this.announcer.announce(row.id, event.sequence);
-    return true;
   }
 
   private async showAll(rows: readonly ExecutionRow[]): Promise<Execution[]> {
