@@ -32,6 +32,7 @@ const database = await Database.connect({
   DATABASE_URL: server.url,
   DATABASE_POOL_SIZE: 10,
   DATABASE_CONNECT_TIMEOUT_MS: 10_000,
+  DATABASE_QUERY_TIMEOUT_MS: 60_000,
 });
 const listener = new Listener(server.url);
 await listener.open();

@@ -4,6 +4,7 @@ import { ConsoleLogger, type DynamicModule } from '@nestjs/common';
 import { AppModule } from './app.module.js';
 import type { Settings } from './config/settings.js';
 import { configureApp } from './configure-app.js';
+import { configureEdges } from './http-edges.js';
 import { HttpMetrics } from './operations/http-metrics.js';
 import { serveDocument } from './openapi/openapi.js';
 
@@ -26,6 +27,7 @@ export async function createApp(
   app.useLogger(new ConsoleLogger({ logLevels }));
   app.use(app.get(HttpMetrics).observe);
   configureApp(app, settings);
+  configureEdges(app, settings);
   serveDocument(app);
   return app;
 }

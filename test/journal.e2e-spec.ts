@@ -23,6 +23,7 @@ describe('the journal on a real database', () => {
       DATABASE_URL,
       DATABASE_POOL_SIZE: 10,
       DATABASE_CONNECT_TIMEOUT_MS: 10_000,
+      DATABASE_QUERY_TIMEOUT_MS: 60_000,
     });
     listener = new Listener(DATABASE_URL);
     await listener.open();

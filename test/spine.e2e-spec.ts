@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { createDatabase, Server } from './support/server.js';
+import { connect } from 'node:net';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, delay, ids, start, upTo, Watch } from './support/watch.js';
 
 describe('start, watch, steer', () => {
@@ -272,6 +273,56 @@ describe('start, watch, steer', () => {
       1,
     );
     expect((await server.call('GET', '/api/executions?status=never')).body.errors[0].path).toBe('status.0');
+  });
+
+  it('ends a page of the list where what it holds gets large, and loses none', async () => {
+    const projectId = 'large';
+    const made: string[] = [];
+    // Input, step and output make 2.7 MB of each: one fits into a page of 4 MiB.
+    for (let n = 0; n < 3; n += 1) {
+      const input = 'x'.repeat(900_000);
+      const copy = { id: 'copy', type: 'transform', data: { config: { expression: 'input' } } };
+      const id = await server.startExecution(start([copy], [], { projectId, input }));
+      await stream(id).done();
+      made.push(id);
+    }
+    const first = await server.call('GET', `/api/executions?projectId=${projectId}`);
+    expect(first.body.executions).toHaveLength(1);
+    const pages = [first];
+    for (let next = first.body.nextCursor as string | null; next !== null;) {
+      pages.push(await server.call('GET', `/api/executions?projectId=${projectId}&cursor=${next}`));
+      next = pages.at(-1)!.body.nextCursor as string | null;
+    }
+    const listed = pages.flatMap(({ body }) => body.executions as { id: string }[]).map(({ id }) => id);
+    expect(listed).toEqual(made.toReversed());
+  });
+
+  it('answers with a problem what is no proper request', async () => {
+    const { hostname, port } = new URL(server.url);
+    const say = async (text: string): Promise<string> => {
+      const socket = connect(Number(port), hostname);
+      socket.write(text);
+      let answer = '';
+      for await (const data of socket) answer += String(data);
+      return answer;
+    };
+    expect(await say('HELLO\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [^]*"code":"malformed_request"/);
+    const long = `GET /?${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    expect(await say(long)).toMatch(/^HTTP\/1.1 431 [^]*"code":"headers_too_large"/);
+    const expecting = 'GET /health/live HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n';
+    expect(await say(expecting)).toMatch(/^HTTP\/1.1 417 [^]*"code":"expectation_failed"/);
+    // What comes on the connection of a stream ends it and puts no answer into it.
+    const id = await server.startExecution(start([agent('a', { hang: true })]));
+    const path = `/api/executions/${id}/stream`;
+    const streaming = `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n\r\n`;
+    const socket = connect(Number(port), hostname);
+    socket.write(streaming);
+    let got = '';
+    for await (const data of socket) {
+      got += String(data);
+      if (got.includes('execution:output')) socket.write('HELLO\r\n\r\n');
+    }
+    expect(got.match(/HTTP\/1.1/g)).toHaveLength(1);
   });
 
   it('keeps watchers of the same execution in step, and opens with a ticket once', async () => {

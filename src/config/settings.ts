@@ -44,6 +44,7 @@ const SettingsSchema = z
     WEB_DIR: text.optional(),
     DATABASE_POOL_SIZE: count(10, 2, 1000),
     DATABASE_CONNECT_TIMEOUT_MS: ms(10_000),
+    DATABASE_QUERY_TIMEOUT_MS: ms(60_000),
 
     BOOTSTRAP_API_KEY: z
       .string()
@@ -61,6 +62,9 @@ const SettingsSchema = z
 
     CORS_ORIGINS: list,
     TRUST_PROXY: z.union([z.literal(''), text]).default(''),
+    REQUEST_HEADERS_TIMEOUT_MS: ms(15_000),
+    REQUEST_TIMEOUT_MS: ms(60_000),
+    LIST_PAGE_BYTES: count(4_194_304),
     BODY_LIMIT_BYTES: count(1_048_576),
     RATE_LIMIT_REQUESTS: count(10_000),
     RATE_LIMIT_WINDOW_MS: ms(60_000),
@@ -136,6 +140,13 @@ const SettingsSchema = z
         code: 'custom',
         path: ['CORS_ORIGINS'],
         message: 'takes origins without a path, comma-separated, for example https://app.example.com',
+      });
+    }
+    if (settings.REQUEST_HEADERS_TIMEOUT_MS > settings.REQUEST_TIMEOUT_MS) {
+      context.addIssue({
+        code: 'custom',
+        path: ['REQUEST_HEADERS_TIMEOUT_MS'],
+        message: 'must not be more than REQUEST_TIMEOUT_MS, which includes it',
       });
     }
     if (settings.JWT_SECRET && settings.JWKS_URL) {

@@ -33,7 +33,10 @@ export class Database implements OnApplicationShutdown {
    * @throws DatabaseError
    */
   static async connect(
-    settings: Pick<Settings, 'DATABASE_URL' | 'DATABASE_POOL_SIZE' | 'DATABASE_CONNECT_TIMEOUT_MS'>,
+    settings: Pick<
+      Settings,
+      'DATABASE_URL' | 'DATABASE_POOL_SIZE' | 'DATABASE_CONNECT_TIMEOUT_MS' | 'DATABASE_QUERY_TIMEOUT_MS'
+    >,
   ): Promise<Database> {
     const url = settings.DATABASE_URL;
     if (!url) throw new DatabaseError('DATABASE_URL is not set');
@@ -41,6 +44,8 @@ export class Database implements OnApplicationShutdown {
       connectionString: url,
       max: settings.DATABASE_POOL_SIZE,
       keepAlive: true,
+      connectionTimeoutMillis: settings.DATABASE_CONNECT_TIMEOUT_MS,
+      query_timeout: settings.DATABASE_QUERY_TIMEOUT_MS,
       application_name: 'cloutagent-executions',
     });
     // A connection that breaks while idle is replaced on the next query; without a listener it would end the process.

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import {
   applyEvent,
   type ApproveExecution,
@@ -10,8 +10,10 @@ import {
   type ListExecutions,
   type StartExecution,
 } from '@cloutagent/contract';
+import { sql } from 'kysely';
 import { createHash } from 'node:crypto';
 import { ownsProject, type Principal } from '../auth/principal.js';
+import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import type { Control } from '../database/schema.js';
 import { Dispatcher } from '../engine/dispatcher.js';
@@ -26,6 +28,14 @@ import { WorkflowCheck } from './workflow-check.js';
 
 const UNIQUE_VIOLATION = '23505';
 
+/** About what an execution takes in an answer: its input, its output, and its steps with theirs. */
+const SHOWN_BYTES = sql<number>`(
+  octet_length(input::text) + coalesce(octet_length(output::text), 0) + (
+    SELECT coalesce(sum(octet_length(data)), 0) FROM cloutagent.events AS e
+    WHERE e.execution_id = executions.id AND e.type = 'execution:step'
+  )
+)::float8`;
+
 /** Starts, shows and steers executions for those they belong to. */
 @Injectable()
 export class ExecutionsService {
@@ -35,6 +45,7 @@ export class ExecutionsService {
     private readonly dispatcher: Dispatcher,
     private readonly workflows: WorkflowCheck,
     private readonly unowned: UnownedCancel,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'LIST_PAGE_BYTES'>,
   ) {}
 
   /**
@@ -85,7 +96,7 @@ export class ExecutionsService {
       throw new NotFoundError('project');
     let select = this.database.kysely
       .selectFrom('executions')
-      .selectAll()
+      .select(['id', SHOWN_BYTES.as('bytes')])
       .orderBy('id', 'desc')
       .limit(query.limit + 1);
     if (query.projectId !== undefined) select = select.where('project_id', '=', query.projectId);
@@ -95,11 +106,11 @@ export class ExecutionsService {
     if (query.tag !== undefined)
       select = select.where((where) => where(where.val(query.tag!), '=', where.fn.any('tags')));
     if (query.cursor !== undefined) select = select.where('id', '<', decodeCursor(query.cursor));
-    const rows = await select.execute();
-    const page = rows.slice(0, query.limit);
+    const found = await select.execute();
+    const ids = this.fitting(found.slice(0, query.limit));
     return {
-      executions: await this.showAll(page),
-      nextCursor: rows.length > query.limit ? encodeCursor(page.at(-1)!.id) : null,
+      executions: await this.showAll(await this.rowsOf(ids)),
+      nextCursor: found.length > ids.length ? encodeCursor(ids.at(-1)!) : null,
     };
   }
 
@@ -258,6 +269,24 @@ export class ExecutionsService {
       );
     }
     return this.show(row);
+  }
+
+  /** The ids of those that fit into a page, at least one. */
+  private fitting(found: readonly { id: string; bytes: number }[]): string[] {
+    let bytes = 0;
+    return found
+      .filter((row, index) => (bytes += row.bytes) <= this.settings.LIST_PAGE_BYTES || index === 0)
+      .map(({ id }) => id);
+  }
+
+  private rowsOf(ids: readonly string[]): Promise<ExecutionRow[]> {
+    if (ids.length === 0) return Promise.resolve([]);
+    return this.database.kysely
+      .selectFrom('executions')
+      .selectAll()
+      .where('id', 'in', ids)
+      .orderBy('id', 'desc')
+      .execute();
   }
 
   private async showAll(rows: readonly ExecutionRow[]): Promise<Execution[]> {

@@ -9,6 +9,7 @@ it.each([
   coded('08006'),
   coded('53300'),
   new Error('Connection terminated unexpectedly'),
+  new Error('Query read timeout'),
   new AggregateError([coded('ECONNREFUSED')]),
 ])('takes %o for an outage', (error) => {
   expect(isDatabaseOutage(error)).toBe(true);

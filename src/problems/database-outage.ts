@@ -4,7 +4,7 @@ const CONNECTION = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 
 const STATES = /^(08...|53300|57P0[123])$/;
 /** pg's own errors have no code. */
 const MESSAGES =
-  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect)/;
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout)/;
 
 /** Whether an error says that the database cannot be reached now: the request may be sent again. */
 export function isDatabaseOutage(error: unknown): boolean {

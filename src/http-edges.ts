@@ -1,0 +1,51 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { Problem } from '@cloutagent/contract';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Settings } from './config/settings.js';
+
+/** What Node's HTTP parser says of a request that never reaches the application. */
+const FAILURES: Record<string, [status: number, code: string, detail: string]> = {
+  HPE_HEADER_OVERFLOW: [431, 'headers_too_large', 'The request line and header fields are too long.'],
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    408,
+    'request_timeout',
+    'The request did not arrive in time (REQUEST_HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS).',
+  ],
+};
+const MALFORMED: (typeof FAILURES)[string] = [400, 'malformed_request', 'This is no HTTP/1.1 request.'];
+
+/** Time limits for what clients send, and problems for requests that never reach a controller. */
+export function configureEdges(app: NestExpressApplication, settings: Settings): void {
+  const server = app.getHttpServer() as Server;
+  server.headersTimeout = settings.REQUEST_HEADERS_TIMEOUT_MS;
+  server.requestTimeout = settings.REQUEST_TIMEOUT_MS;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // An answer that has begun, a stream above all, cannot be followed by another.
+    const begun = (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent;
+    if (!socket.writable || begun || error.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const [status, code, detail] = FAILURES[error.code ?? ''] ?? MALFORMED;
+    const body = problem(status, code, detail);
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  });
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    response
+      .writeHead(417, { 'Content-Type': 'application/problem+json' })
+      .end(problem(417, 'expectation_failed', 'The only Expect this server knows is 100-continue.'));
+  });
+}
+
+const problem = (status: number, code: string, detail: string): string =>
+  JSON.stringify({
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail,
+    code,
+  } satisfies Problem);
