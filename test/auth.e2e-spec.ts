@@ -446,7 +446,7 @@ describe('tickets', () => {
   it('open one stream, once, in the name of who asked', async () => {
     const { key } = (await makeKey()).body;
     const principal = await principalOf(key);
-    const { ticket } = await app.get(TicketsService).issue(principal, execution);
+    const { ticket } = await app.get(TicketsService).issue(principal, { executionId: execution });
     expect((await open(other, `?ticket=${ticket}`)).code).toBe('invalid_ticket');
     const used = await Promise.all(Array.from({ length: 5 }, () => open(execution, `?ticket=${ticket}`)));
     const opened = used.filter(({ status }) => status === 200);
@@ -460,13 +460,17 @@ describe('tickets', () => {
   );
 
   it('refuses a ticket for what is no execution id', async () => {
-    const { ticket } = await app.get(TicketsService).issue(await principalOf(ADMIN_KEY), execution);
+    const { ticket } = await app
+      .get(TicketsService)
+      .issue(await principalOf(ADMIN_KEY), { executionId: execution });
     expect((await open('%00', `?ticket=${ticket}`)).status).toBe(401);
     expect((await open('x', `?ticket=${ticket}`)).status).toBe(401);
   });
 
   it('do not help where a credential was sent, nor on other routes', async () => {
-    const { ticket } = await app.get(TicketsService).issue(await principalOf(ADMIN_KEY), execution);
+    const { ticket } = await app
+      .get(TicketsService)
+      .issue(await principalOf(ADMIN_KEY), { executionId: execution });
     expect((await open(execution, `?ticket=${ticket}`, bearer('wrong'))).status).toBe(401);
     expect((await call(`${url}/api/things/mine?ticket=${ticket}`)).code).toBe('credentials_missing');
     expect((await open(execution, `?ticket=${ticket}`)).status).toBe(200);
@@ -474,17 +478,19 @@ describe('tickets', () => {
 
   it('die with the key that asked', async () => {
     const { key, id } = (await makeKey()).body;
-    const { ticket } = await app.get(TicketsService).issue(await principalOf(key), execution);
+    const { ticket } = await app
+      .get(TicketsService)
+      .issue(await principalOf(key), { executionId: execution });
     await call(`${url}/api/keys/${id}`, { method: 'DELETE', headers: admin });
     expect((await open(execution, `?ticket=${ticket}`)).code).toBe('invalid_ticket');
   });
 
   it('are not given for an execution that is gone', async () => {
-    await expect(app.get(TicketsService).issue(await principalOf(ADMIN_KEY), uuidv7())).rejects.toMatchObject(
-      {
-        status: 404,
-      },
-    );
+    await expect(
+      app.get(TicketsService).issue(await principalOf(ADMIN_KEY), { executionId: uuidv7() }),
+    ).rejects.toMatchObject({
+      status: 404,
+    });
   });
 });
 

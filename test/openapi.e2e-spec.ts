@@ -43,6 +43,8 @@ describe('the OpenAPI document', () => {
         'POST /api/executions/{executionId}/resume',
         'GET /api/executions/{executionId}/stream',
         'POST /api/executions/{executionId}/stream-tickets',
+        'GET /api/executions/stream',
+        'POST /api/executions/stream-tickets',
         'GET /api/keys',
         'POST /api/keys',
         'GET /api/keys/{keyId}',
@@ -87,6 +89,15 @@ describe('the OpenAPI document', () => {
     expect(stream).toContain('execution:tool-call');
     const references = JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g);
     for (const [, name] of references) expect(Object.keys(document.components.schemas)).toContain(name);
+  });
+
+  it('names every parameter of a query', () => {
+    const names = (path: string) =>
+      document.paths[path].get.parameters.filter((p: any) => p.in === 'query').map((p: any) => p.name);
+    expect(names('/api/executions')).toEqual(['projectId', 'status', 'tag', 'limit', 'cursor']);
+    expect(names('/api/executions/{executionId}/stream')).toEqual(['lastEventId', 'types', 'ticket']);
+    const many = ['projectId', 'status', 'tag', 'executionIds', 'types', 'from', 'lastEventId', 'ticket'];
+    expect(names('/api/executions/stream')).toEqual(many);
   });
 
   /** A schema of the document by itself, with the document's own as its definitions. */

@@ -3,6 +3,7 @@ import { Reflector } from '@nestjs/core';
 import type { Scope } from '@cloutagent/contract';
 import type { Request } from 'express';
 import type { Principal } from './principal.js';
+import type { TicketTarget } from './tickets.service.js';
 
 /** No credential is asked for: health and documentation. */
 export const Public = Reflector.createDecorator<boolean>({ transform: () => true });
@@ -10,8 +11,15 @@ export const Public = Reflector.createDecorator<boolean>({ transform: () => true
 /** The scope a caller needs. A route that is neither public nor names a scope is refused to everybody. */
 export const RequireScope = Reflector.createDecorator<Scope>();
 
-/** `?ticket=`, issued for the execution in the path, will do instead of a credential. */
-export const AllowTicket = Reflector.createDecorator<boolean>({ transform: () => true });
+/** What a ticket must be for to open the stream that a request asks for; nothing when the request names none. */
+export type TicketTargetOf = (request: Request) => TicketTarget | undefined;
+
+const executionInPath: TicketTargetOf = (request) => ({ executionId: String(request.params['executionId']) });
+
+/** `?ticket=` will do instead of a credential: one for the execution in the path, unless another target is given. */
+export const AllowTicket = Reflector.createDecorator<TicketTargetOf | undefined, TicketTargetOf>({
+  transform: (targetOf) => targetOf ?? executionInPath,
+});
 
 /** METRICS_TOKEN will do instead of a credential; without that setting, being on this machine. */
 export const AllowOperator = Reflector.createDecorator<boolean>({ transform: () => true });

@@ -2,7 +2,13 @@ import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@ne
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { ProblemError } from '../problems/problem.error.js';
-import { AllowOperator, AllowTicket, Public, RequireScope } from './access.decorators.js';
+import {
+  AllowOperator,
+  AllowTicket,
+  Public,
+  RequireScope,
+  type TicketTargetOf,
+} from './access.decorators.js';
 import { addressOf } from './address.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { CredentialsMissingError, InvalidCredentialsError, InvalidTicketError } from './auth.errors.js';
@@ -39,7 +45,7 @@ export class AuthGuard implements CanActivate {
       return true;
     const principal = await this.identify(
       request,
-      this.reflector.getAllAndOverride(AllowTicket, targets) ?? false,
+      this.reflector.getAllAndOverride(AllowTicket, targets),
     ).catch((error: unknown) => {
       if (error instanceof InvalidCredentialsError || error instanceof InvalidTicketError)
         this.limiter.note(address);
@@ -61,14 +67,13 @@ export class AuthGuard implements CanActivate {
     return true;
   }
 
-  private async identify(request: Request, ticketWillDo: boolean): Promise<Principal> {
+  private async identify(request: Request, ticketFor: TicketTargetOf | undefined): Promise<Principal> {
     const credential = credentialOf(request);
     const { ticket } = request.query;
-    if (credential === undefined && ticketWillDo && ticket !== undefined) {
-      return this.tickets.redeem(
-        typeof ticket === 'string' ? ticket : '',
-        String(request.params['executionId']),
-      );
+    if (credential === undefined && ticketFor && ticket !== undefined) {
+      const target = ticketFor(request);
+      if (!target) throw new InvalidTicketError();
+      return this.tickets.redeem(typeof ticket === 'string' ? ticket : '', target);
     }
     if (credential === undefined) throw new CredentialsMissingError();
     const principal = JWT.test(credential)

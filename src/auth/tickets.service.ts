@@ -12,7 +12,10 @@ const TICKET = /^[A-Za-z0-9_-]{43}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const FOREIGN_KEY_VIOLATION = '23503';
 
-/** One-time tickets that open one execution's stream: EventSource can send no header. */
+/** What a ticket opens: one execution's stream, or the stream of one filter, by the key that names it. */
+export type TicketTarget = { executionId: string } | { filter: string };
+
+/** One-time tickets that open a stream: EventSource can send no header. */
 @Injectable()
 export class TicketsService {
   private purgedAt = 0;
@@ -24,10 +27,10 @@ export class TicketsService {
   ) {}
 
   /**
-   * A ticket in the caller's name, who must own the execution: that was checked before.
+   * A ticket in the caller's name, who must own what it opens: that was checked before.
    * @throws NotFoundError when the execution has just gone
    */
-  async issue(principal: Principal, executionId: string): Promise<{ ticket: string; expiresAt: string }> {
+  async issue(principal: Principal, target: TicketTarget): Promise<{ ticket: string; expiresAt: string }> {
     await this.purge();
     const ticket = randomBytes(32).toString('base64url');
     const expires = new Date(Date.now() + this.settings.TICKET_TTL_MS);
@@ -35,7 +38,8 @@ export class TicketsService {
       .insertInto('stream_tickets')
       .values({
         hash: sha256(ticket),
-        execution_id: executionId,
+        execution_id: 'executionId' in target ? target.executionId : null,
+        filter: 'filter' in target ? target.filter : null,
         principal: JSON.stringify(principal),
         expires_at: expires,
       })
@@ -47,15 +51,20 @@ export class TicketsService {
   }
 
   /**
-   * Uses a ticket up. One offered for another execution is refused and stays good for its own.
+   * Uses a ticket up. One offered for another stream is refused and stays good for its own.
    * @throws InvalidTicketError
    */
-  async redeem(ticket: string, executionId: string): Promise<Principal> {
-    if (!TICKET.test(ticket) || !UUID.test(executionId)) throw new InvalidTicketError();
+  async redeem(ticket: string, target: TicketTarget): Promise<Principal> {
+    const isTarget = 'filter' in target || UUID.test(target.executionId);
+    if (!TICKET.test(ticket) || !isTarget) throw new InvalidTicketError();
+    const [column, value] =
+      'filter' in target
+        ? (['filter', target.filter] as const)
+        : (['execution_id', target.executionId] as const);
     const row = await this.database.kysely
       .deleteFrom('stream_tickets')
       .where('hash', '=', sha256(ticket))
-      .where('execution_id', '=', executionId)
+      .where(column, '=', value)
       .where('expires_at', '>', new Date())
       .returning('principal')
       .executeTakeFirst();

@@ -94,5 +94,48 @@ const deaths: Migration = {
   },
 };
 
+/**
+ * For streams of many executions: what has changed since a client last looked can be told exactly, late commits
+ * included, by the transaction that changed it. An ordinal makes cursors small.
+ */
+const statusChanges: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await sql`
+      ALTER TABLE cloutagent.executions
+        ADD COLUMN ordinal bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+        ADD COLUMN created_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
+        ADD COLUMN running_in xid8,
+        ADD COLUMN paused_in xid8,
+        ADD COLUMN changed_in xid8 NOT NULL DEFAULT pg_current_xact_id()`.execute(db);
+    await sql`
+      CREATE FUNCTION cloutagent.note_status() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        NEW.changed_in := pg_current_xact_id();
+        IF NEW.status = 'running' THEN NEW.running_in := NEW.changed_in; END IF;
+        IF NEW.status = 'paused' THEN NEW.paused_in := NEW.changed_in; END IF;
+        RETURN NEW;
+      END $$`.execute(db);
+    await sql`
+      CREATE TRIGGER executions_status BEFORE UPDATE OF status ON cloutagent.executions
+        FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION cloutagent.note_status()`.execute(
+      db,
+    );
+    await sql`CREATE INDEX executions_changed ON cloutagent.executions (changed_in, ordinal)`.execute(db);
+    await sql`CREATE INDEX executions_open ON cloutagent.executions (project_id, ordinal) WHERE completed_at IS NULL`.execute(
+      db,
+    );
+    // A ticket is for one execution or for a filter.
+    await sql`
+      ALTER TABLE cloutagent.stream_tickets
+        ALTER COLUMN execution_id DROP NOT NULL,
+        ADD COLUMN filter text,
+        ADD CHECK (num_nonnulls(execution_id, filter) = 1)`.execute(db);
+  },
+};
+
 /** In order; a released one is never changed. */
-export const MIGRATIONS: Record<string, Migration> = { '0001-initial': initial, '0002-deaths': deaths };
+export const MIGRATIONS: Record<string, Migration> = {
+  '0001-initial': initial,
+  '0002-deaths': deaths,
+  '0003-status-changes': statusChanges,
+};

@@ -76,7 +76,9 @@ export interface ApiKeysTable {
 
 interface StreamTicketsTable {
   hash: Buffer;
-  execution_id: string;
+  execution_id: string | null;
+  /** `filterKey` of a stream of many. */
+  filter: string | null;
   /** The principal that asked, as JSON: the stream is opened in its name. */
   principal: JsonColumn<unknown>;
   expires_at: Date;

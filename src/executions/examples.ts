@@ -130,4 +130,21 @@ export const EXAMPLE_TICKET: StreamTicket = {
   url: `/api/executions/${ID}/stream?ticket=Vq0n1vX3Yc6mS5o0b7mE2kq8J4tW9rLzA1dF5gH7jKQ`,
 };
 
+export const EXAMPLE_MANY_STREAM = `retry: 1840
+event: connection:established
+data: {"timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of these executions, of each in order.","executions":1}
+
+id: AZdwFisrStMxAgECDAA
+event: execution:output
+data: {"sequence":12,"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.120Z","chunk":"Hello","stepId":"5f0c2a9e-0000-4000-8000-000000000000","nodeId":"pros"}
+
+: ping
+
+`;
+
+export const EXAMPLE_MANY_TICKET: StreamTicket = {
+  ...EXAMPLE_TICKET,
+  url: `/api/executions/stream?projectId=demo&status=running%2Cpaused&ticket=${EXAMPLE_TICKET.ticket}`,
+};
+
 export const EXAMPLE_OUTLINE = outlineOf(Workflow.parse(EXAMPLE.workflow));

@@ -85,6 +85,7 @@ export class ExecutionsController {
   @Documented({
     summary: 'List executions, newest first',
     status: 200,
+    query: ListExecutions,
     response: ExecutionPage,
     example: EXAMPLE_PAGE,
     errors: ['validation_failed', 'not_found'],
@@ -130,6 +131,7 @@ export class ExecutionsController {
   @Documented({
     summary: 'Recorded events, by page',
     status: 200,
+    query: ReadEvents,
     response: EventPage,
     example: EXAMPLE_EVENTS,
     errors: ['validation_failed', 'not_found'],

@@ -7,14 +7,17 @@ import { ControlController } from './control.controller.js';
 import { ExecutionsController } from './executions.controller.js';
 import { ExecutionsService } from './executions.service.js';
 import { StreamLookup } from './stream-lookup.js';
+import { ManyLookup } from './many-lookup.js';
+import { ManyStreamsController } from './many-streams.controller.js';
 import { StreamsController } from './streams.controller.js';
 import { UnownedCancel } from './unowned-cancel.js';
 import { WorkflowCheck } from './workflow-check.js';
 
 @Module({
   imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
-  controllers: [StreamsController, ExecutionsController, ControlController],
-  providers: [ExecutionsService, StreamLookup, UnownedCancel, WorkflowCheck],
+  // What comes first wins: `stream` is no execution's id.
+  controllers: [ManyStreamsController, StreamsController, ExecutionsController, ControlController],
+  providers: [ExecutionsService, ManyLookup, StreamLookup, UnownedCancel, WorkflowCheck],
   exports: [ExecutionsService],
 })
 export class ExecutionsModule {}

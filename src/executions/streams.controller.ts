@@ -60,6 +60,7 @@ export class StreamsController implements OnModuleInit {
       'sequence, `event` the type, `data` the fields shown here without sequence and type. Comments (`: ping`) are heartbeats. ' +
       'The server ends the stream with the execution; 204 says that there is nothing more to come.',
     status: 200,
+    query: OpenStream,
     response: ExecutionEventSchema,
     example: EXAMPLE_STREAM,
     contentType: 'text/event-stream',
@@ -126,7 +127,7 @@ export class StreamsController implements OnModuleInit {
     @Res({ passthrough: true }) response: Response,
   ): Promise<StreamTicket> {
     const row = await this.executions.find(checkId(id), principal);
-    const { ticket, expiresAt } = await this.tickets.issue(principal, row.id);
+    const { ticket, expiresAt } = await this.tickets.issue(principal, { executionId: row.id });
     response.setHeader('Cache-Control', 'no-store');
     return { ticket, expiresAt, url: `/api/executions/${row.id}/stream?ticket=${ticket}` };
   }

@@ -65,7 +65,7 @@ export class UnownedCancel {
     );
     if (rowCount === 0) return false;
     this.bus.publish(executionId, events);
-    this.announcer.announce(executionId, events.at(-1)!.sequence);
+    this.announcer.announce(executionId, events.at(-1)!.sequence, true);
     return true;
   }
 }

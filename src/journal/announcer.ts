@@ -1,10 +1,13 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { type Observable, Subject } from 'rxjs';
 import { Database } from '../database/database.js';
 import { Listener, PROCESS_LOCK } from '../database/listener.js';
 
-/** Channel of the announcements; a payload is `<process> <execution id>:<sequence> …`. */
+/** Channel of the announcements; a payload is `<process> <execution id>:<sequence>[!] …`. */
 export const EVENTS_CHANNEL = 'cloutagent_events';
-/** PostgreSQL takes payloads of less than 8,000 bytes; an entry has at most 48. */
+/** Ends an entry whose events change the execution's status. */
+export const STATUS_CHANGED = '!';
+/** PostgreSQL takes payloads of less than 8,000 bytes; an entry has at most 49. */
 const ENTRIES_PER_PAYLOAD = 150;
 const COUNT_MS = 5_000;
 
@@ -15,7 +18,10 @@ const COUNT_MS = 5_000;
 @Injectable()
 export class Announcer implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(Announcer.name);
-  private latest = new Map<string, number>();
+  private latest = new Map<string, { sequence: number; statusChanged: boolean }>();
+  private readonly changes = new Subject<void>();
+  /** The status of an execution changed, in a transaction of this process that is committed. */
+  readonly statusChanges: Observable<void> = this.changes;
   private sending = false;
   /** Whether no other process would hear it. */
   private alone = false;
@@ -42,9 +48,11 @@ export class Announcer implements OnModuleInit, OnModuleDestroy {
     clearInterval(this.timer);
   }
 
-  announce(executionId: string, sequence: number): void {
+  announce(executionId: string, sequence: number, statusChanged: boolean): void {
+    if (statusChanged) this.changes.next();
     if (this.alone) return;
-    this.latest.set(executionId, sequence);
+    const unsent = this.latest.get(executionId)?.statusChanged ?? false;
+    this.latest.set(executionId, { sequence, statusChanged: statusChanged || unsent });
     if (!this.sending) void this.send();
   }
 
@@ -62,7 +70,9 @@ export class Announcer implements OnModuleInit, OnModuleDestroy {
     this.sending = true;
     try {
       while (this.latest.size > 0) {
-        const entries = [...this.latest].map(([id, sequence]) => `${id}:${sequence}`);
+        const entries = [...this.latest].map(
+          ([id, { sequence, statusChanged }]) => `${id}:${sequence}${statusChanged ? STATUS_CHANGED : ''}`,
+        );
         this.latest = new Map();
         const payloads: string[] = [];
         for (let start = 0; start < entries.length; start += ENTRIES_PER_PAYLOAD) {

@@ -74,6 +74,27 @@ export class JournalReader {
     return new Map(rows.map((row) => [row.id, row]));
   }
 
+  /** Whether any of these executions has an event after its position, of these types. */
+  async hasAfter(
+    positions: readonly { executionId: string; position: number }[],
+    types: readonly EventType[] | undefined,
+  ): Promise<boolean> {
+    const { rows } = await this.database.pool.query<{ found: boolean }>(
+      `SELECT EXISTS (
+         SELECT FROM unnest($1::uuid[], $2::int[]) AS p(id, position), LATERAL (
+           SELECT FROM cloutagent.events WHERE execution_id = p.id AND sequence > p.position
+             AND ($3::text[] IS NULL OR type = ANY ($3)) LIMIT 1
+         ) AS event
+       ) AS found`,
+      [
+        positions.map(({ executionId }) => executionId),
+        positions.map(({ position }) => position),
+        types ?? null,
+      ],
+    );
+    return rows[0]!.found;
+  }
+
   /** The last sequence of each execution that has events. */
   async lastSequences(executionIds: readonly string[]): Promise<Map<string, number>> {
     const { rows } = await this.database.pool.query<{ id: string; last: number | null }>(

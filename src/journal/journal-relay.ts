@@ -1,12 +1,14 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import { Listener } from '../database/listener.js';
-import { EVENTS_CHANNEL } from './announcer.js';
+import { EVENTS_CHANNEL, STATUS_CHANGED } from './announcer.js';
 
 /** An execution of another process has events up to `sequence`. */
 export interface JournalHint {
   executionId: string;
   sequence: number;
+  /** Whether the execution's status changed with them. */
+  statusChanged: boolean;
 }
 
 /** News of executions that run elsewhere, from the other processes' NOTIFY. */
@@ -27,8 +29,9 @@ export class JournalRelay implements OnModuleInit {
       const [sender, ...entries] = payload.split(' ');
       if (sender === this.listener.identity) return;
       for (const entry of entries) {
-        const [executionId = '', sequence] = entry.split(':');
-        this.heard.next({ executionId, sequence: Number(sequence) });
+        const statusChanged = entry.endsWith(STATUS_CHANGED);
+        const [executionId = '', sequence = ''] = entry.split(':');
+        this.heard.next({ executionId, sequence: Number.parseInt(sequence, 10), statusChanged });
       }
     });
   }

@@ -4,9 +4,10 @@ import { Journal } from './journal.js';
 import { JournalReader } from './journal-reader.js';
 import { JournalRelay } from './journal-relay.js';
 import { Retention } from './retention.js';
+import { StatusChanges } from './status-changes.js';
 
 @Module({
-  providers: [Announcer, Journal, JournalReader, JournalRelay, Retention],
-  exports: [Announcer, Journal, JournalReader, JournalRelay],
+  providers: [Announcer, Journal, JournalReader, JournalRelay, Retention, StatusChanges],
+  exports: [Announcer, Journal, JournalReader, JournalRelay, StatusChanges],
 })
 export class JournalModule {}

@@ -227,11 +227,11 @@ export class Journal {
     return ids.length;
   }
 
-  private publish({ executionId, events, resolve }: Append): void {
+  private publish({ executionId, events, projection, resolve }: Append): void {
     const last = events.at(-1);
     if (last) {
       this.bus.publish(executionId, events);
-      this.announcer.announce(executionId, last.sequence);
+      this.announcer.announce(executionId, last.sequence, projection !== undefined);
     }
     resolve();
   }

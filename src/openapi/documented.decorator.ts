@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiResponse } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse } from '@nestjs/swagger';
 import { Problem } from '@cloutagent/contract';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
@@ -11,11 +11,11 @@ type SchemaObject = Exclude<
 >;
 
 /** A Zod schema as OpenAPI 3.0 has it. */
-const toOpenApi = (schema: z.ZodType): SchemaObject => {
+const toOpenApi = (schema: z.ZodType, io: 'input' | 'output' = 'output'): SchemaObject => {
   const { $schema: _dropped, ...rest } = z.toJSONSchema(schema, {
     target: 'openapi-3.0',
     unrepresentable: 'any',
-    io: 'output',
+    io,
     reused: 'inline',
     cycles: 'ref',
   });
@@ -51,6 +51,8 @@ export interface Documentation {
   summary: string;
   description?: string;
   status: number;
+  /** Its parameters are named one by one. */
+  query?: z.ZodType;
   response?: z.ZodType;
   /** A response as it comes; text for anything but JSON. */
   example?: unknown;
@@ -66,6 +68,7 @@ export function Documented({
   summary,
   description,
   status,
+  query,
   response,
   example,
   errors = [],
@@ -79,6 +82,7 @@ export function Documented({
   const byStatus = Map.groupBy([...errors, ...(open ? [] : ALWAYS)], (code) => PROBLEM_CODES[code][0]);
   return applyDecorators(
     ...(open ? [] : [ApiBearerAuth()]),
+    ...(query ? parametersOf(query) : []),
     ApiOperation({ summary, ...(description !== undefined && { description }) }),
     ApiResponse({
       status,
@@ -97,6 +101,21 @@ export function Documented({
         },
       }),
     ),
+  );
+}
+
+function parametersOf(query: z.ZodType): MethodDecorator[] {
+  const { properties = {}, required = [] } = toOpenApi(query, 'input') as {
+    properties?: Record<string, SchemaObject & { description?: string }>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, { description, ...schema }]) =>
+    ApiQuery({
+      name,
+      required: required.includes(name),
+      ...(description !== undefined && { description }),
+      schema: schema as SchemaObject,
+    }),
   );
 }
 

@@ -11,7 +11,13 @@ function buildDocument(app: NestExpressApplication): OpenAPIObject {
     .setVersion('0.1.0')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key or a JWT.' })
     .build();
-  return SwaggerModule.createDocument(app, config);
+  const document = SwaggerModule.createDocument(app, config);
+  // @nestjs/swagger 12 makes of a query's schema one parameter without a name; `Documented` names them all.
+  for (const path of Object.values(document.paths)) {
+    for (const operation of Object.values(path as Record<string, { parameters?: { name?: string }[] }>))
+      operation.parameters = (operation.parameters ?? []).filter(({ name }) => name !== undefined);
+  }
+  return document;
 }
 
 /** Serves the page at `/docs` and the document at `/docs/openapi.json`. */

@@ -1,4 +1,4 @@
-import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
+import type { ConnectionEstablished, EventType, ExecutionsConnectionEstablished } from '@cloutagent/contract';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { Chunk } from './chunk.js';
 
@@ -17,7 +17,10 @@ export const encodeEvent = ({ sequence, type, data }: RecordedEvent): EncodedEve
 });
 
 /** The first frame: no id, so `Last-Event-ID` stays where it is. `retryMs` comes with jitter, so that a fleet does not return at once. */
-export const encodeEstablished = (fields: ConnectionEstablished, retryMs: number): Chunk =>
+export const encodeEstablished = (
+  fields: ConnectionEstablished | ExecutionsConnectionEstablished,
+  retryMs: number,
+): Chunk =>
   Chunk.of(
     `retry: ${withJitter(retryMs)}\nevent: connection:established\ndata: ${JSON.stringify(fields)}\n\n`,
   );

@@ -3,10 +3,15 @@ import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
+import { StatusChanges } from '../journal/status-changes.js';
 import type { Channel } from './channel.js';
 import { ChannelPool } from './channel-pool.js';
 import type { Chunk } from './chunk.js';
+import type { Vector } from './lane.js';
+import { ManySubscriber } from './many-subscriber.js';
+import { Muster } from './muster.js';
 import type { Outlet, StreamRules } from './outlet.js';
+import { Roster } from './roster.js';
 import { SendQueues } from './send-queues.js';
 import { encodeEstablished } from './sse-frame.js';
 import { SseSession } from './sse-session.js';
@@ -14,10 +19,7 @@ import { StreamStats } from './stream-stats.js';
 import { Subscriber } from './subscriber.js';
 import { TypeFilter } from './type-filter.js';
 
-export interface StreamRequest {
-  executionId: string;
-  /** Events after this sequence are sent. */
-  after: number;
+interface AnyStreamRequest {
   types?: readonly EventType[] | undefined;
   /** Where the frames go. */
   response: ServerResponse;
@@ -25,13 +27,26 @@ export interface StreamRequest {
   principalId: string;
   /** When the right to watch ends, ms since the epoch. */
   expiresAt: number | null;
-  /** What the first frame says; lastSequence is filled in. */
-  established: Omit<ConnectionEstablished, 'lastSequence' | 'timestamp'>;
   /**
    * Called when Nest subscribes, which it never does for a client that left before. What it throws is answered as a
    * problem; what it returns is called once the stream is over.
    */
   enter(): () => void;
+}
+
+export interface StreamRequest extends AnyStreamRequest {
+  executionId: string;
+  /** Events after this sequence are sent. */
+  after: number;
+  /** What the first frame says; lastSequence is filled in. */
+  established: Omit<ConnectionEstablished, 'lastSequence' | 'timestamp'>;
+}
+
+export interface ManyStreamRequest extends AnyStreamRequest {
+  /** Where the stream begins; a Roster's grows by itself, and its stream does not end. */
+  vector: Vector;
+  /** How many executions have joined. */
+  executions: number;
 }
 
 /** Ages differ by a tenth, so that a fleet does not come back at once. */
@@ -47,6 +62,7 @@ export class StreamHub implements OnModuleDestroy {
     private readonly pool: ChannelPool,
     @Inject(Settings) private readonly settings: Settings,
     private readonly stats: StreamStats,
+    private readonly changes: StatusChanges,
   ) {
     this.rules = {
       heartbeatMs: settings.HEARTBEAT_MS,
@@ -127,6 +143,39 @@ export class StreamHub implements OnModuleDestroy {
           this.pool.leave(executionId, 'own');
           leave();
         },
+      };
+    });
+  }
+
+  /** A stream of many executions, for an `@Sse()` method to return, in the way of `subscribe`. */
+  watch(request: ManyStreamRequest): Observable<MessageEvent> {
+    return new Observable<MessageEvent>((observer) => {
+      const leave = request.enter();
+      const { vector, response, types, principalId } = request;
+      const finish = (error?: Error) => this.finish(observer, 'many executions', error);
+      const muster =
+        vector instanceof Roster && new Muster(vector, this.changes, (lane) => subscriber.join(lane), finish);
+      const subscriber = new ManySubscriber(
+        vector,
+        this.pool,
+        response,
+        TypeFilter.of(types),
+        this.endOfLife(request.expiresAt),
+        this.rules,
+        !muster,
+        () => muster && muster.onRoom(),
+        finish,
+      );
+      this.open(subscriber, { principalId });
+      observer.next({ comment: '' } as unknown as MessageEvent);
+      const message = 'You will see every event of these executions, of each in order.';
+      const established = { timestamp: new Date().toISOString(), message, executions: request.executions };
+      subscriber.start(encodeEstablished(established, this.settings.STREAM_RETRY_MS));
+      if (muster) muster.begin();
+      return () => {
+        if (muster) muster.end();
+        this.close(subscriber);
+        leave();
       };
     });
   }

@@ -16,14 +16,18 @@ export class StreamQuota {
   ) {}
 
   /**
+   * @param executionId undefined for a stream of many executions
    * @returns gives the place back; calling it again does nothing
    * @throws ProblemError 429 `too_many_streams`
    */
-  acquire(principalId: string, executionId: string, address: string): () => void {
+  acquire(principalId: string, executionId: string | undefined, address: string): () => void {
+    const { STREAMS_PER_PRINCIPAL, STREAMS_PER_EXECUTION, STREAMS_PER_ADDRESS } = this.settings;
     const places = [
-      { key: `principal ${principalId}`, what: 'you', most: this.settings.STREAMS_PER_PRINCIPAL },
-      { key: `execution ${executionId}`, what: 'this execution', most: this.settings.STREAMS_PER_EXECUTION },
-      { key: `address ${address}`, what: 'your address', most: this.settings.STREAMS_PER_ADDRESS },
+      { key: `principal ${principalId}`, what: 'you', most: STREAMS_PER_PRINCIPAL },
+      ...(executionId === undefined
+        ? []
+        : [{ key: `execution ${executionId}`, what: 'this execution', most: STREAMS_PER_EXECUTION }]),
+      { key: `address ${address}`, what: 'your address', most: STREAMS_PER_ADDRESS },
     ];
     const full = places.find(({ key, most }) => (this.open.get(key)?.taken ?? 0) >= most);
     if (full) {

@@ -5,6 +5,8 @@ import { ADMIN_KEY } from './server.js';
 
 export interface Frame {
   id: number;
+  /** The id as it came: a cursor, on a stream of many executions. */
+  cursor: string;
   type: string;
   data: any;
 }
@@ -72,7 +74,8 @@ export class Watch {
       onEvent: ({ id, event, data }) => {
         this.farewell = false;
         if (event === 'connection:established') this.established = { id, ...(JSON.parse(data) as object) };
-        else this.frames.push({ id: Number(id), type: event ?? '', data: JSON.parse(data) });
+        else
+          this.frames.push({ id: Number(id), cursor: id ?? '', type: event ?? '', data: JSON.parse(data) });
       },
       onRetry: () => (this.farewell = true),
       onComment: () => (this.comments += 1),

@@ -1,0 +1,153 @@
+import type { ExecutionStatus } from '@cloutagent/contract';
+import type { StatusChange } from '../journal/status-changes.js';
+import type { Lane, Vector } from './lane.js';
+import { encodeFilterCursor, type FilterCursor, fingerprintOf } from './many-cursor.js';
+
+/** Which executions a stream by filter is for. */
+export interface RosterFilter {
+  /** Names the filter in cursors. */
+  readonly key: string;
+  /** The projects to choose from; all of them when left out. */
+  readonly projectIds?: readonly string[] | undefined;
+  readonly status?: readonly ExecutionStatus[] | undefined;
+  readonly tag?: string | undefined;
+}
+
+/** Places, of those for executions under way, that are kept for ended ones besides: these are soon told. */
+const REPLAY_SHARE = 0.25;
+
+interface Member extends Lane {
+  /** When it ended, once that is known. */
+  overIn: number | undefined;
+}
+
+/**
+ * Who is on a stream by filter: which executions have joined, how far each was told, and up to when all changes were
+ * accounted for. All of it is in the cursor, so that another process goes on with the same.
+ */
+export class Roster implements Vector {
+  private members: Member[] = [];
+  private readonly byOrdinal = new Map<number, Member>();
+  /** Those that ended, and when, once that is known. Kept while a look could find them again. */
+  private readonly done = new Map<number, number | undefined>();
+  private readonly fingerprint: Uint8Array;
+
+  /**
+   * @param began changes since then make an execution join
+   * @param horizon all changes before are accounted for
+   * @param most executions under way at a time
+   */
+  constructor(
+    readonly filter: RosterFilter,
+    private readonly began: number,
+    public horizon: number,
+    private readonly most: number,
+  ) {
+    this.fingerprint = fingerprintOf(filter.key);
+  }
+
+  /** Whether one that has ended already may join. */
+  get hasRoom(): boolean {
+    return this.members.length < this.most + Math.ceil(this.most * REPLAY_SHARE);
+  }
+
+  get lanes(): readonly Lane[] {
+    return this.members;
+  }
+
+  /** Puts an execution on the stream, at a position; one that is on it stays as it is. */
+  add({ ordinal, executionId, over, changedIn }: StatusChange, position: number): Lane {
+    const known = this.byOrdinal.get(ordinal);
+    if (known) return known;
+    const member = { ordinal, executionId, position, overIn: over ? changedIn : undefined };
+    this.byOrdinal.set(ordinal, member);
+    const place = this.members.findLastIndex((other) => other.ordinal < ordinal) + 1;
+    this.members.splice(place, 0, member);
+    return member;
+  }
+
+  /** Keeps in mind that an execution has ended and is not to be told of again. */
+  forget({ ordinal, changedIn }: StatusChange): void {
+    if (changedIn >= this.horizon) this.done.set(ordinal, changedIn);
+  }
+
+  /**
+   * Takes changes in, in order.
+   * @param horizon up to when they are all there is
+   * @returns who joins, and whether it stopped at one that has no room: look again from `horizon` once it has
+   */
+  take(changes: Iterable<StatusChange>, horizon: number): { joined: Lane[]; full: boolean } {
+    const joined: Lane[] = [];
+    for (const change of changes) {
+      if (this.note(change) || change.changedIn < this.horizon || !this.wants(change)) continue;
+      if (!this.hasRoomFor(change)) {
+        // It is told once it ends: then it is a change again.
+        if (!change.over) continue;
+        this.advance(Math.min(horizon, change.changedIn));
+        return { joined, full: true };
+      }
+      joined.push(this.add(change, 0));
+    }
+    this.advance(horizon);
+    return { joined, full: false };
+  }
+
+  over(lane: Lane): void {
+    const member = this.byOrdinal.get(lane.ordinal);
+    if (!member) return;
+    this.byOrdinal.delete(lane.ordinal);
+    this.members = this.members.filter((other) => other !== member);
+    if (member.overIn === undefined || member.overIn >= this.horizon)
+      this.done.set(lane.ordinal, member.overIn);
+  }
+
+  cursor(): string {
+    const done = [...this.done.keys()].sort((one, other) => one - other);
+    return encodeFilterCursor(this.fingerprint, { ...this.state(), done });
+  }
+
+  private state(): Omit<FilterCursor, 'done'> {
+    return { began: this.began, horizon: this.horizon, open: this.members };
+  }
+
+  /** Whether it is known already. */
+  private note({ ordinal, over, changedIn }: StatusChange): boolean {
+    const member = this.byOrdinal.get(ordinal);
+    if (member && over) member.overIn = changedIn;
+    if (this.done.has(ordinal) && over) this.done.set(ordinal, changedIn);
+    return member !== undefined || this.done.has(ordinal);
+  }
+
+  private advance(horizon: number): void {
+    if (horizon <= this.horizon) return;
+    this.horizon = horizon;
+    for (const [ordinal, overIn] of this.done) {
+      if (overIn !== undefined && overIn < horizon) this.done.delete(ordinal);
+    }
+  }
+
+  private hasRoomFor({ over }: StatusChange): boolean {
+    if (over) return this.hasRoom;
+    // While looks from `horizon` would find many that ended, nothing further is begun: the cursor is bounded.
+    return this.members.length < this.most && this.done.size < this.most;
+  }
+
+  /** Whether its status has become one of those asked for since the stream began. */
+  private wants(change: StatusChange): boolean {
+    const { projectIds, status, tag } = this.filter;
+    if (projectIds && !projectIds.includes(change.projectId)) return false;
+    if (tag !== undefined && !change.tags.includes(tag)) return false;
+    if (!status) return change.changedIn >= this.began;
+    return status.some((wanted) => {
+      const became = {
+        queued: change.createdIn,
+        running: change.runningIn,
+        paused: change.pausedIn,
+        completed: change.status === wanted ? change.changedIn : null,
+        failed: change.status === wanted ? change.changedIn : null,
+        cancelled: change.status === wanted ? change.changedIn : null,
+      }[wanted];
+      return became !== null && became >= this.began;
+    });
+  }
+}
