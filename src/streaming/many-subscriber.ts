@@ -145,7 +145,9 @@ export class ManySubscriber extends Outlet {
   private gather(frames: Buffer[]): { bytes: number; absent: Tap | undefined } {
     let bytes = 0;
     let absent: Tap | undefined;
-    for (const tap of [...this.behind]) {
+    // Not the set itself: those that go to the end of its line have their next turn after this.
+    const line = Array.from(this.behind);
+    for (const tap of line) {
       if (bytes >= this.rules.partBytes) break;
       this.behind.delete(tap);
       if (!tap.isBehind) {

@@ -29,6 +29,7 @@ export class Muster {
   ) {}
 
   begin(): void {
+    if (this.over) return;
     this.told = this.changes.changes.subscribe((changes) => {
       if (this.caughtUp) this.take(changes);
       else if (this.full) this.onRoom();
@@ -39,7 +40,8 @@ export class Muster {
   end(): void {
     if (this.over) return;
     this.over = true;
-    this.told?.unsubscribe();
+    if (!this.told) return;
+    this.told.unsubscribe();
     this.changes.release();
   }
 

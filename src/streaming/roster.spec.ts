@@ -17,8 +17,16 @@ class World {
   begin(ordinal: number, projectId: string): void {
     const changedIn = this.next();
     const row: StatusChange = {
-      ...{ ordinal, executionId: `e${ordinal}`, projectId, tags: [], status: 'queued', over: false },
-      ...{ createdIn: changedIn, runningIn: null, pausedIn: null, changedIn },
+      ordinal,
+      executionId: `e${ordinal}`,
+      projectId,
+      tags: [],
+      status: 'queued',
+      over: false,
+      createdIn: changedIn,
+      runningIn: null,
+      pausedIn: null,
+      changedIn,
     };
     this.rows.set(ordinal, row);
   }
@@ -29,7 +37,9 @@ class World {
     const changedIn = this.next();
     this.rows.set(ordinal, {
       ...row,
-      ...{ status, changedIn, over: status === 'completed' },
+      status,
+      changedIn,
+      over: status === 'completed',
       ...(status === 'running' && { runningIn: changedIn }),
       ...(status === 'paused' && { pausedIn: changedIn }),
     });
@@ -133,7 +143,7 @@ it('lets each execution that comes to match join once, over any reconnects, with
         };
         /** Those on the stream that have ended are told to their end. */
         const tell = () => {
-          for (const lane of [...roster.lanes]) {
+          for (const lane of roster.lanes) {
             if (!world.rows.get(lane.ordinal)!.over) continue;
             told.add(lane.ordinal);
             roster.over(lane);
@@ -174,7 +184,7 @@ it('lets each execution that comes to match join once, over any reconnects, with
           tell();
         }
         expect(new Set(joined).size).toBe(joined.length);
-        expect([...told].sort()).toEqual([...joined].sort());
+        expect(told).toEqual(new Set(joined));
         // Who matched only before the stream began may join with a later change, if there is no filter by status.
         const may = new Set([...expected, ...(status ? [] : [...world.rows.keys()])]);
         for (const ordinal of expected) expect([ordinal, joined.includes(ordinal)]).toEqual([ordinal, true]);

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
 import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import { StatusChanges } from '../journal/status-changes.js';
@@ -51,6 +52,9 @@ export interface ManyStreamRequest extends AnyStreamRequest {
 
 /** Ages differ by a tenth, so that a fleet does not come back at once. */
 const AGE_SPREAD = 0.1;
+/** Nest sends the headers from a timer of 0 ms; the session can take a response over once they are out. */
+const HEADERS_MS = 1;
+
 /** All open streams of this process. */
 @Injectable()
 export class StreamHub implements OnModuleDestroy {
@@ -132,7 +136,7 @@ export class StreamHub implements OnModuleDestroy {
         after,
         this.endOfLife(request.expiresAt),
         this.rules,
-        (error) => this.finish(session, executionId, error),
+        (error) => this.finish(session, `execution ${executionId}`, error),
       );
       this.open(subscriber, { principalId, executionId });
       return {
@@ -149,10 +153,11 @@ export class StreamHub implements OnModuleDestroy {
 
   /** A stream of many executions, for an `@Sse()` method to return, in the way of `subscribe`. */
   watch(request: ManyStreamRequest): Observable<MessageEvent> {
-    return new Observable<MessageEvent>((observer) => {
+    const session = new SseSession(request.response);
+    return session.observe(() => {
       const leave = request.enter();
       const { vector, response, types, principalId } = request;
-      const finish = (error?: Error) => this.finish(observer, 'many executions', error);
+      const finish = (error?: Error) => this.finish(session, 'many executions', error);
       const muster =
         vector instanceof Roster && new Muster(vector, this.changes, (lane) => subscriber.join(lane), finish);
       const subscriber = new ManySubscriber(
@@ -167,15 +172,23 @@ export class StreamHub implements OnModuleDestroy {
         finish,
       );
       this.open(subscriber, { principalId });
-      observer.next({ comment: '' } as unknown as MessageEvent);
-      const message = 'You will see every event of these executions, of each in order.';
-      const established = { timestamp: new Date().toISOString(), message, executions: request.executions };
-      subscriber.start(encodeEstablished(established, this.settings.STREAM_RETRY_MS));
-      if (muster) muster.begin();
-      return () => {
-        if (muster) muster.end();
-        this.close(subscriber);
-        leave();
+      return {
+        ready: sleep(HEADERS_MS),
+        start: () => {
+          const message = 'You will see every event of these executions, of each in order.';
+          const established = {
+            timestamp: new Date().toISOString(),
+            message,
+            executions: request.executions,
+          };
+          subscriber.start(encodeEstablished(established, this.settings.STREAM_RETRY_MS));
+          if (muster) muster.begin();
+        },
+        close: () => {
+          if (muster) muster.end();
+          this.close(subscriber);
+          leave();
+        },
       };
     });
   }
