@@ -112,7 +112,6 @@ function useNodes(
                 height: NODE_HEIGHT,
                 selected: id === selected,
                 ariaRole: 'button',
-                ariaLabel: [label, type, state?.label, state?.detail].filter(Boolean).join(', '),
                 data: { label, type, direction, state },
               },
             },

@@ -19,10 +19,11 @@ export function filterEvents(
 ): readonly ExecutionEvent[] {
   const wanted = search.trim().toLowerCase();
   if (types.size === 0 && wanted === '') return events;
-  // As it is written in JSON, where quotes and line breaks are escaped.
+  // One may look for JSON as it is, or for text that is in it with its quotes and line breaks escaped.
   const escaped = JSON.stringify(wanted).slice(1, -1);
   return events.filter(
     (event) =>
-      (types.size === 0 || types.has(event.type)) && (wanted === '' || searchable(event).includes(escaped)),
+      (types.size === 0 || types.has(event.type)) &&
+      (wanted === '' || searchable(event).includes(wanted) || searchable(event).includes(escaped)),
   );
 }

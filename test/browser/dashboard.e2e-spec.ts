@@ -1,0 +1,303 @@
+import { readFile } from 'node:fs/promises';
+import { seriousFindings } from '../support/accessibility.js';
+import { Browser } from '../support/browser.js';
+import { DashboardPage } from '../support/dashboard-page.js';
+import { ADMIN_KEY, createDatabase, Server } from '../support/server.js';
+import { agent, start, Watch } from '../support/watch.js';
+
+const HOSTILE = [
+  '<img src=x onerror="globalThis.hacked = 1">',
+  '<script>globalThis.hacked = 1</script>',
+  '[click](javascript:globalThis.hacked=1)',
+  '\u001b[31mred\u001b[0m',
+  'invoice\u202efdp.exe',
+];
+
+describe('The dashboard', () => {
+  let server: Server;
+  let settings: Record<string, string>;
+  let browser: Browser;
+  let dashboard: DashboardPage;
+
+  beforeAll(async () => {
+    settings = { DATABASE_URL: await createDatabase(), STREAM_RETRY_MS: '100', RETRY_BASE_MS: '100' };
+    server = await Server.start(settings);
+    // After a restart it is at the same address.
+    settings['PORT'] = new URL(server.url).port;
+    browser = await Browser.launch();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.kill('SIGTERM');
+  });
+  afterEach(async () => {
+    const { problems, open } = dashboard;
+    await open.close();
+    expect(problems).toEqual([]);
+  });
+
+  const journalOutput = async (id: string, nodeId: string): Promise<string> => {
+    const { body } = await server.call('GET', `/api/executions/${id}`);
+    return body.steps.findLast((step: any) => step.nodeId === nodeId).output as string;
+  };
+  const writing = (chunks = 150) => server.startExecution(start([agent('writer', { chunks, delayMs: 20 })]));
+
+  it('leads the whole way: sign in, start, pause, resume, approve, finish', async () => {
+    dashboard = await DashboardPage.signedIn(browser, server, '/');
+    const { page } = dashboard;
+    await page.getByRole('heading', { name: 'Nothing has run yet' }).waitFor();
+    await page.getByRole('link', { name: 'Start one' }).click();
+    await page.getByText('Approval', { exact: true }).click();
+    // Slow enough to be paused.
+    const editor = page.getByLabel('Request as JSON');
+    const text = await editor.inputValue();
+    await editor.fill(
+      text.replace('in three sentences."', 'soon.", "providerOptions": { "demo": { "chunks": 120 } }'),
+    );
+    await dashboard.button('Start').click();
+    await dashboard.node('Draft the announcement', 'running');
+    await dashboard.node('Publish', 'waiting');
+    expect(await page.title()).toMatch(/^Execution \w+ running · CloutAgent$/);
+    await dashboard.button('Pause').click();
+    await dashboard.status('paused');
+    await dashboard.button('Resume').click();
+    await dashboard.node('Somebody reviews it', 'approval');
+    await dashboard.button('Approve').click();
+    await dashboard.node('Publish', 'completed');
+    await dashboard.status('completed');
+    const id = new URL(page.url()).pathname.split('/').at(-1)!;
+    expect(await dashboard.output('publish')).toBe(await journalOutput(id, 'publish'));
+
+    // Every event is there, and can be found.
+    const { body } = await server.call('GET', `/api/executions/${id}`);
+    await page.getByText(`${body.lastSequence} events`, { exact: true }).waitFor();
+    await page.getByLabel('Search events').fill('"approved":true');
+    await page.locator('.event-row').first().click();
+    expect(await page.locator('.event-detail pre').textContent()).toContain('"nodeId": "review"');
+    expect(page.url()).not.toContain(ADMIN_KEY);
+    expect(await page.evaluate(() => JSON.stringify({ ...localStorage }))).not.toContain(ADMIN_KEY);
+
+    await page.getByRole('link', { name: 'Executions', exact: true }).first().click();
+    await page.getByRole('link', { name: 'Release 2.0' }).waitFor();
+    const other = await writing(40);
+    await page.locator(`a[href="/executions/${other}"]`).waitFor();
+    await page.getByRole('button', { name: 'failed' }).click();
+    await page.getByRole('heading', { name: 'Nothing matches' }).waitFor();
+    expect(page.url()).toMatch(/\?status=failed$/);
+  });
+
+  it('says what is wrong with a key, and comes back to where one wanted to go', async () => {
+    const id = await writing(5);
+    const open = await browser.open();
+    await open.page.goto(new URL(`/executions/${id}`, server.url).href);
+    await open.page.getByLabel('API key').fill('x'.repeat(40));
+    await open.page.getByRole('button', { name: 'Sign in' }).click();
+    await open.page.getByText('The server does not know this key').waitFor();
+    await open.close();
+    const made = await server.call('POST', '/api/keys', {
+      name: 'short-lived',
+      projects: ['demo'],
+      scopes: ['executions:read'],
+    });
+    dashboard = await DashboardPage.signedIn(browser, server, `/executions/${id}`, { key: made.body.key });
+    await dashboard.node('writer', 'completed');
+    const long = await writing(2_000);
+    await dashboard.goto(`/executions/${long}`);
+    await dashboard.node('writer', 'running');
+    await server.call('DELETE', `/api/keys/${made.body.id}`);
+    await dashboard.page.getByText('Your key is no longer good').waitFor();
+    await dashboard.signIn(ADMIN_KEY);
+    await dashboard.node('writer', 'running');
+    await dashboard.button('Cancel').click();
+    await dashboard.page
+      .getByRole('button', { name: /cancel/i })
+      .last()
+      .click();
+    await dashboard.status('cancelled');
+    await dashboard.goto('/executions/nothing');
+    await dashboard.page.getByRole('heading', { name: 'There is no such execution' }).waitFor();
+    dashboard.open.problems.splice(0);
+  });
+
+  it('shows a failure, what to correct in a request, and keys', async () => {
+    const failing = JSON.parse(await readFile('examples/failure.json', 'utf8')) as object;
+    const id = await server.startExecution(failing);
+    dashboard = await DashboardPage.signedIn(browser, server, `/executions/${id}`);
+    const { page } = dashboard;
+    await dashboard.node('Ask one that is down', 'failed');
+    await page.locator('.ca-error', { hasText: 'model_unavailable' }).first().waitFor();
+    await page.locator('.step-node[data-status=failed]').click();
+    await page.getByRole('region', { name: 'Node Ask one that is down' }).getByText('attempt 2').waitFor();
+
+    await page.getByRole('link', { name: 'Start', exact: true }).click();
+    const editor = page.getByLabel('Request as JSON');
+    await editor.fill('{"projectId": "demo", "workflow": {"nodes": [}}');
+    await page.getByText('A value is missing here.').waitFor();
+    await editor.fill('{"projectId": "demo", "workflow": {"nodes": [{"id": "a b", "type": "delay"}]}}');
+    await page.locator('code', { hasText: 'workflow.nodes.0.id' }).waitFor();
+    expect(await dashboard.button('Start').isDisabled()).toBe(true);
+    await editor.fill('{"projectId": "demo", "workflow": {"nodes": [{"id": "a", "type": "magic"}]}}');
+    await dashboard.button('Start').click();
+    await page.getByText('The server found').waitFor();
+    await page.locator('code', { hasText: 'workflow.nodes.0.type' }).waitFor();
+
+    await page.getByRole('link', { name: 'API keys' }).click();
+    await dashboard.button('New key').click();
+    await page.getByLabel('Name').fill('nightly');
+    await page.getByLabel('Projects').fill('demo');
+    await dashboard.button('Make the key').click();
+    expect(await page.getByLabel('New key').inputValue()).toMatch(/^ca_/);
+    await dashboard.button('I have stored it').click();
+    await page.getByRole('button', { name: 'Revoke nightly' }).click();
+    await dashboard.button('Revoke').click();
+    await page
+      .getByRole('row', { name: /nightly/ })
+      .getByText('revoked')
+      .waitFor();
+    // The refused request.
+    dashboard.open.problems.splice(0);
+  });
+
+  it('is cut off, and misses nothing', async () => {
+    dashboard = await DashboardPage.signedIn(browser, server, '/keys');
+    const id = await writing(250);
+    await dashboard.goto(`/executions/${id}`);
+    await dashboard.node('writer', 'running');
+    await dashboard.open.context.setOffline(true);
+    const { lastSequence } = (await server.call('GET', `/api/executions/${id}`)).body;
+    await new Watch(server.url, `/api/executions/${id}/stream?lastEventId=${lastSequence}`).until(
+      ({ frames }) => frames.length >= 50,
+    );
+    await dashboard.open.context.setOffline(false);
+    await dashboard.status('completed');
+    expect(await dashboard.output('writer')).toBe(await journalOutput(id, 'writer'));
+  });
+
+  it('outlives a restart of the server at the same address', async () => {
+    dashboard = await DashboardPage.signedIn(browser, server, '/keys');
+    const id = await writing(250);
+    await dashboard.goto(`/executions/${id}`);
+    await dashboard.node('writer', 'running');
+    await server.kill('SIGKILL');
+    await dashboard.page.locator('.ca-head [data-connection=waiting]').waitFor();
+    server = await Server.start(settings);
+    await dashboard.status('completed');
+    expect(await dashboard.output('writer')).toBe(await journalOutput(id, 'writer'));
+  });
+
+  it('sleeps, wakes, and has it all', async () => {
+    dashboard = await DashboardPage.signedIn(browser, server, '/keys');
+    const id = await writing(250);
+    await dashboard.goto(`/executions/${id}`);
+    await dashboard.node('writer', 'running');
+    const session = await dashboard.open.context.newCDPSession(dashboard.page);
+    await session.send('Page.setWebLifecycleState', { state: 'frozen' });
+    await new Watch(server.url, `/api/executions/${id}/stream`).done();
+    await session.send('Page.setWebLifecycleState', { state: 'active' });
+    await dashboard.status('completed');
+    expect(await dashboard.output('writer')).toBe(await journalOutput(id, 'writer'));
+  });
+
+  it('takes native EventSource with a ticket, which resumes and stops at the end', async () => {
+    const id = await writing(60);
+    dashboard = await DashboardPage.signedIn(browser, server, '/executions');
+    const { body: ticket } = await server.call('POST', `/api/executions/${id}/stream-tickets`);
+    const read = (url: string) =>
+      dashboard.page.evaluate(
+        (address) =>
+          new Promise<number[]>((resolve) => {
+            const ids: number[] = [];
+            const source = new EventSource(address);
+            const note = (event: MessageEvent) => ids.push(Number(event.lastEventId));
+            for (const type of ['started', 'step', 'output', 'progress', 'token-usage', 'cost-update'])
+              source.addEventListener(`execution:${type}`, note);
+            source.addEventListener('execution:completed', (event) => {
+              note(event);
+              source.close();
+              resolve(ids);
+            });
+            source.addEventListener('error', () => {
+              if (source.readyState === EventSource.CLOSED) resolve(ids);
+            });
+          }),
+        url,
+      );
+    const ids = await read(ticket.url as string);
+    expect(ids).toEqual(Array.from({ length: ids.length }, (_unused, index) => index + 1));
+    const { body: again } = await server.call('POST', `/api/executions/${id}/stream-tickets`);
+    expect(await read(`${again.url}&lastEventId=${ids.length - 2}`)).toEqual(ids.slice(-2));
+    const { body: last } = await server.call('POST', `/api/executions/${id}/stream-tickets`);
+    expect(await read(`${last.url}&lastEventId=${ids.length}`)).toEqual([]);
+  });
+
+  it('shows whatever comes as text', async () => {
+    const text = HOSTILE.join('\n');
+    const line = 'x'.repeat(999_999);
+    const id = await server.startExecution({
+      ...start([
+        {
+          ...agent('writer', { text, delayMs: 0, chunks: 5 }),
+          data: { ...agent('writer', { text, delayMs: 0, chunks: 5 }).data, label: HOSTILE[0] },
+        },
+        agent('long', { text: line, delayMs: 0, chunks: 1 }),
+      ]),
+      input: text,
+    });
+    dashboard = await DashboardPage.signedIn(browser, server, `/executions/${id}`);
+    const { page } = dashboard;
+    await dashboard.status('completed');
+    await page.locator('.step-node', { hasText: '<img' }).click();
+    const shown = (await page.locator('.node-output').textContent()) ?? '';
+    for (const said of HOSTILE.slice(0, 3)) expect(shown).toContain(said);
+    expect(shown).toContain('\\u001b[31m');
+    expect(shown).toContain('invoice\\u202efdp.exe');
+    await page.getByLabel('Search events').fill('onerror');
+    await page.locator('.event-row').first().click();
+    await page.locator('.event-detail pre', { hasText: '<img' }).waitFor();
+    await page.goto(new URL('/executions', server.url).href);
+    await page.getByRole('link', { name: /<img/ }).waitFor();
+    expect(await page.locator('main img, main script, main iframe, a[href^="javascript"]').count()).toBe(0);
+    expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false);
+  });
+
+  it.each(['light', 'dark'] as const)(
+    'is accessible in the %s theme',
+    async (colorScheme) => {
+      const { body } = await server.call('GET', '/api/executions?status=failed');
+      const open = await browser.open({ colorScheme });
+      await open.page.goto(server.url);
+      await open.page.getByLabel('API key').waitFor();
+      const found = [...(await seriousFindings(open.page))];
+      await open.close();
+      dashboard = await DashboardPage.signedIn(browser, server, '/executions', { colorScheme });
+      const { page } = dashboard;
+      const pages: [path: string, ready: string][] = [
+        ['/executions', '.execution-link'],
+        ['/start', '.step-node'],
+        ['/keys', '.key-name'],
+        [`/executions/${body.executions[0].id}`, '.event-row'],
+      ];
+      for (const [path, ready] of pages) {
+        await dashboard.goto(path);
+        await page.locator(ready).first().waitFor();
+        expect(await page.locator('h1').count()).toBe(1);
+        found.push(...(await seriousFindings(page)).map((finding) => `${path}: ${finding}`));
+      }
+      expect(found).toEqual([]);
+    },
+    90_000,
+  );
+
+  it('fits into 360 px', async () => {
+    const { body } = await server.call('GET', '/api/executions?status=failed');
+    dashboard = await DashboardPage.signedIn(browser, server, '/executions', {
+      viewport: { width: 360, height: 740 },
+    });
+    for (const path of ['/executions', '/start', '/keys', `/executions/${body.executions[0].id}`]) {
+      await dashboard.goto(path);
+      await dashboard.page.locator('.execution-link, .step-node, .key-name').first().waitFor();
+      const width = await dashboard.page.evaluate(() => document.documentElement.scrollWidth);
+      expect([path, width]).toEqual([path, 360]);
+    }
+  });
+});

@@ -1,0 +1,65 @@
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, OpenPage } from './browser.js';
+import { ADMIN_KEY, type Server } from './server.js';
+
+/** The dashboard in a browser, as a person uses it. */
+export class DashboardPage {
+  private constructor(
+    readonly open: OpenPage,
+    private readonly server: Server,
+  ) {}
+
+  /** Opens `path` and signs in there. */
+  static async signedIn(
+    browser: Browser,
+    server: Server,
+    path: string,
+    { key = ADMIN_KEY, ...options }: BrowserContextOptions & { key?: string } = {},
+  ): Promise<DashboardPage> {
+    const dashboard = new DashboardPage(await browser.open(options), server);
+    await dashboard.goto(path);
+    await dashboard.signIn(key);
+    await dashboard.page.getByRole('navigation', { name: 'Main' }).waitFor();
+    return dashboard;
+  }
+
+  get page(): Page {
+    return this.open.page;
+  }
+
+  /** What the browser complained of, but for connections that are cut on purpose. */
+  get problems(): string[] {
+    return this.open.problems.filter(
+      // A server without the stream for many executions answers 404; the list is polled then.
+      (problem) => !problem.includes('net::ERR_') && !problem.includes('/api/executions/stream?'),
+    );
+  }
+
+  async goto(path: string): Promise<void> {
+    await this.page.goto(new URL(path, this.server.url).href);
+  }
+
+  async signIn(key: string): Promise<void> {
+    await this.page.getByLabel('API key').fill(key);
+    await this.page.getByRole('button', { name: 'Sign in' }).click();
+  }
+
+  button(name: string) {
+    return this.page.getByRole('button', { name, exact: true });
+  }
+
+  /** Waits until the graph shows a node so. */
+  async node(label: string, status: string): Promise<void> {
+    await this.page.locator(`.step-node[data-status="${status}"]`, { hasText: label }).waitFor();
+  }
+
+  /** Waits until the monitor says so. */
+  async status(status: string): Promise<void> {
+    await this.page.locator('.ca-head', { hasText: status }).waitFor();
+  }
+
+  /** What the monitor shows of a node's output. */
+  async output(nodeId: string): Promise<string> {
+    return (await this.page.locator(`[aria-label="output of ${nodeId}"]`).textContent()) ?? '';
+  }
+}
