@@ -25,8 +25,8 @@ export class Server {
     readonly output: () => string,
   ) {}
 
-  static async start(settings: Record<string, string>): Promise<Server> {
-    const child = spawn(process.execPath, ['dist/main.js'], {
+  static async start(settings: Record<string, string>, script = 'dist/main.js'): Promise<Server> {
+    const child = spawn(process.execPath, [script], {
       env: { PATH: process.env['PATH'], PORT: '0', BOOTSTRAP_API_KEY: ADMIN_KEY, ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
