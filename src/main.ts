@@ -13,7 +13,10 @@ async function main(): Promise<void> {
   try {
     process.loadEnvFile();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw new InvalidSettingsError(`the file .env cannot be read: ${(error as Error).message}`, {
+        cause: error,
+      });
   }
   const given = parseSettings(process.env);
   const embedded =

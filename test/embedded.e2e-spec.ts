@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -31,6 +31,28 @@ describe('the embedded PostgreSQL', () => {
     const third = await Server.start(settings);
     expect((await third.call('GET', `/api/executions/${id}`)).body.status).toBe('completed');
     expect(await third.kill('SIGTERM')).toBe(0);
+  }, 120_000);
+
+  it('starts once when two first starts race for one folder, and nobody keeps a file of it', async () => {
+    const race = join(folder, 'race');
+    const starts = await Promise.allSettled([1, 2, 3].map(() => Server.start({ DATA_DIR: race })));
+    const [winner, ...others] = starts.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []));
+    expect(others).toEqual([]);
+    for (const it of starts)
+      if (it.status === 'rejected')
+        expect(String(it.reason)).toMatch(
+          /cannot start: another process is using the data folder \S+ Stop it/,
+        );
+    expect((await winner!.call('GET', '/api/executions')).status).toBe(200);
+    expect((await readdir(race)).sort()).toEqual(['postgres', 'postgres-password', 'postgres.log']);
+
+    expect(await winner!.kill('SIGTERM')).toBe(0);
+    await writeFile(join(race, 'postgres-password'), 'another');
+    await expect(Server.start({ DATA_DIR: race })).rejects.toThrow(
+      /postgres-password is not that of the database/,
+    );
+    // The server that was started for this is stopped again.
+    await expect(readFile(join(race, 'postgres', 'postmaster.pid'))).rejects.toThrow(/ENOENT/);
   }, 120_000);
 });
 

@@ -6,7 +6,9 @@ import {
   access,
   chmod,
   chown,
+  link,
   mkdir,
+  mkdtemp,
   open,
   readdir,
   readFile,
@@ -19,12 +21,16 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { isAlive, type Postmaster, readPostmaster, stopServer } from './postmaster.js';
 
 const MAJOR = '18';
 /** Held, in the embedded server itself, by the process that uses the data folder. */
 const OWNER_LOCK = 0x436c6f75;
 const START_TIMEOUT_MS = 60_000;
 const OWNER_TIMEOUT_MS = 5_000;
+const WRONG_PASSWORD = '28P01';
+/** How the name of a folder begins in which a cluster is being made. */
+const LEFTOVER = 'postgres.new-';
 
 /** The embedded PostgreSQL cannot be started; the message says why and what to do. */
 export class EmbeddedPostgresError extends Error {
@@ -74,12 +80,12 @@ export class EmbeddedPostgres {
     const password = await readOrCreatePassword(join(folder, 'postgres-password'));
     await initialise(cluster, password, binaries, runner);
 
-    const running = await readPostmaster(cluster);
-    const { pid, port } = running ?? (await launch(cluster, binaries, runner, flags));
-    const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
-    const owner = await connectWhenReady(url, pid, folder);
-    await claim(owner, folder);
-    return new EmbeddedPostgres(url, pid, owner);
+    const { pid, port, client } = await reach(cluster, password, () =>
+      launch(cluster, binaries, runner, flags),
+    );
+    await claim(client, folder);
+    await removeLeftovers(folder);
+    return new EmbeddedPostgres(urlOf(password, port), pid, client);
   }
 
   /** Calls back once if the server ends without `stop()`. */
@@ -93,9 +99,7 @@ export class EmbeddedPostgres {
   async stop(): Promise<void> {
     this.stopping = true;
     await this.owner.end().catch(() => undefined);
-    if (!isAlive(this.pid)) return;
-    process.kill(this.pid, 'SIGINT');
-    while (isAlive(this.pid)) await sleep(20);
+    await stopServer(this.pid);
   }
 }
 
@@ -173,22 +177,34 @@ async function firstExisting(paths: string[]): Promise<string | undefined> {
   return undefined;
 }
 
+/** Of two processes that start here for the first time, one makes the password and both use it. */
 async function readOrCreatePassword(path: string): Promise<string> {
   const known = await readFile(path, 'utf8').catch(() => '');
   if (known) return known;
-  const password = randomBytes(24).toString('base64url');
-  await writeFile(path, password, { mode: 0o600 });
-  return password;
+  const draft = `${path}.new-${randomBytes(6).toString('hex')}`;
+  await writeFile(draft, randomBytes(24).toString('base64url'), { mode: 0o600 });
+  try {
+    // Whole or not at all, and never over another's.
+    await link(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+  return readFile(path, 'utf8');
 }
 
-/** Makes the cluster in a folder beside its place and moves it there: a kill in between leaves no half cluster. */
+/**
+ * Makes the cluster in a folder beside its place and moves it there: a kill in between leaves no half cluster,
+ * and of two processes that start here for the first time, one comes first and the other takes what is there.
+ */
 async function initialise(
   cluster: string,
   password: string,
   binaries: Binaries,
   runner: Runner,
 ): Promise<void> {
-  const version = (await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => '')).trim();
+  const version = await versionOf(cluster);
   if (version === MAJOR) return;
   if (version) {
     throw new EmbeddedPostgresError(
@@ -196,12 +212,8 @@ async function initialise(
     );
   }
   const folder = dirname(cluster);
-  for (const name of await readdir(folder)) {
-    if (name.startsWith('postgres.new-')) await rm(join(folder, name), { recursive: true, force: true });
-  }
-  const fresh = join(folder, `postgres.new-${process.pid}`);
-  const passwordFile = join(folder, `postgres.new-${process.pid}.password`);
-  await mkdir(fresh, { mode: 0o700 });
+  const fresh = await mkdtemp(join(folder, LEFTOVER));
+  const passwordFile = `${fresh}.password`;
   await writeFile(passwordFile, password, { mode: 0o600 });
   if (runner.owner) {
     await chown(fresh, runner.owner.uid, runner.owner.gid);
@@ -229,38 +241,32 @@ async function initialise(
   child.stderr?.on('data', (data: Buffer) => (errors += data.toString()));
   const [code] = (await once(child, 'close')) as [number | null];
   await rm(passwordFile, { force: true });
-  if (code !== 0) {
-    await rm(fresh, { recursive: true, force: true });
-    throw new EmbeddedPostgresError(`initdb failed in ${folder}: ${errors.trim() || `exit code ${code}`}`);
+  const failure =
+    code === 0
+      ? await rename(fresh, cluster).then(
+          () => undefined,
+          (error: Error) => error.message,
+        )
+      : `initdb: ${errors.trim() || `exit code ${code}`}`;
+  if (failure === undefined) return;
+  await rm(fresh, { recursive: true, force: true });
+  if ((await versionOf(cluster)) !== MAJOR)
+    throw new EmbeddedPostgresError(`no database could be made in ${folder}: ${failure}`);
+}
+
+async function versionOf(cluster: string): Promise<string> {
+  return (await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => '')).trim();
+}
+
+/** What a killed first start left. Only for who has claimed the folder: who still fills one then takes the cluster that is there. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(LEFTOVER)) await rm(join(folder, name), { recursive: true, force: true });
   }
-  await rename(fresh, cluster);
 }
 
 function serverEnvironment(): NodeJS.ProcessEnv {
   return { PATH: '/usr/bin:/bin', TZ: 'UTC', LC_ALL: 'C' };
-}
-
-/** The postmaster that a killed process of ours left behind, if it still runs. */
-async function readPostmaster(cluster: string): Promise<{ pid: number; port: number } | undefined> {
-  const lines = (await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
-  const [pid, port] = [Number(lines[0]), Number(lines[3])];
-  if (!pid || !port || !isAlive(pid) || !(await isPostgres(pid))) return undefined;
-  return { pid, port };
-}
-
-/** Guards against a process id that another program got after a reboot. Where /proc is missing, we believe the file. */
-async function isPostgres(pid: number): Promise<boolean> {
-  const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => undefined);
-  return command === undefined ? process.platform !== 'linux' : command.trim() === 'postgres';
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 async function launch(
@@ -268,7 +274,7 @@ async function launch(
   binaries: Binaries,
   runner: Runner,
   flags: Record<string, string>,
-): Promise<{ pid: number; port: number }> {
+): Promise<Postmaster> {
   const port = await freePort();
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
@@ -310,18 +316,44 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function connectWhenReady(url: string, pid: number, folder: string): Promise<pg.Client> {
+const urlOf = (password: string, port: number): string =>
+  `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
+
+/** Connects to the server that runs on the cluster, or to one that it starts and stops again if that fails. */
+async function reach(
+  cluster: string,
+  password: string,
+  launchServer: () => Promise<Postmaster>,
+): Promise<Postmaster & { client: pg.Client }> {
+  const folder = dirname(cluster);
+  const running = await readPostmaster(cluster);
+  let launched = running ? undefined : await launchServer();
+  let server = (running ?? launched) as Postmaster;
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    const client = new pg.Client({ connectionString: url, keepAlive: true });
+    const client = new pg.Client({ connectionString: urlOf(password, server.port), keepAlive: true });
     client.on('error', () => undefined);
     try {
       await client.connect();
-      return client;
+      return { ...server, client };
     } catch (error) {
       await client.end().catch(() => undefined);
-      if (!isAlive(pid) || Date.now() > deadline) {
+      if ((error as { code?: string }).code === WRONG_PASSWORD) {
+        if (launched) await stopServer(launched.pid);
+        throw new EmbeddedPostgresError(
+          `the password in ${join(folder, 'postgres-password')} is not that of the database beside it. Put the file back, or set DATA_DIR to another folder`,
+          { cause: error },
+        );
+      }
+      const ended = !isAlive(server.pid);
+      // Another process was faster: PostgreSQL lets no second server onto a cluster.
+      const other: Postmaster | undefined = ended ? await readPostmaster(cluster) : undefined;
+      if (other) server = other;
+      // What ran was on its way out.
+      else if (ended && !launched) server = launched = await launchServer();
+      else if (ended || Date.now() > deadline) {
         const log = await readFile(join(folder, 'postgres.log'), 'utf8').catch(() => '');
+        if (launched) await stopServer(launched.pid);
         throw new EmbeddedPostgresError(
           `the embedded PostgreSQL did not start (${(error as Error).message}). Its log, ${join(folder, 'postgres.log')}, ends with:\n${log.trim().split('\n').slice(-5).join('\n')}`,
           { cause: error },
