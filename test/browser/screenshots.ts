@@ -84,13 +84,13 @@ it('takes the pictures of docs/dashboard.md', async () => {
   await shoot(dark.page, 'dark');
   await dark.close();
 
-  const mobile = await browser.open({ viewport: MOBILE, colorScheme: 'light', deviceScaleFactor: 2 });
+  const mobile = await browser.open({ viewport: MOBILE, colorScheme: 'light', deviceScaleFactor: 1.5 });
   await signIn(mobile.page, '/executions');
   await mobile.page.getByRole('link', { name: 'Release 2.0' }).waitFor();
   await shoot(mobile.page, 'mobile-list');
   await mobile.page.goto(new URL(`/executions/${done}`, server.url).href);
   await mobile.page.locator('.step-node[data-status=completed]').first().waitFor();
-  await mobile.page.screenshot({ path: `${FOLDER}/mobile-run.png`, fullPage: true });
+  await shoot(mobile.page, 'mobile-run');
   await mobile.close();
   console.log([...light.problems, ...dark.problems, ...mobile.problems].join('\n'));
 }, 120_000);
