@@ -140,6 +140,43 @@ describe('the client against the server', () => {
     await proxy.close();
   });
 
+  it('watches a project from now on, over a connection that is cut before the first event and at random places', async () => {
+    const proxy = await CuttingProxy.start(server.url);
+    const through = new CloutAgent({
+      baseUrl: proxy.url,
+      apiKey: ADMIN_KEY,
+      reconnect: { baseMs: 5, maxMs: 20 },
+    });
+    const begun = Promise.withResolvers<void>();
+    const watch = through.executions.watch('watched', { from: 'now', onEstablished: () => begun.resolve() });
+    const seen = new Map<string, number[]>();
+    let ended = 0;
+    const following = (async () => {
+      for await (const event of watch) {
+        seen.set(event.executionId, [...(seen.get(event.executionId) ?? []), event.sequence]);
+        if (event.type === 'execution:completed' && (ended += 1) === 3) break;
+      }
+    })();
+    await begun.promise;
+    // While it is away an execution begins and ends.
+    proxy.freeze();
+    const ask = (chunks: number) =>
+      client.executions.start(
+        start([agent('a', { chunks, delayMs: 1 })], [], { projectId: 'watched' }) as never,
+      );
+    const early = await ask(3);
+    await collect(client.executions.stream(early.id));
+    proxy.budget = () => 2_000 + Math.random() * 12_000;
+    proxy.cut();
+    const later = await Promise.all([ask(200), ask(200)]);
+    await following;
+    for (const { id } of [early, ...later]) {
+      const { lastSequence } = await client.executions.get(id);
+      expect(seen.get(id)).toEqual(upTo(lastSequence));
+    }
+    await proxy.close();
+  });
+
   it('notices a connection that is dead without a word, and a slow consumer misses nothing', async () => {
     const proxy = await CuttingProxy.start(server.url);
     const through = new CloutAgent({

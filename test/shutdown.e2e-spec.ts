@@ -69,7 +69,7 @@ describe('SIGTERM', () => {
     const executions = await Promise.all(
       Array.from({ length: 50 }, () =>
         first.startExecution(
-          start([agent('a', { chunks: 250, delayMs: 20 }), agent('b', { chunks: 250, delayMs: 20 })]),
+          start([agent('a', { chunks: 100, delayMs: 100 }), agent('b', { chunks: 100, delayMs: 100 })]),
         ),
       ),
     );

@@ -172,7 +172,9 @@ describe('start, watch, steer', () => {
   });
 
   it('ends a storm of pauses and resumes with what was asked for last', async () => {
-    const id = await server.startExecution(start([delay('a', 1_000), delay('b', 1)], [['a', 'b']]));
+    // A person is waited for: it cannot be over before the storm is.
+    const nodes = [{ id: 'a', type: 'approval' }, delay('b', 1)];
+    const id = await server.startExecution(start(nodes, [['a', 'b']]));
     const watch = await stream(id).until((now) => now.frames.length > 1);
     const ask = (verb: string) => server.call('POST', `/api/executions/${id}/${verb}`);
     for (let round = 0; round < 10; round += 1)
@@ -180,6 +182,7 @@ describe('start, watch, steer', () => {
     await ask('pause');
     const paused = await server.call('GET', `/api/executions/${id}`);
     await ask('resume');
+    await ask('approve');
     await watch.done();
     expect(watch.frames.at(-1)!.type).toBe('execution:completed');
     expect(['running', 'paused']).toContain(paused.body.status);

@@ -132,7 +132,7 @@ export const EXAMPLE_TICKET: StreamTicket = {
 
 export const EXAMPLE_MANY_STREAM = `retry: 1840
 event: connection:established
-data: {"timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of these executions, of each in order.","executions":1}
+data: {"timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of these executions, of each in order.","executions":1,"cursor":"AZdwFisrStMxAgECCwAA"}
 
 id: AZdwFisrStMxAgECDAA
 event: execution:output

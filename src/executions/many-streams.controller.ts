@@ -69,7 +69,7 @@ export class ManyStreamsController {
     description:
       'By filter (projectId, status, tag): those that match and are not at their end, and every later one that comes to match; ' +
       'the server never ends it. By name (executionIds): just these; the server ends it with the last of them, and 204 says ' +
-      'that there is nothing more to come. Opens with `connection:established` ({ timestamp, message, executions }), which has ' +
+      'that there is nothing more to come. Opens with `connection:established` ({ timestamp, message, executions, cursor }), which has ' +
       'no id. Then the events of each execution in order: `id` is a cursor over all of them, `event` the type, `data` the ' +
       'fields shown here without type.',
     status: 200,

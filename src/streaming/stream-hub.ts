@@ -180,6 +180,7 @@ export class StreamHub implements OnModuleDestroy {
             timestamp: new Date().toISOString(),
             message,
             executions: request.executions,
+            cursor: vector.cursor(),
           };
           subscriber.start(encodeEstablished(established, this.settings.STREAM_RETRY_MS));
           if (muster) muster.begin();

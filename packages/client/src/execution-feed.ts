@@ -22,6 +22,8 @@ export class ExecutionFeed implements Feed {
     return this.position > 0 ? String(this.position) : undefined;
   }
 
+  begin(): void {}
+
   accept(message: EventSourceMessage): ExecutionEvent | undefined {
     const sequence = parseSequence(message.id);
     // What has no id is no recorded event.

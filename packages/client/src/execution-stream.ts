@@ -184,6 +184,7 @@ export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
 
   private establish(message: EventSourceMessage): void {
     const fields = parseData(message) as unknown as Established;
+    this.feed.begin(fields);
     guard(() => this.hooks.onEstablished?.(fields));
   }
 

@@ -4,6 +4,7 @@ import type {
   EventType,
   Execution,
   ExecutionPage,
+  ExecutionsConnectionEstablished,
   ExecutionStatus,
   StartExecutionInput,
   StreamTicket,
@@ -70,6 +71,8 @@ export interface WatchOptions extends Omit<StreamHooks, 'onEstablished'> {
   types?: readonly EventType[] | undefined;
   /** `start` (default): each execution from its first event. `now`: those under way go on from where they are. */
   from?: 'start' | 'now' | undefined;
+  /** Called with the first frame of every connection. */
+  onEstablished?: ((established: ExecutionsConnectionEstablished) => void) | undefined;
   /** Cursor of an earlier watch with the same filter. */
   lastEventId?: string | undefined;
 }
@@ -147,7 +150,7 @@ export class ExecutionsApi {
     const { types, from, lastEventId, ...hooks } = options;
     const asked = typeof filter === 'string' ? { projectId: filter } : filter;
     const feed = new WatchFeed({ ...(asked as Query), types, from }, types, lastEventId);
-    return new ExecutionStream(this.http, this.options, feed, hooks);
+    return new ExecutionStream(this.http, this.options, feed, hooks as StreamHooks);
   }
 
   private control(

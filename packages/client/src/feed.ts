@@ -1,10 +1,15 @@
-import type { ConnectionEstablished, EventType, ExecutionEvent } from '@cloutagent/contract';
+import type {
+  ConnectionEstablished,
+  EventType,
+  ExecutionEvent,
+  ExecutionsConnectionEstablished,
+} from '@cloutagent/contract';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { CloutAgentError } from './error.js';
 import type { Query } from './http.js';
 
 /** First frame of every stream. `executionId`, `status` and `lastSequence` are those of a stream of one execution. */
-export type Established = ConnectionEstablished | { timestamp: string; message: string; executions: number };
+export type Established = ConnectionEstablished | ExecutionsConnectionEstablished;
 
 /** What a stream is asked for, and how its frames are followed. It keeps the position. */
 export interface Feed {
@@ -17,6 +22,8 @@ export interface Feed {
    * @throws CloutAgentError `sequence_gap` when events are missing before it, `invalid_event` when it is none
    */
   accept(message: EventSourceMessage): ExecutionEvent | undefined;
+  /** The stream has begun. */
+  begin(established: Established): void;
   /** Whether nothing can come after this event. */
   isLast(event: ExecutionEvent): boolean;
 }

@@ -26,6 +26,7 @@ export type {
   Execution,
   ExecutionEvent,
   ExecutionPage,
+  ExecutionsConnectionEstablished,
   ExecutionStatus,
   Problem,
   StartExecutionInput,

@@ -1,7 +1,7 @@
 import type { EventType, ExecutionEvent } from '@cloutagent/contract';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { CloutAgentError } from './error.js';
-import { checkGap, type Feed, isTerminal, parseData } from './feed.js';
+import { checkGap, type Established, type Feed, isTerminal, parseData } from './feed.js';
 import type { Query } from './http.js';
 
 /** Ended executions that are still remembered, against events that come twice. */
@@ -21,6 +21,11 @@ export class WatchFeed implements Feed {
 
   get lastEventId(): string | undefined {
     return this.cursor;
+  }
+
+  /** Before the first event a lost connection would begin anew, and lose what came meanwhile. */
+  begin(established: Established): void {
+    if ('cursor' in established && typeof established.cursor === 'string') this.cursor ??= established.cursor;
   }
 
   accept(message: EventSourceMessage): ExecutionEvent | undefined {
