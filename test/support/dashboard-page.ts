@@ -29,10 +29,7 @@ export class DashboardPage {
 
   /** What the browser complained of, but for connections that are cut on purpose. */
   get problems(): string[] {
-    return this.open.problems.filter(
-      // A server without the stream for many executions answers 404; the list is polled then.
-      (problem) => !problem.includes('net::ERR_') && !problem.includes('/api/executions/stream?'),
-    );
+    return this.open.problems.filter((problem) => !problem.includes('net::ERR_'));
   }
 
   async goto(path: string): Promise<void> {

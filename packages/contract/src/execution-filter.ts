@@ -70,7 +70,9 @@ export const ExecutionsConnectionEstablished = z
     timestamp: Timestamp,
     message: z.string(),
     executions: z.int().min(0).meta({ description: 'How many have joined so far.' }),
-    cursor: z.string().meta({ description: 'Resumes from here, should the connection break before the first event.' }),
+    cursor: z
+      .string()
+      .meta({ description: 'Resumes from here, should the connection break before the first event.' }),
   })
   .meta({ id: 'ExecutionsConnectionEstablished' });
 export type ExecutionsConnectionEstablished = z.infer<typeof ExecutionsConnectionEstablished>;
