@@ -74,6 +74,8 @@ function explain(error: unknown): string {
     return `port ${port} on ${address} is taken. Stop what listens there, or set PORT to another, for example PORT=3001`;
   if (code === 'EACCES' && port !== undefined)
     return `port ${port} may not be used by this user. Set PORT to one above 1023, for example PORT=3000`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return `HOST is no address of this machine (${(error as Error).message}). Set it to one that is, for example 127.0.0.1, or 0.0.0.0 for all`;
   if (
     error instanceof InvalidSettingsError ||
     error instanceof DatabaseError ||

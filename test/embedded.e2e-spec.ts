@@ -61,6 +61,11 @@ describe('what keeps it from starting is said in a sentence', () => {
     ['a wrong setting', { PORT: 'many' }, /PORT: .*"many"/],
     ['a short key', { BOOTSTRAP_API_KEY: 'short' }, /BOOTSTRAP_API_KEY: must have at least 32 characters/],
     [
+      'a database of another kind',
+      { DATABASE_URL: 'mysql://u@h/d' },
+      /DATABASE_URL: must be like postgres:\/\//,
+    ],
+    [
       'an unreachable database',
       { DATABASE_URL: 'postgres://u:p@127.0.0.1:1/db', DATABASE_CONNECT_TIMEOUT_MS: '300' },
       /the database 127\.0\.0\.1:1\/db cannot be used/,
@@ -73,6 +78,13 @@ describe('what keeps it from starting is said in a sentence', () => {
   ])('%s', async (_name, settings, message) => {
     const failure: unknown = await Server.start(settings).catch((error: unknown) => error);
     expect(String(failure)).toMatch(message);
+    expect(String(failure)).not.toMatch(/\n\s+at /);
+  });
+
+  it('an address of another machine', async () => {
+    const settings = { DATABASE_URL: await createDatabase(), HOST: '203.0.113.1' };
+    const failure: unknown = await Server.start(settings).catch((error: unknown) => error);
+    expect(String(failure)).toMatch(/cannot start: HOST is no address of this machine/);
     expect(String(failure)).not.toMatch(/\n\s+at /);
   });
 

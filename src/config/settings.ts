@@ -14,6 +14,7 @@ const list = z
       .map((item) => item.trim())
       .filter(Boolean),
   );
+const webUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' });
 const modelPrices = z
   .string()
   .default('{}')
@@ -39,7 +40,12 @@ const SettingsSchema = z
   .object({
     PORT: port.default(3000),
     HOST: text.default('127.0.0.1'),
-    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    DATABASE_URL: z
+      .url({
+        protocol: /^postgres(ql)?$/,
+        error: 'must be like postgres://user:password@localhost:5432/cloutagent',
+      })
+      .optional(),
     DATA_DIR: text.default('.data'),
     WEB_DIR: text.optional(),
     DATABASE_POOL_SIZE: count(10, 2, 1000),
@@ -53,7 +59,7 @@ const SettingsSchema = z
       .regex(/^[\x21-\x7e]*$/, 'must be visible ASCII without spaces: it is sent in a header')
       .optional(),
     JWT_SECRET: z.string().min(32, 'must have at least 32 characters (RFC 7518, section 3.2)').optional(),
-    JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
+    JWKS_URL: webUrl.optional(),
     JWT_ISSUER: text.optional(),
     JWT_AUDIENCE: text.optional(),
     TICKET_TTL_MS: ms(60_000),
@@ -118,8 +124,8 @@ const SettingsSchema = z
     TRANSFORM_PROCESSES: count(2),
 
     ANTHROPIC_API_KEY: text.optional(),
-    ANTHROPIC_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
-    OPENAI_COMPATIBLE_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+    ANTHROPIC_BASE_URL: webUrl.optional(),
+    OPENAI_COMPATIBLE_BASE_URL: webUrl.optional(),
     OPENAI_COMPATIBLE_API_KEY: text.optional(),
     MODEL_PRICES: modelPrices,
     MODEL_IDLE_TIMEOUT_MS: ms(120_000),
