@@ -52,6 +52,9 @@ export class Metrics {
     ]);
     this.counter('events_delivered_total', 'Events written to streams.', () => [[streams.delivered]]);
     this.counter('stream_bytes_total', 'Bytes written to streams.', () => [[streams.bytes]]);
+    this.counter('stream_bytes_saved_total', 'Bytes that compression of streams saved.', () => [
+      [streams.bytesSaved],
+    ]);
     this.counter('catch_up_reads_total', 'Pages read from the journal for streams that were behind.', () => [
       [streams.catchUpReads],
     ]);

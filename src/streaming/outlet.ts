@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Chunk } from './chunk.js';
+import type { GzipBody } from './gzip-body.js';
 import type { PageCache } from './page-cache.js';
 import type { SendQueues } from './send-queues.js';
 import { encodeRetry, PING } from './sse-frame.js';
@@ -54,6 +55,11 @@ export abstract class Outlet extends Timed {
   /** No more is delivered. What the socket has not taken yet is still watched for the stall limit. */
   close(): void {
     this.closed = true;
+  }
+
+  /** Sends it compressed; to be called before anything is written. */
+  compress(body: GzipBody): void {
+    this.writer.gzip = body;
   }
 
   /** Whether its socket takes nothing at the moment. */

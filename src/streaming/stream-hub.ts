@@ -5,9 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import { StatusChanges } from '../journal/status-changes.js';
+import { codingFor } from './accept-encoding.js';
 import type { Channel } from './channel.js';
 import { ChannelPool } from './channel-pool.js';
 import type { Chunk } from './chunk.js';
+import { Compressor } from './compressor.js';
+import { GzipBody } from './gzip-body.js';
 import type { Vector } from './lane.js';
 import { ManySubscriber } from './many-subscriber.js';
 import { Muster } from './muster.js';
@@ -61,6 +64,7 @@ export class StreamHub implements OnModuleDestroy {
   private readonly logger = new Logger(StreamHub.name);
   private readonly outlets = new Map<Outlet, { principalId: string; executionId?: string }>();
   private readonly rules: StreamRules;
+  private readonly compressor: Compressor | undefined;
 
   constructor(
     private readonly pool: ChannelPool,
@@ -77,6 +81,16 @@ export class StreamHub implements OnModuleDestroy {
       queues: new SendQueues(),
       stats,
     };
+    if (settings.STREAM_COMPRESSION === 'gzip') {
+      this.compressor = new Compressor(
+        {
+          minBytes: settings.STREAM_COMPRESSION_MIN_BYTES,
+          turnBytes: settings.STREAM_COMPRESSION_TURN_BYTES,
+          cacheBytes: settings.STREAM_COMPRESSION_CACHE_BYTES,
+        },
+        stats,
+      );
+    }
   }
 
   /** Tells every stream when to come back and ends it. */
@@ -138,6 +152,7 @@ export class StreamHub implements OnModuleDestroy {
         this.rules,
         (error) => this.finish(session, `execution ${executionId}`, error),
       );
+      this.negotiate(subscriber, response);
       this.open(subscriber, { principalId, executionId });
       return {
         ready,
@@ -204,6 +219,13 @@ export class StreamHub implements OnModuleDestroy {
     this.outlets.set(outlet, of);
     this.stats.opened += 1;
     this.pool.wheel.add(outlet, 0);
+  }
+
+  private negotiate(outlet: Outlet, response: ServerResponse): void {
+    if (!this.compressor) return;
+    response.appendHeader('Vary', 'Accept-Encoding');
+    if (codingFor(response.req.headers['accept-encoding']) === 'gzip')
+      outlet.compress(GzipBody.of(response, this.compressor));
   }
 
   private greeting({ established }: StreamRequest, { position }: Channel): Chunk {

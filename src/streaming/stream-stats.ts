@@ -9,6 +9,8 @@ export class StreamStats {
   delivered = 0;
   /** Bytes handed to sockets' writers, heartbeats included. */
   bytes = 0;
+  /** Bytes that compression made them less. */
+  bytesSaved = 0;
   /** Pages read from the journal for streams that were behind. */
   catchUpReads = 0;
   /** Streams closed because their socket took nothing for the stall limit. */

@@ -1,10 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { Chunk } from './chunk.js';
+import type { GzipBody } from './gzip-body.js';
 
 /** Writes shared chunks to one response and knows when its socket is full. */
 export class StreamWriter {
   /** Whether the socket is full; nothing may be written until `onDrain` is called. */
   blocked = false;
+  /** What is written becomes part of it, if the stream is compressed. */
+  gzip: GzipBody | undefined;
 
   /** @param onDrain called when a full socket has taken everything */
   constructor(
@@ -21,7 +24,9 @@ export class StreamWriter {
     const direct =
       socket && response.chunkedEncoding && response.headersSent && response.req.method !== 'HEAD';
     const target = direct ? socket : response;
-    if (direct ? socket.write(chunk.framed) : response.write(chunk.body)) return true;
+    // A compressed response makes what is written to it part of its body by itself.
+    const framed = direct && (this.gzip ? this.gzip.encode(chunk) : chunk).framed;
+    if (framed ? socket.write(framed) : response.write(chunk.body)) return true;
     this.blocked = true;
     target.once('drain', () => {
       this.blocked = false;

@@ -1,0 +1,106 @@
+import { constants, crc32, deflateRawSync } from 'node:zlib';
+import { Chunk } from './chunk.js';
+import { crcShift } from './crc-combine.js';
+import type { StreamStats } from './stream-stats.js';
+
+/** Higher levels take up to three times as long for a tenth less (docs/adr/0008). */
+const LEVEL = 1;
+/** Of a stored block (RFC 1951, section 3.2.4). */
+const STORED_MOST = 0xffff;
+
+/** A chunk as a piece of a deflate stream that begins and ends at a byte and looks at nothing before it. */
+export interface Packed {
+  readonly chunk: Chunk;
+  /** CRC-32, length and shift (see `crcShift`) of the plain bytes. */
+  readonly crc: number;
+  readonly bytes: number;
+  readonly shift: number;
+}
+
+export interface CompressorLimits {
+  /** Smaller chunks are not worth it. */
+  minBytes: number;
+  /** Plain bytes compressed in one turn of the event loop. What is more goes as it is, so that nobody waits. */
+  turnBytes: number;
+  /** Bytes of chunks kept for other streams, plain and compressed. */
+  cacheBytes: number;
+}
+
+/** Compresses chunks, each once for all streams that take it. */
+export class Compressor {
+  private readonly cache = new Map<Chunk, Packed>();
+  private cached = 0;
+  private left: number;
+  private resting = false;
+
+  constructor(
+    private readonly limits: CompressorLimits,
+    readonly stats: StreamStats,
+  ) {
+    this.left = limits.turnBytes;
+  }
+
+  pack(chunk: Chunk): Packed {
+    const known = this.cache.get(chunk);
+    if (known) return known;
+    const packed = packedOf(chunk.body, this.mayCompress(chunk.body.length));
+    this.keep(chunk, packed);
+    return packed;
+  }
+
+  private mayCompress(bytes: number): boolean {
+    if (bytes < this.limits.minBytes || bytes > this.left) return false;
+    this.left -= bytes;
+    if (!this.resting) {
+      this.resting = true;
+      setImmediate(() => {
+        this.resting = false;
+        this.left = this.limits.turnBytes;
+      });
+    }
+    return true;
+  }
+
+  private keep(chunk: Chunk, packed: Packed): void {
+    this.cache.set(chunk, packed);
+    this.cached += weightOf(chunk, packed);
+    for (const [oldest, itsPacked] of this.cache) {
+      if (this.cached <= this.limits.cacheBytes) break;
+      this.cache.delete(oldest);
+      this.cached -= weightOf(oldest, itsPacked);
+    }
+  }
+}
+
+/** A chunk of its own, for what is written to one stream. */
+export function packedOf(body: Buffer, compress: boolean): Packed {
+  const deflated = compress
+    ? deflateRawSync(body, { level: LEVEL, finishFlush: constants.Z_FULL_FLUSH })
+    : undefined;
+  const pieces = deflated && deflated.length < body.length ? [deflated] : storedBlocks(body);
+  const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  return {
+    chunk: Chunk.join(pieces, bytes),
+    crc: crc32(body),
+    bytes: body.length,
+    shift: crcShift(body.length),
+  };
+}
+
+/** Blocks without compression, none of them the last one. */
+function storedBlocks(body: Buffer): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < body.length; at += STORED_MOST) {
+    const data = body.subarray(at, at + STORED_MOST);
+    const head = Buffer.alloc(5);
+    head.writeUInt16LE(data.length, 1);
+    head.writeUInt16LE(data.length ^ STORED_MOST, 3);
+    pieces.push(head, data);
+  }
+  return pieces;
+}
+
+const weightOf = (chunk: Chunk, packed: Packed): number =>
+  chunk.framed.length + packed.chunk.framed.length + ENTRY_BYTES;
+/** What an entry weighs beside its bytes, about. */
+const ENTRY_BYTES = 256;

@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { once } from 'node:events';
+import { createServer, get, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import { Chunk } from './chunk.js';
+import { Compressor } from './compressor.js';
+import { GzipBody } from './gzip-body.js';
+import { StreamStats } from './stream-stats.js';
+import { StreamWriter } from './stream-writer.js';
+
+const limits = { minBytes: 50, turnBytes: 200_000, cacheBytes: 100_000 };
+
+/** The raw body of a response, undone of nothing but its HTTP chunks. */
+async function bodyOf(answer: (response: ServerResponse) => Promise<void> | void): Promise<Buffer> {
+  const server = createServer((_request, response) => void answer(response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const pieces: Buffer[] = [];
+  await new Promise<void>((resolve, reject) => {
+    get({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', agent: false }, (response) =>
+      response
+        .on('data', (data: Buffer) => pieces.push(data))
+        .on('end', resolve)
+        .on('error', reject),
+    ).on('error', reject);
+  });
+  server.close();
+  return Buffer.concat(pieces);
+}
+
+const text = fc.oneof(
+  fc.string({ minLength: 1, maxLength: 300, unit: 'grapheme' }),
+  // Compresses well; past one stored block; past what is compressed in one turn.
+  fc.nat(3000).map((n) => `data: ${'token '.repeat(n)}\n\n`),
+  fc.constantFrom('x'.repeat(65_535), 'y'.repeat(65_536), 'z'.repeat(250_000)),
+);
+
+describe('a gzip body', () => {
+  it('is one member that holds all that was written, whatever way, in order', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ text, again: fc.boolean(), aside: fc.boolean() }), { maxLength: 12 }),
+        async (writes) => {
+          const compressor = new Compressor(limits, new StreamStats());
+          let expected = '';
+          const raw = await bodyOf(async (response) => {
+            const writer = new StreamWriter(response, () => undefined);
+            writer.gzip = GzipBody.of(response, compressor);
+            response.writeHead(200);
+            response.flushHeaders();
+            response.write('\n');
+            expected += '\n';
+            for (const { text, again, aside } of writes) {
+              const chunk = Chunk.of(text);
+              for (let times = again ? 2 : 1; times > 0; times -= 1) {
+                expected += text;
+                if (aside) response.write(text);
+                else writer.write(chunk);
+              }
+              if (aside) await new Promise(setImmediate);
+            }
+            response.end();
+          });
+          expect(gunzipSync(raw).toString()).toBe(expected);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('is whole when nothing was written', async () => {
+    const raw = await bodyOf((response) => {
+      GzipBody.of(response, new Compressor(limits, new StreamStats()));
+      response.end();
+    });
+    expect(gunzipSync(raw)).toHaveLength(0);
+  });
+
+  it('shares what it has compressed, and forgets it past its bound', () => {
+    const compressor = new Compressor({ ...limits, cacheBytes: 20_000 }, new StreamStats());
+    const chunk = Chunk.of('token '.repeat(1000));
+    const packed = compressor.pack(chunk);
+    expect(packed.chunk.body.length).toBeLessThan(200);
+    expect(compressor.pack(chunk)).toBe(packed);
+    for (let n = 0; n < 3; n += 1) compressor.pack(Chunk.of(`${n} `.repeat(3000)));
+    expect(compressor.pack(chunk)).not.toBe(packed);
+  });
+
+  it('compresses no more in one turn than it may', async () => {
+    const compressor = new Compressor({ ...limits, turnBytes: 10_000 }, new StreamStats());
+    const large = () => compressor.pack(Chunk.of('token '.repeat(1000))).chunk.body.length;
+    expect(large()).toBeLessThan(200);
+    expect(large()).toBe(6005);
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(large()).toBeLessThan(200);
+  });
+});

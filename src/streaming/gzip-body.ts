@@ -1,0 +1,77 @@
+import type { ServerResponse } from 'node:http';
+import { Chunk } from './chunk.js';
+import { type Compressor, type Packed, packedOf } from './compressor.js';
+import { crcCombine } from './crc-combine.js';
+
+/** Deflate, no name, no time, of whatever system (RFC 1952, section 2.3). */
+const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+/** The last block: nothing, in fixed codes. */
+const LAST_BLOCK = [3, 0];
+
+/**
+ * One response as one gzip member: a header, pieces that it shares with others, and at the end the CRC of what this one
+ * was sent. One member, for Chromium stops behind the first.
+ */
+export class GzipBody {
+  private crc = 0;
+  private length = 0;
+
+  private constructor(private readonly compressor: Compressor) {}
+
+  /**
+   * Makes a body of a response whose headers are not sent yet. What others write to the response, and its end, become
+   * part of it.
+   */
+  static of(response: ServerResponse, compressor: Compressor): GzipBody {
+    const body = new GzipBody(compressor);
+    response.setHeader('Content-Encoding', 'gzip');
+    const write = response.write.bind(response) as (bytes: Buffer) => boolean;
+    const end = response.end.bind(response) as (
+      bytes: Buffer | undefined,
+      done?: () => void,
+    ) => ServerResponse;
+    let begun = false;
+    let ended = false;
+    const begin = () => {
+      if (begun) return;
+      begun = true;
+      write(HEADER);
+    };
+    response.write = (data: string | Uint8Array): boolean => {
+      begin();
+      return write(body.add(packedOf(Buffer.from(data as string), false)).body);
+    };
+    response.end = (done?: unknown): ServerResponse => {
+      begin();
+      const callback = typeof done === 'function' ? (done as () => void) : undefined;
+      if (ended) return end(undefined, callback);
+      ended = true;
+      return end(body.trailer(), callback);
+    };
+    return body;
+  }
+
+  /** The chunk as the next piece of this body; to be written at once. */
+  encode(chunk: Chunk): Chunk {
+    const packed = this.compressor.pack(chunk);
+    const { stats } = this.compressor;
+    const saved = packed.bytes - packed.chunk.body.length;
+    stats.bytes -= saved;
+    if (saved > 0) stats.bytesSaved += saved;
+    return this.add(packed);
+  }
+
+  private add({ chunk, crc, bytes, shift }: Packed): Chunk {
+    this.crc = crcCombine(this.crc, crc, shift);
+    this.length += bytes;
+    return chunk;
+  }
+
+  private trailer(): Buffer {
+    const trailer = Buffer.alloc(LAST_BLOCK.length + 8);
+    trailer.set(LAST_BLOCK);
+    trailer.writeUInt32LE(this.crc, LAST_BLOCK.length);
+    trailer.writeUInt32LE(this.length % 2 ** 32, LAST_BLOCK.length + 4);
+    return trailer;
+  }
+}

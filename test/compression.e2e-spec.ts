@@ -1,0 +1,199 @@
+import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+import pg from 'pg';
+import { eventsIn, GzipWatch } from './support/gzip-watch.js';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { agent, start, upTo } from './support/watch.js';
+
+const run = promisify(execFile);
+const settings = {
+  STREAM_COMPRESSION: 'gzip',
+  STREAM_COMPRESSION_MIN_BYTES: '100',
+  HEARTBEAT_MS: '100',
+  STREAMS_PER_EXECUTION: '4',
+};
+const pathOf = (id: string) => `/api/executions/${id}/stream`;
+const authorization = `Bearer ${ADMIN_KEY}`;
+
+const idsIn = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+
+describe('compressed streams', () => {
+  let server: Server;
+  let database: string;
+  /** An execution that has ended, and its stream without compression. */
+  let ended: { id: string; plain: string };
+  const plainOf = async (id: string, query = '', headers: Record<string, string> = {}) => {
+    const response = await fetch(new URL(pathOf(id) + query, server.url), {
+      headers: { authorization, 'accept-encoding': 'identity', ...headers },
+    });
+    expect(response.headers.get('content-encoding')).toBeNull();
+    expect(response.headers.get('vary')).toContain('Accept-Encoding');
+    return eventsIn(await response.text());
+  };
+  const metric = async (name: string): Promise<number> => {
+    const { body } = await server.call('GET', '/metrics');
+    return Number(new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(String(body))![1]);
+  };
+  /** An execution that has written some events and then writes no more. */
+  const startLive = () =>
+    server.startExecution(
+      start([agent('a', { chunks: 20, delayMs: 1 }), agent('b', { hang: true })], [['a', 'b']]),
+    );
+  const isAtB = (text: string) => /^data: .*"nodeId":"b"/m.test(text);
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    server = await Server.start({ DATABASE_URL: database, ...settings });
+    const id = await server.startExecution(start([agent('a', { chunks: 300, delayMs: 0 })]));
+    await new GzipWatch(server.url, pathOf(id)).done();
+    ended = { id, plain: await plainOf(id) };
+  });
+  afterAll(() => server.kill('SIGTERM'));
+
+  it('are decodable as they come, heartbeats too, and end as gzip ends', async () => {
+    const id = await startLive();
+    const watches = [1, 2].map(() => new GzipWatch(server.url, pathOf(id)));
+    for (const watch of watches) await watch.until(({ text }) => isAtB(text) && /(: ping\n\n){2}/.test(text));
+    expect(watches[0]!.headers).toMatchObject({
+      'content-encoding': 'gzip',
+      'content-type': 'text/event-stream',
+    });
+    expect(watches[0]!.headers.vary).toContain('Accept-Encoding');
+    await server.call('POST', `/api/executions/${id}/cancel`);
+    for (const watch of watches) {
+      await watch.done();
+      expect(gunzipSync(watch.raw).toString()).toBe(watch.text);
+      expect(eventsIn(watch.text)).toBe(await plainOf(id));
+      expect(watch.text).toContain('connection:established');
+    }
+  });
+
+  it('are the same bytes and fewer, from the start, resumed and filtered', async () => {
+    const saved = await metric('stream_bytes_saved_total');
+    const cases: [string, Record<string, string>][] = [
+      ['', {}],
+      ['', { 'last-event-id': '7' }],
+      ['?types=execution:output,execution:completed', {}],
+      ['?types=execution:completed', { 'last-event-id': '20' }],
+    ];
+    for (const [query, headers] of cases) {
+      const watch = await new GzipWatch(server.url, pathOf(ended.id) + query, headers).done();
+      const plain = await plainOf(ended.id, query, headers);
+      expect(plain.length).toBeGreaterThan(0);
+      expect(eventsIn(gunzipSync(watch.raw).toString())).toBe(plain);
+      if (plain.length > 10_000) expect(watch.raw.length).toBeLessThan(plain.length / 3);
+    }
+    expect(await metric('stream_bytes_saved_total')).toBeGreaterThan(saved + ended.plain.length / 2);
+  });
+
+  it('are read by curl, gunzip and fetch', async () => {
+    const url = new URL(pathOf(ended.id), server.url).href;
+    const curl = ['-sSN', '-H', `Authorization: ${authorization}`];
+    const { stdout } = await run('curl', [...curl, '--compressed', url], { maxBuffer: 1e8 });
+    expect(eventsIn(stdout)).toBe(ended.plain);
+    const tested = `curl "$@" | gunzip -c`;
+    const sh = ['-c', tested, 'sh', ...curl, '-H', 'Accept-Encoding: gzip', '-H', 'Last-Event-ID: 3', url];
+    const unzipped = await run('sh', sh, { maxBuffer: 1e8 });
+    expect(unzipped.stderr).toBe('');
+    expect(eventsIn(unzipped.stdout)).toBe(await plainOf(ended.id, '', { 'last-event-id': '3' }));
+    const response = await fetch(url, { headers: { authorization } });
+    expect(response.headers.get('content-encoding')).toBe('gzip');
+    expect(eventsIn(await response.text())).toBe(ended.plain);
+
+    const live = await fetch(new URL(pathOf(await startLive()), server.url), { headers: { authorization } });
+    const reader = live.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!isAtB(text)) text += (await reader.read()).value!;
+    await reader.cancel();
+  });
+
+  it('wait for a slow reader, and lose nothing of what hardly compresses', async () => {
+    const id = await server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]));
+    await new GzipWatch(server.url, pathOf(id)).done();
+    const last = await grow(database, id);
+    const slow = new GzipWatch(server.url, pathOf(id), {}, true);
+    await slow.until(({ response }) => response !== undefined);
+    while ((await metric('streams_blocked')) === 0) await sleep(20);
+    slow.read();
+    await slow.done();
+    expect(idsIn(slow.text)).toEqual(upTo(last));
+    expect(gunzipSync(slow.raw).toString()).toBe(slow.text);
+  }, 60_000);
+
+  it('may be left in the middle', async () => {
+    const id = await startLive();
+    const [left, stays] = [1, 2].map(() => new GzipWatch(server.url, pathOf(id)));
+    await left!.until(({ text }) => text.includes('event: execution:started'));
+    await left!.leave();
+    await stays!.until(({ text }) => isAtB(text));
+    await server.call('POST', `/api/executions/${id}/cancel`);
+    await stays!.done();
+    while ((await metric('streams_open')) > 0) await sleep(20);
+  });
+
+  it.each(['identity', 'br, deflate', 'gzip;q=0', 'gzip;q=0.5, identity', '*;q=0', ''])(
+    'are not compressed for Accept-Encoding: %s',
+    async (coding) => {
+      expect(await plainOf(ended.id, '', { 'accept-encoding': coding })).toBe(ended.plain);
+    },
+  );
+
+  it('are for those who want no plain bytes too; problems stay readable', async () => {
+    const asked = { 'accept-encoding': 'identity;q=0, *;q=0.1' };
+    const watch = await new GzipWatch(server.url, pathOf(ended.id), asked).done();
+    expect(eventsIn(watch.text)).toBe(ended.plain);
+    const id = await startLive();
+    const open = upTo(4).map(() => new GzipWatch(server.url, pathOf(id)));
+    for (const watch of open) await watch.until(({ text }) => text.includes('established'));
+    const refused = await server.call('GET', pathOf(id));
+    expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_streams' } });
+    expect(refused.headers.get('content-encoding')).toBeNull();
+    for (const watch of open) await watch.leave();
+    await server.call('POST', `/api/executions/${id}/cancel`);
+  });
+});
+
+it('compressed streams of a certain age are told when to come back, and end as gzip ends', async () => {
+  const server = await Server.start({
+    DATABASE_URL: await createDatabase(),
+    ...settings,
+    STREAM_MAX_AGE_MS: '500',
+  });
+  const id = await server.startExecution(start([agent('a', { hang: true })]));
+  const { raw, text } = await new GzipWatch(server.url, pathOf(id)).done();
+  expect(text).toMatch(/retry: \d+\n\n$/);
+  expect(gunzipSync(raw).toString()).toBe(text);
+  await server.kill('SIGTERM');
+});
+
+it('streams are not compressed unless it is asked for by a setting', async () => {
+  const server = await Server.start({ DATABASE_URL: await createDatabase(), STREAM_COMPRESSION: 'off' });
+  const id = await server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]));
+  const { status, headers } = await server.call('GET', pathOf(id), undefined, { 'accept-encoding': 'gzip' });
+  expect([status, headers.get('content-encoding')]).toEqual([200, null]);
+  expect(headers.get('vary') ?? '').not.toContain('Accept-Encoding');
+  await server.kill('SIGTERM');
+});
+
+/** Puts megabytes before the terminal event that gzip makes only half of. @returns its sequence */
+async function grow(database: string, id: string): Promise<number> {
+  const client = new pg.Client({ connectionString: database });
+  await client.connect();
+  const { rows } = await client.query<{ sequence: number }>(
+    `DELETE FROM cloutagent.events WHERE execution_id = $1 AND type = 'execution:completed' RETURNING sequence`,
+    [id],
+  );
+  const last = rows[0]!.sequence + 300;
+  await client.query(
+    `INSERT INTO cloutagent.events
+     SELECT $1::uuid, n, 'execution:output',
+       '{"chunk":"' || (SELECT string_agg(md5(n::text || m::text), '') FROM generate_series(1, 3000) AS m) || '"}'
+     FROM generate_series($2::int, $3::int - 1) AS n
+     UNION ALL SELECT $1::uuid, $3::int, 'execution:completed', '{"result":null}'`,
+    [id, last - 300, last],
+  );
+  await client.end();
+  return last;
+}
