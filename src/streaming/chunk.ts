@@ -8,15 +8,15 @@ export class Chunk {
   private constructor(
     /** Size line, body, line end. */
     readonly framed: Buffer,
-    /** The frames alone; a view into `framed`. */
-    readonly body: Buffer,
+    private readonly start: number,
+    /** Of the frames alone. */
+    readonly bytes: number,
   ) {}
 
   static of(text: string): Chunk {
     const bytes = Buffer.byteLength(text);
     const size = bytes.toString(16);
-    const framed = Buffer.from(`${size}\r\n${text}\r\n`);
-    return new Chunk(framed, framed.subarray(size.length + CRLF, size.length + CRLF + bytes));
+    return new Chunk(Buffer.from(`${size}\r\n${text}\r\n`), size.length + CRLF, bytes);
   }
 
   static join(bodies: readonly Buffer[], bytes: number): Chunk {
@@ -27,6 +27,14 @@ export class Chunk {
     let at = start;
     for (const body of bodies) at += body.copy(framed, at);
     framed.write('\r\n', at, 'latin1');
-    return new Chunk(framed, framed.subarray(start, at));
+    return new Chunk(framed, start, bytes);
+  }
+
+  /**
+   * The frames alone; a view into `framed`. Made when asked for: rings keep a chunk for each recent event, and a view
+   * for each would be a third more for the collector to carry about.
+   */
+  get body(): Buffer {
+    return this.framed.subarray(this.start, this.start + this.bytes);
   }
 }

@@ -96,7 +96,7 @@ export abstract class Outlet extends Timed {
   /** @returns whether more may be written */
   protected write(chunk: Chunk, now: number): boolean {
     this.written = now;
-    this.rules.stats.bytes += chunk.body.length;
+    this.rules.stats.bytes += chunk.bytes;
     return this.writer.write(chunk);
   }
 

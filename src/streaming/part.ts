@@ -41,12 +41,12 @@ export function* join(
   let position = from;
   for (const event of events) {
     if (filter.admits(event.type)) {
-      if (bytes > 0 && bytes + event.chunk.body.length > mostBytes) {
+      if (bytes > 0 && bytes + event.chunk.bytes > mostBytes) {
         yield partOf(shown, bytes, start, position);
         [shown, bytes, start] = [[], 0, position];
       }
       shown.push(event);
-      bytes += event.chunk.body.length;
+      bytes += event.chunk.bytes;
     }
     position = event.sequence;
   }

@@ -20,7 +20,7 @@ export class Ring {
   /** @returns how many were dropped to make room */
   push(event: EncodedEvent): number {
     this.events.push(event);
-    this.bytes += event.chunk.body.length;
+    this.bytes += event.chunk.bytes;
     return this.drop();
   }
 
@@ -34,7 +34,7 @@ export class Ring {
   private drop(): number {
     const { head } = this;
     while (this.bytes > this.maxBytes && this.head < this.events.length) {
-      this.bytes -= this.events[this.head]!.chunk.body.length;
+      this.bytes -= this.events[this.head]!.chunk.bytes;
       this.head += 1;
     }
     const dropped = this.head - head;

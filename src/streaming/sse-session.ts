@@ -26,6 +26,8 @@ export class SseSession {
   constructor(private readonly response: ServerResponse) {
     // Nest pipes a stream of its own into the response, just before it subscribes.
     response.once('pipe', (source: Readable) => (this.source = source));
+    const controller = (response.req as IncomingMessage & Record<PropertyKey, unknown>)[SSE_ABORT_CONTROLLER];
+    if (controller instanceof AbortController) controller.abort = abortPlainly;
   }
 
   /**
@@ -39,6 +41,7 @@ export class SseSession {
       const opening = open();
       this.opening = opening;
       this.observer = observer;
+      this.joinWrites();
       observer.next({ comment: '' } as unknown as MessageEvent);
       opening.ready.then(
         () => this.start(opening),
@@ -55,6 +58,14 @@ export class SseSession {
     if (this.taken) this.response.end();
     else this.observer?.complete();
     this.close();
+  }
+
+  /** Headers, comment and, where the channel is known already, the greeting: one system call instead of three. */
+  private joinWrites(): void {
+    const { socket } = this.response;
+    if (!socket) return;
+    socket.cork();
+    process.nextTick(() => socket.uncork());
   }
 
   private start(opening: Opening): void {
@@ -83,6 +94,13 @@ export class SseSession {
     this.observer = undefined;
     opening?.close();
   }
+}
+
+const OVER = Symbol('the stream is over, or not led by Nest any more');
+
+/** As Nest gives no reason, an error with a stack would be made for each stream, which nobody here looks at. */
+function abortPlainly(this: AbortController): void {
+  AbortController.prototype.abort.call(this, OVER);
 }
 
 const SENT_HEADERS = Object.assign(Object.create(null), {
