@@ -1,6 +1,6 @@
 import { StandardSchemaValidationPipe } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { json, type NextFunction, type Request, type Response } from 'express';
+import { json, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import { randomUUID } from 'node:crypto';
 import { InvalidSettingsError, type Settings } from './config/settings.js';
@@ -18,9 +18,10 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
   const everywhere = headers({});
   // Swagger UI's page has a <style> of its own and its style sheet images as data: URLs.
   const documentation = headers({ styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'] });
-  app.use((request: Request, response: Response, next: NextFunction) =>
-    (/^\/docs(\/|$)/i.test(request.path) ? documentation : everywhere)(request, response, next),
-  );
+  app.use((request: Request, response: Response, next: NextFunction) => {
+    (/^\/docs(\/|$)/i.test(request.path) ? documentation : everywhere)(response);
+    next();
+  });
   const any = settings.CORS_ORIGINS.includes('*');
   app.enableCors({
     origin: any ? '*' : [...settings.CORS_ORIGINS],
@@ -46,34 +47,7 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
     ],
     maxAge: 600,
   });
-  app.use(
-    json({
-      limit: settings.BODY_LIMIT_BYTES,
-      strict: false,
-      type: ['application/json', 'application/*+json'],
-    }),
-  );
-  app.use((request: Request, _response: Response, next: NextFunction) => {
-    const tooDeep = isDeeperThan(request.body, settings.MAX_JSON_DEPTH);
-    next(
-      tooDeep
-        ? new ValidationFailedError([
-            { path: '', message: `JSON may be nested ${settings.MAX_JSON_DEPTH} deep (MAX_JSON_DEPTH)` },
-          ])
-        : undefined,
-    );
-  });
-  app.use((request: Request, _response: Response, next: NextFunction) => {
-    const sent =
-      Number(request.headers['content-length'] ?? 0) > 0 ||
-      request.headers['transfer-encoding'] !== undefined;
-    const unread = sent && request.body === undefined && request.method === 'POST';
-    next(
-      unread
-        ? new ProblemError(415, 'unsupported_media_type', 'Send the body as Content-Type: application/json.')
-        : undefined,
-    );
-  });
+  app.use(readBody(settings));
   app.useGlobalPipes(
     new ValidationPipe({
       exceptionFactory: (issues) =>
@@ -105,8 +79,45 @@ function trustProxy(app: NestExpressApplication, given: string): void {
   }
 }
 
-function headers(relaxed: Record<string, string[]>): ReturnType<typeof helmet> {
-  return helmet({
+/** JSON bodies, within bounds. What has none, as most that watch, passes by. */
+function readBody(settings: Settings): RequestHandler {
+  const parse = json({
+    limit: settings.BODY_LIMIT_BYTES,
+    strict: false,
+    type: ['application/json', 'application/*+json'],
+  });
+  const problemOf = (request: Request): ProblemError | undefined => {
+    if (isDeeperThan(request.body, settings.MAX_JSON_DEPTH))
+      return new ValidationFailedError([
+        { path: '', message: `JSON may be nested ${settings.MAX_JSON_DEPTH} deep (MAX_JSON_DEPTH)` },
+      ]);
+    const sent =
+      Number(request.headers['content-length'] ?? 0) > 0 ||
+      request.headers['transfer-encoding'] !== undefined;
+    if (sent && request.body === undefined && request.method === 'POST')
+      return new ProblemError(
+        415,
+        'unsupported_media_type',
+        'Send the body as Content-Type: application/json.',
+      );
+    return undefined;
+  };
+  return (request, response, next) => {
+    const { headers } = request;
+    if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) next();
+    else
+      parse(request, response, (error?: unknown) => next(error === undefined ? problemOf(request) : error));
+  };
+}
+
+/** Helmet's headers. They are the same for all answers, so its twelve middlewares run once and not for each. */
+function headers(relaxed: Record<string, string[]>): (response: Response) => void {
+  const values = new Map<string, string>();
+  const recorder = {
+    setHeader: (name: string, value: string) => values.set(name, value),
+    removeHeader: () => undefined,
+  };
+  helmet({
     crossOriginResourcePolicy: { policy: 'cross-origin' },
     contentSecurityPolicy: {
       // The defaults allow any https: font and style, and upgrade-insecure-requests, which would break the
@@ -121,7 +132,12 @@ function headers(relaxed: Record<string, string[]>): ReturnType<typeof helmet> {
         ...relaxed,
       },
     },
+  })({} as Request, recorder as unknown as Response, (error?: unknown) => {
+    if (error instanceof Error) throw error;
   });
+  return (response) => {
+    for (const [name, value] of values) response.setHeader(name, value);
+  };
 }
 
 function identify(request: Request, response: Response, next: NextFunction): void {
