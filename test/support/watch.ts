@@ -45,7 +45,7 @@ export class Watch {
         );
       if (Date.now() > deadline)
         throw new Error(
-          `waited ${timeoutMs} ms; last of ${this.frames.length} events: ${JSON.stringify(this.frames.at(-1))?.slice(0, 300)}`,
+          `waited ${timeoutMs} ms (status ${this.status}, ${this.established ? 'greeted' : 'not greeted'}); last of ${this.frames.length} events: ${JSON.stringify(this.frames.at(-1))?.slice(0, 300)}`,
         );
       await Promise.race([new Promise<void>((resolve) => this.wake.push(resolve)), sleep(50)]);
     }

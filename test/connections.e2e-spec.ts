@@ -1,0 +1,162 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { agent, start, upTo } from './support/watch.js';
+
+/** A connection of a client that keeps to HTTP as it likes. */
+class Raw {
+  text = '';
+  readonly closed: Promise<unknown>;
+  private constructor(readonly socket: Socket) {
+    socket.on('data', (data: Buffer) => (this.text += data.toString('latin1')));
+    socket.on('error', () => undefined);
+    this.closed = new Promise((resolve) => socket.once('close', resolve));
+  }
+
+  static async open(server: Server): Promise<Raw> {
+    const { port, hostname } = new URL(server.url);
+    const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    await once(socket, 'connect');
+    return new Raw(socket);
+  }
+
+  ask(path: string, version = '1.1', more = ''): this {
+    this.socket.write(
+      `GET ${path} HTTP/${version}\r\nHost: x\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n${more}\r\n`,
+    );
+    return this;
+  }
+
+  /** Waits for a text; fails when the connection closes before. */
+  async until(text: string | RegExp): Promise<this> {
+    const isThere = () => (typeof text === 'string' ? this.text.includes(text) : text.test(this.text));
+    const closed = this.closed.then(() => true);
+    while (!isThere()) {
+      const over = await Promise.race([closed, once(this.socket, 'data').then(() => false)]);
+      if (over && !isThere()) throw new Error(`closed after: ${this.text.slice(-500)}`);
+    }
+    return this;
+  }
+}
+
+/** The bodies of the chunked answers on a connection; fails where the framing is broken. */
+function bodiesOf(text: string): string[] {
+  const bodies: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const end = text.indexOf('\r\n\r\n', at);
+    const head = text.slice(at, end);
+    at = end + 4;
+    expect(head).toMatch(/^HTTP\/1\.1 \d{3} /);
+    const length = /content-length: (\d+)/i.exec(head);
+    if (length) {
+      bodies.push(text.slice(at, (at += Number(length[1]))));
+      continue;
+    }
+    expect(head).toMatch(/transfer-encoding: chunked/i);
+    let body = '';
+    for (;;) {
+      const line = text.indexOf('\r\n', at);
+      const hex = text.slice(at, line);
+      expect(hex).toMatch(/^[\da-f]+$/);
+      const size = Number.parseInt(hex, 16);
+      body += text.slice(line + 2, line + 2 + size);
+      at = line + 2 + size;
+      expect(text.slice(at, at + 2)).toBe('\r\n');
+      at += 2;
+      if (size === 0) break;
+    }
+    bodies.push(body);
+  }
+  return bodies;
+}
+
+const pathOf = (id: string) => `/api/executions/${id}/stream`;
+const idsIn = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+
+describe('a connection with a stream on it', () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await Server.start({ DATABASE_URL: await createDatabase(), HEARTBEAT_MS: '200' });
+  });
+  afterAll(async () => {
+    // None of it may have been more than it can take.
+    expect(server.output()).not.toMatch(/ERROR|Unhandled|uncaught/i);
+    expect(await server.kill('SIGTERM')).toBe(0);
+  });
+
+  const brief = () => server.startExecution(start([agent('a', { chunks: 200, delayMs: 1 })]));
+  const endless = () => server.startExecution(start([agent('a', { hang: true })]));
+  /** Waits until no stream is open. */
+  async function noneOpen(): Promise<void> {
+    while (!/^cloutagent_streams_open 0$/m.test(String((await server.call('GET', '/metrics')).body)));
+  }
+  /** All of an execution's events, and its end. */
+  function expectWhole(body: string): void {
+    const ids = idsIn(body);
+    expect(ids).toEqual(upTo(ids.length));
+    expect(body.match(/^event: .*$/gm)!.at(-1)).toBe('event: execution:completed');
+  }
+
+  it('gets plain frames and no chunks under HTTP/1.0, and is closed at the end', async () => {
+    const raw = (await Raw.open(server)).ask(pathOf(await brief()), '1.0');
+    await once(raw.socket, 'end');
+    raw.socket.end();
+    const [head = '', ...frames] = raw.text.split('\r\n\r\n');
+    expect(head).not.toMatch(/transfer-encoding/i);
+    expect(frames).toHaveLength(1);
+    expect(frames[0]).not.toMatch(/^[\da-f]+\r$/m);
+    expectWhole(frames[0]!);
+  });
+
+  it('is kept for what was asked behind the stream, which is answered after it and in order', async () => {
+    const [first, second] = [await brief(), await brief()];
+    const raw = await Raw.open(server);
+    raw
+      .ask(pathOf(first))
+      .ask(`/api/executions/${first}`)
+      .ask(pathOf(second))
+      .ask('/nowhere', '1.1', 'Connection: close\r\n');
+    await once(raw.socket, 'end');
+    raw.socket.end();
+    const bodies = bodiesOf(raw.text);
+    expect(bodies).toHaveLength(4);
+    expectWhole(bodies[0]!);
+    expect(JSON.parse(bodies[1]!)).toMatchObject({ id: first });
+    // It may have been over before its turn came, but it was asked for while it ran.
+    expectWhole(bodies[2]!);
+    expect(JSON.parse(bodies[3]!)).toMatchObject({ status: 404 });
+  });
+
+  it('takes the next request when the stream has ended', async () => {
+    const id = await brief();
+    const raw = (await Raw.open(server)).ask(pathOf(id));
+    await raw.until('\r\n0\r\n\r\n');
+    raw.ask(`/api/executions/${id}`);
+    await raw.until(/\r\n0\r\n\r\nHTTP\/1\.1 200 [\s\S]*"status":"completed"/);
+    raw.socket.destroy();
+  });
+
+  it.each<[string, (socket: Socket) => void]>([
+    ['ends its side', (socket) => socket.end()],
+    ['resets it', (socket) => socket.resetAndDestroy()],
+    ['sends what is no HTTP', (socket) => socket.write('\0\xff what is this\r\n\r\n', 'latin1')],
+    ['sends a request that is broken off', (socket) => socket.end('GET / HTTP/1.1\r\nHost')],
+  ])('is over for the stream when the client %s', async (_what, leave) => {
+    const raw = (await Raw.open(server)).ask(pathOf(await endless()));
+    await raw.until(': ping');
+    const over = Promise.race([raw.closed, once(raw.socket, 'end')]);
+    leave(raw.socket);
+    await Promise.all([noneOpen(), over.catch(() => undefined)]);
+    raw.socket.destroy();
+    // Nothing but frames in the stream: no other answer may begin in the middle of this one.
+    expect(raw.text.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+  });
+
+  it('may be reset while the server writes as much as it can', async () => {
+    const id = await server.startExecution(start([agent('a', { chunks: 3000, delayMs: 0 })]));
+    const crowd = await Promise.all(Array.from({ length: 30 }, () => Raw.open(server)));
+    await Promise.all(crowd.map((raw) => raw.ask(pathOf(id)).until('id: 2\n')));
+    for (const raw of crowd) raw.socket.resetAndDestroy();
+    await noneOpen();
+  });
+});
