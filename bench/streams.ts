@@ -2,7 +2,7 @@
 // names, `--rounds 1` is quick, `--peers ours,bare` leaves the others out, `--seconds 20` shortens the one with slow readers. Prints a table for each and writes
 // bench/results/streams.json.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type PeerName, PEERS, withDatabase } from './load/bench.ts';
 import { available } from './peers/nchan.ts';
@@ -28,10 +28,13 @@ if (wanted.includes('nchan') && !peers.includes('nchan'))
 
 const results = new URL('results/streams.json', import.meta.url);
 const before = JSON.parse(await readFile(results, 'utf8').catch(() => '{}')) as { scenarios?: object };
-const scenarios: Record<string, unknown> = {};
+const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
+const scenarios: Record<string, unknown> = { ...before.scenarios };
+await mkdir(new URL('results/', import.meta.url), { recursive: true });
 await withDatabase(async (databaseUrl) => {
   for (const scenario of [...FAN_OUTS, ...PACED, IDLE, RECONNECT, SLOW_READERS]) {
     if (!only.some((start) => scenario.name.startsWith(start))) continue;
+    const load = loadavg()[0];
     const rows = await scenario.run({
       databaseUrl,
       rounds: Number(given.rounds),
@@ -40,12 +43,14 @@ await withDatabase(async (databaseUrl) => {
     });
     console.log(scenario.says);
     console.table(rows);
-    scenarios[scenario.name] = { says: scenario.says, at: new Date().toISOString(), rows };
+    const at = new Date().toISOString();
+    scenarios[scenario.name] = {
+      says: scenario.says,
+      at,
+      rounds: Number(given.rounds),
+      loadBefore: load,
+      rows,
+    };
+    await writeFile(results, `${JSON.stringify({ machine, scenarios }, null, 2)}\n`);
   }
 });
-const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
-await mkdir(new URL('results/', import.meta.url), { recursive: true });
-await writeFile(
-  results,
-  `${JSON.stringify({ machine, scenarios: { ...before.scenarios, ...scenarios } }, null, 2)}\n`,
-);
