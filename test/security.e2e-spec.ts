@@ -177,9 +177,10 @@ describe('who may', () => {
     const another = await server.startExecution(start([delay('a', 1)]));
     const issue = async () =>
       (await server.call('POST', `/api/executions/${id}/stream-tickets`)).body.ticket as string;
-    const open = async (execution: string, ticket: string) => {
+    const open = async (execution: string, ticket: string, headers = {}) => {
       const response = await fetch(
         new URL(`/api/executions/${execution}/stream?ticket=${ticket}`, server.url),
+        { headers },
       );
       await response.body?.cancel();
       return response.status;
@@ -188,6 +189,10 @@ describe('who may', () => {
     expect(await open(another, ticket)).toBe(401);
     expect(await open(id, ticket)).toBe(200);
     expect(await open(id, ticket)).toBe(401);
+    // An EventSource that lost its connection resumes with the ticket it has; nobody else begins with it.
+    expect(await open(id, ticket, { 'last-event-id': '1' })).toBe(200);
+    expect(await open(id, ticket, { 'last-event-id': '0' })).toBe(401);
+    expect(await open(another, ticket, { 'last-event-id': '1' })).toBe(401);
     expect(await open(id, 'x')).toBe(401);
     const late = await issue();
     await new Promise((resolve) => setTimeout(resolve, 900));

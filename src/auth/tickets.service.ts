@@ -15,6 +15,12 @@ const FOREIGN_KEY_VIOLATION = '23503';
 /** What a ticket opens: one execution's stream, or the stream of one filter, by the key that names it. */
 export type TicketTarget = { executionId: string } | { filter: string };
 
+/** Who uses a ticket, as limits by address count them, and whether with the id of an event that it has. */
+export interface TicketUse {
+  address: string;
+  resumes: boolean;
+}
+
 /** One-time tickets that open a stream: EventSource can send no header. */
 @Injectable()
 export class TicketsService {
@@ -23,7 +29,7 @@ export class TicketsService {
   constructor(
     private readonly database: Database,
     private readonly keys: ApiKeysService,
-    @Inject(Settings) private readonly settings: Pick<Settings, 'TICKET_TTL_MS'>,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'TICKET_TTL_MS' | 'TICKET_RESUME_MS'>,
   ) {}
 
   /**
@@ -51,21 +57,30 @@ export class TicketsService {
   }
 
   /**
-   * Uses a ticket up. One offered for another stream is refused and stays good for its own.
+   * Uses a ticket up: it opens its stream once. An EventSource that lost its connection asks for the same address
+   * again, with the id of the last event it has: from where the ticket was used first, it resumes. One
+   * offered for another stream is refused and stays good for its own.
    * @throws InvalidTicketError
    */
-  async redeem(ticket: string, target: TicketTarget): Promise<Principal> {
+  async redeem(ticket: string, target: TicketTarget, { address, resumes }: TicketUse): Promise<Principal> {
     const isTarget = 'filter' in target || UUID.test(target.executionId);
     if (!TICKET.test(ticket) || !isTarget) throw new InvalidTicketError();
     const [column, value] =
       'filter' in target
         ? (['filter', target.filter] as const)
         : (['execution_id', target.executionId] as const);
+    const resumable = resumes && this.settings.TICKET_RESUME_MS > 0;
     const row = await this.database.kysely
-      .deleteFrom('stream_tickets')
+      .updateTable('stream_tickets')
+      .set({ used_by: address, expires_at: new Date(Date.now() + this.settings.TICKET_RESUME_MS) })
       .where('hash', '=', sha256(ticket))
       .where(column, '=', value)
       .where('expires_at', '>', new Date())
+      .where((where) =>
+        resumable
+          ? where.or([where('used_by', 'is', null), where('used_by', '=', address)])
+          : where('used_by', 'is', null),
+      )
       .returning('principal')
       .executeTakeFirst();
     if (!row) throw new InvalidTicketError();

@@ -63,6 +63,7 @@ const SettingsSchema = z
     JWT_ISSUER: text.optional(),
     JWT_AUDIENCE: text.optional(),
     TICKET_TTL_MS: ms(60_000),
+    TICKET_RESUME_MS: ms(21_600_000, 0),
     CREDENTIAL_RECHECK_MS: ms(10_000),
     AUTH_FAILURES_PER_MINUTE: count(1_000),
 

@@ -133,9 +133,16 @@ const statusChanges: Migration = {
   },
 };
 
+const resumableTickets: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await sql`ALTER TABLE cloutagent.stream_tickets ADD COLUMN used_by text`.execute(db);
+  },
+};
+
 /** In order; a released one is never changed. */
 export const MIGRATIONS: Record<string, Migration> = {
   '0001-initial': initial,
   '0002-deaths': deaths,
   '0003-status-changes': statusChanges,
+  '0004-resumable-tickets': resumableTickets,
 };

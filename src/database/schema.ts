@@ -81,6 +81,8 @@ interface StreamTicketsTable {
   filter: string | null;
   /** The principal that asked, as JSON: the stream is opened in its name. */
   principal: JsonColumn<unknown>;
+  /** Address that used it; null before. */
+  used_by: string | null;
   expires_at: Date;
 }
 

@@ -211,19 +211,22 @@ describe('The dashboard', () => {
             const note = (event: MessageEvent) => ids.push(Number(event.lastEventId));
             for (const type of ['started', 'step', 'output', 'progress', 'token-usage', 'cost-update'])
               source.addEventListener(`execution:${type}`, note);
-            source.addEventListener('execution:completed', (event) => {
-              note(event);
-              source.close();
-              resolve(ids);
-            });
+            source.addEventListener('execution:completed', note);
+            // It comes back by itself, and is told to stop.
             source.addEventListener('error', () => {
               if (source.readyState === EventSource.CLOSED) resolve(ids);
             });
           }),
         url,
       );
+    const answers: number[] = [];
+    dashboard.page.on('response', (response) => {
+      if (response.url().includes('/stream?ticket=')) answers.push(response.status());
+    });
     const ids = await read(ticket.url as string);
     expect(ids).toEqual(Array.from({ length: ids.length }, (_unused, index) => index + 1));
+    // Its reconnect, with the same ticket and Last-Event-ID, finds nothing more to come.
+    expect(answers).toEqual([200, 204]);
     const { body: again } = await server.call('POST', `/api/executions/${id}/stream-tickets`);
     expect(await read(`${again.url}&lastEventId=${ids.length - 2}`)).toEqual(ids.slice(-2));
     const { body: last } = await server.call('POST', `/api/executions/${id}/stream-tickets`);
