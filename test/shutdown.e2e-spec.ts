@@ -75,7 +75,7 @@ describe('SIGTERM', () => {
     );
     const before = await Promise.all(
       Array.from({ length: 200 }, (_unused, index) =>
-        new Watch(first.url, pathOf(executions[index % 50]!)).until((now) => now.frames.length > 5),
+        new Watch(first.url, pathOf(executions[index % 50]!)).until((now) => now.frames.length > 5, 60_000),
       ),
     );
     expect(await first.kill('SIGTERM')).toBe(0);
@@ -98,5 +98,5 @@ describe('SIGTERM', () => {
       }),
     );
     await second.kill('SIGTERM');
-  }, 90_000);
+  }, 180_000);
 });
