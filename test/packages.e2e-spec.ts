@@ -10,7 +10,9 @@ import { delay, start } from './support/watch.js';
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
 /** In the order of their dependence. */
-const PACKAGES = ['contract', 'client'];
+const PACKAGES = ['contract', 'client', 'react'];
+/** What a project with React has of its own. */
+const REACT = ['react', 'react-dom', 'scheduler', 'csstype', '@types/react', '@types/react-dom'];
 
 /** The folder of a dependency, as the package `from` finds it. */
 async function folderOf(dependency: string, from: string): Promise<string> {
@@ -21,10 +23,11 @@ async function folderOf(dependency: string, from: string): Promise<string> {
   }
 }
 
-/** The code blocks of a package's README, as modules of their own. */
-async function examplesOf(name: string): Promise<string[]> {
+/** The code blocks of a package's README. */
+async function examplesOf(name: string, language = 'ts'): Promise<string[]> {
   const readme = await readFile(join(root, 'packages', name, 'README.md'), 'utf8');
-  return [...readme.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code]) => code!);
+  const blocks = readme.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'));
+  return [...blocks].map(([, code]) => code!);
 }
 
 /** An empty project elsewhere that has the packed packages installed, without a network. */
@@ -70,6 +73,8 @@ describe('the packed packages in an empty project', () => {
         await cp(await folderOf(dependency, name), join(modules, dependency), { recursive: true });
       }
     }
+    for (const name of REACT)
+      await cp(join(root, 'node_modules', name), join(modules, name), { recursive: true });
     await mkdir(join(project, 'src'));
     await writeFile(join(project, 'package.json'), JSON.stringify({ type: 'module', private: true }));
   }, 60_000);
@@ -94,6 +99,39 @@ describe('the packed packages in an empty project', () => {
       expect(stdout).not.toMatch(/error/i);
     }
     await server.kill('SIGTERM');
+  }, 120_000);
+
+  it('type-check with React, and render on a server without a connection', async () => {
+    const [whole, ...hooks] = await examplesOf('react', 'tsx');
+    expect(hooks.length).toBeGreaterThan(2);
+    const rest = hooks.map(
+      (code, number) => `export async function use${number}(executionId: string) {\n${code}\n}`,
+    );
+    const names = ['useExecution', 'useExecutionControls', 'useSSEConnection', 'useExecutions'];
+    await writeFile(
+      join(project, 'src', 'readme.tsx'),
+      `import { ${names.join(', ')} } from '@cloutagent/react';\n${whole}\n${rest.join('\n')}\n`,
+    );
+    await writeFile(
+      join(project, 'src', 'server.tsx'),
+      `import { renderToString } from 'react-dom/server';
+      import { CloutAgent } from '@cloutagent/client';
+      import { CloutAgentProvider, ExecutionMonitor } from '@cloutagent/react';
+      declare const console: { log(text: string): void };
+      const fetch = () => { throw new Error('a server makes no connection'); };
+      const client = new CloutAgent({ baseUrl: 'http://127.0.0.1:1', fetch });
+      const page = <CloutAgentProvider client={client}><ExecutionMonitor executionId="0199c0de-0000-7000-8000-000000000001" /></CloutAgentProvider>;
+      console.log(renderToString(page));
+      export {};`,
+    );
+    for (const [module, moduleResolution] of [
+      ['esnext', 'bundler'],
+      ['nodenext', 'nodenext'],
+    ])
+      await compile({ module, moduleResolution, jsx: 'react-jsx' });
+    const { stdout, stderr } = await run(process.execPath, [join(project, 'out', 'server.js')]);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('ca-monitor');
   }, 120_000);
 
   it('load no Zod but with the contract itself', async () => {
