@@ -249,7 +249,7 @@ async function initialise(
         )
       : `initdb: ${errors.trim() || `exit code ${code}`}`;
   if (failure === undefined) return;
-  await rm(fresh, { recursive: true, force: true });
+  await removeFolder(fresh);
   if ((await versionOf(cluster)) !== MAJOR)
     throw new EmbeddedPostgresError(`no database could be made in ${folder}: ${failure}`);
 }
@@ -261,8 +261,13 @@ async function versionOf(cluster: string): Promise<string> {
 /** What a killed first start left. Only for who has claimed the folder: who still fills one then takes the cluster that is there. */
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith(LEFTOVER)) await rm(join(folder, name), { recursive: true, force: true });
+    if (name.startsWith(LEFTOVER)) await removeFolder(join(folder, name));
   }
+}
+
+/** Somebody may still be writing into it, or be removing it too. What stays is removed by the next start. */
+async function removeFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }).catch(() => undefined);
 }
 
 function serverEnvironment(): NodeJS.ProcessEnv {
