@@ -155,7 +155,11 @@ export class GraphEngine implements ExecutionEngine {
     onFailure: (error: unknown) => void,
   ): Promise<{ log: ExecutionLog; spentMs: number }> {
     for (let tries = 1; ; tries += 1) {
-      const { state, spentMs } = await this.readState(row.id);
+      // Nobody had it before: there is nothing to read. Were that wrong, the append would find its place taken.
+      const isFresh = row.attempt === 1 && tries === 1;
+      const { state, spentMs } = isFresh
+        ? { state: initialState(), spentMs: 0 }
+        : await this.readState(row.id);
       const dropped = state.steps
         .filter((step) => step.status === 'running')
         .map((step): EventDraft => {
