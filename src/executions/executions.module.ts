@@ -6,6 +6,7 @@ import { StreamingModule } from '../streaming/streaming.module.js';
 import { ControlController } from './control.controller.js';
 import { ExecutionsController } from './executions.controller.js';
 import { ExecutionsService } from './executions.service.js';
+import { StreamAdmission } from './stream-admission.js';
 import { StreamLookup } from './stream-lookup.js';
 import { ManyLookup } from './many-lookup.js';
 import { ManyStreamsController } from './many-streams.controller.js';
@@ -17,7 +18,7 @@ import { WorkflowCheck } from './workflow-check.js';
   imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
   // What comes first wins: `stream` is no execution's id.
   controllers: [ManyStreamsController, StreamsController, ExecutionsController, ControlController],
-  providers: [ExecutionsService, ManyLookup, StreamLookup, UnownedCancel, WorkflowCheck],
+  providers: [ExecutionsService, ManyLookup, StreamAdmission, StreamLookup, UnownedCancel, WorkflowCheck],
   exports: [ExecutionsService],
 })
 export class ExecutionsModule {}

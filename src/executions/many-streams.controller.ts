@@ -27,16 +27,14 @@ import {
   RequireScope,
   type TicketTargetOf,
 } from '../auth/access.decorators.js';
-import { addressOf } from '../auth/address.js';
-import { CredentialWatch } from '../auth/credential-watch.js';
 import type { Principal } from '../auth/principal.js';
 import { TicketsService } from '../auth/tickets.service.js';
 import { Documented } from '../openapi/documented.decorator.js';
 import { NoContentSignal } from '../problems/no-content.signal.js';
 import { StreamHub } from '../streaming/stream-hub.js';
-import { StreamQuota } from '../throttling/stream-quota.js';
 import { EXAMPLE_MANY_STREAM, EXAMPLE_MANY_TICKET } from './examples.js';
 import { ManyLookup } from './many-lookup.js';
+import { StreamAdmission } from './stream-admission.js';
 
 /** The filter in the query. One that is not valid opens nothing. */
 const filterInQuery: TicketTargetOf = (request) => {
@@ -50,8 +48,7 @@ export class ManyStreamsController {
   constructor(
     private readonly lookup: ManyLookup,
     private readonly hub: StreamHub,
-    private readonly quota: StreamQuota,
-    private readonly watch: CredentialWatch,
+    private readonly admission: StreamAdmission,
     private readonly tickets: TicketsService,
   ) {}
 
@@ -90,21 +87,13 @@ export class ManyStreamsController {
     if (!beginning) throw new NoContentSignal();
     // HEAD is routed here too and has no body.
     if (request.method === 'HEAD') return EMPTY;
-    const address = addressOf(request);
     return this.hub.watch({
       ...beginning,
       types: query.types,
       response,
       principalId: principal.id,
       expiresAt: principal.expiresAt,
-      enter: () => {
-        const giveBack = this.quota.acquire(principal.id, undefined, address);
-        const letGo = this.watch.hold(principal);
-        return () => {
-          letGo();
-          giveBack();
-        };
-      },
+      enter: this.admission.prepare(principal, undefined, request),
     });
   }
 

@@ -16,7 +16,6 @@ import { ExecutionEventSchema, isTerminal, OpenStream, StreamTicket } from '@clo
 import type { Request, Response } from 'express';
 import { EMPTY, type Observable } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
-import { addressOf } from '../auth/address.js';
 import { CredentialWatch } from '../auth/credential-watch.js';
 import type { Principal } from '../auth/principal.js';
 import { TicketsService } from '../auth/tickets.service.js';
@@ -25,12 +24,12 @@ import { Documented } from '../openapi/documented.decorator.js';
 import { NoContentSignal } from '../problems/no-content.signal.js';
 import { ProblemError } from '../problems/problem.error.js';
 import { StreamHub } from '../streaming/stream-hub.js';
-import { StreamQuota } from '../throttling/stream-quota.js';
 import { EXAMPLE_STREAM, EXAMPLE_TICKET } from './examples.js';
 import { checkId } from './execution-id.js';
 import { ExecutionsService } from './executions.service.js';
 import { parseLastEventId } from './last-event-id.js';
 import { StreamLookup } from './stream-lookup.js';
+import { StreamAdmission } from './stream-admission.js';
 
 @Controller('api/executions/:executionId')
 export class StreamsController implements OnModuleInit {
@@ -39,7 +38,7 @@ export class StreamsController implements OnModuleInit {
     private readonly lookup: StreamLookup,
     private readonly journal: JournalReader,
     private readonly hub: StreamHub,
-    private readonly quota: StreamQuota,
+    private readonly admission: StreamAdmission,
     private readonly watch: CredentialWatch,
     private readonly tickets: TicketsService,
   ) {}
@@ -87,7 +86,6 @@ export class StreamsController implements OnModuleInit {
       throw new NoContentSignal();
     // HEAD is routed here too and has no body: the headers, and no stream that holds its connection.
     if (request.method === 'HEAD') return EMPTY;
-    const address = addressOf(request);
     return this.hub.subscribe({
       executionId,
       after,
@@ -100,14 +98,7 @@ export class StreamsController implements OnModuleInit {
         message: 'You will see every event of this execution, in order.',
         status,
       },
-      enter: () => {
-        const giveBack = this.quota.acquire(principal.id, executionId, address);
-        const letGo = this.watch.hold(principal);
-        return () => {
-          letGo();
-          giveBack();
-        };
-      },
+      enter: this.admission.prepare(principal, executionId, request),
     });
   }
 
