@@ -112,9 +112,9 @@ function readBody(settings: Settings): RequestHandler {
 
 /** Helmet's headers. They are the same for all answers, so its twelve middlewares run once and not for each. */
 function headers(relaxed: Record<string, string[]>): (response: Response) => void {
-  const values = new Map<string, string>();
+  const values: [name: string, value: string][] = [];
   const recorder = {
-    setHeader: (name: string, value: string) => values.set(name, value),
+    setHeader: (name: string, value: string) => values.push([name, value]),
     removeHeader: () => undefined,
   };
   helmet({

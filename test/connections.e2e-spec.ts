@@ -111,11 +111,13 @@ describe('a connection with a stream on it', () => {
   it('is kept for what was asked behind the stream, which is answered after it and in order', async () => {
     const [first, second] = [await brief(), await brief()];
     const raw = await Raw.open(server);
+    raw.socket.cork();
     raw
       .ask(pathOf(first))
       .ask(`/api/executions/${first}`)
       .ask(pathOf(second))
       .ask('/nowhere', '1.1', 'Connection: close\r\n');
+    raw.socket.uncork();
     await once(raw.socket, 'end');
     raw.socket.end();
     const bodies = bodiesOf(raw.text);
@@ -127,19 +129,22 @@ describe('a connection with a stream on it', () => {
     expect(JSON.parse(bodies[3]!)).toMatchObject({ status: 404 });
   });
 
-  it('takes the next request when the stream has ended', async () => {
-    const id = await brief();
-    const raw = (await Raw.open(server)).ask(pathOf(id));
-    await raw.until('\r\n0\r\n\r\n');
-    raw.ask(`/api/executions/${id}`);
-    await raw.until(/\r\n0\r\n\r\nHTTP\/1\.1 200 [\s\S]*"status":"completed"/);
-    raw.socket.destroy();
+  it('says that the stream is the last answer, and is closed behind it, whatever is asked meanwhile', async () => {
+    const raw = (await Raw.open(server)).ask('/health/live').ask(pathOf(await brief()));
+    await raw.until('id: 2\n');
+    raw.ask('/health/live');
+    await once(raw.socket, 'end');
+    raw.socket.end();
+    const bodies = bodiesOf(raw.text);
+    expect(bodies).toHaveLength(2);
+    expectWhole(bodies[1]!);
+    expect(raw.text.match(/^Connection: .*$/gim)).toEqual(['Connection: keep-alive', 'Connection: close']);
   });
 
   it.each<[string, (socket: Socket) => void]>([
     ['ends its side', (socket) => socket.end()],
     ['resets it', (socket) => socket.resetAndDestroy()],
-    ['sends what is no HTTP', (socket) => socket.write('\0\xff what is this\r\n\r\n', 'latin1')],
+    ['sends more than it has to', (socket) => socket.write(Buffer.alloc(3_000_000))],
     ['sends a request that is broken off', (socket) => socket.end('GET / HTTP/1.1\r\nHost')],
   ])('is over for the stream when the client %s', async (_what, leave) => {
     const raw = (await Raw.open(server)).ask(pathOf(await endless()));
@@ -150,6 +155,17 @@ describe('a connection with a stream on it', () => {
     raw.socket.destroy();
     // Nothing but frames in the stream: no other answer may begin in the middle of this one.
     expect(raw.text.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+  });
+
+  it('is not disturbed by what is no HTTP', async () => {
+    const raw = (await Raw.open(server)).ask(
+      pathOf(await server.startExecution(start([agent('a', { chunks: 50, delayMs: 10 })]))),
+    );
+    await raw.until('id: 2\n');
+    raw.socket.write('\0\xff what is this\r\n\r\n', 'latin1');
+    await once(raw.socket, 'end');
+    raw.socket.end();
+    expectWhole(bodiesOf(raw.text)[0]!);
   });
 
   it('may be reset while the server writes as much as it can', async () => {

@@ -1,4 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+
+/** While look-ups follow each other, each query waits so long for more to come along. */
+const GATHER_MS = 5;
 
 /**
  * Look-ups by id, one query at a time: what is asked for while one is under way goes into the next. A burst of
@@ -26,9 +29,9 @@ export class BatchedLookup<Found> {
 
   private async run(): Promise<void> {
     this.running = true;
+    // The others of this turn come along.
+    await nextTurn();
     while (this.asked.size > 0) {
-      // The others of this turn come along.
-      await nextTurn();
       const batch = [...this.asked].slice(0, this.mostIds);
       for (const [id] of batch) this.asked.delete(id);
       try {
@@ -37,6 +40,7 @@ export class BatchedLookup<Found> {
       } catch (error) {
         for (const [, { reject }] of batch) reject(error);
       }
+      if (this.asked.size > 0) await sleep(GATHER_MS);
     }
     this.running = false;
   }

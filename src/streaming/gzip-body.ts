@@ -16,33 +16,33 @@ export class GzipBody {
   private crc = 0;
   private length = 0;
 
-  private constructor(private readonly compressor: Compressor) {}
+  private begun = false;
+
+  private constructor(
+    private readonly compressor: Compressor,
+    /** Writes the header. */
+    private readonly open: () => void,
+  ) {}
 
   /**
    * Makes a body of a response whose headers are not sent yet. What others write to the response, and its end, become
    * part of it.
    */
   static of(response: ServerResponse, compressor: Compressor): GzipBody {
-    const body = new GzipBody(compressor);
     response.setHeader('Content-Encoding', 'gzip');
     const write = response.write.bind(response) as (bytes: Buffer) => boolean;
     const end = response.end.bind(response) as (
       bytes: Buffer | undefined,
       done?: () => void,
     ) => ServerResponse;
-    let begun = false;
+    const body = new GzipBody(compressor, () => write(HEADER));
     let ended = false;
-    const begin = () => {
-      if (begun) return;
-      begun = true;
-      write(HEADER);
-    };
     response.write = (data: string | Uint8Array): boolean => {
-      begin();
+      body.begin();
       return write(body.add(packedOf(Buffer.from(data as string), false)).body);
     };
     response.end = (done?: unknown): ServerResponse => {
-      begin();
+      body.begin();
       const callback = typeof done === 'function' ? (done as () => void) : undefined;
       if (ended) return end(undefined, callback);
       ended = true;
@@ -53,12 +53,19 @@ export class GzipBody {
 
   /** The chunk as the next piece of this body; to be written at once. */
   encode(chunk: Chunk): Chunk {
+    this.begin();
     const packed = this.compressor.pack(chunk);
     const { stats } = this.compressor;
     const saved = packed.bytes - packed.chunk.body.length;
     stats.bytes -= saved;
     if (saved > 0) stats.bytesSaved += saved;
     return this.add(packed);
+  }
+
+  private begin(): void {
+    if (this.begun) return;
+    this.begun = true;
+    this.open();
   }
 
   private add({ chunk, crc, bytes, shift }: Packed): Chunk {

@@ -1,7 +1,6 @@
 import { Inject, Injectable, Logger, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
 import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import { StatusChanges } from '../journal/status-changes.js';
@@ -18,7 +17,7 @@ import type { Outlet, StreamRules } from './outlet.js';
 import { Roster } from './roster.js';
 import { SendQueues } from './send-queues.js';
 import { encodeEstablished } from './sse-frame.js';
-import { SseSession } from './sse-session.js';
+import { type Opening, SseSession } from './sse-session.js';
 import { StreamStats } from './stream-stats.js';
 import { Subscriber } from './subscriber.js';
 import { TypeFilter } from './type-filter.js';
@@ -35,7 +34,7 @@ interface AnyStreamRequest {
    * Called when Nest subscribes, which it never does for a client that left before. What it throws is answered as a
    * problem; what it returns is called once the stream is over.
    */
-  enter(): () => void;
+  enter: () => () => void;
 }
 
 export interface StreamRequest extends AnyStreamRequest {
@@ -55,8 +54,6 @@ export interface ManyStreamRequest extends AnyStreamRequest {
 
 /** Ages differ by a tenth, so that a fleet does not come back at once. */
 const AGE_SPREAD = 0.1;
-/** Nest sends the headers from a timer of 0 ms; the session can take a response over once they are out. */
-const HEADERS_MS = 1;
 
 /** All open streams of this process. */
 @Injectable()
@@ -139,74 +136,84 @@ export class StreamHub implements OnModuleDestroy {
    */
   subscribe(request: StreamRequest): Observable<MessageEvent> {
     const session = new SseSession(request.response);
-    return session.observe(() => {
-      const leave = request.enter();
-      const { executionId, response, after, types, principalId } = request;
-      const { channel, ready } = this.pool.join(executionId, 'own');
-      const subscriber = new Subscriber(
-        channel,
-        response,
-        TypeFilter.of(types),
-        after,
-        this.endOfLife(request.expiresAt),
-        this.rules,
-        (error) => this.finish(session, `execution ${executionId}`, error),
-      );
-      this.negotiate(subscriber, response);
-      this.open(subscriber, { principalId, executionId });
-      return {
-        ready,
-        start: () => subscriber.start(this.greeting(request, channel)),
-        close: () => {
-          this.close(subscriber);
-          this.pool.leave(executionId, 'own');
-          leave();
-        },
-      };
-    });
+    return session.observe(() => this.openOwn(request, session));
   }
 
   /** A stream of many executions, for an `@Sse()` method to return, in the way of `subscribe`. */
   watch(request: ManyStreamRequest): Observable<MessageEvent> {
     const session = new SseSession(request.response);
-    return session.observe(() => {
-      const leave = request.enter();
-      const { vector, response, types, principalId } = request;
-      const finish = (error?: Error) => this.finish(session, 'many executions', error);
-      const muster =
-        vector instanceof Roster && new Muster(vector, this.changes, (lane) => subscriber.join(lane), finish);
-      const subscriber = new ManySubscriber(
-        vector,
-        this.pool,
-        response,
-        TypeFilter.of(types),
-        this.endOfLife(request.expiresAt),
-        this.rules,
-        !muster,
-        () => muster && muster.onRoom(),
-        finish,
-      );
-      this.open(subscriber, { principalId });
-      return {
-        ready: sleep(HEADERS_MS),
-        start: () => {
-          const message = 'You will see every event of these executions, of each in order.';
-          const established = {
-            timestamp: new Date().toISOString(),
-            message,
-            executions: request.executions,
-            cursor: vector.cursor(),
-          };
-          subscriber.start(encodeEstablished(established, this.settings.STREAM_RETRY_MS));
-          if (muster) muster.begin();
-        },
-        close: () => {
-          if (muster) muster.end();
-          this.close(subscriber);
-          leave();
-        },
-      };
-    });
+    return session.observe(() => this.openMany(request, session));
+  }
+
+  // What these two return lives as long as the stream, and with it everything that its functions name.
+
+  private openOwn(
+    { executionId, response, after, types, principalId, expiresAt, established, enter }: StreamRequest,
+    session: SseSession,
+  ): Opening {
+    const leave = enter();
+    const { channel, ready } = this.pool.join(executionId, 'own');
+    const subscriber = new Subscriber(
+      channel,
+      response,
+      TypeFilter.of(types),
+      after,
+      this.endOfLife(expiresAt),
+      this.rules,
+      (error) => this.finish(session, `execution ${executionId}`, error),
+    );
+    this.negotiate(subscriber, response);
+    this.open(subscriber, { principalId, executionId });
+    return {
+      ready,
+      start: () => subscriber.start(this.greeting(established, channel)),
+      close: () => {
+        this.close(subscriber);
+        this.pool.leave(executionId, 'own');
+        leave();
+      },
+    };
+  }
+
+  private openMany(
+    { vector, response, types, principalId, expiresAt, executions, enter }: ManyStreamRequest,
+    session: SseSession,
+  ): Opening {
+    const leave = enter();
+    const finish = (error?: Error) => this.finish(session, 'many executions', error);
+    const muster =
+      vector instanceof Roster && new Muster(vector, this.changes, (lane) => subscriber.join(lane), finish);
+    const subscriber = new ManySubscriber(
+      vector,
+      this.pool,
+      response,
+      TypeFilter.of(types),
+      this.endOfLife(expiresAt),
+      this.rules,
+      !muster,
+      () => muster && muster.onRoom(),
+      finish,
+    );
+    this.open(subscriber, { principalId });
+    return {
+      ready: Promise.resolve(),
+      start: () => {
+        const message = 'You will see every event of these executions, of each in order.';
+        const established = {
+          timestamp: new Date().toISOString(),
+          message,
+          executions,
+          cursor: vector.cursor(),
+        };
+        subscriber.start(encodeEstablished(established, this.settings.STREAM_RETRY_MS));
+        if (muster) muster.begin();
+      },
+      close: () => {
+        if (muster) muster.end();
+        this.close(subscriber);
+        leave();
+      },
+    };
   }
 
   private endOfLife(expiresAt: number | null): number {
@@ -228,7 +235,7 @@ export class StreamHub implements OnModuleDestroy {
       outlet.compress(GzipBody.of(response, this.compressor));
   }
 
-  private greeting({ established }: StreamRequest, { position }: Channel): Chunk {
+  private greeting(established: StreamRequest['established'], { position }: Channel): Chunk {
     const timestamp = new Date().toISOString();
     return encodeEstablished(
       { ...established, timestamp, lastSequence: position },
