@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { createDatabase, Server } from './support/server.js';
 import { agent, delay, ids, start, upTo, Watch } from './support/watch.js';
 
 describe('start, watch, steer', () => {
