@@ -99,8 +99,12 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
       fc.array(move, { maxLength: 40 }),
       fc.integer({ min: 1, max: 400 }),
       fc.integer({ min: 0, max: 800 }),
-      async (moves, ringBytes, cacheBytes) => {
+      fc.boolean(),
+      async (moves, ringBytes, cacheBytes, rests) => {
         const journal = new MemoryJournal();
+        let ms = 0;
+        // Each look at this clock is a while later than the one before: every flush is a long one.
+        const turn = new Turn(rests ? () => (ms += 1) : undefined);
         const limits = { ringBytes, pageBytes: 150, partBytes: 100, pollMs: 1_000 };
         const stats = new StreamStats();
         const pages = new PageCache(
@@ -116,7 +120,7 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
           'e',
           journal as unknown as EventBus,
           journal as unknown as JournalReader,
-          new Turn(),
+          turn,
           limits,
           stats,
           (error) => {
@@ -210,7 +214,7 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
           response.emit('drain');
         }
         journal.emitter.emit('events', append(2, true));
-        for (let turn = 0; turn < 2_000 && watchers.some(({ ended, left }) => !ended && !left); turn += 1) {
+        for (let n = 0; n < 2_000 && watchers.some(({ ended, left }) => !ended && !left); n += 1) {
           await nextTurn();
           channel.check();
         }

@@ -47,11 +47,14 @@ export class Channel extends Timed implements Flushable {
   position = 0;
   /** The terminal event's sequence, once it is known. */
   end: number | undefined;
+  /** See `Turn`. */
+  restsUntil = 0;
   private active = Date.now();
   private readonly ring: Ring;
   private readonly listening: Subscription;
   private opened = false;
   private fresh: EncodedEvent[] = [];
+  private freshBytes = 0;
   private reading: Promise<void> | undefined;
 
   constructor(
@@ -114,10 +117,17 @@ export class Channel extends Timed implements Flushable {
     return pollMs;
   }
 
-  /** Writes what came in this turn: one buffer for all caught-up watchers of the same types. */
+  /** Of half a write: the other half is room for what comes on top in the turn. */
+  get isFull(): boolean {
+    return this.freshBytes * 2 >= this.limits.partBytes;
+  }
+
+  /** Writes what came since the last one: one buffer for all caught-up watchers of the same types. */
   flush(now: number): void {
     const fresh = this.fresh;
+    if (fresh.length === 0) return;
     this.fresh = [];
+    this.freshBytes = 0;
     this.active = now;
     const from = fresh[0]!.sequence - 1;
     const joined = new Map<string, Part[]>();
@@ -157,7 +167,9 @@ export class Channel extends Timed implements Flushable {
     this.position = event.sequence;
     if (isTerminalEvent(event.type)) this.end = event.sequence;
     this.stats.evicted += this.ring.push(encoded);
-    if (this.fresh.push(encoded) === 1) this.turn.add(this);
+    const wasFull = this.isFull;
+    this.freshBytes += encoded.chunk.bytes;
+    if (this.fresh.push(encoded) === 1 || (this.isFull && !wasFull)) this.turn.add(this);
   }
 
   private async catchUp(sure: boolean): Promise<void> {
