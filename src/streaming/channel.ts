@@ -8,7 +8,7 @@ import { Ring } from './ring.js';
 import { type EncodedEvent, encodeEvent } from './sse-frame.js';
 import type { StreamStats } from './stream-stats.js';
 import { Timed } from './timer-wheel.js';
-import type { Flushable, Turn } from './turn.js';
+import { type Flushable, Pace, type Turn } from './turn.js';
 import type { TypeFilter } from './type-filter.js';
 
 const CATCH_UP_EVENTS = 1_000;
@@ -47,8 +47,7 @@ export class Channel extends Timed implements Flushable {
   position = 0;
   /** The terminal event's sequence, once it is known. */
   end: number | undefined;
-  /** See `Turn`. */
-  restsUntil = 0;
+  readonly pace = new Pace();
   private active = Date.now();
   private readonly ring: Ring;
   private readonly listening: Subscription;

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Flushable, Turn } from './turn.js';
+import { type Flushable, Pace, Turn } from './turn.js';
 
 class Fake implements Flushable {
+  readonly pace = new Pace();
   isFull = false;
-  restsUntil = 0;
   flushes = 0;
   constructor(private readonly takes: () => void) {}
   flush(): void {
@@ -20,10 +20,17 @@ describe('Turn', () => {
     now = 1_000;
     turn = new Turn(() => now);
   });
-  /** Waits until it was flushed so often. */
+  /** Waits until it was flushed so often, at this time of the clock. */
   async function flushed(fake: Fake, times: number): Promise<void> {
     while (fake.flushes < times) await nextTurn();
     expect(fake.flushes).toBe(times);
+  }
+  /** What is added after it is flushed after it; so this one rests if it has not been flushed. */
+  async function expectRest(fake: Fake, flushes: number): Promise<void> {
+    const other = taking(0);
+    turn.add(other);
+    await flushed(other, 1);
+    expect(fake.flushes).toBe(flushes);
   }
 
   it('flushes at the end of the turn, all in one go', async () => {
@@ -34,48 +41,51 @@ describe('Turn', () => {
     expect(fakes.map(({ flushes }) => flushes)).toEqual([1, 1, 1]);
   });
 
-  it('lets what took long rest as long, and nothing else', async () => {
+  it('lets rest half as long what took long and has more at once, and nothing else', async () => {
     const [long, short] = [taking(10), taking(0.1)];
     for (let n = 1; n <= 5; n += 1) {
-      turn.add(long);
       turn.add(short);
       await flushed(short, n);
     }
-    expect(long.flushes).toBe(1);
-    now += 9;
-    turn.add(short);
-    await flushed(short, 6);
-    expect(long.flushes).toBe(1);
+    turn.add(long);
+    await flushed(long, 1);
+    turn.add(long);
+    now += 4;
+    await expectRest(long, 1);
     now += 1;
     // By itself: nothing else has to come.
     await flushed(long, 2);
   });
 
-  it('lets nothing rest that has much to write, or has rested before it came', async () => {
+  it('lets nothing rest that had nothing to write for a while', async () => {
+    const fake = taking(10);
+    for (let n = 1; n <= 3; n += 1) {
+      turn.add(fake);
+      await nextTurn();
+      expect(fake.flushes).toBe(n);
+      now += 3;
+    }
+  });
+
+  it('lets nothing rest that has much to write', async () => {
     const fake = taking(10);
     turn.add(fake);
     await flushed(fake, 1);
     turn.add(fake);
-    await nextTurn();
-    expect(fake.flushes).toBe(1);
+    await expectRest(fake, 1);
     fake.isFull = true;
     turn.add(fake);
     await nextTurn();
     expect(fake.flushes).toBeGreaterThan(1);
-    const before = fake.flushes;
-    fake.isFull = false;
-    now += 10;
-    turn.add(fake);
-    await nextTurn();
-    expect(fake.flushes).toBeGreaterThan(before);
   });
 
-  it('lets nothing rest for longer than 20 ms', async () => {
+  it('lets nothing rest for longer than 10 ms', async () => {
     const fake = taking(500);
     turn.add(fake);
     await flushed(fake, 1);
     turn.add(fake);
-    now += 20;
+    await expectRest(fake, 1);
+    now += 10;
     await flushed(fake, 2);
   });
 });

@@ -1,25 +1,33 @@
+/** How something is flushed, in ms of the clock of its `Turn`. */
+export class Pace {
+  /** How long the last flush took. */
+  took = 0;
+  /** When it ended. */
+  ended = 0;
+  restsUntil = 0;
+}
+
 /** What has something to write at the end of a turn. */
 export interface Flushable {
+  readonly pace: Pace;
   /** Whether it has so much to write that it waits for nothing. */
   readonly isFull: boolean;
-  /** Kept here by `Turn`: when its rest is over, as `performance.now()` counts. */
-  restsUntil: number;
   /** @param now ms since the epoch */
   flush(now: number): void;
 }
 
-/** A flush that takes less is not worth a rest, in ms. */
+/** After a flush that took less nothing rests, in ms. */
 const SHORT_MS = 0.5;
-/** No rest is longer, in ms: what is told waits no longer for others to be told with it. */
-const MOST_REST_MS = 20;
+/** No rest is longer, in ms: what is told does not wait longer for others to be told with it. */
+const MOST_REST_MS = 10;
 
 /**
  * One flush for all channels a turn of the event loop, after its I/O: what is published in a turn goes out together,
  * without a delay of its own, and a thousand channels cost one callback.
  *
- * What took long to write to its many watchers rests as long before it is written again: as each write costs about the same
- * whatever it holds, a channel under load then writes more at a time, and leaves half of the time to whoever makes the events. One that
- * writes now and then does not wait.
+ * What took long to write to its many watchers, and has more to write straight away, rests half as long: each write costs about
+ * the same whatever it holds, so a channel under load writes more at a time, and leaves time to whoever makes the events. One that
+ * writes now and then never waits.
  */
 export class Turn {
   private due: Flushable[] = [];
@@ -30,6 +38,9 @@ export class Turn {
   constructor(private readonly clock: () => number = () => performance.now()) {}
 
   add(flushable: Flushable): void {
+    const { pace } = flushable;
+    if (pace.took >= SHORT_MS && this.clock() - pace.ended < pace.took / 4)
+      pace.restsUntil = pace.ended + Math.min(pace.took / 2, MOST_REST_MS);
     this.due.push(flushable);
     if (this.immediate) return;
     this.immediate = true;
@@ -43,15 +54,15 @@ export class Turn {
     const now = Date.now();
     let at = this.clock();
     for (const flushable of due) {
-      if (at < flushable.restsUntil && !flushable.isFull) {
+      if (at < flushable.pace.restsUntil && !flushable.isFull) {
         this.due.push(flushable);
         continue;
       }
       flushable.flush(now);
       const began = at;
       at = this.clock();
-      const took = at - began;
-      if (took >= SHORT_MS) flushable.restsUntil = at + Math.min(took, MOST_REST_MS);
+      flushable.pace.took = at - began;
+      flushable.pace.ended = at;
     }
     if (this.due.length > 0) this.timer ??= setTimeout(this.wake, 1);
   };
