@@ -47,6 +47,11 @@ export class ExecutionLog {
     return committed;
   }
 
+  /** Appends without waiting. One that is refused releases the run, through `onFailure`. */
+  record(drafts: readonly EventDraft[], projection?: Projection): void {
+    this.append(drafts, projection).catch(() => undefined);
+  }
+
   /** Waits while too much is not committed yet: a writer is no faster than the database, and memory stays bounded. */
   async room(): Promise<void> {
     while (this.outstanding >= WINDOW) await new Promise<void>((resolve) => this.waiting.push(resolve));
