@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import pg from 'pg';
 import { eventsIn, GzipWatch } from './support/gzip-watch.js';
+import { grow } from './support/grow.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
-import { agent, start, upTo } from './support/watch.js';
+import { agent, idsIn, pathOf, start, upTo } from './support/watch.js';
 
 const run = promisify(execFile);
 const settings = {
@@ -14,10 +14,7 @@ const settings = {
   HEARTBEAT_MS: '100',
   STREAMS_PER_EXECUTION: '4',
 };
-const pathOf = (id: string) => `/api/executions/${id}/stream`;
 const authorization = `Bearer ${ADMIN_KEY}`;
-
-const idsIn = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 
 describe('compressed streams', () => {
   let server: Server;
@@ -176,24 +173,3 @@ it('streams are not compressed unless it is asked for by a setting', async () =>
   expect(headers.get('vary') ?? '').not.toContain('Accept-Encoding');
   await server.kill('SIGTERM');
 });
-
-/** Puts megabytes before the terminal event that gzip makes only half of. @returns its sequence */
-async function grow(database: string, id: string): Promise<number> {
-  const client = new pg.Client({ connectionString: database });
-  await client.connect();
-  const { rows } = await client.query<{ sequence: number }>(
-    `DELETE FROM cloutagent.events WHERE execution_id = $1 AND type = 'execution:completed' RETURNING sequence`,
-    [id],
-  );
-  const last = rows[0]!.sequence + 300;
-  await client.query(
-    `INSERT INTO cloutagent.events
-     SELECT $1::uuid, n, 'execution:output',
-       '{"chunk":"' || (SELECT string_agg(md5(n::text || m::text), '') FROM generate_series(1, 3000) AS m) || '"}'
-     FROM generate_series($2::int, $3::int - 1) AS n
-     UNION ALL SELECT $1::uuid, $3::int, 'execution:completed', '{"result":null}'`,
-    [id, last - 300, last],
-  );
-  await client.end();
-  return last;
-}

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
-import { agent, start, upTo } from './support/watch.js';
+import { agent, idsIn, pathOf, start, upTo } from './support/watch.js';
 
 /** A connection of a client that keeps to HTTP as it likes. */
 class Raw {
@@ -69,9 +69,6 @@ function bodiesOf(text: string): string[] {
   }
   return bodies;
 }
-
-const pathOf = (id: string) => `/api/executions/${id}/stream`;
-const idsIn = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 
 describe('a connection with a stream on it', () => {
   let server: Server;

@@ -1,8 +1,6 @@
 import pg from 'pg';
 import { createDatabase, Server } from './support/server.js';
-import { agent, delay, ids, start, TERMINAL, upTo, Watch } from './support/watch.js';
-
-const pathOf = (id: string) => `/api/executions/${id}/stream`;
+import { agent, delay, ids, pathOf, start, TERMINAL, upTo, Watch } from './support/watch.js';
 
 /** Follows a stream across deaths of the server, by Last-Event-ID, until the server says that it is over. */
 async function collect(watch: Watch, seen: Watch['frames']): Promise<void> {

@@ -1,9 +1,7 @@
 import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
 import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
 import { createDatabase, Server } from './support/server.js';
-import { agent, ids, start, TERMINAL, upTo, Watch } from './support/watch.js';
-
-const pathOf = (id: string) => `/api/executions/${id}/stream`;
+import { agent, ids, pathOf, start, TERMINAL, upTo, Watch } from './support/watch.js';
 
 describe('SIGTERM', () => {
   let models: FakeModelServer;

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import pg from 'pg';
+import { grow } from './support/grow.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
-import { agent, ids, start, upTo, Watch } from './support/watch.js';
+import { agent, ids, idsIn, pathOf, start, upTo, Watch } from './support/watch.js';
 
 const settings = {
   HEARTBEAT_MS: '200',
@@ -10,7 +10,6 @@ const settings = {
   CHANNEL_RING_BYTES: '20000',
   CATCH_UP_CACHE_BYTES: '500000',
 };
-const pathOf = (id: string) => `/api/executions/${id}/stream`;
 
 /** A client that has not read anything yet. */
 async function unread(server: Server, id: string): Promise<Socket> {
@@ -23,28 +22,6 @@ async function unread(server: Server, id: string): Promise<Socket> {
   );
   return socket;
 }
-
-/** Puts megabytes before the terminal event, more than the kernel takes for a client. @returns its sequence */
-async function grow(database: string, id: string): Promise<number> {
-  const client = new pg.Client({ connectionString: database });
-  await client.connect();
-  const { rows } = await client.query<{ sequence: number }>(
-    `DELETE FROM cloutagent.events WHERE execution_id = $1 AND type = 'execution:completed' RETURNING sequence`,
-    [id],
-  );
-  const last = rows[0]!.sequence + 200;
-  await client.query(
-    `INSERT INTO cloutagent.events
-     SELECT $1::uuid, n, 'execution:output', '{"chunk":"' || repeat('x', 100000) || '"}' FROM generate_series($2::int, $3::int - 1) AS n
-     UNION ALL SELECT $1::uuid, $3::int, 'execution:completed', '{"result":null}'`,
-    [id, last - 200, last],
-  );
-  await client.end();
-  return last;
-}
-
-/** The ids of the frames in what a raw client read. */
-const idsIn = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 
 describe('streams', () => {
   let server: Server;

@@ -107,8 +107,16 @@ export class Metrics {
   }
 
   private counter(name: string, help: string, ...rest: Reading): void {
-    const { labelNames, read } = reading(rest);
-    new Counter({
+    this.sampled(Counter, name, help, rest);
+  }
+
+  private gauge(name: string, help: string, ...rest: Reading): void {
+    this.sampled(Gauge, name, help, rest);
+  }
+
+  private sampled(Kind: typeof Counter | typeof Gauge, name: string, help: string, rest: Reading): void {
+    const [labelNames, read] = rest.length === 1 ? [[], rest[0]] : rest;
+    new Kind({
       name: `cloutagent_${name}`,
       help,
       labelNames,
@@ -116,20 +124,6 @@ export class Metrics {
       collect() {
         this.reset();
         for (const [value, labels = {}] of read()) this.inc(labels, value);
-      },
-    });
-  }
-
-  private gauge(name: string, help: string, ...rest: Reading): void {
-    const { labelNames, read } = reading(rest);
-    new Gauge({
-      name: `cloutagent_${name}`,
-      help,
-      labelNames,
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const [value, labels = {}] of read()) this.set(labels, value);
       },
     });
   }
@@ -147,8 +141,6 @@ export class Metrics {
 }
 
 type Reading = [read: () => Iterable<Sample>] | [labelNames: string[], read: () => Iterable<Sample>];
-const reading = (rest: Reading) =>
-  rest.length === 1 ? { labelNames: [], read: rest[0] } : { labelNames: rest[0], read: rest[1] };
 
 function bucketsOf(name: string, { bounds, counts, sum }: Tally): object[] {
   let upTo = 0;

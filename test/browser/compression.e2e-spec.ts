@@ -1,9 +1,8 @@
 import { Browser } from '../support/browser.js';
 import { eventsIn } from '../support/gzip-watch.js';
 import { ADMIN_KEY, createDatabase, Server } from '../support/server.js';
-import { agent, start } from '../support/watch.js';
+import { agent, pathOf, start } from '../support/watch.js';
 
-const pathOf = (id: string) => `/api/executions/${id}/stream`;
 const authorization = `Bearer ${ADMIN_KEY}`;
 
 it('compressed streams are read by a browser as they come, by fetch and EventSource', async () => {

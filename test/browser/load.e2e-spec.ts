@@ -1,7 +1,4 @@
-import { Browser } from '../support/browser.js';
-import { MonitorPage } from '../support/monitor-page.js';
-import { createDatabase, Server } from '../support/server.js';
-import { TestPage } from '../support/test-page.js';
+import { MonitorStage } from '../support/monitor-stage.js';
 import { agent, start } from '../support/watch.js';
 
 const NODES = ['one', 'two', 'three', 'four'];
@@ -11,23 +8,10 @@ const TRIES = 3;
 const LONG_MS = 200;
 
 describe('20,000 events of output in 10 seconds', () => {
-  let server: Server;
-  let site: TestPage;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    server = await Server.start({ DATABASE_URL: await createDatabase() });
-    site = await TestPage.start('test/browser/pages/monitor.tsx', server.url, true);
-    browser = await Browser.launch();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await site?.close();
-    await server?.kill('SIGTERM');
-  });
+  const stage = new MonitorStage({}, true);
 
   const run = async (): Promise<number> => {
-    const monitor = await MonitorPage.open(browser, site);
+    const monitor = await stage.open();
     await monitor.page.evaluate(() => {
       const longest = { ms: 0 };
       Object.assign(globalThis, { longest });
@@ -35,7 +19,7 @@ describe('20,000 events of output in 10 seconds', () => {
         for (const { duration } of list.getEntries()) longest.ms = Math.max(longest.ms, duration);
       }).observe({ type: 'longtask' });
     });
-    const id = await server.startExecution(
+    const id = await stage.server.startExecution(
       start(NODES.map((node) => agent(node, { chunks: CHUNKS, delayMs: 1 }))),
     );
     await monitor.show({ monitors: [{ executionId: id }] });
@@ -44,7 +28,7 @@ describe('20,000 events of output in 10 seconds', () => {
       () => (globalThis as unknown as { longest: { ms: number } }).longest.ms,
     );
 
-    const { body } = await server.call('GET', `/api/executions/${id}`);
+    const { body } = await stage.server.call('GET', `/api/executions/${id}`);
     expect(body.lastSequence).toBeGreaterThan(NODES.length * CHUNKS);
     await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
     await monitor.page.waitForSelector('.watched:has-text("closed")');

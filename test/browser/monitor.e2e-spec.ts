@@ -1,35 +1,21 @@
 import { seriousFindings } from '../support/accessibility.js';
-import { Browser } from '../support/browser.js';
-import { MonitorPage } from '../support/monitor-page.js';
-import { createDatabase, Server } from '../support/server.js';
-import { TestPage } from '../support/test-page.js';
+import type { MonitorPage } from '../support/monitor-page.js';
+import { MonitorStage } from '../support/monitor-stage.js';
 import { agent, delay, start } from '../support/watch.js';
 
 describe('<ExecutionMonitor/> in a browser', () => {
-  let server: Server;
-  let site: TestPage;
-  let browser: Browser;
+  const stage = new MonitorStage({ RETRY_BASE_MS: '100' });
   let monitor: MonitorPage;
 
-  beforeAll(async () => {
-    server = await Server.start({ DATABASE_URL: await createDatabase(), RETRY_BASE_MS: '100' });
-    site = await TestPage.start('test/browser/pages/monitor.tsx', server.url);
-    browser = await Browser.launch();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await site?.close();
-    await server?.kill('SIGTERM');
-  });
   afterEach(async () => {
     expect(monitor.open.problems).toEqual([]);
     await monitor.open.close();
-    await monitor.open.until(() => site.openStreams === 0);
+    await monitor.open.until(() => stage.site.openStreams === 0);
   });
 
   const approval = { id: 'boss', type: 'approval', data: { config: { message: 'Publish it?' } } };
   const output = async (id: string, nodeId: string): Promise<string> => {
-    const { body } = await server.call('GET', `/api/executions/${id}/events?limit=1000`);
+    const { body } = await stage.server.call('GET', `/api/executions/${id}/events?limit=1000`);
     return (body.events as { type: string; nodeId: string; chunk: string }[])
       .filter((event) => event.type === 'execution:output' && event.nodeId === nodeId)
       .map(({ chunk }) => chunk)
@@ -37,10 +23,10 @@ describe('<ExecutionMonitor/> in a browser', () => {
   };
 
   it('follows, pauses, resumes, approves and finishes, by keyboard', async () => {
-    const id = await server.startExecution(
+    const id = await stage.server.startExecution(
       start([agent('writer', { chunks: 100, delayMs: 20, thinking: 5 }), approval], [['writer', 'boss']]),
     );
-    monitor = await MonitorPage.open(browser, site);
+    monitor = await stage.open();
     await monitor.show({ monitors: [{ executionId: id }] });
     await monitor.status('running');
     const pause = monitor.button('Pause');
@@ -58,7 +44,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     await monitor.page.waitForSelector('.ca-visually-hidden:text("Execution completed.")', {
       state: 'attached',
     });
-    const { body } = await server.call('GET', `/api/executions/${id}`);
+    const { body } = await stage.server.call('GET', `/api/executions/${id}`);
     expect(body.output).toMatchObject({ approved: true, comment: 'looks good' });
     expect(await monitor.page.locator('.ca-text').first().textContent()).toBe(await output(id, 'writer'));
     const bar = monitor.page.getByRole('progressbar', { name: 'Progress' });
@@ -66,8 +52,8 @@ describe('<ExecutionMonitor/> in a browser', () => {
   });
 
   it('renders no more than once a frame, however fast events come', async () => {
-    monitor = await MonitorPage.open(browser, site);
-    const id = await server.startExecution(start([agent('writer', { chunks: 3_000, delayMs: 0 })]));
+    monitor = await stage.open();
+    const id = await stage.server.startExecution(start([agent('writer', { chunks: 3_000, delayMs: 0 })]));
     await monitor.show({ monitors: [{ executionId: id }], strict: false });
     await monitor.status('completed');
     const [commits, frames] = [await monitor.read('commits'), await monitor.read('frames')];
@@ -78,8 +64,8 @@ describe('<ExecutionMonitor/> in a browser', () => {
   });
 
   it('asks before it cancels', async () => {
-    const id = await server.startExecution(start([delay('long', 60_000)]));
-    monitor = await MonitorPage.open(browser, site);
+    const id = await stage.server.startExecution(start([delay('long', 60_000)]));
+    monitor = await stage.open();
     await monitor.show({ monitors: [{ executionId: id }] });
     await monitor.status('running');
     await monitor.button('Cancel').click();
@@ -93,10 +79,10 @@ describe('<ExecutionMonitor/> in a browser', () => {
   });
 
   it('says why it failed, with every retry, and drops what a repeated attempt said', async () => {
-    const id = await server.startExecution(
+    const id = await stage.server.startExecution(
       start([agent('flaky', { chunks: 5, delayMs: 0, failTimes: 2 }), approval], [['flaky', 'boss']]),
     );
-    monitor = await MonitorPage.open(browser, site);
+    monitor = await stage.open();
     await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
     await monitor.button('Reject').click();
     await monitor.status('failed');
@@ -104,7 +90,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
       /boss failed.*did not approve/,
     );
     expect(await monitor.page.locator('summary', { hasText: 'Retries (2)' }).count()).toBe(1);
-    const { body } = await server.call('GET', `/api/executions/${id}`);
+    const { body } = await stage.server.call('GET', `/api/executions/${id}`);
     const flaky = (body.steps as { nodeId: string; output: string }[]).findLast(
       ({ nodeId }) => nodeId === 'flaky',
     );
@@ -112,18 +98,18 @@ describe('<ExecutionMonitor/> in a browser', () => {
   });
 
   it('says what is wrong when there is no such execution, and does not go on asking', async () => {
-    monitor = await MonitorPage.open(browser, site);
-    const before = site.streamsOpened;
+    monitor = await stage.open();
+    const before = stage.site.streamsOpened;
     await monitor.show({ monitors: [{ executionId: '0199c0de-0000-7000-8000-000000000001' }] });
     await monitor.page.waitForSelector('[data-connection=refused]');
     expect(await monitor.button('Try again').count()).toBe(1);
-    expect(site.streamsOpened - before).toBe(1);
+    expect(stage.site.streamsOpened - before).toBe(1);
     // The browser itself logs the 404.
     expect(monitor.open.problems.splice(0)).toEqual([expect.stringContaining('404')]);
   });
 
   it.each(['light', 'dark'] as const)('has nothing serious for axe-core in %s', async (theme) => {
-    const id = await server.startExecution(
+    const id = await stage.server.startExecution(
       start(
         [agent('writer', { chunks: 30, delayMs: 0, thinking: 3, failTimes: 1 }), delay('rest', 1), approval],
         [
@@ -132,7 +118,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
         ],
       ),
     );
-    monitor = await MonitorPage.open(browser, site, {
+    monitor = await stage.open({
       colorScheme: theme,
       viewport: { width: 360, height: 740 },
     });
@@ -151,8 +137,8 @@ describe('<ExecutionMonitor/> in a browser', () => {
   });
 
   it('takes its theme from data-theme before the system’s', async () => {
-    const id = await server.startExecution(start([delay('rest', 1)]));
-    monitor = await MonitorPage.open(browser, site, { colorScheme: 'light' });
+    const id = await stage.server.startExecution(start([delay('rest', 1)]));
+    monitor = await stage.open({ colorScheme: 'light' });
     await monitor.show({ monitors: [{ executionId: id, theme: 'dark' }] });
     await monitor.status('completed');
     const background = await monitor.page

@@ -1,7 +1,4 @@
-import { Browser } from '../support/browser.js';
-import { MonitorPage } from '../support/monitor-page.js';
-import { createDatabase, Server } from '../support/server.js';
-import { TestPage } from '../support/test-page.js';
+import { MonitorStage } from '../support/monitor-stage.js';
 import { agent, start } from '../support/watch.js';
 
 const HOSTILE = [
@@ -14,30 +11,17 @@ const HOSTILE = [
 ];
 
 describe('What a model says', () => {
-  let server: Server;
-  let site: TestPage;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    server = await Server.start({ DATABASE_URL: await createDatabase() });
-    site = await TestPage.start('test/browser/pages/monitor.tsx', server.url);
-    browser = await Browser.launch();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await site?.close();
-    await server?.kill('SIGTERM');
-  });
+  const stage = new MonitorStage();
 
   it('is text, whatever it says', async () => {
     const text = HOSTILE.join('\n');
-    const id = await server.startExecution(
+    const id = await stage.server.startExecution(
       start([
         agent('writer', { text, delayMs: 0, chunks: 50 }),
         agent('tool', { text, delayMs: 0, chunks: 3 }),
       ]),
     );
-    const monitor = await MonitorPage.open(browser, site);
+    const monitor = await stage.open();
     await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
     await monitor.status('completed');
     for (const summary of await monitor.page.locator('summary', { hasText: 'Result' }).all())
@@ -55,8 +39,8 @@ describe('What a model says', () => {
 
   it('wraps a line of a million characters, and copies all of it', async () => {
     const text = `${'x'.repeat(999_990)} the end`;
-    const id = await server.startExecution(start([agent('writer', { text, delayMs: 0, chunks: 500 })]));
-    const monitor = await MonitorPage.open(browser, site, {
+    const id = await stage.server.startExecution(start([agent('writer', { text, delayMs: 0, chunks: 500 })]));
+    const monitor = await stage.open({
       viewport: { width: 360, height: 740 },
       permissions: ['clipboard-read', 'clipboard-write'],
     });

@@ -104,6 +104,10 @@ export class Watch {
 
 /** 1, 2, 3 … n. */
 export const upTo = (n: number): number[] => Array.from({ length: n }, (_unused, index) => index + 1);
+/** The ids of the frames in what a client read that does not take them apart. */
+export const idsIn = (text: string): number[] =>
+  [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+export const pathOf = (id: string): string => `/api/executions/${id}/stream`;
 export const ids = (frames: readonly Frame[]): number[] => frames.map((frame) => frame.id);
 
 /** A node of the demo model. */

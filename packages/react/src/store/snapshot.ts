@@ -1,5 +1,6 @@
 import type { ConnectionState } from '@cloutagent/client';
 import type { ExecutionEvent, ExecutionFailure, ExecutionState, Json, Step } from '@cloutagent/contract';
+import { initialState } from '@cloutagent/contract/reduce';
 import { ListView } from './list-log.js';
 import type { TextView } from './text-log.js';
 
@@ -75,12 +76,7 @@ const none = new ListView<never>([], 0, 0);
 
 /** Before anything is known, and on a server. */
 export const EMPTY: ExecutionSnapshot = Object.freeze({
-  status: 'queued',
-  steps: [],
-  tokenUsage: { input: 0, output: 0, total: 0 },
-  costUSD: 0,
-  modelUsage: {},
-  lastSequence: 0,
+  ...initialState(),
   nodes: [],
   toolCalls: none,
   retries: none,

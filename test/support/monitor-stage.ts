@@ -1,0 +1,40 @@
+import { Browser } from './browser.js';
+import { MonitorPage } from './monitor-page.js';
+import { createDatabase, Server } from './server.js';
+import { TestPage } from './test-page.js';
+
+/** For the tests of one file: a server, the test page of `@cloutagent/react` beside it, and a browser. */
+export class MonitorStage {
+  server!: Server;
+  site!: TestPage;
+  private browser!: Browser;
+
+  /** @param production the page takes React as users get it */
+  constructor(
+    private readonly settings: Record<string, string> = {},
+    production = false,
+  ) {
+    beforeAll(async () => {
+      this.settings['DATABASE_URL'] = await createDatabase();
+      this.server = await Server.start(this.settings);
+      this.site = await TestPage.start('test/browser/pages/monitor.tsx', this.server.url, production);
+      this.browser = await Browser.launch();
+    });
+    afterAll(async () => {
+      await this.browser?.close();
+      await this.site?.close();
+      await this.server?.kill('SIGTERM');
+    });
+  }
+
+  open(options?: Parameters<Browser['open']>[0]): Promise<MonitorPage> {
+    return MonitorPage.open(this.browser, this.site, options);
+  }
+
+  /** The server dies, and another one has its database. */
+  async replaceServer(): Promise<void> {
+    await this.server.kill('SIGKILL');
+    this.server = await Server.start(this.settings);
+    this.site.restore(this.server.url);
+  }
+}
