@@ -129,16 +129,20 @@ export class Channel extends Timed implements Flushable {
     this.freshBytes = 0;
     this.active = now;
     const from = fresh[0]!.sequence - 1;
-    const joined = new Map<string, Part[]>();
+    // Most channels have watchers of one kind, and many have one watcher.
+    let key: string | undefined;
+    let parts: readonly Part[] = [];
+    let others: Map<string, readonly Part[]> | undefined;
     for (const watcher of this.watchers) {
       if (!watcher.isAt(from)) {
         watcher.wake();
         continue;
       }
-      let parts = joined.get(watcher.filter.key);
-      if (!parts) {
-        parts = [...join(fresh, from, watcher.filter, this.limits.partBytes)];
-        joined.set(watcher.filter.key, parts);
+      const { filter } = watcher;
+      if (filter.key !== key) {
+        if (key !== undefined) (others ??= new Map()).set(key, parts);
+        key = filter.key;
+        parts = others?.get(key) ?? join(fresh, from, filter, this.limits.partBytes);
       }
       for (const part of parts) if (!watcher.deliver(part, now)) break;
     }

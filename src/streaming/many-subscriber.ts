@@ -155,7 +155,7 @@ export class ManySubscriber extends Outlet {
         continue;
       }
       const events = tap.channel.recent(tap.lane.position);
-      const part = events && join(events, tap.lane.position, this.filter, this.rules.partBytes).next().value;
+      const part = events && join(events, tap.lane.position, this.filter, this.rules.partBytes, 1)[0];
       if (part) bytes += this.put(tap, part, frames, this.rules.partBytes - bytes);
       else absent ??= tap;
       // To the end of the line, also to be looked at once more for its end.

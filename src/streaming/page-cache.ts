@@ -98,7 +98,7 @@ export class PageCache {
       const bytes = events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
       const last = events.at(-1)?.sequence ?? from;
       const to = events.length === PAGE_EVENTS || bytes >= pageBytes ? last : Math.max(last, known);
-      const parts = [...join(encoded, from, filter, partBytes)];
+      const parts = join(encoded, from, filter, partBytes);
       if (to > last) parts.push(new Part(last, to, undefined, 0, [], []));
       return { from, to, parts, bytes: bytes + events.length * EVENT_BYTES };
     } finally {

@@ -2,6 +2,8 @@ import { Chunk } from './chunk.js';
 import type { EncodedEvent } from './sse-frame.js';
 import type { TypeFilter } from './type-filter.js';
 
+const NONE: readonly number[] = [];
+
 /** Consecutive events as one filter shows them, joined for one write. It brings a stream from `from` to `to`. */
 export class Part {
   constructor(
@@ -12,6 +14,7 @@ export class Part {
     /** Events shown. */
     readonly count: number,
     private readonly sequences: readonly number[],
+    /** Where each of them ends in the chunk; of a single one it is not asked. */
     private readonly ends: readonly number[],
   ) {}
 
@@ -19,22 +22,25 @@ export class Part {
   after(position: number): Part {
     if (position <= this.from || !this.chunk) return this;
     const left = this.sequences.findIndex((sequence) => sequence > position);
-    if (left === -1) return new Part(position, this.to, undefined, 0, [], []);
+    if (left === -1) return new Part(position, this.to, undefined, 0, NONE, NONE);
     const body = this.chunk.body.subarray(left === 0 ? 0 : this.ends[left - 1]);
-    return new Part(position, this.to, Chunk.join([body], body.length), this.count - left, [], []);
+    return new Part(position, this.to, Chunk.join([body], body.length), this.count - left, NONE, NONE);
   }
 }
 
 /**
  * Joins events for a filter, in parts of at most `mostBytes`; a larger event is a part of its own.
  * @param from the position before the first event
+ * @param mostParts the events after so many parts are left out
  */
-export function* join(
+export function join(
   events: readonly EncodedEvent[],
   from: number,
   filter: TypeFilter,
   mostBytes: number,
-): Generator<Part> {
+  mostParts = Infinity,
+): Part[] {
+  const parts: Part[] = [];
   let shown: EncodedEvent[] = [];
   let bytes = 0;
   let start = from;
@@ -42,7 +48,8 @@ export function* join(
   for (const event of events) {
     if (filter.admits(event.type)) {
       if (bytes > 0 && bytes + event.chunk.bytes > mostBytes) {
-        yield partOf(shown, bytes, start, position);
+        parts.push(partOf(shown, bytes, start, position));
+        if (parts.length === mostParts) return parts;
         [shown, bytes, start] = [[], 0, position];
       }
       shown.push(event);
@@ -50,12 +57,14 @@ export function* join(
     }
     position = event.sequence;
   }
-  yield partOf(shown, bytes, start, position);
+  parts.push(partOf(shown, bytes, start, position));
+  return parts;
 }
 
 function partOf(shown: readonly EncodedEvent[], bytes: number, from: number, to: number): Part {
-  if (shown.length === 0) return new Part(from, to, undefined, 0, [], []);
-  if (shown.length === 1) return new Part(from, to, shown[0]!.chunk, 1, [shown[0]!.sequence], [bytes]);
+  const [first] = shown;
+  if (!first) return new Part(from, to, undefined, 0, NONE, NONE);
+  if (shown.length === 1) return new Part(from, to, first.chunk, 1, [first.sequence], NONE);
   let end = 0;
   const bodies = shown.map(({ chunk }) => chunk.body);
   const ends = bodies.map((body) => (end += body.length));

@@ -115,7 +115,7 @@ export class Subscriber extends Outlet implements Watcher {
 
   private recent(): Part | undefined {
     const events = this.channel.recent(this.position);
-    return events && join(events, this.position, this.filter, this.rules.partBytes).next().value!;
+    return events && join(events, this.position, this.filter, this.rules.partBytes, 1)[0]!;
   }
 
   private fromJournal(): Promise<Part> {
