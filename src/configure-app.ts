@@ -4,6 +4,7 @@ import { json, type NextFunction, type Request, type RequestHandler, type Respon
 import helmet from 'helmet';
 import { randomUUID } from 'node:crypto';
 import { InvalidSettingsError, type Settings } from './config/settings.js';
+import { isDeeperThan } from './json/depth.js';
 import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 
@@ -153,15 +154,4 @@ class ValidationPipe extends StandardSchemaValidationPipe {
    * depth: an input would lose them without a word. Schemas decide what is taken, and nothing here merges objects.
    */
   protected override stripProtoKeys(): void {}
-}
-
-/** Level by level, so that hostile depth costs no stack. */
-function isDeeperThan(value: unknown, most: number): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    level = level.filter((item) => typeof item === 'object' && item !== null);
-    if (level.length > 0 && depth >= most) return true;
-    level = level.flatMap((item) => Object.values(item as object) as unknown[]);
-  }
-  return false;
 }

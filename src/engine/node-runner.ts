@@ -151,7 +151,7 @@ export class NodeRunner {
     signal: AbortSignal,
     timeout: PausableTimeout,
   ): NodeRun<unknown> {
-    const { row, graph, log, priceOf, gate, outputs, onLimit } = this.scope;
+    const { row, graph, log, priceOf, gate, outputs, budget, onLimit } = this.scope;
     const say = async (drafts: () => EventDraft[]): Promise<void> => {
       signal.throwIfAborted();
       while (!gate.isOpen) await gate.pass(signal);
@@ -171,6 +171,7 @@ export class NodeRunner {
       emit: (event: NodeEvent) =>
         say(() => {
           const { type, ...fields } = event;
+          for (const field of Object.values(fields)) budget.checkDepth(field);
           return [{ type, fields: { ...fields, stepId, nodeId: node.id } } as EventDraft];
         }),
       countTokens: async (model, usage) => {

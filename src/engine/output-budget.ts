@@ -1,12 +1,15 @@
 import type { Json } from '@cloutagent/contract';
 import type { Settings } from '../config/settings.js';
+import { isDeeperThan } from '../json/depth.js';
 import { NodeError } from './node-handler.js';
 
-/** How much the nodes of one execution may put out. */
+/** How much the nodes of one execution may put out, and how deeply nested. */
 export class OutputBudget {
   private bytes = 0;
 
-  constructor(private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES' | 'OUTPUTS_MAX_BYTES'>) {}
+  constructor(
+    private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES' | 'OUTPUTS_MAX_BYTES' | 'OUTPUT_MAX_DEPTH'>,
+  ) {}
 
   /** Counts an output that an earlier owner of the execution has let pass. */
   restore(output: Json): void {
@@ -15,9 +18,10 @@ export class OutputBudget {
 
   /**
    * Counts an output and lets it pass.
-   * @throws NodeError `output_not_json`, `output_too_large`, `outputs_too_large`
+   * @throws NodeError `output_too_deep`, `output_not_json`, `output_too_large`, `outputs_too_large`
    */
   admit(output: Json): Json {
+    this.checkDepth(output);
     const text = JSON.stringify(output);
     if (text === undefined) throw new NodeError('output_not_json', 'The output of the node is not JSON.');
     const bytes = Buffer.byteLength(text);
@@ -36,5 +40,19 @@ export class OutputBudget {
       );
     }
     return output;
+  }
+
+  /**
+   * What is nested some thousand deep can neither be recorded nor be read by others.
+   * @throws NodeError `output_too_deep`
+   */
+  checkDepth(value: unknown): void {
+    const most = this.settings.OUTPUT_MAX_DEPTH;
+    if (isDeeperThan(value, most)) {
+      throw new NodeError(
+        'output_too_deep',
+        `What the node puts out is nested more than ${most} deep (OUTPUT_MAX_DEPTH): have its source answer with less.`,
+      );
+    }
   }
 }

@@ -1,0 +1,72 @@
+import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
+import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
+import { createDatabase, Server } from './support/server.js';
+import { pathOf, start, Watch } from './support/watch.js';
+
+const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+
+describe('what others answer', () => {
+  let other: FakeHttpServer;
+  let models: FakeModelServer;
+  let server: Server;
+  beforeAll(async () => {
+    other = await startFakeHttpServer(({ path }, response) =>
+      response
+        .setHeader('content-type', 'application/json')
+        .end(nested(Number(/^\/nested\/(\d+)/.exec(path)![1]))),
+    );
+    models = await startFakeModelServer();
+    server = await Server.start({
+      DATABASE_URL: await createDatabase(),
+      HTTP_ALLOWED_HOSTS: '127.0.0.1',
+      OPENAI_COMPATIBLE_BASE_URL: models.url,
+    });
+  });
+  afterAll(async () => {
+    await server?.kill('SIGTERM');
+    await models?.close();
+    await other?.close();
+  });
+
+  const outcome = async (type: string, config: object) => {
+    const id = await server.startExecution(start([{ id: 'a', type, data: { config } }]));
+    return (await new Watch(server.url, pathOf(id)).done()).frames.at(-1)!;
+  };
+  const tooDeep = { code: 'output_too_deep', error: expect.stringContaining('OUTPUT_MAX_DEPTH') as string };
+
+  it('may be nested as deep as the setting says', async () => {
+    // The body is one level below the output.
+    const { type, data } = await outcome('http', { url: `${other.url}/nested/99` });
+    expect([type, JSON.stringify(data.result.output.body)]).toEqual(['execution:completed', nested(99)]);
+  });
+
+  // Some 4,390 deep there was stack enough to look at it, and not to record it.
+  it.each([100, 4_390, 500_000])('nested %i deep is no output', async (depth) => {
+    const { type, data } = await outcome('http', { url: `${other.url}/nested/${depth}` });
+    expect([type, data]).toEqual(['execution:failed', expect.objectContaining(tooDeep)]);
+  });
+
+  const asks = (toolCall: { name: string; args: unknown }) => {
+    models.script({ toolCalls: [toolCall] });
+    const tool = {
+      name: 'look',
+      description: 'Looks something up',
+      inputSchema: { type: 'object' },
+      http: { method: 'GET', url: `${other.url}/nested/500000` },
+    };
+    return outcome('agent', { model: 'openai-compatible/any', prompt: 'Look.', tools: [tool] });
+  };
+  it('is bounded for tools too, and so is what a model gives them', async () => {
+    const before = other.requests.length;
+    expect((await asks({ name: 'look', args: {} })).data).toMatchObject(tooDeep);
+    expect(other.requests.length).toBe(before + 1);
+    const args = { what: JSON.parse(nested(3_000)) as unknown };
+    expect((await asks({ name: 'look', args })).data).toMatchObject(tooDeep);
+    expect(other.requests.length).toBe(before + 1);
+  });
+
+  it('leaves the server as it was', async () => {
+    expect((await server.call('GET', '/health/live')).status).toBe(200);
+    expect(server.output()).not.toContain('call stack');
+  });
+});
