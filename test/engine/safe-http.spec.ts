@@ -13,7 +13,10 @@ const open: SafeHttp[] = [];
 
 /** What the names of these tests resolve to. */
 const NAMES: Record<string, string[]> = {
+  localhost: ['127.0.0.1', '::1'],
   'local.test': ['127.0.0.1'],
+  'first.test': ['127.0.0.1'],
+  'public.test': ['8.8.8.8'],
   'other.test': ['127.0.0.1'],
   'a.sub.test': ['127.0.0.1'],
   'sub.test': ['127.0.0.1'],
@@ -119,45 +122,68 @@ afterAll(async () => {
   await other.close();
 });
 
-describe('without an allow-list', () => {
-  it.each([
-    'http://127.0.0.1:PORT/',
-    'http://localhost:PORT/',
-    'http://LOCALHOST.:PORT/',
-    'http://127.1:PORT/',
-    'http://0x7f.1:PORT/',
-    'http://0x7f000001:PORT/',
-    'http://2130706433:PORT/',
-    'http://017700000001:PORT/',
-    'http://127.0.0.1.:PORT/',
-    'http://①②⑦.⓪.⓪.①:PORT/',
-    'http://0/',
-    'http://0.0.0.0:PORT/',
-    'http://[::]:PORT/',
-    'http://[::1]:PORT/',
-    'http://[::ffff:127.0.0.1]:PORT/',
-    'http://[::ffff:7f00:1]:PORT/',
-    'http://[64:ff9b::127.0.0.1]/',
-    'http://[2002:7f00:1::]/',
-    'http://169.254.169.254/latest/meta-data/',
-    'http://[fd00:ec2::254]/',
-    'http://10.0.0.1/',
-    'http://192.168.0.1/',
-    'http://100.100.100.200/',
-    'https://127.0.0.1:PORT/',
-    'http://local.test:PORT/',
-    'http://mixed.test:PORT/',
-    'http://mapped.test:PORT/',
-    'http://nat64.test:PORT/',
-    'http://cloud.test/',
-    'http://empty.test/',
-  ])('%s may not be reached', async (url) => {
-    NAMES['localhost'] = ['127.0.0.1', '::1'];
-    const before = server.connections();
-    const error = await failure(safeHttp(), url.replace('PORT', String(server.port)));
-    expect([error.code, error instanceof TransientError]).toEqual(['host_not_allowed', false]);
-    expect(server.connections()).toBe(before);
-  });
+/** Ways to write an address that nobody may reach, or a name that leads to one. */
+const PRIVATE = [
+  'http://127.0.0.1:PORT/',
+  'http://127.0.0.1.:PORT/',
+  'http://127.1:PORT/',
+  'http://2130706433:PORT/',
+  'http://0177.0.0.1:PORT/',
+  'http://017700000001:PORT/',
+  'http://0x7f.0.0.1:PORT/',
+  'http://0x7f.1:PORT/',
+  'http://0x7f000001:PORT/',
+  'http://0300.0xa8.1:PORT/',
+  'http://%31%32%37.0.0.1:PORT/',
+  'http://127.0.0.1\\@public.test:PORT/',
+  'http://127.0.0.1:PORT#@public.test/',
+  'http://localhost:PORT/',
+  'http://LOCALHOST.:PORT/',
+  'http://0/',
+  'http://0.0.0.0:PORT/',
+  'http://[::]:PORT/',
+  'http://[::1]:PORT/',
+  'http://[0:0:0:0:0:0:0:1]:PORT/',
+  'http://[::127.0.0.1]:PORT/',
+  'http://[::ffff:127.0.0.1]:PORT/',
+  'http://[::ffff:7f00:1]:PORT/',
+  'http://[0:0:0:0:0:FFFF:7F00:0001]:PORT/',
+  'http://[::ffff:0:127.0.0.1]:PORT/',
+  'http://[64:ff9b::127.0.0.1]/',
+  'http://[2002:7f00:1::]/',
+  'http://[fe80::1]/',
+  'http://[fd00:ec2::254]/',
+  'http://169.254.169.254/latest/meta-data/',
+  'http://2852039166/latest/meta-data/',
+  'http://[::ffff:a9fe:a9fe]/latest/meta-data/',
+  'http://10.0.0.1/',
+  'http://192.168.0.1/',
+  'http://100.100.100.200/',
+  'https://127.0.0.1:PORT/',
+  'http://local.test:PORT/',
+  'http://local.test.:PORT/',
+  'http://mixed.test:PORT/',
+  'http://mapped.test:PORT/',
+  'http://nat64.test:PORT/',
+  'http://cloud.test/',
+  'http://empty.test/',
+  'http://public.test@127.0.0.1:PORT/',
+  'http://public.test:80@127.0.0.1:PORT/',
+  'http://public.test%2f@127.0.0.1:PORT/',
+];
+
+it.each([
+  ...PRIVATE,
+  // As the location of a redirect these could not be sent, or would be relative.
+  'http://①②⑦.⓪.⓪.①:PORT/',
+  'http://127。0。0。1:PORT/',
+  'http://127.0.\n0.1:PORT/',
+  'http:127.0.0.1:PORT/',
+])('without an allow-list %j may not be reached', async (url) => {
+  const before = server.connections();
+  const error = await failure(safeHttp(), url.replace('PORT', String(server.port)));
+  expect([error.code, error instanceof TransientError]).toEqual(['host_not_allowed', false]);
+  expect(server.connections()).toBe(before);
 });
 
 it.each([
@@ -244,10 +270,6 @@ describe('redirects', () => {
   const to = (url: string) => at(`/to/${encodeURIComponent(url)}`);
 
   it.each([
-    ['http://127.0.0.1:PORT/', 'host_not_allowed'],
-    ['http://0x7f.1:PORT/', 'host_not_allowed'],
-    ['http://[::1]:PORT/', 'host_not_allowed'],
-    ['http://169.254.169.254/', 'host_not_allowed'],
     ['//other.test:PORT/', 'host_not_allowed'],
     ['file:///etc/passwd', 'host_not_allowed'],
     ['http://user:pass@local.test:PORT/', 'host_not_allowed'],
@@ -255,6 +277,13 @@ describe('redirects', () => {
   ])('to %s end with %s', async (location, code) => {
     const http = safeHttp([`local.test:${server.port}`]);
     expect((await failure(http, to(location.replace('PORT', String(server.port))))).code).toBe(code);
+  });
+
+  it.each(PRIVATE)('to %j are not followed', async (url) => {
+    const path = `/to/${encodeURIComponent(url.replace('PORT', String(server.port)))}`;
+    const error = await failure(safeHttp(['first.test']), `http://first.test:${server.port}${path}`);
+    expect(error.code).toBe('host_not_allowed');
+    expect(server.requests.at(-1)!.path).toBe(path);
   });
 
   it('are followed five times', async () => {
