@@ -8,6 +8,10 @@ import { Rig, withDatabase } from './load/bench.ts';
 const { values: given } = parseArgs({ options: { seconds: { type: 'string', default: '600' } } });
 const seconds = Number(given.seconds);
 const WARM_UP_SECONDS = 20;
+/** One execution that writes more than the kernel holds for its watchers, some of whom have stopped reading. */
+const FLOOD_EVERY_MS = 15_000;
+const FLOOD = { seconds: 1, perSecond: 1_500, bytes: 10_000 };
+const STALL_MS = 2_000;
 const random = (most: number): number => Math.floor(Math.random() * most);
 
 interface Census {
@@ -22,13 +26,34 @@ interface Census {
 }
 
 await withDatabase(async (databaseUrl) => {
-  const rig = await Rig.start('ours', databaseUrl, 1, { STREAM_STALL_MS: 2_000, HEARTBEAT_MS: 1_000 });
+  const floods = Math.ceil(((seconds + WARM_UP_SECONDS) * 1000) / FLOOD_EVERY_MS) + 2;
+  const rig = await Rig.start('ours', databaseUrl, floods, {
+    STREAM_STALL_MS: STALL_MS,
+    HEARTBEAT_MS: 1_000,
+  });
   try {
     let opened = 0;
     let cancelled = 0;
+    let flooded = 0;
+    const flood = async () => {
+      const channel = flooded++;
+      await rig.openAt(channel, { count: 3, rate: 0, group: 'flood' });
+      await rig.openAt(channel, { count: 3, verify: true, group: 'flood' });
+      opened += 6;
+      const { seconds: length, perSecond, bytes } = FLOOD;
+      const last = await rig.server.call<number>('write', channel, length, perSecond, bytes, 0);
+      await sleep(2 * STALL_MS);
+      await rig.server.call('finish', channel, last + 1);
+    };
     const run = async (length: number) => {
       const end = Date.now() + length * 1000;
+      let nextFlood = Date.now();
+      let flooding = Promise.resolve();
       while (Date.now() < end) {
+        if (Date.now() >= nextFlood) {
+          nextFlood += FLOOD_EVERY_MS;
+          flooding = flood();
+        }
         const execution = await rig.server.call<number>('startReal', 50 + random(400), random(20));
         const kinds = [{}, { rate: 0 }, { rate: 2_000 }, { verify: true }];
         const kind = kinds[random(kinds.length)]!;
@@ -45,6 +70,7 @@ await withDatabase(async (databaseUrl) => {
         }
         await sleep(random(120));
       }
+      await flooding;
       await rig.client.call('close');
       await rig.server.call('drain');
       await sleep(4_000);
@@ -55,7 +81,9 @@ await withDatabase(async (databaseUrl) => {
     const before = await run(WARM_UP_SECONDS);
     const after = await run(seconds);
     const stats = await rig.server.call<object>('stats');
-    console.log(`${opened} streams opened, ${cancelled} executions cancelled in ${seconds} s`);
+    console.log(
+      `${opened} streams opened, ${cancelled} executions cancelled, ${flooded} floods in ${seconds} s`,
+    );
     console.table({ before, after });
     console.log(stats);
     await writeFile(
