@@ -15,11 +15,18 @@ const FAILURES: Record<string, [status: number, code: string, detail: string]> =
 };
 const MALFORMED: (typeof FAILURES)[string] = [400, 'malformed_request', 'This is no HTTP/1.1 request.'];
 
+/** Node's own default. */
+const LONGEST_CHECK_MS = 30_000;
+
 /** Time limits for what clients send, and problems for requests that never reach a controller. */
 export function configureEdges(app: NestExpressApplication, settings: Settings): void {
   const server = app.getHttpServer() as Server;
   server.headersTimeout = settings.REQUEST_HEADERS_TIMEOUT_MS;
   server.requestTimeout = settings.REQUEST_TIMEOUT_MS;
+  // How often both are looked at. Nest hands Node no options, and Node reads this one when it begins to listen.
+  Object.assign(server, {
+    connectionsCheckingInterval: Math.min(LONGEST_CHECK_MS, settings.REQUEST_HEADERS_TIMEOUT_MS),
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     // An answer that has begun, a stream above all, cannot be followed by another.
     const begun = (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent;
@@ -33,6 +40,10 @@ export function configureEdges(app: NestExpressApplication, settings: Settings):
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
+    // Not at once: a client that is still sending would be reset, and might not see the answer. But nobody else
+    // looks after this connection any more.
+    const gone = setTimeout(() => socket.destroy(), settings.REQUEST_HEADERS_TIMEOUT_MS);
+    socket.once('close', () => clearTimeout(gone));
   });
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     response

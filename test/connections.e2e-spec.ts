@@ -70,6 +70,13 @@ function bodiesOf(text: string): string[] {
   return bodies;
 }
 
+/** All of an execution's events, and its end. */
+function expectWhole(body: string): void {
+  const ids = idsIn(body);
+  expect(ids).toEqual(upTo(ids.length));
+  expect(body.match(/^event: .*$/gm)!.at(-1)).toBe('event: execution:completed');
+}
+
 describe('a connection with a stream on it', () => {
   let server: Server;
   beforeAll(async () => {
@@ -86,12 +93,6 @@ describe('a connection with a stream on it', () => {
   /** Waits until no stream is open. */
   async function noneOpen(): Promise<void> {
     while (!/^cloutagent_streams_open 0$/m.test(String((await server.call('GET', '/metrics')).body)));
-  }
-  /** All of an execution's events, and its end. */
-  function expectWhole(body: string): void {
-    const ids = idsIn(body);
-    expect(ids).toEqual(upTo(ids.length));
-    expect(body.match(/^event: .*$/gm)!.at(-1)).toBe('event: execution:completed');
   }
 
   it('gets plain frames and no chunks under HTTP/1.0, and is closed at the end', async () => {
@@ -171,5 +172,60 @@ describe('a connection with a stream on it', () => {
     await Promise.all(crowd.map((raw) => raw.ask(pathOf(id)).until('id: 2\n')));
     for (const raw of crowd) raw.socket.resetAndDestroy();
     await noneOpen();
+  });
+});
+
+describe('a request that does not come to its end', () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await Server.start({
+      DATABASE_URL: await createDatabase(),
+      REQUEST_HEADERS_TIMEOUT_MS: '500',
+      REQUEST_TIMEOUT_MS: '1000',
+    });
+  });
+  afterAll(async () => {
+    expect(server.output()).not.toMatch(/ERROR|Unhandled|uncaught/i);
+    expect(await server.kill('SIGTERM')).toBe(0);
+  });
+
+  const post = (...more: string[]) =>
+    ['POST /api/executions HTTP/1.1', 'Host: x', 'Content-Type: application/json', ...more, '', ''].join(
+      '\r\n',
+    );
+  const authorization = `Authorization: Bearer ${ADMIN_KEY}`;
+  it.each<[string, begins: string, goesOn: string]>([
+    ['says nothing', '', ''],
+    ['has no end of its header', 'GET / HTTP/1.1\r\nHost: ', 'x'],
+    ['has header fields without end', 'GET / HTTP/1.1\r\n', 'X: y\r\n'],
+    ['sends its body byte by byte', post(authorization, 'Content-Length: 100000'), ' '],
+    ['sends nothing of its body', post(authorization, 'Content-Length: 100000'), ''],
+    ['has chunks without end', post(authorization, 'Transfer-Encoding: chunked'), '1\r\n \r\n'],
+    ['has a chunk without end', `${post(authorization, 'Transfer-Encoding: chunked')}ffff\r\n`, ' '],
+    ['is of nobody', post('Content-Length: 100000'), ' '],
+  ])('is 408 and the end of its connection when it %s', async (_what, begins, goesOn) => {
+    const raw = await Raw.open(server);
+    raw.socket.write(begins);
+    let drips = goesOn;
+    const drip = setInterval(() => raw.socket.write(drips), 20);
+    await Promise.race([raw.closed, once(raw.socket, 'end')]);
+    // A client that takes no notice is closed nevertheless.
+    drips = 'x';
+    await raw.closed;
+    clearInterval(drip);
+    expect(raw.text).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+    expect(JSON.parse(raw.text.slice(raw.text.indexOf('{')))).toMatchObject({ code: 'request_timeout' });
+  });
+
+  it('does not touch the stream that it is sent behind', async () => {
+    const id = await server.startExecution(start([agent('a', { chunks: 100, delayMs: 30 })]));
+    const raw = (await Raw.open(server)).ask(pathOf(id));
+    await raw.until('id: 2\n');
+    raw.socket.write(post(authorization, 'Content-Length: 100000'));
+    await once(raw.socket, 'end');
+    raw.socket.end();
+    const bodies = bodiesOf(raw.text);
+    expect(bodies).toHaveLength(1);
+    expectWhole(bodies[0]!);
   });
 });
