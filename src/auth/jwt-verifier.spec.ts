@@ -27,9 +27,16 @@ const hmac = (header: unknown, payload: unknown, key: string | Uint8Array = secr
   return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`;
 };
 const HS256 = { alg: 'HS256' };
+const KEY_SET = { JWKS_TIMEOUT_MS: 200, JWKS_COOLDOWN_MS: 60_000, JWKS_MAX_AGE_MS: 600_000 };
 
 describe('with a shared secret', () => {
-  const settings = { JWT_SECRET: SECRET, JWKS_URL: undefined, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE };
+  const settings = {
+    ...KEY_SET,
+    JWT_SECRET: SECRET,
+    JWKS_URL: undefined,
+    JWT_ISSUER: ISSUER,
+    JWT_AUDIENCE: AUDIENCE,
+  };
   const verifier = new JwtVerifier(settings);
   const token = (change: Claims = {}) => hmac(HS256, { ...claims(), ...change });
 
@@ -119,7 +126,7 @@ describe('with a shared secret', () => {
 describe('with a key set', () => {
   let provider: Server;
   let url: string;
-  let answer: { status: number; body: string };
+  let answer: { status: number; body: string; ends?: 'before' | 'in the middle' };
   let asked: number;
   let pair: Awaited<ReturnType<typeof generateKeyPair>>;
   let jwk: Record<string, unknown>;
@@ -128,7 +135,10 @@ describe('with a key set', () => {
     jwk = { ...(await exportJWK(pair.publicKey)), kid: 'one', alg: 'RS256', use: 'sig' };
     provider = createServer((_request, response) => {
       asked += 1;
-      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body);
+      if (answer.ends === 'before') return;
+      response.writeHead(answer.status, { 'content-type': 'application/json' });
+      if (answer.ends) response.write(answer.body.slice(0, 9));
+      else response.end(answer.body);
     });
     provider.listen(0, '127.0.0.1');
     await once(provider, 'listening');
@@ -142,8 +152,10 @@ describe('with a key set', () => {
     provider.closeAllConnections();
     provider.close();
   });
-  const verifier = (from = url) =>
+  const verifier = (from = url, more: Partial<typeof KEY_SET> = {}) =>
     new JwtVerifier({
+      ...KEY_SET,
+      ...more,
       JWT_SECRET: undefined,
       JWKS_URL: from,
       JWT_ISSUER: undefined,
@@ -189,6 +201,28 @@ describe('with a key set', () => {
       expect(await verifier().authenticate(await sign(header, stranger.privateKey))).toBeUndefined();
   });
 
+  it('asks again for a key that it does not know, but not for each token', async () => {
+    const other = await generateKeyPair('RS256', { extractable: true });
+    const token = await sign({ alg: 'RS256', kid: 'two' }, other.privateKey);
+    const patient = verifier();
+    const eager = verifier(url, { JWKS_COOLDOWN_MS: 0 });
+    for (const one of [patient, eager]) expect(await one.authenticate(await good())).toBeDefined();
+    answer.body = JSON.stringify({ keys: [{ ...(await exportJWK(other.publicKey)), kid: 'two' }] });
+    asked = 0;
+    for (let count = 0; count < 3; count += 1) expect(await patient.authenticate(token)).toBeUndefined();
+    expect(asked).toBe(0);
+    for (let count = 0; count < 3; count += 1) expect(await eager.authenticate(token)).toBeDefined();
+    expect(asked).toBe(1);
+  });
+
+  it('takes a key that has left the set for no longer than JWKS_MAX_AGE_MS', async () => {
+    const [current, stale] = [verifier(url, { JWKS_MAX_AGE_MS: 0 }), verifier()];
+    for (const one of [current, stale]) expect(await one.authenticate(await good())).toBeDefined();
+    answer.body = JSON.stringify({ keys: [] });
+    expect(await current.authenticate(await good())).toBeUndefined();
+    expect(await stale.authenticate(await good())).toBeDefined();
+  });
+
   it.each(['', '..', 'e!.e!.e!', 'e30.e30.e30', `${part({ alg: 'RS256', kid: 1 })}.e30.AAAA`])(
     'refuses %p',
     async (token) => expect(await verifier().authenticate(token)).toBeUndefined(),
@@ -199,6 +233,8 @@ describe('with a key set', () => {
     ['the answer is 500', () => ((answer.status = 500), verifier())],
     ['the answer is no JSON', () => ((answer.body = '<html>'), verifier())],
     ['the answer is no key set', () => ((answer.body = '{"keys":1}'), verifier())],
+    ['the answer never comes', () => ((answer.ends = 'before'), verifier())],
+    ['the answer never ends', () => ((answer.ends = 'in the middle'), verifier())],
   ])('says 503 when %s', async (_name, make) => {
     await expect(make().authenticate(await good())).rejects.toMatchObject({
       status: 503,

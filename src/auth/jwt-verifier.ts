@@ -34,7 +34,16 @@ export class JwtVerifier {
 
   constructor(
     @Inject(Settings)
-    private readonly settings: Pick<Settings, 'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE'>,
+    private readonly settings: Pick<
+      Settings,
+      | 'JWT_SECRET'
+      | 'JWKS_URL'
+      | 'JWKS_TIMEOUT_MS'
+      | 'JWKS_COOLDOWN_MS'
+      | 'JWKS_MAX_AGE_MS'
+      | 'JWT_ISSUER'
+      | 'JWT_AUDIENCE'
+    >,
   ) {
     const { JWT_SECRET: secret, JWKS_URL: url, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
     const options: JWTVerifyOptions = {
@@ -48,7 +57,11 @@ export class JwtVerifier {
       this.verify = async (token) =>
         (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload;
     } else if (url !== undefined) {
-      const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 5_000, cooldownDuration: 30_000 });
+      const keys = createRemoteJWKSet(new URL(url), {
+        timeoutDuration: settings.JWKS_TIMEOUT_MS,
+        cooldownDuration: settings.JWKS_COOLDOWN_MS,
+        cacheMaxAge: settings.JWKS_MAX_AGE_MS,
+      });
       this.verify = async (token) =>
         (await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC })).payload;
     }

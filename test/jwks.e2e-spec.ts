@@ -1,0 +1,75 @@
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
+import { createDatabase, Server } from './support/server.js';
+
+const makeKey = async (kid: string) => {
+  const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
+  const jwk = { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' };
+  const claims = () =>
+    new SignJWT({ projects: ['demo'], scope: 'executions:read' }).setSubject('ann').setExpirationTime('5m');
+  return {
+    jwk,
+    token: await claims().setProtectedHeader({ alg: 'RS256', kid }).sign(privateKey),
+    /** Signed with the public key, as if it were a shared secret. */
+    confused: await claims()
+      .setProtectedHeader({ alg: 'HS256', kid })
+      .sign(new TextEncoder().encode(JSON.stringify(jwk))),
+  };
+};
+type Key = Awaited<ReturnType<typeof makeKey>>;
+
+describe('keys from a JWKS URL', () => {
+  let provider: FakeHttpServer;
+  /** What the provider has; nothing when it does not answer. */
+  let published: Key[] | undefined;
+  let server: Server;
+  let [one, two, three]: Key[] = [];
+  beforeAll(async () => {
+    [one, two, three] = await Promise.all(['one', 'two', 'three'].map(makeKey));
+    provider = await startFakeHttpServer((_request, response) => {
+      if (published) response.end(JSON.stringify({ keys: published.map(({ jwk }) => jwk) }));
+    });
+    server = await Server.start({
+      DATABASE_URL: await createDatabase(),
+      JWKS_URL: `${provider.url}/jwks`,
+      JWKS_TIMEOUT_MS: '500',
+      JWKS_COOLDOWN_MS: '0',
+    });
+  });
+  afterAll(async () => {
+    await server?.kill('SIGTERM');
+    await provider?.close();
+  });
+
+  const list = (token: string) =>
+    server.call('GET', '/api/executions', undefined, { authorization: `Bearer ${token}` });
+  const statuses = async (...tokens: string[]) =>
+    (await Promise.all(tokens.map(list))).map(({ status }) => status);
+
+  it('are asked for once for a crowd, and are no shared secrets', async () => {
+    published = [one!];
+    expect(await statuses(one!.token, one!.token, one!.token, one!.confused)).toEqual([200, 200, 200, 401]);
+    expect(provider.requests).toHaveLength(1);
+  });
+
+  it('are exchanged while the server runs', async () => {
+    published = [one!, two!];
+    expect(await statuses(two!.token)).toEqual([200]);
+    expect(await statuses(one!.token, two!.token)).toEqual([200, 200]);
+    published = [three!];
+    expect(await statuses(three!.token)).toEqual([200]);
+    expect(await statuses(one!.token, two!.token, three!.token)).toEqual([401, 401, 200]);
+  });
+
+  it('that do not come are 503 for those who need them, and nobody else waits', async () => {
+    published = undefined;
+    const unknown = list(one!.token);
+    expect(await statuses(three!.token)).toEqual([200]);
+    expect((await server.call('GET', '/api/executions')).status).toBe(200);
+    const { status, headers, body } = await unknown;
+    expect([status, body.code]).toEqual([503, 'identity_provider_unavailable']);
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    published = [one!];
+    expect(await statuses(one!.token)).toEqual([200]);
+  });
+});
