@@ -46,6 +46,10 @@ describe('keys from a JWKS URL', () => {
   const statuses = async (...tokens: string[]) =>
     (await Promise.all(tokens.map(list))).map(({ status }) => status);
 
+  it('without an audience are warned of, once', () => {
+    expect(server.output().match(/WARN.*JWT_AUDIENCE/g)).toHaveLength(1);
+  });
+
   it('are asked for once for a crowd, and are no shared secrets', async () => {
     published = [one!];
     expect(await statuses(one!.token, one!.token, one!.token, one!.confused)).toEqual([200, 200, 200, 401]);

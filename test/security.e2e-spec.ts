@@ -36,7 +36,11 @@ describe('who may', () => {
     });
     id = await server.startExecution(start([agent('a', { hang: true })]));
   });
-  afterAll(() => server.kill('SIGTERM'));
+  afterAll(async () => {
+    // All that should be said of tokens is said.
+    expect(server.output()).not.toContain('WARN');
+    await server.kill('SIGTERM');
+  });
 
   const routes: [string, string, object?][] = [
     ['GET', ''],

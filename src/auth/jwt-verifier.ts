@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ProjectId, Scope } from '@cloutagent/contract';
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { z } from 'zod';
@@ -29,7 +29,7 @@ const Claims = z.looseObject({
  * and a public key used as HMAC secret are refused (RFC 8725, sections 2.1 and 3.1).
  */
 @Injectable()
-export class JwtVerifier {
+export class JwtVerifier implements OnModuleInit {
   private readonly verify: ((token: string) => Promise<JWTPayload>) | undefined;
 
   constructor(
@@ -65,6 +65,14 @@ export class JwtVerifier {
       this.verify = async (token) =>
         (await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC })).payload;
     }
+  }
+
+  /** Not in the constructor: nothing is logged while the application is put together. */
+  onModuleInit(): void {
+    if (!this.verify || this.settings.JWT_AUDIENCE !== undefined) return;
+    new Logger(JwtVerifier.name).warn(
+      'JWT_AUDIENCE is not set: tokens that the same issuer made for other services are taken too. Set it to the aud of those meant for this one.',
+    );
   }
 
   /**
