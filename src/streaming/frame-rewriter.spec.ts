@@ -1,13 +1,16 @@
 import fc from 'fast-check';
 import type { RecordedEvent } from '../events/recorded-event.js';
-import { framesOf } from './frame-rewriter.js';
+import { Draft, framesOf } from './frame-rewriter.js';
 import { encodeEvent } from './sse-frame.js';
 
-it('cuts joined frames where they were joined, whatever their data says', () => {
+const CURSOR = Buffer.from('a-cursor');
+
+it('gives joined frames other ids and their sequence, whatever their data says, and however long they are', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),
-    fc.constantFrom('\n\ndata: {', 'id: 7\nevent: x', '}\n\n'),
+    fc.constantFrom('\n\ndata: {', 'id: 7\nevent: x', '}\n\n', 'x'.repeat(200_000)),
   );
+  const draft = new Draft();
   fc.assert(
     fc.property(fc.array(text, { maxLength: 8 }), (chunks) => {
       const events = chunks.map((chunk, index): RecordedEvent => ({
@@ -16,12 +19,20 @@ it('cuts joined frames where they were joined, whatever their data says', () => 
         data: JSON.stringify({ executionId: 'e', chunk }),
       }));
       const body = Buffer.concat(events.map((event) => encodeEvent(event).chunk.body));
-      const told = [...framesOf(body)].map(({ sequence, head, tail }) => {
-        expect(head.toString()).toBe('event: execution:output\ndata: {');
-        return { sequence, ...(JSON.parse(`{"x":1,${tail.toString().trimEnd()}`) as object) };
-      });
-      expect(told).toEqual(
-        events.map(({ sequence, data }) => ({ sequence, x: 1, ...(JSON.parse(data) as object) })),
+      draft.clear();
+      const sequences: number[] = [];
+      for (const frame of framesOf(body)) {
+        draft.add(body, frame, CURSOR);
+        sequences.push(frame.sequence);
+      }
+      expect(sequences).toEqual(events.map(({ sequence }) => sequence));
+      expect(draft.chunk().body.toString()).toBe(
+        events
+          .map(
+            ({ sequence, type, data }) =>
+              `id: a-cursor\nevent: ${type}\ndata: {"sequence":${sequence},${data.slice(1)}\n\n`,
+          )
+          .join(''),
       );
     }),
   );

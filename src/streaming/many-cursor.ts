@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { VarintError, VarintReader, VarintWriter } from './varint.js';
+import { VarintError, VarintReader, varintLength, VarintWriter } from './varint.js';
 
 /** First byte: the version of what follows, by filter and by name. */
 const BY_FILTER = 1;
@@ -28,12 +28,45 @@ export class CursorError extends Error {
 export const fingerprintOf = (filterKey: string): Uint8Array =>
   createHash('sha256').update(filterKey).digest().subarray(0, FINGERPRINT_BYTES);
 
-// What is encoded is turned into text at once: one writer does for all.
-const writer = new VarintWriter();
+/** Three bytes are four letters of base64url. */
+const GROUP_BYTES = 3;
+const GROUP_LETTERS = 4;
 
-export function encodeFilterCursor(fingerprint: Uint8Array, cursor: FilterCursor): string {
-  writer
-    .reset()
+/**
+ * The text of a cursor, for one frame after the other: from one to the next a single position changes, seldom its
+ * length, and then a few letters do.
+ */
+export class CursorText {
+  readonly letters: Buffer;
+
+  /** @param places where the positions of executions begin, by ordinal */
+  constructor(
+    private readonly writer: VarintWriter,
+    private readonly places: ReadonlyMap<number, number>,
+  ) {
+    this.letters = Buffer.from(writer.toString(), 'latin1');
+  }
+
+  /** @returns whether it is right now; if not, it has to be encoded anew */
+  move(ordinal: number, from: number, to: number): boolean {
+    const place = this.places.get(ordinal);
+    const length = varintLength(to);
+    if (place === undefined || varintLength(from) !== length) return false;
+    this.writer.overwrite(place, to);
+    const group = Math.floor(place / GROUP_BYTES);
+    const end = Math.ceil((place + length) / GROUP_BYTES) * GROUP_BYTES;
+    this.letters.write(this.writer.toString(group * GROUP_BYTES, end), group * GROUP_LETTERS, 'latin1');
+    return true;
+  }
+
+  toString(): string {
+    return this.letters.toString('latin1');
+  }
+}
+
+export function encodeFilterCursor(fingerprint: Uint8Array, cursor: FilterCursor): CursorText {
+  const places = new Map<number, number>();
+  const writer = new VarintWriter()
     .byte(BY_FILTER)
     .raw(fingerprint)
     .number(cursor.began)
@@ -41,7 +74,9 @@ export function encodeFilterCursor(fingerprint: Uint8Array, cursor: FilterCursor
   let before = 0;
   writer.number(cursor.open.length);
   for (const { ordinal, position } of cursor.open) {
-    writer.number(ordinal - before).number(position);
+    writer.number(ordinal - before);
+    places.set(ordinal, writer.length);
+    writer.number(position);
     before = ordinal;
   }
   before = 0;
@@ -50,7 +85,7 @@ export function encodeFilterCursor(fingerprint: Uint8Array, cursor: FilterCursor
     writer.number(ordinal - before);
     before = ordinal;
   }
-  return writer.toString('base64url');
+  return new CursorText(writer, places);
 }
 
 /**
@@ -79,11 +114,15 @@ export function decodeFilterCursor(text: string, fingerprint: Uint8Array, most: 
   });
 }
 
-/** @param positions in the order of the executions' ids */
-export function encodeNamedCursor(fingerprint: Uint8Array, positions: Iterable<number>): string {
-  writer.reset().byte(BY_NAME).raw(fingerprint);
-  for (const position of positions) writer.number(position);
-  return writer.toString('base64url');
+/** @param positions in the order of the executions' ids, which are their ordinals here: 1, 2, 3 … */
+export function encodeNamedCursor(fingerprint: Uint8Array, positions: readonly number[]): CursorText {
+  const places = new Map<number, number>();
+  const writer = new VarintWriter().byte(BY_NAME).raw(fingerprint);
+  for (const [index, position] of positions.entries()) {
+    places.set(index + 1, writer.length);
+    writer.number(position);
+  }
+  return new CursorText(writer, places);
 }
 
 /**

@@ -2,12 +2,15 @@ import type { ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Channel, Watcher } from './channel.js';
 import type { ChannelPool } from './channel-pool.js';
-import { Chunk } from './chunk.js';
-import { framesOf } from './frame-rewriter.js';
+import type { Chunk } from './chunk.js';
+import { Draft, framesOf } from './frame-rewriter.js';
 import type { Lane, Vector } from './lane.js';
 import { Outlet, type StreamRules } from './outlet.js';
 import { join, type Part } from './part.js';
 import type { TypeFilter } from './type-filter.js';
+
+/** One for all streams, which begin it anew each time: what is drafted is written in the same turn. */
+const draft = new Draft();
 
 /** A stream's place in one execution's channel. It takes no shared buffers, as its frames have other ids. */
 class Tap implements Watcher {
@@ -125,9 +128,9 @@ export class ManySubscriber extends Outlet {
       // After all channels that have something in this turn have said so.
       await Promise.resolve();
       while (!this.closed && !this.writer.blocked && this.behind.size > 0) {
-        const frames: Buffer[] = [];
-        const { bytes, absent } = this.gather(frames);
-        if (frames.length > 0) this.write(Chunk.join(frames, bytes), Date.now());
+        const absent = this.gather();
+        const bytes = draft.length;
+        this.writeDraft();
         if (this.endIfOver()) return;
         if (absent && !this.writer.blocked) await this.read(absent);
         // A stream that has a lot to write lets the others have their turn.
@@ -138,17 +141,21 @@ export class ManySubscriber extends Outlet {
     }
   }
 
+  private writeDraft(): void {
+    if (draft.length > 0) this.write(draft.chunk(), Date.now());
+  }
+
   /**
-   * Takes what is at hand of those behind, in turns.
-   * @returns the bytes of it, and the first one that has to be read from the journal
+   * Drafts what is at hand of those behind, in turns.
+   * @returns the first one that has to be read from the journal
    */
-  private gather(frames: Buffer[]): { bytes: number; absent: Tap | undefined } {
-    let bytes = 0;
+  private gather(): Tap | undefined {
+    draft.clear();
     let absent: Tap | undefined;
     // Not the set itself: those that go to the end of its line have their next turn after this.
     const line = Array.from(this.behind);
     for (const tap of line) {
-      if (bytes >= this.rules.partBytes) break;
+      if (draft.length >= this.rules.partBytes) break;
       this.behind.delete(tap);
       if (!tap.isBehind) {
         if (tap.isOver) this.over(tap);
@@ -156,12 +163,12 @@ export class ManySubscriber extends Outlet {
       }
       const events = tap.channel.recent(tap.lane.position);
       const part = events && join(events, tap.lane.position, this.filter, this.rules.partBytes, 1)[0];
-      if (part) bytes += this.put(tap, part, frames, this.rules.partBytes - bytes);
+      if (part) this.put(tap, part);
       else absent ??= tap;
       // To the end of the line, also to be looked at once more for its end.
       if (!part || tap.isBehind || tap.isOver) this.behind.add(tap);
     }
-    return { bytes, absent };
+    return absent;
   }
 
   private async read(tap: Tap): Promise<void> {
@@ -173,27 +180,24 @@ export class ManySubscriber extends Outlet {
       Math.max(channel.position, lane.position),
     );
     if (this.closed || this.writer.blocked || this.taps.get(lane) !== tap) return;
-    const frames: Buffer[] = [];
-    const bytes = this.put(tap, part, frames, this.rules.partBytes);
-    if (frames.length > 0) this.write(Chunk.join(frames, bytes), Date.now());
+    draft.clear();
+    this.put(tap, part);
+    this.writeDraft();
   }
 
-  /** @returns the bytes of the frames that were added; the rest of the part is for the next turn */
-  private put(tap: Tap, part: Part, frames: Buffer[], most: number): number {
-    const { lane } = tap;
-    let bytes = 0;
-    for (const { sequence, head, tail } of framesOf(part.chunk?.body ?? Buffer.alloc(0))) {
-      if (sequence <= lane.position) continue;
-      if (bytes >= most) return bytes;
-      lane.position = sequence;
-      const id = Buffer.from(`id: ${this.vector.cursor()}\n`);
-      const own = Buffer.from(`"sequence":${sequence},`);
-      frames.push(id, head, own, tail);
-      bytes += id.length + head.length + own.length + tail.length;
-      this.rules.stats.delivered += 1;
+  /** Drafts the frames of a part until there is enough for one write; the rest is for the next turn. */
+  private put({ lane }: Tap, { chunk, to }: Part): void {
+    if (chunk) {
+      const { body } = chunk;
+      for (const frame of framesOf(body)) {
+        if (frame.sequence <= lane.position) continue;
+        if (draft.length >= this.rules.partBytes) return;
+        this.vector.tell(lane, frame.sequence);
+        draft.add(body, frame, this.vector.cursor().letters);
+        this.rules.stats.delivered += 1;
+      }
     }
-    lane.position = Math.max(lane.position, part.to);
-    return bytes;
+    if (to > lane.position) this.vector.tell(lane, to);
   }
 
   private over(tap: Tap): void {

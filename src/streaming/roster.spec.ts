@@ -141,9 +141,10 @@ it('lets each execution that comes to match join once, over any reconnects, with
           const { joined: lanes } = roster.take(world.since(roster.horizon), world.horizon);
           joined.push(...lanes.map(({ ordinal }) => ordinal));
         };
-        /** Those on the stream that have ended are told to their end. */
+        /** All on the stream are told something, those that have ended to their end. */
         const tell = () => {
           for (const lane of roster.lanes) {
+            roster.tell(lane, lane.position + 50);
             if (!world.rows.get(lane.ordinal)!.over) continue;
             told.add(lane.ordinal);
             roster.over(lane);
@@ -167,8 +168,15 @@ it('lets each execution that comes to match join once, over any reconnects, with
             note(ordinal);
           } else if (each.kind === 'look') look();
           else if (each.kind === 'tell') tell();
-          else if (each.kind === 'resume') roster = resume(filter, roster.cursor(), world, most, told);
+          else if (each.kind === 'resume')
+            roster = resume(filter, roster.cursor().toString(), world, most, told);
           else world[each.kind]();
+          // The cursor is that of now, and its text is kept as long as it is.
+          const { horizon, open } = decodeFilterCursor(roster.cursor().toString(), fingerprintOf(KEY), MOST);
+          expect([horizon, open]).toEqual([
+            roster.horizon,
+            roster.lanes.map(({ ordinal, position }) => ({ ordinal, position })),
+          ]);
           expect(roster.lanes.map(({ ordinal }) => ordinal)).toEqual(
             roster.lanes.map(({ ordinal }) => ordinal).sort((one, other) => one - other),
           );

@@ -1,7 +1,7 @@
 import type { ExecutionStatus } from '@cloutagent/contract';
 import type { StatusChange } from '../journal/status-changes.js';
-import type { Lane, Vector } from './lane.js';
-import { encodeFilterCursor, type FilterCursor, fingerprintOf } from './many-cursor.js';
+import { type Lane, Vector } from './lane.js';
+import { type CursorText, encodeFilterCursor, fingerprintOf } from './many-cursor.js';
 
 /** Which executions a stream by filter is for. */
 export interface RosterFilter {
@@ -25,7 +25,7 @@ interface Member extends Lane {
  * Who is on a stream by filter: which executions have joined, how far each was told, and up to when all changes were
  * accounted for. All of it is in the cursor, so that another process goes on with the same.
  */
-export class Roster implements Vector {
+export class Roster extends Vector {
   private members: Member[] = [];
   private readonly byOrdinal = new Map<number, Member>();
   /** Those that ended, and when, once that is known. Kept while a look could find them again. */
@@ -43,6 +43,7 @@ export class Roster implements Vector {
     public horizon: number,
     private readonly most: number,
   ) {
+    super();
     this.fingerprint = fingerprintOf(filter.key);
   }
 
@@ -63,12 +64,15 @@ export class Roster implements Vector {
     this.byOrdinal.set(ordinal, member);
     const place = this.members.findLastIndex((other) => other.ordinal < ordinal) + 1;
     this.members.splice(place, 0, member);
+    this.changed();
     return member;
   }
 
   /** Keeps in mind that an execution has ended and is not to be told of again. */
   forget({ ordinal, changedIn }: StatusChange): void {
-    if (changedIn >= this.horizon) this.done.set(ordinal, changedIn);
+    if (changedIn < this.horizon) return;
+    this.done.set(ordinal, changedIn);
+    this.changed();
   }
 
   /**
@@ -99,15 +103,13 @@ export class Roster implements Vector {
     this.members = this.members.filter((other) => other !== member);
     if (member.overIn === undefined || member.overIn >= this.horizon)
       this.done.set(lane.ordinal, member.overIn);
+    this.changed();
   }
 
-  cursor(): string {
+  protected encode(): CursorText {
+    const { began, horizon, members: open } = this;
     const done = [...this.done.keys()].sort((one, other) => one - other);
-    return encodeFilterCursor(this.fingerprint, { ...this.state(), done });
-  }
-
-  private state(): Omit<FilterCursor, 'done'> {
-    return { began: this.began, horizon: this.horizon, open: this.members };
+    return encodeFilterCursor(this.fingerprint, { began, horizon, open, done });
   }
 
   /** Whether it is known already. */
@@ -121,6 +123,7 @@ export class Roster implements Vector {
   private advance(horizon: number): void {
     if (horizon <= this.horizon) return;
     this.horizon = horizon;
+    this.changed();
     for (const [ordinal, overIn] of this.done) {
       if (overIn !== undefined && overIn < horizon) this.done.delete(ordinal);
     }

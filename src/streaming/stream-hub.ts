@@ -203,7 +203,7 @@ export class StreamHub implements OnModuleDestroy {
           timestamp: new Date().toISOString(),
           message,
           executions,
-          cursor: vector.cursor(),
+          cursor: vector.cursor().toString(),
         };
         subscriber.start(encodeEstablished(established, this.settings.STREAM_RETRY_MS));
         if (muster) muster.begin();

@@ -1,19 +1,18 @@
 /** Whole numbers in as few bytes as they need: seven bits a byte, the low ones first (LEB128). */
 export class VarintWriter {
   private bytes = Buffer.allocUnsafe(256);
-  private length = 0;
+  private end = 0;
 
-  /** Begins anew. */
-  reset(): this {
-    this.length = 0;
-    return this;
+  /** Bytes written. */
+  get length(): number {
+    return this.end;
   }
 
   byte(value: number): this {
-    if (this.length === this.bytes.length)
-      this.bytes = Buffer.concat([this.bytes, Buffer.allocUnsafe(this.length)]);
-    this.bytes[this.length] = value;
-    this.length += 1;
+    if (this.end === this.bytes.length)
+      this.bytes = Buffer.concat([this.bytes, Buffer.allocUnsafe(this.end)]);
+    this.bytes[this.end] = value;
+    this.end += 1;
     return this;
   }
 
@@ -30,9 +29,25 @@ export class VarintWriter {
     return this.byte(rest);
   }
 
-  toString(encoding: BufferEncoding): string {
-    return this.bytes.toString(encoding, 0, this.length);
+  /** Puts a number in the place of one of the same length. */
+  overwrite(place: number, value: number): void {
+    const { end } = this;
+    this.end = place;
+    this.number(value);
+    this.end = end;
   }
+
+  /** Bytes in base64url. */
+  toString(from = 0, to = this.end): string {
+    return this.bytes.toString('base64url', from, Math.min(to, this.end));
+  }
+}
+
+/** Bytes that a number takes. */
+export function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length += 1;
+  return length;
 }
 
 /** What was read is not what a VarintWriter writes. */
