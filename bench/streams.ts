@@ -8,6 +8,7 @@ import { type PeerName, PEERS, withDatabase } from './load/bench.ts';
 import { available } from './peers/nchan.ts';
 import { FAN_OUTS } from './scenarios/fan-out.ts';
 import { IDLE } from './scenarios/idle.ts';
+import { MANY } from './scenarios/many.ts';
 import { RECONNECT } from './scenarios/reconnect.ts';
 import { SLOW_READERS } from './scenarios/slow.ts';
 import { PACED } from './scenarios/paced.ts';
@@ -32,7 +33,7 @@ const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.ve
 const scenarios: Record<string, unknown> = { ...before.scenarios };
 await mkdir(new URL('results/', import.meta.url), { recursive: true });
 await withDatabase(async (databaseUrl) => {
-  for (const scenario of [...FAN_OUTS, ...PACED, IDLE, RECONNECT, SLOW_READERS]) {
+  for (const scenario of [...FAN_OUTS, ...PACED, MANY, IDLE, RECONNECT, SLOW_READERS]) {
     if (!only.some((start) => scenario.name.startsWith(start))) continue;
     const load = loadavg()[0];
     const rows = await scenario.run({

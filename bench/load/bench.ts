@@ -70,8 +70,9 @@ export class Rig {
     return new Rig(server, client, address);
   }
 
+  /** @param channels how many, in streams of their own; or all of them in each stream */
   async open(
-    channels: number,
+    channels: number | 'many',
     options: Omit<OpenOptions, 'port' | 'paths' | 'headers'> & { headers?: Record<string, string> },
   ): Promise<number> {
     const paths = await this.server.call<string[]>('paths', channels);

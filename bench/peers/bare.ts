@@ -1,12 +1,24 @@
 // Node and nothing else: every event is encoded once and written to each response with res.write; with `joined`, all
-// events of a turn as one buffer.
+// events of a turn as one buffer. A stream of all channels has, as ids, all positions, encoded once an event.
 import { createServer, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
-import { encode } from '../load/frame.ts';
+import { type BenchEvent, encode } from '../load/frame.ts';
 import { type Peer, portOf } from './peer.ts';
+
+const MANY = '/many';
+const POSITION_BYTES = 2;
 
 export async function start([mode]: string[]): Promise<Peer> {
   const channels = new Map<string, Set<ServerResponse>>();
+  let positions = Buffer.alloc(0);
+  const ofMany = (channel: number, { sequence, type, data }: BenchEvent): Buffer => {
+    const at = channel * POSITION_BYTES;
+    if (positions.length <= at)
+      positions = Buffer.concat([positions, Buffer.alloc(at + POSITION_BYTES - positions.length)]);
+    positions.writeUIntBE(sequence, at, POSITION_BYTES);
+    const id = positions.toString('base64url');
+    return Buffer.from(`id: ${id}\nevent: ${type}\ndata: {"sequence":${sequence},${data.slice(1)}\n\n`);
+  };
   const server = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
     response.write(': hello\n\n');
@@ -25,7 +37,14 @@ export async function start([mode]: string[]): Promise<Peer> {
     server,
     port: portOf(server),
     path: (channel) => `/${channel}`,
+    pathOfMany: MANY,
     publish(channel, events) {
+      const many = channels.get(MANY);
+      if (many)
+        for (const event of events) {
+          const frame = ofMany(channel, event);
+          for (const response of many) response.write(frame);
+        }
       const frames = events.map(encode);
       const buffers = mode === 'joined' ? [Buffer.concat(frames)] : frames;
       for (const buffer of buffers)

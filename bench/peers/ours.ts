@@ -52,16 +52,19 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
   reader.read = (...args) => ((reads += 1), read(...args));
 
   const ids: string[] = Array.from({ length: Number(executions) }, () => randomUUID());
+  // Other rounds have left theirs.
+  const tag = randomUUID();
   await database.pool.query(
-    `INSERT INTO cloutagent.executions (id, project_id, status, input, workflow, options, created_by)
-     SELECT id, 'bench', 'running', 'null', '{"nodes":[]}', '{}', 'bench' FROM unnest($1::uuid[]) AS id`,
-    [ids],
+    `INSERT INTO cloutagent.executions (id, project_id, status, input, workflow, options, created_by, tags)
+     SELECT id, 'bench', 'running', 'null', '{"nodes":[]}', '{}', 'bench', ARRAY[$2] FROM unnest($1::uuid[]) AS id`,
+    [ids, tag],
   );
   const server: Server = app.getHttpServer();
   return {
     server,
     port: portOf(server),
     path: (channel) => `/api/executions/${ids[channel]}/stream`,
+    pathOfMany: `/api/executions/stream?tag=${tag}`,
     headers: { Authorization: `Bearer ${KEY}` },
     publish: (channel, events) => bus.publish(ids[channel]!, events),
     methods: {

@@ -11,6 +11,8 @@ export interface Peer {
   server?: Server;
   /** Where channel number n is watched. */
   path(channel: number): string;
+  /** Where all channels are watched through one stream, for those that have it. */
+  pathOfMany?: string;
   headers?: Record<string, string>;
   /** Publishes consecutive events of a channel. */
   publish(channel: number, events: BenchEvent[]): void;

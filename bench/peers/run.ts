@@ -51,7 +51,8 @@ answerCalls({
     headers: peer.headers ?? {},
     pid: peer.pid ?? process.pid,
   }),
-  paths: (channels: number) => Array.from({ length: channels }, (_unused, n) => peer.path(n)),
+  paths: (channels: number | 'many') =>
+    channels === 'many' ? [peer.pathOfMany] : Array.from({ length: channels }, (_unused, n) => peer.path(n)),
 
   /** As fast as the sockets take it: some events, then the next turn of the event loop. */
   flatOut: (seconds: number, perTurn: number, bytes: number) =>
