@@ -16,13 +16,25 @@ const settings = {
 };
 const authorization = `Bearer ${ADMIN_KEY}`;
 
+const MANY = '/api/executions/stream';
+const manyOf = (...ids: string[]) => `${MANY}?executionIds=${ids.join()}`;
+
+/** Those of one execution on a stream of many. */
+const sequencesIn = (text: string, id: string): number[] =>
+  [...text.matchAll(/^data: (.*)$/gm)]
+    .map(([, data]) => JSON.parse(data!) as { executionId: string; sequence: number })
+    .filter(({ executionId, sequence }) => executionId === id && sequence > 0)
+    .map(({ sequence }) => sequence);
+
 describe('compressed streams', () => {
   let server: Server;
   let database: string;
   /** An execution that has ended, and its stream without compression. */
   let ended: { id: string; plain: string };
-  const plainOf = async (id: string, query = '', headers: Record<string, string> = {}) => {
-    const response = await fetch(new URL(pathOf(id) + query, server.url), {
+  const plainOf = (id: string, query = '', headers: Record<string, string> = {}) =>
+    plainAt(pathOf(id) + query, headers);
+  const plainAt = async (path: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(new URL(path, server.url), {
       headers: { authorization, 'accept-encoding': 'identity', ...headers },
     });
     expect(response.headers.get('content-encoding')).toBeNull();
@@ -117,6 +129,64 @@ describe('compressed streams', () => {
     await slow.done();
     expect(idsIn(slow.text)).toEqual(upTo(last));
     expect(gunzipSync(slow.raw).toString()).toBe(slow.text);
+  }, 60_000);
+
+  it('of many executions are the same bytes and far fewer, from the start, resumed and filtered', async () => {
+    const path = manyOf(ended.id);
+    const plain = await plainAt(path);
+    const cursors = [...plain.matchAll(/^id: (.*)$/gm)].map(([, id]) => id!);
+    expect(cursors.length).toBeGreaterThan(300);
+    const cases: [string, Record<string, string>][] = [
+      [path, {}],
+      [path, { 'last-event-id': cursors[7]! }],
+      [`${path}&types=execution:output,execution:completed`, { 'last-event-id': cursors[20]! }],
+    ];
+    for (const [query, headers] of cases) {
+      const watch = await new GzipWatch(server.url, query, headers).done();
+      expect(watch.headers.vary).toContain('Accept-Encoding');
+      expect(watch.headers['content-encoding']).toBe('gzip');
+      const expected = await plainAt(query, headers);
+      expect(eventsIn(gunzipSync(watch.raw).toString())).toBe(expected);
+      expect(watch.raw.length).toBeLessThan(expected.length / 3);
+    }
+  });
+
+  it('of many executions are decodable as they come, each one for itself, heartbeats too', async () => {
+    const ids = [await startLive(), await startLive()];
+    const watches = [MANY, manyOf(...ids), manyOf(...ids)].map((path) => new GzipWatch(server.url, path));
+    const areAtB = (text: string) =>
+      ids.every((id) => new RegExp(`^data: .*"executionId":"${id}".*"nodeId":"b"`, 'm').test(text));
+    for (const watch of watches)
+      await watch.until(({ text }) => areAtB(text) && /(: ping\n\n){2}/.test(text));
+    for (const id of ids) await server.call('POST', `/api/executions/${id}/cancel`);
+    const ends = (text: string) => text.match(/^event: execution:cancelled$/gm)?.length === ids.length;
+    // By filter the server does not end it.
+    await watches[0]!.until(({ text }) => ends(text));
+    await watches[0]!.leave();
+    for (const watch of watches.slice(1)) {
+      await watch.done();
+      expect(gunzipSync(watch.raw).toString()).toBe(watch.text);
+      for (const id of ids) expect(sequencesIn(watch.text, id)).toEqual(idsIn(await plainOf(id)));
+    }
+  });
+
+  it('of many executions wait for a slow reader and lose nothing', async () => {
+    const ids = await Promise.all(
+      [1, 2].map(() => server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]))),
+    );
+    await new GzipWatch(server.url, manyOf(...ids)).done();
+    const last = await grow(database, ids[0]!);
+    const { lastSequence } = (await server.call('GET', `/api/executions/${ids[1]}`)).body;
+    const slow = new GzipWatch(server.url, manyOf(...ids), {}, true);
+    await slow.until(({ response }) => response !== undefined);
+    while ((await metric('streams_blocked')) === 0) await sleep(20);
+    const quick = await new GzipWatch(server.url, manyOf(...ids)).done();
+    slow.read();
+    await slow.done();
+    for (const { text, raw } of [slow, quick]) {
+      expect(ids.map((id) => sequencesIn(text, id))).toEqual([upTo(last), upTo(lastSequence)]);
+      expect(gunzipSync(raw).toString()).toBe(text);
+    }
   }, 60_000);
 
   it('may be left in the middle', async () => {

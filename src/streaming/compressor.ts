@@ -5,6 +5,8 @@ import type { StreamStats } from './stream-stats.js';
 
 /** Higher levels take up to three times as long for a tenth less (docs/adr/0008). */
 const LEVEL = 1;
+/** To compress a piece takes as long as so many bytes more of it (docs/adr/0008). */
+const PIECE_BYTES = 4096;
 /** Of a stored block (RFC 1951, section 3.2.4). */
 const STORED_MOST = 0xffff;
 
@@ -20,13 +22,16 @@ export interface Packed {
 export interface CompressorLimits {
   /** Smaller chunks are not worth it. */
   minBytes: number;
-  /** Plain bytes compressed in one turn of the event loop. What is more goes as it is, so that nobody waits. */
+  /**
+   * Plain bytes compressed in one turn of the event loop, each piece with `PIECE_BYTES` besides. What is more goes as it is,
+   * so that nobody waits.
+   */
   turnBytes: number;
   /** Bytes of chunks kept for other streams, plain and compressed. */
   cacheBytes: number;
 }
 
-/** Compresses chunks, each once for all streams that take it. */
+/** Compresses chunks, each once for all streams that take it, and so much a turn. */
 export class Compressor {
   private readonly cache = new Map<Chunk, Packed>();
   private cached = 0;
@@ -48,9 +53,18 @@ export class Compressor {
     return packed;
   }
 
+  /**
+   * A chunk that goes to one stream alone, and is not kept.
+   * @param before the last plain bytes of that stream: what the chunk repeats of them costs nothing
+   */
+  packOwn({ body }: Chunk, before: Buffer): Packed {
+    return packedOf(body, this.mayCompress(body.length), before);
+  }
+
   private mayCompress(bytes: number): boolean {
-    if (bytes < this.limits.minBytes || bytes > this.left) return false;
-    this.left -= bytes;
+    const work = bytes + PIECE_BYTES;
+    if (bytes < this.limits.minBytes || work > this.left) return false;
+    this.left -= work;
     if (!this.resting) {
       this.resting = true;
       setImmediate(() => {
@@ -72,10 +86,14 @@ export class Compressor {
   }
 }
 
-/** A chunk of its own, for what is written to one stream. */
-export function packedOf(body: Buffer, compress: boolean): Packed {
+/** @param before the last bytes before it, in a stream that takes it alone */
+export function packedOf(body: Buffer, compress: boolean, before?: Buffer): Packed {
   const deflated = compress
-    ? deflateRawSync(body, { level: LEVEL, finishFlush: constants.Z_FULL_FLUSH })
+    ? deflateRawSync(body, {
+        level: LEVEL,
+        finishFlush: constants.Z_FULL_FLUSH,
+        ...(before && before.length > 0 && { dictionary: before }),
+      })
     : undefined;
   const pieces = deflated && deflated.length < body.length ? [deflated] : storedBlocks(body);
   const bytes = pieces.reduce((sum, { length }) => sum + length, 0);

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, get, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,6 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { Chunk } from './chunk.js';
 import { Compressor } from './compressor.js';
 import { GzipBody } from './gzip-body.js';
+import { RecentBytes } from './recent-bytes.js';
 import { StreamStats } from './stream-stats.js';
 import { StreamWriter } from './stream-writer.js';
 
@@ -40,12 +42,13 @@ describe('a gzip body', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ text, again: fc.boolean(), aside: fc.boolean() }), { maxLength: 12 }),
-        async (writes) => {
+        fc.constantFrom('shared' as const, 'own' as const),
+        async (writes, pieces) => {
           const compressor = new Compressor(limits, new StreamStats());
           let expected = '';
           const raw = await bodyOf(async (response) => {
             const writer = new StreamWriter(response, () => undefined);
-            writer.gzip = GzipBody.of(response, compressor);
+            writer.gzip = GzipBody.of(response, compressor, pieces);
             response.writeHead(200);
             response.flushHeaders();
             response.write('\n');
@@ -70,7 +73,7 @@ describe('a gzip body', () => {
 
   it('is whole when nothing was written', async () => {
     const raw = await bodyOf((response) => {
-      GzipBody.of(response, new Compressor(limits, new StreamStats()));
+      GzipBody.of(response, new Compressor(limits, new StreamStats()), 'own');
       response.end();
     });
     expect(gunzipSync(raw)).toHaveLength(0);
@@ -86,8 +89,33 @@ describe('a gzip body', () => {
     expect(compressor.pack(chunk)).not.toBe(packed);
   });
 
-  it('compresses no more in one turn than it may', async () => {
-    const compressor = new Compressor({ ...limits, turnBytes: 10_000 }, new StreamStats());
+  it('spares what a stream of its own was sent before, and keeps none of its chunks', () => {
+    const compressor = new Compressor({ ...limits, turnBytes: 1e9, cacheBytes: 20_000 }, new StreamStats());
+    const shared = Chunk.of('token '.repeat(1000));
+    const packed = compressor.pack(shared);
+    const id = randomBytes(1500).toString('base64url');
+    const recent = new RecentBytes();
+    const lengths = [1, 2, 3].map((n) => {
+      const chunk = Chunk.of(`id: ${id}${n}\nevent: execution:output\ndata: {"sequence":${n}}\n\n`);
+      const own = compressor.packOwn(chunk, recent.bytes);
+      recent.push(chunk.body);
+      return own.chunk.body.length;
+    });
+    expect(lengths[0]).toBeGreaterThan(1500);
+    for (const later of lengths.slice(1)) expect(later).toBeLessThan(80);
+    for (let n = 0; n < 100; n += 1) compressor.packOwn(Chunk.of(`${n} `.repeat(1000)), recent.bytes);
+    expect(compressor.pack(shared)).toBe(packed);
+  });
+
+  it('compresses no more in one turn than it may, be it in small pieces', async () => {
+    const many = new Compressor({ ...limits, turnBytes: 100_000 }, new StreamStats());
+    const small = Array.from({ length: 100 }, (_unused, n) =>
+      many.packOwn(Chunk.of(`${n} token token token token `.repeat(4)), Buffer.alloc(0)),
+    );
+    const compressed = small.filter(({ chunk, bytes }) => chunk.body.length < bytes);
+    expect([compressed.length > 15, compressed.length < 25]).toEqual([true, true]);
+
+    const compressor = new Compressor({ ...limits, turnBytes: 12_000 }, new StreamStats());
     const large = () => compressor.pack(Chunk.of('token '.repeat(1000))).chunk.body.length;
     expect(large()).toBeLessThan(200);
     expect(large()).toBe(6005);

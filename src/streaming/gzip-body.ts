@@ -2,44 +2,53 @@ import type { ServerResponse } from 'node:http';
 import { Chunk } from './chunk.js';
 import { type Compressor, type Packed, packedOf } from './compressor.js';
 import { crcCombine } from './crc-combine.js';
+import { RecentBytes } from './recent-bytes.js';
 
 /** Deflate, no name, no time, of whatever system (RFC 1952, section 2.3). */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
 /** The last block: nothing, in fixed codes. */
 const LAST_BLOCK = [3, 0];
 
+/** Whether a body has its pieces in common with others. */
+export type Pieces = 'shared' | 'own';
+
 /**
- * One response as one gzip member: a header, pieces that it shares with others, and at the end the CRC of what this one
- * was sent. One member, for Chromium stops behind the first.
+ * One response as one gzip member: a header, pieces that it shares with others or has for itself, and at the end the CRC
+ * of what this one was sent. One member, for Chromium stops behind the first.
  */
 export class GzipBody {
   private crc = 0;
   private length = 0;
-
   private begun = false;
+  /** A piece for this body alone may repeat what came before it: most of a cursor, above all. */
+  private readonly recent: RecentBytes | undefined;
 
   private constructor(
     private readonly compressor: Compressor,
+    pieces: Pieces,
     /** Writes the header. */
     private readonly open: () => void,
-  ) {}
+  ) {
+    if (pieces === 'own') this.recent = new RecentBytes();
+  }
 
   /**
    * Makes a body of a response whose headers are not sent yet. What others write to the response, and its end, become
    * part of it.
    */
-  static of(response: ServerResponse, compressor: Compressor): GzipBody {
+  static of(response: ServerResponse, compressor: Compressor, pieces: Pieces): GzipBody {
     response.setHeader('Content-Encoding', 'gzip');
     const write = response.write.bind(response) as (bytes: Buffer) => boolean;
     const end = response.end.bind(response) as (
       bytes: Buffer | undefined,
       done?: () => void,
     ) => ServerResponse;
-    const body = new GzipBody(compressor, () => write(HEADER));
+    const body = new GzipBody(compressor, pieces, () => write(HEADER));
     let ended = false;
     response.write = (data: string | Uint8Array): boolean => {
       body.begin();
-      return write(body.add(packedOf(Buffer.from(data as string), false)).body);
+      const bytes = Buffer.from(data as string);
+      return write(body.add(bytes, packedOf(bytes, false)).body);
     };
     response.end = (done?: unknown): ServerResponse => {
       body.begin();
@@ -54,12 +63,14 @@ export class GzipBody {
   /** The chunk as the next piece of this body; to be written at once. */
   encode(chunk: Chunk): Chunk {
     this.begin();
-    const packed = this.compressor.pack(chunk);
+    const packed = this.recent
+      ? this.compressor.packOwn(chunk, this.recent.bytes)
+      : this.compressor.pack(chunk);
     const { stats } = this.compressor;
     const saved = packed.bytes - packed.chunk.body.length;
     stats.bytes -= saved;
     if (saved > 0) stats.bytesSaved += saved;
-    return this.add(packed);
+    return this.add(chunk.body, packed);
   }
 
   private begin(): void {
@@ -68,7 +79,8 @@ export class GzipBody {
     this.open();
   }
 
-  private add({ chunk, crc, bytes, shift }: Packed): Chunk {
+  private add(plain: Buffer, { chunk, crc, bytes, shift }: Packed): Chunk {
+    this.recent?.push(plain);
     this.crc = crcCombine(this.crc, crc, shift);
     this.length += bytes;
     return chunk;

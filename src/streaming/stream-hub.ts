@@ -9,7 +9,7 @@ import type { Channel } from './channel.js';
 import { ChannelPool } from './channel-pool.js';
 import type { Chunk } from './chunk.js';
 import { Compressor } from './compressor.js';
-import { GzipBody } from './gzip-body.js';
+import { GzipBody, type Pieces } from './gzip-body.js';
 import type { Vector } from './lane.js';
 import { ManySubscriber } from './many-subscriber.js';
 import { Muster } from './muster.js';
@@ -162,7 +162,7 @@ export class StreamHub implements OnModuleDestroy {
       this.rules,
       (error) => this.finish(session, `execution ${executionId}`, error),
     );
-    this.negotiate(subscriber, response);
+    this.negotiate(subscriber, response, 'shared');
     this.open(subscriber, { principalId, executionId });
     return {
       ready,
@@ -194,6 +194,8 @@ export class StreamHub implements OnModuleDestroy {
       () => muster && muster.onRoom(),
       finish,
     );
+    // Their frames have ids of their own.
+    this.negotiate(subscriber, response, 'own');
     this.open(subscriber, { principalId });
     return {
       ready: Promise.resolve(),
@@ -228,11 +230,11 @@ export class StreamHub implements OnModuleDestroy {
     this.pool.wheel.add(outlet, 0);
   }
 
-  private negotiate(outlet: Outlet, response: ServerResponse): void {
+  private negotiate(outlet: Outlet, response: ServerResponse, pieces: Pieces): void {
     if (!this.compressor) return;
     response.appendHeader('Vary', 'Accept-Encoding');
     if (codingFor(response.req.headers['accept-encoding']) === 'gzip')
-      outlet.compress(GzipBody.of(response, this.compressor));
+      outlet.compress(GzipBody.of(response, this.compressor, pieces));
   }
 
   private greeting(established: StreamRequest['established'], { position }: Channel): Chunk {

@@ -15,9 +15,9 @@ export async function grow(database: string, id: string): Promise<number> {
   await client.query(
     `INSERT INTO cloutagent.events
      SELECT $1::uuid, n, 'execution:output',
-       '{"chunk":"' || (SELECT string_agg(md5(n::text || m::text), '') FROM generate_series(1, 3000) AS m) || '"}'
+       '{"executionId":"' || $1 || '","chunk":"' || (SELECT string_agg(md5(n::text || m::text), '') FROM generate_series(1, 3000) AS m) || '"}'
      FROM generate_series($2::int, $3::int - 1) AS n
-     UNION ALL SELECT $1::uuid, $3::int, 'execution:completed', '{"result":null}'`,
+     UNION ALL SELECT $1::uuid, $3::int, 'execution:completed', '{"executionId":"' || $1 || '","result":null}'`,
     [id, last - 300, last],
   );
   await client.end();
