@@ -1,5 +1,6 @@
+import { grow } from './support/grow.js';
 import { createDatabase, Server } from './support/server.js';
-import { agent, delay, type Frame, start, TERMINAL, upTo, Watch } from './support/watch.js';
+import { agent, delay, type Frame, ids, start, TERMINAL, upTo, Watch } from './support/watch.js';
 
 /** Each execution's sequences, in the order they came. */
 function sequences(frames: readonly Frame[]): Map<string, number[]> {
@@ -317,6 +318,41 @@ describe('a stream of many executions', () => {
     expect((await new Watch(server.url, '/api/executions/stream', caller).done()).status).toBe(401);
   }, 60_000);
 });
+
+it('a stream of many executions whose client has stopped reading slows nobody, and gets everything later', async () => {
+  const database = await createDatabase();
+  const server = await Server.start({ DATABASE_URL: database });
+  const blocked = async () => {
+    const { body } = await server.call('GET', '/metrics');
+    return Number(/^cloutagent_streams_blocked (.*)$/m.exec(String(body))![1]);
+  };
+  // Megabytes, more than sockets hold: who does not read stands in the middle of them.
+  const large = await server.startExecution(start([agent('a', { chunks: 3 })]));
+  await new Watch(server.url, `/api/executions/${large}/stream`).done();
+  const last = await grow(database, large);
+  const live = await server.startExecution(
+    start([approval, agent('a', { chunks: 300, delayMs: 1 })], [['ask', 'a']]),
+  );
+  const path = `/api/executions/stream?executionIds=${large},${live}`;
+  const stopped = new Watch(server.url, path, {}, true);
+  while ((await blocked()) === 0);
+  const many = new Watch(server.url, path);
+  const single = new Watch(server.url, `/api/executions/${live}/stream`);
+  for (const watch of [many, single]) await watch.until(({ established }) => established !== undefined);
+  while ((await server.call('POST', `/api/executions/${live}/approve`)).status !== 202);
+  for (const watch of [many, single]) await watch.done();
+  expect(await blocked()).toBe(1);
+  const length = single.frames.length;
+  expect(ids(single.frames)).toEqual(upTo(length));
+  expect(length).toBeGreaterThan(300);
+  stopped.read();
+  await stopped.done();
+  for (const { frames } of [many, stopped]) {
+    expect(sequences(frames).get(large)).toEqual(upTo(last));
+    expect(sequences(frames).get(live)).toEqual(upTo(length));
+  }
+  await server.kill('SIGTERM');
+}, 60_000);
 
 describe('limits of a stream of many executions', () => {
   it('counts it once, lets those join that had no room, and loses none', async () => {

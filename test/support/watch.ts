@@ -25,12 +25,18 @@ export class Watch {
   farewell = false;
   private readonly request: ClientRequest;
   private wake: (() => void)[] = [];
+  private response: IncomingMessage | undefined;
 
-  constructor(base: string, path: string, headers: Record<string, string> = {}) {
+  /** @param paused nothing is read until `read` is called */
+  constructor(base: string, path: string, headers: Record<string, string> = {}, paused = false) {
     this.request = get(
       new URL(path, base),
       { headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers }, agent: false },
-      (response) => this.read(response),
+      (response) => {
+        this.response = response;
+        this.status = response.statusCode ?? 0;
+        if (!paused) this.read();
+      },
     );
     this.request.on('error', () => this.end());
   }
@@ -68,8 +74,8 @@ export class Watch {
     this.ended = true;
   }
 
-  private read(response: IncomingMessage): void {
-    this.status = response.statusCode ?? 0;
+  read(): void {
+    const response = this.response!;
     const parser = createParser({
       onEvent: ({ id, event, data }) => {
         this.farewell = false;
