@@ -205,3 +205,13 @@ it('lets each execution that comes to match join once, over any reconnects, with
     { numRuns: 500 },
   );
 });
+
+it('has in its cursor whom it was told to forget', () => {
+  const world = new World();
+  world.begin(7, 'p');
+  const roster = new Roster({ key: KEY }, 1, 1, MOST);
+  const done = () => decodeFilterCursor(roster.cursor().toString(), fingerprintOf(KEY), MOST).done;
+  expect(done()).toEqual([]);
+  roster.forget(world.rows.get(7)!);
+  expect(done()).toEqual([7]);
+});
