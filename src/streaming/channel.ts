@@ -4,6 +4,7 @@ import type { EventBus } from '../events/event-bus.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import type { JournalReader } from '../journal/journal-reader.js';
 import { join, type Part } from './part.js';
+import { RecentParts } from './recent-parts.js';
 import { Ring } from './ring.js';
 import { type EncodedEvent, encodeEvent } from './sse-frame.js';
 import type { StreamStats } from './stream-stats.js';
@@ -50,6 +51,7 @@ export class Channel extends Timed implements Flushable {
   readonly pace = new Pace();
   private active = Date.now();
   private readonly ring: Ring;
+  private readonly parts: RecentParts;
   private readonly listening: Subscription;
   private opened = false;
   private fresh: EncodedEvent[] = [];
@@ -66,7 +68,8 @@ export class Channel extends Timed implements Flushable {
     private readonly onError: (error: unknown) => void,
   ) {
     super();
-    this.ring = new Ring(limits.ringBytes);
+    this.ring = new Ring(limits.ringBytes, limits.partBytes);
+    this.parts = new RecentParts(this.ring, limits.ringBytes);
     // Listen first, then look where the journal stands: what is published in between is not lost.
     this.listening = bus.ofExecution(executionId).subscribe((events) => this.receive(events));
   }
@@ -90,9 +93,9 @@ export class Channel extends Timed implements Flushable {
     this.stats.evicted += this.ring.resize(bytes);
   }
 
-  /** Recent events after a position, if they are still at hand. */
-  recent(after: number): readonly EncodedEvent[] | undefined {
-    return this.ring.after(after);
+  /** Recent events after a position, as many as make a write, if they are still at hand. */
+  recent(after: number, filter: TypeFilter): Part | undefined {
+    return this.parts.after(after, filter);
   }
 
   /**
@@ -112,6 +115,7 @@ export class Channel extends Timed implements Flushable {
     const { pollMs } = this.limits;
     const quiet = now - this.active;
     if (quiet < pollMs) return pollMs - quiet;
+    this.parts.clear();
     this.check();
     return pollMs;
   }

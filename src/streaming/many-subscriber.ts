@@ -6,7 +6,7 @@ import type { Chunk } from './chunk.js';
 import { Draft, framesOf } from './frame-rewriter.js';
 import type { Lane, Vector } from './lane.js';
 import { Outlet, type StreamRules } from './outlet.js';
-import { join, type Part } from './part.js';
+import type { Part } from './part.js';
 import type { TypeFilter } from './type-filter.js';
 
 /** One for all streams, which begin it anew each time: what is drafted is written in the same turn. */
@@ -161,8 +161,7 @@ export class ManySubscriber extends Outlet {
         if (tap.isOver) this.over(tap);
         continue;
       }
-      const events = tap.channel.recent(tap.lane.position);
-      const part = events && join(events, tap.lane.position, this.filter, this.rules.partBytes, 1)[0];
+      const part = tap.channel.recent(tap.lane.position, this.filter);
       if (part) this.put(tap, part);
       else absent ??= tap;
       // To the end of the line, also to be looked at once more for its end.

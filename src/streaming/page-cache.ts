@@ -11,6 +11,9 @@ const EVENT_BYTES = 16;
 
 /** A stretch of the journal as one filter shows it, encoded once: everything after `from`, up to `to`. */
 interface Page {
+  readonly executionId: string;
+  /** Execution and filter. */
+  readonly group: string;
   readonly from: number;
   readonly to: number;
   readonly parts: readonly Part[];
@@ -34,8 +37,10 @@ export interface PageLimits {
  * journal's writes.
  */
 export class PageCache {
-  private readonly pages = new Map<string, Page>();
-  private readonly keysOf = new Map<string, Set<string>>();
+  /** By execution and filter, then by where they begin. */
+  private readonly pages = new Map<string, Map<number, Page>>();
+  /** The first in it is the first to go. */
+  private readonly line = new Set<Page>();
   private readonly reading = new Map<string, Promise<Page>>();
   private readonly queue: (() => void)[] = [];
   private bytes = 0;
@@ -52,34 +57,49 @@ export class PageCache {
    * @param known where the journal is known to stand: what is read now goes this far at least, shown or not
    */
   async next(executionId: string, filter: TypeFilter, position: number, known: number): Promise<Part> {
-    const aligned = position - (position % PAGE_EVENTS);
-    let page = await this.page(executionId, filter, aligned, known);
-    // The aligned one stops before: it was read when there was less, or its events are large.
-    if (page.to <= position) page = await this.page(executionId, filter, position, known);
+    const page =
+      this.covering(executionId, filter, position) ?? (await this.find(executionId, filter, position, known));
     const part = page.parts.find(({ to }) => to > position) ?? page.parts.at(-1)!;
     return part.after(position);
   }
 
   /** The execution is not watched any more. */
   forget(executionId: string): void {
-    for (const key of this.keysOf.get(executionId) ?? []) this.drop(key);
-    this.keysOf.delete(executionId);
+    for (const page of this.line) if (page.executionId === executionId) this.drop(page);
+  }
+
+  /** A page that goes on from a position, wherever it begins: who reads on behind it is at the same place as all others then. */
+  private covering(executionId: string, filter: TypeFilter, position: number): Page | undefined {
+    for (const page of this.pages.get(groupOf(executionId, filter))?.values() ?? [])
+      if (page.from <= position && position < page.to) return this.touch(page);
+    return undefined;
+  }
+
+  private async find(
+    executionId: string,
+    filter: TypeFilter,
+    position: number,
+    known: number,
+  ): Promise<Page> {
+    let page = await this.page(executionId, filter, position - (position % PAGE_EVENTS), known);
+    if (page.to > position) return page;
+    // It stops before. If that is because its events are large, there are so many in a page:
+    const fit = 2 ** Math.floor(Math.log2(Math.max(1, (page.to - page.from) / 2)));
+    page = await this.page(executionId, filter, position - (position % fit), known);
+    if (page.to > position) return page;
+    return this.page(executionId, filter, position, known);
   }
 
   private page(executionId: string, filter: TypeFilter, from: number, known: number): Promise<Page> | Page {
-    const key = `${executionId} ${filter.key} ${from}`;
-    const kept = this.pages.get(key);
+    const group = groupOf(executionId, filter);
+    const kept = this.pages.get(group)?.get(from);
     // One that ends where nobody can go on from it, as it was read at the end of the journal, is read again.
-    if (kept && (kept.to > from || known <= from)) {
-      // To the end of the line: the first in it is the first to go.
-      this.pages.delete(key);
-      this.pages.set(key, kept);
-      return kept;
-    }
+    if (kept && (kept.to > from || known <= from)) return this.touch(kept);
+    const key = `${group} ${from}`;
     let reading = this.reading.get(key);
     if (!reading) {
       reading = this.read(executionId, filter, from, known)
-        .then((page) => this.keep(executionId, key, page))
+        .then((page) => this.keep(page))
         .finally(() => this.reading.delete(key));
       this.reading.set(key, reading);
     }
@@ -100,7 +120,14 @@ export class PageCache {
       const to = events.length === PAGE_EVENTS || bytes >= pageBytes ? last : Math.max(last, known);
       const parts = join(encoded, from, filter, partBytes);
       if (to > last) parts.push(new Part(last, to, undefined, 0, [], []));
-      return { from, to, parts, bytes: bytes + events.length * EVENT_BYTES };
+      return {
+        executionId,
+        group: groupOf(executionId, filter),
+        from,
+        to,
+        parts,
+        bytes: bytes + events.length * EVENT_BYTES,
+      };
     } finally {
       const next = this.queue.shift();
       if (next) next();
@@ -108,25 +135,34 @@ export class PageCache {
     }
   }
 
-  private keep(executionId: string, key: string, page: Page): Page {
-    this.drop(key);
-    this.pages.set(key, page);
+  private keep(page: Page): Page {
+    const { group, from } = page;
+    const before = this.pages.get(group)?.get(from);
+    if (before) this.drop(before);
+    let pages = this.pages.get(group);
+    if (!pages) this.pages.set(group, (pages = new Map()));
+    pages.set(from, page);
+    this.line.add(page);
     this.bytes += page.bytes;
-    let keys = this.keysOf.get(executionId);
-    if (!keys) this.keysOf.set(executionId, (keys = new Set()));
-    keys.add(key);
-    for (const [oldest] of this.pages) {
+    for (const oldest of this.line) {
       if (this.bytes <= this.limits.cacheBytes) break;
       this.drop(oldest);
     }
     return page;
   }
 
-  private drop(key: string): void {
-    const page = this.pages.get(key);
-    if (!page) return;
-    this.pages.delete(key);
+  private touch(page: Page): Page {
+    if (this.line.delete(page)) this.line.add(page);
+    return page;
+  }
+
+  private drop(page: Page): void {
+    if (!this.line.delete(page)) return;
     this.bytes -= page.bytes;
-    this.keysOf.get(key.slice(0, key.indexOf(' ')))?.delete(key);
+    const pages = this.pages.get(page.group);
+    pages?.delete(page.from);
+    if (pages?.size === 0) this.pages.delete(page.group);
   }
 }
+
+const groupOf = (executionId: string, filter: TypeFilter): string => `${executionId} ${filter.key}`;

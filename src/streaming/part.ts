@@ -31,14 +31,12 @@ export class Part {
 /**
  * Joins events for a filter, in parts of at most `mostBytes`; a larger event is a part of its own.
  * @param from the position before the first event
- * @param mostParts the events after so many parts are left out
  */
 export function join(
   events: readonly EncodedEvent[],
   from: number,
   filter: TypeFilter,
   mostBytes: number,
-  mostParts = Infinity,
 ): Part[] {
   const parts: Part[] = [];
   let shown: EncodedEvent[] = [];
@@ -49,7 +47,6 @@ export function join(
     if (filter.admits(event.type)) {
       if (bytes > 0 && bytes + event.chunk.bytes > mostBytes) {
         parts.push(partOf(shown, bytes, start, position));
-        if (parts.length === mostParts) return parts;
         [shown, bytes, start] = [[], 0, position];
       }
       shown.push(event);

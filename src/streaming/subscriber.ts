@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Channel, Watcher } from './channel.js';
 import type { Chunk } from './chunk.js';
 import { Outlet, type StreamRules } from './outlet.js';
-import { join, type Part } from './part.js';
+import type { Part } from './part.js';
 import type { TypeFilter } from './type-filter.js';
 
 /**
@@ -102,7 +102,7 @@ export class Subscriber extends Outlet implements Watcher {
           this.endIfOver();
           return;
         }
-        const part = this.recent() ?? (await this.fromJournal());
+        const part = this.channel.recent(this.position, this.filter) ?? (await this.fromJournal());
         if (this.closed) return;
         this.position = Math.max(this.position, part.to);
         this.writePart(part, Date.now());
@@ -111,11 +111,6 @@ export class Subscriber extends Outlet implements Watcher {
       // In the same turn as the last look at the channel: whoever wakes us after it must find the pump at rest.
       this.pumping = false;
     }
-  }
-
-  private recent(): Part | undefined {
-    const events = this.channel.recent(this.position);
-    return events && join(events, this.position, this.filter, this.rules.partBytes, 1)[0]!;
   }
 
   private fromJournal(): Promise<Part> {
