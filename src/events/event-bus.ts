@@ -6,7 +6,7 @@ import type { RecordedEvent } from './recorded-event.js';
 
 /**
  * Carries events that are already in the journal, inside this process: by execution id for streams,
- * by type for listeners. A type's listeners get parsed events; nothing is parsed when nobody listens.
+ * by type for listeners, both of them topics as they are. A type's listeners get parsed events; nothing is parsed when nobody listens.
  */
 @Injectable()
 export class EventBus {
@@ -17,7 +17,7 @@ export class EventBus {
 
   /** Publishes consecutive events of one execution. Only the journal calls this. */
   publish(executionId: string, events: readonly RecordedEvent[]): void {
-    this.emitter.emit(executionTopic(executionId), events);
+    this.emitter.emit(executionId, events);
     for (const event of events) {
       this.published[event.type] += 1;
       const topic = typeTopic(event.type);
@@ -27,7 +27,7 @@ export class EventBus {
 
   /** Batches of consecutive events of one execution, from now on. */
   ofExecution(executionId: string): Observable<readonly RecordedEvent[]> {
-    return this.on(executionTopic(executionId));
+    return this.on(executionId);
   }
 
   /** Events of one type, of every execution this process owns, from now on. */
@@ -43,8 +43,6 @@ export class EventBus {
     });
   }
 }
-
-const executionTopic = (executionId: string) => `execution.${executionId}`;
 
 /** Topic of a type's events: the type itself. */
 export const typeTopic = (type: EventType): string => type;

@@ -3,6 +3,8 @@ import type { EncodedEvent } from './sse-frame.js';
 import type { TypeFilter } from './type-filter.js';
 
 const NONE: readonly number[] = [];
+/** An event of so many bytes is written by itself: a copy of it would cost more than a write. */
+const ALONE_BYTES = 8_192;
 
 /** Consecutive events as one filter shows them, joined for one write. It brings a stream from `from` to `to`. */
 export class Part {
@@ -29,7 +31,7 @@ export class Part {
 }
 
 /**
- * Joins events for a filter, in parts of at most `mostBytes`; a larger event is a part of its own.
+ * Joins events for a filter, in parts of at most `mostBytes`; a large event is a part of its own.
  * @param from the position before the first event
  */
 export function join(
@@ -45,12 +47,14 @@ export function join(
   let position = from;
   for (const event of events) {
     if (filter.admits(event.type)) {
-      if (bytes > 0 && bytes + event.chunk.bytes > mostBytes) {
+      const size = event.chunk.bytes;
+      const isAlone = size >= ALONE_BYTES || (shown.length === 1 && bytes >= ALONE_BYTES);
+      if (bytes > 0 && (isAlone || bytes + size > mostBytes)) {
         parts.push(partOf(shown, bytes, start, position));
         [shown, bytes, start] = [[], 0, position];
       }
       shown.push(event);
-      bytes += event.chunk.bytes;
+      bytes += size;
     }
     position = event.sequence;
   }

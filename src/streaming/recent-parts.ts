@@ -24,6 +24,8 @@ export class RecentParts {
     const known = this.parts.get(key);
     if (known) return known;
     const part = join(events, position, filter, Infinity)[0]!;
+    // That is no copy.
+    if (part.count <= 1) return part;
     this.parts.set(key, part);
     this.bytes += part.chunk?.bytes ?? 0;
     for (const [oldest, { chunk }] of this.parts) {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Chunk } from './chunk.js';
 import type { GzipBody } from './gzip-body.js';
 
@@ -8,6 +9,8 @@ export class StreamWriter {
   blocked = false;
   /** What is written becomes part of it, if the stream is compressed. */
   gzip: GzipBody | undefined;
+  /** Looked for once: what is written at a time is little, and looking at cold objects takes as long as writing. */
+  private direct: Socket | undefined;
 
   /** @param onDrain called when a full socket has taken everything */
   constructor(
@@ -17,22 +20,29 @@ export class StreamWriter {
 
   /** @returns whether more may be written */
   write(chunk: Chunk): boolean {
-    const { response } = this;
-    const { socket } = response;
-    // Nest has sent the headers. A response that waits behind another on its connection has no socket yet; one to
-    // HTTP/1.0 has no chunks, and one to HEAD no body.
-    const direct =
-      socket && response.chunkedEncoding && response.headersSent && response.req.method !== 'HEAD';
-    const target = direct ? socket : response;
+    const direct = (this.direct ??= this.findDirect());
     // A compressed response makes what is written to it part of its body by itself.
-    const framed = direct && (this.gzip ? this.gzip.encode(chunk) : chunk).framed;
-    if (framed ? socket.write(framed) : response.write(chunk.body)) return true;
+    if (
+      direct
+        ? direct.write((this.gzip ? this.gzip.encode(chunk) : chunk).framed)
+        : this.response.write(chunk.body)
+    )
+      return true;
     this.blocked = true;
-    target.once('drain', () => {
+    (direct ?? this.response).once('drain', () => {
       this.blocked = false;
       this.onDrain();
     });
     return false;
+  }
+
+  /**
+   * The socket, if chunks can be written to it past the response: the headers are sent, it waits behind no other answer of its
+   * connection, it is not to HTTP/1.0, which knows no chunks, nor to HEAD, which gets no body.
+   */
+  private findDirect(): Socket | undefined {
+    const { socket, chunkedEncoding, headersSent, req } = this.response;
+    return socket && chunkedEncoding && headersSent && req.method !== 'HEAD' ? socket : undefined;
   }
 
   /** Whether everything is over, the last byte taken included. */
