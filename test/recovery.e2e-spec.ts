@@ -65,14 +65,14 @@ describe('a server that dies', () => {
   it('is taken over by another process, whose watchers miss nothing; a stale owner is refused', async () => {
     const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_MS: '500' };
     const first = await Server.start(settings);
-    const id = await first.startExecution(start([agent('a', { chunks: 400, delayMs: 10 })]));
+    const id = await first.startExecution(start([agent('a', { chunks: 1_000, delayMs: 10 })]));
     await new Watch(first.url, pathOf(id)).until((now) => now.frames.length > 5);
     const second = await Server.start(settings);
     const watch = await new Watch(second.url, pathOf(id)).until(
       (now) => now.frames.filter((frame) => frame.type === 'execution:output').length > 50,
     );
     await first.kill();
-    await watch.done(40_000);
+    await watch.done(60_000);
     expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
     expect(
       watch.frames.filter((frame) => frame.type === 'execution:started').map((frame) => frame.data.attempt),
