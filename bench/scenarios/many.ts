@@ -1,5 +1,5 @@
 import { type Figures, type PeerName, Rig } from '../load/bench.ts';
-import { interleave, type Row, rounded, type Scenario } from './scenario.ts';
+import { besideBare, interleave, rounded, type Scenario } from './scenario.ts';
 
 const EXECUTIONS = 100;
 const WATCHERS = 50;
@@ -17,19 +17,8 @@ export const MANY: Scenario = {
       rounds,
       (peer) => measure(peer, databaseUrl),
     );
-    const bare = found.get('bare');
-    return [...found].map(
-      ([peer, { p50 = NaN, p99 = NaN, cpu = NaN, delivered = NaN, bytes = NaN }]): Row => ({
-        peer,
-        delivered,
-        median: rounded(p50, 2),
-        p99: rounded(p99, 2),
-        'p99 ÷ bare': rounded(p99 / (bare?.['p99'] ?? NaN), 2),
-        'CPU µs each': rounded(cpu, 1),
-        'CPU ÷ bare': rounded(cpu / (bare?.['cpu'] ?? NaN), 2),
-        'bytes each': rounded(bytes),
-      }),
-    );
+    const bytes = [...found.values()].map((figures) => figures['bytes'] ?? NaN);
+    return besideBare(found).map((row, n) => ({ ...row, 'bytes each': rounded(bytes[n]!) }));
   },
 };
 

@@ -1,5 +1,5 @@
 import { type Figures, type PeerName, Rig } from '../load/bench.ts';
-import { interleave, type Row, rounded, type Scenario } from './scenario.ts';
+import { besideBare, interleave, type Scenario } from './scenario.ts';
 
 const SECONDS = 4;
 const BYTES = 200;
@@ -15,16 +15,7 @@ function paced(channels: number, watchers: number, perSecond: number): Scenario 
         rounds,
         (peer) => measure(peer, databaseUrl, channels, watchers, perSecond),
       );
-      const bare = found.get('bare');
-      return [...found].map(([peer, { p50 = NaN, p99 = NaN, cpu = NaN, delivered = NaN }]): Row => ({
-        peer,
-        delivered,
-        median: rounded(p50, 2),
-        p99: rounded(p99, 2),
-        'p99 ÷ bare': rounded(p99 / (bare?.['p99'] ?? NaN), 2),
-        'CPU µs each': rounded(cpu, 1),
-        'CPU ÷ bare': rounded(cpu / (bare?.['cpu'] ?? NaN), 2),
-      }));
+      return besideBare(found);
     },
   };
 }

@@ -22,4 +22,18 @@ export async function interleave(
   return new Map([...found].map(([peer, figures]) => [peer, medians(figures)]));
 }
 
+/** Latency and CPU of each peer, beside those of bare Node. */
+export function besideBare(found: ReadonlyMap<PeerName, Figures>): Row[] {
+  const bare = found.get('bare');
+  return [...found].map(([peer, { p50 = NaN, p99 = NaN, cpu = NaN, delivered = NaN }]): Row => ({
+    peer,
+    delivered,
+    median: rounded(p50, 2),
+    p99: rounded(p99, 2),
+    'p99 ÷ bare': rounded(p99 / (bare?.['p99'] ?? NaN), 2),
+    'CPU µs each': rounded(cpu, 1),
+    'CPU ÷ bare': rounded(cpu / (bare?.['cpu'] ?? NaN), 2),
+  }));
+}
+
 export const rounded = (value: number, digits = 0): number => Number(value.toFixed(digits));
