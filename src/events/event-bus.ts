@@ -6,7 +6,8 @@ import type { RecordedEvent } from './recorded-event.js';
 
 /**
  * Carries events that are already in the journal, inside this process: by execution id for streams,
- * by type for listeners, both of them topics as they are. A type's listeners get parsed events; nothing is parsed when nobody listens.
+ * by type for listeners, both of them topics as they are. A type's listeners get parsed events; nothing is parsed when
+ * nobody listens.
  */
 @Injectable()
 export class EventBus {

@@ -30,9 +30,9 @@ const HEAD = {
 const LAST_HEAD = { ...HEAD, Connection: 'close' };
 
 /**
- * The response of an `@Sse()` method. Nest leads it until its headers are out: guards, pipes, problems, a client that leaves
- * meanwhile. Then the session takes it over and lets Nest finish its part, for what Nest and Express hold for a
- * request is most of what an idle stream weighs (docs/adr/0002).
+ * The response of an `@Sse()` method. Nest leads it until it subscribes: guards, pipes, problems, a client that leaves
+ * meanwhile. Then the session sends the headers, takes the response over and lets Nest finish its part, for what Nest and
+ * Express hold for a request is most of what an idle stream weighs (docs/adr/0002).
  */
 export class SseSession {
   private source: NestWriter | undefined;
