@@ -51,6 +51,34 @@ describe('<ExecutionMonitor/> in a browser', () => {
     expect(await bar.getAttribute('aria-valuenow')).toBe('100');
   });
 
+  it('takes the next press before the answer to the last one, and what others do in between', async () => {
+    const id = await stage.server.startExecution(start([delay('long', 60_000)]));
+    monitor = await stage.open();
+    let answer = (): void => undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    await monitor.page.route('**/pause', async (route) => {
+      const response = await route.fetch();
+      await held;
+      await route.fulfill({ response });
+    });
+    await monitor.show({ monitors: [{ executionId: id }] });
+    await monitor.status('running');
+    await monitor.button('Pause').click();
+    await monitor.status('paused');
+    await monitor.button('Resume').click();
+    await monitor.status('running');
+    answer();
+    await monitor.button('Pause').click();
+    await monitor.status('paused');
+    expect(await stage.server.call('POST', `/api/executions/${id}/resume`)).toMatchObject({ status: 202 });
+    await monitor.status('running');
+    await monitor.button('Pause').click();
+    await monitor.status('paused');
+    await monitor.button('Cancel').click();
+    await monitor.button('Yes, cancel it').click();
+    await monitor.status('cancelled');
+  });
+
   it('renders no more than once a frame, however fast events come', async () => {
     monitor = await stage.open();
     const id = await stage.server.startExecution(start([agent('writer', { chunks: 3_000, delayMs: 0 })]));

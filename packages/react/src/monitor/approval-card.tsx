@@ -15,10 +15,16 @@ export function ApprovalCard({ node, controls }: ApprovalCardProps): ReactNode {
   const [comment, setComment] = useState('');
   const field = useId();
   const { nodeId, output } = node;
-  const locked = controls?.pending !== undefined;
+  /** Until the event that ends the wait, with which the card goes; a refusal unlocks it. */
+  const [locked, setLocked] = useState(false);
   const answer = (approved: boolean): void => {
-    if (locked) return;
-    void controls?.approve({ nodeId, approved, ...(comment.trim() && { comment: comment.trim() }) });
+    if (locked || !controls) return;
+    setLocked(true);
+    void controls
+      .approve({ nodeId, approved, ...(comment.trim() && { comment: comment.trim() }) })
+      .then((execution) => {
+        if (!execution) setLocked(false);
+      });
   };
   const title = (
     <>

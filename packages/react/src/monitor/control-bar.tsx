@@ -1,6 +1,12 @@
 import type { ExecutionStatus } from '@cloutagent/contract';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
-import type { ControlAction, ExecutionControls } from '../use-execution-controls.js';
+import type { ExecutionControls } from '../use-execution-controls.js';
+
+/** What was asked for, and in which status: the event that says that it has happened brings another one. */
+interface Asked {
+  action: 'pause' | 'resume' | 'cancel';
+  during: ExecutionStatus;
+}
 
 interface ControlBarProps {
   status: ExecutionStatus;
@@ -9,25 +15,27 @@ interface ControlBarProps {
 
 /** Pause, resume and cancel, as the status allows. */
 export function ControlBar({ status, controls }: ControlBarProps): ReactNode {
-  const [asked, ask] = useState<{ action: ControlAction; during: ExecutionStatus }>();
+  const [asked, ask] = useState<Asked>();
   const [confirming, setConfirming] = useState(false);
   const cancel = useRef<HTMLButtonElement>(null);
   const over = status === 'completed' || status === 'failed' || status === 'cancelled';
   if (over) return <ControlError controls={controls} />;
 
-  const run = (action: 'pause' | 'resume' | 'cancel'): void => {
-    if (controls.pending) return;
-    ask({ action, during: status });
+  // It has happened, whether or not the request has been answered yet.
+  if (asked && asked.during !== status) ask(undefined);
+
+  const run = (action: Asked['action']): void => {
+    const mine: Asked = { action, during: status };
+    ask(mine);
     void controls[action]().then((execution) => {
-      if (!execution) ask(undefined);
+      if (!execution) ask((current) => (current === mine ? undefined : current));
     });
   };
   const settle = (): void => {
     setConfirming(false);
     cancel.current?.focus();
   };
-  // The server has taken it in; the event that says that it has happened is yet to come.
-  const coming = asked?.during === status ? asked.action : undefined;
+  const coming = asked?.action;
   const toggle = status === 'paused' ? 'resume' : 'pause';
   return (
     <div className="ca-controls" role="group" aria-label="Controls">
