@@ -3,10 +3,10 @@ import type { Subscription } from 'rxjs';
 import type { EventBus } from '../events/event-bus.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import type { JournalReader } from '../journal/journal-reader.js';
+import { Stretch } from './block.js';
 import { join, type Part } from './part.js';
 import { RecentParts } from './recent-parts.js';
 import { Ring } from './ring.js';
-import { type EncodedEvent, encodeEvent } from './sse-frame.js';
 import type { StreamStats } from './stream-stats.js';
 import { Timed } from './timer-wheel.js';
 import { type Flushable, Pace, type Turn } from './turn.js';
@@ -54,7 +54,8 @@ export class Channel extends Timed implements Flushable {
   private readonly parts: RecentParts;
   private readonly listening: Subscription;
   private opened = false;
-  private fresh: EncodedEvent[] = [];
+  /** What is to be flushed. */
+  private readonly fresh: Stretch[] = [];
   private freshBytes = 0;
   private reading: Promise<void> | undefined;
 
@@ -127,12 +128,11 @@ export class Channel extends Timed implements Flushable {
 
   /** Writes what came since the last one: one buffer for all caught-up watchers of the same types. */
   flush(now: number): void {
-    const fresh = this.fresh;
+    const fresh = this.fresh.splice(0);
     if (fresh.length === 0) return;
-    this.fresh = [];
     this.freshBytes = 0;
     this.active = now;
-    const from = fresh[0]!.sequence - 1;
+    const from = fresh[0]!.first - 1;
     // Most channels have watchers of one kind, and many have one watcher.
     let key: string | undefined;
     let parts: readonly Part[] = [];
@@ -170,13 +170,17 @@ export class Channel extends Timed implements Flushable {
   }
 
   private add(event: RecordedEvent): void {
-    const encoded = encodeEvent(event);
+    const bytes = this.ring.push(event);
+    const block = this.ring.newest!;
     this.position = event.sequence;
     if (isTerminalEvent(event.type)) this.end = event.sequence;
-    this.stats.evicted += this.ring.push(encoded);
     const wasFull = this.isFull;
-    this.freshBytes += encoded.chunk.bytes;
-    if (this.fresh.push(encoded) === 1 || (this.isFull && !wasFull)) this.turn.add(this);
+    this.freshBytes += bytes;
+    const latest = this.fresh.at(-1);
+    if (latest?.block === block) latest.grow();
+    else this.fresh.push(Stretch.ofLast(block, bytes));
+    this.stats.evicted += this.ring.drop();
+    if (!latest || (this.isFull && !wasFull)) this.turn.add(this);
   }
 
   private async catchUp(sure: boolean): Promise<void> {

@@ -5,6 +5,11 @@ const CRLF = 2;
  * it (RFC 9112, section 7.1): a stream then costs one write of one buffer, where `response.write` makes four.
  */
 export class Chunk {
+  /** Room that `around` needs before the frames: a size line of eight digits. */
+  static readonly ROOM_BEFORE = 8 + CRLF;
+  /** Room that `around` needs behind the frames. */
+  static readonly ROOM_BEHIND = CRLF;
+
   private constructor(
     /** Size line, body, line end. */
     readonly framed: Buffer,
@@ -30,10 +35,15 @@ export class Chunk {
     return new Chunk(framed, start, bytes);
   }
 
-  /**
-   * The frames alone; a view into `framed`. Made when asked for: rings keep a chunk for each recent event, and a view
-   * for each would be a third more for the collector to carry about.
-   */
+  /** Frames as they lie in a buffer, from `start` to `end`, with room around them. */
+  static around(buffer: Buffer, start: number, end: number): Chunk {
+    const line = `${(end - start).toString(16)}\r\n`;
+    buffer.write(line, start - line.length, 'latin1');
+    buffer.write('\r\n', end, 'latin1');
+    return new Chunk(buffer.subarray(start - line.length, end + CRLF), line.length, end - start);
+  }
+
+  /** The frames alone; a view into `framed`, made when asked for. */
   get body(): Buffer {
     return this.framed.subarray(this.start, this.start + this.bytes);
   }

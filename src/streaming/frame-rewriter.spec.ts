@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { RecordedEvent } from '../events/recorded-event.js';
-import { Draft, framesOf } from './frame-rewriter.js';
-import { encodeEvent } from './sse-frame.js';
+import { Draft } from './frame-rewriter.js';
+import { frameOf, framesOf } from './sse-frame.js';
 
 const CURSOR = Buffer.from('a-cursor');
 
@@ -18,7 +18,7 @@ it('gives joined frames other ids and their sequence, whatever their data says, 
         type: 'execution:output',
         data: JSON.stringify({ executionId: 'e', chunk }),
       }));
-      const body = Buffer.concat(events.map((event) => encodeEvent(event).chunk.body));
+      const body = Buffer.from(events.map(frameOf).join(''));
       draft.clear();
       const sequences: number[] = [];
       for (const frame of framesOf(body)) {

@@ -1,37 +1,11 @@
 import { Chunk } from './chunk.js';
+import type { CutFrame } from './sse-frame.js';
 
-const LINE_END = 0x0a;
-const ZERO = 0x30;
 const ID = Buffer.from('id: ');
-const DATA = Buffer.from('data: {');
 const SEQUENCE = Buffer.from('"sequence":');
 const COMMA = Buffer.from(',');
 /** What a frame has more than before, beside its cursor and its number. */
 const WORDS_BYTES = SEQUENCE.length + COMMA.length;
-
-/** Where a frame of one execution's stream is cut: a stream of many has other words there. */
-export interface CutFrame {
-  readonly sequence: number;
-  /** Where its number begins and ends. */
-  readonly id: number;
-  readonly idEnd: number;
-  /** Where the first field of its data begins. */
-  readonly fields: number;
-  readonly end: number;
-}
-
-/** The frames in a buffer that `encodeEvent` made: each has an id, a type and one line of data that is an object. */
-export function* framesOf(body: Buffer): Generator<CutFrame> {
-  for (let at = 0; at < body.length;) {
-    const id = at + ID.length;
-    let sequence = 0;
-    let idEnd = id;
-    for (; body[idEnd] !== LINE_END; idEnd += 1) sequence = sequence * 10 + body[idEnd]! - ZERO;
-    const fields = body.indexOf(LINE_END, idEnd + 1) + 1 + DATA.length;
-    at = body.indexOf(LINE_END, fields) + 2;
-    yield { sequence, id, idEnd, fields, end: at };
-  }
-}
 
 /** A larger one is given back once it is not needed. */
 const KEPT_BYTES = 262_144;

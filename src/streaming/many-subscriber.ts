@@ -3,10 +3,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Channel, Watcher } from './channel.js';
 import type { ChannelPool } from './channel-pool.js';
 import type { Chunk } from './chunk.js';
-import { Draft, framesOf } from './frame-rewriter.js';
+import { Draft } from './frame-rewriter.js';
 import type { Lane, Vector } from './lane.js';
 import { Outlet, type StreamRules } from './outlet.js';
 import type { Part } from './part.js';
+import { framesOf } from './sse-frame.js';
 import type { TypeFilter } from './type-filter.js';
 
 /** One for all streams, which begin it anew each time: what is drafted is written in the same turn. */

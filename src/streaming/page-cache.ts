@@ -1,13 +1,16 @@
 import type { JournalReader } from '../journal/journal-reader.js';
-import { join, Part } from './part.js';
-import { encodeEvent } from './sse-frame.js';
+import { type Block, blocksOf } from './block.js';
+import { join, type Part } from './part.js';
 import type { StreamStats } from './stream-stats.js';
-import type { TypeFilter } from './type-filter.js';
+import { TypeFilter } from './type-filter.js';
 
 /** Pages begin at multiples of this where they can, so that streams at different positions read the same ones. */
 const PAGE_EVENTS = 1_000;
-/** What an event's numbers cost beside its bytes. */
-const EVENT_BYTES = 16;
+/** What a page and an event of it weigh beside their bytes, about. */
+const PAGE_BYTES = 512;
+const EVENT_BYTES = 24;
+/** A page's events are those that its filter shows. */
+const ALL = TypeFilter.of();
 
 /** A stretch of the journal as one filter shows it, encoded once: everything after `from`, up to `to`. */
 interface Page {
@@ -16,7 +19,7 @@ interface Page {
   readonly group: string;
   readonly from: number;
   readonly to: number;
-  readonly parts: readonly Part[];
+  readonly blocks: readonly Block[];
   readonly bytes: number;
 }
 
@@ -59,8 +62,10 @@ export class PageCache {
   async next(executionId: string, filter: TypeFilter, position: number, known: number): Promise<Part> {
     const page =
       this.covering(executionId, filter, position) ?? (await this.find(executionId, filter, position, known));
-    const part = page.parts.find(({ to }) => to > position) ?? page.parts.at(-1)!;
-    return part.after(position);
+    const stretch = page.blocks.find(({ last }) => last > position)?.after(position);
+    // A block is shared by all that begin with it, and is copied for those that stand in its middle.
+    if (stretch) return join([stretch], position, ALL, Infinity)[0]!;
+    return { from: position, to: page.to, chunk: undefined, count: 0 };
   }
 
   /** The execution is not watched any more. */
@@ -114,20 +119,12 @@ export class PageCache {
       const options = { types: filter.types, limit: PAGE_EVENTS, bytes: pageBytes };
       this.stats.catchUpReads += 1;
       const events = await this.journal.read(executionId, from, options);
-      const encoded = events.map(encodeEvent);
       const bytes = events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
       const last = events.at(-1)?.sequence ?? from;
       const to = events.length === PAGE_EVENTS || bytes >= pageBytes ? last : Math.max(last, known);
-      const parts = join(encoded, from, filter, partBytes);
-      if (to > last) parts.push(new Part(last, to, undefined, 0, [], []));
-      return {
-        executionId,
-        group: groupOf(executionId, filter),
-        from,
-        to,
-        parts,
-        bytes: bytes + events.length * EVENT_BYTES,
-      };
+      const blocks = blocksOf(events, partBytes);
+      const weight = blocks.reduce((sum, { size }) => sum + size, PAGE_BYTES + events.length * EVENT_BYTES);
+      return { executionId, group: groupOf(executionId, filter), from, to, blocks, bytes: weight };
     } finally {
       const next = this.queue.shift();
       if (next) next();

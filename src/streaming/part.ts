@@ -1,80 +1,47 @@
+import { ALONE_BYTES, type Stretch } from './block.js';
 import { Chunk } from './chunk.js';
-import type { EncodedEvent } from './sse-frame.js';
 import type { TypeFilter } from './type-filter.js';
 
-const NONE: readonly number[] = [];
-/** An event of so many bytes is written by itself: a copy of it would cost more than a write. */
-const ALONE_BYTES = 8_192;
-
-/** Consecutive events as one filter shows them, joined for one write. It brings a stream from `from` to `to`. */
-export class Part {
-  constructor(
-    readonly from: number,
-    readonly to: number,
-    /** Undefined when the filter shows none of the events. */
-    readonly chunk: Chunk | undefined,
-    /** Events shown. */
-    readonly count: number,
-    private readonly sequences: readonly number[],
-    /** Where each of them ends in the chunk; of a single one it is not asked. */
-    private readonly ends: readonly number[],
-  ) {}
-
-  /** The rest of it, for a stream that stands in its middle. */
-  after(position: number): Part {
-    if (position <= this.from || !this.chunk) return this;
-    const left = this.sequences.findIndex((sequence) => sequence > position);
-    if (left === -1) return new Part(position, this.to, undefined, 0, NONE, NONE);
-    const body = this.chunk.body.subarray(left === 0 ? 0 : this.ends[left - 1]);
-    return new Part(position, this.to, Chunk.join([body], body.length), this.count - left, NONE, NONE);
-  }
+/** Consecutive events as one filter shows them, for one write. It brings a stream from `from` to `to`. */
+export interface Part {
+  readonly from: number;
+  readonly to: number;
+  /** Undefined when the filter shows none of the events. */
+  readonly chunk: Chunk | undefined;
+  /** Events shown. */
+  readonly count: number;
 }
 
 /**
- * Joins events for a filter, in parts of at most `mostBytes`; a large event is a part of its own.
+ * Joins events for a filter, in parts of at most `mostBytes` if no stretch has more; a large event is a part of its own. What is
+ * a whole block is not copied.
  * @param from the position before the first event
  */
 export function join(
-  events: readonly EncodedEvent[],
+  stretches: readonly Stretch[],
   from: number,
   filter: TypeFilter,
   mostBytes: number,
 ): Part[] {
   const parts: Part[] = [];
-  let shown: EncodedEvent[] = [];
-  let bytes = 0;
-  let start = from;
-  let position = from;
-  for (const event of events) {
-    if (filter.admits(event.type)) {
-      const size = event.chunk.bytes;
-      const isAlone = size >= ALONE_BYTES || (shown.length === 1 && bytes >= ALONE_BYTES);
-      if (bytes > 0 && (isAlone || bytes + size > mostBytes)) {
-        parts.push(partOf(shown, bytes, start, position));
-        [shown, bytes, start] = [[], 0, position];
-      }
-      shown.push(event);
-      bytes += size;
-    }
-    position = event.sequence;
+  let pieces: Buffer[] = [];
+  let [bytes, count, start, position] = [0, 0, from, from];
+  let whole: Chunk | undefined;
+  const cut = (): void => {
+    const chunk = whole ?? (count > 0 ? Chunk.join(pieces, bytes) : undefined);
+    parts.push({ from: start, to: position, chunk, count });
+    [pieces, bytes, count, start, whole] = [[], 0, 0, position, undefined];
+  };
+  for (const stretch of stretches) {
+    const shown = stretch.shown(filter);
+    const isLarge = shown.whole !== undefined && shown.bytes >= ALONE_BYTES;
+    if (count > 0 && (isLarge || (bytes >= ALONE_BYTES && whole) || bytes + shown.bytes > mostBytes)) cut();
+    whole = count === 0 ? shown.whole : undefined;
+    pieces.push(...shown.pieces);
+    bytes += shown.bytes;
+    count += shown.count;
+    position = stretch.last;
   }
-  parts.push(partOf(shown, bytes, start, position));
+  cut();
   return parts;
-}
-
-function partOf(shown: readonly EncodedEvent[], bytes: number, from: number, to: number): Part {
-  const [first] = shown;
-  if (!first) return new Part(from, to, undefined, 0, NONE, NONE);
-  if (shown.length === 1) return new Part(from, to, first.chunk, 1, [first.sequence], NONE);
-  let end = 0;
-  const bodies = shown.map(({ chunk }) => chunk.body);
-  const ends = bodies.map((body) => (end += body.length));
-  return new Part(
-    from,
-    to,
-    Chunk.join(bodies, bytes),
-    shown.length,
-    shown.map(({ sequence }) => sequence),
-    ends,
-  );
 }

@@ -17,15 +17,14 @@ export class RecentParts {
 
   /** What comes after a position, if it is still at hand. */
   after(position: number, filter: TypeFilter): Part | undefined {
-    const events = this.ring.after(position);
-    const last = events?.at(-1);
-    if (!events || !last) return undefined;
-    const key = `${position} ${last.sequence} ${filter.key}`;
+    const stretch = this.ring.after(position);
+    if (!stretch) return undefined;
+    const key = `${position} ${stretch.last} ${filter.key}`;
     const known = this.parts.get(key);
     if (known) return known;
-    const part = join(events, position, filter, Infinity)[0]!;
+    const part = join([stretch], position, filter, Infinity)[0]!;
     // That is no copy.
-    if (part.count <= 1) return part;
+    if (part.chunk === stretch.block.whole) return part;
     this.parts.set(key, part);
     this.bytes += part.chunk?.bytes ?? 0;
     for (const [oldest, { chunk }] of this.parts) {

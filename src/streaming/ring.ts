@@ -1,16 +1,26 @@
-import type { EncodedEvent } from './sse-frame.js';
+import type { RecordedEvent } from '../events/recorded-event.js';
+import { ALONE_BYTES, Block, type Stretch } from './block.js';
+import { frameOf } from './sse-frame.js';
+
+/** Room of the first block; each one that was filled is followed by one of twice the size. */
+const FIRST_BYTES = 2_048;
+/** It is by the block that events go: there are so many at least, if they are not large ones. */
+const LEAST_BLOCKS = 8;
 
 /**
- * The latest consecutive events of an execution, as many as fit into a number of bytes. They lie in blocks, cut by their bytes since
- * the ring began: streams that are behind write up to the same cuts and then the same blocks, whatever they began with.
+ * The latest consecutive events of an execution, as many as fit into a number of bytes. They lie in blocks: streams that are behind
+ * write up to the same cuts and then the same blocks, whatever they began with.
  */
 export class Ring {
-  private events: EncodedEvent[] = [];
-  /** Where each of the events ends, in bytes since the ring began. */
-  private ends: number[] = [];
-  private head = 0;
+  /** The last one takes what comes. */
+  private readonly blocks: Block[] = [];
+  private bytes = 0;
+  private room = 0;
 
-  /** @param blockBytes a block has fewer, and one event besides */
+  /**
+   * @param maxBytes of memory
+   * @param blockBytes a block has no more, but for one with a single event
+   */
   constructor(
     private maxBytes: number,
     private readonly blockBytes: number,
@@ -25,41 +35,49 @@ export class Ring {
     return this.drop();
   }
 
-  /** @returns how many were dropped to make room */
-  push(event: EncodedEvent): number {
-    this.ends.push((this.ends.at(-1) ?? 0) + event.chunk.bytes);
-    this.events.push(event);
-    return this.drop();
+  /** Where the latest event is. */
+  get newest(): Block | undefined {
+    return this.blocks.at(-1);
+  }
+
+  /** @returns its bytes */
+  push(event: RecordedEvent): number {
+    const frame = frameOf(event);
+    const { newest } = this;
+    const added = frame.length < ALONE_BYTES && newest?.add(event.sequence, frame);
+    if (added) return added;
+    newest?.seal();
+    const bytes = Buffer.byteLength(frame);
+    const block = new Block(bytes < ALONE_BYTES ? Math.max(bytes, this.roomAfter(newest)) : bytes);
+    block.add(event.sequence, frame);
+    if (block.isAlone) block.seal();
+    this.blocks.push(block);
+    this.bytes += block.size;
+    return bytes;
+  }
+
+  /** What comes after a position: the rest of its block. Undefined when the next event is no longer (or not yet) here. */
+  after(sequence: number): Stretch | undefined {
+    return this.blocks.findLast(({ first }) => first <= sequence + 1)?.after(sequence);
   }
 
   /**
-   * What comes after a position: the rest of its block, or as much of it as there is. Undefined when the next event is no longer (or
-   * not yet) here.
+   * Drops the oldest events while there are too many; they stay where they are still to be written from.
+   * @returns how many were dropped
    */
-  after(sequence: number): readonly EncodedEvent[] | undefined {
-    const first = this.events[this.head];
-    if (!first || sequence + 1 < first.sequence) return undefined;
-    const from = this.head + sequence + 1 - first.sequence;
-    let to = from;
-    while (to < this.events.length && this.blockOf(to) === this.blockOf(from)) to += 1;
-    return this.events.slice(from, to);
-  }
-
-  private blockOf(index: number): number {
-    return Math.floor(this.ends[index]! / this.blockBytes);
-  }
-
-  private drop(): number {
-    const { head, events, ends, maxBytes } = this;
-    const least = (ends.at(-1) ?? 0) - maxBytes;
-    while (this.head < events.length && ends[this.head]! - events[this.head]!.chunk.bytes < least)
-      this.head += 1;
-    const dropped = this.head - head;
-    if (this.head > 256 && this.head * 2 > events.length) {
-      this.events = events.slice(this.head);
-      this.ends = ends.slice(this.head);
-      this.head = 0;
+  drop(): number {
+    let dropped = 0;
+    while (this.bytes > this.maxBytes) {
+      const oldest = this.blocks.shift()!;
+      this.bytes -= oldest.size;
+      dropped += oldest.length;
     }
     return dropped;
+  }
+
+  private roomAfter(block: Block | undefined): number {
+    if (block && !block.isAlone) this.room = 2 * block.bytes;
+    const most = Math.min(this.blockBytes, Math.floor(this.maxBytes / LEAST_BLOCKS));
+    return Math.min(most, Math.max(FIRST_BYTES, this.room));
   }
 }

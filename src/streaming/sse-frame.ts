@@ -1,20 +1,47 @@
-import type { ConnectionEstablished, EventType, ExecutionsConnectionEstablished } from '@cloutagent/contract';
+import type { ConnectionEstablished, ExecutionsConnectionEstablished } from '@cloutagent/contract';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { Chunk } from './chunk.js';
 
-/** An event, encoded once for all streams of this process. */
-export interface EncodedEvent {
+/** An event as a frame. `data` is JSON and holds no line break. */
+export const frameOf = ({ sequence, type, data }: RecordedEvent): string =>
+  `id: ${sequence}\nevent: ${type}\ndata: ${data}\n\n`;
+
+/** A frame in a buffer, and where it is cut: a stream of many executions has other words there. */
+export interface CutFrame {
   readonly sequence: number;
-  readonly type: EventType;
-  readonly chunk: Chunk;
+  readonly start: number;
+  /** Where its number begins and ends. */
+  readonly id: number;
+  readonly idEnd: number;
+  /** Where its type begins and ends. */
+  readonly type: number;
+  readonly typeEnd: number;
+  /** Where the first field of its data begins. */
+  readonly fields: number;
+  readonly end: number;
 }
 
-/** `data` is JSON and holds no line break. */
-export const encodeEvent = ({ sequence, type, data }: RecordedEvent): EncodedEvent => ({
-  sequence,
-  type,
-  chunk: Chunk.of(`id: ${sequence}\nevent: ${type}\ndata: ${data}\n\n`),
-});
+const LINE_END = 0x0a;
+const ZERO = 0x30;
+const ID = 'id: '.length;
+const EVENT = 'event: '.length;
+const DATA = 'data: {'.length;
+
+/** Frames as `frameOf` gives them, which lie one behind the other; their data is an object. */
+export function* framesOf(body: Buffer): Generator<CutFrame> {
+  for (let start = 0; start < body.length;) {
+    const id = start + ID;
+    let sequence = 0;
+    let idEnd = id;
+    for (; body[idEnd] !== LINE_END; idEnd += 1) sequence = sequence * 10 + body[idEnd]! - ZERO;
+    const type = idEnd + 1 + EVENT;
+    const typeEnd = body.indexOf(LINE_END, type);
+    const fields = typeEnd + 1 + DATA;
+    const end = body.indexOf(LINE_END, fields) + 2;
+    yield { sequence, start, id, idEnd, type, typeEnd, fields, end };
+    start = end;
+  }
+}
 
 /** The first frame: no id, so `Last-Event-ID` stays where it is. `retryMs` comes with jitter, so that a fleet does not return at once. */
 export const encodeEstablished = (
