@@ -297,4 +297,4 @@ it('goes on, complete, when the server is killed and started again on its port',
   for (const { nodeId, status, output: told } of steps)
     if (status === 'completed') expect(output.get(nodeId)).toBe(told);
   await server.kill('SIGTERM');
-}, 60_000);
+});

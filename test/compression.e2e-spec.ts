@@ -129,7 +129,7 @@ describe('compressed streams', () => {
     await slow.done();
     expect(idsIn(slow.text)).toEqual(upTo(last));
     expect(gunzipSync(slow.raw).toString()).toBe(slow.text);
-  }, 60_000);
+  });
 
   it('of many executions are the same bytes and far fewer, from the start, resumed and filtered', async () => {
     const path = manyOf(ended.id);
@@ -187,7 +187,7 @@ describe('compressed streams', () => {
       expect(ids.map((id) => sequencesIn(text, id))).toEqual([upTo(last), upTo(lastSequence)]);
       expect(gunzipSync(raw).toString()).toBe(text);
     }
-  }, 60_000);
+  });
 
   it('may be left in the middle', async () => {
     const id = await startLive();

@@ -125,5 +125,5 @@ describe('the node type of docs/architecture.md', () => {
     const watch = await new Watch(server.url, `/api/executions/${id}/stream`).done();
     expect(watch.frames.at(-1)!.data.result.output).toBe('HELLO');
     await server.kill('SIGTERM');
-  }, 120_000);
+  });
 });

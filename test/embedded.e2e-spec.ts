@@ -31,7 +31,7 @@ describe('the embedded PostgreSQL', () => {
     const third = await Server.start(settings);
     expect((await third.call('GET', `/api/executions/${id}`)).body.status).toBe('completed');
     expect(await third.kill('SIGTERM')).toBe(0);
-  }, 120_000);
+  });
 
   it('starts once when two first starts race for one folder, and nobody keeps a file of it', async () => {
     const race = join(folder, 'race');
@@ -53,7 +53,7 @@ describe('the embedded PostgreSQL', () => {
     );
     // The server that was started for this is stopped again.
     await expect(readFile(join(race, 'postgres', 'postmaster.pid'))).rejects.toThrow(/ENOENT/);
-  }, 120_000);
+  });
 });
 
 describe('what keeps it from starting is said in a sentence', () => {

@@ -77,7 +77,7 @@ describe('the packed packages in an empty project', () => {
       await cp(join(root, 'node_modules', name), join(modules, name), { recursive: true });
     await mkdir(join(project, 'src'));
     await writeFile(join(project, 'package.json'), JSON.stringify({ type: 'module', private: true }));
-  }, 60_000);
+  });
   afterAll(() => rm(project, { recursive: true, force: true }));
 
   it('type-check with nodenext and bundler resolution, and run the README against a server', async () => {
@@ -99,7 +99,7 @@ describe('the packed packages in an empty project', () => {
       expect(stdout).not.toMatch(/error/i);
     }
     await server.kill('SIGTERM');
-  }, 120_000);
+  });
 
   it('type-check with React, and render on a server without a connection', async () => {
     const [whole, ...hooks] = await examplesOf('react', 'tsx');
@@ -132,7 +132,7 @@ describe('the packed packages in an empty project', () => {
     const { stdout, stderr } = await run(process.execPath, [join(project, 'out', 'server.js')]);
     expect(stderr).toBe('');
     expect(stdout).toContain('ca-monitor');
-  }, 120_000);
+  });
 
   it('load no Zod but with the contract itself', async () => {
     const script = `

@@ -73,7 +73,7 @@ describe('places among the running', () => {
       expect((await streamOf(second, id).done()).frames.at(-1)!.type).toBe('execution:completed');
     expect(await statusOf(busy)).toBe('running');
     await second.kill('SIGTERM');
-  }, 60_000);
+  });
 
   it('can cancel at once what was handed back and waits for a place', async () => {
     const settings = { DATABASE_URL: await createDatabase(), EXECUTIONS_PER_PROJECT: '2' };
@@ -97,7 +97,7 @@ describe('places among the running', () => {
       'execution:cancelled',
     ]);
     await second.kill('SIGTERM');
-  }, 60_000);
+  });
 
   const startedAgain = (server: Server, id: string) =>
     streamOf(server, id).until(

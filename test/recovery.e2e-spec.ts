@@ -88,7 +88,7 @@ describe('a server that dies', () => {
     await expect(append).rejects.toMatchObject({ code: '23505' });
     await client.end();
     await second.kill('SIGTERM');
-  }, 90_000);
+  });
 
   it('does not take back what another process took over while it stood still', async () => {
     const settings = { DATABASE_URL: await createDatabase() };
@@ -112,7 +112,7 @@ describe('a server that dies', () => {
     expect(watch.frames.at(-1)!.type).toBe('execution:completed');
     await client.end();
     await Promise.all([first.kill('SIGTERM'), second.kill('SIGTERM')]);
-  }, 90_000);
+  });
 
   it('does not count a pause towards the time limit, not even over a restart', async () => {
     const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_MS: '200' };
@@ -134,7 +134,7 @@ describe('a server that dies', () => {
     await watch.done();
     expect(watch.frames.at(-1)!.type).toBe('execution:completed');
     await second.kill('SIGTERM');
-  }, 60_000);
+  });
 
   it('stops an owner that was overtaken while it lives', async () => {
     const settings = { DATABASE_URL: await createDatabase() };
@@ -160,7 +160,7 @@ describe('a server that dies', () => {
     expect(started[1]!.id).toBeGreaterThan(foreign.rows[0]!.sequence);
     expect(watch.frames.at(-1)!.type).toBe('execution:completed');
     await server.kill('SIGTERM');
-  }, 90_000);
+  });
 
   it('hands executions back on SIGTERM and tells streams when to come back', async () => {
     const settings = { DATABASE_URL: await createDatabase() };
@@ -181,7 +181,7 @@ describe('a server that dies', () => {
     expect(ids([...watch.frames, ...rest.frames])).toEqual(upTo(rest.frames.at(-1)!.id));
     expect(rest.frames.at(-1)!.type).toBe('execution:completed');
     await second.kill('SIGTERM');
-  }, 60_000);
+  });
 });
 
 describe('limits that outlive a process', () => {
@@ -205,7 +205,7 @@ describe('limits that outlive a process', () => {
     expect(rest.frames.at(-1)!.type).toBe('execution:completed');
     expect(ids([...watch.frames, ...rest.frames])).toEqual(upTo(rest.frames.at(-1)!.id));
     await second.kill('SIGTERM');
-  }, 60_000);
+  });
 
   it('waits for a person beyond every time limit', async () => {
     const server = await Server.start({
@@ -221,7 +221,7 @@ describe('limits that outlive a process', () => {
     expect((await server.call('POST', `/api/executions/${id}/approve`)).status).toBe(202);
     expect((await watch.done()).frames.at(-1)!.type).toBe('execution:completed');
     await server.kill('SIGTERM');
-  }, 30_000);
+  });
 
   it('gives an execution up that kills its processes, and none that restarts hand over', async () => {
     const settings = { DATABASE_URL: await createDatabase(), MAX_RECOVERIES: '2' };
@@ -263,7 +263,7 @@ describe('limits that outlive a process', () => {
     expect(first!.frames.filter((frame) => frame.type === 'execution:started')).toHaveLength(7);
     expect(second!.frames.filter((frame) => frame.type === 'execution:started')).toHaveLength(4);
     await last.kill('SIGTERM');
-  }, 90_000);
+  });
 });
 
 describe('several processes', () => {
@@ -298,5 +298,5 @@ describe('several processes', () => {
     await watch.done();
     expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
     await Promise.all(servers.map((server) => server.kill('SIGTERM')));
-  }, 60_000);
+  });
 });

@@ -43,5 +43,5 @@ describe('retention', () => {
     expect((await watch.done()).frames.at(-1)!.type).toBe('execution:cancelled');
     await client.end();
     await server.kill('SIGTERM');
-  }, 60_000);
+  });
 });

@@ -60,7 +60,7 @@ describe('SIGTERM', () => {
       ]);
     }
     await second.kill('SIGTERM');
-  }, 60_000);
+  });
 
   it('hands back fifty executions and tells all of 200 streams when to come back; the next process loses nothing', async () => {
     const first = await Server.start(settings);

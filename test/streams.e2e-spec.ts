@@ -53,7 +53,7 @@ describe('streams', () => {
       return { after, watch: new Watch(server.url, pathOf(id), { 'last-event-id': String(after) }) };
     });
     for (const { after, watch } of back) expect(ids((await watch.done()).frames)).toEqual(all.slice(after));
-  }, 90_000);
+  });
 
   it('keep a reader that takes a little now and then, end one that takes nothing, and both lose nothing', async () => {
     const id = await server.startExecution(start([agent('a', { chunks: 5, delayMs: 0 })]));
@@ -79,7 +79,7 @@ describe('streams', () => {
     const rest = await new Watch(server.url, pathOf(id), { 'last-event-id': String(got.length - 1) }).done();
     expect(ids(rest.frames)).toEqual(upTo(last).slice(got.length - 1));
     expect(await metrics()).toMatch(/^cloutagent_streams_stalled_total 1$/m);
-  }, 60_000);
+  });
 });
 
 it('of a certain age are told when to come back, and ended', async () => {

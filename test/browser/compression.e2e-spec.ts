@@ -70,4 +70,4 @@ it('compressed streams are read by a browser as they come, by fetch and EventSou
     await browser.close();
     await server.kill('SIGTERM');
   }
-}, 60_000);
+});
