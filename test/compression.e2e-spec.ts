@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { eventsIn, GzipWatch } from './support/gzip-watch.js';
-import { grow } from './support/grow.js';
+import { fatten, grow } from './support/grow.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
-import { agent, idsIn, pathOf, start, upTo } from './support/watch.js';
+import { agent, idsIn, pathOf, start, upTo, Watch } from './support/watch.js';
 
 const run = promisify(execFile);
 const settings = {
@@ -107,6 +107,11 @@ describe('compressed streams', () => {
     const unzipped = await run('sh', sh, { maxBuffer: 1e8 });
     expect(unzipped.stderr).toBe('');
     expect(eventsIn(unzipped.stdout)).toBe(await plainOf(ended.id, '', { 'last-event-id': '3' }));
+    // nginx asks so, unless it is told otherwise.
+    const old = [...curl, '--http1.0', '--compressed', '-w', '%{size_download}', url];
+    const { stdout: answer } = await run('curl', old, { maxBuffer: 1e8 });
+    expect(eventsIn(answer)).toBe(ended.plain);
+    expect(Number(answer.split('\n').at(-1))).toBeLessThan(ended.plain.length / 2);
     const response = await fetch(url, { headers: { authorization } });
     expect(response.headers.get('content-encoding')).toBe('gzip');
     expect(eventsIn(await response.text())).toBe(ended.plain);
@@ -233,6 +238,61 @@ it('compressed streams of a certain age are told when to come back, and end as g
   expect(text).toMatch(/retry: \d+\n\n$/);
   expect(gunzipSync(raw).toString()).toBe(text);
   await server.kill('SIGTERM');
+});
+
+describe('a result of megabytes', () => {
+  const streams = 30;
+  let server: Server;
+  let id: string;
+  let result: string;
+
+  beforeAll(async () => {
+    const database = await createDatabase();
+    server = await Server.start({
+      DATABASE_URL: database,
+      STREAM_COMPRESSION: 'gzip',
+      STREAM_STALL_MS: '600000',
+    });
+    id = await server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]));
+    await new GzipWatch(server.url, pathOf(id)).done();
+    result = await fatten(database, id);
+  });
+  afterAll(async () => {
+    await server.kill('SIGTERM');
+  });
+  const metric = async (name: string): Promise<number> => {
+    const { body } = await server.call('GET', '/metrics');
+    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(String(body))![1]);
+  };
+
+  it.each([
+    ['one execution', 'gzip'],
+    ['many executions', 'gzip'],
+    ['many executions', 'identity'],
+  ])(
+    'is held once, however many streams wait with it: of %s, %s',
+    async (of, coding) => {
+      const before = await metric('nodejs_external_memory_bytes');
+      const types = 'types=execution:completed';
+      const path = of === 'one execution' ? `${pathOf(id)}?${types}` : `${manyOf(id)}&${types}`;
+      const Kind = coding === 'gzip' ? GzipWatch : Watch;
+      const watches = Array.from({ length: streams }, () => new Kind(server.url, path, {}, true));
+      while ((await metric('cloutagent_streams_blocked')) < streams);
+      // Plain, what streams of many have of it in common, compressed, and what is yet to be collected.
+      while ((await metric('nodejs_external_memory_bytes')) - before > 16 * result.length);
+      expect(await metric('cloutagent_streams_blocked')).toBe(streams);
+      for (const watch of watches) {
+        watch.read();
+        await watch.done();
+        const told =
+          watch instanceof Watch
+            ? watch.frames.map(({ data }) => data as unknown)
+            : [JSON.parse(/^event: execution:completed\ndata: (.*)$/m.exec(watch.text)![1]!)];
+        expect(told).toMatchObject([{ executionId: id, result }]);
+      }
+    },
+    60_000,
+  );
 });
 
 it('streams are not compressed unless it is asked for by a setting', async () => {

@@ -34,6 +34,8 @@ export interface CompressorLimits {
 /** Compresses chunks, each once for all streams that take it, and so much a turn. */
 export class Compressor {
   private readonly cache = new Map<Chunk, Packed>();
+  /** What the cache has no room for, for as long as the plain chunk is of use to anybody. */
+  private readonly large = new WeakMap<Chunk, Packed>();
   private cached = 0;
   private left: number;
   private resting = false;
@@ -46,7 +48,7 @@ export class Compressor {
   }
 
   pack(chunk: Chunk): Packed {
-    const known = this.cache.get(chunk);
+    const known = this.cache.get(chunk) ?? this.large.get(chunk);
     if (known) return known;
     const packed = packedOf(chunk.body, this.mayCompress(chunk.body.length));
     this.keep(chunk, packed);
@@ -76,8 +78,13 @@ export class Compressor {
   }
 
   private keep(chunk: Chunk, packed: Packed): void {
+    const weight = weightOf(chunk, packed);
+    if (weight > this.limits.cacheBytes / LARGE_SHARE) {
+      this.large.set(chunk, packed);
+      return;
+    }
     this.cache.set(chunk, packed);
-    this.cached += weightOf(chunk, packed);
+    this.cached += weight;
     for (const [oldest, itsPacked] of this.cache) {
       if (this.cached <= this.limits.cacheBytes) break;
       this.cache.delete(oldest);
@@ -117,6 +124,9 @@ function storedBlocks(body: Buffer): Buffer[] {
   }
   return pieces;
 }
+
+/** What weighs more than this part of the cache would leave no room for others. */
+const LARGE_SHARE = 8;
 
 const weightOf = (chunk: Chunk, packed: Packed): number =>
   chunk.framed.length + packed.chunk.framed.length + ENTRY_BYTES;

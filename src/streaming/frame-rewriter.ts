@@ -7,6 +7,21 @@ const COMMA = Buffer.from(',');
 /** What a frame has more than before, beside its cursor and its number. */
 const WORDS_BYTES = SEQUENCE.length + COMMA.length;
 
+/** A longer rest of a frame is not copied for each stream: a result of megabytes may have thousands of watchers. */
+const SHARED_BYTES = 65_536;
+const rests = new WeakMap<Chunk, Chunk>();
+
+/**
+ * What is the same on every stream of a long frame: all from its first field on, one copy for all of them.
+ * @returns undefined when the chunk holds more than this frame, or it is short
+ */
+export function restOf(chunk: Chunk, { start, fields, end }: CutFrame): Chunk | undefined {
+  if (end - fields < SHARED_BYTES || start !== 0 || end !== chunk.bytes) return undefined;
+  let rest = rests.get(chunk);
+  if (!rest) rests.set(chunk, (rest = Chunk.join([chunk.body.subarray(fields, end)], end - fields)));
+  return rest;
+}
+
 /** A larger one is given back once it is not needed. */
 const KEPT_BYTES = 262_144;
 
@@ -22,15 +37,24 @@ export class Draft {
   }
 
   /** Adds a frame that was cut from `body`. */
-  add(body: Buffer, { id, idEnd, fields, end }: CutFrame, cursor: Buffer): void {
-    this.reserve(end - id + ID.length + cursor.length + WORDS_BYTES + (idEnd - id));
+  add(body: Buffer, frame: CutFrame, cursor: Buffer): void {
+    const { fields, end } = frame;
+    this.addHead(body, frame, cursor, end - fields);
+    this.copy(body, fields, end);
+  }
+
+  /**
+   * Adds what comes before `restOf` a frame.
+   * @param behind bytes that come behind it
+   */
+  addHead(body: Buffer, { id, idEnd, fields }: CutFrame, cursor: Buffer, behind = 0): void {
+    this.reserve(fields - id + ID.length + cursor.length + WORDS_BYTES + (idEnd - id) + behind);
     this.copy(ID);
     this.copy(cursor);
     this.copy(body, idEnd, fields);
     this.copy(SEQUENCE);
     this.copy(body, id, idEnd);
     this.copy(COMMA);
-    this.copy(body, fields, end);
   }
 
   chunk(): Chunk {

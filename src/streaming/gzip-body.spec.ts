@@ -81,12 +81,17 @@ describe('a gzip body', () => {
 
   it('shares what it has compressed, and forgets it past its bound', () => {
     const compressor = new Compressor({ ...limits, cacheBytes: 20_000 }, new StreamStats());
-    const chunk = Chunk.of('token '.repeat(1000));
+    const chunk = Chunk.of('token '.repeat(300));
     const packed = compressor.pack(chunk);
     expect(packed.chunk.body.length).toBeLessThan(200);
     expect(compressor.pack(chunk)).toBe(packed);
-    for (let n = 0; n < 3; n += 1) compressor.pack(Chunk.of(`${n} `.repeat(3000)));
+    // It has no room for this one, which is packed once all the same while somebody has it.
+    const large = Chunk.of('words '.repeat(10_000));
+    const packedLarge = compressor.pack(large);
+    expect(compressor.pack(chunk)).toBe(packed);
+    for (let n = 10; n < 30; n += 1) compressor.pack(Chunk.of(`${n} `.repeat(500)));
     expect(compressor.pack(chunk)).not.toBe(packed);
+    expect(compressor.pack(large)).toBe(packedLarge);
   });
 
   it('spares what a stream of its own was sent before, and keeps none of its chunks', () => {

@@ -26,8 +26,7 @@ export class GzipBody {
   private constructor(
     private readonly compressor: Compressor,
     pieces: Pieces,
-    /** Writes the header. */
-    private readonly open: () => void,
+    private readonly send: (bytes: Buffer) => boolean,
   ) {
     if (pieces === 'own') this.recent = new RecentBytes();
   }
@@ -43,7 +42,7 @@ export class GzipBody {
       bytes: Buffer | undefined,
       done?: () => void,
     ) => ServerResponse;
-    const body = new GzipBody(compressor, pieces, () => write(HEADER));
+    const body = new GzipBody(compressor, pieces, write);
     let ended = false;
     response.write = (data: string | Uint8Array): boolean => {
       body.begin();
@@ -60,12 +59,16 @@ export class GzipBody {
     return body;
   }
 
-  /** The chunk as the next piece of this body; to be written at once. */
-  encode(chunk: Chunk): Chunk {
+  /**
+   * The chunk as the next piece of this body; to be written at once.
+   * @param pieces whether others write the chunk too, if it differs from the body's other ones
+   */
+  encode(chunk: Chunk, pieces?: Pieces): Chunk {
     this.begin();
-    const packed = this.recent
-      ? this.compressor.packOwn(chunk, this.recent.bytes)
-      : this.compressor.pack(chunk);
+    const packed =
+      this.recent && pieces !== 'shared'
+        ? this.compressor.packOwn(chunk, this.recent.bytes)
+        : this.compressor.pack(chunk);
     const { stats } = this.compressor;
     const saved = packed.bytes - packed.chunk.body.length;
     stats.bytes -= saved;
@@ -73,10 +76,18 @@ export class GzipBody {
     return this.add(chunk.body, packed);
   }
 
+  /**
+   * Writes the chunk through the response, where nothing may be written past it.
+   * @returns whether more may be written
+   */
+  write(chunk: Chunk, pieces?: Pieces): boolean {
+    return this.send(this.encode(chunk, pieces).body);
+  }
+
   private begin(): void {
     if (this.begun) return;
     this.begun = true;
-    this.open();
+    this.send(HEADER);
   }
 
   private add(plain: Buffer, { chunk, crc, bytes, shift }: Packed): Chunk {

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Channel, Watcher } from './channel.js';
 import type { ChannelPool } from './channel-pool.js';
 import type { Chunk } from './chunk.js';
-import { Draft } from './frame-rewriter.js';
+import { Draft, restOf } from './frame-rewriter.js';
 import type { Lane, Vector } from './lane.js';
 import { Outlet, type StreamRules } from './outlet.js';
 import type { Part } from './part.js';
@@ -53,6 +53,8 @@ export class ManySubscriber extends Outlet {
   /** Those with something to tell, the next one first. */
   private readonly behind = new Set<Tap>();
   private pumping = false;
+  /** Bytes written in this round. */
+  private written = 0;
 
   /**
    * @param endsWithLast whether the stream ends with its last execution
@@ -129,13 +131,13 @@ export class ManySubscriber extends Outlet {
       // After all channels that have something in this turn have said so.
       await Promise.resolve();
       while (!this.closed && !this.writer.blocked && this.behind.size > 0) {
+        this.written = 0;
         const absent = this.gather();
-        const bytes = draft.length;
         this.writeDraft();
         if (this.endIfOver()) return;
         if (absent && !this.writer.blocked) await this.read(absent);
         // A stream that has a lot to write lets the others have their turn.
-        else if (bytes >= this.rules.partBytes) await nextTurn();
+        else if (this.written >= this.rules.partBytes) await nextTurn();
       }
     } finally {
       this.pumping = false;
@@ -143,7 +145,10 @@ export class ManySubscriber extends Outlet {
   }
 
   private writeDraft(): void {
-    if (draft.length > 0) this.write(draft.chunk(), Date.now());
+    if (draft.length === 0) return;
+    this.written += draft.length;
+    this.write(draft.chunk(), Date.now());
+    draft.clear();
   }
 
   /**
@@ -156,7 +161,8 @@ export class ManySubscriber extends Outlet {
     // Not the set itself: those that go to the end of its line have their next turn after this.
     const line = Array.from(this.behind);
     for (const tap of line) {
-      if (draft.length >= this.rules.partBytes) break;
+      // A long frame was written by itself, and ends the round.
+      if (draft.length >= this.rules.partBytes || this.written > 0) break;
       this.behind.delete(tap);
       if (!tap.isBehind) {
         if (tap.isOver) this.over(tap);
@@ -193,8 +199,17 @@ export class ManySubscriber extends Outlet {
         if (frame.sequence <= lane.position) continue;
         if (draft.length >= this.rules.partBytes) return;
         this.vector.tell(lane, frame.sequence);
-        draft.add(body, frame, this.vector.cursor().letters);
         this.rules.stats.delivered += 1;
+        const cursor = this.vector.cursor().letters;
+        const rest = restOf(chunk, frame);
+        if (rest) {
+          draft.addHead(body, frame, cursor);
+          this.writeDraft();
+          this.written += rest.bytes;
+          this.write(rest, Date.now(), 'shared');
+          return;
+        }
+        draft.add(body, frame, cursor);
       }
     }
     if (to > lane.position) this.vector.tell(lane, to);

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Chunk } from './chunk.js';
-import type { GzipBody } from './gzip-body.js';
+import type { GzipBody, Pieces } from './gzip-body.js';
 import type { PageCache } from './page-cache.js';
 import type { SendQueues } from './send-queues.js';
 import { encodeRetry, PING } from './sse-frame.js';
@@ -30,7 +30,7 @@ export abstract class Outlet extends Timed {
   protected started = false;
   protected closed = false;
   protected readonly writer: StreamWriter;
-  private written = Date.now();
+  private writtenAt = Date.now();
   private readonly spread = 1 - Math.random() * HEARTBEAT_SPREAD;
   /** What a full socket had still to take when last looked at, and since when it is the same. */
   private stall: { since: number; waiting: number; kernel: number | undefined } | undefined;
@@ -89,15 +89,18 @@ export abstract class Outlet extends Timed {
       return Math.min(stallMs / LOOKS_PER_STALL, this.closed ? Infinity : this.until - now);
     }
     const beat = heartbeatMs * this.spread;
-    if (now - this.written >= beat) this.write(PING, now);
-    return Math.min(this.written + beat - now, this.until - now);
+    if (now - this.writtenAt >= beat) this.write(PING, now);
+    return Math.min(this.writtenAt + beat - now, this.until - now);
   }
 
-  /** @returns whether more may be written */
-  protected write(chunk: Chunk, now: number): boolean {
-    this.written = now;
+  /**
+   * @param pieces whether other streams write the chunk too, if it differs from what is usual for this one
+   * @returns whether more may be written
+   */
+  protected write(chunk: Chunk, now: number, pieces?: Pieces): boolean {
+    this.writtenAt = now;
     this.rules.stats.bytes += chunk.bytes;
-    return this.writer.write(chunk);
+    return this.writer.write(chunk, pieces);
   }
 
   private lookAtStall(now: number): void {

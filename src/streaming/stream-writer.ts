@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Chunk } from './chunk.js';
-import type { GzipBody } from './gzip-body.js';
+import type { GzipBody, Pieces } from './gzip-body.js';
 
 /** Writes shared chunks to one response and knows when its socket is full. */
 export class StreamWriter {
@@ -18,16 +18,19 @@ export class StreamWriter {
     private readonly onDrain: () => void,
   ) {}
 
-  /** @returns whether more may be written */
-  write(chunk: Chunk): boolean {
+  /**
+   * @param pieces whether other streams write the chunk too, if it differs from what is usual for this one
+   * @returns whether more may be written
+   */
+  write(chunk: Chunk, pieces?: Pieces): boolean {
     const direct = (this.direct ??= this.findDirect());
-    // A compressed response makes what is written to it part of its body by itself.
-    if (
-      direct
-        ? direct.write((this.gzip ? this.gzip.encode(chunk) : chunk).framed)
-        : this.response.write(chunk.body)
-    )
-      return true;
+    const { gzip } = this;
+    const more = direct
+      ? direct.write((gzip ? gzip.encode(chunk, pieces) : chunk).framed)
+      : gzip
+        ? gzip.write(chunk, pieces)
+        : this.response.write(chunk.body);
+    if (more || this.blocked) return more;
     this.blocked = true;
     (direct ?? this.response).once('drain', () => {
       this.blocked = false;

@@ -23,3 +23,20 @@ export async function grow(database: string, id: string): Promise<number> {
   await client.end();
   return last;
 }
+
+/**
+ * Gives an execution that has ended a result of megabytes that hardly compress.
+ * @returns the result
+ */
+export async function fatten(database: string, id: string): Promise<string> {
+  const client = new pg.Client({ connectionString: database });
+  await client.connect();
+  const { rows } = await client.query<{ data: string }>(
+    `UPDATE cloutagent.events SET data =
+       '{"executionId":"' || $1 || '","result":"' || (SELECT string_agg(md5(m::text), '') FROM generate_series(1, 250000) AS m) || '"}'
+     WHERE execution_id = $1::uuid AND type = 'execution:completed' RETURNING data`,
+    [id],
+  );
+  await client.end();
+  return (JSON.parse(rows[0]!.data) as { result: string }).result;
+}
