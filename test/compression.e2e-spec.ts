@@ -269,30 +269,26 @@ describe('a result of megabytes', () => {
     ['one execution', 'gzip'],
     ['many executions', 'gzip'],
     ['many executions', 'identity'],
-  ])(
-    'is held once, however many streams wait with it: of %s, %s',
-    async (of, coding) => {
-      const before = await metric('nodejs_external_memory_bytes');
-      const types = 'types=execution:completed';
-      const path = of === 'one execution' ? `${pathOf(id)}?${types}` : `${manyOf(id)}&${types}`;
-      const Kind = coding === 'gzip' ? GzipWatch : Watch;
-      const watches = Array.from({ length: streams }, () => new Kind(server.url, path, {}, true));
-      while ((await metric('cloutagent_streams_blocked')) < streams);
-      // Plain, what streams of many have of it in common, compressed, and what is yet to be collected.
-      while ((await metric('nodejs_external_memory_bytes')) - before > 16 * result.length);
-      expect(await metric('cloutagent_streams_blocked')).toBe(streams);
-      for (const watch of watches) {
-        watch.read();
-        await watch.done();
-        const told =
-          watch instanceof Watch
-            ? watch.frames.map(({ data }) => data as unknown)
-            : [JSON.parse(/^event: execution:completed\ndata: (.*)$/m.exec(watch.text)![1]!)];
-        expect(told).toMatchObject([{ executionId: id, result }]);
-      }
-    },
-    60_000,
-  );
+  ])('is held once, however many streams wait with it: of %s, %s', async (of, coding) => {
+    const before = await metric('nodejs_external_memory_bytes');
+    const types = 'types=execution:completed';
+    const path = of === 'one execution' ? `${pathOf(id)}?${types}` : `${manyOf(id)}&${types}`;
+    const Kind = coding === 'gzip' ? GzipWatch : Watch;
+    const watches = Array.from({ length: streams }, () => new Kind(server.url, path, {}, true));
+    while ((await metric('cloutagent_streams_blocked')) < streams);
+    // Plain, what streams of many have of it in common, compressed, and what is yet to be collected.
+    while ((await metric('nodejs_external_memory_bytes')) - before > 16 * result.length);
+    expect(await metric('cloutagent_streams_blocked')).toBe(streams);
+    for (const watch of watches) {
+      watch.read();
+      await watch.done();
+      const told =
+        watch instanceof Watch
+          ? watch.frames.map(({ data }) => data as unknown)
+          : [JSON.parse(/^event: execution:completed\ndata: (.*)$/m.exec(watch.text)![1]!)];
+      expect(told).toMatchObject([{ executionId: id, result }]);
+    }
+  });
 });
 
 it('streams are not compressed unless it is asked for by a setting', async () => {

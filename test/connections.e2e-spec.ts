@@ -139,6 +139,37 @@ describe('a connection with a stream on it', () => {
     expect(raw.text.match(/^Connection: .*$/gim)).toEqual(['Connection: keep-alive', 'Connection: close']);
   });
 
+  it('holds an answer that has to wait for its turn, however long, and nothing once the client has left', async () => {
+    const patient = await Server.start({
+      DATABASE_URL: await createDatabase(),
+      HEARTBEAT_MS: '50',
+      STREAM_STALL_MS: '200',
+    });
+    const metric = async (name: string) =>
+      new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(
+        String((await patient.call('GET', '/metrics')).body),
+      )![1];
+    const first = await patient.startExecution(start([agent('a', { hang: true })]));
+    const second = await patient.startExecution(start([agent('a', { chunks: 3000, delayMs: 0 })]));
+    const [raw, other] = [await Raw.open(patient), await Raw.open(patient)];
+    for (const { socket } of [raw, other]) socket.cork();
+    for (const each of [raw, other]) each.ask(pathOf(first)).ask(pathOf(second));
+    for (const { socket } of [raw, other]) socket.uncork();
+    while ((await metric('streams_blocked')) !== '2');
+    // The stall limit, several times.
+    const seen = raw.text.length;
+    await raw.until(new RegExp(`^[^]{${seen}}(?:[^]*: ping){20}`));
+    expect(await metric('streams_open')).toBe('4');
+    other.socket.destroy();
+    while ((await metric('streams_open')) !== '2');
+    await patient.call('POST', `/api/executions/${first}/cancel`);
+    await once(raw.socket, 'end');
+    raw.socket.end();
+    expectWhole(bodiesOf(raw.text)[1]!);
+    expect([await metric('streams_open'), await metric('streams_stalled_total')]).toEqual(['0', '0']);
+    expect(await patient.kill('SIGTERM')).toBe(0);
+  });
+
   it.each<[string, (socket: Socket) => void]>([
     ['ends its side', (socket) => socket.end()],
     ['resets it', (socket) => socket.resetAndDestroy()],

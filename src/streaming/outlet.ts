@@ -104,12 +104,13 @@ export abstract class Outlet extends Timed {
   }
 
   private lookAtStall(now: number): void {
-    const { waiting } = this.writer;
+    const { waiting, socket } = this.writer;
+    // It waits for its turn behind another answer of its connection, which may take as long as it likes.
+    if (!socket) return;
     if (this.stall?.waiting !== waiting) this.stall = { since: now, waiting, kernel: undefined };
     const { stall } = this;
-    const { socket } = this.writer;
     // Nothing moved here. The kernel may have moved something: what it has for a socket is no small matter.
-    void (socket ? this.rules.queues.of(socket) : Promise.resolve(undefined)).then((kernel) => {
+    void this.rules.queues.of(socket).then((kernel) => {
       if (this.stall !== stall) return;
       if (kernel !== stall.kernel) {
         this.stall = { since: now, waiting, kernel };

@@ -50,7 +50,8 @@ export class StreamWriter {
 
   /** Whether everything is over, the last byte taken included. */
   get gone(): boolean {
-    return this.response.destroyed || this.response.writableFinished;
+    // Of an answer that has not had its turn yet only the request knows that the connection is gone.
+    return this.response.destroyed || this.response.writableFinished || this.response.req.socket.destroyed;
   }
 
   /** Bytes that are still to be taken. */
