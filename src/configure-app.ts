@@ -1,4 +1,4 @@
-import { StandardSchemaValidationPipe } from '@nestjs/common';
+import { type ArgumentMetadata, StandardSchemaValidationPipe } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { json, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
@@ -149,6 +149,17 @@ function identify(request: Request, response: Response, next: NextFunction): voi
 }
 
 class ValidationPipe extends StandardSchemaValidationPipe {
+  /** Some clients write lists as `name[]=a&name[]=b`. Unknown parameters are ignored: without a word, all would be shown. */
+  override transform<T>(value: T, metadata: ArgumentMetadata): Promise<T> {
+    const lists =
+      metadata.type === 'query' ? Object.keys(value as object).filter((key) => /\[.*\]$/.test(key)) : [];
+    if (lists.length > 0)
+      throw new ValidationFailedError(
+        lists.map((path) => ({ path, message: `lists are written ${path.replace(/\[.*\]$/, '')}=a,b` })),
+      );
+    return super.transform(value, metadata);
+  }
+
   /**
    * Nest would take every member called `constructor`, `prototype` or `__proto__` out of what was sent, at any
    * depth: an input would lose them without a word. Schemas decide what is taken, and nothing here merges objects.

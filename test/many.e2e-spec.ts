@@ -219,6 +219,8 @@ describe('a stream of many executions', () => {
     await refused(`?executionIds=${mine}&tag=x`, 400, 'validation_failed');
     await refused('?executionIds=', 400, 'validation_failed');
     await refused('?status=happy', 400, 'validation_failed');
+    await refused(`?executionIds[]=${mine}`, 400, 'validation_failed');
+    await refused('?types%5B0%5D=execution:step', 400, 'validation_failed');
     await refused('?from=yesterday', 400, 'validation_failed');
     const six = Array.from({ length: 6 }, (_unused, n) => `${mine.slice(0, -1)}${n}`);
     await refused(`?executionIds=${six.join()}`, 400, 'validation_failed');
