@@ -88,12 +88,13 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       for (const executionId of this.active.keys()) this.control(executionId);
     });
     this.every((HEARTBEAT_SECONDS * 1000) / 4, () => this.heartbeat());
-    this.every(this.settings.DISPATCH_POLL_MS, async () => {
+    const look = async () => {
       await this.reclaim();
+      await this.clear();
       this.fetch();
-    });
-    await this.reclaim();
-    this.fetch();
+    };
+    this.every(this.settings.DISPATCH_POLL_MS, look);
+    await look();
   }
 
   /** Hands back what runs: others, or this process's next life, go on from the journal. */
@@ -249,5 +250,18 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       await this.waiting.regroup(jobIds, false);
       await this.giveBack(jobIds);
     }
+  }
+
+  /** Removes jobs whose executions are over, of processes that died before they could: they would keep places of their projects. */
+  private async clear(): Promise<void> {
+    const { rows } = await this.database.pool.query<{ id: string }>(
+      `SELECT id FROM pgboss.job JOIN cloutagent.executions USING (id)
+       WHERE name = $1 AND state = 'active' AND executions.completed_at IS NOT NULL`,
+      [QUEUE],
+    );
+    const over = rows.map(({ id }) => id).filter((id) => !this.active.has(id));
+    if (over.length === 0) return;
+    await this.boss.deleteJob(QUEUE, over);
+    await this.announce();
   }
 }
