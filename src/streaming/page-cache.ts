@@ -6,9 +6,8 @@ import { TypeFilter } from './type-filter.js';
 
 /** Pages begin at multiples of this where they can, so that streams at different positions read the same ones. */
 const PAGE_EVENTS = 1_000;
-/** What a page and an event of it weigh beside their bytes, about. */
+/** What a page weighs beside its blocks, about; nothing is kept of an event but its bytes. */
 const PAGE_BYTES = 512;
-const EVENT_BYTES = 24;
 /** A page's events are those that its filter shows. */
 const ALL = TypeFilter.of();
 
@@ -123,7 +122,7 @@ export class PageCache {
       const last = events.at(-1)?.sequence ?? from;
       const to = events.length === PAGE_EVENTS || bytes >= pageBytes ? last : Math.max(last, known);
       const blocks = blocksOf(events, partBytes);
-      const weight = blocks.reduce((sum, { size }) => sum + size, PAGE_BYTES + events.length * EVENT_BYTES);
+      const weight = blocks.reduce((sum, { size }) => sum + size, PAGE_BYTES);
       return { executionId, group: groupOf(executionId, filter), from, to, blocks, bytes: weight };
     } finally {
       const next = this.queue.shift();
