@@ -15,7 +15,7 @@ export interface ExecutionControls {
   readonly approve: (answer?: ApproveInput) => Promise<Execution | undefined>;
   /** Connects again now, in place of waiting or after a refusal. */
   readonly reconnect: () => void;
-  /** What is under way. */
+  /** The action whose answer has not come yet; undefined when there is none. */
   readonly pending: ControlAction | undefined;
   /** Why the last action did not work; gone with the next one. */
   readonly error: CloutAgentError | undefined;

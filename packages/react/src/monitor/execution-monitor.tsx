@@ -61,7 +61,7 @@ export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
           <bdi>{visibleText(error.message)}</bdi> <code>{error.code}</code>
         </p>
       )}
-      <HeadingLevel value={headingLevel}>
+      <HeadingLevel.Provider value={headingLevel}>
         {approvals.map((node) => (
           <ApprovalCard key={node.step?.stepId} node={node} controls={readOnly ? undefined : controls} />
         ))}
@@ -73,7 +73,7 @@ export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
           <Disclosure summary="Result">{() => <JsonPane value={output} label="result" />}</Disclosure>
         )}
         <UsagePanel {...snapshot} />
-      </HeadingLevel>
+      </HeadingLevel.Provider>
     </section>
   );
 }
