@@ -1,6 +1,7 @@
 import type { Execution } from '@cloutagent/client';
 import { Link } from '../routing/link.js';
 import { Moment } from '../ui/moment.js';
+import { PlainText } from '../ui/plain-text.js';
 import { cost, count, duration } from '../ui/quantity.js';
 import { StatusBadge } from '../ui/status-badge.js';
 
@@ -37,16 +38,14 @@ function ExecutionRow({ execution }: { execution: Execution }) {
     <tr>
       <td className="wide">
         <Link to={`/executions/${id}`} className="execution-link">
-          <bdi>{titleOf(execution)}</bdi>
+          <PlainText text={titleOf(execution)} />
         </Link>
         <span className="execution-sub">
           <code className="muted">{id.slice(-8)}</code>
           {tags.map((tag) => (
-            <bdi className="tag" key={tag}>
-              {tag}
-            </bdi>
+            <PlainText className="tag" key={tag} text={tag} />
           ))}
-          {error && <bdi className="execution-error">{error.message}</bdi>}
+          {error && <PlainText text={error.message} className="execution-error" />}
         </span>
       </td>
       <td data-label="Status">

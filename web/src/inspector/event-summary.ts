@@ -1,6 +1,6 @@
 import type { ExecutionEvent } from '@cloutagent/client';
+import { visibleText } from '@cloutagent/react';
 import { cost, count } from '../ui/quantity.js';
-import { visibleText } from '../ui/visible-text.js';
 
 const MOST = 240;
 

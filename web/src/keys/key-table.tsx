@@ -1,5 +1,7 @@
 import type { ApiKey } from '@cloutagent/client';
+import { visibleText } from '@cloutagent/react';
 import { Moment } from '../ui/moment.js';
+import { PlainText } from '../ui/plain-text.js';
 import { StatusBadge } from '../ui/status-badge.js';
 
 /** How a key stands now. */
@@ -33,7 +35,9 @@ export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke
             return (
               <tr key={key.id}>
                 <td className="wide">
-                  <strong className="key-name">{key.name}</strong>{' '}
+                  <strong className="key-name">
+                    <PlainText text={key.name} />
+                  </strong>{' '}
                   <code className="muted">{key.prefix}…</code>
                 </td>
                 <td data-label="State">
@@ -65,7 +69,7 @@ export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke
                     <button
                       type="button"
                       className="button danger"
-                      aria-label={`Revoke ${key.name}`}
+                      aria-label={`Revoke ${visibleText(key.name)}`}
                       onClick={() => onRevoke(key)}
                     >
                       Revoke

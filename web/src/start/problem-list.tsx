@@ -1,3 +1,4 @@
+import { visibleText } from '@cloutagent/react';
 import type { Range } from './json-source.js';
 
 /** A problem with its place in the text. */
@@ -27,7 +28,8 @@ export function ProblemList({
         {problems.map(({ path, message, line, range }, index) => (
           <li key={index}>
             <button type="button" onClick={() => onPick(range)}>
-              <span className="muted">line {line}</span> {path !== '' && <code>{path}</code>} {message}
+              <span className="muted">line {line}</span> {path !== '' && <code>{visibleText(path)}</code>}{' '}
+              {visibleText(message)}
             </button>
           </li>
         ))}

@@ -1,6 +1,7 @@
 import type { ExecutionStatus } from '@cloutagent/contract';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { ExecutionControls } from '../use-execution-controls.js';
+import { visibleText } from './visible-text.js';
 
 /** What was asked for, and in which status: the event that says that it has happened brings another one. */
 interface Asked {
@@ -123,7 +124,7 @@ function ControlError({ controls: { error } }: { controls: ExecutionControls }):
   if (!error) return null;
   return (
     <p className="ca-error" role="alert">
-      <bdi>{error.message}</bdi>
+      <bdi>{visibleText(error.message)}</bdi>
     </p>
   );
 }

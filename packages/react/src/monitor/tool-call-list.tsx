@@ -37,11 +37,11 @@ const ToolCallItem = memo(function ToolCallItem({ call }: { call: ToolCall }): R
         {() => (
           <>
             <p className="ca-note">Arguments</p>
-            <JsonPane value={toolArgs} label={`arguments of ${toolName}`} />
+            <JsonPane value={toolArgs} label={`arguments of ${visibleText(toolName)}`} />
             {result !== undefined && (
               <>
                 <p className="ca-note">{call.isError ? 'Error' : 'Result'}</p>
-                <JsonPane value={result} label={`result of ${toolName}`} />
+                <JsonPane value={result} label={`result of ${visibleText(toolName)}`} />
               </>
             )}
           </>
