@@ -218,7 +218,7 @@ describe('start, watch, steer', () => {
     expect(status).toBe('failed');
     expect(
       steps.map((step: { nodeId: string; status: string }) => `${step.nodeId} ${step.status}`).sort(),
-    ).toEqual(['bad failed', 'long skipped']);
+    ).toEqual(['bad failed', 'long cancelled']);
   });
 
   it('bounds an expression that never ends', async () => {

@@ -34,8 +34,12 @@ export const TokenUsage = z
 export type TokenUsage = z.infer<typeof TokenUsage>;
 
 export const StepStatus = z
-  .enum(['running', 'completed', 'failed', 'retrying', 'skipped'])
-  .meta({ id: 'StepStatus' });
+  .enum(['running', 'completed', 'failed', 'retrying', 'cancelled', 'skipped'])
+  .meta({
+    id: 'StepStatus',
+    description:
+      'cancelled: the end of the execution cut the step off. skipped: the branch of its node was not taken.',
+  });
 export type StepStatus = z.infer<typeof StepStatus>;
 
 /** One attempt to run one node. */
