@@ -74,7 +74,6 @@ const SettingsSchema = z
     TRUST_PROXY: z.union([z.literal(''), text]).default(''),
     REQUEST_HEADERS_TIMEOUT_MS: ms(15_000),
     REQUEST_TIMEOUT_MS: ms(60_000),
-    LIST_PAGE_BYTES: count(4_194_304),
     BODY_LIMIT_BYTES: count(1_048_576),
     RATE_LIMIT_REQUESTS: count(10_000),
     RATE_LIMIT_WINDOW_MS: ms(60_000),

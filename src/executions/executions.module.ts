@@ -5,6 +5,7 @@ import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
 import { ControlController } from './control.controller.js';
 import { ExecutionsController } from './executions.controller.js';
+import { ExecutionList } from './execution-list.js';
 import { ExecutionsService } from './executions.service.js';
 import { StreamAdmission } from './stream-admission.js';
 import { StreamLookup } from './stream-lookup.js';
@@ -18,7 +19,15 @@ import { WorkflowCheck } from './workflow-check.js';
   imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
   // What comes first wins: `stream` is no execution's id.
   controllers: [ManyStreamsController, StreamsController, ExecutionsController, ControlController],
-  providers: [ExecutionsService, ManyLookup, StreamAdmission, StreamLookup, UnownedCancel, WorkflowCheck],
+  providers: [
+    ExecutionList,
+    ExecutionsService,
+    ManyLookup,
+    StreamAdmission,
+    StreamLookup,
+    UnownedCancel,
+    WorkflowCheck,
+  ],
   exports: [ExecutionsService],
 })
 export class ExecutionsModule {}

@@ -134,6 +134,29 @@ export const Execution = z
   .meta({ id: 'Execution' });
 export type Execution = z.infer<typeof Execution>;
 
+/** How many nodes of its workflow an execution has done. */
+export const ExecutionProgress = z
+  .object({
+    completedSteps: z.int().min(0).meta({ description: 'Nodes that are done; attempts do not count.' }),
+    totalSteps: z.int().min(0).meta({ description: 'Nodes of the workflow.' }),
+    percent: z.number().min(0).max(100),
+  })
+  .meta({ id: 'ExecutionProgress' });
+export type ExecutionProgress = z.infer<typeof ExecutionProgress>;
+
+/** An item of a list: small, however large inputs and outputs are. */
+export const ExecutionSummary = Execution.omit({ input: true, output: true, steps: true })
+  .extend({
+    inputPreview: z.string().meta({
+      description:
+        'The beginning of the input on one line, up to 200 characters; what is not text is JSON. Empty for null.',
+    }),
+    error: ExecutionFailure.optional().meta({ description: 'Its message has up to 500 characters.' }),
+    progress: ExecutionProgress,
+  })
+  .meta({ id: 'ExecutionSummary' });
+export type ExecutionSummary = z.infer<typeof ExecutionSummary>;
+
 const limit = (most: number, fallback: number) => z.coerce.number().int().min(1).max(most).default(fallback);
 const statuses = z
   .string()
@@ -157,7 +180,7 @@ export const ListExecutions = z
 export type ListExecutions = z.infer<typeof ListExecutions>;
 
 export const ExecutionPage = z
-  .object({ executions: z.array(Execution), nextCursor: z.string().nullable() })
+  .object({ executions: z.array(ExecutionSummary), nextCursor: z.string().nullable() })
   .meta({ id: 'ExecutionPage' });
 export type ExecutionPage = z.infer<typeof ExecutionPage>;
 

@@ -1,10 +1,10 @@
 import type { CloutAgent, CloutAgentError, ConnectionState } from '@cloutagent/client';
 import type {
   EventType,
-  Execution,
   ExecutionEvent,
   ExecutionPage,
   ExecutionStatus,
+  ExecutionSummary,
 } from '@cloutagent/contract';
 import { toClientError } from './client-error.js';
 import { ExecutionRow } from './execution-row.js';
@@ -22,7 +22,7 @@ export interface ExecutionsFilter {
 
 export interface ExecutionsSnapshot {
   /** Newest first, each up to date with its events. */
-  readonly executions: readonly Execution[];
+  readonly executions: readonly ExecutionSummary[];
   /** Before the first answer. */
   readonly loading: boolean;
   readonly hasMore: boolean;
@@ -51,11 +51,10 @@ const STATUS_TYPES: readonly EventType[] = [
   'execution:failed',
   'execution:cancelled',
 ];
-/** What changes a line of a list; chunks of output don't. */
+/** What changes a line of a list. Steps do not, and their events have outputs, which may be large. */
 const TYPES: readonly EventType[] = [
   ...STATUS_TYPES,
   'execution:progress',
-  'execution:step',
   'execution:token-usage',
   'execution:cost-update',
 ];
@@ -183,7 +182,7 @@ export class ExecutionsStore {
     return this.client.executions.list({ limit: PAGE, ...this.filter, cursor }, { signal });
   }
 
-  private take(executions: readonly Execution[]): void {
+  private take(executions: readonly ExecutionSummary[]): void {
     for (const execution of executions) {
       const row = this.rows.get(execution.id);
       if (row) row.refresh(execution);
@@ -192,7 +191,7 @@ export class ExecutionsStore {
   }
 
   /** Whatever would have to be on this first page and isn't is no longer in the list. */
-  private forgetMissing(page: readonly Execution[], nextCursor: string | null): void {
+  private forgetMissing(page: readonly ExecutionSummary[], nextCursor: string | null): void {
     const listed = new Set(page.map(({ id }) => id));
     const last = page.at(-1);
     for (const [id, row] of this.rows) {
@@ -223,4 +222,5 @@ export class ExecutionsStore {
 }
 
 /** Ids are UUIDs of version 7, which sort by time; the server sorts by them too. */
-const newestFirst = (a: Execution, b: Execution): number => (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
+const newestFirst = (a: ExecutionSummary, b: ExecutionSummary): number =>
+  a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
