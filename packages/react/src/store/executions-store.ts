@@ -29,7 +29,7 @@ export interface ExecutionsSnapshot {
   readonly loadingMore: boolean;
   /** Why the list could not be read just now; it is tried again. */
   readonly error: CloutAgentError | undefined;
-  /** The live connection. While it is refused, the list is read every 5 s instead. */
+  /** The live connection. While it is not open the list is polled: every 15 s, or every 5 s when it is refused. */
   readonly connection: ConnectionState;
 }
 
@@ -60,9 +60,9 @@ const TYPES: readonly EventType[] = [
 ];
 
 const PAGE = 50;
-/** Pace of reading the list again: queued executions tell of themselves in no event. */
-const REFRESH_MS = 15_000;
-/** Pace without a live connection. */
+/** Pace of polling while the connection comes back, or after a reading that failed. */
+const RETRY_MS = 15_000;
+/** Pace of polling while there will be no connection. */
 const POLL_MS = 5_000;
 /** Past so many lines it begins again with the first page. */
 const MOST_ROWS = 2_000;
@@ -82,7 +82,7 @@ export class ExecutionsStore {
   private error: CloutAgentError | undefined;
   private readonly refresher = new Refresher(
     () => this.read(),
-    () => (this.connection.status === 'closed' ? POLL_MS : REFRESH_MS),
+    () => this.pace(),
   );
 
   constructor(
@@ -149,8 +149,14 @@ export class ExecutionsStore {
     this.connection = state;
     // What happened before the stream stood is in the list, what comes after it is in the stream.
     if (state.status === 'open') void this.refresh();
-    if (state.status === 'closed') this.refresher.wait();
+    else this.refresher.wait();
     this.changed();
+  }
+
+  /** An open stream says all that changes, so nothing is polled beside it. */
+  private pace(): number | null {
+    if (this.connection.status === 'closed') return POLL_MS;
+    return this.connection.status === 'open' && !this.error ? null : RETRY_MS;
   }
 
   private receive(event: ExecutionEvent): void {
