@@ -30,6 +30,7 @@ export type {
   ExecutionsConnectionEstablished,
   ExecutionStatus,
   ExecutionSummary,
+  Me,
   Problem,
   StartExecutionInput,
   StreamTicket,
