@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import { PageTitle } from '../app/page-title.js';
 import { Link } from '../routing/link.js';
 import { useLocation } from '../routing/location.js';
+import { useAccess } from '../session/access.js';
 import { EmptyState } from '../ui/empty-state.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 import { addressOf, type ExecutionFilter, filterOf, isEmpty } from './execution-filter.js';
@@ -14,6 +15,7 @@ import { LiveSign } from './live-sign.js';
 const PAGE = 50;
 
 export function ListPage() {
+  const { may } = useAccess();
   const { query } = useLocation();
   const filter = useMemo(() => filterOf(query), [query]);
   const { project, status, tag } = filter;
@@ -31,9 +33,11 @@ export function ListPage() {
         <PageTitle title="Executions" />
         <div className="row">
           <LiveSign connection={list.connection} />
-          <Link to="/start" className="button primary">
-            Start
-          </Link>
+          {may('executions:write') && (
+            <Link to="/start" className="button primary">
+              Start
+            </Link>
+          )}
         </div>
       </div>
       <FilterBar filter={filter} />
@@ -76,15 +80,21 @@ export function ListPage() {
 }
 
 function Nothing({ filter }: { filter: ExecutionFilter }) {
+  const mayStart = useAccess().may('executions:write');
   if (isEmpty(filter))
     return (
       <EmptyState title="Nothing has run yet">
         <p>
-          An execution is one run of a workflow. Start the example: it needs no model key and takes seconds.
+          An execution is one run of a workflow.{' '}
+          {mayStart
+            ? 'Start the example: it needs no model key and takes seconds.'
+            : 'Those that are started in your projects appear here by themselves.'}
         </p>
-        <Link to="/start" className="button primary">
-          Start one
-        </Link>
+        {mayStart && (
+          <Link to="/start" className="button primary">
+            Start one
+          </Link>
+        )}
       </EmptyState>
     );
   return (

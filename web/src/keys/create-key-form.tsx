@@ -1,9 +1,8 @@
-import { CloutAgentError, type CreateApiKey, type CreatedApiKey } from '@cloutagent/client';
+import { CloutAgentError, type CreatedApiKey } from '@cloutagent/client';
 import { type FormEvent, useId, useState } from 'react';
 import { useCloutAgent } from '@cloutagent/react';
+import { type Scope, useAccess } from '../session/access.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
-
-type Scope = CreateApiKey['scopes'][number];
 
 const SCOPES: [Scope, string][] = [
   ['executions:read', 'see executions and their streams'],
@@ -30,7 +29,8 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
   const api = useCloutAgent();
   const id = useId();
   const [name, setName] = useState('');
-  const [projects, setProjects] = useState('');
+  const access = useAccess();
+  const [projects, setProjects] = useState(access.projects.length === 1 ? access.projects[0]! : '');
   const [scopes, setScopes] = useState<readonly Scope[]>(['executions:read']);
   const [days, setDays] = useState(90);
   const [error, setError] = useState<Error | null>(null);
@@ -86,7 +86,7 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
         <Field
           id={`${id}-projects`}
           label="Projects"
-          hint="Comma-separated; * for all"
+          hint={access.anyProject ? 'Comma-separated; * for all' : 'Comma-separated; of your own'}
           wrong={wrongAt('projects')}
         >
           <input
@@ -120,7 +120,7 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
       </div>
       <fieldset className="key-scope-choices">
         <legend className="label">Scopes</legend>
-        {SCOPES.map(([scope, what]) => (
+        {SCOPES.filter(([scope]) => access.may(scope)).map(([scope, what]) => (
           <label className="check" key={scope}>
             <input
               type="checkbox"

@@ -7,6 +7,7 @@ import { UsagePanel } from '../charts/usage-panel.js';
 import { EventInspector } from '../inspector/event-inspector.js';
 import { useEventLog } from '../inspector/use-event-log.js';
 import { Link } from '../routing/link.js';
+import { useAccess } from '../session/access.js';
 import { useLoad } from '../session/use-load.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 import { GraphPanel } from './graph-panel.js';
@@ -53,6 +54,7 @@ function NoSuchExecution() {
 }
 
 function Run({ executionId, given }: { executionId: string; given: Parameters<typeof RunHead>[0]['given'] }) {
+  const { may } = useAccess();
   const snapshot = useExecution(executionId);
   const log = useEventLog(executionId);
   return (
@@ -61,7 +63,11 @@ function Run({ executionId, given }: { executionId: string; given: Parameters<ty
       <div className="run-columns">
         <GraphPanel executionId={executionId} snapshot={snapshot} />
         <div className="card run-monitor">
-          <ExecutionMonitor executionId={executionId} headingLevel={1} />
+          <ExecutionMonitor
+            executionId={executionId}
+            headingLevel={1}
+            readOnly={!may('executions:control')}
+          />
         </div>
         <section className="card run-usage" aria-label="Usage">
           <div className="card-head">
