@@ -43,6 +43,11 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
   const ready = name.trim() !== '' && listed.length > 0 && scopes.length > 0;
   const wrong = error instanceof CloutAgentError ? (error.problem?.errors ?? []) : [];
   const wrongAt = (field: string) => wrong.find(({ path }) => path.split('.')[0] === field)?.message;
+  /** What was wrong with the form says nothing of a changed one. */
+  const change = <T,>(set: (value: T) => void, value: T) => {
+    set(value);
+    setError(null);
+  };
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -79,7 +84,7 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
             value={name}
             maxLength={100}
             autoFocus
-            onChange={(event) => setName(event.target.value)}
+            onChange={(event) => change(setName, event.target.value)}
             aria-describedby={`${id}-name-hint`}
           />
         </Field>
@@ -93,7 +98,7 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
             id={`${id}-projects`}
             className="input"
             value={projects}
-            onChange={(event) => setProjects(event.target.value)}
+            onChange={(event) => change(setProjects, event.target.value)}
             aria-describedby={`${id}-projects-hint`}
           />
         </Field>
@@ -107,7 +112,7 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
             id={`${id}-expires`}
             className="input"
             value={days}
-            onChange={(event) => setDays(Number(event.target.value))}
+            onChange={(event) => change(setDays, Number(event.target.value))}
             aria-describedby={`${id}-expires-hint`}
           >
             {LIFETIMES.map(([value, text]) => (
@@ -126,7 +131,7 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
               type="checkbox"
               checked={scopes.includes(scope)}
               onChange={({ target }) =>
-                setScopes(target.checked ? [...scopes, scope] : scopes.filter((one) => one !== scope))
+                change(setScopes, target.checked ? [...scopes, scope] : scopes.filter((one) => one !== scope))
               }
             />
             <span>

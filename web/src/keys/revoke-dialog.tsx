@@ -16,6 +16,7 @@ export function RevokeDialog({ apiKey, onClose, onRevoked }: Props) {
   const [working, setWorking] = useState(false);
   const revoke = async () => {
     setWorking(true);
+    setError(null);
     try {
       await api.keys.revoke(apiKey.id);
       onRevoked();
