@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Json, PlainText, Timestamp } from './json.js';
+import { NAME, NAME_MAX_LENGTH, TAG_MAX_LENGTH } from './patterns.js';
 import { NodeId, Workflow } from './workflow.js';
 
 export const ExecutionId = z
@@ -10,11 +11,8 @@ export const ExecutionId = z
 export const ProjectId = z
   .string()
   .min(1)
-  .max(128)
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._:-]*$/,
-    'a project id takes letters, digits and . _ : - and starts with a letter or digit',
-  )
+  .max(NAME_MAX_LENGTH)
+  .regex(NAME, 'a project id takes letters, digits and . _ : - and starts with a letter or digit')
   .meta({ examples: ['demo'] });
 
 export const ExecutionStatus = z
@@ -82,7 +80,7 @@ export const ExecutionOptions = z
   .meta({ id: 'ExecutionOptions' });
 export type ExecutionOptions = z.infer<typeof ExecutionOptions>;
 
-export const Tag = PlainText.min(1).max(64);
+export const Tag = PlainText.min(1).max(TAG_MAX_LENGTH);
 
 export const StartExecution = z
   .object({

@@ -1,12 +1,16 @@
 import { lazy, type ReactNode, Suspense } from 'react';
 import { ListPage } from '../executions/list-page.js';
 import { KeysPage } from '../keys/keys-page.js';
+import { NoSuchExecution } from '../run/no-such-execution.js';
 import { NeedsScope } from './needs-scope.js';
 import { NotFoundPage } from './not-found-page.js';
 
 // With them come the graph and the schemas: not for those who only look at the list.
 const RunPage = lazy(async () => ({ default: (await import('../run/run-page.js')).RunPage }));
+
 const StartPage = lazy(async () => ({ default: (await import('../start/start-page.js')).StartPage }));
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The name of a place: `/` is the list. */
 export function placeOf(path: string): string {
@@ -36,6 +40,7 @@ export function pageOf(path: string): ReactNode {
       </NeedsScope>
     );
   const id = /^\/executions\/([^/]+)$/.exec(place)?.[1];
+  if (id !== undefined && !UUID.test(id)) return <NoSuchExecution />;
   if (id !== undefined)
     return (
       <NeedsScope key={id} scope="executions:read" title="Execution">

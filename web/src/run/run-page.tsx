@@ -6,11 +6,11 @@ import { PageTitle } from '../app/page-title.js';
 import { UsagePanel } from '../charts/usage-panel.js';
 import { EventInspector } from '../inspector/event-inspector.js';
 import { useEventLog } from '../inspector/use-event-log.js';
-import { Link } from '../routing/link.js';
 import { useAccess } from '../session/access.js';
 import { useLoad } from '../session/use-load.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 import { GraphPanel } from './graph-panel.js';
+import { NoSuchExecution } from './no-such-execution.js';
 import './run.css';
 import { RunHead } from './run-head.js';
 
@@ -35,21 +35,6 @@ export function RunPage({ executionId }: { executionId: string }) {
       <PageTitle title="Execution" />
       <ProblemNotice what="The execution cannot be shown." error={error} onRetry={execution.reload} />
     </>
-  );
-}
-
-function NoSuchExecution() {
-  return (
-    <div className="empty">
-      <PageTitle title="There is no such execution" />
-      <p>
-        The address may be mistyped, the execution may be of a project that your key is not for, or it ended
-        so long ago that it was deleted.
-      </p>
-      <Link to="/executions" className="button">
-        All executions
-      </Link>
-    </div>
   );
 }
 
