@@ -1,7 +1,7 @@
 import type { ExecutionEvent } from '@cloutagent/client';
 import { visibleText } from '@cloutagent/react';
 import { useMemo, useState } from 'react';
-import { dateTime } from '../ui/quantity.js';
+import { counted, dateTime } from '../ui/quantity.js';
 
 /** Longer ones are shown on demand only: laying out a megabyte takes a browser seconds. */
 const MOST_AT_ONCE = 20_000;
@@ -31,7 +31,7 @@ export function EventDetail({ event }: { event: ExecutionEvent }) {
       </pre>
       {cut && (
         <button type="button" className="button" onClick={() => setWhole(true)}>
-          Show the other {text.length - MOST_AT_ONCE} characters
+          Show the other {counted(text.length - MOST_AT_ONCE, 'character')}
         </button>
       )}
     </div>

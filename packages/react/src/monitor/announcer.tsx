@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
+import { formatCounted } from './format.js';
 import { visibleText } from './visible-text.js';
 
 /** What changes within this time is said once. */
@@ -17,7 +18,9 @@ export function Announcer({ snapshot }: { snapshot: ExecutionSnapshot }): ReactN
   const { progress, status } = snapshot;
 
   useEffect(() => {
-    summary.current = progress ? `${progress.completedSteps} of ${progress.totalSteps} steps done.` : '';
+    summary.current = progress
+      ? `${progress.completedSteps} of ${formatCounted(progress.totalSteps, 'step')} done.`
+      : '';
   }, [progress]);
 
   useEffect(() => {
