@@ -1,5 +1,6 @@
 import type { Me } from '@cloutagent/client';
 import { useSyncExternalStore } from 'react';
+import { clearTab, readTab, writeTab } from './tab-storage.js';
 import { answerOtherTabs, askOtherTabs, signOutOtherTabs } from './tabs.js';
 
 /** A key, and what the server says of it. What a key may never changes. */
@@ -18,7 +19,7 @@ export interface Session {
 }
 
 /** The key is kept by this tab, and never in a URL. */
-const STORAGE_KEY = 'cloutagent.session';
+const NAME = 'session';
 /** What is stored when a person signed out here: a page that is loaded again must not sign in by itself. */
 const SIGNED_OUT = 'signed out';
 
@@ -26,18 +27,9 @@ const listeners = new Set<() => void>();
 let session: Session = begin();
 
 function begin(): Session {
-  const text = stored();
+  const text = readTab(NAME);
   const credential = text === null ? null : parse(text);
   return { credential, notice: null, asking: text === null };
-}
-
-function stored(): string | null {
-  try {
-    return sessionStorage.getItem(STORAGE_KEY);
-  } catch {
-    // Storage is refused: the key lives as long as the page.
-    return null;
-  }
 }
 
 function parse(text: string): Credential | null {
@@ -52,12 +44,7 @@ function parse(text: string): Credential | null {
 /** @param remembered what the tab finds when it is loaded again */
 function set(next: Session, remembered: string | null): void {
   session = next;
-  try {
-    if (remembered === null) sessionStorage.removeItem(STORAGE_KEY);
-    else sessionStorage.setItem(STORAGE_KEY, remembered);
-  } catch {
-    // As above.
-  }
+  writeTab(NAME, remembered);
   for (const listener of listeners) listener();
 }
 
@@ -67,9 +54,10 @@ const end = (notice: string | null, remembered: string | null): void =>
 export const signIn = (credential: Credential): void =>
   set({ credential, notice: null, asking: false }, JSON.stringify(credential));
 
-/** Ends the session of this key in all tabs. */
+/** Ends the session of this key in all tabs, and forgets what was written in this one. */
 export function signOut(): void {
   const { credential } = session;
+  clearTab();
   end(null, SIGNED_OUT);
   if (credential) signOutOtherTabs(credential.key);
 }
@@ -84,7 +72,11 @@ export function endSession(key: string, notice: string): void {
 
 answerOtherTabs(
   () => session.credential,
-  (key) => endSession(key, 'You signed out in another tab.'),
+  (key) => {
+    if (session.credential?.key !== key) return;
+    clearTab();
+    end('You signed out in another tab.', null);
+  },
 );
 if (session.asking) {
   void askOtherTabs().then((credential) => {
