@@ -120,11 +120,14 @@ function ConfirmCancel({ onYes, onNo }: { onYes: () => void; onNo: () => void })
   );
 }
 
-function ControlError({ controls: { error } }: { controls: ExecutionControls }): ReactNode {
+function ControlError({ controls: { error, dismissError } }: { controls: ExecutionControls }): ReactNode {
   if (!error) return null;
   return (
-    <p className="ca-error" role="alert">
+    <div className="ca-error ca-control-error" role="alert">
       <bdi>{visibleText(error.message)}</bdi>
-    </p>
+      <button type="button" className="ca-button ca-small" onClick={dismissError}>
+        Dismiss
+      </button>
+    </div>
   );
 }
