@@ -18,7 +18,7 @@ describe('A session of the dashboard', () => {
     expect(await marked(page)).toEqual(['Executions']);
   });
 
-  it.each(['ctrl', 'middle'] as const)('goes on in a tab that a %s-click opens', async (how) => {
+  it.each(['ctrl', 'middle'] as const)('is shared with a tab that a %s-click opens', async (how) => {
     const id = await waiting();
     const { page, open } = await stage.signIn('/executions');
     const link = page.locator(`a[href="/executions/${id}"]`);

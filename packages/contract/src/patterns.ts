@@ -1,4 +1,4 @@
-// Without Zod, for whoever checks a form before its schemas are loaded.
+// Without Zod, so that a form can be checked before the schemas are loaded.
 
 /** What names a project, a node or a node type. */
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;

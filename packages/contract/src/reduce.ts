@@ -59,7 +59,7 @@ function applyStep(steps: Step[], event: Extract<ExecutionEvent, { type: 'execut
   const known = steps.findLastIndex((step) => step.stepId === event.stepId);
   const before = steps[known];
   const status = statusAfter(before, event.status);
-  const over = status !== 'running';
+  const ended = status !== 'running';
   const step: Step = {
     stepId: event.stepId,
     step: event.step,
@@ -68,7 +68,7 @@ function applyStep(steps: Step[], event: Extract<ExecutionEvent, { type: 'execut
     status,
     attempt: event.attempt,
     startedAt: before?.startedAt ?? event.timestamp,
-    ...(over && { completedAt: event.timestamp }),
+    ...(ended && { completedAt: event.timestamp }),
     ...(event.duration !== undefined && { duration: event.duration }),
     ...(event.output !== undefined && { output: event.output }),
     ...(event.error !== undefined && { error: event.error }),

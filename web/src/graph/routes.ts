@@ -133,8 +133,8 @@ function detour(
   const passed = new Set(blocking);
   const [first, last] = [along(start) + 2 * LANE, along(end) - 2 * LANE];
   for (;;) {
-    const besides = [...passed].map(beside);
-    const lane = side < 0 ? Math.min(...besides) - LANE : Math.max(...besides) + breadth + LANE;
+    const sides = [...passed].map(beside);
+    const lane = side < 0 ? Math.min(...sides) - LANE : Math.max(...sides) + breadth + LANE;
     const met = others.filter(
       (at) =>
         !passed.has(at) &&
