@@ -55,7 +55,7 @@ const STORED = `
 const LEAST_SHARE = 128;
 const FOREIGN_APPEND = 'another process has just appended to this execution';
 const BACKOFF_LEAST_MS = 50;
-const BACKOFF_MOST_MS = 5_000;
+const BACKOFF_MOST_MS = 2_000;
 /** A second comparison is needed only if a statement that was given up commits between the first one and our own. */
 const COMPARISONS = 3;
 
