@@ -39,11 +39,6 @@ export class Watcher {
     return this.isDone;
   }
 
-  /** How many events it has seen. */
-  get seen(): number {
-    return this.frames.length;
-  }
-
   stop(): void {
     this.isStopped = true;
     this.request?.destroy();
