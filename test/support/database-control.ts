@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+
+const PASSWORD = 'role-of-a-test';
+/** The connections that hold the advisory lock of a server process. */
+export const LOCK_CONNECTIONS = ['cloutagent-listener', 'cloutagent-presence'] as const;
+export type LockConnection = (typeof LOCK_CONNECTIONS)[number];
+
+/** What a test does to the database of running servers, from connections of its own. */
+export class DatabaseControl {
+  private constructor(
+    private readonly url: string,
+    private readonly client: pg.Client,
+  ) {}
+
+  static async open(url: string): Promise<DatabaseControl> {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    return new DatabaseControl(url, client);
+  }
+
+  /** Runs one statement and returns its rows. */
+  async rows<Row extends object>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.client.query<Row>(sql, [...values])).rows;
+  }
+
+  /** Makes a role for one server process, so that its connections can be recognised, and returns its address. */
+  async addRole(name: string): Promise<string> {
+    const role = this.roleOf(name);
+    await this.client.query(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD '${PASSWORD}'`);
+    return Object.assign(new URL(this.url), { username: role, password: PASSWORD }).href;
+  }
+
+  /** Ends connections of a process by their application names; returns how many there were. */
+  async cut(name: string, connections: readonly LockConnection[]): Promise<number> {
+    const cut = await this.rows(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND application_name = ANY ($2)`,
+      [this.roleOf(name), connections],
+    );
+    return cut.length;
+  }
+
+  /** Whether a statement of the process waits for a lock on a table. */
+  async waitsForTable(name: string, pattern = '%'): Promise<boolean> {
+    const waiting = await this.rows(
+      `SELECT FROM pg_stat_activity
+       WHERE usename = $1 AND wait_event_type = 'Lock' AND wait_event = 'relation' AND query LIKE $2`,
+      [this.roleOf(name), pattern],
+    );
+    return waiting.length > 0;
+  }
+
+  /** Whether the process has an append under way that waits for a lock on a table. */
+  waitsToAppend(name: string): Promise<boolean> {
+    return this.waitsForTable(name, '%INSERT INTO cloutagent.events%');
+  }
+
+  /** Locks a table until the returned function is called. */
+  async lock(table: string, mode: 'SHARE' | 'ACCESS EXCLUSIVE'): Promise<() => Promise<void>> {
+    const holder = new pg.Client({ connectionString: this.url });
+    await holder.connect();
+    await holder.query('BEGIN');
+    await holder.query(`LOCK TABLE ${table} IN ${mode} MODE`);
+    return () => holder.end();
+  }
+
+  /** Polls until `condition` holds, and calls `meanwhile` before each poll. Returns whether it came to hold in time. */
+  async until(
+    condition: () => Promise<boolean>,
+    timeoutMs: number,
+    meanwhile?: () => Promise<unknown>,
+  ): Promise<boolean> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      await meanwhile?.();
+      if (await condition()) return true;
+      if (Date.now() > deadline) return false;
+      await sleep(20);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.client.end();
+  }
+
+  private roleOf(name: string): string {
+    return `${new URL(this.url).pathname.slice(1)}_${name}`;
+  }
+}
