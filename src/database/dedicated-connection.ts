@@ -31,6 +31,7 @@ export class DedicatedConnection {
   private client: pg.Client | undefined;
   private probe: NodeJS.Timeout | undefined;
   private closed = false;
+  private last: Promise<unknown> = Promise.resolve();
 
   /** Emits when the connection is lost. */
   readonly lost: Observable<void> = this.losses;
@@ -61,13 +62,14 @@ export class DedicatedConnection {
     return this.client !== undefined;
   }
 
-  /** Runs a query on this connection. @throws when it is not open */
-  async query<Row extends pg.QueryResultRow>(
-    text: string,
-    values: unknown[] = [],
-  ): Promise<pg.QueryResult<Row>> {
-    if (!this.client) throw new Error(`the connection ${this.applicationName} is not open`);
-    return this.client.query<Row>(text, values);
+  /** Runs a query on this connection, after those before it. @throws when it is not open */
+  query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<pg.QueryResult<Row>> {
+    const answer = this.last.then(() => {
+      if (!this.client) throw new Error(`the connection ${this.applicationName} is not open`);
+      return this.client.query<Row>(text, values);
+    });
+    this.last = answer.catch(() => undefined);
+    return answer;
   }
 
   async close(): Promise<void> {
@@ -129,7 +131,7 @@ export class DedicatedConnection {
     const client = this.client;
     if (!client) return;
     const timer = setTimeout(() => void client.end().catch(() => undefined), PROBE_TIMEOUT_MS);
-    await client.query('SELECT 1').catch(() => undefined);
+    await this.query('SELECT 1').catch(() => undefined);
     clearTimeout(timer);
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { applyEvent, type EventDraft, initialState } from '@cloutagent/contract';
+import { applyEvent, type EventDraft, initialState, isTerminalEvent } from '@cloutagent/contract';
 import { parseEvent } from '../../events/event-bus.js';
+import type { RecordedEvent } from '../../events/recorded-event.js';
 import { SequenceTakenError } from '../../journal/append-errors.js';
 import { Journal, record } from '../../journal/journal.js';
 import { JournalReader } from '../../journal/journal-reader.js';
@@ -22,17 +23,24 @@ export class UnownedCancel {
   async cancel(executionId: string, by: string | null, reason: string | null): Promise<boolean> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.journal.appendIfUnowned(executionId, await this.eventsOf(executionId, by, reason));
+        const events = await this.eventsOf(executionId, by, reason);
+        return events !== undefined && (await this.journal.appendIfUnowned(executionId, events));
       } catch (error) {
         if (!(error instanceof SequenceTakenError) || tries === TRIES) throw error;
       }
     }
   }
 
-  private async eventsOf(executionId: string, by: string | null, reason: string | null) {
+  /** @returns nothing when the journal has an end that the row does not show: the next owner repairs that */
+  private async eventsOf(
+    executionId: string,
+    by: string | null,
+    reason: string | null,
+  ): Promise<RecordedEvent[] | undefined> {
     // The last sequence first, as a new owner reads it.
     const last = (await this.reader.lastSequences([executionId])).get(executionId) ?? 0;
     const milestones = (await this.reader.milestones([executionId])).get(executionId) ?? [];
+    if (milestones.some(({ type }) => isTerminalEvent(type))) return undefined;
     const { steps } = milestones.map(parseEvent).reduce(applyEvent, initialState());
     const cut = steps
       .filter((step) => step.status === 'running')
