@@ -31,6 +31,8 @@ export interface SeedReport {
   executions: number;
   /** Claims beyond the first of each execution. */
   takeovers: number;
+  /** Executions that count more crashes than processes were killed: one was taken for dead and lives. */
+  wrongCrashes: number;
   /** Reconnects of watchers. */
   reconnects: number;
   /** From the calm to the end of the last execution. */
@@ -114,7 +116,6 @@ export class World {
         ),
         watchers: watchers.map(({ log }) => log),
         servers: this.slots.flatMap(({ url }) => url ?? []),
-        kills: injector.kills,
       })),
     );
     if (violations.length > 0)
@@ -133,7 +134,7 @@ export class World {
         this.hits(),
       ),
       executions: started.length,
-      takeovers: await this.takeovers(seed),
+      ...(await this.costs(seed, injector.kills)),
       reconnects: watchers.reduce((sum, { connections }) => sum + connections - 1, 0),
       settledMs,
     };
@@ -190,12 +191,15 @@ export class World {
     return rows.map(({ row }) => row);
   }
 
-  private async takeovers(seed: number): Promise<number> {
-    const { rows } = await this.database.query<{ count: number }>(
-      'SELECT coalesce(sum(greatest(attempt - 1, 0)), 0)::int AS count FROM cloutagent.executions WHERE project_id = $1',
-      [projectOf(seed)],
+  /** What the faults cost beyond time. A schema without `crash_count` has no wrong crashes. */
+  private async costs(seed: number, kills: number): Promise<Pick<SeedReport, 'takeovers' | 'wrongCrashes'>> {
+    const { rows } = await this.database.query<{ takeovers: number; wrong: number }>(
+      `SELECT coalesce(sum(greatest(attempt - 1, 0)), 0)::int AS takeovers,
+         count(*) FILTER (WHERE (to_jsonb(e) ->> 'crash_count')::int > $2)::int AS wrong
+       FROM cloutagent.executions AS e WHERE project_id = $1`,
+      [projectOf(seed), kills],
     );
-    return rows[0]!.count;
+    return { takeovers: rows[0]!.takeovers, wrongCrashes: rows[0]!.wrong };
   }
 
   private deaths(): string[] {
