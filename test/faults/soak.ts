@@ -57,8 +57,11 @@ function take(report: SeedReport): void {
   console.log(`  repeat it: npm run test:soak -- --from ${seed} --seeds 1`);
 }
 
+// Ends after the seeds that are under way, with the summary and no process left.
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 try {
-  await runSeeds(seeds, Number(given.worlds), take);
+  await runSeeds(seeds, Number(given.worlds), take, stop.signal);
 } finally {
   await postgres.stop();
   await rm(folder, { recursive: true, force: true });
