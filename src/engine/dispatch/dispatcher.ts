@@ -79,15 +79,12 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     (await this.listener.listen(CONTROL_CHANNEL)).subscribe((executionId) => this.control(executionId));
     this.presence.returned.subscribe(() => this.inBackground('re-assert', () => this.reassert()));
     this.detector.dead.subscribe((dead) => this.inBackground('reclaim', () => this.reclaim(dead)));
-    const timer = setInterval(
-      () => this.inBackground('sweep', () => this.sweep()),
-      this.settings.DISPATCH_POLL_MS,
-    );
+    const timer = setInterval(() => this.sweep(), this.settings.DISPATCH_POLL_MS);
     timer.unref();
     this.timers.push(timer);
     // Executions of a process that ended just before this one started.
-    await this.detector.check();
-    this.inBackground('sweep', () => this.sweep());
+    this.inBackground('check of the other processes', () => this.detector.check());
+    this.sweep();
   }
 
   /** Hands over what runs: other processes, or the next life of this one, continue from the journal. */
@@ -219,18 +216,28 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async reclaim(dead: DeadProcess): Promise<void> {
     const executions = await this.queue.reclaim(dead);
+    if (executions === undefined) return;
     const how = dead.silentSince === undefined ? 'has ended' : `has been silent since ${dead.silentSince}`;
     this.logger.warn(`process ${dead.identity} ${how}; ${executions} of its executions are queued again`);
     if (executions > 0) this.notifyQueued();
   }
 
-  private async sweep(): Promise<void> {
-    for (const { id, by, reason } of await this.queue.cancellable())
-      await this.unowned.cancel(id, by, reason);
-    if ((await this.queue.sweep()) > 0) this.notifier.notify();
+  /** Each part by itself: one that fails must not keep the others from being done. */
+  private sweep(): void {
     this.sweeps += 1;
-    if (this.sweeps % SWEEPS_PER_REASSERT === 0) await this.reassert();
+    this.inBackground('cancel', () => this.cancelPending());
+    this.inBackground('sweep', async () => {
+      if ((await this.queue.sweep()) > 0) this.notifyQueued();
+    });
+    if (this.sweeps % SWEEPS_PER_REASSERT === 0) this.inBackground('re-assert', () => this.reassert());
     this.claim();
+  }
+
+  private async cancelPending(): Promise<void> {
+    for (const { id, by, reason } of await this.queue.cancellable())
+      await this.unowned
+        .cancel(id, by, reason)
+        .catch((error: Error) => this.logger.warn(`${id} could not be cancelled yet: ${error.message}`));
   }
 
   /**

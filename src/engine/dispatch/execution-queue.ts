@@ -61,22 +61,25 @@ export class ExecutionQueue {
   }
 
   /**
-   * Takes the executions of a dead process from it.
-   * @returns how many
+   * Declares a process dead and takes its executions from it.
+   * @returns how many; undefined when it lives after all, or another process was faster
    */
-  async reclaim({ identity, silentSince }: DeadProcess): Promise<number> {
+  async reclaim({ identity, silentSince }: DeadProcess): Promise<number | undefined> {
     // A process that comes back waits for this lock, or finds its row gone, before it relies on being the owner.
-    const { rowCount } = await this.database.pool.query(
+    const { rows } = await this.database.pool.query<{ isDead: boolean; executions: number }>(
       `WITH dead AS (
          DELETE FROM cloutagent.processes WHERE identity = $1
            AND CASE WHEN $3::text IS NULL THEN pg_try_advisory_xact_lock($2, identity::int) ELSE beat_at::text = $3 END
          RETURNING identity
+       ), reclaimed AS (
+         UPDATE cloutagent.executions SET owner = NULL, idle = false, runnable_at = now(), crash_count = crash_count + 1
+         FROM dead WHERE owner = dead.identity AND completed_at IS NULL RETURNING id
        )
-       UPDATE cloutagent.executions SET owner = NULL, idle = false, runnable_at = now(), crash_count = crash_count + 1
-       FROM dead WHERE owner = dead.identity AND completed_at IS NULL`,
+       SELECT EXISTS (SELECT FROM dead) AS "isDead", (SELECT count(*)::int FROM reclaimed) AS executions`,
       [identity, PROCESS_LOCK, silentSince ?? null],
     );
-    return rowCount ?? 0;
+    const { isDead, executions } = rows[0]!;
+    return isDead ? executions : undefined;
   }
 
   /** Takes back that this process was counted as dead under an execution: it lives, and only lost it. */
