@@ -22,8 +22,6 @@ export type Fault =
       ms: number;
     };
 
-type Kind = Fault['kind'];
-
 export interface PlannedControl {
   /** ms after the start of the execution was answered, or after the control before. */
   afterMs: number;
@@ -49,7 +47,10 @@ export interface Plan {
   faults: { at: number; fault: Fault }[];
 }
 
-const WEIGHTS: Record<Kind, number> = {
+/** How likely each kind of fault is. */
+export type FaultWeights = Record<Fault['kind'], number>;
+
+const WEIGHTS: FaultWeights = {
   cut: 4,
   strand: 3,
   outage: 3,
@@ -65,7 +66,11 @@ const WEIGHTS: Record<Kind, number> = {
 };
 
 /** @param urlOf URL of the counting server for the n-th execution */
-export function makePlan(random: SeededRandom, processes: number, urlOf: (n: number) => string): Plan {
+export function makePlan(
+  random: SeededRandom,
+  { processes, weights }: { processes: number; weights?: Partial<FaultWeights> },
+  urlOf: (n: number) => string,
+): Plan {
   const phaseMs = random.chance(0.15) ? random.whole(2_000, 4_000) : random.whole(800, 2_000);
   const count = random.whole(3, 7);
   const executions = Array.from({ length: count }, (_unused, n) =>
@@ -73,7 +78,10 @@ export function makePlan(random: SeededRandom, processes: number, urlOf: (n: num
   );
   const faults = Array.from({ length: random.whole(2, 6) }, (_unused, n) => {
     const own = random.fork(`fault ${n}`);
-    return { at: own.whole(100, phaseMs - 200), fault: planFault(own, processes) };
+    return {
+      at: own.whole(100, phaseMs - 200),
+      fault: planFault(own, processes, { ...WEIGHTS, ...weights }),
+    };
   });
   return { phaseMs, executions, faults: faults.sort((a, b) => a.at - b.at) };
 }
@@ -114,8 +122,8 @@ function planControls(random: SeededRandom, processes: number): PlannedControl[]
   return controls;
 }
 
-function planFault(random: SeededRandom, processes: number): Fault {
-  const kind = random.weighted(WEIGHTS);
+function planFault(random: SeededRandom, processes: number, weights: FaultWeights): Fault {
+  const kind = random.weighted(weights);
   const process = random.whole(0, processes - 1);
   const target: Target = random.weighted({
     all: 3,

@@ -69,7 +69,7 @@ export class World {
     const note = (text: string) => trace.push(`${Math.round(performance.now() - began)} ms: ${text}`);
     const random = new SeededRandom(seed);
     const pathOf = (n: number) => `/${seed}/${n}`;
-    const plan = makePlan(random, this.slots.length, (n) => this.counting.url + pathOf(n));
+    const plan = makePlan(random, this.profile, (n) => this.counting.url + pathOf(n));
     this.slots.forEach((slot, index) => {
       slot.link.reseed(random.fork(`link ${index}`));
       slot.output();
