@@ -1,4 +1,5 @@
 import type { Direction, Target } from './link-connection.ts';
+import type { Profile } from './profiles.ts';
 import type { SeededRandom } from './random.ts';
 import { type MadeWorkflow, makeWorkflow } from './workflows.ts';
 
@@ -66,11 +67,8 @@ const WEIGHTS: FaultWeights = {
 };
 
 /** @param urlOf URL of the counting server for the n-th execution */
-export function makePlan(
-  random: SeededRandom,
-  { processes, weights }: { processes: number; weights?: Partial<FaultWeights> },
-  urlOf: (n: number) => string,
-): Plan {
+export function makePlan(random: SeededRandom, profile: Profile, urlOf: (n: number) => string): Plan {
+  const { processes } = profile;
   const phaseMs = random.chance(0.15) ? random.whole(2_000, 4_000) : random.whole(800, 2_000);
   const count = random.whole(3, 7);
   const executions = Array.from({ length: count }, (_unused, n) =>
@@ -80,7 +78,7 @@ export function makePlan(
     const own = random.fork(`fault ${n}`);
     return {
       at: own.whole(100, phaseMs - 200),
-      fault: planFault(own, processes, { ...WEIGHTS, ...weights }),
+      fault: planFault(own, profile),
     };
   });
   return { phaseMs, executions, faults: faults.sort((a, b) => a.at - b.at) };
@@ -122,8 +120,8 @@ function planControls(random: SeededRandom, processes: number): PlannedControl[]
   return controls;
 }
 
-function planFault(random: SeededRandom, processes: number, weights: FaultWeights): Fault {
-  const kind = random.weighted(weights);
+function planFault(random: SeededRandom, { processes, weights, standstillMs }: Profile): Fault {
+  const kind = random.weighted({ ...WEIGHTS, ...weights });
   const process = random.whole(0, processes - 1);
   const target: Target = random.weighted({
     all: 3,
@@ -131,8 +129,8 @@ function planFault(random: SeededRandom, processes: number, weights: FaultWeight
     'cloutagent-listener': 2,
     'cloutagent-presence': 1,
   });
-  const short = random.chance(0.7);
-  const ms = short ? random.whole(100, 800) : random.whole(800, 3_000);
+  const [least, most] = standstillMs ?? (random.chance(0.7) ? [100, 800] : [800, 3_000]);
+  const ms = random.whole(least, most);
   switch (kind) {
     case 'cut':
       return { kind, process, target };

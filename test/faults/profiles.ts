@@ -6,6 +6,8 @@ export interface Profile {
   processes: number;
   settings: Record<string, string>;
   weights?: Partial<FaultWeights>;
+  /** How long processes are stopped or frozen, instead of mostly briefly. */
+  standstillMs?: readonly [least: number, most: number];
 }
 
 /** What would only make a seed slow, or fail a workflow for the machine's sake. */
@@ -50,7 +52,7 @@ const PROFILES: Profile[] = [
   // A process that stands still for half a second loses what it owns, and comes back with it in its memory.
   {
     name: 'hasty',
-    processes: 2,
+    processes: 3,
     settings: {
       ...QUICK,
       PROCESS_TIMEOUT_MS: '500',
@@ -58,6 +60,7 @@ const PROFILES: Profile[] = [
       PROCESS_RECONNECT_TIMEOUT_MS: '200',
     },
     weights: { stop: 10, freeze: 10, kill: 3 },
+    standstillMs: [700, 2_500],
   },
   { name: 'defaults', processes: 2, settings: ALWAYS },
 ];
