@@ -8,6 +8,7 @@ import { MIGRATIONS, SCHEMA } from './migrations.js';
 import type { Schema } from './schema.js';
 
 const OLDEST_SERVER = 15;
+const QUERY_TIMEOUT_MARGIN_MS = 1_000;
 /** Answers that trying again cannot mend: wrong password, no such role, no such database. */
 const FINAL_CODES = new Set(['28P01', '28000', '3D000']);
 
@@ -40,12 +41,17 @@ export class Database implements OnApplicationShutdown {
   ): Promise<Database> {
     const url = settings.DATABASE_URL;
     if (!url) throw new DatabaseError('DATABASE_URL is not set');
+    const timeout = settings.DATABASE_QUERY_TIMEOUT_MS;
     const pool = new pg.Pool({
       connectionString: url,
       max: settings.DATABASE_POOL_SIZE,
       keepAlive: true,
       connectionTimeoutMillis: settings.DATABASE_CONNECT_TIMEOUT_MS,
-      query_timeout: settings.DATABASE_QUERY_TIMEOUT_MS,
+      // PostgreSQL ends the statement first: one that this process has given up must not be committed later.
+      query_timeout: timeout + QUERY_TIMEOUT_MARGIN_MS,
+      // The pool waits for the promise, though its type does not say so.
+      // oxlint-disable-next-line typescript/no-misused-promises
+      onConnect: (client) => client.query(`SET statement_timeout = ${timeout}`).then(() => undefined),
       application_name: 'cloutagent-executions',
     });
     // A connection that breaks while idle is replaced on the next query; without a listener it would end the process.
@@ -57,7 +63,7 @@ export class Database implements OnApplicationShutdown {
     const database = new Database(pool, url);
     try {
       await waitUntilReady(pool, url, settings.DATABASE_CONNECT_TIMEOUT_MS);
-      await database.migrate();
+      await migrate(url);
       return database;
     } catch (error) {
       await pool.end();
@@ -68,20 +74,27 @@ export class Database implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.pool.end();
   }
+}
 
-  private async migrate(): Promise<void> {
+/** On a connection of its own: a migration of many rows may take longer than a query may. */
+async function migrate(url: string): Promise<void> {
+  const pool = new pg.Pool({ connectionString: url, max: 1, application_name: 'cloutagent-migrations' });
+  pool.on('error', () => undefined);
+  const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }).withSchema(SCHEMA);
+  try {
     const migrator = new Migrator({
-      db: this.kysely,
+      db: kysely,
       provider: { getMigrations: () => Promise.resolve(MIGRATIONS) },
       migrationTableSchema: SCHEMA,
     });
     const { error } = await migrator.migrateToLatest();
-    if (error) {
-      const reason = error instanceof Error ? error.message : JSON.stringify(error);
-      throw new DatabaseError(`the database schema could not be brought up to date: ${reason}`, {
-        cause: error,
-      });
-    }
+    if (error === undefined) return;
+    const reason = error instanceof Error ? error.message : JSON.stringify(error);
+    throw new DatabaseError(`the database schema could not be brought up to date: ${reason}`, {
+      cause: error,
+    });
+  } finally {
+    await kysely.destroy();
   }
 }
 

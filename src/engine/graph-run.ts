@@ -6,6 +6,7 @@ import {
   type WorkflowNode,
 } from '@cloutagent/contract';
 import type { Settings } from '../config/settings.js';
+import type { RowChange } from '../journal/append-statement.js';
 import type { ExecutionLog } from './execution-log.js';
 import { type ExecutionRow, toExecution } from './execution-row.js';
 import { Gate } from './gate.js';
@@ -27,14 +28,14 @@ export class GraphRun {
   private readonly budget: OutputBudget;
   private readonly nodes: NodeRunner;
   private readonly timeLimit: PausableTimeout;
-  private readonly outcome = Promise.withResolvers<'over' | 'released'>();
+  private readonly outcome = Promise.withResolvers<'ended' | 'released'>();
   private active = 0;
   private idle = false;
   private ended = false;
 
   /**
    * @param spentMs what earlier owners used of the execution's time limit
-   * @param onIdle told when it begins or ends to do nothing but wait, for a resume or a person
+   * @param onIdle called once the row says that it begins or ends to only wait, for a resume or a person
    */
   constructor(
     private readonly row: ExecutionRow,
@@ -71,7 +72,7 @@ export class GraphRun {
   }
 
   /** Goes on from what the journal says is done. The caller has recorded `execution:started`. */
-  run(): Promise<'over' | 'released'> {
+  run(): Promise<'ended' | 'released'> {
     for (const step of this.log.state.steps) {
       if (step.status !== 'completed') continue;
       const output = step.output ?? null;
@@ -202,16 +203,16 @@ export class GraphRun {
   }
 
   /** Records the end, in one append with what is cut off by it, and stops everything. Nothing comes after. */
-  private end(events: EventDraft[], projection: Parameters<ExecutionLog['append']>[1]): void {
+  private end(events: EventDraft[], change: RowChange): void {
     if (this.ended) return;
     const cut = [...this.nodes.open.values()].map((step) =>
       stepEvent(step, 'skipped', { duration: elapsed(step) }),
     );
     this.nodes.open.clear();
-    const committed = this.log.append([...cut, ...events], projection);
+    const committed = this.log.append([...cut, ...events], change);
     this.stop('the execution is over');
     committed.then(
-      () => this.outcome.resolve('over'),
+      () => this.outcome.resolve('ended'),
       () => this.outcome.resolve('released'),
     );
   }
@@ -240,7 +241,10 @@ export class GraphRun {
     else this.timeLimit.resume();
     if (this.ended || idle === this.idle) return;
     this.idle = idle;
-    this.onIdle(idle);
+    this.log.append([], { idle }).then(
+      () => this.onIdle(idle),
+      () => undefined,
+    );
   }
 }
 

@@ -68,7 +68,7 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
       this.channels.get(executionId)?.channel.check(sequence),
     );
     this.relay.missed.subscribe(() => {
-      for (const { channel } of this.channels.values()) channel.check();
+      for (const { channel } of this.channels.values()) void channel.verify();
     });
   }
 

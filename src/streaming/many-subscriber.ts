@@ -20,6 +20,7 @@ class Tap implements Watcher {
     readonly channel: Channel,
     readonly filter: TypeFilter,
     private readonly news: (tap: Tap) => void,
+    readonly endWithRetry: () => void,
   ) {}
 
   get isBehind(): boolean {
@@ -86,7 +87,7 @@ export class ManySubscriber extends Outlet {
   join(lane: Lane): void {
     if (this.closed || !this.started || this.taps.has(lane)) return;
     const { channel, ready } = this.pool.join(lane.executionId, 'among');
-    const tap = new Tap(lane, channel, this.filter, this.news);
+    const tap = new Tap(lane, channel, this.filter, this.news, () => this.farewell());
     this.taps.set(lane, tap);
     ready.then(
       () => {

@@ -1,0 +1,53 @@
+/** Settings of the processes of a world, and how many there are. */
+export interface Profile {
+  name: string;
+  processes: number;
+  settings: Record<string, string>;
+}
+
+/** What would only make a seed slow, or fail a workflow for the machine's sake. */
+const ALWAYS = {
+  TRANSFORM_TIMEOUT_MS: '60000',
+  HTTP_ALLOWED_HOSTS: '127.0.0.1',
+  RATE_LIMIT_REQUESTS: '1000000',
+  NO_COLOR: '1',
+};
+const QUICK = {
+  ...ALWAYS,
+  DISPATCH_POLL_MS: '200',
+  JOURNAL_POLL_MS: '500',
+  HEARTBEAT_MS: '1000',
+  RETRY_BASE_MS: '50',
+  DATABASE_POOL_SIZE: '5',
+};
+
+/** A seed belongs to a block of so many, and all of a block have one profile and may share one world. */
+const BLOCK = 20;
+
+const PROFILES: Profile[] = [
+  { name: 'quick', processes: 2, settings: QUICK },
+  { name: 'three', processes: 3, settings: QUICK },
+  // Executions wait for places, and queries are given up while a table is locked.
+  {
+    name: 'narrow',
+    processes: 2,
+    settings: {
+      ...QUICK,
+      EXECUTIONS_PER_PROJECT: '2',
+      EXECUTIONS_PER_PROCESS: '2',
+      DATABASE_POOL_SIZE: '3',
+      DATABASE_QUERY_TIMEOUT_MS: '700',
+    },
+  },
+  {
+    name: 'quick',
+    processes: 2,
+    settings: { ...QUICK, JOURNAL_FLUSHES: '1', DATABASE_QUERY_TIMEOUT_MS: '1500' },
+  },
+  { name: 'defaults', processes: 2, settings: ALWAYS },
+];
+
+export const blockOf = (seed: number): number => Math.floor(seed / BLOCK);
+
+/** The profile that a seed decides. */
+export const profileOf = (seed: number): Profile => PROFILES[blockOf(seed) % PROFILES.length]!;
