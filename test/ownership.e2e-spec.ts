@@ -5,6 +5,7 @@ import { createDatabase, Server } from './support/server.js';
 import { agent, pathOf, start, TERMINAL, upTo, Watch } from './support/watch.js';
 
 const EXECUTIONS = 20;
+const EVENTS = 'cloutagent.events';
 const SETTINGS = { DISPATCH_POLL_MS: '100', JOURNAL_POLL_MS: '500', HTTP_ALLOWED_HOSTS: '127.0.0.1' };
 
 /** An HTTP server that answers `/first/…` at once and holds `/last/…` until `release`. */
@@ -180,10 +181,10 @@ describe('the one owner of an execution', () => {
         owner.process.kill('SIGSTOP');
         for (const id of stage.ids) await taker.call('POST', `/api/executions/${id}/cancel`);
       }
-      const unlock = await database.lock('cloutagent.events');
+      const unlock = await database.lock(EVENTS);
       owner.process.kill('SIGCONT');
       if (status !== 'cancelled') stage.counting.release(status === 'completed' ? 200 : 400);
-      const ownerAppends = await database.until(() => database.waitsToAppend('owner'), 20_000);
+      const ownerAppends = await database.until(() => database.waitsFor('owner', EVENTS), 20_000);
       let before = '';
       const isTakenOver = async () => {
         const rows = await stage.rows();
@@ -193,7 +194,7 @@ describe('the one owner of an execution', () => {
         // What is to be cancelled may be ended without a claim.
         const isTaken = ({ attempt, owner: by }: ExecutionRow) =>
           attempt === 2 || (status === 'cancelled' && by === null);
-        return isStill && rows.every(isTaken) && (await database.waitsForTable('taker'));
+        return isStill && rows.every(isTaken) && (await database.waitsFor('taker', EVENTS));
       };
       const admit = await database.cut('owner', LOCK_CONNECTIONS);
       const takenOver = await database.until(isTakenOver, 30_000);

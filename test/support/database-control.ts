@@ -47,19 +47,14 @@ export class DatabaseControl {
     };
   }
 
-  /** Whether a statement of the process waits for a lock on a table. */
-  async waitsForTable(name: string, pattern = '%'): Promise<boolean> {
+  /** Whether a statement of the process waits for a lock on the table. */
+  async waitsFor(name: string, table: string): Promise<boolean> {
     const waiting = await this.rows(
-      `SELECT FROM pg_stat_activity
-       WHERE usename = $1 AND wait_event_type = 'Lock' AND wait_event = 'relation' AND query LIKE $2`,
-      [this.roleOf(name), pattern],
+      `SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+       WHERE usename = $1 AND relation = $2::regclass AND NOT granted`,
+      [this.roleOf(name), table],
     );
     return waiting.length > 0;
-  }
-
-  /** Whether the process has an append under way that waits for a lock on a table. */
-  waitsToAppend(name: string): Promise<boolean> {
-    return this.waitsForTable(name, '%INSERT INTO cloutagent.events%');
   }
 
   /** Keeps everybody from writing to a table until the returned function is called. It can be read. */
