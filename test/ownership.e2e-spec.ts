@@ -198,8 +198,12 @@ describe('the one owner of an execution', () => {
       };
       const admit = await database.cut('owner', LOCK_CONNECTIONS);
       const takenOver = await database.until(isTakenOver, 30_000);
-      await admit();
+      // What the owner writes comes first: between the claim and the `execution:started` of the other process.
+      const letTakerGoOn = await database.holdBack('taker', EVENTS);
       await unlock();
+      await database.until(() => database.isIdle('owner'), 20_000);
+      letTakerGoOn();
+      await admit();
       expect({ ownerAppends, takenOver }).toEqual({ ownerAppends: true, takenOver: true });
       expect(await stage.verdict(status)).toEqual(CLEAN);
     },

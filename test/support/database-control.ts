@@ -57,6 +57,30 @@ export class DatabaseControl {
     return waiting.length > 0;
   }
 
+  /**
+   * Stops the connections of a process that wait for a lock on the table, within PostgreSQL, so that they get it later
+   * than others. They go on when the returned function is called.
+   */
+  async holdBack(name: string, table: string): Promise<() => void> {
+    const waiting = await this.rows<{ pid: number }>(
+      `SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+       WHERE usename = $1 AND relation = $2::regclass AND NOT granted`,
+      [this.roleOf(name), table],
+    );
+    for (const { pid } of waiting) process.kill(pid, 'SIGSTOP');
+    return () => {
+      for (const { pid } of waiting) process.kill(pid, 'SIGCONT');
+    };
+  }
+
+  /** Whether no connection of the process has a statement under way. */
+  async isIdle(name: string): Promise<boolean> {
+    const active = await this.rows(`SELECT FROM pg_stat_activity WHERE usename = $1 AND state <> 'idle'`, [
+      this.roleOf(name),
+    ]);
+    return active.length === 0;
+  }
+
   /** Keeps everybody from writing to a table until the returned function is called. It can be read. */
   async lock(table: string): Promise<() => Promise<void>> {
     const holder = new pg.Client({ connectionString: this.url });
