@@ -154,6 +154,23 @@ describe('the journal on a real database', () => {
     expect(await stored(id)).toEqual([1, 2]);
   });
 
+  it('finds lost events on the first connection after a failover, and does not ask before', async () => {
+    const claim = { executionId: await opened.own(), attempt: 1 };
+    const next = (sequence: number) => opened.journal.append(claim, [draft(claim.executionId, sequence)]);
+    // Until the claim has used each connection of the pool.
+    for (let sequence = 1; sequence <= 20; sequence += 1) await next(sequence);
+    const lose = 'DELETE FROM cloutagent.events WHERE execution_id = $1 AND sequence > $2';
+    await observer.query(lose, [claim.executionId, 19]);
+    await next(21);
+    await observer.query(lose, [claim.executionId, 18]);
+    await observer.query(
+      `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+       WHERE application_name = 'cloutagent-executions' AND datname = current_database()`,
+    );
+    await expect(next(22)).rejects.toBeInstanceOf(LostTailError);
+    expect(await stored(claim.executionId)).toEqual(upTo(18));
+  });
+
   it('says that a sequence is taken while it owns the execution: the journal is to be read again', async () => {
     const [id = ''] = await own(1);
     await append(id, [draft(id, 1)]);
