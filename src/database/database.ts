@@ -20,6 +20,8 @@ export class DatabaseError extends Error {
 /** The one PostgreSQL: a pool for plain SQL and Kysely, with the schema set, for the rest. */
 export class Database implements OnApplicationShutdown {
   readonly kysely: Kysely<Schema>;
+  private readonly connections = new WeakMap<pg.ClientBase, number>();
+  private newest = 0;
 
   private constructor(
     readonly pool: pg.Pool,
@@ -58,9 +60,12 @@ export class Database implements OnApplicationShutdown {
     pool.on('error', (error) =>
       new Logger(Database.name).warn(`an idle database connection broke: ${error.message}`),
     );
-    // One that breaks while it is lent out tells its query, and says it once more as an event.
-    pool.on('connect', (client) => client.on('error', () => undefined));
     const database = new Database(pool, url);
+    pool.on('connect', (client) => {
+      // A connection that breaks while a query uses it rejects that query, and emits the error as well.
+      client.on('error', () => undefined);
+      database.connections.set(client, (database.newest += 1));
+    });
     try {
       await waitUntilReady(pool, url, settings.DATABASE_CONNECT_TIMEOUT_MS);
       await migrate(url);
@@ -73,6 +78,25 @@ export class Database implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.pool.end();
+  }
+
+  /**
+   * Runs one query on a connection of the pool.
+   * @param make gets the connection's number: a connection with a higher one was made later, perhaps to another server
+   */
+  async query<Row extends pg.QueryResultRow>(
+    make: (connection: number) => pg.QueryConfig,
+  ): Promise<pg.QueryResult<Row>> {
+    const client = await this.pool.connect();
+    let failure: Error | undefined;
+    try {
+      return await client.query<Row>(make(this.connections.get(client) ?? this.newest));
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    } finally {
+      client.release(failure);
+    }
   }
 }
 

@@ -20,6 +20,8 @@ export interface AppendGroup {
   attempt: number;
   events: RecordedEvent[];
   change: RowChange | undefined;
+  /** Whether it is the claim's first one on a connection as new as this: only then may the server be another one. */
+  isFirst: boolean;
 }
 
 /** Why nothing was appended to an execution: `lost` the event before is missing; else this process does not own it. */
@@ -29,7 +31,8 @@ export interface Refusal {
 }
 
 // The event before the first one must be there: after a failover that lost the newest events the owner would
-// otherwise leave a hole for ever. Scalar subqueries, so that every plan looks rows up by their primary keys.
+// otherwise leave a hole for ever. That is checked when the connection is a newer one than before; each time would cost
+// half as much CPU again as the insert. Scalar subqueries, so that every plan looks rows up by their primary keys.
 const FOLLOWS = `(a.first IS NULL OR a.first = 1 OR (
   SELECT 1 FROM cloutagent.events AS p WHERE p.execution_id = a.id AND p.sequence = a.first - 1) IS NOT NULL)`;
 
@@ -104,7 +107,7 @@ export function appendStatement(groups: readonly AppendGroup[], owner: string): 
     events.map((event) => event.data),
     groups.map((group) => group.executionId),
     groups.map((group) => group.attempt),
-    groups.map((group) => group.events[0]?.sequence ?? null),
+    groups.map((group) => (group.isFirst ? (group.events[0]?.sequence ?? null) : null)),
     owner,
   ];
   const changes = groups.flatMap(({ executionId, attempt, change }) =>
