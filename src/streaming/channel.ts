@@ -239,6 +239,6 @@ export class Channel extends Timed implements Flushable {
 
   private abandon(reason: string): void {
     this.onError(new Error(`${reason}; its streams end`));
-    for (const watcher of [...this.watchers]) watcher.endWithRetry();
+    for (const watcher of this.watchers) watcher.endWithRetry();
   }
 }
