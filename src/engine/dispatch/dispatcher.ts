@@ -85,9 +85,11 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     );
     timer.unref();
     this.timers.push(timer);
-    // Executions of a process that ended just before this one started.
-    await this.detector.check();
-    this.inBackground('sweep', () => this.sweep());
+    // Executions of a process that ended just before this one started. Nothing waits for that: watchers may already come.
+    this.inBackground('first sweep', async () => {
+      await this.detector.check();
+      await this.sweep();
+    });
   }
 
   /** Hands over what runs: other processes, or the next life of this one, continue from the journal. */
