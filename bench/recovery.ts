@@ -22,7 +22,7 @@ const { values: given } = parseArgs({
 const AGENTS = 3;
 const OUTPUTS_BEFORE_KILL = 10;
 const RETRY_MS = 50;
-/** A process watches the others for some seconds before it judges them: both are to have done that. */
+/** A process watches the others, and lets the database be up, for some seconds before it judges anybody. */
 const ACQUAINTED_MS = 6_500;
 /** Kills are spread over the longest interval at which a process polls, so that no figure depends on its phase. */
 const POLL_MS = 2_000;
@@ -169,6 +169,7 @@ class Restart {
       PORT: await freePort(),
     };
     this.process = this.spawn();
+    await sleep(ACQUAINTED_MS);
   }
 
   async try(): Promise<Figures> {
