@@ -11,11 +11,15 @@ import { upTo } from './support/watch.js';
 describe('the journal on a real database', () => {
   let opened: Awaited<ReturnType<typeof openJournal>>;
   let url: string;
+  /** Watches the others' statements. Not in a transaction: one would see them as they were at its first look. */
+  let observer: pg.Client;
   beforeAll(async () => {
     url = await createDatabase();
+    observer = new pg.Client({ connectionString: url });
+    await observer.connect();
     opened = await openJournal(url, { JOURNAL_BATCH_EVENTS: '200', JOURNAL_FLUSHES: '3' });
   });
-  afterAll(() => opened.close());
+  afterAll(() => Promise.all([opened.close(), observer.end()]));
 
   const draft = (id: string, sequence: number): RecordedEvent =>
     record(id, sequence, { type: 'execution:output', fields: { chunk: 'x', stepId: 's', nodeId: 'n' } });
@@ -117,7 +121,7 @@ describe('the journal on a real database', () => {
     await taker.query('UPDATE cloutagent.executions SET attempt = 2 WHERE id = $1', [id]);
     const ended = finish(id, 2).catch((error: unknown) => error);
     const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
-    while ((await taker.query(waiting)).rowCount === 0)
+    while ((await observer.query(waiting)).rowCount === 0)
       await new Promise((resolve) => setTimeout(resolve, 5));
     await taker.query('COMMIT');
     await taker.end();
@@ -167,7 +171,7 @@ describe('the journal on a real database', () => {
     });
     afterEach(() => blocker.end());
     const untilBlocked = async () => {
-      while ((await blocker.query(`SELECT pid ${waiting}`)).rows.length === 0)
+      while ((await observer.query(`SELECT pid ${waiting}`)).rows.length === 0)
         await new Promise((resolve) => setTimeout(resolve, 5));
     };
 
@@ -178,7 +182,7 @@ describe('the journal on a real database', () => {
       const appends = [append(id, [draft(id, 1), draft(id, 2)])];
       await untilBlocked();
       for (let sequence = 3; sequence < 8; sequence += 1) appends.push(append(id, [draft(id, sequence)]));
-      await blocker.query(`SELECT pg_terminate_backend(pid) ${waiting}`);
+      await observer.query(`SELECT pg_terminate_backend(pid) ${waiting}`);
       await blocker.query('COMMIT');
       await Promise.all(appends);
       expect(await stored(id)).toEqual(upTo(7));

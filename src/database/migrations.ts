@@ -149,7 +149,8 @@ const rowQueue: Migration = {
     await sql`
       ALTER TABLE cloutagent.executions
         ADD COLUMN runnable_at timestamptz,
-        ADD COLUMN idle boolean NOT NULL DEFAULT false`.execute(db);
+        ADD COLUMN idle boolean NOT NULL DEFAULT false,
+        ADD COLUMN crashed_owners text[] NOT NULL DEFAULT '{}'`.execute(db);
     await sql`
       CREATE TABLE cloutagent.processes (
         identity text PRIMARY KEY,

@@ -38,6 +38,8 @@ export interface ExecutionsTable {
   attempt: Generated<number>;
   /** Owners that died while they ran it. A hand-over does not count. */
   crash_count: Generated<number>;
+  /** Which they were: one that comes back after all is taken out again. */
+  crashed_owners: Generated<string[]>;
   /** `ProcessIdentity` of the process that owns it. */
   owner: string | null;
   /** From when on a process may claim it; null while there is nothing to claim. */

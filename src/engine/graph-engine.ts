@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { LostTailError, SequenceTakenError, StaleOwnerError } from '../journal/append-errors.js';
+import { isAppendFault, StaleOwnerError } from '../journal/append-errors.js';
 import { ControlRequests } from './control-requests.js';
 import type { ExecutionEngine, RunOutcome } from './execution-engine.js';
 import type { ExecutionLog } from './execution-log.js';
@@ -123,8 +123,7 @@ export class GraphEngine implements ExecutionEngine {
     if (failure instanceof StaleOwnerError) return 'lost';
     const reason = failure instanceof Error ? (failure.stack ?? failure.message) : 'unknown';
     this.logger.error(`execution ${executionId} cannot continue here: ${reason}`);
-    if (failure instanceof SequenceTakenError || failure instanceof LostTailError) return 'released';
-    return 'refused';
+    return isAppendFault(failure) ? 'refused' : 'released';
   }
 }
 

@@ -12,7 +12,7 @@ import { Settings } from '../../config/settings.js';
 import { Database } from '../../database/database.js';
 import { Listener } from '../../database/listener.js';
 import { backoffMs } from '../backoff.js';
-import { ExecutionEngine, type RunOutcome } from '../execution-engine.js';
+import { ExecutionEngine } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { DispatchNotifier } from './dispatch-notifier.js';
 import { ExecutionQueue } from './execution-queue.js';
@@ -29,8 +29,6 @@ const SWEEPS_PER_REASSERT = 3;
 interface Active {
   readonly attempt: number;
   readonly abort: AbortController;
-  /** Whether another process owns it by now. */
-  isLost: boolean;
   done: Promise<void>;
 }
 
@@ -77,19 +75,17 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     this.notifier.queued.subscribe(() => this.claim());
     await this.notifier.start();
     (await this.listener.listen(CONTROL_CHANNEL)).subscribe((executionId) => this.control(executionId));
-    this.presence.returned.subscribe(() => this.inBackground('re-assert', () => this.reassert()));
+    this.presence.returned.subscribe(() => {
+      this.inBackground('return', () => this.queue.uncountCrashes());
+      this.inBackground('re-assert', () => this.reassert());
+    });
     this.detector.dead.subscribe((dead) => this.inBackground('reclaim', () => this.reclaim(dead)));
-    const timer = setInterval(
-      () => this.inBackground('sweep', () => this.sweep()),
-      this.settings.DISPATCH_POLL_MS,
-    );
+    const timer = setInterval(() => this.sweep(), this.settings.DISPATCH_POLL_MS);
     timer.unref();
     this.timers.push(timer);
-    // Executions of a process that ended just before this one started. Nothing waits for that: watchers may already come.
-    this.inBackground('first sweep', async () => {
-      await this.detector.check();
-      await this.sweep();
-    });
+    // Executions of a process that ended just before this one started.
+    this.inBackground('check of the other processes', () => this.detector.check());
+    this.sweep();
   }
 
   /** Hands over what runs: other processes, or the next life of this one, continue from the journal. */
@@ -172,11 +168,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     if (this.stopping) abort.abort();
     // A run of an earlier claim, which another process has taken meanwhile, may still be stopping here.
     const before = this.active.get(row.id);
-    if (before) {
-      before.isLost = true;
-      before.abort.abort();
-    }
-    const entry: Active = { attempt: row.attempt, abort, isLost: false, done: Promise.resolve() };
+    before?.abort.abort();
+    const entry: Active = { attempt: row.attempt, abort, done: Promise.resolve() };
     entry.done = Promise.resolve(before?.done)
       .then(() => this.work(row, entry))
       .catch((error: Error) => this.logger.error(`execution ${row.id}: ${error.stack ?? error.message}`))
@@ -201,16 +194,14 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       }
     };
     const outcome = await this.engine.run(row, entry.abort.signal, onIdle);
-    if (outcome === 'ended') return;
-    await this.giveUp(row, entry.isLost ? 'lost' : outcome);
+    if (outcome === 'released' || outcome === 'refused') await this.giveUp(row, outcome === 'refused');
   }
 
-  private async giveUp(row: ExecutionRow, outcome: RunOutcome): Promise<void> {
+  /** @param isRefused whether what it wanted to record cannot be stored: then it is at fault itself */
+  private async giveUp(row: ExecutionRow, isRefused: boolean): Promise<void> {
+    const { RETRY_BASE_MS, RETRY_MAX_MS } = this.settings;
+    const delayMs = isRefused ? backoffMs(row.crash_count + 1, RETRY_BASE_MS, RETRY_MAX_MS) : 0;
     try {
-      if (outcome === 'lost') return await this.queue.uncountCrash(row.id);
-      const isRefused = outcome === 'refused';
-      const { RETRY_BASE_MS, RETRY_MAX_MS } = this.settings;
-      const delayMs = isRefused ? backoffMs(row.crash_count + 1, RETRY_BASE_MS, RETRY_MAX_MS) : 0;
       await this.queue.release(row.id, row.attempt, delayMs, isRefused);
       this.notifyQueued();
     } catch (error) {
@@ -221,18 +212,28 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async reclaim(dead: DeadProcess): Promise<void> {
     const executions = await this.queue.reclaim(dead);
+    if (executions === undefined) return;
     const how = dead.silentSince === undefined ? 'has ended' : `has been silent since ${dead.silentSince}`;
     this.logger.warn(`process ${dead.identity} ${how}; ${executions} of its executions are queued again`);
     if (executions > 0) this.notifyQueued();
   }
 
-  private async sweep(): Promise<void> {
-    for (const { id, by, reason } of await this.queue.cancellable())
-      await this.unowned.cancel(id, by, reason);
-    if ((await this.queue.sweep()) > 0) this.notifier.notify();
+  /** Each part by itself: one that fails must not keep the others from being done. */
+  private sweep(): void {
     this.sweeps += 1;
-    if (this.sweeps % SWEEPS_PER_REASSERT === 0) await this.reassert();
+    this.inBackground('cancel', () => this.cancelPending());
+    this.inBackground('sweep', async () => {
+      if ((await this.queue.sweep()) > 0) this.notifyQueued();
+    });
+    if (this.sweeps % SWEEPS_PER_REASSERT === 0) this.inBackground('re-assert', () => this.reassert());
     this.claim();
+  }
+
+  private async cancelPending(): Promise<void> {
+    for (const { id, by, reason } of await this.queue.cancellable())
+      await this.unowned
+        .cancel(id, by, reason)
+        .catch((error: Error) => this.logger.warn(`${id} could not be cancelled yet: ${error.message}`));
   }
 
   /**
@@ -248,10 +249,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       const owned = new Map((await this.queue.owned()).map((row) => [row.id, row]));
       for (const [id, { entry, committed = 0 }] of before) {
         const row = owned.get(id);
-        if (row?.attempt !== entry.attempt) {
-          entry.isLost = this.active.get(id) === entry;
-          entry.abort.abort();
-        } else if (row.lastSequence < committed) {
+        if (row?.attempt !== entry.attempt) entry.abort.abort();
+        else if (row.lastSequence < committed) {
           this.logger.error(
             `the database has lost events of execution ${id}: it has ${row.lastSequence} of ${committed}. It is taken over anew`,
           );

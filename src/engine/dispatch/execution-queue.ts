@@ -9,6 +9,10 @@ import type { ExecutionRow } from '../execution-row.js';
 /** Held by one claim at a time, over all processes: two at once could exceed a project's limit. */
 const CLAIM_LOCK = 0x636c6169;
 
+/** Takes an execution from an owner that seems to have died. */
+const RECLAIM = `owner = NULL, idle = false, runnable_at = now(),
+  crash_count = crash_count + 1, crashed_owners = crashed_owners || owner`;
+
 /** An execution that the database says this process owns. */
 export interface Owned {
   id: string;
@@ -49,42 +53,46 @@ export class ExecutionQueue {
   /**
    * Gives an execution up so that any process may claim it. Does nothing when this claim does not hold any more.
    * @param delayMs from when on it may be claimed
-   * @param isCrash whether it counts as the death of its owner
+   * @param isCrash whether it counts like the death of its owner: the execution itself is at fault
    */
   async release(executionId: string, attempt: number, delayMs = 0, isCrash = false): Promise<void> {
     await this.database.pool.query(
       `UPDATE cloutagent.executions SET owner = NULL, idle = false, runnable_at = now() + $4 * interval '1 ms',
-         crash_count = crash_count + $5::int
+         crash_count = crash_count + cardinality($5::text[]), crashed_owners = crashed_owners || $5::text[]
        WHERE id = $1 AND owner = $2 AND attempt = $3 AND completed_at IS NULL`,
-      [executionId, this.identity.value, attempt, delayMs, isCrash ? 1 : 0],
+      [executionId, this.identity.value, attempt, delayMs, isCrash ? ['refused'] : []],
     );
   }
 
   /**
-   * Takes the executions of a dead process from it.
-   * @returns how many
+   * Declares a process dead and takes its executions from it.
+   * @returns how many; undefined when it lives after all, or another process was faster
    */
-  async reclaim({ identity, silentSince }: DeadProcess): Promise<number> {
+  async reclaim({ identity, silentSince }: DeadProcess): Promise<number | undefined> {
     // A process that comes back waits for this lock, or finds its row gone, before it relies on being the owner.
-    const { rowCount } = await this.database.pool.query(
+    const { rows } = await this.database.pool.query<{ isDead: boolean; executions: number }>(
       `WITH dead AS (
          DELETE FROM cloutagent.processes WHERE identity = $1
            AND CASE WHEN $3::text IS NULL THEN pg_try_advisory_xact_lock($2, identity::int) ELSE beat_at::text = $3 END
          RETURNING identity
+       ), reclaimed AS (
+         UPDATE cloutagent.executions SET ${RECLAIM}
+         FROM dead WHERE owner = dead.identity AND completed_at IS NULL RETURNING id
        )
-       UPDATE cloutagent.executions SET owner = NULL, idle = false, runnable_at = now(), crash_count = crash_count + 1
-       FROM dead WHERE owner = dead.identity AND completed_at IS NULL`,
+       SELECT EXISTS (SELECT FROM dead) AS "isDead", (SELECT count(*)::int FROM reclaimed) AS executions`,
       [identity, PROCESS_LOCK, silentSince ?? null],
     );
-    return rowCount ?? 0;
+    const { isDead, executions } = rows[0]!;
+    return isDead ? executions : undefined;
   }
 
-  /** Takes back that this process was counted as dead under an execution: it lives, and only lost it. */
-  async uncountCrash(executionId: string): Promise<void> {
+  /** Takes back what was counted while the others took this process for dead: it lives. */
+  async uncountCrashes(): Promise<void> {
     await this.database.pool.query(
-      `UPDATE cloutagent.executions SET crash_count = crash_count - 1
-       WHERE id = $1 AND crash_count > 0 AND completed_at IS NULL`,
-      [executionId],
+      `UPDATE cloutagent.executions SET crash_count = cardinality(array_remove(crashed_owners, $1)),
+         crashed_owners = array_remove(crashed_owners, $1)
+       WHERE $1 = ANY (crashed_owners) AND completed_at IS NULL`,
+      [this.identity.value],
     );
   }
 
@@ -118,10 +126,11 @@ export class ExecutionQueue {
                  WHERE e.completed_at IS NULL AND e.owner IS NOT NULL AND e.owner > o.owner)
          FROM owners AS o WHERE o.owner IS NOT NULL
        )
-       UPDATE cloutagent.executions AS e
-       SET owner = NULL, idle = false, runnable_at = now(), crash_count = crash_count + 1
-       FROM owners AS o WHERE e.owner = o.owner AND e.completed_at IS NULL
-         AND NOT EXISTS (SELECT FROM cloutagent.processes AS p WHERE p.identity = o.owner)`,
+       UPDATE cloutagent.executions SET ${RECLAIM}
+       WHERE completed_at IS NULL AND owner IN (
+         SELECT o.owner FROM owners AS o WHERE o.owner IS NOT NULL
+           AND NOT EXISTS (SELECT FROM cloutagent.processes AS p WHERE p.identity = o.owner)
+       )`,
     );
     return (stranded.rowCount ?? 0) + (orphaned.rowCount ?? 0);
   }
