@@ -25,7 +25,10 @@ export interface Claim {
   readonly attempt: number;
 }
 
-interface Append extends Claim {
+interface Append {
+  readonly claim: Claim;
+  readonly executionId: string;
+  readonly attempt: number;
   events: RecordedEvent[];
   change: RowChange | undefined;
   /** Sent before, without an answer: it may be committed. */
@@ -87,6 +90,8 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   private turning = false;
   /** Claims whose owner is just being notified that an append was refused, and why it was. */
   private readonly refused = new Map<string, { attempt: number; cause: unknown }>();
+  /** The newest connection on which each claim has found its events complete. */
+  private readonly checkedOn = new WeakMap<Claim, number>();
   private backoffMs = 0;
   private backoff: NodeJS.Timeout | undefined;
   private closed = false;
@@ -117,7 +122,8 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
    * @returns once they are committed and published; while the database is away that takes as long as it is
    * @throws StaleOwnerError, SequenceTakenError, LostTailError, or the error that makes them impossible to store
    */
-  append({ executionId, attempt }: Claim, events: RecordedEvent[], change?: RowChange): Promise<void> {
+  append(claim: Claim, events: RecordedEvent[], change?: RowChange): Promise<void> {
+    const { executionId, attempt } = claim;
     return new Promise((resolve, reject) => {
       const refused = this.refused.get(executionId);
       if (refused?.attempt === attempt) {
@@ -126,7 +132,16 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
       }
       const at = change?.status === undefined ? {} : { at: new Date().toISOString() };
       const row = change && { ...at, ...change };
-      this.pending.push({ executionId, attempt, events, change: row, uncertain: false, resolve, reject });
+      this.pending.push({
+        claim,
+        executionId,
+        attempt,
+        events,
+        change: row,
+        uncertain: false,
+        resolve,
+        reject,
+      });
       this.collect();
     });
   }
@@ -284,16 +299,22 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     const groups = new Map<string, AppendGroup>();
     for (const { executionId, attempt, events, change } of batch) {
       const group = groups.get(executionId);
-      if (!group) groups.set(executionId, { executionId, attempt, events, change });
+      if (!group) groups.set(executionId, { executionId, attempt, events, change, isFirst: true });
       else {
         group.events = [...group.events, ...events];
         // The last word on each column counts: one statement changes a row once.
         if (change) group.change = { ...group.change, ...change };
       }
     }
-    const { rows } = await this.database.pool.query<Refusal>(
-      appendStatement([...groups.values()], this.identity.value),
-    );
+    let used = 0;
+    const { rows } = await this.database.query<Refusal>((connection) => {
+      used = connection;
+      for (const { claim, executionId } of batch)
+        groups.get(executionId)!.isFirst = (this.checkedOn.get(claim) ?? 0) < connection;
+      return appendStatement([...groups.values()], this.identity.value);
+    });
+    for (const { claim } of batch)
+      if ((this.checkedOn.get(claim) ?? 0) < used) this.checkedOn.set(claim, used);
     return new Map(rows.map((row) => [row.id, row]));
   }
 
