@@ -92,7 +92,7 @@ function planExecution(
 ): PlannedExecution {
   const process = () => random.whole(0, processes - 1);
   return {
-    at: random.whole(0, Math.floor(phaseMs * 0.8)),
+    at: random.whole(0, Math.floor(phaseMs * 0.6)),
     process: process(),
     workflow: makeWorkflow(random, url),
     controls: planControls(random, processes),
