@@ -9,6 +9,7 @@ import type { Schema } from './schema.js';
 
 const OLDEST_SERVER = 15;
 const QUERY_TIMEOUT_MARGIN_MS = 1_000;
+const UNDEFINED_TABLE = '42P01';
 /** Answers that trying again cannot mend: wrong password, no such role, no such database. */
 const FINAL_CODES = new Set(['28P01', '28000', '3D000']);
 
@@ -68,7 +69,7 @@ export class Database implements OnApplicationShutdown {
     });
     try {
       await waitUntilReady(pool, url, settings.DATABASE_CONNECT_TIMEOUT_MS);
-      await migrate(url);
+      if (!(await isUpToDate(pool))) await migrate(url);
       return database;
     } catch (error) {
       await pool.end();
@@ -97,6 +98,22 @@ export class Database implements OnApplicationShutdown {
     } finally {
       client.release(failure);
     }
+  }
+}
+
+/**
+ * Whether every migration has run and no other one. That is asked first because the Migrator reads the catalogue of the
+ * whole database, on a connection of its own: 60 to 90 ms of each start.
+ */
+async function isUpToDate(pool: pg.Pool): Promise<boolean> {
+  try {
+    const { rows } = await pool.query<{ name: string }>(
+      `SELECT name FROM ${SCHEMA}.kysely_migration ORDER BY name`,
+    );
+    return rows.map(({ name }) => name).join() === Object.keys(MIGRATIONS).join();
+  } catch (error) {
+    if ((error as { code?: string }).code === UNDEFINED_TABLE) return false;
+    throw error;
   }
 }
 

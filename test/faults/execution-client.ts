@@ -15,6 +15,7 @@ export class ExecutionClient {
   id: string | undefined;
   readonly watchers: Watcher[] = [];
   private hasEnded = false;
+  private isApproved = false;
   private cancelAsked = false;
 
   constructor(
@@ -49,7 +50,7 @@ export class ExecutionClient {
       this.watchers.push(new Watcher(`${this.name}-${index}`, this.id!, pick, 0));
     });
     for (const control of this.plan.controls) if (!this.hasEnded) await this.control(control);
-    while (!this.hasEnded && this.plan.workflow.approvals) await this.approve();
+    while (!this.hasEnded && !this.isApproved && this.plan.workflow.approvals) await this.approve();
   }
 
   /** Resumes it: a pause that was asked for and is not meant to last until the end. */
@@ -89,7 +90,7 @@ export class ExecutionClient {
         url === undefined
           ? undefined
           : await callApi(url, 'POST', `/api/executions/${this.id}/approve`, { body: { nodeId } });
-      if (answer?.status === 202 || answer?.body?.code === 'execution_over') return this.end();
+      if (answer?.status === 202 || answer?.body?.code === 'execution_over') this.isApproved = true;
     }
     await sleep(APPROVE_EVERY_MS);
   }

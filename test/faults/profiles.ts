@@ -44,6 +44,17 @@ const PROFILES: Profile[] = [
     processes: 2,
     settings: { ...QUICK, JOURNAL_FLUSHES: '1', DATABASE_QUERY_TIMEOUT_MS: '1500' },
   },
+  // A process that stands still for a second loses what it owns, and comes back with it in its memory.
+  {
+    name: 'hasty',
+    processes: 2,
+    settings: {
+      ...QUICK,
+      PROCESS_TIMEOUT_MS: '1000',
+      PROCESS_CHECK_INTERVAL_MS: '100',
+      PROCESS_RECONNECT_TIMEOUT_MS: '200',
+    },
+  },
   { name: 'defaults', processes: 2, settings: ALWAYS },
 ];
 

@@ -154,7 +154,6 @@ export class World {
       executions: kept.map((known) => this.expect(known)),
       watchers: this.followers.map(({ log }) => log).filter(({ executionId }) => stored.has(executionId)),
       servers: alive.map(({ url }) => url),
-      kills: 0,
     });
     for (const server of this.servers)
       if (!alive.includes(server)) problems.push('A server process ended by itself.');
