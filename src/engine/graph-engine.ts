@@ -10,7 +10,7 @@ import { PriceTable } from './models/prices.js';
 import { NodeRegistry } from './node-registry.js';
 import { Takeover } from './takeover.js';
 
-/** What is under way is given so long to be committed before an execution is handed over. */
+/** How long a run waits for what it has recorded before it is handed over: a finished node would run again. */
 const SETTLE_MS = 2_000;
 
 /** Runs workflow graphs. */
@@ -88,7 +88,7 @@ export class GraphEngine implements ExecutionEngine {
       this.starting.delete(executionId);
       if (signal.aborted) release();
       const outcome = await run.run();
-      if (outcome === 'released') await settled(log);
+      if (outcome === 'released') await log.close(SETTLE_MS);
       return outcome;
     } finally {
       signal.removeEventListener('abort', release);
@@ -125,12 +125,4 @@ export class GraphEngine implements ExecutionEngine {
     this.logger.error(`execution ${executionId} cannot continue here: ${reason}`);
     return isAppendFault(failure) ? 'refused' : 'released';
   }
-}
-
-/** What is not committed in time is lost with this process: a finished node would run again. */
-async function settled(log: ExecutionLog): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, SETTLE_MS);
-  await Promise.race([log.settled(), late.promise]);
-  clearTimeout(timer);
 }

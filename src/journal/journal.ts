@@ -146,6 +146,13 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     });
   }
 
+  /** Sends nothing more under a claim that has been given up. What is under way may still be committed. */
+  abandon(claim: Claim): void {
+    const abandoned = this.pending.filter((append) => append.claim === claim);
+    if (abandoned.length > 0)
+      this.refuse(abandoned, new StaleOwnerError('this process has given the execution up'));
+  }
+
   /**
    * Appends the end of an execution that no process owns.
    * @returns whether it was done; if not, a process owns it or it has ended
@@ -347,7 +354,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   private refuse(appends: readonly Append[], cause: unknown): void {
     const { executionId, attempt } = appends[0]!;
     const isLater = (append: Append) => append.executionId === executionId && append.attempt === attempt;
-    const later = this.pending.filter(isLater);
+    const later = this.pending.filter((append) => isLater(append) && !appends.includes(append));
     this.pending = this.pending.filter((append) => !isLater(append));
     const entry = { attempt, cause };
     this.refused.set(executionId, entry);
