@@ -15,13 +15,12 @@ interface Setting {
   phaseMs: number;
   cluster?: () => Promise<Cluster>;
   settings?: Record<string, string>;
-  mostCrashes?: number;
 }
 
 /** A scenario in which mixed executions meet outages. */
 const meeting =
   (
-    { phaseMs, cluster: makeCluster = () => Cluster.create(), settings, mostCrashes }: Setting,
+    { phaseMs, cluster: makeCluster = () => Cluster.create(), settings }: Setting,
     outages: (world: World, context: ScenarioContext) => Promise<void>,
   ): Scenario =>
   async (context) => {
@@ -31,7 +30,7 @@ const meeting =
     try {
       await world.during(phaseMs, () => outages(world, context));
       context.note('the outages have ended');
-      return await world.judge(END_LIMIT_MS, mostCrashes);
+      return await world.judge(END_LIMIT_MS);
     } finally {
       await world.keepOutput(context.keep);
       await world.close();
@@ -83,8 +82,8 @@ const tableLock =
     return exists ? found : `this schema has no table ${table}`;
   };
 
-const standstill = (ms: number, mostCrashes: number): Scenario =>
-  meeting({ phaseMs: ms, mostCrashes }, async ({ servers }) => {
+const standstill = (ms: number): Scenario =>
+  meeting({ phaseMs: ms }, async ({ servers }) => {
     servers[0]!.process.kill('SIGSTOP');
     await sleep(ms);
     servers[0]!.process.kill('SIGCONT');
@@ -139,8 +138,8 @@ export const SCENARIOS: Record<string, Scenario> = {
   // Queries are given up while the server still holds them: it may carry them out later.
   'lock-events-timeout': tableLock('events', { DATABASE_QUERY_TIMEOUT_MS: '4000' }),
   'lock-executions-timeout': tableLock('executions', { DATABASE_QUERY_TIMEOUT_MS: '4000' }),
-  'standstill-15': standstill(15_000, 0),
-  'standstill-40': standstill(40_000, 1),
+  'standstill-15': standstill(15_000),
+  'standstill-40': standstill(40_000),
   'wait-64-days': longWait,
   failover,
 };

@@ -133,11 +133,8 @@ export class World {
     this.person.repeat();
   }
 
-  /**
-   * Waits until all executions and watchers have ended, or the limit, and judges what there is then.
-   * @param mostCrashes that an execution may count: 1 where a process that cannot be reached has to be taken for dead
-   */
-  async judge(limitMs: number, mostCrashes = 0): Promise<Findings> {
+  /** Waits until all executions and watchers have ended, or the limit, and judges what there is then. */
+  async judge(limitMs: number): Promise<Findings> {
     const deadline = Date.now() + limitMs;
     while (Date.now() < deadline && !(await this.isOver().catch(() => false))) await sleep(POLL_MS);
     await this.quiet();
@@ -155,6 +152,7 @@ export class World {
       watchers: this.followers.map(({ log }) => log).filter(({ executionId }) => stored.has(executionId)),
       servers: alive.map(({ url }) => url),
     });
+    // A process that was taken for dead takes back what was counted, so nothing is left.
     for (const { id, crashes } of rows)
       if (crashes > 0)
         problems.push(`Execution ${id}: It counts ${crashes} crashes, and no process has died.`);
