@@ -86,7 +86,7 @@ class Stage {
     );
     const inOwner = ids.map((id) => new Watch(owner.url, pathOf(id)));
     for (const watch of inOwner) await watch.until((now) => now.frames.some(isLastRunning));
-    await database.until(() => Promise.resolve(counting.waiting === EXECUTIONS), 20_000);
+    await database.until(() => Promise.resolve(counting.waiting === EXECUTIONS), 60_000);
     // Started only now, so that everything runs in the first process.
     const taker = await Stage.startServer(database, 'taker');
     const inTaker = ids.map((id) => new Watch(taker.url, pathOf(id)));
@@ -112,7 +112,7 @@ class Stage {
   async verdict(status: string): Promise<Record<string, number>> {
     const isOver = async () =>
       this.watches.every((watch) => watch.ended) && (await this.rows()).every((row) => row.completed_at);
-    await this.database.until(isOver, 15_000);
+    await this.database.until(isOver, 60_000);
     await Promise.all([this.owner.kill('SIGTERM'), this.taker.kill('SIGTERM')]);
     const rows = await this.rows();
     const events = await this.database.rows<EventRow>(
@@ -184,7 +184,7 @@ describe('the one owner of an execution', () => {
       const unlock = await database.lock(EVENTS);
       owner.process.kill('SIGCONT');
       if (status !== 'cancelled') stage.counting.release(status === 'completed' ? 200 : 400);
-      const ownerAppends = await database.until(() => database.waitsFor('owner', EVENTS), 20_000);
+      const ownerAppends = await database.until(() => database.waitsFor('owner', EVENTS), 60_000);
       let before = '';
       const isTakenOver = async () => {
         const rows = await stage.rows();
@@ -197,11 +197,11 @@ describe('the one owner of an execution', () => {
         return isStill && rows.every(isTaken) && (await database.waitsFor('taker', EVENTS));
       };
       const admit = await database.cut('owner', LOCK_CONNECTIONS);
-      const takenOver = await database.until(isTakenOver, 30_000);
+      const takenOver = await database.until(isTakenOver, 60_000);
       // What the owner writes comes first: between the claim and the `execution:started` of the other process.
       const letTakerGoOn = await database.holdBack('taker', EVENTS);
       await unlock();
-      await database.until(() => database.isIdle('owner'), 20_000);
+      await database.until(() => database.isIdle('owner'), 60_000);
       letTakerGoOn();
       await admit();
       expect({ ownerAppends, takenOver }).toEqual({ ownerAppends: true, takenOver: true });
@@ -221,7 +221,7 @@ describe('the one owner of an execution', () => {
     await mortal.kill();
     const isNoticed = () =>
       database.rows('SELECT FROM cloutagent.executions WHERE id = $1 AND attempt = 2', [orphan]);
-    const noticed = await database.until(async () => (await isNoticed()).length > 0, 30_000);
+    const noticed = await database.until(async () => (await isNoticed()).length > 0, 60_000);
     await admit();
     expect(noticed).toBe(true);
     stage.counting.release(200);

@@ -14,6 +14,9 @@ export class ExecutionClient {
   /** Undefined until a process has answered the start. */
   id: string | undefined;
   readonly watchers: Watcher[] = [];
+  private readonly answered = Promise.withResolvers<void>();
+  /** Resolves when a process has answered the start. */
+  readonly started: Promise<void> = this.answered.promise;
   private hasEnded = false;
   private isApproved = false;
   private cancelAsked = false;
@@ -44,6 +47,7 @@ export class ExecutionClient {
     if (!answer) return;
     if (answer.status !== 202) throw new Error(`${this.name}: POST answered ${JSON.stringify(answer.body)}`);
     this.id = answer.body.id as string;
+    this.answered.resolve();
     this.trace(`${this.name} is ${this.id}`);
     this.plan.watchers.forEach((watcher, index) => {
       const pick = () => this.urlOf(watcher.roams ? this.anyProcess() : watcher.process);

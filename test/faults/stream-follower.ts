@@ -22,6 +22,8 @@ export class StreamFollower {
   hasEnded = false;
   private request: ClientRequest | undefined;
   private isStopped = false;
+  /** Where a stream of many executions begins, should it break before its first event. */
+  private cursor: string | undefined;
 
   /**
    * @param pickServer base URL for the next connection; undefined while there is none
@@ -51,7 +53,7 @@ export class StreamFollower {
   /** @returns whether this was the end of the stream */
   private connect(server: string): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const last = this.frames.at(-1)?.id ?? this.after;
+    const last = this.frames.at(-1)?.id ?? this.cursor ?? this.after;
     this.connections += 1;
     const headers = {
       authorization: `Bearer ${ADMIN_KEY}`,
@@ -89,8 +91,10 @@ export class StreamFollower {
     event?: string | undefined;
     data: string;
   }): void {
-    if (event === 'connection:established') this.isEstablished = true;
-    else this.frames.push({ id: id ?? '', type: event ?? '', data });
+    if (event === 'connection:established') {
+      this.isEstablished = true;
+      this.cursor ??= (JSON.parse(data) as { cursor?: string }).cursor;
+    } else this.frames.push({ id: id ?? '', type: event ?? '', data });
   }
 
   private complain(problem: string): void {

@@ -13,6 +13,7 @@ import { SeededRandom } from './random.ts';
 
 /** Everything has to end this long after it is calm. */
 const LIMIT_MS = 60_000;
+const START_MS = 2_000;
 const POLL_MS = 50;
 const OUTPUT_SHOWN = 6_000;
 const STACK_LINE = /^ +at .*\n/gm;
@@ -69,7 +70,7 @@ export class World {
     const note = (text: string) => trace.push(`${Math.round(performance.now() - began)} ms: ${text}`);
     const random = new SeededRandom(seed);
     const pathOf = (n: number) => `/${seed}/${n}`;
-    const plan = makePlan(random, this.slots.length, (n) => this.counting.url + pathOf(n));
+    const plan = makePlan(random, this.profile, (n) => this.counting.url + pathOf(n));
     this.slots.forEach((slot, index) => {
       slot.link.reseed(random.fork(`link ${index}`));
       slot.output();
@@ -98,6 +99,8 @@ export class World {
     const running = clients.map((client) =>
       client.run().catch((error: Error) => void errors.push(`A client failed: ${error.message}`)),
     );
+    // On a busy machine the faults wait for something to hit.
+    await Promise.race([...clients.map(({ started }) => started), sleep(START_MS)]);
     await this.injectAll(plan, injector, note);
     await injector.calm();
     note('everything is calm');

@@ -15,12 +15,13 @@ interface Setting {
   phaseMs: number;
   cluster?: () => Promise<Cluster>;
   settings?: Record<string, string>;
+  mostCrashes?: number;
 }
 
 /** A scenario in which mixed executions meet outages. */
 const meeting =
   (
-    { phaseMs, cluster: makeCluster = () => Cluster.create(), settings }: Setting,
+    { phaseMs, cluster: makeCluster = () => Cluster.create(), settings, mostCrashes }: Setting,
     outages: (world: World, context: ScenarioContext) => Promise<void>,
   ): Scenario =>
   async (context) => {
@@ -30,7 +31,7 @@ const meeting =
     try {
       await world.during(phaseMs, () => outages(world, context));
       context.note('the outages have ended');
-      return await world.judge(END_LIMIT_MS);
+      return await world.judge(END_LIMIT_MS, mostCrashes);
     } finally {
       await world.keepOutput(context.keep);
       await world.close();
@@ -82,22 +83,26 @@ const tableLock =
     return exists ? found : `this schema has no table ${table}`;
   };
 
-const standstill = (ms: number): Scenario =>
-  meeting({ phaseMs: ms }, async ({ servers }) => {
+const standstill = (ms: number, mostCrashes: number): Scenario =>
+  meeting({ phaseMs: ms, mostCrashes }, async ({ servers }) => {
     servers[0]!.process.kill('SIGSTOP');
     await sleep(ms);
     servers[0]!.process.kill('SIGCONT');
   });
 
 const FULL_MS = 16_000;
+const LOG_ELSEWHERE = { log: 'elsewhere' } as const;
+/** Files of the log are so small that a new one is needed all the time. */
+const FREQUENT_LOG = { segmentMegabytes: 1, settings: { min_wal_size: '2MB', max_wal_size: '8MB' } };
 /** @param withLog whether the write-ahead log is on the full disk too: then PostgreSQL stops */
 const fullDisk =
   (withLog: boolean): Scenario =>
   async (context) => {
-    const disk = await SmallDisk.mount(withLog ? 256 : 128);
+    const disk = await SmallDisk.mount(128);
     if (!disk) return 'this process may not mount a small disk';
     try {
-      const cluster = () => Cluster.create({}, `${disk.folder}/data`, withLog);
+      const cluster = () =>
+        Cluster.create({ data: `${disk.folder}/data`, ...(withLog ? FREQUENT_LOG : LOG_ELSEWHERE) });
       return await meeting({ phaseMs: FULL_MS, cluster }, async (world) => {
         await disk.fill(FULL_MS);
         // PostgreSQL gives up when it cannot write its log; an operator starts it again.
@@ -118,7 +123,11 @@ export const SCENARIOS: Record<string, Scenario> = {
   'listen-cuts-14': listenCuts(14),
   'listen-cuts-50': listenCuts(50),
   'connections-exhausted': meeting(
-    { phaseMs: EXHAUSTED_MS, cluster: () => Cluster.create({ max_connections: '40' }) },
+    {
+      phaseMs: EXHAUSTED_MS,
+      mostCrashes: 1,
+      cluster: () => Cluster.create({ settings: { max_connections: '40' } }),
+    },
     ({ cluster }) => exhaustConnections(cluster, EXHAUSTED_MS),
   ),
   'disk-full': fullDisk(false),
@@ -130,8 +139,8 @@ export const SCENARIOS: Record<string, Scenario> = {
   // Queries are given up while the server still holds them: it may carry them out later.
   'lock-events-timeout': tableLock('events', { DATABASE_QUERY_TIMEOUT_MS: '4000' }),
   'lock-executions-timeout': tableLock('executions', { DATABASE_QUERY_TIMEOUT_MS: '4000' }),
-  'standstill-15': standstill(15_000),
-  'standstill-40': standstill(40_000),
+  'standstill-15': standstill(15_000, 0),
+  'standstill-40': standstill(40_000, 1),
   'wait-64-days': longWait,
   failover,
 };

@@ -20,6 +20,8 @@ const IDLE_MS = 5_000;
 const SETTINGS = {
   HTTP_ALLOWED_HOSTS: '127.0.0.1',
   RATE_LIMIT_REQUESTS: '10000000',
+  // No process dies for good here: two crashes are already wrong, and this makes them seen.
+  MAX_RECOVERIES: '1',
   // A busy machine must not fail an expression.
   TRANSFORM_TIMEOUT_MS: '120000',
 };
@@ -54,7 +56,6 @@ export class World {
   private readonly api: Api;
   private readonly stopped: AbortController;
   private readonly known = new Map<string, Known>();
-  private readonly expectedExits = new Set<Server>();
   private started = 0;
   private outageEnd = 0;
   private firstNews: number | undefined;
@@ -120,9 +121,7 @@ export class World {
 
   /** Ends a process in order and starts another in its place. */
   async replace(index: number): Promise<void> {
-    const before = this.servers[index]!;
-    this.expectedExits.add(before);
-    await before.kill('SIGTERM');
+    await this.servers[index]!.kill('SIGTERM');
     const settings = { ...SETTINGS, DATABASE_URL: this.cluster.url, ...this.options.settings };
     this.servers[index] = await Server.start(settings, this.options.script);
   }
@@ -134,8 +133,11 @@ export class World {
     this.person.repeat();
   }
 
-  /** Waits until all executions and watchers have ended, or the limit, and judges what there is then. */
-  async judge(limitMs: number): Promise<Findings> {
+  /**
+   * Waits until all executions and watchers have ended, or the limit, and judges what there is then.
+   * @param mostCrashes that an execution may count: 1 where a process that cannot be reached has to be taken for dead
+   */
+  async judge(limitMs: number, mostCrashes = 0): Promise<Findings> {
     const deadline = Date.now() + limitMs;
     while (Date.now() < deadline && !(await this.isOver().catch(() => false))) await sleep(POLL_MS);
     await this.quiet();
@@ -153,6 +155,9 @@ export class World {
       watchers: this.followers.map(({ log }) => log).filter(({ executionId }) => stored.has(executionId)),
       servers: alive.map(({ url }) => url),
     });
+    for (const { id, crashes } of rows)
+      if (crashes > 0)
+        problems.push(`Execution ${id}: It counts ${crashes} crashes, and no process has died.`);
     for (const server of this.servers)
       if (!alive.includes(server)) problems.push('A server process ended by itself.');
     if (!this.mayHaveLost) {

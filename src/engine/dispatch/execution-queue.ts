@@ -91,7 +91,7 @@ export class ExecutionQueue {
     await this.database.pool.query(
       `UPDATE cloutagent.executions SET crash_count = cardinality(array_remove(crashed_owners, $1)),
          crashed_owners = array_remove(crashed_owners, $1)
-       WHERE $1 = ANY (crashed_owners) AND completed_at IS NULL`,
+       WHERE crashed_owners <> '{}' AND $1 = ANY (crashed_owners)`,
       [this.identity.value],
     );
   }
