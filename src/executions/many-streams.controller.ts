@@ -114,12 +114,10 @@ export class ManyStreamsController {
   async ticket(
     @Body({ schema: CreateStreamTicket }) filter: CreateStreamTicket,
     @CurrentPrincipal() principal: Principal,
-    @Res({ passthrough: true }) response: Response,
   ): Promise<StreamTicket> {
     const { ticket, expiresAt } = await this.tickets.issue(principal, {
       filter: await this.lookup.check(filter, principal),
     });
-    response.setHeader('Cache-Control', 'no-store');
     return { ticket, expiresAt, url: `/api/executions/stream?${queryOf(filter, ticket)}` };
   }
 }

@@ -115,11 +115,9 @@ export class StreamsController implements OnModuleInit {
   async ticket(
     @Param('executionId') id: string,
     @CurrentPrincipal() principal: Principal,
-    @Res({ passthrough: true }) response: Response,
   ): Promise<StreamTicket> {
     const row = await this.executions.find(checkId(id), principal);
     const { ticket, expiresAt } = await this.tickets.issue(principal, { executionId: row.id });
-    response.setHeader('Cache-Control', 'no-store');
     return { ticket, expiresAt, url: `/api/executions/${row.id}/stream?ticket=${ticket}` };
   }
 
