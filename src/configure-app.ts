@@ -16,7 +16,7 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
   app.disable('etag');
   trustProxy(app, settings.TRUST_PROXY);
   app.use(identify);
-  app.use(responseHeaders());
+  app.use(responseHeaders(settings));
   const any = settings.CORS_ORIGINS.includes('*');
   app.enableCors({
     origin: any ? '*' : [...settings.CORS_ORIGINS],
