@@ -3,6 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { json, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { InvalidSettingsError, type Settings } from './config/settings.js';
+import { corsOptions } from './cors.js';
 import { isDeeperThan } from './json/depth.js';
 import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
 import { ProblemFilter } from './problems/problem.filter.js';
@@ -17,31 +18,7 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
   trustProxy(app, settings.TRUST_PROXY);
   app.use(identify);
   app.use(responseHeaders(settings));
-  const any = settings.CORS_ORIGINS.includes('*');
-  app.enableCors({
-    origin: any ? '*' : [...settings.CORS_ORIGINS],
-    credentials: false,
-    methods: ['GET', 'POST', 'DELETE', 'HEAD', 'OPTIONS'],
-    allowedHeaders: [
-      'Authorization',
-      'X-API-Key',
-      'Content-Type',
-      'Idempotency-Key',
-      'Last-Event-ID',
-      'X-Request-Id',
-      'Cache-Control',
-    ],
-    exposedHeaders: [
-      'Location',
-      'Retry-After',
-      'RateLimit-Limit',
-      'RateLimit-Remaining',
-      'RateLimit-Reset',
-      'X-Request-Id',
-      'Idempotency-Replayed',
-    ],
-    maxAge: 600,
-  });
+  app.enableCors(corsOptions(settings));
   app.use(readBody(settings));
   app.useGlobalPipes(
     new ValidationPipe({

@@ -709,6 +709,8 @@ describe('headers', () => {
     { CORS_ORIGINS: 'app.example' },
     { CORS_ORIGINS: 'https://app.example/' },
     { BOOTSTRAP_API_KEY: `${'x'.repeat(40)} y` },
+    { CORS_ALLOWED_HEADERS: 'X Tenant' },
+    { CORS_ALLOWED_HEADERS: 'X-Tenant:' },
     { HSTS_MAX_AGE_SECONDS: '-1' },
     { HSTS_MAX_AGE_SECONDS: '60' },
     { HSTS_MAX_AGE_SECONDS: '60', TRUST_PROXY: 'false' },

@@ -36,6 +36,9 @@ const modelPrices = z
 const isOrigin = (value: string): boolean =>
   value === '*' || (URL.canParse(value) && new URL(value).origin === value);
 
+/** A token (RFC 9110, section 5.6.2). A star is one too. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
 /**
  * Every setting, under the name of its environment variable. `.env.example` says what each is for;
  * durations are in ms and sizes in bytes. Nothing else reads `process.env`.
@@ -75,6 +78,7 @@ const SettingsSchema = z
     AUTH_FAILURES_PER_MINUTE: count(1_000),
 
     CORS_ORIGINS: list,
+    CORS_ALLOWED_HEADERS: list,
     TRUST_PROXY: z.union([z.literal(''), text]).default(''),
     HSTS_MAX_AGE_SECONDS: count(0, 0),
     HSTS_INCLUDE_SUBDOMAINS: flag,
@@ -161,6 +165,13 @@ const SettingsSchema = z
         code: 'custom',
         path: ['CORS_ORIGINS'],
         message: 'takes origins without a path, comma-separated, for example https://app.example.com',
+      });
+    }
+    if (!settings.CORS_ALLOWED_HEADERS.every((name) => HEADER_NAME.test(name))) {
+      context.addIssue({
+        code: 'custom',
+        path: ['CORS_ALLOWED_HEADERS'],
+        message: 'takes names of headers, comma-separated, for example X-Tenant,X-Datadog-Trace-Id',
       });
     }
     if (settings.HSTS_MAX_AGE_SECONDS > 0 && ['', 'false', '0'].includes(settings.TRUST_PROXY)) {
