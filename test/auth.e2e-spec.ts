@@ -158,6 +158,7 @@ beforeAll(async () => {
     DATABASE_URL: database,
     JWT_SECRET: SECRET,
     CORS_ORIGINS: 'https://app.example',
+    TRUST_PROXY: 'loopback',
   }));
 });
 afterAll(() => app.close());
@@ -443,12 +444,16 @@ describe('tickets', () => {
       );
   });
 
-  it('open one stream, once, in the name of who asked', async () => {
+  it('open one stream, in the name of who asked, for one of several addresses that try', async () => {
     const { key } = (await makeKey()).body;
     const principal = await principalOf(key);
     const { ticket } = await app.get(TicketsService).issue(principal, { executionId: execution });
     expect((await open(other, `?ticket=${ticket}`)).code).toBe('invalid_ticket');
-    const used = await Promise.all(Array.from({ length: 5 }, () => open(execution, `?ticket=${ticket}`)));
+    const used = await Promise.all(
+      Array.from({ length: 5 }, (_unused, n) =>
+        open(execution, `?ticket=${ticket}`, { 'x-forwarded-for': `192.0.2.${n}` }),
+      ),
+    );
     const opened = used.filter(({ status }) => status === 200);
     expect(opened.map(({ body }) => body as Principal)).toEqual([principal]);
     expect(used.filter(({ code }) => code === 'invalid_ticket')).toHaveLength(4);

@@ -106,7 +106,8 @@ export class StreamsController implements OnModuleInit {
   @HttpCode(201)
   @RequireScope('executions:read')
   @Documented({
-    summary: 'A one-time ticket to open the stream with EventSource',
+    summary:
+      'A ticket to open the stream with EventSource, which may reconnect with it from the same address',
     status: 201,
     response: StreamTicket,
     example: EXAMPLE_TICKET,

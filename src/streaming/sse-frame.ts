@@ -46,13 +46,19 @@ export function* framesOf(body: Buffer): Generator<CutFrame> {
   }
 }
 
-/** The first frame: no id, so `Last-Event-ID` stays where it is. `retryMs` comes with jitter, so that a fleet does not return at once. */
+/**
+ * The first frame. `retryMs` comes with jitter, so that a fleet does not return at once. On a stream of one execution it has no
+ * id: `Last-Event-ID` stays where it is, and a client without one begins where it began. A stream of many executions begins
+ * elsewhere each time, so its cursor is the id: an EventSource misses nothing if it breaks before the first event.
+ */
 export const encodeEstablished = (
   fields: ConnectionEstablished | ExecutionsConnectionEstablished,
   retryMs: number,
 ): Chunk =>
   Chunk.of(
-    `retry: ${withJitter(retryMs)}\nevent: connection:established\ndata: ${JSON.stringify(fields)}\n\n`,
+    `retry: ${withJitter(retryMs)}\nevent: connection:established\ndata: ${JSON.stringify(fields)}\n${
+      'cursor' in fields ? `id: ${fields.cursor}\n` : ''
+    }\n`,
   );
 
 /** Tells when to come back; no event is dispatched for it. */
