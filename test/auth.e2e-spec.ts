@@ -302,6 +302,48 @@ describe('credentials', () => {
   });
 });
 
+describe('GET /api/me', () => {
+  const me = (token: string) => call(`${url}/api/me`, { headers: bearer(token) });
+
+  it.each([['executions:read'], ['executions:write', 'executions:control'], ['keys:manage']])(
+    'says what a key may, whatever its scopes: %s',
+    async (...scopes) => {
+      const made = await makeKey({ name: 'ci', scopes, expiresAt: '2999-01-01T00:00:00.000Z' });
+      const { status, body } = await me(made.body.key);
+      expect([status, body]).toEqual([
+        200,
+        {
+          id: `key:${made.body.id}`,
+          name: 'ci',
+          projects: made.body.projects,
+          scopes,
+          expiresAt: '2999-01-01T00:00:00.000Z',
+        },
+      ]);
+    },
+  );
+
+  it('says what a JWT may, also one without any scope or project', async () => {
+    const { status, body } = await me(await jwt({ projects: [], scope: '' }));
+    expect([status, body]).toEqual([
+      200,
+      {
+        id: expect.stringMatching(/^jwt:.*:ann$/),
+        name: null,
+        projects: [],
+        scopes: [],
+        expiresAt: expect.any(String),
+      },
+    ]);
+  });
+
+  it('takes no ticket, and nothing that is not good', async () => {
+    expect((await call(`${url}/api/me`)).code).toBe('credentials_missing');
+    expect((await call(`${url}/api/me?ticket=${'x'.repeat(43)}`)).code).toBe('credentials_missing');
+    expect((await me('wrong')).code).toBe('invalid_credentials');
+  });
+});
+
 describe('keys', () => {
   it('are made, shown without the key, used and revoked', async () => {
     const made = await makeKey({ name: 'ci', expiresAt: '2999-01-01T00:00:00.000Z' });

@@ -90,8 +90,16 @@ export const EXAMPLE_PAUSED: Execution = {
   lastSequence: 40,
 };
 
+const { input: _input, output: _result, steps: _steps, ...listed } = EXAMPLE_COMPLETED;
+
 export const EXAMPLE_PAGE: ExecutionPage = {
-  executions: [EXAMPLE_COMPLETED],
+  executions: [
+    {
+      ...listed,
+      inputPreview: 'Server-sent events',
+      progress: { completedSteps: 3, totalSteps: 3, percent: 100 },
+    },
+  ],
   nextCursor: 'MDE5OWMwZGUtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAx',
 };
 

@@ -100,7 +100,7 @@ export class ExecutionsApi {
     return this.http.json(`${pathOf(executionId)}/workflow`, { signal });
   }
 
-  /** Newest first. */
+  /** Summaries, newest first: without inputs, steps and outputs, which `get` has. */
   list(filter: ListFilter = {}, { signal }: RequestOptions = {}): Promise<ExecutionPage> {
     return this.http.json('/api/executions', { query: { ...filter }, signal });
   }
