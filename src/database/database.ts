@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Settings } from '../config/settings.js';
 import { MIGRATIONS, SCHEMA } from './migrations.js';
+import { isGivenUp, watchQueries } from './query-errors.js';
 import type { Schema } from './schema.js';
 
 const OLDEST_SERVER = 15;
@@ -58,9 +59,16 @@ export class Database implements OnApplicationShutdown {
     pool.on('error', (error) =>
       new Logger(Database.name).warn(`an idle database connection broke: ${error.message}`),
     );
-    // One that breaks while it is lent out tells its query, and says it once more as an event.
-    pool.on('connect', (client) => client.on('error', () => undefined));
     const database = new Database(pool, url);
+    pool.on('connect', (client) => {
+      // A connection that breaks while it is lent out fails its query, and reports that once more as an event.
+      client.on('error', () => undefined);
+      watchQueries(client, (error) => {
+        // Ended, the pool does not lend it again. The next query would wait for the one that was given up, and might
+        // be made inside of its transaction.
+        if (isGivenUp(error)) (client as unknown as pg.Client).end().catch(() => undefined);
+      });
+    });
     try {
       await waitUntilReady(pool, url, settings.DATABASE_CONNECT_TIMEOUT_MS);
       await migrate(url);
@@ -68,6 +76,34 @@ export class Database implements OnApplicationShutdown {
     } catch (error) {
       await pool.end();
       throw error;
+    }
+  }
+
+  /**
+   * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects. A connection that could not be
+   * rolled back is closed, which ends its transaction.
+   * @param work has to make its queries with the client that it is given
+   * @throws what `work` threw or COMMIT failed with: a ROLLBACK that fails does not hide it
+   */
+  async transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let isUsable = true;
+    try {
+      await client.query('BEGIN');
+      const result = await work(client);
+      // PostgreSQL answers a COMMIT with ROLLBACK when a statement of the transaction had failed.
+      const { command } = await client.query('COMMIT');
+      if (command !== 'COMMIT')
+        throw new DatabaseError('the transaction was rolled back: a statement failed');
+      return result;
+    } catch (error) {
+      isUsable = await client.query('ROLLBACK').then(
+        () => true,
+        () => false,
+      );
+      throw error;
+    } finally {
+      client.release(!isUsable);
     }
   }
 
