@@ -5,11 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Settings } from '../config/settings.js';
 import { MIGRATIONS, SCHEMA } from './migrations.js';
+import { isWriteRefusal } from '../problems/database-outage.js';
 import { isGivenUp, watchQueries } from './query-errors.js';
 import type { Schema } from './schema.js';
 
 const OLDEST_SERVER = 15;
 const QUERY_TIMEOUT_MARGIN_MS = 1_000;
+/** A full database shows only when it is written to: so long a refusal counts. A journal that waits tries more often. */
+const REFUSAL_MS = 10_000;
 /** Answers that trying again cannot mend: wrong password, no such role, no such database. */
 const FINAL_CODES = new Set(['28P01', '28000', '3D000']);
 
@@ -21,6 +24,7 @@ export class DatabaseError extends Error {
 /** The one PostgreSQL: a pool for plain SQL and Kysely, with the schema set, for the rest. */
 export class Database implements OnApplicationShutdown {
   readonly kysely: Kysely<Schema>;
+  private refusedAt = -Infinity;
 
   private constructor(
     readonly pool: pg.Pool,
@@ -67,6 +71,7 @@ export class Database implements OnApplicationShutdown {
         // Ended, the pool does not lend it again. The next query would wait for the one that was given up, and might
         // be made inside of its transaction.
         if (isGivenUp(error)) (client as unknown as pg.Client).end().catch(() => undefined);
+        if (isWriteRefusal(error)) database.refusedAt = performance.now();
       });
     });
     try {
@@ -77,6 +82,11 @@ export class Database implements OnApplicationShutdown {
       await pool.end();
       throw error;
     }
+  }
+
+  /** Whether the database has refused a write of this process within REFUSAL_MS: it is read-only or full. */
+  get refusesWrites(): boolean {
+    return performance.now() - this.refusedAt < REFUSAL_MS;
   }
 
   /**

@@ -110,6 +110,11 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     if (this.backoff) this.endBackoff();
   }
 
+  /** Whether the database could not take the last append: it waits here to be sent again. */
+  get isBackingOff(): boolean {
+    return this.backoffMs > 0;
+  }
+
   /**
    * Appends consecutive events of one execution and, in the same commit, what they change in its row. It holds only
    * while this process owns the execution under this claim. Appends of one execution are committed in the order of

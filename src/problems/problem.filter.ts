@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
 import { inspect } from 'node:util';
 import { NoContentSignal } from './no-content.signal.js';
-import { isDatabaseOutage } from './database-outage.js';
+import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
 import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
 
 /** body-parser's errors, by their `type`. */
@@ -39,7 +39,7 @@ export class ProblemFilter implements ExceptionFilter {
     }
     const outage = isDatabaseOutage(error);
     if (outage) this.log(error, request);
-    this.answer(outage ? new DatabaseUnavailableError() : error, request, response);
+    this.answer(outage ? new DatabaseUnavailableError(isWriteRefusal(error)) : error, request, response);
   }
 
   private answer(error: unknown, request: Request, response: Response): void {
