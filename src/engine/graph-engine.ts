@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { SecretRedactor } from '../config/secret-redactor.js';
 import { Settings } from '../config/settings.js';
 import { isAppendFault, StaleOwnerError } from '../journal/append-errors.js';
 import { ControlRequests } from './control-requests.js';
@@ -27,6 +28,7 @@ export class GraphEngine implements ExecutionEngine {
     private readonly requests: ControlRequests,
     private readonly registry: NodeRegistry,
     private readonly prices: PriceTable,
+    private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
 
@@ -48,6 +50,7 @@ export class GraphEngine implements ExecutionEngine {
         this.registry,
         (model, usage) => this.prices.costUSD(model, usage),
         this.settings,
+        this.secrets,
         spentMs,
         onIdle,
       );

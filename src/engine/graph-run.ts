@@ -5,6 +5,7 @@ import {
   WorkflowGraph,
   type WorkflowNode,
 } from '@cloutagent/contract';
+import type { SecretRedactor } from '../config/secret-redactor.js';
 import type { Settings } from '../config/settings.js';
 import type { RowChange } from '../journal/append-statement.js';
 import type { ExecutionLog } from './execution-log.js';
@@ -43,11 +44,12 @@ export class GraphRun {
     registry: NodeRegistry,
     priceOf: PriceOf,
     private readonly settings: Settings,
+    secrets: SecretRedactor,
     spentMs: number,
     private readonly onIdle: (idle: boolean) => void,
   ) {
     this.graph = new WorkflowGraph(row.workflow);
-    this.budget = new OutputBudget(settings);
+    this.budget = new OutputBudget(settings, secrets);
     this.nodes = new NodeRunner({
       row,
       graph: this.graph,

@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger 
 import type { Problem } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
-import { inspect } from 'node:util';
+import type { SecretRedactor } from '../config/secret-redactor.js';
 import { NoContentSignal } from './no-content.signal.js';
 import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
 import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
@@ -24,6 +24,8 @@ const BODY_ERRORS: Record<string, [code: string, detail: string]> = {
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
+
+  constructor(private readonly secrets: SecretRedactor) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
@@ -51,7 +53,7 @@ export class ProblemFilter implements ExceptionFilter {
       .status(problem.status)
       .set(headers)
       .type('application/problem+json')
-      .send(JSON.stringify(problem));
+      .send(this.secrets.json(JSON.stringify(problem)));
   }
 
   private toProblem(error: unknown, request: Request): Problem {
@@ -91,8 +93,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Without the query: it may hold a ticket. */
   private log(error: unknown, { method, path, requestId }: Request): void {
-    const reason = error instanceof Error ? (error.stack ?? error.message) : inspect(error);
-    this.logger.error(`${method} ${path} (${requestId}): ${reason}`);
+    this.logger.error(`${method} ${path} failed`, error, { requestId });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Json } from '@cloutagent/contract';
 import type { TextStreamPart, ToolSet } from 'ai';
+import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { NodeError, type NodeRun, TransientError } from '../node-handler.js';
 import type { Milestones } from './milestones.js';
 import type { Question } from './model-call.js';
@@ -7,8 +8,8 @@ import { TextPieces } from './text-pieces.js';
 
 /** Turns the parts of a model's stream into events of a node, one by one, and keeps its final text. */
 export class ModelAnswer {
-  private readonly output = new TextPieces();
-  private readonly thinking = new TextPieces();
+  private readonly output: TextPieces;
+  private readonly thinking: TextPieces;
   private stepText = '';
   /** Characters written in this step, for providers that don't count tokens. */
   private written = 0;
@@ -20,7 +21,11 @@ export class ModelAnswer {
     private readonly question: Question,
     private readonly milestones: Milestones,
     private readonly mostBytes: number,
-  ) {}
+    secrets: SecretRedactor,
+  ) {
+    this.output = new TextPieces(secrets);
+    this.thinking = new TextPieces(secrets);
+  }
 
   async take(part: TextStreamPart<ToolSet>): Promise<void> {
     switch (part.type) {
