@@ -121,6 +121,7 @@ describe('the secrets of the server', () => {
     async (model) => {
       const { all } = await run(agent(model));
       expect(leaks(all)).toEqual([]);
+      expect(all).toContain('[redacted]');
     },
   );
 

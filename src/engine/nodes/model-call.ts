@@ -72,7 +72,7 @@ export class ModelCall {
       }
     } catch (error) {
       run.signal.throwIfAborted();
-      throw modelError(request.signal.aborted ? request.signal.reason : error);
+      throw modelError(request.signal.aborted ? request.signal.reason : error, this.secrets);
     } finally {
       run.signal.removeEventListener('abort', onAbort);
       idle.stop();
