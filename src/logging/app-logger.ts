@@ -51,7 +51,7 @@ export class AppLogger extends ConsoleLogger {
   protected override getJsonLogObject(...given: Parameters<ConsoleLogger['getJsonLogObject']>): JsonLine {
     const { error } = given[1];
     const line = super.getJsonLogObject(...given);
-    return error ? { ...line, error: { ...errorInfo(error) } } : line;
+    return error ? { ...line, error: { ...errorInfo(error, this.secrets) } } : line;
   }
 
   protected override stringifyJsonLogObject(line: Record<string, unknown>): string {
@@ -59,7 +59,7 @@ export class AppLogger extends ConsoleLogger {
   }
 
   protected override stringifyMessage(message: unknown, level: LogLevel): string {
-    const text = message instanceof Error ? errorText(errorInfo(message)) : message;
+    const text = message instanceof Error ? errorText(errorInfo(message, this.secrets)) : message;
     return this.secrets.text(super.stringifyMessage(text, level));
   }
 

@@ -1,6 +1,7 @@
 import type { Json } from '@cloutagent/contract';
 import type { TextStreamPart, ToolSet } from 'ai';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
+import { messageOf } from '../../logging/error-info.js';
 import { NodeError, type NodeRun, TransientError } from '../node-handler.js';
 import type { Milestones } from './milestones.js';
 import type { Question } from './model-call.js';
@@ -129,5 +130,3 @@ export class ModelAnswer {
     this.milestones.reach(`step ${this.steps}`);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
