@@ -2,8 +2,10 @@ import { type ArgumentMetadata, StandardSchemaValidationPipe } from '@nestjs/com
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { json, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { randomUUID } from 'node:crypto';
+import { SecretRedactor } from './config/secret-redactor.js';
 import { InvalidSettingsError, type Settings } from './config/settings.js';
 import { corsOptions } from './cors.js';
+import { withLogMembers } from './logging/log-context.js';
 import { isDeeperThan } from './json/depth.js';
 import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
 import { ProblemFilter } from './problems/problem.filter.js';
@@ -33,7 +35,7 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
         ),
     }),
   );
-  app.useGlobalFilters(new ProblemFilter());
+  app.useGlobalFilters(new ProblemFilter(app.get(SecretRedactor)));
 }
 
 /** @throws InvalidSettingsError */
@@ -86,7 +88,7 @@ function identify(request: Request, response: Response, next: NextFunction): voi
   const given = request.get('X-Request-Id') ?? '';
   request.requestId = /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
   response.setHeader('X-Request-Id', request.requestId);
-  next();
+  withLogMembers({ requestId: request.requestId }, next);
 }
 
 class ValidationPipe extends StandardSchemaValidationPipe {

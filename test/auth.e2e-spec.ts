@@ -2,6 +2,7 @@ import { Controller, Get, Logger, Module, Param, Post, Body, Sse } from '@nestjs
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { EventEmitter, once } from 'node:events';
+import { inspect } from 'node:util';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { SignJWT } from 'jose';
@@ -635,7 +636,7 @@ describe('problems', () => {
     const lines: string[] = [];
     const log = jest
       .spyOn(Logger.prototype, 'error')
-      .mockImplementation((line: unknown) => void lines.push(String(line)));
+      .mockImplementation((...line: unknown[]) => void lines.push(inspect(line)));
     await call(`${url}/api/things/broken?ticket=secret`, { headers: { 'x-request-id': 'find-me' } });
     log.mockRestore();
     expect(lines.join('\n')).toContain('find-me');

@@ -18,7 +18,17 @@ const list = z
       .map((item) => item.trim())
       .filter(Boolean),
   );
-const webUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' });
+const webUrl = z
+  .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
+  .refine((value) => {
+    const { username, password } = URL.parse(value) ?? { username: '', password: '' };
+    return username === '' && password === '';
+  }, 'must not hold a user name or password: fetch refuses such a URL');
+/** What is sent in a header. */
+const headerText = text.regex(
+  /^[\x21-\x7e]*$/,
+  'must be visible ASCII without spaces: it is sent in a header',
+);
 const modelPrices = z
   .string()
   .default('{}')
@@ -144,10 +154,10 @@ const SettingsSchema = z
     TRANSFORM_MEMORY_MB: count(64, 16),
     TRANSFORM_PROCESSES: count(2),
 
-    ANTHROPIC_API_KEY: text.optional(),
+    ANTHROPIC_API_KEY: headerText.optional(),
     ANTHROPIC_BASE_URL: webUrl.optional(),
     OPENAI_COMPATIBLE_BASE_URL: webUrl.optional(),
-    OPENAI_COMPATIBLE_API_KEY: text.optional(),
+    OPENAI_COMPATIBLE_API_KEY: headerText.optional(),
     MODEL_PRICES: modelPrices,
     MODEL_IDLE_TIMEOUT_MS: ms(120_000),
 
@@ -160,6 +170,7 @@ const SettingsSchema = z
     METRICS_MODELS: count(100),
 
     LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('warn'),
+    LOG_FORMAT: z.enum(['auto', 'json', 'text']).default('auto'),
   })
   .superRefine((settings, context) => {
     if (!settings.CORS_ORIGINS.every(isOrigin)) {
@@ -228,8 +239,9 @@ export function parseSettings(environment: Record<string, string | undefined>): 
   if (result.success) return Object.freeze(result.data);
   const lines = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
-    const secret = /KEY|SECRET|URL|TOKEN$/.test(name);
-    return `  ${name}: ${issue.message}${secret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
+    // Any setting may have been given a URL with a password, or another setting's secret by mistake.
+    const isSecret = /KEY|SECRET|URL|TOKEN$/.test(name) || given[name]?.includes('@');
+    return `  ${name}: ${issue.message}${isSecret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
   });
   throw new InvalidSettingsError(
     `These settings are wrong; .env.example shows each with an example:\n${lines.join('\n')}`,

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { SecretRedactor } from '../config/secret-redactor.js';
 import { Settings } from '../config/settings.js';
 import { isAppendFault, StaleOwnerError } from '../journal/append-errors.js';
 import { ControlRequests } from './control-requests.js';
@@ -27,6 +28,7 @@ export class GraphEngine implements ExecutionEngine {
     private readonly requests: ControlRequests,
     private readonly registry: NodeRegistry,
     private readonly prices: PriceTable,
+    private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
 
@@ -48,6 +50,7 @@ export class GraphEngine implements ExecutionEngine {
         this.registry,
         (model, usage) => this.prices.costUSD(model, usage),
         this.settings,
+        this.secrets,
         spentMs,
         onIdle,
       );
@@ -111,6 +114,7 @@ export class GraphEngine implements ExecutionEngine {
   private async giveUp(row: ExecutionRow, log: ExecutionLog): Promise<RunOutcome> {
     const message = `${row.crash_count} processes died while they ran this execution; the limit is ${this.settings.MAX_RECOVERIES} (MAX_RECOVERIES).`;
     const code = 'too_many_recoveries';
+    this.logger.warn(`the execution failed: ${message}`, { executionId: row.id, code });
     await log.append([{ type: 'execution:failed', fields: { error: message, code } }], {
       status: 'failed',
       error: { message, code },
@@ -121,8 +125,7 @@ export class GraphEngine implements ExecutionEngine {
   private outcomeOf(executionId: string, failure: unknown): RunOutcome {
     if (failure === undefined) return 'released';
     if (failure instanceof StaleOwnerError) return 'lost';
-    const reason = failure instanceof Error ? (failure.stack ?? failure.message) : 'unknown';
-    this.logger.error(`execution ${executionId} cannot continue here: ${reason}`);
+    this.logger.error('the execution cannot continue here', failure, { executionId });
     return isAppendFault(failure) ? 'refused' : 'released';
   }
 }
