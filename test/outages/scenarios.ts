@@ -124,7 +124,6 @@ export const SCENARIOS: Record<string, Scenario> = {
   'connections-exhausted': meeting(
     {
       phaseMs: EXHAUSTED_MS,
-      mostCrashes: 1,
       cluster: () => Cluster.create({ settings: { max_connections: '40' } }),
     },
     ({ cluster }) => exhaustConnections(cluster, EXHAUSTED_MS),
