@@ -1,7 +1,10 @@
 /** What Node says of a connection that could not be made or broke. */
 const CONNECTION = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN']);
-/** PostgreSQL: connection exceptions, too many connections, and shutting down or starting up. */
-const STATES = /^(08...|53300|57P0[123])$/;
+/**
+ * PostgreSQL: connection exceptions, insufficient resources (connections, disk, memory), a lock that was not available,
+ * a query that took too long (DATABASE_QUERY_TIMEOUT_MS), and shutting down or starting up.
+ */
+const STATES = /^(08...|53...|55P03|57014|57P0[123])$/;
 /** pg's own errors have no code. */
 const MESSAGES =
   /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout)/;
