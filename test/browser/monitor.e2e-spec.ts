@@ -79,6 +79,42 @@ describe('<ExecutionMonitor/> in a browser', () => {
     await monitor.status('cancelled');
   });
 
+  it('shows what went wrong with a button until it is no longer true', async () => {
+    const id = await stage.server.startExecution(start([delay('long', 60_000)]));
+    monitor = await stage.open();
+    await monitor.show({ monitors: [{ executionId: id }] });
+    await monitor.status('running');
+    const error = monitor.page.locator('.ca-error');
+    // The server cannot be reached, and then it can.
+    stage.site.cut();
+    await monitor.page.waitForSelector('[data-connection=waiting]');
+    await monitor.button('Pause').click();
+    await error.waitFor();
+    stage.site.restore();
+    await monitor.page.waitForSelector('[data-connection=open]');
+    await error.waitFor({ state: 'detached' });
+    // The server refuses, and then the status is another one.
+    const problem = { status: 409, code: 'execution_cancelling', title: 'Conflict', detail: 'Not now.' };
+    await monitor.page.route('**/pause', (route) =>
+      route.fulfill({ status: 409, contentType: 'application/problem+json', body: JSON.stringify(problem) }),
+    );
+    await monitor.button('Pause').click();
+    await error.getByText('Not now.').waitFor();
+    await stage.server.call('POST', `/api/executions/${id}/pause`);
+    await monitor.status('paused');
+    await error.waitFor({ state: 'detached' });
+    // A person has read it.
+    await stage.server.call('POST', `/api/executions/${id}/resume`);
+    await monitor.status('running');
+    await monitor.button('Pause').click();
+    await monitor.button('Dismiss').click();
+    expect(await error.count()).toBe(0);
+    await stage.server.call('POST', `/api/executions/${id}/cancel`);
+    await monitor.status('cancelled');
+    // The browser itself logs what was cut and refused.
+    monitor.open.problems.splice(0);
+  });
+
   it('renders no more than once a frame, however fast events come', async () => {
     monitor = await stage.open();
     const id = await stage.server.startExecution(start([agent('writer', { chunks: 3_000, delayMs: 0 })]));

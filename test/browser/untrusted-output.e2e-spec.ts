@@ -10,6 +10,9 @@ const HOSTILE = [
   '&lt;b&gt; {{constructor.constructor("globalThis.hacked=1")()}}',
 ];
 
+/** What turns the direction of text, and what has no width. */
+const INVISIBLE = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/;
+
 describe('What a model says', () => {
   const stage = new MonitorStage();
 
@@ -29,7 +32,8 @@ describe('What a model says', () => {
     const shown = (await monitor.page.locator('[aria-label="output of writer"]').textContent()) ?? '';
     for (const line of [HOSTILE[0], HOSTILE[1], HOSTILE[2], HOSTILE[5]]) expect(shown).toContain(line);
     expect(shown).toContain('␛[31mred␛[0m');
-    expect(shown).toContain('invoice⟨RLO⟩fdp.exe');
+    expect(shown).toContain('invoice⟨RLO⟩fdp.exe ⟨LRI⟩isolated⟨PDI⟩ ⟨RLM⟩שלום');
+    expect(await monitor.page.locator('#root').textContent()).not.toMatch(INVISIBLE);
     expect((await monitor.read('outputs'))['writer']).toBe(text);
     expect(await monitor.page.locator('#root img, #root script, #root a, #root iframe').count()).toBe(0);
     expect(await monitor.page.evaluate(() => 'hacked' in globalThis)).toBe(false);

@@ -1,3 +1,4 @@
+export * from './patterns.js';
 export * from './json.js';
 export * from './workflow.js';
 export * from './workflow-graph.js';

@@ -1,14 +1,12 @@
 import { z } from 'zod';
+import { NAME, NAME_MAX_LENGTH } from './patterns.js';
 
 const name = (what: string) =>
   z
     .string()
     .min(1)
-    .max(128)
-    .regex(
-      /^[A-Za-z0-9][A-Za-z0-9._:-]*$/,
-      `${what} takes letters, digits and . _ : - and starts with a letter or digit`,
-    );
+    .max(NAME_MAX_LENGTH)
+    .regex(NAME, `${what} takes letters, digits and . _ : - and starts with a letter or digit`);
 
 /** Names a node inside its workflow, and in `{{nodes.<id>.output}}`. */
 export const NodeId = name('a node id').meta({ examples: ['verdict'] });

@@ -144,11 +144,20 @@ function parseUrl(text: string): URL {
   if (!url)
     throw new NodeError(
       'invalid_config',
-      `"${text.slice(0, 200)}" is not a URL: give one such as https://api.example.com/items.`,
+      `${quoted(text)} is not a URL: give one such as https://api.example.com/items.`,
     );
   assertAllowedUrl(url);
   return url;
 }
+
+/** Before an @ there may be a password, after a ? a token, in a URL of whatever shape. */
+const quoted = (text: string): string =>
+  text.includes('@')
+    ? 'What is given'
+    : `"${text
+        .replace(/[?#].*/s, '?…')
+        .slice(0, 200)
+        .toWellFormed()}"`;
 
 function assertAllowedUrl(url: URL): void {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {

@@ -1,5 +1,7 @@
 import type { Json } from '@cloutagent/contract';
 import type { TextStreamPart, ToolSet } from 'ai';
+import type { SecretRedactor } from '../../config/secret-redactor.js';
+import { messageOf } from '../../logging/error-info.js';
 import { NodeError, type NodeRun, TransientError } from '../node-handler.js';
 import type { Milestones } from './milestones.js';
 import type { Question } from './model-call.js';
@@ -7,8 +9,8 @@ import { TextPieces } from './text-pieces.js';
 
 /** Turns the parts of a model's stream into events of a node, one by one, and keeps its final text. */
 export class ModelAnswer {
-  private readonly output = new TextPieces();
-  private readonly thinking = new TextPieces();
+  private readonly output: TextPieces;
+  private readonly thinking: TextPieces;
   private stepText = '';
   /** Characters written in this step, for providers that don't count tokens. */
   private written = 0;
@@ -20,7 +22,11 @@ export class ModelAnswer {
     private readonly question: Question,
     private readonly milestones: Milestones,
     private readonly mostBytes: number,
-  ) {}
+    secrets: SecretRedactor,
+  ) {
+    this.output = new TextPieces(secrets);
+    this.thinking = new TextPieces(secrets);
+  }
 
   async take(part: TextStreamPart<ToolSet>): Promise<void> {
     switch (part.type) {
@@ -124,5 +130,3 @@ export class ModelAnswer {
     this.milestones.reach(`step ${this.steps}`);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

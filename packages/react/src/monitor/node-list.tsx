@@ -1,7 +1,7 @@
 import { memo, type ReactNode } from 'react';
 import type { NodeView } from '../store/snapshot.js';
 import { Disclosure } from './disclosure.js';
-import { formatCount } from './format.js';
+import { formatCounted } from './format.js';
 import { Section } from './section.js';
 import { StatusBadge } from './status-badge.js';
 import { TailList } from './tail-list.js';
@@ -45,7 +45,7 @@ const NodeItem = memo(function NodeItem({ node, open }: { node: NodeView; open: 
             {thinking.length > 0 && (
               <Disclosure
                 className="ca-thinking"
-                summary={`Thinking (${formatCount(thinking.length)} characters)`}
+                summary={`Thinking (${formatCounted(thinking.length, 'character')})`}
               >
                 {() => <TextPane text={thinking} label={`thinking of ${nodeId}`} />}
               </Disclosure>

@@ -1,7 +1,7 @@
 import { memo, type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import type { TextView } from '../store/text-log.js';
 import { CopyButton } from './copy-button.js';
-import { formatCount } from './format.js';
+import { formatCounted } from './format.js';
 import { visibleText } from './visible-text.js';
 
 interface TextPaneProps {
@@ -57,9 +57,11 @@ export function TextPane({ text, label }: TextPaneProps): ReactNode {
           </button>
         )}
         {text.dropped > 0 && hidden === 0 && (
-          <span className="ca-note">{formatCount(text.dropped)} earlier characters are in the journal.</span>
+          <span className="ca-note">
+            Not loaded: {formatCounted(text.dropped, 'earlier character')}. The journal has them.
+          </span>
         )}
-        <span className="ca-note">{formatCount(text.length)} characters</span>
+        <span className="ca-note">{formatCounted(text.length, 'character')}</span>
         {!following && (
           <button type="button" className="ca-button ca-small" onClick={() => setFollowing(true)}>
             Follow the end

@@ -27,6 +27,8 @@ export interface ToolCall {
   readonly completedAt?: string;
   /** Its step runs again: the call happened, what it led to does not count. */
   readonly discarded: boolean;
+  /** Its step ended before there was a result. */
+  readonly interrupted: boolean;
 }
 
 export interface Retry {
