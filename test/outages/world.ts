@@ -126,9 +126,12 @@ export class World {
     this.servers[index] = await Server.start(settings, this.options.script);
   }
 
-  /** The database has lost its last commits: executions may be gone, and requests may be sent again. */
-  allowLoss(): void {
-    this.lossAt = Date.now();
+  /**
+   * Reckons with a database that has lost its last commits: executions may be gone, and requests may be sent again.
+   * @param at a moment, in ms of the epoch, at which the database was stopped
+   */
+  allowLoss(at: number): void {
+    this.lossAt = at;
     for (const known of this.known.values()) known.last = 0;
     this.person.repeat();
   }
