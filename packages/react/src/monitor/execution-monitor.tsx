@@ -68,7 +68,7 @@ export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
         ))}
         <TimeLine steps={steps} startedAt={startedAt} until={until} />
         <RetryList retries={snapshot.retries} />
-        <NodeList key={executionId} nodes={snapshot.nodes} />
+        <NodeList key={executionId} nodes={snapshot.nodes} caughtUp={snapshot.caughtUp} />
         <ToolCallList calls={snapshot.toolCalls} />
         {output !== undefined && (
           <Disclosure summary="Result">{() => <JsonPane value={output} label="result" />}</Disclosure>
