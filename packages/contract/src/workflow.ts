@@ -7,10 +7,11 @@ export const NodeId = z
   .min(1)
   .max(128)
   .regex(
-    // Objects with node ids as keys could not have a member of that name.
-    /^(?!__proto__$)[A-Za-z0-9_-][A-Za-z0-9._:-]*$/,
+    /^[A-Za-z0-9_-][A-Za-z0-9._:-]*$/,
     'a node id takes letters, digits and . _ : - and starts with a letter, a digit, _ or -',
   )
+  // An object with node ids as keys could not have such a member.
+  .refine((id) => id !== '__proto__', 'a node id cannot be __proto__')
   .meta({ examples: ['verdict'] });
 
 const NodeTypeName = z
