@@ -5,6 +5,7 @@ import { messageOf } from '../../logging/error-info.js';
 import { NodeError, type NodeRun, TransientError } from '../node-handler.js';
 import type { Milestones } from './milestones.js';
 import type { Question } from './model-call.js';
+import { tokenCount } from '../usage.js';
 import { TextPieces } from './text-pieces.js';
 
 /** Turns the parts of a model's stream into events of a node, one by one, and keeps its final text. */
@@ -123,8 +124,8 @@ export class ModelAnswer {
     const broken = finishReason === 'error' || finishReason === 'interrupted';
     const { model, prompt, system = '' } = this.question;
     const guess = (characters: number) => (broken ? 0 : Math.ceil(characters / 4));
-    const input = usage.inputTokens ?? guess(prompt.length + system.length);
-    const output = usage.outputTokens ?? guess(this.written);
+    const input = tokenCount(usage.inputTokens) ?? guess(prompt.length + system.length);
+    const output = tokenCount(usage.outputTokens) ?? guess(this.written);
     if (input + output > 0) await this.run.countTokens(model, { input, output });
     this.steps += 1;
     this.milestones.reach(`step ${this.steps}`);

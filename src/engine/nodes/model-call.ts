@@ -115,7 +115,7 @@ export class ModelCall {
     return streamText<ToolSet>({
       model: this.models.resolve(model),
       prompt,
-      ...(system !== undefined && { instructions: system }),
+      ...(system !== undefined && system.trim() !== '' && { instructions: system }),
       ...(temperature !== undefined && { temperature }),
       ...(maxOutputTokens !== undefined && { maxOutputTokens }),
       // Providers read what is under their own name only; the demo model can fail its first attempts.
