@@ -26,6 +26,8 @@ const { DeathDetector } =
   await built<typeof import('../src/cluster/death-detector.js')>('cluster/death-detector.js');
 const { Announcer } = await built<typeof import('../src/journal/announcer.js')>('journal/announcer.js');
 const { Journal, record } = await built<typeof import('../src/journal/journal.js')>('journal/journal.js');
+const { SecretRedactor } =
+  await built<typeof import('../src/config/secret-redactor.js')>('config/secret-redactor.js');
 const { EventBus } = await built<typeof import('../src/events/event-bus.js')>('events/event-bus.js');
 
 const SECONDS = Number(process.argv[2] ?? 2);
@@ -56,7 +58,12 @@ const detector = new DeathDetector(presence, identity, processes);
 detector.onModuleInit();
 const announcer = new Announcer(database, listener, identity, detector);
 await announcer.onModuleInit();
-const journal = new Journal(database, listener, identity, new EventBus(new EventEmitter2()), announcer, {
+const bus = new EventBus(new EventEmitter2());
+// As long as a server has them: each event is searched for them.
+const secrets = new SecretRedactor(
+  ['key', 'gateway', 'password'].map((name) => `${name}-`.padEnd(64, '0123')),
+);
+const journal = new Journal(database, listener, identity, bus, announcer, secrets, {
   JOURNAL_BATCH_EVENTS: 5_000,
   JOURNAL_FLUSHES: 2,
 });
@@ -78,9 +85,11 @@ async function throughJournal(writers: number, window: number): Promise<number> 
   const end = performance.now() + SECONDS * 1000;
   let events = 0;
   const write = async (id: string) => {
+    // One object for each claim, as the engine has: by it the journal knows what it has checked.
+    const claim = { executionId: id, attempt: 1 };
     for (let sequence = 1; performance.now() < end;) {
       const appends = Array.from({ length: window }, () =>
-        journal.append({ executionId: id, attempt: 1 }, [record(id, sequence++, draft)]),
+        journal.append(claim, [record(id, sequence++, draft)]),
       );
       await Promise.all(appends);
       events += window;

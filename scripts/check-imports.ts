@@ -4,13 +4,14 @@ import { dirname, join, relative } from 'node:path';
 
 const SRC = join(import.meta.dirname, '../src');
 /** What any folder may use. */
-const OPEN = ['config', 'problems', 'ids', 'json', 'openapi', 'tally'];
+const OPEN = ['config', 'problems', 'ids', 'json', 'logging', 'openapi', 'tally'];
 /** What each folder may use besides. */
 const ALLOWED: Record<string, string[]> = {
   config: [],
   problems: [],
   ids: [],
   json: [],
+  logging: [],
   openapi: [],
   tally: [],
   database: [],

@@ -2,12 +2,15 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { ApiKeysService } from './auth/api-keys.service.js';
 import { InvalidSettingsError, parseSettings, type Settings } from './config/settings.js';
+import { SecretRedactor } from './config/secret-redactor.js';
 import { createApp } from './create-app.js';
 import { DatabaseError } from './database/database.js';
 import { EmbeddedPostgres, EmbeddedPostgresError } from './database/embedded-postgres.js';
+import { AppLogger } from './logging/app-logger.js';
 import { welcome } from './welcome.js';
 
 const logger = new Logger('Main');
+let secrets = new SecretRedactor();
 
 async function main(): Promise<void> {
   try {
@@ -19,6 +22,8 @@ async function main(): Promise<void> {
       });
   }
   const given = parseSettings(process.env);
+  secrets = SecretRedactor.of(given);
+  Logger.overrideLogger(new AppLogger(given, secrets));
   const embedded =
     given.DATABASE_URL === undefined ? await EmbeddedPostgres.start(given.DATA_DIR) : undefined;
   try {
@@ -64,7 +69,7 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
   }
   const key =
     settings.BOOTSTRAP_API_KEY === undefined ? await app.get(ApiKeysService).createFirstKey() : undefined;
-  console.log(welcome(await app.getUrl(), key));
+  new AppLogger(settings, app.get(SecretRedactor)).show(welcome(await app.getUrl(), key), 'Main');
 }
 
 /** What goes wrong at start is told in a sentence; a stack only for what is not known. */
@@ -86,6 +91,6 @@ function explain(error: unknown): string {
 }
 
 main().catch((error: unknown) => {
-  console.error(`CloutAgent Executions cannot start: ${explain(error)}`);
+  console.error(`CloutAgent Executions cannot start: ${secrets.text(explain(error))}`);
   process.exit(1);
 });

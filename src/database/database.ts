@@ -5,11 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Settings } from '../config/settings.js';
 import { MIGRATIONS, SCHEMA } from './migrations.js';
+import { isWriteRefusal } from '../problems/database-outage.js';
+import { isGivenUp, watchQueries } from './query-errors.js';
 import type { Schema } from './schema.js';
 
 const OLDEST_SERVER = 15;
 const QUERY_TIMEOUT_MARGIN_MS = 1_000;
 const UNDEFINED_TABLE = '42P01';
+/** A full database shows only when it is written to: so long a refusal counts. A journal that waits tries more often. */
+const REFUSAL_MS = 10_000;
 /** Answers that trying again cannot mend: wrong password, no such role, no such database. */
 const FINAL_CODES = new Set(['28P01', '28000', '3D000']);
 
@@ -23,6 +27,7 @@ export class Database implements OnApplicationShutdown {
   readonly kysely: Kysely<Schema>;
   private readonly connections = new WeakMap<pg.ClientBase, number>();
   private newest = 0;
+  private refusedAt = -Infinity;
 
   private constructor(
     readonly pool: pg.Pool,
@@ -63,8 +68,14 @@ export class Database implements OnApplicationShutdown {
     );
     const database = new Database(pool, url);
     pool.on('connect', (client) => {
-      // A connection that breaks while a query uses it rejects that query, and emits the error as well.
+      // A connection that breaks while it is lent out fails its query, and reports that once more as an event.
       client.on('error', () => undefined);
+      watchQueries(client, (error) => {
+        // Ended, the pool does not lend it again. The next query would wait for the one that was given up, and might
+        // be made inside of its transaction.
+        if (isGivenUp(error)) (client as unknown as pg.Client).end().catch(() => undefined);
+        if (isWriteRefusal(error)) database.refusedAt = performance.now();
+      });
       database.connections.set(client, (database.newest += 1));
     });
     try {
@@ -74,6 +85,39 @@ export class Database implements OnApplicationShutdown {
     } catch (error) {
       await pool.end();
       throw error;
+    }
+  }
+
+  /** Whether the database has refused a write of this process within REFUSAL_MS: it is read-only or full. */
+  get refusesWrites(): boolean {
+    return performance.now() - this.refusedAt < REFUSAL_MS;
+  }
+
+  /**
+   * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects. A connection that could not be
+   * rolled back is closed, which ends its transaction.
+   * @param work has to make its queries with the client that it is given
+   * @throws what `work` threw or COMMIT failed with: a ROLLBACK that fails does not hide it
+   */
+  async transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let isUsable = true;
+    try {
+      await client.query('BEGIN');
+      const result = await work(client);
+      // PostgreSQL answers a COMMIT with ROLLBACK when a statement of the transaction had failed.
+      const { command } = await client.query('COMMIT');
+      if (command !== 'COMMIT')
+        throw new DatabaseError('the transaction was rolled back: a statement failed');
+      return result;
+    } catch (error) {
+      isUsable = await client.query('ROLLBACK').then(
+        () => true,
+        () => false,
+      );
+      throw error;
+    } finally {
+      client.release(!isUsable);
     }
   }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { SecretRedactor } from '../config/secret-redactor.js';
 import { Settings } from '../config/settings.js';
 import { isAppendFault, StaleOwnerError } from '../journal/append-errors.js';
 import { ControlRequests } from './control-requests.js';
@@ -10,7 +11,7 @@ import { PriceTable } from './models/prices.js';
 import { NodeRegistry } from './node-registry.js';
 import { Takeover } from './takeover.js';
 
-/** What is under way is given so long to be committed before an execution is handed over. */
+/** How long a run waits for what it has recorded before it is handed over: a finished node would run again. */
 const SETTLE_MS = 2_000;
 
 /** Runs workflow graphs. */
@@ -27,6 +28,7 @@ export class GraphEngine implements ExecutionEngine {
     private readonly requests: ControlRequests,
     private readonly registry: NodeRegistry,
     private readonly prices: PriceTable,
+    private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
 
@@ -48,6 +50,7 @@ export class GraphEngine implements ExecutionEngine {
         this.registry,
         (model, usage) => this.prices.costUSD(model, usage),
         this.settings,
+        this.secrets,
         spentMs,
         onIdle,
       );
@@ -88,7 +91,7 @@ export class GraphEngine implements ExecutionEngine {
       this.starting.delete(executionId);
       if (signal.aborted) release();
       const outcome = await run.run();
-      if (outcome === 'released') await settled(log);
+      if (outcome === 'released') await log.close(SETTLE_MS);
       return outcome;
     } finally {
       signal.removeEventListener('abort', release);
@@ -111,6 +114,7 @@ export class GraphEngine implements ExecutionEngine {
   private async giveUp(row: ExecutionRow, log: ExecutionLog): Promise<RunOutcome> {
     const message = `${row.crash_count} processes died while they ran this execution; the limit is ${this.settings.MAX_RECOVERIES} (MAX_RECOVERIES).`;
     const code = 'too_many_recoveries';
+    this.logger.warn(`the execution failed: ${message}`, { executionId: row.id, code });
     await log.append([{ type: 'execution:failed', fields: { error: message, code } }], {
       status: 'failed',
       error: { message, code },
@@ -121,16 +125,7 @@ export class GraphEngine implements ExecutionEngine {
   private outcomeOf(executionId: string, failure: unknown): RunOutcome {
     if (failure === undefined) return 'released';
     if (failure instanceof StaleOwnerError) return 'lost';
-    const reason = failure instanceof Error ? (failure.stack ?? failure.message) : 'unknown';
-    this.logger.error(`execution ${executionId} cannot continue here: ${reason}`);
+    this.logger.error('the execution cannot continue here', failure, { executionId });
     return isAppendFault(failure) ? 'refused' : 'released';
   }
-}
-
-/** What is not committed in time is lost with this process: a finished node would run again. */
-async function settled(log: ExecutionLog): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, SETTLE_MS);
-  await Promise.race([log.settled(), late.promise]);
-  clearTimeout(timer);
 }

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import {
   type EventDraft,
   type ExecutionFailure,
@@ -5,6 +6,8 @@ import {
   WorkflowGraph,
   type WorkflowNode,
 } from '@cloutagent/contract';
+import type { SecretRedactor } from '../config/secret-redactor.js';
+import { causeOf, messageOf } from '../logging/error-info.js';
 import type { Settings } from '../config/settings.js';
 import type { RowChange } from '../journal/append-statement.js';
 import type { ExecutionLog } from './execution-log.js';
@@ -20,6 +23,7 @@ import type { PriceOf } from './usage.js';
 
 /** One execution while this process owns it: runs the graph and keeps the journal. */
 export class GraphRun {
+  private readonly logger = new Logger(GraphRun.name);
   private readonly graph: WorkflowGraph;
   private readonly gate = new Gate();
   private readonly abort = new AbortController();
@@ -43,11 +47,12 @@ export class GraphRun {
     registry: NodeRegistry,
     priceOf: PriceOf,
     private readonly settings: Settings,
+    secrets: SecretRedactor,
     spentMs: number,
     private readonly onIdle: (idle: boolean) => void,
   ) {
     this.graph = new WorkflowGraph(row.workflow);
-    this.budget = new OutputBudget(settings);
+    this.budget = new OutputBudget(settings, secrets);
     this.nodes = new NodeRunner({
       row,
       graph: this.graph,
@@ -159,7 +164,8 @@ export class GraphRun {
       ? [stepEvent(step, 'failed', { error: failure.message, duration: elapsed(step) })]
       : [];
     this.nodes.open.delete(node.id);
-    this.fail({ ...failure, nodeId: node.id }, events);
+    const more = { nodeType: node.type, ...(step && { stepId: step.stepId, attempt: step.attempt }) };
+    this.fail({ ...failure, nodeId: node.id }, events, { error, ...more });
   }
 
   private complete(): void {
@@ -185,8 +191,14 @@ export class GraphRun {
     });
   }
 
-  private fail(failure: ExecutionFailure, before: EventDraft[] = []): void {
+  private fail(
+    failure: ExecutionFailure,
+    before: EventDraft[] = [],
+    { error, ...more }: { error?: unknown } = {},
+  ): void {
+    if (this.ended) return;
     const { message, code, nodeId } = failure;
+    this.logFailure(failure, error, more);
     this.end(
       [
         ...before,
@@ -202,11 +214,20 @@ export class GraphRun {
     );
   }
 
+  /** A failure that a handler names is part of its work; any other is most likely a fault of its code. */
+  private logFailure({ message, code, nodeId }: ExecutionFailure, error: unknown, more: object): void {
+    const { id: executionId, project_id: projectId } = this.row;
+    const members = { executionId, projectId, ...(nodeId !== undefined && { nodeId }), code, ...more };
+    const text = `the execution failed: ${message}`;
+    if (error === undefined || error instanceof NodeError) this.logger.warn(text, ...causeOf(error), members);
+    else this.logger.error(text, error, members);
+  }
+
   /** Records the end, in one append with what is cut off by it, and stops everything. Nothing comes after. */
   private end(events: EventDraft[], change: RowChange): void {
     if (this.ended) return;
     const cut = [...this.nodes.open.values()].map((step) =>
-      stepEvent(step, 'skipped', { duration: elapsed(step) }),
+      stepEvent(step, 'cancelled', { duration: elapsed(step) }),
     );
     this.nodes.open.clear();
     const committed = this.log.append([...cut, ...events], change);
@@ -250,6 +271,5 @@ export class GraphRun {
 
 function toFailure(error: unknown): { message: string; code: string } {
   if (error instanceof NodeError) return { message: error.message, code: error.code };
-  const message = error instanceof Error ? error.message : String(error);
-  return { message: `The node failed: ${message}`, code: 'node_failed' };
+  return { message: `The node failed: ${messageOf(error)}`, code: 'node_failed' };
 }

@@ -36,7 +36,8 @@ export interface NodeRun<Config> {
    */
   emit(event: NodeEvent): Promise<void>;
   /**
-   * Counts tokens of one model call towards usage, cost and limits. Same rule as `emit`.
+   * Counts tokens of one model call towards usage, cost and limits. Same rule as `emit`. Fractions are rounded up;
+   * a negative number, and one above 10^12, counts as 0.
    * @param model full name, such as `anthropic/claude-sonnet-4-5`
    */
   countTokens(model: string, usage: { input: number; output: number }): Promise<void>;

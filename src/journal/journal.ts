@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { EventDraft } from '@cloutagent/contract';
+import { SecretRedactor } from '../config/secret-redactor.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
@@ -102,6 +103,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     private readonly identity: ProcessIdentity,
     private readonly bus: EventBus,
     private readonly announcer: Announcer,
+    private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_BATCH_EVENTS' | 'JOURNAL_FLUSHES'>,
   ) {}
 
@@ -115,10 +117,15 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     if (this.backoff) this.endBackoff();
   }
 
+  /** Whether the database could not take the last append: it waits here to be sent again. */
+  get isBackingOff(): boolean {
+    return this.backoffMs > 0;
+  }
+
   /**
    * Appends consecutive events of one execution and, in the same commit, what they change in its row. It holds only
    * while this process owns the execution under this claim. Appends of one execution are committed in the order of
-   * the calls.
+   * the calls. Secrets of the server are replaced before anything else sees the events.
    * @returns once they are committed and published; while the database is away that takes as long as it is
    * @throws StaleOwnerError, SequenceTakenError, LostTailError, or the error that makes them impossible to store
    */
@@ -131,12 +138,13 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
         return;
       }
       const at = change?.status === undefined ? {} : { at: new Date().toISOString() };
-      const row = change && { ...at, ...change };
+      const row = change && { ...at, ...this.redactChange(change) };
+      const clean = this.redact(events);
       this.pending.push({
         claim,
         executionId,
         attempt,
-        events,
+        events: clean,
         change: row,
         uncertain: false,
         resolve,
@@ -146,12 +154,20 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     });
   }
 
+  /** Sends nothing more under a claim that has been given up. What is under way may still be committed. */
+  abandon(claim: Claim): void {
+    const abandoned = this.pending.filter((append) => append.claim === claim);
+    if (abandoned.length > 0)
+      this.refuse(abandoned, new StaleOwnerError('this process has given the execution up'));
+  }
+
   /**
    * Appends the end of an execution that no process owns.
    * @returns whether it was done; if not, a process owns it or it has ended
    * @throws SequenceTakenError when an owner that has lost it appended meanwhile: read the journal again
    */
-  async appendIfUnowned(executionId: string, events: RecordedEvent[]): Promise<boolean> {
+  async appendIfUnowned(executionId: string, drafts: readonly RecordedEvent[]): Promise<boolean> {
+    const events = this.redact(drafts);
     const values = [
       executionId,
       events.map((event) => event.sequence),
@@ -169,6 +185,21 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     this.bus.publish(executionId, events);
     this.announcer.announce(executionId, events.at(-1)!.sequence, true);
     return true;
+  }
+
+  private redact(events: readonly RecordedEvent[]): RecordedEvent[] {
+    return events.map((event) => {
+      const data = this.secrets.json(event.data);
+      return data === event.data ? event : { ...event, data };
+    });
+  }
+
+  private redactChange(change: RowChange): RowChange {
+    const { output, error } = change;
+    if (output === undefined && error === undefined) return change;
+    const json = JSON.stringify(change);
+    const redacted = this.secrets.json(json);
+    return redacted === json ? change : (JSON.parse(redacted) as RowChange);
   }
 
   /** Not a timer: it lets callers that continue in this turn, perhaps after a commit, join the batch. */
@@ -347,7 +378,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   private refuse(appends: readonly Append[], cause: unknown): void {
     const { executionId, attempt } = appends[0]!;
     const isLater = (append: Append) => append.executionId === executionId && append.attempt === attempt;
-    const later = this.pending.filter(isLater);
+    const later = this.pending.filter((append) => isLater(append) && !appends.includes(append));
     this.pending = this.pending.filter((append) => !isLater(append));
     const entry = { attempt, cause };
     this.refused.set(executionId, entry);

@@ -14,7 +14,7 @@ export const PROBLEM_CODES = {
   invalid_credentials: [401, 'The credential is not valid, or no longer. Get a new one and try again.'],
   invalid_ticket: [
     401,
-    'The ticket is used, expired or for another stream. Get a new one from …/stream-tickets.',
+    'The ticket is expired, was used from another address or is for another stream. Get a new one from …/stream-tickets.',
   ],
   insufficient_scope: [403, 'This needs the scope executions:read, which your credential does not have.'],
   not_your_project: [403, 'You cannot give a key for project acme: it is not yours.'],

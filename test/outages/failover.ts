@@ -20,11 +20,12 @@ export const failover: Scenario = async (context) => {
     const switchToCopy = await cluster.keepCopy();
     await sleep(TAIL_MS);
     await cluster.stop('immediate');
+    const lossAt = Date.now();
     switchToCopy();
     await cluster.start();
     note('the copy has taken over');
     world.ended();
-    world.allowLoss();
+    world.allowLoss(lossAt);
     await starts;
     return await world.judge(END_LIMIT_MS);
   } finally {

@@ -29,6 +29,8 @@ export class Follower {
   isLost = false;
   isDone = false;
   private frames: SeenFrame[] = [];
+  /** When each connection was accepted, and how many frames had been seen then. */
+  private connections: { at: number; seen: number }[] = [];
   private readonly complaints: string[] = [];
   private readonly options: FollowerOptions;
   private request: ClientRequest | undefined;
@@ -46,6 +48,19 @@ export class Follower {
   get log(): WatcherLog {
     const { name, executionId } = this.options;
     return { name, executionId, after: 0, frames: this.frames, complaints: this.complaints };
+  }
+
+  /**
+   * What it has seen by connections of after a moment, and before by others. All of it counts as seen after when the
+   * connection of that moment has stayed.
+   */
+  split(moment: number): { before: readonly SeenFrame[]; log: WatcherLog } {
+    const seen = this.connections.find(({ at }) => at >= moment)?.seen ?? 0;
+    const after = Number(this.frames[seen - 1]?.id ?? 0);
+    return {
+      before: this.frames.slice(0, seen),
+      log: { ...this.log, after, frames: this.frames.slice(seen) },
+    };
   }
 
   /** Rewrites what it has seen, where the journal was rewritten. */
@@ -95,6 +110,7 @@ export class Follower {
   }
 
   private read(response: IncomingMessage, resolve: (isOver: boolean) => void): void {
+    this.connections.push({ at: Date.now(), seen: this.frames.length });
     const parser = createParser({
       onEvent: ({ id = '', event = '', data }) => {
         if (event === 'connection:established') return;
@@ -124,6 +140,7 @@ export class Follower {
     if (status === 400 && body.includes('invalid_last_event_id')) {
       this.refusals += 1;
       this.frames = [];
+      this.connections = [];
       return false;
     }
     if (status === 404) {

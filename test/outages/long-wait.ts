@@ -68,7 +68,7 @@ async function age(cluster: Cluster): Promise<void> {
   for (const { schema, table, column, key } of columns)
     await cluster.rows(
       `UPDATE ${schema}.${table} SET ${column} = ${column} - interval '${DAYS} days'
-       WHERE ${column} IS NOT NULL AND ${key} IN (SELECT id FROM cloutagent.executions)`,
+       WHERE ${column} IS NOT NULL AND ${key} IN (SELECT id FROM cloutagent.executions WHERE completed_at IS NULL)`,
     );
   await cluster.rows(
     `UPDATE cloutagent.events SET data = replace(data, data::json->>'timestamp', to_char(

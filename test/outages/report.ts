@@ -5,6 +5,8 @@ export interface Findings {
   lost: number;
   /** Watchers whose Last-Event-ID the server did not know. */
   refused: number;
+  /** Watchers that were given new events of sequences that they had seen before the database lost them. */
+  spliced: number;
   /** Violations, a sentence each. */
   problems: readonly string[];
   mostCrashes: number;
@@ -53,6 +55,7 @@ export function summarise(name: string, found: Findings): { row: Record<string, 
     ...counts,
     others: countSubjects(others),
     refused: found.refused,
+    spliced: found.spliced,
     'max crashes': found.mostCrashes,
     'first event s': seconds(found.firstNewsMs),
     'last end s': seconds(found.lastEndMs),

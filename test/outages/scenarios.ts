@@ -90,14 +90,18 @@ const standstill = (ms: number): Scenario =>
   });
 
 const FULL_MS = 16_000;
+const LOG_ELSEWHERE = { log: 'elsewhere' } as const;
+/** Files of the log are so small that a new one is needed all the time. */
+const FREQUENT_LOG = { segmentMegabytes: 1, settings: { min_wal_size: '2MB', max_wal_size: '8MB' } };
 /** @param withLog whether the write-ahead log is on the full disk too: then PostgreSQL stops */
 const fullDisk =
   (withLog: boolean): Scenario =>
   async (context) => {
-    const disk = await SmallDisk.mount(withLog ? 256 : 128);
+    const disk = await SmallDisk.mount(128);
     if (!disk) return 'this process may not mount a small disk';
     try {
-      const cluster = () => Cluster.create({}, `${disk.folder}/data`, withLog);
+      const cluster = () =>
+        Cluster.create({ data: `${disk.folder}/data`, ...(withLog ? FREQUENT_LOG : LOG_ELSEWHERE) });
       return await meeting({ phaseMs: FULL_MS, cluster }, async (world) => {
         await disk.fill(FULL_MS);
         // PostgreSQL gives up when it cannot write its log; an operator starts it again.
@@ -118,7 +122,10 @@ export const SCENARIOS: Record<string, Scenario> = {
   'listen-cuts-14': listenCuts(14),
   'listen-cuts-50': listenCuts(50),
   'connections-exhausted': meeting(
-    { phaseMs: EXHAUSTED_MS, cluster: () => Cluster.create({ max_connections: '40' }) },
+    {
+      phaseMs: EXHAUSTED_MS,
+      cluster: () => Cluster.create({ settings: { max_connections: '40' } }),
+    },
     ({ cluster }) => exhaustConnections(cluster, EXHAUSTED_MS),
   ),
   'disk-full': fullDisk(false),

@@ -79,6 +79,11 @@ const paused: Template = (n) => ({
   ...chain(streaming('a', spread(n, 3_000, 8_000))),
   pauseAfterMs: spread(n, 500, 2_000),
 });
+/** Long enough to be paused in time on a busy machine. */
+const pausedLong: Template = (n) => ({
+  ...chain(streaming('a', 20_000)),
+  pauseAfterMs: spread(n, 500, 2_000),
+});
 const cancelled: Template = (n) => ({
   ...chain(streaming('a', 20_000)),
   cancelAfterMs: spread(n, 500, 12_000),
@@ -111,7 +116,7 @@ const MIX: readonly Template[] = [
   failing,
   stream,
 ];
-const WAITING: readonly Template[] = [approved, paused];
+const WAITING: readonly Template[] = [approved, pausedLong];
 
 /** All kinds of executions, of 1 to 20 s. */
 export const mixed: Template = (n, url) => MIX[n % MIX.length]!(n, url);

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExpectedExecution, judge, type SeenFrame } from '../faults/oracle.ts';
 import { isTerminalType } from '../faults/journal-rules.ts';
@@ -7,6 +6,7 @@ import { Api } from './api.ts';
 import type { Cluster } from './cluster.ts';
 import { CountingServer } from './counting-server.ts';
 import { Follower } from './follower.ts';
+import { measureIdle } from './idle.ts';
 import { Person } from './person.ts';
 import type { Findings } from './report.ts';
 import type { PlannedExecution } from './workload.ts';
@@ -16,10 +16,11 @@ const STARTS_AT_ONCE = 10;
 const POLL_MS = 250;
 /** After the last end, executions that a second owner runs show themselves. */
 const QUIET_MS = 3_000;
-const IDLE_MS = 5_000;
 const SETTINGS = {
   HTTP_ALLOWED_HOSTS: '127.0.0.1',
   RATE_LIMIT_REQUESTS: '10000000',
+  // No process dies for good here: two crashes are already wrong, and this makes them seen.
+  MAX_RECOVERIES: '1',
   // A busy machine must not fail an expression.
   TRANSFORM_TIMEOUT_MS: '120000',
 };
@@ -54,12 +55,12 @@ export class World {
   private readonly api: Api;
   private readonly stopped: AbortController;
   private readonly known = new Map<string, Known>();
-  private readonly expectedExits = new Set<Server>();
   private started = 0;
   private outageEnd = 0;
   private firstNews: number | undefined;
   private lastEnd = 0;
-  private mayHaveLost = false;
+  /** When the database lost its last commits, if it did. */
+  private lossAt: number | undefined;
 
   private constructor(options: WorldOptions, servers: Server[], counting: CountingServer) {
     this.options = options;
@@ -120,16 +121,17 @@ export class World {
 
   /** Ends a process in order and starts another in its place. */
   async replace(index: number): Promise<void> {
-    const before = this.servers[index]!;
-    this.expectedExits.add(before);
-    await before.kill('SIGTERM');
+    await this.servers[index]!.kill('SIGTERM');
     const settings = { ...SETTINGS, DATABASE_URL: this.cluster.url, ...this.options.settings };
     this.servers[index] = await Server.start(settings, this.options.script);
   }
 
-  /** The database has lost its last commits: executions may be gone, and requests may be sent again. */
-  allowLoss(): void {
-    this.mayHaveLost = true;
+  /**
+   * Reckons with a database that has lost its last commits: executions may be gone, and requests may be sent again.
+   * @param at a moment, in ms of the epoch, at which the database was stopped
+   */
+  allowLoss(at: number): void {
+    this.lossAt = at;
     for (const known of this.known.values()) known.last = 0;
     this.person.repeat();
   }
@@ -139,23 +141,32 @@ export class World {
     const deadline = Date.now() + limitMs;
     while (Date.now() < deadline && !(await this.isOver().catch(() => false))) await sleep(POLL_MS);
     await this.quiet();
-    const idle = await this.idle();
+    const idle = await measureIdle(
+      this.cluster,
+      this.servers.map(({ process }) => process.pid),
+    );
     this.stopped.abort();
     for (const follower of this.followers) follower.stop();
     const rows = await this.cluster.rows<{ id: string; crashes: number }>(
       `SELECT id, coalesce(to_jsonb(e)->>'crash_count', to_jsonb(e)->>'deaths')::int AS crashes FROM cloutagent.executions AS e`,
     );
     const stored = new Set(rows.map(({ id }) => id));
-    const kept = [...this.known.values()].filter(({ id }) => !this.mayHaveLost || stored.has(id));
+    const kept = [...this.known.values()].filter(({ id }) => this.lossAt === undefined || stored.has(id));
     const alive = this.servers.filter(({ process }) => process.exitCode === null && !process.signalCode);
     const problems = await judge(this.cluster.url, {
       executions: kept.map((known) => this.expect(known)),
-      watchers: this.followers.map(({ log }) => log).filter(({ executionId }) => stored.has(executionId)),
+      watchers: this.followers
+        .filter(({ executionId }) => stored.has(executionId))
+        .map((follower) => (this.lossAt === undefined ? follower.log : follower.split(this.lossAt).log)),
       servers: alive.map(({ url }) => url),
     });
+    // A process that was taken for dead takes back what was counted, so nothing is left.
+    for (const { id, crashes } of rows)
+      if (crashes > 0)
+        problems.push(`Execution ${id}: It counts ${crashes} crashes, and no process has died.`);
     for (const server of this.servers)
       if (!alive.includes(server)) problems.push('A server process ended by itself.');
-    if (!this.mayHaveLost) {
+    if (this.lossAt === undefined) {
       const refused = this.followers.filter(({ refusals }) => refusals > 0).length;
       if (refused > 0) problems.push(`Watchers that were refused their Last-Event-ID: ${refused}.`);
     }
@@ -163,6 +174,7 @@ export class World {
       executions: this.known.size,
       lost: this.known.size - kept.length,
       refused: this.followers.filter(({ refusals }) => refusals > 0).length,
+      spliced: this.lossAt === undefined ? 0 : await this.spliced(this.lossAt),
       problems,
       mostCrashes: Math.max(0, ...rows.map(({ crashes }) => crashes)),
       firstNewsMs: this.firstNews === undefined ? undefined : this.firstNews - this.outageEnd,
@@ -234,10 +246,24 @@ export class World {
       ...(plan.failureCode !== undefined && { failureCode: plan.failureCode }),
       idempotencyKey: key,
       // What the database has forgotten is done again.
-      ...(!this.mayHaveLost && {
+      ...(this.lossAt === undefined && {
         requests: new Map(posts.map(([nodeId, path]) => [nodeId, this.counting.count(path)])),
       }),
     };
+  }
+
+  /** How many watchers reconnected after events that were lost, and were given others of the same sequences. */
+  private async spliced(lossAt: number): Promise<number> {
+    const rows = await this.cluster.rows<{ key: string; data: string }>(
+      `SELECT execution_id || ':' || sequence AS key, data FROM cloutagent.events`,
+    );
+    const stored = new Map(rows.map(({ key, data }) => [key, timeOf(data)]));
+    const isLost = (executionId: string, { id, data }: SeenFrame) =>
+      stored.get(`${executionId}:${id}`) !== timeOf(data);
+    return this.followers.filter((follower) => {
+      const { before } = follower.split(lossAt);
+      return !follower.isLost && before.some((frame) => isLost(follower.executionId, frame));
+    }).length;
   }
 
   private async isOver(): Promise<boolean> {
@@ -260,34 +286,6 @@ export class World {
       await sleep(POLL_MS);
     }
   }
-
-  /** What the processes do when there is nothing to do: a loop without end shows here. */
-  private async idle(): Promise<{ idleQueries: number; idleCpu: number }> {
-    const before = { queries: await this.queries(), cpu: await this.cpuSeconds() };
-    await sleep(IDLE_MS);
-    const after = { queries: await this.queries(), cpu: await this.cpuSeconds() };
-    const seconds = IDLE_MS / 1000;
-    return {
-      idleQueries: Math.round((after.queries - before.queries) / seconds),
-      idleCpu: Math.round((100 * (after.cpu - before.cpu)) / seconds),
-    };
-  }
-
-  private async queries(): Promise<number> {
-    const [row] = await this.cluster.rows<{ queries: string }>(
-      `SELECT xact_commit + xact_rollback AS queries FROM pg_stat_database WHERE datname = current_database()`,
-    );
-    return Number(row!.queries);
-  }
-
-  /** Of all processes; 0 where there is no /proc. */
-  private async cpuSeconds(): Promise<number> {
-    let ticks = 0;
-    for (const { process } of this.servers) {
-      const stat = await readFile(`/proc/${process.pid}/stat`, 'utf8').catch(() => '');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      ticks += Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
-    }
-    return ticks / 100;
-  }
 }
+
+const timeOf = (data: string): string => (JSON.parse(data) as { timestamp: string }).timestamp;

@@ -81,12 +81,12 @@ export class DatabaseControl {
     return active.length === 0;
   }
 
-  /** Keeps everybody from writing to a table until the returned function is called. It can be read. */
-  async lock(table: string): Promise<() => Promise<void>> {
+  /** Locks a table until the returned function is called. In the mode SHARE nobody can write to it, but read. */
+  async lock(table: string, mode = 'SHARE'): Promise<() => Promise<void>> {
     const holder = new pg.Client({ connectionString: this.url });
     await holder.connect();
     await holder.query('BEGIN');
-    await holder.query(`LOCK TABLE ${table} IN SHARE MODE`);
+    await holder.query(`LOCK TABLE ${table} IN ${mode} MODE`);
     return () => holder.end();
   }
 

@@ -2,6 +2,7 @@ import { EventEmitter2 } from '@nestjs/event-emitter';
 import { randomUUID } from 'node:crypto';
 import { DeathDetector } from '../../src/cluster/death-detector.js';
 import { ProcessPresence } from '../../src/cluster/process-presence.js';
+import { SecretRedactor } from '../../src/config/secret-redactor.js';
 import { parseSettings } from '../../src/config/settings.js';
 import { Database } from '../../src/database/database.js';
 import { Listener } from '../../src/database/listener.js';
@@ -22,7 +23,15 @@ export async function openJournal(url: string, more: Record<string, string> = {}
   const detector = new DeathDetector(presence, identity, settings);
   const announcer = new Announcer(database, listener, identity, detector);
   const bus = new EventBus(new EventEmitter2());
-  const journal = new Journal(database, listener, identity, bus, announcer, settings);
+  const journal = new Journal(
+    database,
+    listener,
+    identity,
+    bus,
+    announcer,
+    SecretRedactor.of(settings),
+    settings,
+  );
   journal.onModuleInit();
   return {
     database,

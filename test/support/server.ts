@@ -32,7 +32,13 @@ export class Server {
 
   static async start(settings: Record<string, string>, script = 'dist/main.js'): Promise<Server> {
     const child = spawn(process.execPath, [script], {
-      env: { PATH: process.env['PATH'], PORT: '0', BOOTSTRAP_API_KEY: ADMIN_KEY, ...settings },
+      env: {
+        PATH: process.env['PATH'],
+        PORT: '0',
+        BOOTSTRAP_API_KEY: ADMIN_KEY,
+        LOG_FORMAT: 'text',
+        ...settings,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';

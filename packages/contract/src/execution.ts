@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { Json, PlainText, Timestamp } from './json.js';
+import { NAME, NAME_MAX_LENGTH, TAG_MAX_LENGTH } from './patterns.js';
+import { orDefault, orNull } from './or-null.js';
 import { NodeId, Workflow } from './workflow.js';
 
 export const ExecutionId = z
@@ -10,11 +12,8 @@ export const ExecutionId = z
 export const ProjectId = z
   .string()
   .min(1)
-  .max(128)
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._:-]*$/,
-    'a project id takes letters, digits and . _ : - and starts with a letter or digit',
-  )
+  .max(NAME_MAX_LENGTH)
+  .regex(NAME, 'a project id takes letters, digits and . _ : - and starts with a letter or digit')
   .meta({ examples: ['demo'] });
 
 export const ExecutionStatus = z
@@ -34,8 +33,12 @@ export const TokenUsage = z
 export type TokenUsage = z.infer<typeof TokenUsage>;
 
 export const StepStatus = z
-  .enum(['running', 'completed', 'failed', 'retrying', 'skipped'])
-  .meta({ id: 'StepStatus' });
+  .enum(['running', 'completed', 'failed', 'retrying', 'cancelled', 'skipped'])
+  .meta({
+    id: 'StepStatus',
+    description:
+      'cancelled: the end of the execution cut the step off. skipped: the branch of its node was not taken.',
+  });
 export type StepStatus = z.infer<typeof StepStatus>;
 
 /** One attempt to run one node. */
@@ -58,35 +61,32 @@ export type Step = z.infer<typeof Step>;
 
 export const ExecutionOptions = z
   .object({
-    timeoutMs: z.int().min(1).max(86_400_000).optional().meta({
+    timeoutMs: orNull(z.int().min(1).max(86_400_000)).meta({
       description:
         'Time limit of the whole execution, in ms; pauses and waiting for an approval do not count.',
     }),
-    maxRetries: z
-      .int()
-      .min(0)
-      .max(10)
-      .optional()
-      .meta({ description: 'Retries of a node after an error that may pass. Default 2.' }),
-    limits: z
-      .object({
-        maxTokens: z.int().min(1).optional(),
-        maxCostUSD: z.number().positive().optional(),
-      })
-      .optional(),
+    maxRetries: orNull(z.int().min(0).max(10)).meta({
+      description: 'Retries of a node after an error that may pass. Default 2.',
+    }),
+    limits: orNull(
+      z.object({
+        maxTokens: orNull(z.int().min(1)),
+        maxCostUSD: orNull(z.number().positive()),
+      }),
+    ),
   })
   .meta({ id: 'ExecutionOptions' });
 export type ExecutionOptions = z.infer<typeof ExecutionOptions>;
 
-export const Tag = PlainText.min(1).max(64);
+export const Tag = PlainText.min(1).max(TAG_MAX_LENGTH);
 
 export const StartExecution = z
   .object({
     projectId: ProjectId,
     input: Json.default(null),
     workflow: Workflow,
-    options: ExecutionOptions.optional(),
-    tags: z.array(Tag).max(20).default([]),
+    options: orNull(ExecutionOptions),
+    tags: orDefault(z.array(Tag).max(20), () => []),
   })
   .meta({ id: 'StartExecution' });
 export type StartExecution = z.infer<typeof StartExecution>;
@@ -130,6 +130,29 @@ export const Execution = z
   .meta({ id: 'Execution' });
 export type Execution = z.infer<typeof Execution>;
 
+/** How many nodes of its workflow an execution has done. */
+export const ExecutionProgress = z
+  .object({
+    completedSteps: z.int().min(0).meta({ description: 'Nodes that are done; attempts do not count.' }),
+    totalSteps: z.int().min(0).meta({ description: 'Nodes of the workflow.' }),
+    percent: z.number().min(0).max(100),
+  })
+  .meta({ id: 'ExecutionProgress' });
+export type ExecutionProgress = z.infer<typeof ExecutionProgress>;
+
+/** An item of a list: small, however large inputs and outputs are. */
+export const ExecutionSummary = Execution.omit({ input: true, output: true, steps: true })
+  .extend({
+    inputPreview: z.string().meta({
+      description:
+        'The beginning of the input on one line, up to 200 characters; what is not text is JSON. Empty for null.',
+    }),
+    error: ExecutionFailure.optional().meta({ description: 'Its message has up to 500 characters.' }),
+    progress: ExecutionProgress,
+  })
+  .meta({ id: 'ExecutionSummary' });
+export type ExecutionSummary = z.infer<typeof ExecutionSummary>;
+
 const limit = (most: number, fallback: number) => z.coerce.number().int().min(1).max(most).default(fallback);
 const statuses = z
   .string()
@@ -153,13 +176,13 @@ export const ListExecutions = z
 export type ListExecutions = z.infer<typeof ListExecutions>;
 
 export const ExecutionPage = z
-  .object({ executions: z.array(Execution), nextCursor: z.string().nullable() })
+  .object({ executions: z.array(ExecutionSummary), nextCursor: z.string().nullable() })
   .meta({ id: 'ExecutionPage' });
 export type ExecutionPage = z.infer<typeof ExecutionPage>;
 
 /** Body of pause, resume and cancel; may be left out. */
 export const ControlExecution = z
-  .object({ reason: PlainText.max(500).optional() })
+  .object({ reason: orNull(PlainText.max(500)) })
   .default({})
   .meta({ id: 'ControlExecution' });
 export type ControlExecution = z.infer<typeof ControlExecution>;
@@ -167,9 +190,9 @@ export type ControlExecution = z.infer<typeof ControlExecution>;
 /** Answers a waiting `approval` node. `nodeId` may be left out when just one waits. */
 export const ApproveExecution = z
   .object({
-    nodeId: NodeId.optional(),
+    nodeId: orNull(NodeId),
     approved: z.boolean().default(true),
-    comment: PlainText.max(2000).optional(),
+    comment: orNull(PlainText.max(2000)),
   })
   .meta({ id: 'ApproveExecution' });
 export type ApproveExecution = z.infer<typeof ApproveExecution>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ProjectId } from './execution.js';
 import { PlainText, Timestamp } from './json.js';
+import { orNull } from './or-null.js';
 
 export const SCOPES = ['executions:read', 'executions:write', 'executions:control', 'keys:manage'] as const;
 export const Scope = z.enum(SCOPES).meta({ id: 'Scope' });
@@ -17,7 +18,7 @@ export const CreateApiKey = z
     name: PlainText.min(1).max(100),
     projects: Projects,
     scopes: z.array(Scope).min(1),
-    expiresAt: Timestamp.optional(),
+    expiresAt: orNull(Timestamp),
   })
   .meta({ id: 'CreateApiKey' });
 export type CreateApiKey = z.infer<typeof CreateApiKey>;
@@ -36,6 +37,18 @@ export const ApiKey = z
   })
   .meta({ id: 'ApiKey' });
 export type ApiKey = z.infer<typeof ApiKey>;
+
+/** Who a credential stands for, and what it may. */
+export const Me = z
+  .object({
+    id: z.string().meta({ description: 'The principal: `key:<key id>` or `jwt:…`, as `by` in events.' }),
+    name: z.string().nullable().meta({ description: "An API key's name; null for a JWT." }),
+    projects: z.array(z.union([z.literal('*'), ProjectId])),
+    scopes: z.array(Scope),
+    expiresAt: Timestamp.nullable(),
+  })
+  .meta({ id: 'Me' });
+export type Me = z.infer<typeof Me>;
 
 export const CreatedApiKey = ApiKey.extend({
   key: z.string().meta({ description: 'The key itself, shown this once.' }),

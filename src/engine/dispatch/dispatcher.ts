@@ -172,7 +172,9 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     const entry: Active = { attempt: row.attempt, abort, done: Promise.resolve() };
     entry.done = Promise.resolve(before?.done)
       .then(() => this.work(row, entry))
-      .catch((error: Error) => this.logger.error(`execution ${row.id}: ${error.stack ?? error.message}`))
+      .catch((error: Error) =>
+        this.logger.error('the execution broke off here', error, { executionId: row.id }),
+      )
       .finally(() => {
         if (this.active.get(row.id) === entry) {
           this.active.delete(row.id);
@@ -206,7 +208,9 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       this.notifyQueued();
     } catch (error) {
       // The next re-assertion finds it owned by this process and not running, and releases it.
-      this.logger.warn(`execution ${row.id} could not be released yet: ${(error as Error).message}`);
+      this.logger.warn(`the execution could not be released yet: ${(error as Error).message}`, {
+        executionId: row.id,
+      });
     }
   }
 
@@ -233,7 +237,9 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     for (const { id, by, reason } of await this.queue.cancellable())
       await this.unowned
         .cancel(id, by, reason)
-        .catch((error: Error) => this.logger.warn(`${id} could not be cancelled yet: ${error.message}`));
+        .catch((error: Error) =>
+          this.logger.warn(`the execution could not be cancelled yet: ${error.message}`, { executionId: id }),
+        );
   }
 
   /**
@@ -252,7 +258,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
         if (row?.attempt !== entry.attempt) entry.abort.abort();
         else if (row.lastSequence < committed) {
           this.logger.error(
-            `the database has lost events of execution ${id}: it has ${row.lastSequence} of ${committed}. It is taken over anew`,
+            `the database has lost events: it has ${row.lastSequence} of ${committed}. The execution is taken over anew`,
+            { executionId: id },
           );
           entry.abort.abort();
         }

@@ -9,6 +9,7 @@ import {
 } from '@xyflow/react';
 import type { WorkflowOutline } from '@cloutagent/contract';
 import '@xyflow/react/dist/base.css';
+import { visibleText } from '@cloutagent/react';
 import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { useTheme } from '../app/theme.js';
 import { useMedia } from '../ui/media.js';
@@ -93,7 +94,8 @@ function useNodes(
   const before = useRef(new Map<string, { key: string; node: StepNode }>());
   return useMemo(() => {
     const now = new Map<string, { key: string; node: StepNode }>();
-    for (const { id, type, label = id } of outline.nodes) {
+    for (const { id, type, label: given = id } of outline.nodes) {
+      const label = visibleText(given);
       const state = states?.get(id) ?? null;
       const position = points.get(id) ?? { x: 0, y: 0 };
       const key = JSON.stringify([type, label, state, position, direction, id === selected]);

@@ -1,7 +1,7 @@
 import type { ExecutionEvent } from '@cloutagent/client';
+import { visibleText } from '@cloutagent/react';
 import { useMemo, useState } from 'react';
-import { dateTime } from '../ui/quantity.js';
-import { visibleText } from '../ui/visible-text.js';
+import { counted, dateTime } from '../ui/quantity.js';
 
 /** Longer ones are shown on demand only: laying out a megabyte takes a browser seconds. */
 const MOST_AT_ONCE = 20_000;
@@ -9,7 +9,8 @@ const MOST_AT_ONCE = 20_000;
 /** One event whole, as text. */
 export function EventDetail({ event }: { event: ExecutionEvent }) {
   const [whole, setWhole] = useState(false);
-  const text = useMemo(() => visibleText(JSON.stringify(event, null, 2)), [event]);
+  const json = useMemo(() => JSON.stringify(event, null, 2), [event]);
+  const text = useMemo(() => visibleText(json), [json]);
   const cut = text.length > MOST_AT_ONCE && !whole;
   return (
     <div className="event-detail">
@@ -20,7 +21,7 @@ export function EventDetail({ event }: { event: ExecutionEvent }) {
         <button
           type="button"
           className="button quiet"
-          onClick={() => void navigator.clipboard?.writeText(text)}
+          onClick={() => void navigator.clipboard?.writeText(json)}
         >
           Copy
         </button>
@@ -30,7 +31,7 @@ export function EventDetail({ event }: { event: ExecutionEvent }) {
       </pre>
       {cut && (
         <button type="button" className="button" onClick={() => setWhole(true)}>
-          Show the other {text.length - MOST_AT_ONCE} characters
+          Show the other {counted(text.length - MOST_AT_ONCE, 'character')}
         </button>
       )}
     </div>

@@ -1,7 +1,7 @@
 import type { EventType } from '@cloutagent/client';
 import { useDeferredValue, useId, useMemo, useState, useSyncExternalStore } from 'react';
 import { ProblemNotice } from '../ui/problem-notice.js';
-import { count } from '../ui/quantity.js';
+import { count, counted } from '../ui/quantity.js';
 import { EventDetail } from './event-detail.js';
 import type { EventLog } from './event-log.js';
 import { filterEvents } from './event-filter.js';
@@ -58,8 +58,8 @@ export function EventInspector({ log }: { log: EventLog }) {
       <div className="inspector-status">
         <span className="muted numeric">
           {filtered
-            ? `${count(shown.length)} of ${count(events.length)} events`
-            : `${count(events.length)} events`}
+            ? `${count(shown.length)} of ${counted(events.length, 'event')}`
+            : counted(events.length, 'event')}
           {older > 0 && `, ${count(older)} older not loaded`}
         </span>
         {older > 0 && !full && (

@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { leavePlace, restorePlace } from './entry.js';
 
 const listeners = new Set<() => void>();
 let navigations = 0;
@@ -8,19 +9,28 @@ const notify = () => {
   for (const listener of listeners) listener();
 };
 
+const wentBack = () => {
+  notify();
+  restorePlace();
+};
+
 function subscribe(listener: () => void): () => void {
-  if (listeners.size === 0) addEventListener('popstate', notify);
+  if (listeners.size === 0) addEventListener('popstate', wentBack);
   listeners.add(listener);
   return () => {
     listeners.delete(listener);
-    if (listeners.size === 0) removeEventListener('popstate', notify);
+    if (listeners.size === 0) removeEventListener('popstate', wentBack);
   };
 }
 
 /** Goes to a path of this dashboard, with its query if it has one. */
 export function navigate(to: string, { replace = false }: { replace?: boolean } = {}): void {
-  history[replace ? 'replaceState' : 'pushState'](null, '', to);
-  if (!replace) scrollTo(0, 0);
+  if (replace) history.replaceState(null, '', to);
+  else {
+    leavePlace();
+    history.pushState(null, '', to);
+    scrollTo(0, 0);
+  }
   notify();
 }
 

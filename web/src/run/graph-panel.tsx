@@ -4,7 +4,7 @@ import { type NodeState, nodeState } from '../graph/node-state.js';
 import { WorkflowView } from '../graph/workflow-view.js';
 import { useLoad } from '../session/use-load.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
-import { duration } from '../ui/quantity.js';
+import { count, counted, duration } from '../ui/quantity.js';
 import { NodePanel } from './node-panel.js';
 
 /** The workflow as it runs; a node that is picked is told of below. */
@@ -55,7 +55,7 @@ function Tally({ states }: { states: ReadonlyMap<string, NodeState> }) {
   const done = [...states.values()].filter(({ status }) => status === 'completed').length;
   return (
     <>
-      {done} of {states.size} {states.size === 1 ? 'node' : 'nodes'} done
+      {count(done)} of {counted(states.size, 'node')} done
     </>
   );
 }

@@ -1,8 +1,8 @@
-import type { ExecutionSnapshot, NodeView } from '@cloutagent/react';
+import { type ExecutionSnapshot, type NodeView, visibleText } from '@cloutagent/react';
 import type { WorkflowOutline } from '@cloutagent/contract';
 import type { NodeState } from '../graph/node-state.js';
 import { duration, timeOfDay } from '../ui/quantity.js';
-import { visibleText } from '../ui/visible-text.js';
+import { PlainText } from '../ui/plain-text.js';
 import { StatusBadge } from '../ui/status-badge.js';
 
 interface Props {
@@ -17,10 +17,10 @@ interface Props {
 export function NodePanel({ node, state, view, steps, onClose }: Props) {
   const result = view?.step?.output;
   return (
-    <section className="node-panel" aria-label={`Node ${node.label ?? node.id}`}>
+    <section className="node-panel" aria-label={`Node ${visibleText(node.label ?? node.id)}`}>
       <div className="row node-panel-head">
         <h3>
-          <bdi>{node.label ?? node.id}</bdi>
+          <PlainText text={node.label ?? node.id} />
         </h3>
         {state && <StatusBadge status={state.status} label={state.label} />}
         <span className="muted">
@@ -41,7 +41,7 @@ export function NodePanel({ node, state, view, steps, onClose }: Props) {
                 attempt {step.attempt}, {timeOfDay(step.startedAt)}
                 {step.duration !== undefined && `, ${duration(step.duration)}`}
               </span>
-              {step.error !== undefined && <bdi className="node-error">{step.error}</bdi>}
+              {step.error !== undefined && <PlainText text={step.error} className="node-error" />}
             </li>
           ))}
         </ol>

@@ -6,10 +6,11 @@ import { PageTitle } from '../app/page-title.js';
 import { UsagePanel } from '../charts/usage-panel.js';
 import { EventInspector } from '../inspector/event-inspector.js';
 import { useEventLog } from '../inspector/use-event-log.js';
-import { Link } from '../routing/link.js';
+import { useAccess } from '../session/access.js';
 import { useLoad } from '../session/use-load.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 import { GraphPanel } from './graph-panel.js';
+import { NoSuchExecution } from './no-such-execution.js';
 import './run.css';
 import { RunHead } from './run-head.js';
 
@@ -37,22 +38,8 @@ export function RunPage({ executionId }: { executionId: string }) {
   );
 }
 
-function NoSuchExecution() {
-  return (
-    <div className="empty">
-      <PageTitle title="There is no such execution" />
-      <p>
-        The address may be mistyped, the execution may be of a project that your key is not for, or it ended
-        so long ago that it was deleted.
-      </p>
-      <Link to="/executions" className="button">
-        All executions
-      </Link>
-    </div>
-  );
-}
-
 function Run({ executionId, given }: { executionId: string; given: Parameters<typeof RunHead>[0]['given'] }) {
+  const { may } = useAccess();
   const snapshot = useExecution(executionId);
   const log = useEventLog(executionId);
   return (
@@ -61,7 +48,11 @@ function Run({ executionId, given }: { executionId: string; given: Parameters<ty
       <div className="run-columns">
         <GraphPanel executionId={executionId} snapshot={snapshot} />
         <div className="card run-monitor">
-          <ExecutionMonitor executionId={executionId} headingLevel={1} />
+          <ExecutionMonitor
+            executionId={executionId}
+            headingLevel={1}
+            readOnly={!may('executions:control')}
+          />
         </div>
         <section className="card run-usage" aria-label="Usage">
           <div className="card-head">

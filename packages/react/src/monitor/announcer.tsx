@@ -1,5 +1,7 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
+import { formatCounted } from './format.js';
+import { visibleText } from './visible-text.js';
 
 /** What changes within this time is said once. */
 const SETTLE_MS = 500;
@@ -16,7 +18,9 @@ export function Announcer({ snapshot }: { snapshot: ExecutionSnapshot }): ReactN
   const { progress, status } = snapshot;
 
   useEffect(() => {
-    summary.current = progress ? `${progress.completedSteps} of ${progress.totalSteps} steps done.` : '';
+    summary.current = progress
+      ? `${progress.completedSteps} of ${formatCounted(progress.totalSteps, 'step')} done.`
+      : '';
   }, [progress]);
 
   useEffect(() => {
@@ -41,7 +45,7 @@ export function Announcer({ snapshot }: { snapshot: ExecutionSnapshot }): ReactN
 
 function sayStatus({ status, error, lastSequence }: ExecutionSnapshot): string {
   if (lastSequence === 0) return '';
-  return error ? `Execution failed: ${error.message.slice(0, 300)}` : `Execution ${status}.`;
+  return error ? `Execution failed: ${visibleText(error.message.slice(0, 300))}` : `Execution ${status}.`;
 }
 
 function sayApprovals({ approvals }: ExecutionSnapshot): string {
@@ -51,7 +55,7 @@ function sayApprovals({ approvals }: ExecutionSnapshot): string {
 function sayConnection({ connection, lastSequence }: ExecutionSnapshot): string {
   const { status } = connection;
   if (status === 'closed' && connection.reason === 'refused')
-    return `Not connected: ${connection.error?.message ?? 'refused'}`;
+    return `Not connected: ${visibleText(connection.error?.message ?? 'refused')}`;
   // Every attempt anew would be too much: it is lost until it is open.
   const lost = status === 'waiting' || (status === 'connecting' && connection.attempt > 1);
   return lost && lastSequence > 0 ? 'Connection lost, reconnecting.' : '';

@@ -1,6 +1,6 @@
-import { type ReactNode } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import { useExecution } from '../use-execution.js';
-import { useExecutionControls } from '../use-execution-controls.js';
+import { type ExecutionControls, useExecutionControls } from '../use-execution-controls.js';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
 import { Announcer } from './announcer.js';
 import { ApprovalCard } from './approval-card.js';
@@ -41,6 +41,7 @@ export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
   const snapshot = useExecution(executionId);
   const controls = useExecutionControls(executionId);
   const { status, error, output, approvals, steps, startedAt } = snapshot;
+  useTimelyError(controls, snapshot);
   const until = useServerTime(snapshot);
   return (
     <section className={`ca-monitor ${className}`} data-theme={theme} aria-label="Execution">
@@ -61,21 +62,33 @@ export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
           <bdi>{visibleText(error.message)}</bdi> <code>{error.code}</code>
         </p>
       )}
-      <HeadingLevel value={headingLevel}>
+      <HeadingLevel.Provider value={headingLevel}>
         {approvals.map((node) => (
           <ApprovalCard key={node.step?.stepId} node={node} controls={readOnly ? undefined : controls} />
         ))}
         <TimeLine steps={steps} startedAt={startedAt} until={until} />
         <RetryList retries={snapshot.retries} />
-        <NodeList key={executionId} nodes={snapshot.nodes} />
+        <NodeList key={executionId} nodes={snapshot.nodes} caughtUp={snapshot.caughtUp} />
         <ToolCallList calls={snapshot.toolCalls} />
         {output !== undefined && (
           <Disclosure summary="Result">{() => <JsonPane value={output} label="result" />}</Disclosure>
         )}
         <UsagePanel {...snapshot} />
-      </HeadingLevel>
+      </HeadingLevel.Provider>
     </section>
   );
+}
+
+/** What went wrong with a button is no longer true once the status is another one, or the server is reached again. */
+function useTimelyError(
+  { dismissError }: ExecutionControls,
+  { status, connection }: ExecutionSnapshot,
+): void {
+  const isOpen = connection.status === 'open';
+  useEffect(() => dismissError(), [status, dismissError]);
+  useEffect(() => {
+    if (isOpen) dismissError();
+  }, [isOpen, dismissError]);
 }
 
 /** Now by the server's clock while it runs, its end once it is over; in ms since 1970. */
