@@ -27,6 +27,12 @@ const evaluate = (
   more: { input?: Json; inputs?: Record<string, Json>; signal?: AbortSignal; projectId?: string } = {},
 ) => transform.run(testRun(transform.config.parse({ expression }), more));
 
+/** What this process has worked, in ms: an expression that it evaluated itself would be seen, other load is not. */
+const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+};
+
 it.each<[string, Json]>([
   ['input.items[price > 2].name', ['b', 'c']],
   ['$sum(input.items.price)', 9],
@@ -77,17 +83,11 @@ it.each<[string, string]>([
   ['an error of its own', '$error("no")'],
   ['a wrong type', '$sum("a")'],
 ])('fails with %s and goes on', async (_what, expression) => {
-  let late = 0;
-  let last = performance.now();
-  const beat = setInterval(() => {
-    late = Math.max(late, performance.now() - last);
-    last = performance.now();
-  }, 10);
+  const before = cpuMs();
   await expect(evaluate(expression)).rejects.toMatchObject({
     code: 'transform_failed',
   });
-  clearInterval(beat);
-  expect(late).toBeLessThan(400);
+  expect(cpuMs() - before).toBeLessThan(400);
   expect(await evaluate('1 + 1')).toBe(2);
 });
 
@@ -226,15 +226,10 @@ describe('when posted', () => {
     ['positions', `a${'#$i.b'.repeat(3_999)}`],
     ['parents', `a.b.c${'.(%.%)'.repeat(3_332)}`],
   ])('refuses expressions that take too long to parse: %s', async (_what, expression) => {
-    let late = 0;
-    let last = performance.now();
-    const beat = setInterval(() => {
-      late = Math.max(late, performance.now() - last);
-      last = performance.now();
-    }, 10);
+    const before = cpuMs();
     const workflow = { projectId: 'demo' };
     const found = await Promise.all(Array.from({ length: 40 }, () => check(expression, workflow)));
-    clearInterval(beat);
+    expect(cpuMs() - before).toBeLessThan(400);
     expect(found.flat()).toEqual([
       {
         path: ['expression'],
@@ -242,7 +237,6 @@ describe('when posted', () => {
         code: 'expression_too_complex',
       },
     ]);
-    expect(late).toBeLessThan(400);
     expect(await check('input.a')).toEqual([]);
   });
 });
