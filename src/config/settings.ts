@@ -152,7 +152,9 @@ const SettingsSchema = z
     HTTP_TIMEOUT_MS: ms(30_000),
     TRANSFORM_TIMEOUT_MS: ms(5_000),
     TRANSFORM_MEMORY_MB: count(64, 16),
-    TRANSFORM_PROCESSES: count(2),
+    TRANSFORM_PROCESSES: count(4, 2),
+    CHECK_TIMEOUT_MS: ms(1_000),
+    CHECK_PROCESSES: count(2, 2),
 
     ANTHROPIC_API_KEY: headerText.optional(),
     ANTHROPIC_BASE_URL: webUrl.optional(),

@@ -47,7 +47,7 @@ export class ExecutionsService {
     idempotencyKey?: string,
   ): Promise<{ execution: Execution; replayed: boolean }> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
-    this.workflows.check(request);
+    await this.workflows.check(request);
     const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
     const known =
       idempotencyKey === undefined
