@@ -400,12 +400,14 @@ describe('hostile input', () => {
       `http://2130706433:${port}/`,
       `http://[::ffff:127.0.0.1]:${port}/`,
       'http://169.254.169.254/latest',
-      'file:///etc/passwd',
     ]) {
       const id = await server.startExecution(node({ type: 'http', data: { config: { url } } }));
       const watch = await new Watch(server.url, `/api/executions/${id}/stream`).done();
       expect([url, watch.frames.at(-1)!.data.code]).toEqual([url, 'host_not_allowed']);
     }
+    const file = node({ type: 'http', data: { config: { url: 'file:///etc/passwd' } } });
+    const { status, body } = await server.call('POST', '/api/executions', file);
+    expect([status, body.errors[0].path]).toEqual([400, 'workflow.nodes.0.data.config.url']);
     inner.close();
   });
 
