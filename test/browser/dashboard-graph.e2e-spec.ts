@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { DashboardStage } from '../support/dashboard-stage.js';
-import { delay, start } from '../support/watch.js';
+import { delay, start, Watch } from '../support/watch.js';
 
 interface DrawnEdge {
   /** Where it begins and ends, as seen from the node there: 0 is its left or upper side, 1 the other. */
@@ -70,5 +70,94 @@ describe('The graph of the dashboard', () => {
     await attached(down);
     await page.setViewportSize({ width: 1280, height: 800 });
     await attached(across);
+  });
+
+  it('does not promise that a node starts which never will', async () => {
+    const bad = { id: 'bad', type: 'transform', data: { config: { expression: '$error("no")' } } };
+    const failed = await stage.server.startExecution(start([bad, delay('after', 1)], [['bad', 'after']]));
+    const dashboard = await stage.signIn(`/executions/${failed}?node=after`);
+    const { page } = dashboard;
+    const panel = page.getByRole('region', { name: 'Node after' });
+    await panel.getByText('It did not start: the execution failed before.').waitFor();
+    await page.locator('.step-node', { hasText: 'after' }).getByText('did not run').waitFor();
+    const live = await stage.server.startExecution(
+      start([delay('long', 600_000), delay('after', 1)], [['long', 'after']]),
+    );
+    await dashboard.goto(`/executions/${live}?node=after`);
+    await panel.getByText('It starts when the nodes before it are done.').waitFor();
+    await dashboard.button('Cancel').click();
+    await dashboard.button('Yes, cancel it').click();
+    await panel.getByText('It did not start: the execution was cancelled before.').waitFor();
+    await dashboard.node('long', 'cancelled');
+  });
+
+  it('has what is selected in its address, and lets go of it with Escape', async () => {
+    const id = await stage.server.startExecution(start([delay('one', 1), delay('two', 1)], [['one', 'two']]));
+    const dashboard = await stage.signIn(`/executions/${id}`);
+    const { page } = dashboard;
+    await dashboard.status('completed');
+    await page.locator('.step-node', { hasText: 'two' }).click();
+    const panel = page.getByRole('region', { name: 'Node two' });
+    await panel.waitFor();
+    const query = () => new URL(page.url()).search;
+    expect(query()).toBe('?node=two');
+    await page.locator('.event-row', { hasText: 'started' }).first().click();
+    await page.locator('.event-detail', { hasText: 'Event 1' }).waitFor();
+    expect(query()).toBe('?node=two&event=1');
+    await page.reload();
+    await panel.waitFor();
+    await page.locator('.event-detail', { hasText: 'Event 1' }).waitFor();
+    // What was opened last is closed first; a question of the monitor's is not a panel.
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    expect(await panel.count()).toBe(0);
+    expect(await page.locator('.event-detail').count()).toBe(0);
+    expect(query()).toBe('');
+    await page.locator('.step-node', { hasText: 'one' }).click();
+    await page.getByRole('region', { name: 'Node one' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset['id'] === 'one');
+    // A selection is no step of the way back.
+    await page.getByRole('link', { name: 'Executions', exact: true }).first().click();
+    await page.getByRole('heading', { name: 'Executions' }).waitFor();
+    await page.goBack();
+    await dashboard.status('completed');
+    expect(query()).toBe('');
+    await dashboard.goto(`/executions/${id}?node=none&event=999999`);
+    await dashboard.status('completed');
+    expect(await page.locator('.node-panel, .event-detail').count()).toBe(0);
+  });
+
+  it('names who approved and who did not', async () => {
+    const approver = await stage.makeKey('Ann of legal', ['executions:read', 'executions:control']);
+    const ask = (id: string) => ({ id, type: 'approval', data: { config: {} } });
+    const answer = async (approved: boolean): Promise<string> => {
+      const id = await stage.server.startExecution(
+        start([ask('sign-off'), delay('rest', 1)], [['sign-off', 'rest']]),
+      );
+      const events = new Watch(stage.server.url, `/api/executions/${id}/stream`);
+      await events.until(({ frames }) => frames.some(({ data }) => data.nodeId === 'sign-off'));
+      const as = { authorization: `Bearer ${approver}` };
+      await stage.server.call('POST', `/api/executions/${id}/approve`, { approved, comment: 'Page 2.' }, as);
+      await events.done();
+      return id;
+    };
+    const [yes, no] = [await answer(true), await answer(false)];
+    const dashboard = await stage.signIn(`/executions/${yes}?node=sign-off`);
+    const { page } = dashboard;
+    const panel = page.getByRole('region', { name: 'Node sign-off' });
+    await panel.getByText('Approved by Ann of legal: Page 2.').waitFor();
+    await page.locator('.ca-step', { hasText: 'Approved by Ann of legal: Page 2.' }).waitFor();
+    await dashboard.goto(`/executions/${no}?node=sign-off`);
+    await page.locator('.ca-error', { hasText: 'Ann of legal did not approve: Page 2.' }).first().waitFor();
+    await panel.getByText('Ann of legal did not approve: Page 2.').waitFor();
+    expect(await page.locator('.ca-monitor').innerText()).not.toContain('key:');
+    await page.locator('.event-row', { hasText: 'Ann of legal did not approve' }).first().waitFor();
+    // One who may not list keys knows the own name.
+    const own = await stage.signIn(`/executions/${yes}?node=sign-off`, { key: approver });
+    await own.page
+      .getByRole('region', { name: 'Node sign-off' })
+      .getByText('Approved by Ann of legal')
+      .waitFor();
   });
 });

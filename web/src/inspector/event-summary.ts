@@ -1,12 +1,12 @@
 import type { ExecutionEvent } from '@cloutagent/client';
-import { visibleText } from '@cloutagent/react';
+import { type NameOf, visibleText, withNames } from '@cloutagent/react';
 import { cost, count, counted, duration } from '../ui/quantity.js';
 
 const MOST = 240;
 
 /** An event on one line. Line breaks and tabs become signs, so that it stays one. */
-export function summaryOf(event: ExecutionEvent): string {
-  return oneLine(words(event));
+export function summaryOf(event: ExecutionEvent, nameOf: NameOf): string {
+  return oneLine(withNames(words(event), nameOf));
 }
 
 const oneLine = (text: string): string =>

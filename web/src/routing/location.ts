@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { leavePlace, restorePlace } from './entry.js';
+import { entry, leavePlace, restorePlace } from './entry.js';
 
 const listeners = new Set<() => void>();
 let navigations = 0;
@@ -32,6 +32,18 @@ export function navigate(to: string, { replace = false }: { replace?: boolean } 
     scrollTo(0, 0);
   }
   notify();
+}
+
+/** Changes parameters of the query; null takes one out. Neither a step of the way back nor another place. */
+export function changeQuery(part: Record<string, string | null>): void {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(part)) {
+    if (value === null) query.delete(name);
+    else query.set(name, value);
+  }
+  const text = query.toString();
+  history.replaceState(entry(), '', location.pathname + (text && `?${text}`));
+  for (const listener of listeners) listener();
 }
 
 /** Whether the present page was reached from within the dashboard, and not by loading it. */

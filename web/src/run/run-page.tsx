@@ -10,6 +10,7 @@ import { useAccess } from '../session/access.js';
 import { useLoad } from '../session/use-load.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 import { GraphPanel } from './graph-panel.js';
+import { useNames } from './names.js';
 import { NoSuchExecution } from './no-such-execution.js';
 import './run.css';
 import { RunHead } from './run-head.js';
@@ -42,16 +43,18 @@ function Run({ executionId, given }: { executionId: string; given: Parameters<ty
   const { may } = useAccess();
   const snapshot = useExecution(executionId);
   const log = useEventLog(executionId);
+  const nameOf = useNames();
   return (
     <>
       <RunHead given={given} snapshot={snapshot} />
       <div className="run-columns">
-        <GraphPanel executionId={executionId} snapshot={snapshot} />
+        <GraphPanel executionId={executionId} snapshot={snapshot} nameOf={nameOf} />
         <div className="card run-monitor">
           <ExecutionMonitor
             executionId={executionId}
             headingLevel={1}
             readOnly={!may('executions:control')}
+            nameOf={nameOf}
           />
         </div>
         <section className="card run-usage" aria-label="Usage">
@@ -65,7 +68,7 @@ function Run({ executionId, given }: { executionId: string; given: Parameters<ty
         <div className="card-head">
           <h2>Events</h2>
         </div>
-        <EventInspector log={log} />
+        <EventInspector log={log} nameOf={nameOf} />
       </section>
     </>
   );

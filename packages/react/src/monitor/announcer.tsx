@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
 import { formatCounted } from './format.js';
+import { type NameOf, withNames } from './names.js';
 import { visibleText } from './visible-text.js';
 
 /** What changes within this time is said once. */
@@ -8,10 +9,15 @@ const SETTLE_MS = 500;
 /** How often a screen reader hears how far it is, when nothing else is said. */
 const SUMMARY_MS = 15_000;
 
+interface AnnouncerProps {
+  snapshot: ExecutionSnapshot;
+  nameOf: NameOf;
+}
+
 /** Tells a screen reader what happens: changes of status when they happen, progress now and then, output never. */
-export function Announcer({ snapshot }: { snapshot: ExecutionSnapshot }): ReactNode {
+export function Announcer({ snapshot, nameOf }: AnnouncerProps): ReactNode {
   const [said, say] = useState('');
-  const news = [sayStatus(snapshot), sayApprovals(snapshot), sayConnection(snapshot)]
+  const news = [sayStatus(snapshot, nameOf), sayApprovals(snapshot), sayConnection(snapshot)]
     .filter(Boolean)
     .join(' ');
   const summary = useRef('');
@@ -43,9 +49,11 @@ export function Announcer({ snapshot }: { snapshot: ExecutionSnapshot }): ReactN
   );
 }
 
-function sayStatus({ status, error, lastSequence }: ExecutionSnapshot): string {
+function sayStatus({ status, error, lastSequence }: ExecutionSnapshot, nameOf: NameOf): string {
   if (lastSequence === 0) return '';
-  return error ? `Execution failed: ${visibleText(error.message.slice(0, 300))}` : `Execution ${status}.`;
+  return error
+    ? `Execution failed: ${visibleText(withNames(error.message.slice(0, 300), nameOf))}`
+    : `Execution ${status}.`;
 }
 
 function sayApprovals({ approvals }: ExecutionSnapshot): string {

@@ -106,7 +106,10 @@ function ConfirmCancel({ onYes, onNo }: { onYes: () => void; onNo: () => void })
       role="group"
       aria-label="Confirm to cancel"
       onKeyDown={(event) => {
-        if (event.key === 'Escape') onNo();
+        if (event.key !== 'Escape') return;
+        // It closes this question, and nothing of the page around.
+        event.stopPropagation();
+        onNo();
       }}
     >
       <span>Cancel this execution? It cannot be resumed.</span>
