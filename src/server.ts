@@ -7,7 +7,7 @@ import { createApp } from './create-app.js';
 import { DatabaseError } from './database/database.js';
 import { EmbeddedPostgres, EmbeddedPostgresError } from './database/embedded-postgres.js';
 import { AppLogger } from './logging/app-logger.js';
-import { welcome } from './welcome.js';
+import { firstKey, welcome } from './welcome.js';
 
 const logger = new Logger('Main');
 let secrets = new SecretRedactor();
@@ -69,7 +69,9 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
   }
   const key =
     settings.BOOTSTRAP_API_KEY === undefined ? await app.get(ApiKeysService).createFirstKey() : undefined;
-  new AppLogger(settings, app.get(SecretRedactor)).show(welcome(await app.getUrl(), key), 'Main');
+  const url = await app.getUrl();
+  new AppLogger(settings, app.get(SecretRedactor)).show(welcome(url), 'Main');
+  if (key !== undefined) console.log(firstKey(url, key));
 }
 
 /** What goes wrong at start is told in a sentence; a stack only for what is not known. */
