@@ -16,8 +16,18 @@ const { EmbeddedPostgres } = await built<typeof import('../src/database/embedded
 );
 const { Database } = await built<typeof import('../src/database/database.js')>('database/database.js');
 const { Listener } = await built<typeof import('../src/database/listener.js')>('database/listener.js');
+const { ProcessIdentity } = await built<typeof import('../src/database/process-identity.js')>(
+  'database/process-identity.js',
+);
+const { ProcessPresence } = await built<typeof import('../src/cluster/process-presence.js')>(
+  'cluster/process-presence.js',
+);
+const { DeathDetector } =
+  await built<typeof import('../src/cluster/death-detector.js')>('cluster/death-detector.js');
 const { Announcer } = await built<typeof import('../src/journal/announcer.js')>('journal/announcer.js');
 const { Journal, record } = await built<typeof import('../src/journal/journal.js')>('journal/journal.js');
+const { SecretRedactor } =
+  await built<typeof import('../src/config/secret-redactor.js')>('config/secret-redactor.js');
 const { EventBus } = await built<typeof import('../src/events/event-bus.js')>('events/event-bus.js');
 
 const SECONDS = Number(process.argv[2] ?? 2);
@@ -34,31 +44,59 @@ const database = await Database.connect({
   DATABASE_CONNECT_TIMEOUT_MS: 10_000,
   DATABASE_QUERY_TIMEOUT_MS: 60_000,
 });
-const listener = new Listener(server.url);
+const identity = new ProcessIdentity();
+const listener = new Listener(server.url, identity.value);
 await listener.open();
-const announcer = new Announcer(database, listener);
+const processes = {
+  PROCESS_CHECK_INTERVAL_MS: 250,
+  PROCESS_RECONNECT_TIMEOUT_MS: 5_000,
+  PROCESS_TIMEOUT_MS: 20_000,
+};
+const presence = new ProcessPresence(database, listener, identity, processes);
+await presence.onModuleInit();
+const detector = new DeathDetector(presence, identity, processes);
+detector.onModuleInit();
+const announcer = new Announcer(database, listener, identity, detector);
 await announcer.onModuleInit();
-const journal = new Journal(database, new EventBus(new EventEmitter2()), announcer, {
+const bus = new EventBus(new EventEmitter2());
+// As long as a server has them: each event is searched for them.
+const secrets = new SecretRedactor(
+  ['key', 'gateway', 'password'].map((name) => `${name}-`.padEnd(64, '0123')),
+);
+const journal = new Journal(database, listener, identity, bus, announcer, secrets, {
   JOURNAL_BATCH_EVENTS: 5_000,
   JOURNAL_FLUSHES: 2,
 });
 
+/** An execution that this process owns. */
+async function ownedExecution(): Promise<string> {
+  const id = randomUUID();
+  await database.pool.query(
+    `INSERT INTO cloutagent.executions (id, project_id, status, input, workflow, options, created_by, owner, attempt)
+     VALUES ($1, 'bench', 'running', 'null', '{"nodes":[]}', '{}', 'bench', $2, 1)`,
+    [id, identity.value],
+  );
+  return id;
+}
+
 /** `writers` executions, each with up to `window` events under way, as the engine has them. */
 async function throughJournal(writers: number, window: number): Promise<number> {
+  const ids = await Promise.all(Array.from({ length: writers }, ownedExecution));
   const end = performance.now() + SECONDS * 1000;
   let events = 0;
-  const write = async () => {
-    const id = randomUUID();
+  const write = async (id: string) => {
+    // One object for each claim, as the engine has: by it the journal knows what it has checked.
+    const claim = { executionId: id, attempt: 1 };
     for (let sequence = 1; performance.now() < end;) {
       const appends = Array.from({ length: window }, () =>
-        journal.append(id, [record(id, sequence++, draft)]),
+        journal.append(claim, [record(id, sequence++, draft)]),
       );
       await Promise.all(appends);
       events += window;
     }
   };
   const began = performance.now();
-  await Promise.all(Array.from({ length: writers }, write));
+  await Promise.all(ids.map(write));
   return (events / (performance.now() - began)) * 1000;
 }
 
@@ -116,7 +154,11 @@ for (const [writers, window] of [
   });
 }
 console.table(throughput);
-announcer.onModuleDestroy();
+// What the real server would run if it found it.
+await database.pool.query('DELETE FROM cloutagent.executions');
+detector.onModuleDestroy();
+presence.onModuleDestroy();
+await presence.onApplicationShutdown();
 await listener.onApplicationShutdown();
 await database.onApplicationShutdown();
 

@@ -4,20 +4,22 @@ import { dirname, join, relative } from 'node:path';
 
 const SRC = join(import.meta.dirname, '../src');
 /** What any folder may use. */
-const OPEN = ['config', 'problems', 'ids', 'json', 'openapi', 'tally'];
+const OPEN = ['config', 'problems', 'ids', 'json', 'logging', 'openapi', 'tally'];
 /** What each folder may use besides. */
 const ALLOWED: Record<string, string[]> = {
   config: [],
   problems: [],
   ids: [],
   json: [],
+  logging: [],
   openapi: [],
   tally: [],
   database: [],
   events: [],
-  journal: ['database', 'events'],
+  cluster: ['database'],
+  journal: ['cluster', 'database', 'events'],
   streaming: ['journal', 'events'],
-  engine: ['journal', 'events', 'database'],
+  engine: ['cluster', 'journal', 'events', 'database'],
   auth: ['database'],
   throttling: ['auth'],
   executions: ['engine', 'journal', 'streaming', 'auth', 'throttling', 'events', 'database'],

@@ -1,14 +1,14 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { ConsoleLogger, type DynamicModule } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
 import { AppModule } from './app.module.js';
+import { SecretRedactor } from './config/secret-redactor.js';
 import type { Settings } from './config/settings.js';
 import { configureApp } from './configure-app.js';
 import { configureEdges } from './http-edges.js';
+import { AppLogger } from './logging/app-logger.js';
 import { HttpMetrics } from './operations/http-metrics.js';
 import { serveDocument } from './openapi/openapi.js';
-
-const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
 
 /** The application, ready to listen. */
 export async function createApp(
@@ -22,9 +22,7 @@ export async function createApp(
     // What goes wrong while it is put together is thrown, and told by whoever called.
     logger: false,
   });
-  // A logger of its own: a list of levels would only set those of the one that was turned off above.
-  const logLevels = LEVELS.slice(0, LEVELS.indexOf(settings.LOG_LEVEL) + 1);
-  app.useLogger(new ConsoleLogger({ logLevels }));
+  app.useLogger(new AppLogger(settings, app.get(SecretRedactor)));
   app.use(app.get(HttpMetrics).observe);
   configureApp(app, settings);
   configureEdges(app, settings);

@@ -1,12 +1,11 @@
-/** What main prints once the server listens; the key, if one was just made, is shown here and never again. */
-export function welcome(baseUrl: string, key: string | undefined): string {
-  const lines = [
-    `CloutAgent Executions listens on ${baseUrl}; its dashboard is there too, its documentation at ${baseUrl}/docs`,
-  ];
-  if (key === undefined) return lines.join('\n');
+/** Says where the server listens. */
+export const welcome = (baseUrl: string): string =>
+  `CloutAgent Executions listens on ${baseUrl}; its dashboard is there too, its documentation at ${baseUrl}/docs`;
+
+/** Shows the key that was just made, once, and commands to paste. It is always plain text: a person copies it. */
+export function firstKey(baseUrl: string, key: string): string {
   const post = `curl -s -X POST ${baseUrl}/api/executions -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d @examples/compare.json`;
   return [
-    ...lines,
     '',
     `Your first administrator key, shown this once: ${key}`,
     '',

@@ -1,57 +1,52 @@
-import { EventEmitter2 } from '@nestjs/event-emitter';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { Database } from '../src/database/database.js';
-import { Listener } from '../src/database/listener.js';
-import { EventBus } from '../src/events/event-bus.js';
 import type { RecordedEvent } from '../src/events/recorded-event.js';
-import { Announcer } from '../src/journal/announcer.js';
-import { Journal, record, StaleOwnerError } from '../src/journal/journal.js';
+import { LostTailError, SequenceTakenError, StaleOwnerError } from '../src/journal/append-errors.js';
+import { record } from '../src/journal/journal.js';
 import { JournalReader } from '../src/journal/journal-reader.js';
+import { openJournal } from './support/open-journal.js';
 import { createDatabase } from './support/server.js';
 import { upTo } from './support/watch.js';
 
 describe('the journal on a real database', () => {
-  const bus = new EventBus(new EventEmitter2());
-  let database: Database;
-  let listener: Listener;
-  let journal: Journal;
-
+  let opened: Awaited<ReturnType<typeof openJournal>>;
+  let url: string;
+  /** Watches the others' statements. Not in a transaction: one would see them as they were at its first look. */
+  let observer: pg.Client;
   beforeAll(async () => {
-    const DATABASE_URL = await createDatabase();
-    database = await Database.connect({
-      DATABASE_URL,
-      DATABASE_POOL_SIZE: 10,
-      DATABASE_CONNECT_TIMEOUT_MS: 10_000,
-      DATABASE_QUERY_TIMEOUT_MS: 60_000,
-    });
-    listener = new Listener(DATABASE_URL);
-    await listener.open();
-    journal = new Journal(database, bus, new Announcer(database, listener), {
-      JOURNAL_BATCH_EVENTS: 200,
-      JOURNAL_FLUSHES: 3,
-    });
+    url = await createDatabase();
+    observer = new pg.Client({ connectionString: url });
+    await observer.connect();
+    opened = await openJournal(url, { JOURNAL_BATCH_EVENTS: '200', JOURNAL_FLUSHES: '3' });
   });
-  afterAll(async () => {
-    await listener.onApplicationShutdown();
-    await database.onApplicationShutdown();
-  });
+  afterAll(() => Promise.all([opened.close(), observer.end()]));
 
   const draft = (id: string, sequence: number): RecordedEvent =>
     record(id, sequence, { type: 'execution:output', fields: { chunk: 'x', stepId: 's', nodeId: 'n' } });
+  const end = (id: string, sequence: number): RecordedEvent =>
+    record(id, sequence, { type: 'execution:cancelled', fields: {} });
+  const append = (id: string, events: RecordedEvent[], attempt = 1) =>
+    opened.journal.append({ executionId: id, attempt }, events);
+  const finish = (id: string, sequence: number, attempt = 1) =>
+    opened.journal.append({ executionId: id, attempt }, [end(id, sequence)], { status: 'cancelled' });
   const stored = async (id: string): Promise<number[]> =>
-    (await new JournalReader(database).read(id, 0, { limit: 10_000, bytes: 1e9 })).map((row) => row.sequence);
+    (await new JournalReader(opened.database).read(id, 0, { limit: 10_000, bytes: 1e9 })).map(
+      (row) => row.sequence,
+    );
+  const own = (count: number) => Promise.all(Array.from({ length: count }, () => opened.own()));
+  const change = (id: string, set: string) =>
+    opened.database.pool.query(`UPDATE cloutagent.executions SET ${set} WHERE id = $1`, [id]);
 
   it('publishes each execution in order and after its commit, however many flushes are under way', async () => {
-    const executions = Array.from({ length: 300 }, () => randomUUID());
+    const executions = await own(300);
     const published = new Map<string, number[]>();
-    const looks: Promise<boolean>[] = [];
+    const checks: Promise<boolean>[] = [];
     for (const id of executions) {
       published.set(id, []);
-      bus.ofExecution(id).subscribe((events) => {
+      opened.bus.ofExecution(id).subscribe((events) => {
         for (const { sequence } of events) published.get(id)!.push(sequence);
         const last = events.at(-1)!.sequence;
-        if (Math.random() < 0.05) looks.push(stored(id).then((rows) => rows.includes(last)));
+        if (Math.random() < 0.05) checks.push(stored(id).then((rows) => rows.includes(last)));
       });
     }
     await Promise.all(
@@ -60,7 +55,7 @@ describe('the journal on a real database', () => {
         for (let round = 0; round < 10; round += 1) {
           const appends = Array.from({ length: 1 + (index % 4) }, () => {
             const events = Array.from({ length: 1 + (round % 3) }, () => draft(id, ++sequence));
-            return journal.append(id, events);
+            return append(id, events);
           });
           await (index % 2 === 0 ? Promise.all(appends) : appends.at(-1));
         }
@@ -68,19 +63,23 @@ describe('the journal on a real database', () => {
         expect(await stored(id)).toEqual(upTo(sequence));
       }),
     );
-    expect(looks.length).toBeGreaterThan(50);
-    expect((await Promise.all(looks)).every(Boolean)).toBe(true);
+    expect(checks.length).toBeGreaterThan(50);
+    expect((await Promise.all(checks)).every(Boolean)).toBe(true);
   });
 
   it('refuses a stale owner alone: what others wrote in the same batch is committed', async () => {
-    const [stale, ...others] = Array.from({ length: 50 }, () => randomUUID());
-    await journal.append(stale!, [draft(stale!, 1)]);
-    const told: number[] = [];
-    bus.ofExecution(stale!).subscribe((events) => told.push(...events.map(({ sequence }) => sequence)));
+    const [stale = '', ...others] = await own(50);
+    await append(stale, [draft(stale, 1)]);
+    const heard: number[] = [];
+    opened.bus
+      .ofExecution(stale)
+      .subscribe((events) => heard.push(...events.map(({ sequence }) => sequence)));
+    // As the next claim does.
+    await change(stale, 'attempt = 2');
     const results = await Promise.allSettled([
-      ...others.map((id) => journal.append(id, [draft(id, 1)])),
-      journal.append(stale!, [draft(stale!, 1), draft(stale!, 2)]),
-      journal.append(stale!, [draft(stale!, 3)]),
+      ...others.map((id) => append(id, [draft(id, 1)])),
+      append(stale, [draft(stale, 2), draft(stale, 3)]),
+      append(stale, [draft(stale, 4)]),
     ]);
     const failed = results.filter((result) => result.status === 'rejected');
     expect(failed.map(({ reason }) => reason as unknown)).toEqual([
@@ -88,31 +87,163 @@ describe('the journal on a real database', () => {
       expect.any(StaleOwnerError),
     ]);
     expect(await Promise.all(others.map(stored))).toEqual(others.map(() => [1]));
-    expect([await stored(stale!), told]).toEqual([[1], []]);
+    expect([await stored(stale), heard]).toEqual([[1], []]);
+    // The new claim continues.
+    await append(stale, [draft(stale, 2)], 2);
+    expect(await stored(stale)).toEqual([1, 2]);
   });
 
-  it('leaves no hole when a connection breaks in the middle: what was appended behind it is refused, too', async () => {
-    const id = randomUUID();
-    const blocker = new pg.Client({ connectionString: database.url });
-    await blocker.connect();
-    await blocker.query('BEGIN');
-    await blocker.query('LOCK TABLE cloutagent.events IN EXCLUSIVE MODE');
+  it.each([
+    ['another process owns the execution', "owner = '1'"],
+    ['nobody owns the execution', 'owner = NULL'],
+    ['the execution has been claimed anew', 'attempt = 2'],
+    ['the execution has ended', 'completed_at = now()'],
+  ])('records neither an event nor an end when %s', async (_case, set) => {
+    const [id = ''] = await own(1);
+    await append(id, [draft(id, 1)]);
+    await change(id, set);
+    await expect(append(id, [draft(id, 2)])).rejects.toBeInstanceOf(StaleOwnerError);
+    await expect(finish(id, 2)).rejects.toBeInstanceOf(StaleOwnerError);
+    expect(await stored(id)).toEqual([1]);
+    const { rows } = await opened.database.pool.query(
+      'SELECT status FROM cloutagent.executions WHERE id = $1',
+      [id],
+    );
+    expect(rows).toEqual([{ status: 'running' }]);
+  });
+
+  it('decides an end by the newest version of the row, not by the one that it saw at first', async () => {
+    const [id = ''] = await own(1);
+    await append(id, [draft(id, 1)]);
+    const taker = new pg.Client({ connectionString: url });
+    await taker.connect();
+    await taker.query('BEGIN');
+    await taker.query('UPDATE cloutagent.executions SET attempt = 2 WHERE id = $1', [id]);
+    const ended = finish(id, 2).catch((error: unknown) => error);
+    const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+    while ((await observer.query(waiting)).rowCount === 0)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    await taker.query('COMMIT');
+    await taker.end();
+    expect(await ended).toBeInstanceOf(StaleOwnerError);
+    expect(await stored(id)).toEqual([1]);
+  });
+
+  it('ends an execution once, and takes nothing after it', async () => {
+    const [id = ''] = await own(1);
+    await append(id, [draft(id, 1)]);
+    const results = await Promise.allSettled([finish(id, 2), append(id, [draft(id, 3)])]);
+    expect(results[0]!.status).toBe('fulfilled');
+    await expect(append(id, [draft(id, 4)])).rejects.toBeInstanceOf(StaleOwnerError);
+    const { rows } = await opened.database.pool.query(
+      'SELECT status, owner, completed_at IS NOT NULL AS ended FROM cloutagent.executions WHERE id = $1',
+      [id],
+    );
+    expect(rows).toEqual([{ status: 'cancelled', owner: null, ended: true }]);
+  });
+
+  it('leaves no hole where the database has lost events', async () => {
+    const [id = ''] = await own(1);
+    await append(id, [draft(id, 1), draft(id, 2), draft(id, 3)]);
+    await opened.database.pool.query(
+      'DELETE FROM cloutagent.events WHERE execution_id = $1 AND sequence = 3',
+      [id],
+    );
+    await expect(append(id, [draft(id, 4)])).rejects.toBeInstanceOf(LostTailError);
+    await expect(finish(id, 4)).rejects.toBeInstanceOf(LostTailError);
+    expect(await stored(id)).toEqual([1, 2]);
+  });
+
+  it('finds lost events on the first connection after a failover, and does not ask before', async () => {
+    const claim = { executionId: await opened.own(), attempt: 1 };
+    const next = (sequence: number) => opened.journal.append(claim, [draft(claim.executionId, sequence)]);
+    // Until the claim has used each connection of the pool.
+    for (let sequence = 1; sequence <= 20; sequence += 1) await next(sequence);
+    const lose = 'DELETE FROM cloutagent.events WHERE execution_id = $1 AND sequence > $2';
+    await observer.query(lose, [claim.executionId, 19]);
+    await next(21);
+    await observer.query(lose, [claim.executionId, 18]);
+    await observer.query(
+      `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+       WHERE application_name = 'cloutagent-executions' AND datname = current_database()`,
+    );
+    await expect(next(22)).rejects.toBeInstanceOf(LostTailError);
+    expect(await stored(claim.executionId)).toEqual(upTo(18));
+  });
+
+  it('says that a sequence is taken while it owns the execution: the journal is to be read again', async () => {
+    const [id = ''] = await own(1);
+    await append(id, [draft(id, 1)]);
+    await expect(append(id, [draft(id, 1)])).rejects.toBeInstanceOf(SequenceTakenError);
+    expect(await stored(id)).toEqual([1]);
+  });
+
+  describe('a statement whose answer is lost', () => {
     const waiting = `FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%INTO cloutagent.events%'
       AND datname = current_database() AND pid <> pg_backend_pid()`;
-    const appends = [journal.append(id, [draft(id, 1), draft(id, 2)])];
-    while ((await blocker.query(`SELECT pid ${waiting}`)).rows.length === 0)
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    for (let sequence = 3; sequence < 8; sequence += 1)
-      appends.push(journal.append(id, [draft(id, sequence)]));
-    const late = appends[0]!.catch(() => journal.append(id, [draft(id, 8)]));
-    const settled = Promise.allSettled([...appends, late]);
-    await blocker.query(`SELECT pg_terminate_backend(pid) ${waiting}`);
-    await blocker.query('COMMIT');
-    await blocker.end();
-    expect((await settled).map(({ status }) => status)).toEqual(Array(7).fill('rejected'));
-    expect(await stored(id)).toEqual([]);
-    // The next owner goes on where the journal stands.
-    await journal.append(id, [draft(id, 1)]);
-    expect(await stored(id)).toEqual([1]);
+    let blocker: pg.Client;
+    beforeEach(async () => {
+      blocker = new pg.Client({ connectionString: url });
+      await blocker.connect();
+    });
+    afterEach(() => blocker.end());
+    const untilBlocked = async () => {
+      while ((await observer.query(`SELECT pid ${waiting}`)).rows.length === 0)
+        await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+
+    it('is sent again with all that waits, in order, when it was not committed', async () => {
+      const [id = ''] = await own(1);
+      await blocker.query('BEGIN');
+      await blocker.query('LOCK TABLE cloutagent.events IN EXCLUSIVE MODE');
+      const appends = [append(id, [draft(id, 1), draft(id, 2)])];
+      await untilBlocked();
+      for (let sequence = 3; sequence < 8; sequence += 1) appends.push(append(id, [draft(id, sequence)]));
+      await observer.query(`SELECT pg_terminate_backend(pid) ${waiting}`);
+      await blocker.query('COMMIT');
+      await Promise.all(appends);
+      expect(await stored(id)).toEqual(upTo(7));
+    });
+
+    it('is not sent twice when it was committed, an end included', async () => {
+      const [id = ''] = await own(1);
+      const heard: number[] = [];
+      opened.bus.ofExecution(id).subscribe((events) => heard.push(...events.map(({ sequence }) => sequence)));
+      const { database } = opened;
+      const query = database.query.bind(database);
+      let lost = 0;
+      // The answers of appends get lost on their way, the statements are real.
+      database.query = async (make) => {
+        const answer = await query(make);
+        if ((lost += 1) > 4) return answer as never;
+        throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+      };
+      await append(id, [draft(id, 1)]);
+      await Promise.all([append(id, [draft(id, 2)]), append(id, [draft(id, 3)])]);
+      await finish(id, 4);
+      database.query = query;
+      expect(lost).toBeGreaterThanOrEqual(3);
+      expect(await stored(id)).toEqual(upTo(4));
+      expect(heard).toEqual(upTo(4));
+    });
+  });
+
+  it('refuses what can never be stored, and only that', async () => {
+    const [bad = '', good = ''] = await own(2);
+    const nul = { ...draft(bad, 1), data: 'a\u0000b' };
+    const results = await Promise.allSettled([append(bad, [nul]), append(good, [draft(good, 1)])]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+  });
+
+  it('ends an execution that nobody owns, unless somebody does', async () => {
+    const [id = ''] = await own(1);
+    await append(id, [draft(id, 1)]);
+    expect(await opened.journal.appendIfUnowned(id, [end(id, 2)])).toBe(false);
+    await change(id, 'owner = NULL, runnable_at = now()');
+    await expect(opened.journal.appendIfUnowned(id, [end(id, 3)])).rejects.toBeInstanceOf(SequenceTakenError);
+    expect(await opened.journal.appendIfUnowned(id, [end(id, 2)])).toBe(true);
+    expect(await opened.journal.appendIfUnowned(id, [end(id, 3)])).toBe(false);
+    expect(await opened.journal.appendIfUnowned(randomUUID(), [end(id, 1)])).toBe(false);
+    expect(await stored(id)).toEqual([1, 2]);
   });
 });

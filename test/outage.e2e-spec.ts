@@ -28,7 +28,7 @@ describe('a database that goes away', () => {
       expect(watch.frames.at(-1)!.type).toBe('execution:completed');
       expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
     }
-    expect(server.output()).toMatch(/GET \/api\/executions \([\w-]{36}\)/);
+    expect(server.output()).toMatch(/GET \/api\/executions failed \{ requestId: '[\w-]{36}' \}/);
     expect(await server.kill('SIGTERM')).toBe(0);
     link.close();
   });

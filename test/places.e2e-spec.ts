@@ -1,4 +1,3 @@
-import pg from 'pg';
 import { createDatabase, Server } from './support/server.js';
 import { agent, delay, start, Watch } from './support/watch.js';
 
@@ -74,26 +73,6 @@ describe('places among the running', () => {
       expect((await streamOf(second, id).done()).frames.at(-1)!.type).toBe('execution:completed');
     expect(await statusOf(busy)).toBe('running');
     await second.kill('SIGTERM');
-  });
-
-  it('keeps none for what was over when its process died', async () => {
-    const database = await createDatabase();
-    const server = await Server.start({ DATABASE_URL: database, EXECUTIONS_PER_PROJECT: '1' });
-    const over = await server.startExecution(start([delay('d', 1)]));
-    await streamOf(server, over).done();
-    const client = new pg.Client(database);
-    await client.connect();
-    // As a process leaves it that dies between the last event and the removal of the job.
-    await client.query(
-      `INSERT INTO pgboss.job (id, name, data, state, group_id, started_on, heartbeat_on, heartbeat_seconds)
-       SELECT id, 'executions', '{}', 'active', project_id, now(), now(), 3600 FROM cloutagent.executions WHERE id = $1
-       ON CONFLICT DO NOTHING`,
-      [over],
-    );
-    await client.end();
-    const next = await server.startExecution(start([delay('d', 1)]));
-    expect((await streamOf(server, next).done()).frames.at(-1)!.type).toBe('execution:completed');
-    await server.kill('SIGTERM');
   });
 
   it('can cancel at once what was handed back and waits for a place', async () => {

@@ -16,6 +16,9 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
   const { createApp } = await built<typeof import('../../src/create-app.js')>('create-app.js');
   const { parseSettings } = await built<typeof import('../../src/config/settings.js')>('config/settings.js');
   const { Database } = await built<typeof import('../../src/database/database.js')>('database/database.js');
+  const { ProcessIdentity } = await built<typeof import('../../src/database/process-identity.js')>(
+    'database/process-identity.js',
+  );
   const { EventBus } = await built<typeof import('../../src/events/event-bus.js')>('events/event-bus.js');
   const { Journal } = await built<typeof import('../../src/journal/journal.js')>('journal/journal.js');
   const { ChannelPool } =
@@ -36,6 +39,8 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
       STREAMS_PER_ADDRESS: '100000',
       // What a bench publishes on the bus is not in the journal: nobody must look there.
       JOURNAL_POLL_MS: '3600000',
+      // Its executions have rows and no run: the dispatcher must not find them.
+      DISPATCH_POLL_MS: '3600000',
       ...Object.fromEntries(settings.map((setting) => setting.split('='))),
     }),
   );
@@ -55,10 +60,11 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
   // Other rounds have left theirs.
   const tag = randomUUID();
   await database.pool.query(
-    `INSERT INTO cloutagent.executions (id, project_id, status, input, workflow, options, created_by, tags)
-     SELECT id, 'bench', 'running', 'null', '{"nodes":[]}', '{}', 'bench', ARRAY[$2] FROM unnest($1::uuid[]) AS id`,
-    [ids, tag],
+    `INSERT INTO cloutagent.executions (id, project_id, status, input, workflow, options, created_by, tags, owner, attempt)
+     SELECT id, 'bench', 'running', 'null', '{"nodes":[]}', '{}', 'bench', ARRAY[$2], $3, 1 FROM unnest($1::uuid[]) AS id`,
+    [ids, tag, app.get(ProcessIdentity).value],
   );
+  const claimOf = (channel: number) => ({ executionId: ids[channel]!, attempt: 1 });
   const server: Server = app.getHttpServer();
   return {
     server,
@@ -73,7 +79,7 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
         for (let from = 1; from <= count; from += 1000) {
           const length = Math.min(1000, count + 1 - from);
           await journal.append(
-            ids[channel]!,
+            claimOf(channel),
             Array.from({ length }, (_unused, n) => makeEvent(from + n, bytes)),
           );
         }
@@ -93,16 +99,20 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
           const events = Array.from({ length: due - sent }, (_unused, n) =>
             makeEvent(from + sent + 1 + n, bytes),
           );
-          if (events.length > 0) await journal.append(ids[channel]!, events);
+          if (events.length > 0) await journal.append(claimOf(channel), events);
           sent = due;
           await sleep(5);
         }
         return from + total;
       },
       finish: (channel: number, sequence: number) =>
-        journal.append(ids[channel]!, [{ sequence, type: 'execution:completed', data: '{"result":null}' }], {
-          status: 'completed',
-        }),
+        journal.append(
+          claimOf(channel),
+          [{ sequence, type: 'execution:completed', data: '{"result":null}' }],
+          {
+            status: 'completed',
+          },
+        ),
       reads: () => reads,
       path: (channel: number) => `/api/executions/${ids[channel]}/stream`,
       async startReal(chunks: number, delayMs: number): Promise<number> {

@@ -51,15 +51,16 @@ export class ApiKeysService implements OnModuleInit {
 
   /** The first administrator key, if there is no key at all yet; one process of several makes it. */
   async createFirstKey(): Promise<string | undefined> {
-    return this.database.kysely.transaction().execute(async (transaction) => {
-      await sql`SELECT pg_advisory_xact_lock(${FIRST_KEY_LOCK})`.execute(transaction);
-      const known = await transaction.selectFrom('api_keys').select('id').limit(1).executeTakeFirst();
-      if (known) return undefined;
+    return this.database.transaction(async (client) => {
+      await client.query('SELECT pg_advisory_xact_lock($1)', [FIRST_KEY_LOCK]);
+      const { rows } = await client.query(`SELECT FROM ${SCHEMA}.api_keys LIMIT 1`);
+      if (rows.length > 0) return undefined;
       const key = generateKey();
-      await transaction
-        .insertInto('api_keys')
-        .values(administrator('first administrator key', key))
-        .execute();
+      const { id, hash, prefix, name, projects, scopes } = administrator('first administrator key', key);
+      await client.query(
+        `INSERT INTO ${SCHEMA}.api_keys (id, hash, prefix, name, projects, scopes) VALUES ($1, $2, $3, $4, $5, $6)`,
+        [id, hash, prefix, name, projects, scopes],
+      );
       return key;
     });
   }

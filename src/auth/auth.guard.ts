@@ -80,10 +80,7 @@ export class AuthGuard implements CanActivate {
     if (credential === undefined && ticketFor && ticket !== undefined) {
       const target = ticketFor(request);
       if (!target) throw new InvalidTicketError();
-      return this.tickets.redeem(typeof ticket === 'string' ? ticket : '', target, {
-        address: addressOf(request),
-        resumes: /[^0]/.test(request.get('Last-Event-ID') ?? ''),
-      });
+      return this.tickets.redeem(typeof ticket === 'string' ? ticket : '', target, addressOf(request));
     }
     if (credential === undefined) throw new CredentialsMissingError();
     const principal = JWT.test(credential)

@@ -1,5 +1,5 @@
 import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose';
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync, sign as cryptoSign } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -227,6 +227,43 @@ describe('with a key set', () => {
     'refuses %p',
     async (token) => expect(await verifier().authenticate(token)).toBeUndefined(),
   );
+
+  it.each<[string, () => Promise<[jwk: object, token: string]> | [jwk: object, token: string]]>([
+    [
+      'an RSA key of 1024 bits',
+      () => {
+        const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+        const input = `${part({ alg: 'RS256', kid: 'one' })}.${part(claims())}`;
+        const signature = cryptoSign('sha256', Buffer.from(input), privateKey).toString('base64url');
+        return [publicKey.export({ format: 'jwk' }), `${input}.${signature}`];
+      },
+    ],
+    ['a private key', async () => [await exportJWK(pair.privateKey), await good()]],
+    ['a key without a modulus', async () => [{ kty: 'RSA', e: 'AQAB' }, await good()]],
+    ['a key that is no number', async () => [{ kty: 'RSA', n: '!', e: '!' }, await good()]],
+    [
+      'a point that is not on its curve',
+      async () => {
+        const { privateKey } = await generateKeyPair('ES256');
+        const token = await sign({ alg: 'ES256', kid: 'one' }, privateKey);
+        return [{ kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA' }, token];
+      },
+    ],
+    ['a shared secret', async () => [{ kty: 'oct', k: 'c2VjcmV0' }, await good()]],
+  ])('refuses tokens of %s that is in the set, and takes those of the other keys', async (_what, make) => {
+    const [bad, token] = await make();
+    const other = await generateKeyPair('RS256', { extractable: true });
+    answer.body = JSON.stringify({
+      keys: [
+        { ...bad, kid: 'one' },
+        { ...(await exportJWK(other.publicKey)), kid: 'two' },
+      ],
+    });
+    const one = verifier();
+    expect(await one.authenticate(token)).toBeUndefined();
+    expect(await one.authenticate(await sign({ alg: 'RS256', kid: 'two' }, other.privateKey))).toBeDefined();
+    expect(asked).toBe(1);
+  });
 
   it.each<[string, () => JwtVerifier]>([
     ['nobody listens', () => verifier('http://127.0.0.1:1/jwks')],

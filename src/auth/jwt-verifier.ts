@@ -1,13 +1,15 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ProjectId, Scope } from '@cloutagent/contract';
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { z } from 'zod';
 import { Settings } from '../config/settings.js';
 import { ProblemError } from '../problems/problem.error.js';
+import { KeySetUnavailableError, remoteKeySet } from './key-set.js';
 import type { Principal } from './principal.js';
 
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 const LONGEST = 16_384;
+const MOST_REPORTED = 100;
 
 /** Identities end up in the database and the log: U+0000 and half a surrogate pair could not be kept apart there. */
 const isPrintable = (text: string): boolean => text.isWellFormed() && !/\p{Cc}/u.test(text);
@@ -30,6 +32,9 @@ const Claims = z.looseObject({
  */
 @Injectable()
 export class JwtVerifier implements OnModuleInit {
+  private readonly logger = new Logger(JwtVerifier.name);
+  /** Keys that were reported as not usable. */
+  private readonly reported = new Set<string>();
   private readonly verify: ((token: string) => Promise<JWTPayload>) | undefined;
 
   constructor(
@@ -57,11 +62,7 @@ export class JwtVerifier implements OnModuleInit {
       this.verify = async (token) =>
         (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload;
     } else if (url !== undefined) {
-      const keys = createRemoteJWKSet(new URL(url), {
-        timeoutDuration: settings.JWKS_TIMEOUT_MS,
-        cooldownDuration: settings.JWKS_COOLDOWN_MS,
-        cacheMaxAge: settings.JWKS_MAX_AGE_MS,
-      });
+      const keys = remoteKeySet(url, settings);
       this.verify = async (token) =>
         (await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC })).payload;
     }
@@ -70,7 +71,7 @@ export class JwtVerifier implements OnModuleInit {
   /** Not in the constructor: nothing is logged while the application is put together. */
   onModuleInit(): void {
     if (!this.verify || this.settings.JWT_AUDIENCE !== undefined) return;
-    new Logger(JwtVerifier.name).warn(
+    this.logger.warn(
       'JWT_AUDIENCE is not set: tokens that the same issuer made for other services are taken too. Set it to the aud of those meant for this one.',
     );
   }
@@ -82,7 +83,8 @@ export class JwtVerifier implements OnModuleInit {
   async authenticate(token: string): Promise<Principal | undefined> {
     if (!this.verify || token.length > LONGEST) return undefined;
     const payload = await this.verify(token).catch((error: unknown) => {
-      if (this.settings.JWKS_URL !== undefined && isOfTheKeySet(error)) {
+      if (error instanceof KeySetUnavailableError) {
+        this.logger.warn(`the key set cannot be read: ${(error.cause as Error).message}`);
         throw new ProblemError(
           503,
           'identity_provider_unavailable',
@@ -92,6 +94,7 @@ export class JwtVerifier implements OnModuleInit {
           },
         );
       }
+      if (this.settings.JWKS_URL !== undefined && isOfTheKey(error)) this.report(token, error as Error);
       return undefined;
     });
     const claims = Claims.safeParse(payload);
@@ -102,11 +105,17 @@ export class JwtVerifier implements OnModuleInit {
     const scopes = scope.split(' ').flatMap((name) => Scope.safeParse(name).data ?? []);
     return { id: `jwt:${encodeURIComponent(iss)}:${sub}`, projects, scopes, expiresAt: exp * 1000 };
   }
+
+  /** Once for each key: whoever has a token of it can send any number. */
+  private report(token: string, error: Error): void {
+    const { kid } = decodeProtectedHeader(token);
+    const reason = `the key ${JSON.stringify(kid)?.slice(0, 200)} of the key set cannot be used: ${error.message}`;
+    if (this.reported.has(reason) || this.reported.size >= MOST_REPORTED) return;
+    this.reported.add(reason);
+    this.logger.warn(reason);
+  }
 }
 
-/** Whether the failure is of fetching the key set, and not of the token. */
-function isOfTheKeySet(error: unknown): boolean {
-  // What is wrong with a token has a code of its own; what fetch fails with is none of jose's errors.
-  if (!(error instanceof errors.JOSEError) || error.code === 'ERR_JOSE_GENERIC') return true;
-  return error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid;
-}
+/** Whether a token was refused for a fault of its key, which only the identity provider can correct. */
+const isOfTheKey = (error: unknown): boolean =>
+  !(error instanceof errors.JOSEError) || error instanceof errors.JWKSInvalid;

@@ -1,15 +1,19 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { SecretRedactor } from './secret-redactor.js';
 import { Settings } from './settings.js';
 
-/** Provides the `Settings` to every module of one application. */
+/** Provides the `Settings`, and the redactor of the secrets in them, to every module of one application. */
 @Global()
 @Module({})
 export class ConfigModule {
   static forRoot(settings: Settings): DynamicModule {
     return {
       module: ConfigModule,
-      providers: [{ provide: Settings, useValue: settings }],
-      exports: [Settings],
+      providers: [
+        { provide: Settings, useValue: settings },
+        { provide: SecretRedactor, useValue: SecretRedactor.of(settings) },
+      ],
+      exports: [Settings, SecretRedactor],
     };
   }
 }

@@ -5,6 +5,10 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const count = (fallback: number, least = 1, most = Number.MAX_SAFE_INTEGER) =>
   z.coerce.number().int().min(least).max(most).default(fallback);
 const ms = (fallback: number, least = 1) => count(fallback, least, 2_147_483_647);
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((value) => value === 'true');
 const list = z
   .string()
   .default('')
@@ -14,7 +18,17 @@ const list = z
       .map((item) => item.trim())
       .filter(Boolean),
   );
-const webUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' });
+const webUrl = z
+  .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
+  .refine((value) => {
+    const { username, password } = URL.parse(value) ?? { username: '', password: '' };
+    return username === '' && password === '';
+  }, 'must not hold a user name or password: fetch refuses such a URL');
+/** What is sent in a header. */
+const headerText = text.regex(
+  /^[\x21-\x7e]*$/,
+  'must be visible ASCII without spaces: it is sent in a header',
+);
 const modelPrices = z
   .string()
   .default('{}')
@@ -31,6 +45,9 @@ const modelPrices = z
 /** As a browser sends it; a slash at its end would never match. */
 const isOrigin = (value: string): boolean =>
   value === '*' || (URL.canParse(value) && new URL(value).origin === value);
+
+/** A token (RFC 9110, section 5.6.2). A star is one too. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
  * Every setting, under the name of its environment variable. `.env.example` says what each is for;
@@ -71,7 +88,10 @@ const SettingsSchema = z
     AUTH_FAILURES_PER_MINUTE: count(1_000),
 
     CORS_ORIGINS: list,
+    CORS_ALLOWED_HEADERS: list,
     TRUST_PROXY: z.union([z.literal(''), text]).default(''),
+    HSTS_MAX_AGE_SECONDS: count(0, 0),
+    HSTS_INCLUDE_SUBDOMAINS: flag,
     REQUEST_HEADERS_TIMEOUT_MS: ms(15_000),
     REQUEST_TIMEOUT_MS: ms(60_000),
     BODY_LIMIT_BYTES: count(1_048_576),
@@ -122,6 +142,9 @@ const SettingsSchema = z
     RETRY_BASE_MS: ms(500),
     RETRY_MAX_MS: ms(30_000),
     DISPATCH_POLL_MS: ms(2_000),
+    PROCESS_CHECK_INTERVAL_MS: ms(250),
+    PROCESS_RECONNECT_TIMEOUT_MS: ms(5_000),
+    PROCESS_TIMEOUT_MS: ms(20_000, 100),
     SHUTDOWN_TIMEOUT_MS: ms(10_000),
 
     HTTP_ALLOWED_HOSTS: list,
@@ -129,12 +152,14 @@ const SettingsSchema = z
     HTTP_TIMEOUT_MS: ms(30_000),
     TRANSFORM_TIMEOUT_MS: ms(5_000),
     TRANSFORM_MEMORY_MB: count(64, 16),
-    TRANSFORM_PROCESSES: count(2),
+    TRANSFORM_PROCESSES: count(4, 2),
+    CHECK_TIMEOUT_MS: ms(1_000),
+    CHECK_PROCESSES: count(2, 2),
 
-    ANTHROPIC_API_KEY: text.optional(),
+    ANTHROPIC_API_KEY: headerText.optional(),
     ANTHROPIC_BASE_URL: webUrl.optional(),
     OPENAI_COMPATIBLE_BASE_URL: webUrl.optional(),
-    OPENAI_COMPATIBLE_API_KEY: text.optional(),
+    OPENAI_COMPATIBLE_API_KEY: headerText.optional(),
     MODEL_PRICES: modelPrices,
     MODEL_IDLE_TIMEOUT_MS: ms(120_000),
 
@@ -147,6 +172,7 @@ const SettingsSchema = z
     METRICS_MODELS: count(100),
 
     LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('warn'),
+    LOG_FORMAT: z.enum(['auto', 'json', 'text']).default('auto'),
   })
   .superRefine((settings, context) => {
     if (!settings.CORS_ORIGINS.every(isOrigin)) {
@@ -154,6 +180,28 @@ const SettingsSchema = z
         code: 'custom',
         path: ['CORS_ORIGINS'],
         message: 'takes origins without a path, comma-separated, for example https://app.example.com',
+      });
+    }
+    if (!settings.CORS_ALLOWED_HEADERS.every((name) => HEADER_NAME.test(name))) {
+      context.addIssue({
+        code: 'custom',
+        path: ['CORS_ALLOWED_HEADERS'],
+        message: 'takes names of headers, comma-separated, for example X-Tenant,X-Datadog-Trace-Id',
+      });
+    }
+    if (settings.HSTS_MAX_AGE_SECONDS > 0 && ['', 'false', '0'].includes(settings.TRUST_PROXY)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['HSTS_MAX_AGE_SECONDS'],
+        message:
+          'needs TRUST_PROXY: only from a trusted proxy does the server know that a request came over HTTPS',
+      });
+    }
+    if (settings.HSTS_INCLUDE_SUBDOMAINS && settings.HSTS_MAX_AGE_SECONDS === 0) {
+      context.addIssue({
+        code: 'custom',
+        path: ['HSTS_INCLUDE_SUBDOMAINS'],
+        message: 'needs HSTS_MAX_AGE_SECONDS, for example 31536000',
       });
     }
     if (settings.REQUEST_HEADERS_TIMEOUT_MS > settings.REQUEST_TIMEOUT_MS) {
@@ -193,8 +241,9 @@ export function parseSettings(environment: Record<string, string | undefined>): 
   if (result.success) return Object.freeze(result.data);
   const lines = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
-    const secret = /KEY|SECRET|URL|TOKEN$/.test(name);
-    return `  ${name}: ${issue.message}${secret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
+    // Any setting may have been given a URL with a password, or another setting's secret by mistake.
+    const isSecret = /KEY|SECRET|URL|TOKEN$/.test(name) || given[name]?.includes('@');
+    return `  ${name}: ${issue.message}${isSecret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
   });
   throw new InvalidSettingsError(
     `These settings are wrong; .env.example shows each with an example:\n${lines.join('\n')}`,

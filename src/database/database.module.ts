@@ -2,22 +2,24 @@ import { Global, Module } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { Database } from './database.js';
 import { Listener } from './listener.js';
+import { ProcessIdentity } from './process-identity.js';
 
-/** The connection pool and the LISTEN connection of this process. */
+/** The connection pool, the LISTEN connection and the identity of this process. */
 @Global()
 @Module({
   providers: [
+    ProcessIdentity,
     { provide: Database, useFactory: (settings: Settings) => Database.connect(settings), inject: [Settings] },
     {
       provide: Listener,
-      useFactory: async (database: Database) => {
-        const listener = new Listener(database.url);
+      useFactory: async (database: Database, identity: ProcessIdentity) => {
+        const listener = new Listener(database.url, identity.value);
         await listener.open();
         return listener;
       },
-      inject: [Database],
+      inject: [Database, ProcessIdentity],
     },
   ],
-  exports: [Database, Listener],
+  exports: [Database, Listener, ProcessIdentity],
 })
 export class DatabaseModule {}

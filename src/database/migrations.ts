@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-/** Every table lives in this schema; pg-boss has its own, `pgboss`. */
+/** Every table lives in this schema. */
 export const SCHEMA = 'cloutagent';
 
 const initial: Migration = {
@@ -139,10 +139,65 @@ const resumableTickets: Migration = {
   },
 };
 
+/**
+ * The execution's row becomes its place in the queue, instead of a job of pg-boss. Every open execution is queued
+ * again: the processes of the release before have ended, and so nobody owns it.
+ */
+const rowQueue: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await sql`ALTER TABLE cloutagent.executions RENAME COLUMN deaths TO crash_count`.execute(db);
+    await sql`
+      ALTER TABLE cloutagent.executions
+        ADD COLUMN runnable_at timestamptz,
+        ADD COLUMN idle boolean NOT NULL DEFAULT false,
+        ADD COLUMN crashed_owners text[] NOT NULL DEFAULT '{}'`.execute(db);
+    await sql`
+      CREATE TABLE cloutagent.processes (
+        identity text PRIMARY KEY,
+        started_at timestamptz NOT NULL DEFAULT now(),
+        beat_at timestamptz NOT NULL DEFAULT now()
+      )`.execute(db);
+    await sql`
+      UPDATE cloutagent.executions SET owner = NULL, crash_count = 0, runnable_at = created_at
+      WHERE completed_at IS NULL`.execute(db);
+    await sql`UPDATE cloutagent.executions SET owner = NULL WHERE owner IS NOT NULL`.execute(db);
+    await sql`
+      CREATE INDEX executions_runnable ON cloutagent.executions (project_id, runnable_at, id)
+        WHERE runnable_at IS NOT NULL`.execute(db);
+    await sql`
+      CREATE INDEX executions_slots ON cloutagent.executions (project_id)
+        WHERE owner IS NOT NULL AND NOT idle`.execute(db);
+    await sql`
+      CREATE INDEX executions_stranded ON cloutagent.executions (id)
+        WHERE completed_at IS NULL AND owner IS NULL AND runnable_at IS NULL`.execute(db);
+    await sql`
+      CREATE INDEX executions_cancelling ON cloutagent.executions (id)
+        WHERE completed_at IS NULL AND owner IS NULL AND control = 'cancel'`.execute(db);
+    await sql`CREATE INDEX executions_crashed ON cloutagent.executions (id) WHERE crashed_owners <> '{}'`.execute(
+      db,
+    );
+    // Another application may have queues of its own in the schema pgboss: then only ours goes.
+    await sql`
+      DO $$
+      DECLARE others boolean;
+      BEGIN
+        IF to_regclass('pgboss.queue') IS NULL THEN RETURN; END IF;
+        EXECUTE $q$SELECT EXISTS (SELECT FROM pgboss.queue WHERE name <> 'executions' AND name NOT LIKE '\_\_pgboss\_\_%')$q$ INTO others;
+        IF others THEN
+          EXECUTE $q$DELETE FROM pgboss.job WHERE name = 'executions'$q$;
+          EXECUTE $q$DELETE FROM pgboss.queue WHERE name = 'executions'$q$;
+        ELSE
+          EXECUTE 'DROP SCHEMA pgboss CASCADE';
+        END IF;
+      END $$`.execute(db);
+  },
+};
+
 /** In order; a released one is never changed. */
 export const MIGRATIONS: Record<string, Migration> = {
   '0001-initial': initial,
   '0002-deaths': deaths,
   '0003-status-changes': statusChanges,
   '0004-resumable-tickets': resumableTickets,
+  '0005-row-queue': rowQueue,
 };

@@ -34,12 +34,18 @@ export interface ExecutionsTable {
   control: ColumnType<Control, Control | undefined, Control>;
   control_by: string | null;
   control_reason: string | null;
-  /** Runs begun so far; each new owner adds one. */
+  /** Fencing token: each claim raises it, and an append holds only with the present one. */
   attempt: Generated<number>;
-  /** Owners that died under it or lost it; one that handed it over does not count. */
-  deaths: Generated<number>;
-  /** Process id (`ProcessIdentity`) of the present owner. */
+  /** Owners that died while they ran it. A hand-over does not count. */
+  crash_count: Generated<number>;
+  /** Which they were: one that comes back after all is taken out again. */
+  crashed_owners: Generated<string[]>;
+  /** `ProcessIdentity` of the process that owns it. */
   owner: string | null;
+  /** From when on a process may claim it; null while there is nothing to claim. */
+  runnable_at: Instant | null;
+  /** Whether its owner only waits, for a resume or a person: it then takes no concurrency slot. */
+  idle: Generated<boolean>;
 }
 
 interface EventsTable {
@@ -50,7 +56,7 @@ interface EventsTable {
   data: string;
 }
 
-interface ApprovalsTable {
+export interface ApprovalsTable {
   execution_id: string;
   node_id: string;
   approved: boolean;
@@ -86,8 +92,17 @@ interface StreamTicketsTable {
   expires_at: Date;
 }
 
+/** The processes that share this database, a row each. */
+interface ProcessesTable {
+  identity: string;
+  started_at: Generated<Date>;
+  /** When the process last said that it is alive. */
+  beat_at: Generated<Date>;
+}
+
 export interface Schema {
   executions: ExecutionsTable;
+  processes: ProcessesTable;
   events: EventsTable;
   approvals: ApprovalsTable;
   api_keys: ApiKeysTable;

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EventDraft, ExecutionState, StepStatus } from '@cloutagent/contract';
 import { Settings } from '../config/settings.js';
 import { NodeRegistry } from './node-registry.js';
+import { sumUSD } from './usd.js';
 
 /** What one model has used. */
 export interface ModelUse {
@@ -43,8 +44,10 @@ export class EngineStats {
       }
       case 'execution:cost-update':
         for (const [model, { costUSD }] of Object.entries(draft.fields.modelUsage)) {
-          const added = (costUSD ?? 0) - (before.modelUsage[model]?.costUSD ?? 0);
-          if (added > 0) this.useOf(model).costUSD += added;
+          const known = Object.hasOwn(before.modelUsage, model) ? before.modelUsage[model]?.costUSD : 0;
+          const added = sumUSD([costUSD ?? 0, -(known ?? 0)]);
+          const use = this.useOf(model);
+          if (added > 0) use.costUSD = sumUSD([use.costUSD, added]);
         }
         break;
       default:

@@ -1,17 +1,33 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { ClusterModule } from '../cluster/cluster.module.js';
 import { JournalModule } from '../journal/journal.module.js';
-import { Dispatcher } from './dispatcher.js';
+import { ControlRequests } from './control-requests.js';
+import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
+import { Dispatcher } from './dispatch/dispatcher.js';
+import { ExecutionQueue } from './dispatch/execution-queue.js';
+import { UnownedCancel } from './dispatch/unowned-cancel.js';
 import { EngineStats } from './engine-stats.js';
 import { ExecutionEngine } from './execution-engine.js';
 import { GraphEngine } from './graph-engine.js';
 import { ModelsModule } from './models/models.module.js';
 import { NodeRegistry } from './node-registry.js';
 import { NodesModule } from './nodes/nodes.module.js';
+import { Takeover } from './takeover.js';
 
 @Module({
-  imports: [DiscoveryModule, JournalModule, ModelsModule, NodesModule],
-  providers: [NodeRegistry, EngineStats, Dispatcher, { provide: ExecutionEngine, useClass: GraphEngine }],
+  imports: [DiscoveryModule, ClusterModule, JournalModule, ModelsModule, NodesModule],
+  providers: [
+    NodeRegistry,
+    EngineStats,
+    ControlRequests,
+    Takeover,
+    ExecutionQueue,
+    UnownedCancel,
+    DispatchNotifier,
+    Dispatcher,
+    { provide: ExecutionEngine, useClass: GraphEngine },
+  ],
   exports: [EngineStats, ExecutionEngine, NodeRegistry, Dispatcher],
 })
 export class EngineModule {}

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import {
   type EventDraft,
   type ExecutionFailure,
@@ -5,7 +6,10 @@ import {
   WorkflowGraph,
   type WorkflowNode,
 } from '@cloutagent/contract';
+import type { SecretRedactor } from '../config/secret-redactor.js';
+import { causeOf, messageOf } from '../logging/error-info.js';
 import type { Settings } from '../config/settings.js';
+import type { RowChange } from '../journal/append-statement.js';
 import type { ExecutionLog } from './execution-log.js';
 import { type ExecutionRow, toExecution } from './execution-row.js';
 import { Gate } from './gate.js';
@@ -19,6 +23,7 @@ import type { PriceOf } from './usage.js';
 
 /** One execution while this process owns it: runs the graph and keeps the journal. */
 export class GraphRun {
+  private readonly logger = new Logger(GraphRun.name);
   private readonly graph: WorkflowGraph;
   private readonly gate = new Gate();
   private readonly abort = new AbortController();
@@ -27,14 +32,14 @@ export class GraphRun {
   private readonly budget: OutputBudget;
   private readonly nodes: NodeRunner;
   private readonly timeLimit: PausableTimeout;
-  private readonly outcome = Promise.withResolvers<'over' | 'released'>();
+  private readonly outcome = Promise.withResolvers<'ended' | 'released'>();
   private active = 0;
   private idle = false;
   private ended = false;
 
   /**
    * @param spentMs what earlier owners used of the execution's time limit
-   * @param onIdle told when it begins or ends to do nothing but wait, for a resume or a person
+   * @param onIdle called once the row says that it begins or ends to only wait, for a resume or a person
    */
   constructor(
     private readonly row: ExecutionRow,
@@ -42,11 +47,12 @@ export class GraphRun {
     registry: NodeRegistry,
     priceOf: PriceOf,
     private readonly settings: Settings,
+    secrets: SecretRedactor,
     spentMs: number,
     private readonly onIdle: (idle: boolean) => void,
   ) {
     this.graph = new WorkflowGraph(row.workflow);
-    this.budget = new OutputBudget(settings);
+    this.budget = new OutputBudget(settings, secrets);
     this.nodes = new NodeRunner({
       row,
       graph: this.graph,
@@ -71,7 +77,7 @@ export class GraphRun {
   }
 
   /** Goes on from what the journal says is done. The caller has recorded `execution:started`. */
-  run(): Promise<'over' | 'released'> {
+  run(): Promise<'ended' | 'released'> {
     for (const step of this.log.state.steps) {
       if (step.status !== 'completed') continue;
       const output = step.output ?? null;
@@ -158,7 +164,8 @@ export class GraphRun {
       ? [stepEvent(step, 'failed', { error: failure.message, duration: elapsed(step) })]
       : [];
     this.nodes.open.delete(node.id);
-    this.fail({ ...failure, nodeId: node.id }, events);
+    const more = { nodeType: node.type, ...(step && { stepId: step.stepId, attempt: step.attempt }) };
+    this.fail({ ...failure, nodeId: node.id }, events, { error, ...more });
   }
 
   private complete(): void {
@@ -184,8 +191,14 @@ export class GraphRun {
     });
   }
 
-  private fail(failure: ExecutionFailure, before: EventDraft[] = []): void {
+  private fail(
+    failure: ExecutionFailure,
+    before: EventDraft[] = [],
+    { error, ...more }: { error?: unknown } = {},
+  ): void {
+    if (this.ended) return;
     const { message, code, nodeId } = failure;
+    this.logFailure(failure, error, more);
     this.end(
       [
         ...before,
@@ -201,17 +214,26 @@ export class GraphRun {
     );
   }
 
+  /** A failure that a handler names is part of its work; any other is most likely a fault of its code. */
+  private logFailure({ message, code, nodeId }: ExecutionFailure, error: unknown, more: object): void {
+    const { id: executionId, project_id: projectId } = this.row;
+    const members = { executionId, projectId, ...(nodeId !== undefined && { nodeId }), code, ...more };
+    const text = `the execution failed: ${message}`;
+    if (error === undefined || error instanceof NodeError) this.logger.warn(text, ...causeOf(error), members);
+    else this.logger.error(text, error, members);
+  }
+
   /** Records the end, in one append with what is cut off by it, and stops everything. Nothing comes after. */
-  private end(events: EventDraft[], projection: Parameters<ExecutionLog['append']>[1]): void {
+  private end(events: EventDraft[], change: RowChange): void {
     if (this.ended) return;
     const cut = [...this.nodes.open.values()].map((step) =>
-      stepEvent(step, 'skipped', { duration: elapsed(step) }),
+      stepEvent(step, 'cancelled', { duration: elapsed(step) }),
     );
     this.nodes.open.clear();
-    const committed = this.log.append([...cut, ...events], projection);
+    const committed = this.log.append([...cut, ...events], change);
     this.stop('the execution is over');
     committed.then(
-      () => this.outcome.resolve('over'),
+      () => this.outcome.resolve('ended'),
       () => this.outcome.resolve('released'),
     );
   }
@@ -240,12 +262,14 @@ export class GraphRun {
     else this.timeLimit.resume();
     if (this.ended || idle === this.idle) return;
     this.idle = idle;
-    this.onIdle(idle);
+    this.log.append([], { idle }).then(
+      () => this.onIdle(idle),
+      () => undefined,
+    );
   }
 }
 
 function toFailure(error: unknown): { message: string; code: string } {
   if (error instanceof NodeError) return { message: error.message, code: error.code };
-  const message = error instanceof Error ? error.message : String(error);
-  return { message: `The node failed: ${message}`, code: 'node_failed' };
+  return { message: `The node failed: ${messageOf(error)}`, code: 'node_failed' };
 }

@@ -1,7 +1,10 @@
 import type { EventDraft, ExecutionFailure, Json, WorkflowGraph, WorkflowNode } from '@cloutagent/contract';
+import { Logger } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../config/settings.js';
+import { causeOf } from '../logging/error-info.js';
+import { withLogMembers } from '../logging/log-context.js';
 import { Approvals } from './approvals.js';
 import { backoffMs } from './backoff.js';
 import type { ExecutionLog } from './execution-log.js';
@@ -51,6 +54,7 @@ const DEFAULT_RETRIES = 2;
 
 /** Runs the nodes of one execution: each with its attempts, their time limits and what their handlers see. */
 export class NodeRunner {
+  private readonly logger = new Logger(NodeRunner.name);
   /** Steps that have begun and whose end is not recorded, by node id. */
   readonly open = new Map<string, OpenStep>();
   /** Of the attempts under way; they stand still during a pause. */
@@ -93,6 +97,14 @@ export class NodeRunner {
       } catch (error) {
         if (stopped.aborted || !(error instanceof TransientError) || tries > retries) throw error;
         while (!gate.isOpen) await gate.pass(stopped);
+        this.logger.log(`an attempt failed and is repeated: ${error.message}`, ...causeOf(error), {
+          executionId: row.id,
+          nodeId: node.id,
+          nodeType: node.type,
+          stepId: step.stepId,
+          attempt: step.attempt,
+          code: error.code,
+        });
         const delayMs = backoffMs(tries, settings.RETRY_BASE_MS, settings.RETRY_MAX_MS, error.retryAfterMs);
         this.open.delete(node.id);
         log.record([
@@ -135,7 +147,9 @@ export class NodeRunner {
     if (gate.isOpen) timeout.resume();
     const signal = AbortSignal.any([stopped, timedOut.signal]);
     try {
-      const running = handler.run(this.nodeRun(step, parsed.data, signal, timeout));
+      const members = { executionId: row.id, nodeId: node.id, stepId: step.stepId };
+      const nodeRun = this.nodeRun(step, parsed.data, signal, timeout);
+      const running = withLogMembers(members, () => handler.run(nodeRun));
       return budget.admit((await Promise.race([running, expired.promise])) ?? null);
     } finally {
       timeout.pause();
@@ -161,6 +175,7 @@ export class NodeRunner {
     };
     return {
       executionId: row.id,
+      projectId: row.project_id,
       nodeId: node.id,
       stepId,
       attempt,
@@ -181,7 +196,26 @@ export class NodeRunner {
         signal.throwIfAborted();
       },
       decision: () => this.waitForPerson(node.id, signal, timeout),
+      untimed: (wait) => this.untimed(wait, signal, timeout),
     };
+  }
+
+  /** The attempt's time limit stands still meanwhile. */
+  private async untimed<T>(
+    wait: () => Promise<T>,
+    signal: AbortSignal,
+    timeout: PausableTimeout,
+  ): Promise<T> {
+    timeout.pause();
+    this.timeouts.delete(timeout);
+    try {
+      return await wait();
+    } finally {
+      if (!signal.aborted) {
+        this.timeouts.add(timeout);
+        if (this.scope.gate.isOpen) timeout.resume();
+      }
+    }
   }
 
   /** A person may take days: waiting for one counts towards no time limit. */
@@ -190,20 +224,14 @@ export class NodeRunner {
     signal: AbortSignal,
     timeout: PausableTimeout,
   ): Promise<ApprovalDecision> {
-    const { gate, onWaiting } = this.scope;
-    timeout.pause();
-    this.timeouts.delete(timeout);
+    const { onWaiting } = this.scope;
     this.waiting += 1;
     onWaiting();
     try {
-      return await this.approvals.wait(nodeId, signal);
+      return await this.untimed(() => this.approvals.wait(nodeId, signal), signal, timeout);
     } finally {
       this.waiting -= 1;
       onWaiting();
-      if (!signal.aborted) {
-        this.timeouts.add(timeout);
-        if (gate.isOpen) timeout.resume();
-      }
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Json } from '@cloutagent/contract';
+import type { SecretRedactor } from '../config/secret-redactor.js';
 import type { Settings } from '../config/settings.js';
 import { isDeeperThan } from '../json/depth.js';
 import { NodeError } from './node-handler.js';
@@ -9,6 +10,7 @@ export class OutputBudget {
 
   constructor(
     private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES' | 'OUTPUTS_MAX_BYTES' | 'OUTPUT_MAX_DEPTH'>,
+    private readonly secrets: SecretRedactor,
   ) {}
 
   /** Counts an output that an earlier owner of the execution has let pass. */
@@ -17,7 +19,7 @@ export class OutputBudget {
   }
 
   /**
-   * Counts an output and lets it pass.
+   * Counts an output and lets it pass, without secrets of the server: other nodes may send it anywhere.
    * @throws NodeError `output_too_deep`, `output_not_json`, `output_too_large`, `outputs_too_large`
    */
   admit(output: Json): Json {
@@ -39,7 +41,8 @@ export class OutputBudget {
         `The outputs of all nodes have ${this.bytes} bytes; the limit is ${this.settings.OUTPUTS_MAX_BYTES} (OUTPUTS_MAX_BYTES).`,
       );
     }
-    return output;
+    const redacted = this.secrets.json(text);
+    return redacted === text ? output : (JSON.parse(redacted) as Json);
   }
 
   /**

@@ -1,5 +1,19 @@
 import type { EventDraft, ExecutionFailure, ExecutionOptions, ExecutionState } from '@cloutagent/contract';
 
+import { formatUSD, sumUSD } from './usd.js';
+
+/** More than any call can use; and a thousand times as much can still be added up. */
+const MOST_TOKENS = 1e12;
+
+/**
+ * Reads what a provider says that a call used. Fractions are rounded up.
+ * @returns nothing for what cannot be a number of tokens: negative, or larger than any call can use
+ */
+export function tokenCount(reported: number | undefined): number | undefined {
+  const isPossible = reported !== undefined && reported >= 0 && reported <= MOST_TOKENS;
+  return isPossible ? Math.ceil(reported) : undefined;
+}
+
 /** Prices tokens; null when a model's price is not known. */
 export type PriceOf = (model: string, usage: { input: number; output: number }) => number | null;
 
@@ -12,15 +26,14 @@ export function usageEvents(
   priceOf: PriceOf,
 ): EventDraft[] {
   const { tokenUsage, modelUsage } = state;
-  const input = tokenUsage.input + used.input;
-  const output = tokenUsage.output + used.output;
-  const before = modelUsage[model] ?? { input: 0, output: 0 };
-  const total = { input: before.input + used.input, output: before.output + used.output };
+  const added = { input: tokenCount(used.input) ?? 0, output: tokenCount(used.output) ?? 0 };
+  const input = tokenUsage.input + added.input;
+  const output = tokenUsage.output + added.output;
+  const before = (Object.hasOwn(modelUsage, model) && modelUsage[model]) || { input: 0, output: 0 };
+  const total = { input: before.input + added.input, output: before.output + added.output };
   const models = { ...modelUsage, [model]: { ...total, costUSD: priceOf(model, total) } };
   const costs = Object.values(models).map((entry) => entry.costUSD);
-  const totalCostUSD = costs.some((cost) => cost === null)
-    ? null
-    : costs.reduce<number>((sum, cost) => sum + (cost ?? 0), 0);
+  const totalCostUSD = costs.some((cost) => cost === null) ? null : sumUSD(costs.map((cost) => cost ?? 0));
   return [
     {
       type: 'execution:token-usage',
@@ -44,7 +57,7 @@ export function exceededLimit(
   if (maxCostUSD !== undefined && costUSD !== null && costUSD > maxCostUSD) {
     return {
       code: 'cost_limit_exceeded',
-      message: `The execution cost ${costUSD} USD; its limit is ${maxCostUSD}.`,
+      message: `The execution cost ${formatUSD(costUSD)} USD; its limit is ${formatUSD(maxCostUSD)}.`,
     };
   }
   return undefined;

@@ -58,11 +58,13 @@ export class ExecutionsController {
     example: EXAMPLE_QUEUED,
     errors: [
       'validation_failed',
+      'expression_too_complex',
       'malformed_json',
       'not_found',
       'body_too_large',
       'unsupported_media_type',
       'idempotency_key_reused',
+      'no_worker_free',
     ],
   })
   async start(

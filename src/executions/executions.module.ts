@@ -12,22 +12,13 @@ import { StreamLookup } from './stream-lookup.js';
 import { ManyLookup } from './many-lookup.js';
 import { ManyStreamsController } from './many-streams.controller.js';
 import { StreamsController } from './streams.controller.js';
-import { UnownedCancel } from './unowned-cancel.js';
 import { WorkflowCheck } from './workflow-check.js';
 
 @Module({
   imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
   // What comes first wins: `stream` is no execution's id.
   controllers: [ManyStreamsController, StreamsController, ExecutionsController, ControlController],
-  providers: [
-    ExecutionList,
-    ExecutionsService,
-    ManyLookup,
-    StreamAdmission,
-    StreamLookup,
-    UnownedCancel,
-    WorkflowCheck,
-  ],
+  providers: [ExecutionList, ExecutionsService, ManyLookup, StreamAdmission, StreamLookup, WorkflowCheck],
   exports: [ExecutionsService],
 })
 export class ExecutionsModule {}

@@ -12,16 +12,20 @@ import { createHash } from 'node:crypto';
 import { ownsProject, type Principal } from '../auth/principal.js';
 import { Database } from '../database/database.js';
 import type { Control } from '../database/schema.js';
-import { Dispatcher } from '../engine/dispatcher.js';
+import { Dispatcher } from '../engine/dispatch/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../engine/execution-row.js';
 import { parseEvent } from '../events/event-bus.js';
 import { v7 as uuidv7 } from '../ids/uuid.js';
 import { JournalReader } from '../journal/journal-reader.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
-import { UnownedCancel } from './unowned-cancel.js';
 import { WorkflowCheck } from './workflow-check.js';
 
 const UNIQUE_VIOLATION = '23505';
+
+const INSERT = `
+  INSERT INTO cloutagent.executions
+    (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, runnable_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now()) RETURNING *`;
 
 /** Starts, shows and steers executions for those they belong to. */
 @Injectable()
@@ -31,7 +35,6 @@ export class ExecutionsService {
     private readonly journal: JournalReader,
     private readonly dispatcher: Dispatcher,
     private readonly workflows: WorkflowCheck,
-    private readonly unowned: UnownedCancel,
   ) {}
 
   /**
@@ -44,7 +47,7 @@ export class ExecutionsService {
     idempotencyKey?: string,
   ): Promise<{ execution: Execution; replayed: boolean }> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
-    this.workflows.check(request);
+    await this.workflows.check(request);
     const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
     const known =
       idempotencyKey === undefined
@@ -107,7 +110,7 @@ export class ExecutionsService {
         .where('control', '<>', 'cancel')
         .execute();
     }
-    if (control === 'cancel' && (await this.unowned.cancel(row.id, principal.id, reason)))
+    if (control === 'cancel' && (await this.dispatcher.cancelUnowned(row.id, principal.id, reason)))
       return this.show(await this.find(row.id, principal));
     await this.dispatcher.notifyOwner(row.id);
     return this.show(await this.find(row.id, principal));
@@ -180,34 +183,23 @@ export class ExecutionsService {
     idempotencyKey: string | undefined,
     hash: string,
   ): Promise<Execution> {
-    const client = await this.database.pool.connect();
-    try {
-      await client.query('BEGIN');
-      const { rows } = await client.query<ExecutionRow>(
-        `INSERT INTO cloutagent.executions (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *`,
-        [
-          uuidv7(),
-          request.projectId,
-          JSON.stringify(request.input),
-          JSON.stringify(request.workflow),
-          JSON.stringify(request.options ?? {}),
-          request.tags,
-          principal.id,
-          idempotencyKey ?? null,
-          hash,
-        ],
-      );
-      const row = rows[0]!;
-      await this.dispatcher.enqueue(row.id, row.project_id, client);
-      await client.query('COMMIT');
-      return toExecution(row, initialState());
-    } catch (error) {
-      await client.query('ROLLBACK');
-      throw error;
-    } finally {
-      client.release();
-    }
+    const { rows } = await this.database.pool.query<ExecutionRow>({
+      name: 'execution-insert',
+      text: INSERT,
+      values: [
+        uuidv7(),
+        request.projectId,
+        JSON.stringify(request.input),
+        JSON.stringify(request.workflow),
+        JSON.stringify(request.options ?? {}),
+        request.tags,
+        principal.id,
+        idempotencyKey ?? null,
+        hash,
+      ],
+    });
+    this.dispatcher.notifyQueued();
+    return toExecution(rows[0]!, initialState());
   }
 
   private async startedWith(

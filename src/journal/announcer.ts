@@ -1,7 +1,9 @@
-import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
+import { DeathDetector } from '../cluster/death-detector.js';
 import { Database } from '../database/database.js';
-import { Listener, PROCESS_LOCK } from '../database/listener.js';
+import { Listener } from '../database/listener.js';
+import { ProcessIdentity } from '../database/process-identity.js';
 
 /** Channel of the announcements; a payload is `<process> <execution id>:<sequence>[!] …`. */
 export const EVENTS_CHANNEL = 'cloutagent_events';
@@ -9,61 +11,41 @@ export const EVENTS_CHANNEL = 'cloutagent_events';
 export const STATUS_CHANGED = '!';
 /** PostgreSQL takes payloads of less than 8,000 bytes; an entry has at most 49. */
 const ENTRIES_PER_PAYLOAD = 150;
-const COUNT_MS = 5_000;
 
 /**
  * Tells the other processes which executions have new events. Off the commit's path and coalesced: while
  * one NOTIFY is under way the next collects. A lost one is no harm, the others also look for themselves.
  */
 @Injectable()
-export class Announcer implements OnModuleInit, OnModuleDestroy {
+export class Announcer implements OnModuleInit {
   private readonly logger = new Logger(Announcer.name);
   private latest = new Map<string, { sequence: number; statusChanged: boolean }>();
   private readonly changes = new Subject<void>();
   /** The status of an execution changed, in a transaction of this process that is committed. */
   readonly statusChanges: Observable<void> = this.changes;
   private sending = false;
-  /** Whether no other process would hear it. */
-  private alone = false;
-  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly database: Database,
     private readonly listener: Listener,
+    private readonly identity: ProcessIdentity,
+    private readonly peers: DeathDetector,
   ) {}
 
   async onModuleInit(): Promise<void> {
     (await this.listener.listen(EVENTS_CHANNEL)).subscribe((payload) => {
-      if (!payload.startsWith(this.listener.identity)) this.alone = false;
+      if (!payload.startsWith(this.identity.value)) this.peers.expectPeer();
     });
-    // Those who believe themselves alone learn that they are not.
-    await this.database.pool.query('SELECT pg_notify($1, $2)', [EVENTS_CHANNEL, this.listener.identity]);
-    const count = () => void this.countProcesses().catch(() => (this.alone = false));
-    count();
-    this.timer = setInterval(count, COUNT_MS);
-    this.timer.unref();
-  }
-
-  onModuleDestroy(): void {
-    clearInterval(this.timer);
+    // Processes that believe themselves alone learn that they are not.
+    await this.database.pool.query('SELECT pg_notify($1, $2)', [EVENTS_CHANNEL, this.identity.value]);
   }
 
   announce(executionId: string, sequence: number, statusChanged: boolean): void {
     if (statusChanged) this.changes.next();
-    if (this.alone) return;
+    if (this.peers.isAlone) return;
     const unsent = this.latest.get(executionId)?.statusChanged ?? false;
     this.latest.set(executionId, { sequence, statusChanged: statusChanged || unsent });
     if (!this.sending) void this.send();
-  }
-
-  /** Each process holds an advisory lock that says so. */
-  private async countProcesses(): Promise<void> {
-    const { rows } = await this.database.pool.query<{ processes: number }>(
-      `SELECT count(*)::int AS processes FROM pg_locks
-       WHERE locktype = 'advisory' AND classid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-      [PROCESS_LOCK],
-    );
-    this.alone = rows[0]?.processes === 1;
   }
 
   private async send(): Promise<void> {
@@ -77,7 +59,7 @@ export class Announcer implements OnModuleInit, OnModuleDestroy {
         const payloads: string[] = [];
         for (let start = 0; start < entries.length; start += ENTRIES_PER_PAYLOAD) {
           payloads.push(
-            [this.listener.identity, ...entries.slice(start, start + ENTRIES_PER_PAYLOAD)].join(' '),
+            [this.identity.value, ...entries.slice(start, start + ENTRIES_PER_PAYLOAD)].join(' '),
           );
         }
         await this.database.pool.query('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [

@@ -19,16 +19,26 @@ const NEWEST = `
   SELECT id, newest.sequence, newest.type FROM unnest($1::uuid[]) AS id,
     LATERAL (SELECT sequence, type FROM cloutagent.events WHERE execution_id = id ORDER BY sequence DESC LIMIT 1) AS newest`;
 
+const AT = `
+  SELECT execution_id AS id, sequence, type, data FROM cloutagent.events
+  JOIN unnest($1::uuid[], $2::int[]) AS a(id, place) ON execution_id = a.id AND sequence = a.place`;
+
 /** Reads the journal by page. */
 @Injectable()
 export class JournalReader {
   private readonly newestOf = new BatchedLookup((ids) => this.readNewest(ids));
+  private readonly eventAt = new BatchedLookup((keys) => this.readAt(keys));
 
   constructor(private readonly database: Database) {}
 
   /** The sequence and type of an execution's newest event, if it has one. Many at once cost few queries. */
   newest(executionId: string): Promise<Pick<RecordedEvent, 'sequence' | 'type'> | undefined> {
     return this.newestOf.find(executionId);
+  }
+
+  /** Reads one event of an execution, if it has it. Many at once cost few queries. */
+  at(executionId: string, sequence: number): Promise<RecordedEvent | undefined> {
+    return this.eventAt.find(`${executionId}:${sequence}`);
   }
 
   /**
@@ -59,6 +69,15 @@ export class JournalReader {
       [executionIds],
     );
     return Map.groupBy(rows, (row) => row.execution_id);
+  }
+
+  private async readAt(keys: readonly string[]): Promise<Map<string, RecordedEvent>> {
+    const places = keys.map((key) => key.split(':') as [string, string]);
+    const { rows } = await this.database.pool.query<RecordedEvent & { id: string }>(AT, [
+      places.map(([id]) => id),
+      places.map(([, sequence]) => Number(sequence)),
+    ]);
+    return new Map(rows.map((row) => [`${row.id}:${row.sequence}`, row]));
   }
 
   private async readNewest(

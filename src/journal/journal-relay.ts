@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import { Listener } from '../database/listener.js';
+import { ProcessIdentity } from '../database/process-identity.js';
 import { EVENTS_CHANNEL, STATUS_CHANGED } from './announcer.js';
 
 /** An execution of another process has events up to `sequence`. */
@@ -19,7 +20,10 @@ export class JournalRelay implements OnModuleInit {
   /** Hints may have been missed: whoever waits for some looks into the journal. */
   readonly missed: Observable<void>;
 
-  constructor(private readonly listener: Listener) {
+  constructor(
+    private readonly listener: Listener,
+    private readonly identity: ProcessIdentity,
+  ) {
     this.missed = listener.reconnected;
   }
 
@@ -27,7 +31,7 @@ export class JournalRelay implements OnModuleInit {
     const payloads = await this.listener.listen(EVENTS_CHANNEL);
     payloads.subscribe((payload) => {
       const [sender, ...entries] = payload.split(' ');
-      if (sender === this.listener.identity) return;
+      if (sender === this.identity.value) return;
       for (const entry of entries) {
         const statusChanged = entry.endsWith(STATUS_CHANGED);
         const [executionId = '', sequence = ''] = entry.split(':');

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ClusterModule } from '../cluster/cluster.module.js';
 import { Announcer } from './announcer.js';
 import { Journal } from './journal.js';
 import { JournalReader } from './journal-reader.js';
@@ -7,6 +8,7 @@ import { Retention } from './retention.js';
 import { StatusChanges } from './status-changes.js';
 
 @Module({
+  imports: [ClusterModule],
   providers: [Announcer, Journal, JournalReader, JournalRelay, Retention, StatusChanges],
   exports: [Announcer, Journal, JournalReader, JournalRelay, StatusChanges],
 })

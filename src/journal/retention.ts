@@ -47,17 +47,12 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async deleteBatch(): Promise<number> {
-    const client = await this.database.pool.connect();
-    try {
-      await client.query('BEGIN');
+  private deleteBatch(): Promise<number> {
+    return this.database.transaction(async (client) => {
       const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS got', [
         RETENTION_LOCK,
       ]);
-      if (!rows[0]?.got) {
-        await client.query('ROLLBACK');
-        return 0;
-      }
+      if (!rows[0]?.got) return 0;
       const { rowCount } = await client.query(
         `WITH expired AS (
            DELETE FROM cloutagent.executions WHERE id IN (
@@ -68,13 +63,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy {
          SELECT id FROM expired`,
         [this.settings.RETENTION_DAYS, BATCH],
       );
-      await client.query('COMMIT');
       return rowCount ?? 0;
-    } catch (error) {
-      await client.query('ROLLBACK');
-      throw error;
-    } finally {
-      client.release();
-    }
+    });
   }
 }

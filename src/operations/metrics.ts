@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, type Histogram, Registry } from 'prom-client';
 import { Database } from '../database/database.js';
-import { Dispatcher } from '../engine/dispatcher.js';
+import { Dispatcher } from '../engine/dispatch/dispatcher.js';
 import { EngineStats } from '../engine/engine-stats.js';
 import { EventBus } from '../events/event-bus.js';
 import { Journal } from '../journal/journal.js';
@@ -67,9 +67,14 @@ export class Metrics {
     );
     this.histogram('journal_flush_events', 'Events of one commit.', () => journal.stats.flushEvents);
     this.histogram('journal_commit_seconds', 'What a commit took.', () => journal.stats.commitSeconds);
-    this.counter('journal_failed_appends_total', 'Appends that were refused or failed.', () => [
+    this.counter('journal_failed_appends_total', 'Appends that were refused.', () => [
       [journal.stats.failedAppends],
     ]);
+    this.counter(
+      'journal_repeated_appends_total',
+      'Appends that were sent again because the database did not answer or could not take them.',
+      () => [[journal.stats.repeatedAppends]],
+    );
 
     this.gauge('executions_running', 'Executions under way in this process, paused ones included.', () => [
       [dispatcher.running],

@@ -35,10 +35,12 @@ export class NotFoundError extends ProblemError {
   }
 }
 
-/** 503: PostgreSQL cannot be reached. It is waited for, and the same request may be sent again. */
+/** 503: PostgreSQL cannot be reached, or cannot do what was asked of it now. The same request may be sent again. */
 export class DatabaseUnavailableError extends ProblemError {
-  constructor() {
-    super(503, 'database_unavailable', 'The database does not answer. Try again soon.', {
+  /** @param takesNoWrites whether it answers, but is read-only or full */
+  constructor(takesNoWrites = false) {
+    const what = takesNoWrites ? 'can store nothing at the moment' : 'does not answer';
+    super(503, 'database_unavailable', `The database ${what}. Try again soon.`, {
       headers: { 'Retry-After': '5' },
     });
   }

@@ -2,9 +2,9 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger 
 import type { Problem } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
-import { inspect } from 'node:util';
+import type { SecretRedactor } from '../config/secret-redactor.js';
 import { NoContentSignal } from './no-content.signal.js';
-import { isDatabaseOutage } from './database-outage.js';
+import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
 import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
 
 /** body-parser's errors, by their `type`. */
@@ -25,6 +25,8 @@ const BODY_ERRORS: Record<string, [code: string, detail: string]> = {
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
 
+  constructor(private readonly secrets: SecretRedactor) {}
+
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
     const response = host.switchToHttp().getResponse<Response>();
@@ -39,19 +41,21 @@ export class ProblemFilter implements ExceptionFilter {
     }
     const outage = isDatabaseOutage(error);
     if (outage) this.log(error, request);
-    this.answer(outage ? new DatabaseUnavailableError() : error, request, response);
+    this.answer(outage ? new DatabaseUnavailableError(isWriteRefusal(error)) : error, request, response);
   }
 
   private answer(error: unknown, request: Request, response: Response): void {
     const problem = this.toProblem(error, request);
     response.locals['problem'] = problem.code;
     const headers = error instanceof ProblemError ? (error.extra.headers ?? {}) : {};
+    // A file server may have said before it failed that its answer can be kept for a year.
+    response.setHeader('Cache-Control', 'no-store');
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     response
       .status(problem.status)
       .set(headers)
       .type('application/problem+json')
-      .send(JSON.stringify(problem));
+      .send(this.secrets.json(JSON.stringify(problem)));
   }
 
   private toProblem(error: unknown, request: Request): Problem {
@@ -91,8 +95,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Without the query: it may hold a ticket. */
   private log(error: unknown, { method, path, requestId }: Request): void {
-    const reason = error instanceof Error ? (error.stack ?? error.message) : inspect(error);
-    this.logger.error(`${method} ${path} (${requestId}): ${reason}`);
+    this.logger.error(`${method} ${path} failed`, error, { requestId });
   }
 }
 

@@ -68,7 +68,7 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
       this.channels.get(executionId)?.channel.check(sequence),
     );
     this.relay.missed.subscribe(() => {
-      for (const { channel } of this.channels.values()) channel.check();
+      for (const { channel } of this.channels.values()) void channel.verify();
     });
   }
 
@@ -94,7 +94,7 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
     let entry = this.channels.get(executionId);
     if (!entry) {
       const onError = (error: unknown) =>
-        this.logger.warn(`the journal of execution ${executionId} could not be read: ${String(error)}`);
+        this.logger.warn(`the journal could not be read: ${String(error)}`, { executionId });
       const channel = new Channel(
         executionId,
         this.bus,

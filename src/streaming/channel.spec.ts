@@ -44,6 +44,11 @@ class MemoryJournal {
     return this.events.at(-1);
   }
 
+  async at(_id: string, sequence: number): Promise<RecordedEvent | undefined> {
+    await nextTurn();
+    return this.events.find((event) => event.sequence === sequence);
+  }
+
   ofExecution(): Observable<readonly RecordedEvent[]> {
     return new Observable((subscriber) => {
       const listener = (events: RecordedEvent[]) => subscriber.next(events);
@@ -233,4 +238,76 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
     ),
     { numRuns: 1_000 },
   );
+});
+
+describe('a journal that has lost events', () => {
+  const output = (sequence: number, text = 'x'): RecordedEvent => ({
+    sequence,
+    type: 'execution:output',
+    data: JSON.stringify({ sequence, text }),
+  });
+  const limits = { ringBytes: 1_000, pageBytes: 1_000, partBytes: 400, pollMs: 1_000 };
+
+  /** A channel with one watcher that has seen all events so far. */
+  async function watched(events: RecordedEvent[]) {
+    const journal = new MemoryJournal();
+    journal.events.push(...events);
+    let reads = 0;
+    const read = journal.read.bind(journal);
+    journal.read = (...args) => ((reads += 1), read(...args));
+    const errors: string[] = [];
+    const channel = new Channel(
+      'e',
+      journal as unknown as EventBus,
+      journal as unknown as JournalReader,
+      new Turn(),
+      limits,
+      new StreamStats(),
+      (error) => errors.push((error as Error).message),
+    );
+    let ended = 0;
+    channel.watchers.add({
+      filter: TypeFilter.of(undefined),
+      isAt: () => false,
+      deliver: () => false,
+      wake: () => undefined,
+      endWithRetry: () => (ended += 1),
+    });
+    await channel.open();
+    return { journal, channel, errors, reads: () => reads, ended: () => ended };
+  }
+
+  const settle = async () => {
+    for (let n = 0; n < 50; n += 1) await nextTurn();
+  };
+
+  it('ends the streams at a hole, and does not read it again and again', async () => {
+    const { journal, errors, reads, ended } = await watched([output(1), output(2)]);
+    // 3 is missing.
+    journal.events.push(output(4), output(5));
+    const { slice } = journal.events;
+    journal.events.slice = (after = 0) =>
+      slice.call(journal.events, 0).filter((event) => event.sequence > after);
+    journal.emitter.emit('events', [output(4)]);
+    await settle();
+    expect([reads(), ended(), errors.length]).toEqual([1, 1, 1]);
+    expect(errors[0]).toContain('the journal has no event 3, but later ones');
+  });
+
+  it.each([
+    ['are gone', []],
+    ['are others now', [output(3, 'y'), output(4, 'y'), output(5)]],
+  ])('ends the streams when the newest events %s after an outage', async (_case, instead) => {
+    const { journal, channel, errors, ended } = await watched([output(1), output(2)]);
+    const seen = [output(3), output(4)];
+    journal.events.push(...seen);
+    journal.emitter.emit('events', seen);
+    await channel.verify();
+    await settle();
+    expect([ended(), errors]).toEqual([0, []]);
+    journal.events.splice(2, 2, ...instead);
+    await channel.verify();
+    await settle();
+    expect([ended(), errors.length]).toEqual([1, 1]);
+  });
 });

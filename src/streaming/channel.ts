@@ -26,7 +26,19 @@ export interface Watcher {
   deliver(part: Part, now: number): boolean;
   /** The channel has moved on, but not from where this one is. */
   wake(): void;
+  /** Ends with a hint to come back: the journal has lost events that this one may have sent. */
+  endWithRetry(): void;
 }
+
+/** What a channel remembers of its newest event, to recognise it in the journal. */
+interface Newest {
+  type: string;
+  length: number;
+  /** Undefined for a long event: it is not kept for this. */
+  data: string | undefined;
+}
+
+const KEPT_LENGTH = 4_096;
 
 export interface ChannelLimits {
   ringBytes: number;
@@ -58,6 +70,7 @@ export class Channel extends Timed implements Flushable {
   private readonly fresh: Stretch[] = [];
   private freshBytes = 0;
   private reading: Promise<void> | undefined;
+  private newest: Newest | undefined;
 
   constructor(
     readonly executionId: string,
@@ -108,6 +121,28 @@ export class Channel extends Timed implements Flushable {
     this.reading ??= this.catchUp(sequence !== Infinity)
       .catch(this.onError)
       .finally(() => (this.reading = undefined));
+  }
+
+  /**
+   * The database was away, and may be another one now, which lacks the newest events: then nothing that was sent from
+   * here counts, and all streams end. Reads what is new otherwise.
+   */
+  async verify(): Promise<void> {
+    const { position, newest } = this;
+    if (!this.opened || position === 0) return;
+    try {
+      const stored = await this.journal.at(this.executionId, position);
+      const isSame =
+        stored !== undefined &&
+        (!newest ||
+          (stored.type === newest.type &&
+            stored.data.length === newest.length &&
+            (newest.data ?? stored.data) === stored.data));
+      if (isSame) this.check();
+      else this.abandon(`event ${position}, which was sent to watchers, is not in the journal any more`);
+    } catch (error) {
+      this.onError(error);
+    }
   }
 
   /** A notification may have been lost with the process that was to send it. */
@@ -173,6 +208,8 @@ export class Channel extends Timed implements Flushable {
     const bytes = this.ring.push(event);
     const block = this.ring.newest!;
     this.position = event.sequence;
+    const { length } = event.data;
+    this.newest = { type: event.type, length, data: length <= KEPT_LENGTH ? event.data : undefined };
     if (isTerminalEvent(event.type)) this.end = event.sequence;
     const wasFull = this.isFull;
     this.freshBytes += bytes;
@@ -193,6 +230,15 @@ export class Channel extends Timed implements Flushable {
       });
       if (events.length === 0) return;
       this.receive(events);
+      if (this.position >= events.at(-1)!.sequence) continue;
+      // Events of one execution are committed in order, so what is missing now will never come.
+      this.abandon(`the journal has no event ${this.position + 1}, but later ones`);
+      return;
     }
+  }
+
+  private abandon(reason: string): void {
+    this.onError(new Error(`${reason}; its streams end`));
+    for (const watcher of this.watchers) watcher.endWithRetry();
   }
 }

@@ -70,6 +70,10 @@ export class Subscriber extends Outlet implements Watcher {
     }
   }
 
+  endWithRetry(): void {
+    this.farewell();
+  }
+
   protected override resume(): void {
     this.pump();
   }

@@ -19,15 +19,26 @@ export async function createDatabase(): Promise<string> {
 
 /** The real server, as `npm start` runs it, in a process that can be killed. */
 export class Server {
-  private constructor(
-    readonly url: string,
-    readonly process: ChildProcess,
-    readonly output: () => string,
-  ) {}
+  readonly url: string;
+  readonly process: ChildProcess;
+  readonly output: () => string;
+
+  // Written out, so that scripts can use this file too: Node removes types and nothing else.
+  private constructor(url: string, child: ChildProcess, output: () => string) {
+    this.url = url;
+    this.process = child;
+    this.output = output;
+  }
 
   static async start(settings: Record<string, string>, script = 'dist/main.js'): Promise<Server> {
     const child = spawn(process.execPath, [script], {
-      env: { PATH: process.env['PATH'], PORT: '0', BOOTSTRAP_API_KEY: ADMIN_KEY, ...settings },
+      env: {
+        PATH: process.env['PATH'],
+        PORT: '0',
+        BOOTSTRAP_API_KEY: ADMIN_KEY,
+        LOG_FORMAT: 'text',
+        ...settings,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';

@@ -87,7 +87,7 @@ export const TERMINAL_EVENT_TYPES = [
 export const isTerminalEvent = (type: string): boolean =>
   (TERMINAL_EVENT_TYPES as readonly string[]).includes(type);
 
-/** First frame of every stream; it has no id, so it does not move `Last-Event-ID`. */
+/** First frame of a stream of one execution; it has no id, so it does not move `Last-Event-ID`. */
 export const ConnectionEstablished = z
   .object({
     executionId: ExecutionId,

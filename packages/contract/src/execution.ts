@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Json, PlainText, Timestamp } from './json.js';
 import { NAME, NAME_MAX_LENGTH, TAG_MAX_LENGTH } from './patterns.js';
+import { orDefault, orNull } from './or-null.js';
 import { NodeId, Workflow } from './workflow.js';
 
 export const ExecutionId = z
@@ -60,22 +61,19 @@ export type Step = z.infer<typeof Step>;
 
 export const ExecutionOptions = z
   .object({
-    timeoutMs: z.int().min(1).max(86_400_000).optional().meta({
+    timeoutMs: orNull(z.int().min(1).max(86_400_000)).meta({
       description:
         'Time limit of the whole execution, in ms; pauses and waiting for an approval do not count.',
     }),
-    maxRetries: z
-      .int()
-      .min(0)
-      .max(10)
-      .optional()
-      .meta({ description: 'Retries of a node after an error that may pass. Default 2.' }),
-    limits: z
-      .object({
-        maxTokens: z.int().min(1).optional(),
-        maxCostUSD: z.number().positive().optional(),
-      })
-      .optional(),
+    maxRetries: orNull(z.int().min(0).max(10)).meta({
+      description: 'Retries of a node after an error that may pass. Default 2.',
+    }),
+    limits: orNull(
+      z.object({
+        maxTokens: orNull(z.int().min(1)),
+        maxCostUSD: orNull(z.number().positive()),
+      }),
+    ),
   })
   .meta({ id: 'ExecutionOptions' });
 export type ExecutionOptions = z.infer<typeof ExecutionOptions>;
@@ -87,8 +85,8 @@ export const StartExecution = z
     projectId: ProjectId,
     input: Json.default(null),
     workflow: Workflow,
-    options: ExecutionOptions.optional(),
-    tags: z.array(Tag).max(20).default([]),
+    options: orNull(ExecutionOptions),
+    tags: orDefault(z.array(Tag).max(20), () => []),
   })
   .meta({ id: 'StartExecution' });
 export type StartExecution = z.infer<typeof StartExecution>;
@@ -184,7 +182,7 @@ export type ExecutionPage = z.infer<typeof ExecutionPage>;
 
 /** Body of pause, resume and cancel; may be left out. */
 export const ControlExecution = z
-  .object({ reason: PlainText.max(500).optional() })
+  .object({ reason: orNull(PlainText.max(500)) })
   .default({})
   .meta({ id: 'ControlExecution' });
 export type ControlExecution = z.infer<typeof ControlExecution>;
@@ -192,9 +190,9 @@ export type ControlExecution = z.infer<typeof ControlExecution>;
 /** Answers a waiting `approval` node. `nodeId` may be left out when just one waits. */
 export const ApproveExecution = z
   .object({
-    nodeId: NodeId.optional(),
+    nodeId: orNull(NodeId),
     approved: z.boolean().default(true),
-    comment: PlainText.max(2000).optional(),
+    comment: orNull(PlainText.max(2000)),
   })
   .meta({ id: 'ApproveExecution' });
 export type ApproveExecution = z.infer<typeof ApproveExecution>;

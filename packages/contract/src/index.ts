@@ -1,5 +1,6 @@
 export * from './patterns.js';
 export * from './json.js';
+export * from './or-null.js';
 export * from './workflow.js';
 export * from './workflow-graph.js';
 export * from './execution.js';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ProjectId } from './execution.js';
 import { PlainText, Timestamp } from './json.js';
+import { orNull } from './or-null.js';
 
 export const SCOPES = ['executions:read', 'executions:write', 'executions:control', 'keys:manage'] as const;
 export const Scope = z.enum(SCOPES).meta({ id: 'Scope' });
@@ -17,7 +18,7 @@ export const CreateApiKey = z
     name: PlainText.min(1).max(100),
     projects: Projects,
     scopes: z.array(Scope).min(1),
-    expiresAt: Timestamp.optional(),
+    expiresAt: orNull(Timestamp),
   })
   .meta({ id: 'CreateApiKey' });
 export type CreateApiKey = z.infer<typeof CreateApiKey>;

@@ -1,15 +1,25 @@
 import { z } from 'zod';
+import { orDefault, orNull } from './or-null.js';
 import { NAME, NAME_MAX_LENGTH } from './patterns.js';
 
-const name = (what: string) =>
-  z
-    .string()
-    .min(1)
-    .max(NAME_MAX_LENGTH)
-    .regex(NAME, `${what} takes letters, digits and . _ : - and starts with a letter or digit`);
-
 /** Names a node inside its workflow, and in `{{nodes.<id>.output}}`. */
-export const NodeId = name('a node id').meta({ examples: ['verdict'] });
+export const NodeId = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(
+    /^[A-Za-z0-9_-][A-Za-z0-9._:-]*$/,
+    'a node id takes letters, digits and . _ : - and starts with a letter, a digit, _ or -',
+  )
+  // An object with node ids as keys could not have such a member.
+  .refine((id) => id !== '__proto__', 'a node id cannot be __proto__')
+  .meta({ examples: ['verdict'] });
+
+const NodeTypeName = z
+  .string()
+  .min(1)
+  .max(NAME_MAX_LENGTH)
+  .regex(NAME, 'a node type takes letters, digits and . _ : - and starts with a letter or digit');
 
 /**
  * One unit of a workflow, in the shape of a React Flow node. What `data.config` must hold depends on
@@ -18,35 +28,31 @@ export const NodeId = name('a node id').meta({ examples: ['verdict'] });
 export const WorkflowNode = z
   .looseObject({
     id: NodeId,
-    type: name('a node type').meta({
+    type: NodeTypeName.meta({
       description: 'agent, subagent, http, transform, delay, approval, or one a module adds.',
     }),
-    position: z.looseObject({ x: z.number(), y: z.number() }).optional(),
-    data: z
-      .looseObject({
-        label: z.string().max(200).optional(),
-        config: z.record(z.string(), z.unknown()).default({}),
-        timeoutMs: z
-          .int()
-          .min(1)
-          .max(86_400_000)
-          .optional()
-          .meta({ description: 'Time limit of one attempt, in ms; pauses do not count.' }),
-        maxRetries: z
-          .int()
-          .min(0)
-          .max(10)
-          .optional()
-          .meta({ description: 'Overrides options.maxRetries for this node.' }),
-      })
-      .default({ config: {} }),
+    position: orNull(z.looseObject({ x: z.number(), y: z.number() })),
+    data: orDefault(
+      z.looseObject({
+        label: orNull(z.string().max(200)),
+        config: orDefault(z.record(z.string(), z.unknown()), () => ({})),
+        timeoutMs: orNull(z.int().min(1).max(86_400_000)).meta({
+          description: 'Time limit of one attempt, in ms; pauses do not count.',
+        }),
+        maxRetries: orNull(z.int().min(0).max(10)).meta({
+          description: 'Overrides options.maxRetries for this node.',
+        }),
+      }),
+      () => ({ config: {} }),
+    ),
   })
   .meta({ id: 'WorkflowNode' });
 export type WorkflowNode = z.infer<typeof WorkflowNode>;
 
 /** "target starts when source is done." In the shape of a React Flow edge. */
 export const WorkflowEdge = z
-  .looseObject({ id: z.string().max(256).optional(), source: NodeId, target: NodeId })
+  // Nothing depends on the id, and Langflow writes 300 characters and more into one.
+  .looseObject({ id: orNull(z.string()), source: NodeId, target: NodeId })
   .meta({ id: 'WorkflowEdge' });
 export type WorkflowEdge = z.infer<typeof WorkflowEdge>;
 
@@ -54,7 +60,7 @@ export type WorkflowEdge = z.infer<typeof WorkflowEdge>;
 export const Workflow = z
   .looseObject({
     nodes: z.array(WorkflowNode).min(1, 'a workflow needs at least one node'),
-    edges: z.array(WorkflowEdge).default([]),
+    edges: orDefault(z.array(WorkflowEdge), () => []),
   })
   .meta({ id: 'Workflow' });
 export type Workflow = z.infer<typeof Workflow>;

@@ -1,3 +1,4 @@
+import { messageOf } from '../../logging/error-info.js';
 import { NodeError, TransientError } from '../node-handler.js';
 import type { HttpAnswer } from './http-answer.js';
 import { retryAfterMs } from './retry-after.js';
@@ -27,6 +28,11 @@ export function connectionFailure(host: string, error: unknown): Error {
       'http_tls_failed',
       `No secure connection to ${host}: its certificate is not valid (${code}).`,
     );
+  // Nothing was sent.
+  if (code === 'UND_ERR_INVALID_ARG')
+    return new NodeError('invalid_config', `The request to ${host} cannot be sent: ${messageOf(error)}.`, {
+      cause: error,
+    });
   if (NOT_CONNECTED.has(code))
     return new TransientError('http_connect_failed', `${host} can't be reached (${code}).`, undefined, {
       cause: error,

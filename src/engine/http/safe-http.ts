@@ -141,23 +141,38 @@ const pinned =
 
 function parseUrl(text: string): URL {
   const url = URL.parse(text);
-  if (!url)
-    throw new NodeError(
-      'invalid_config',
-      `"${text.slice(0, 200)}" is not a URL: give one such as https://api.example.com/items.`,
-    );
+  if (!url) throw new NodeError('invalid_config', notAUrl(text));
   assertAllowedUrl(url);
   return url;
 }
 
+const notAUrl = (text: string): string =>
+  `${quoted(text)} is not a URL: give one such as https://api.example.com/items.`;
+
+/** Why requests to a URL can never be made, whatever hosts are allowed; nothing when they can. */
+export function urlProblem(text: string): string | undefined {
+  const url = URL.parse(text);
+  return url ? disallowed(url) : notAUrl(text);
+}
+
+/** Before an @ there may be a password, after a ? a token, in a URL of whatever shape. */
+const quoted = (text: string): string =>
+  text.includes('@')
+    ? 'What is given'
+    : `"${text
+        .replace(/[?#].*/s, '?…')
+        .slice(0, 200)
+        .toWellFormed()}"`;
+
 function assertAllowedUrl(url: URL): void {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new NodeError('host_not_allowed', `${url.protocol} is not allowed: use http:// or https://.`);
-  }
-  if (url.username || url.password) {
-    throw new NodeError(
-      'host_not_allowed',
-      'A URL may not hold a user name or password: send an Authorization header.',
-    );
-  }
+  const problem = disallowed(url);
+  if (problem !== undefined) throw new NodeError('host_not_allowed', problem);
+}
+
+function disallowed({ protocol, username, password }: URL): string | undefined {
+  if (protocol !== 'http:' && protocol !== 'https:')
+    return `${protocol} is not allowed: use http:// or https://.`;
+  if (username || password)
+    return 'A URL may not hold a user name or password: send an Authorization header.';
+  return undefined;
 }

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { eventStreamOf } from './unexpected-answer.js';
 import { Agent, fetch as undiciFetch } from 'undici';
 
 /**
@@ -12,12 +13,14 @@ export class ModelFetch implements OnApplicationShutdown {
   private readonly agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, allowH2: false });
 
   /** Follows no redirect: it would carry the API key to another host. */
-  readonly fetch: typeof globalThis.fetch = (input, init) =>
+  readonly fetch: typeof globalThis.fetch = async (input, init) => {
     // undici's own types and Node's copy of them differ only in name.
-    undiciFetch(
+    const response = (await undiciFetch(
       input as never,
       { ...init, redirect: 'manual', dispatcher: this.agent } as never,
-    ) as unknown as Promise<Response>;
+    )) as unknown as Response;
+    return eventStreamOf(response);
+  };
 
   /** Not sooner: what is under way when the server is told to stop is handed back first, and must not fail for it. */
   async onApplicationShutdown(): Promise<void> {

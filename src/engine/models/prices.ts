@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import { roundUSD } from '../usd.js';
 
 /** USD per million tokens. */
 interface Price {
@@ -45,8 +46,7 @@ export class PriceTable {
   costUSD(model: string, usage: { input: number; output: number }): number | null {
     const price = this.find(model);
     if (!price) return null;
-    // Rounded to a billionth: binary fractions would show.
-    return Math.round(1e3 * (usage.input * price.input + usage.output * price.output)) / 1e9;
+    return roundUSD((usage.input * price.input + usage.output * price.output) / 1e6);
   }
 
   private find(model: string): Price | undefined {

@@ -1,4 +1,4 @@
-import type { Json } from '@cloutagent/contract';
+import { type Json, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import { ModelRegistry } from '../models/model-registry.js';
 import { NodeHandler } from '../node-handler.decorator.js';
@@ -8,7 +8,8 @@ import { checkModel, ModelConfig } from './model-config.js';
 
 const AgentConfig = ModelConfig.extend({
   prompt: z.string().min(1, 'must say what the model is to do').max(1_000_000),
-  system: z.string().max(1_000_000).optional(),
+  /** Left out when it is blank: providers refuse an empty one. */
+  system: orNull(z.string().max(1_000_000)),
 });
 type AgentConfig = z.infer<typeof AgentConfig>;
 

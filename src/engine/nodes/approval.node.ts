@@ -1,11 +1,11 @@
-import type { Json } from '@cloutagent/contract';
+import { type Json, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import { NodeHandler } from '../node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType } from '../node-handler.js';
 
 const ApprovalConfig = z.strictObject({
   /** What the person is asked. */
-  message: z.string().max(10_000).optional(),
+  message: orNull(z.string().max(10_000)),
 });
 type ApprovalConfig = z.infer<typeof ApprovalConfig>;
 

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { urlProblem } from '../http/safe-http.js';
+import { isTemplate } from './template-check.js';
 
 /** Set by the client itself; given by hand they could make two requests of one. */
 const OWN_HEADERS = new Set([
@@ -18,6 +20,15 @@ const OWN_HEADERS = new Set([
 /** May hold templates, so whether it is a URL shows when the node runs. */
 export const Url = z.string().min(1).max(8192);
 
+/** What is wrong with a URL that holds no templates, with its path in the config. */
+export function urlProblems(
+  url: string,
+  path: (string | number)[],
+): { path: (string | number)[]; message: string }[] {
+  const problem = isTemplate(url) ? undefined : urlProblem(url);
+  return problem === undefined ? [] : [{ path, message: problem }];
+}
+
 /** Header fields by name (RFC 9110, section 5). */
 export const Headers = z.record(
   z
@@ -28,5 +39,9 @@ export const Headers = z.record(
     .string()
     .max(8192)
     // eslint-disable-next-line no-control-regex
-    .regex(/^[^\0-\x08\x0a-\x1f\x7f]*$/, 'may not hold line breaks or other control characters'),
+    .regex(/^[^\0-\x08\x0a-\x1f\x7f]*$/, 'may not hold line breaks or other control characters')
+    .regex(
+      /^[\0-\xff]*$/,
+      'may hold no characters outside of Latin-1 (U+0000 to U+00FF), which HTTP cannot send in a header: encode them, or put the value into the body',
+    ),
 );

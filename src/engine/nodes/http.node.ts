@@ -1,27 +1,30 @@
-import { type Json, Json as JsonSchema } from '@cloutagent/contract';
+import { type Json, Json as JsonSchema, orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import { parsedBody } from '../http/http-answer.js';
 import { statusFailure } from '../http/http-failure.js';
 import { SafeHttp } from '../http/safe-http.js';
 import { NodeHandler } from '../node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType, TransientError } from '../node-handler.js';
-import { Headers, Url } from './http-config.js';
+import { Headers, Url, urlProblems } from './http-config.js';
 
 const status = z.int().min(200).max(599);
 
 const HttpConfig = z
   .strictObject({
-    method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).default('GET'),
+    method: orDefault(
+      z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']),
+      () => 'GET' as const,
+    ),
     url: Url,
-    headers: Headers.optional(),
-    /** Text goes out as it is, anything else as JSON. */
+    headers: orNull(Headers),
+    /** Text goes out as it is, anything else as JSON, null too. */
     body: JsonSchema.optional(),
     /** For the whole exchange, in ms. */
-    timeoutMs: z.int().min(1).max(600_000).optional(),
+    timeoutMs: orNull(z.int().min(1).max(600_000)),
     /** The status that is wanted, or a list of them, instead of 200 to 299. */
-    expectStatus: z.union([status, z.array(status).min(1).max(20)]).optional(),
+    expectStatus: orNull(z.union([status, z.array(status).min(1).max(20)])),
     /** Repeats POST and PATCH even when the first one may have had its effect. */
-    retryUnsafe: z.boolean().default(false),
+    retryUnsafe: orDefault(z.boolean(), () => false),
   })
   .refine(({ method, body }) => body === undefined || (method !== 'GET' && method !== 'HEAD'), {
     path: ['body'],
@@ -35,6 +38,10 @@ export class HttpNode implements NodeType<HttpConfig> {
   readonly config = HttpConfig;
 
   constructor(private readonly http: SafeHttp) {}
+
+  check({ url }: HttpConfig): ReturnType<typeof urlProblems> {
+    return urlProblems(url, ['url']);
+  }
 
   async run({ config, signal }: NodeRun<HttpConfig>): Promise<Json> {
     const { method, url, headers = {}, body, timeoutMs, expectStatus } = config;

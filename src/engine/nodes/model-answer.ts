@@ -1,14 +1,17 @@
 import type { Json } from '@cloutagent/contract';
 import type { TextStreamPart, ToolSet } from 'ai';
+import type { SecretRedactor } from '../../config/secret-redactor.js';
+import { messageOf } from '../../logging/error-info.js';
 import { NodeError, type NodeRun, TransientError } from '../node-handler.js';
 import type { Milestones } from './milestones.js';
 import type { Question } from './model-call.js';
+import { tokenCount } from '../usage.js';
 import { TextPieces } from './text-pieces.js';
 
 /** Turns the parts of a model's stream into events of a node, one by one, and keeps its final text. */
 export class ModelAnswer {
-  private readonly output = new TextPieces();
-  private readonly thinking = new TextPieces();
+  private readonly output: TextPieces;
+  private readonly thinking: TextPieces;
   private stepText = '';
   /** Characters written in this step, for providers that don't count tokens. */
   private written = 0;
@@ -20,7 +23,11 @@ export class ModelAnswer {
     private readonly question: Question,
     private readonly milestones: Milestones,
     private readonly mostBytes: number,
-  ) {}
+    secrets: SecretRedactor,
+  ) {
+    this.output = new TextPieces(secrets);
+    this.thinking = new TextPieces(secrets);
+  }
 
   async take(part: TextStreamPart<ToolSet>): Promise<void> {
     switch (part.type) {
@@ -117,12 +124,10 @@ export class ModelAnswer {
     const broken = finishReason === 'error' || finishReason === 'interrupted';
     const { model, prompt, system = '' } = this.question;
     const guess = (characters: number) => (broken ? 0 : Math.ceil(characters / 4));
-    const input = usage.inputTokens ?? guess(prompt.length + system.length);
-    const output = usage.outputTokens ?? guess(this.written);
+    const input = tokenCount(usage.inputTokens) ?? guess(prompt.length + system.length);
+    const output = tokenCount(usage.outputTokens) ?? guess(this.written);
     if (input + output > 0) await this.run.countTokens(model, { input, output });
     this.steps += 1;
     this.milestones.reach(`step ${this.steps}`);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

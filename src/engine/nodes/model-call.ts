@@ -6,6 +6,7 @@ import {
   type TextStreamPart,
   type ToolSet,
 } from 'ai';
+import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { SafeHttp } from '../http/safe-http.js';
 import { modelError } from '../models/model-error.js';
@@ -32,6 +33,7 @@ export class ModelCall {
   constructor(
     private readonly models: ModelRegistry,
     private readonly http: SafeHttp,
+    private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_IDLE_TIMEOUT_MS' | 'OUTPUT_MAX_BYTES'>,
   ) {}
 
@@ -59,7 +61,7 @@ export class ModelCall {
     const onAbort = () => stop(run.signal.reason as Error);
     run.signal.addEventListener('abort', onAbort, { once: true });
     const milestones = new Milestones();
-    const answer = new ModelAnswer(run, question, milestones, mostBytes);
+    const answer = new ModelAnswer(run, question, milestones, mostBytes, this.secrets);
     try {
       const parts = this.open(run, question, request.signal, milestones, idle)[Symbol.asyncIterator]();
       for (;;) {
@@ -70,7 +72,7 @@ export class ModelCall {
       }
     } catch (error) {
       run.signal.throwIfAborted();
-      throw modelError(request.signal.aborted ? request.signal.reason : error);
+      throw modelError(request.signal.aborted ? request.signal.reason : error, this.secrets);
     } finally {
       run.signal.removeEventListener('abort', onAbort);
       idle.stop();
@@ -113,7 +115,7 @@ export class ModelCall {
     return streamText<ToolSet>({
       model: this.models.resolve(model),
       prompt,
-      ...(system !== undefined && { instructions: system }),
+      ...(system !== undefined && system.trim() !== '' && { instructions: system }),
       ...(temperature !== undefined && { temperature }),
       ...(maxOutputTokens !== undefined && { maxOutputTokens }),
       // Providers read what is under their own name only; the demo model can fail its first attempts.

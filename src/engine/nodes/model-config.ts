@@ -1,6 +1,7 @@
+import { orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import type { ModelRegistry } from '../models/model-registry.js';
-import { Headers, Url } from './http-config.js';
+import { Headers, Url, urlProblems } from './http-config.js';
 import { isTemplate } from './template-check.js';
 
 /** A tool that the model may call: one HTTP request, under the same rules as the `http` node. */
@@ -12,9 +13,9 @@ export const HttpTool = z.strictObject({
     .record(z.string(), z.json())
     .refine((schema) => schema['type'] === 'object', 'must be a JSON Schema with "type": "object"'),
   http: z.strictObject({
-    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
+    method: orDefault(z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']), () => 'POST' as const),
     url: Url,
-    headers: Headers.optional(),
+    headers: orNull(Headers),
   }),
 });
 export type HttpTool = z.infer<typeof HttpTool>;
@@ -22,31 +23,34 @@ export type HttpTool = z.infer<typeof HttpTool>;
 /** What every node that asks a model takes. */
 export const ModelConfig = z.strictObject({
   model: z.string().min(1).max(200),
-  temperature: z.number().min(0).max(2).optional(),
-  maxOutputTokens: z.int().min(1).max(1_000_000).optional(),
-  providerOptions: z.record(z.string(), z.record(z.string(), z.json())).optional(),
-  tools: z
-    .array(HttpTool)
-    .max(64)
-    .refine(
-      (tools) => new Set(tools.map(({ name }) => name)).size === tools.length,
-      'must have different names',
-    )
-    .optional(),
+  temperature: orNull(z.number().min(0).max(2)),
+  maxOutputTokens: orNull(z.int().min(1).max(1_000_000)),
+  providerOptions: orNull(z.record(z.string(), z.record(z.string(), z.json()))),
+  tools: orNull(
+    z
+      .array(HttpTool)
+      .max(64)
+      .refine(
+        (tools) => new Set(tools.map(({ name }) => name)).size === tools.length,
+        'must have different names',
+      ),
+  ),
   /** How often the model may call tools and go on with their results; after that it must answer. */
-  maxToolRounds: z.int().min(1).max(50).default(5),
+  maxToolRounds: orDefault(z.int().min(1).max(50), () => 5),
 });
 export type ModelConfig = z.infer<typeof ModelConfig>;
 
 /** What only the registry can tell about a config when it is posted. */
 export function checkModel(
   models: ModelRegistry,
-  { model, providerOptions }: ModelConfig,
+  { model, providerOptions, tools = [] }: ModelConfig,
 ): { path: (string | number)[]; message: string }[] {
-  if (isTemplate(model)) return [];
+  const urls = tools.flatMap(({ http }, index) => urlProblems(http.url, ['tools', index, 'http', 'url']));
+  if (isTemplate(model)) return urls;
   const problem = models.problem(model);
   const options = models.optionsProblems(model, providerOptions);
   return [
+    ...urls,
     ...(problem ? [{ path: ['model'], message: problem }] : []),
     ...options.map(({ path, message }) => ({ path: ['providerOptions', ...path], message })),
   ];

@@ -1,4 +1,4 @@
-import type { Json } from '@cloutagent/contract';
+import { type Json, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import { ModelRegistry } from '../models/model-registry.js';
 import { NodeHandler } from '../node-handler.decorator.js';
@@ -12,7 +12,7 @@ const SubagentConfig = ModelConfig.extend({
   name: z.string().min(1).max(200),
   instructions: z.string().min(1).max(1_000_000),
   /** What to do; left out, it works on the outputs of its parents, or on the input when it has none. */
-  task: z.string().min(1).max(1_000_000).optional(),
+  task: orNull(z.string().min(1).max(1_000_000)),
 });
 type SubagentConfig = z.infer<typeof SubagentConfig>;
 
@@ -32,11 +32,12 @@ export class SubagentNode implements NodeType<SubagentConfig> {
 
   run(run: NodeRun<SubagentConfig>): Promise<Json> {
     const { name, instructions, task, ...model } = run.config;
+    const given = task ?? handedOver(run);
     return this.calls.stream(run, {
       ...model,
       system: `You are ${name}.\n\n${instructions}`,
       // Providers refuse an empty prompt.
-      prompt: (task ?? handedOver(run)) || '(nothing was handed over)',
+      prompt: given.trim() === '' ? '(nothing was handed over)' : given,
     });
   }
 }

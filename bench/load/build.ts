@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
+
+export const KEY = 'bench-administrator-key-of-32-characters';
+
+/** A checkout of the project with its `dist`: this one, or another to compare it with. */
+export class Build {
+  readonly name: 'ours' | 'against';
+  private readonly folder: string;
+
+  private constructor(name: 'ours' | 'against', folder: string) {
+    this.name = name;
+    this.folder = folder;
+  }
+
+  /** @param against folder of another build; undefined compares nothing */
+  static list(against: string | undefined): Build[] {
+    const ours = new Build('ours', fileURLToPath(new URL('../..', import.meta.url)));
+    return against === undefined ? [ours] : [ours, new Build('against', resolve(against))];
+  }
+
+  /** The commit that is checked out in its folder, with a `+` when files differ from it. */
+  get commit(): string {
+    const git = (...args: string[]): string =>
+      spawnSync('git', ['-C', this.folder, ...args], { encoding: 'utf8' }).stdout.trim();
+    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '-uno') === '' ? '' : '+'}`;
+  }
+
+  /** Starts a process of this build, as `npm start` does, without waiting until it listens. */
+  spawn(settings: Record<string, string>, nodeOptions: readonly string[] = []): ServerProcess {
+    const env = { PATH: process.env['PATH'], PORT: '0', BOOTSTRAP_API_KEY: KEY, ...settings };
+    const args = ['--max-semi-space-size=8', ...nodeOptions, 'dist/main.js'];
+    return new ServerProcess(
+      spawn(process.execPath, args, { cwd: this.folder, env, stdio: ['ignore', 'pipe', 'inherit'] }),
+    );
+  }
+
+  /** Starts a process of this build and waits until it listens. */
+  async start(settings: Record<string, string>): Promise<ServerProcess> {
+    const server = this.spawn(settings);
+    await server.listening;
+    return server;
+  }
+}
+
+/** A running server. */
+export class ServerProcess {
+  /** Its address; resolves once it listens. */
+  readonly listening: Promise<string>;
+  /** What it printed so far. */
+  output = '';
+  private readonly child: ChildProcess;
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    const ready = Promise.withResolvers<string>();
+    child.stdout!.on('data', (data: Buffer) => {
+      this.output += data.toString();
+      const url = /listens on (\S+);/.exec(this.output)?.[1];
+      if (url) ready.resolve(url);
+    });
+    child.once('exit', (code, signal) =>
+      ready.reject(new Error(`the server ended (${code ?? signal}):\n${this.output}`)),
+    );
+    this.listening = ready.promise;
+    this.listening.catch(() => undefined);
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** Ends it and waits until it is gone. */
+  async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const gone = once(this.child, 'exit');
+    this.child.kill(signal);
+    await gone;
+  }
+}

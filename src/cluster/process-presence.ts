@@ -1,0 +1,98 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { merge, type Observable, Subject } from 'rxjs';
+import { Settings } from '../config/settings.js';
+import { Database } from '../database/database.js';
+import { DedicatedConnection } from '../database/dedicated-connection.js';
+import { Listener } from '../database/listener.js';
+import { ProcessIdentity } from '../database/process-identity.js';
+
+const REGISTER = `
+  INSERT INTO cloutagent.processes (identity) VALUES ($1)
+  ON CONFLICT (identity) DO UPDATE SET beat_at = clock_timestamp()`;
+const BEAT = `UPDATE cloutagent.processes SET beat_at = clock_timestamp() WHERE identity = $1`;
+/** Beats in the time after which a silent process loses its executions. */
+const BEATS_PER_TIMEOUT = 8;
+
+/**
+ * Shows the other processes that this one is alive: by its row in `processes`, which it renews, and by a lock that two
+ * of its connections hold. One lost connection is therefore no death (docs/ownership.md).
+ */
+@Injectable()
+export class ProcessPresence implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
+  private readonly logger = new Logger(ProcessPresence.name);
+  private readonly returns = new Subject<void>();
+  private readonly connection: DedicatedConnection;
+  private timer: NodeJS.Timeout | undefined;
+  private beating = false;
+
+  /** Emits when one of the two connections is lost. */
+  readonly lost: Observable<void>;
+  /** Emits after a connection is back, or after others declared this process dead: its executions may have gone. */
+  readonly returned: Observable<void> = this.returns;
+
+  constructor(
+    database: Database,
+    private readonly listener: Listener,
+    private readonly identity: ProcessIdentity,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'PROCESS_TIMEOUT_MS'>,
+  ) {
+    this.connection = new DedicatedConnection(database.url, 'cloutagent-presence', identity.value);
+    this.lost = merge(this.connection.lost, listener.lost);
+  }
+
+  /** Registers this process. From then on it may claim executions. */
+  async onModuleInit(): Promise<void> {
+    await this.connection.open();
+    await this.connection.query(REGISTER, [this.identity.value]);
+    merge(this.connection.reconnected, this.listener.reconnected).subscribe(() => void this.returnToLife());
+    const interval = Math.max(1, this.settings.PROCESS_TIMEOUT_MS / BEATS_PER_TIMEOUT);
+    this.timer = setInterval(() => void this.beat(), interval);
+    this.timer.unref();
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
+  }
+
+  /** The last thing that goes: until here the executions of this process are handed over in order. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.connection
+      .query('DELETE FROM cloutagent.processes WHERE identity = $1', [this.identity.value])
+      .catch(() => undefined);
+    await this.connection.close();
+  }
+
+  /** Runs a query on the presence connection, which no table lock of an execution can hold up. */
+  query<Row extends Record<string, unknown>>(text: string, values: unknown[]): Promise<Row[]> {
+    return this.connection.query<Row>(text, values).then(({ rows }) => rows);
+  }
+
+  private async beat(): Promise<void> {
+    if (this.beating || !this.connection.isOpen) return;
+    this.beating = true;
+    try {
+      const { rowCount } = await this.connection.query(BEAT, [this.identity.value]);
+      if (rowCount === 0) await this.returnToLife();
+    } catch (error) {
+      this.logger.warn(`this process could not renew its row: ${(error as Error).message}`);
+    } finally {
+      this.beating = false;
+    }
+  }
+
+  private async returnToLife(): Promise<void> {
+    try {
+      if (this.connection.isOpen) await this.connection.query(REGISTER, [this.identity.value]);
+    } catch (error) {
+      this.logger.warn(`this process could not register again: ${(error as Error).message}`);
+    }
+    this.returns.next();
+  }
+}

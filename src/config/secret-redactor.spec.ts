@@ -1,0 +1,68 @@
+import { SecretRedactor } from './secret-redactor.js';
+import { parseSettings } from './settings.js';
+
+const KEY = 'sk-ant-api03-AbC_d.e+f/g';
+const redactor = new SecretRedactor([
+  KEY,
+  'with "quotes" and \\',
+  'pass word/ä',
+  'sk-ant-api03-AbC_d.e+f/g-longer',
+]);
+
+it.each([
+  [`x ${KEY} y ${KEY}`, 'x [redacted] y [redacted]'],
+  [`the longer one: ${KEY}-longer.`, 'the longer one: [redacted].'],
+  [encodeURIComponent(KEY), '[redacted]'],
+  [encodeURIComponent('pass word/ä'), '[redacted]'],
+  ['with "quotes" and \\', '[redacted]'],
+  [JSON.stringify('with "quotes" and \\'), '"[redacted]"'],
+  [JSON.stringify(JSON.stringify('with "quotes" and \\')), '"\\"[redacted]\\""'],
+  ['sk-ant-api03-AbC_d.e f/g', 'sk-ant-api03-AbC_d.e f/g'],
+  ['', ''],
+])('replaces the secrets in %j', (text, expected) => expect(redactor.text(text)).toBe(expected));
+
+it.each([
+  { quoted: `"${KEY}"`, [KEY]: [KEY] },
+  'with "quotes" and \\',
+  JSON.stringify({ inner: 'with "quotes" and \\' }),
+])('leaves JSON that is JSON of %j', (value) => {
+  const json = redactor.json(JSON.stringify(value));
+  expect(JSON.stringify(JSON.parse(json))).not.toContain('quotes');
+  expect(json).not.toContain(KEY);
+  expect(json).toContain('[redacted]');
+});
+
+it('does not change the structure of JSON when a secret looks like a part of it', () => {
+  const hostile = new SecretRedactor(['a","b":"c']);
+  expect(hostile.json('{"x":"a","b":"c"}')).toBe('{"x":"a","b":"c"}');
+});
+
+it.each([
+  ['nothing', 0],
+  ['it is', 1],
+  ['x sk-ant', 6],
+  [KEY.slice(0, -1), KEY.length - 1],
+  ['x pass wor', 8],
+  ['', 0],
+])('knows where a secret may begin at the end of %j', (text, expected) =>
+  expect(redactor.openEnd(text)).toBe(expected),
+);
+
+it('knows the secrets of the settings, and no words that texts contain for other reasons', () => {
+  const of = SecretRedactor.of(
+    parseSettings({
+      DATABASE_URL: 'postgres://cloutagent:p%40ss-word-1@localhost:5432/db',
+      ANTHROPIC_API_KEY: 'short',
+      OPENAI_COMPATIBLE_API_KEY: 'gateway-key-123',
+      JWT_SECRET: 'a secret of 32 characters, at least',
+      METRICS_TOKEN: 'm'.repeat(32),
+      BOOTSTRAP_API_KEY: 'b'.repeat(32),
+    }),
+  );
+  const text = `p@ss-word-1 p%40ss-word-1 short gateway-key-123 a secret of 32 characters, at least ${'m'.repeat(32)} ${'b'.repeat(32)}`;
+  expect(of.text(text)).toBe('[redacted] [redacted] short [redacted] [redacted] [redacted] [redacted]');
+  const dull = SecretRedactor.of(
+    parseSettings({ DATABASE_URL: 'postgres://postgres:postgres@localhost/db' }),
+  );
+  expect(dull.text('a table in postgres')).toBe('a table in postgres');
+});

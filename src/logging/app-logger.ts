@@ -1,0 +1,73 @@
+import { ConsoleLogger, type LogLevel } from '@nestjs/common';
+import type { SecretRedactor } from '../config/secret-redactor.js';
+import type { Settings } from '../config/settings.js';
+import { errorInfo, errorText } from './error-info.js';
+import { logMembers } from './log-context.js';
+
+const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
+type JsonLine = ReturnType<ConsoleLogger['getJsonLogObject']>;
+
+/**
+ * Nest's logger as this server uses it: a line of JSON for each message unless a terminal reads it (LOG_FORMAT), with
+ * the request and the execution as members, and without the server's secrets.
+ */
+export class AppLogger extends ConsoleLogger {
+  readonly isJson: boolean;
+
+  constructor(
+    settings: Pick<Settings, 'LOG_LEVEL' | 'LOG_FORMAT'>,
+    private readonly secrets: SecretRedactor,
+  ) {
+    const { LOG_FORMAT: format, LOG_LEVEL: level } = settings;
+    const isJson = format === 'auto' ? !process.stdout.isTTY : format === 'json';
+    super({
+      logLevels: LEVELS.slice(0, LEVELS.indexOf(level) + 1),
+      json: isJson,
+      flattenParams: true,
+      ...(!process.stdout.isTTY && { colors: false }),
+    });
+    this.isJson = isJson;
+  }
+
+  /** Prints what whoever started the server has to see, at every level: as it is, or as a line of JSON. */
+  show(text: string, context: string): void {
+    if (this.isJson) super.printMessages([text], context);
+    else console.log(text);
+  }
+
+  protected override printMessages(
+    messages: unknown[],
+    context?: string,
+    level?: LogLevel,
+    stream?: 'stdout' | 'stderr',
+    stack?: unknown,
+    params?: Record<string, unknown>,
+  ): void {
+    const members = { ...logMembers(), ...params };
+    const shown = Object.keys(members).length > 0 ? members : undefined;
+    super.printMessages(messages, context, level, stream, stack, shown);
+  }
+
+  protected override getJsonLogObject(...given: Parameters<ConsoleLogger['getJsonLogObject']>): JsonLine {
+    const { error } = given[1];
+    const line = super.getJsonLogObject(...given);
+    return error ? { ...line, error: { ...errorInfo(error, this.secrets) } } : line;
+  }
+
+  protected override stringifyJsonLogObject(line: Record<string, unknown>): string {
+    return this.secrets.json(super.stringifyJsonLogObject(line));
+  }
+
+  protected override stringifyMessage(message: unknown, level: LogLevel): string {
+    const text = message instanceof Error ? errorText(errorInfo(message, this.secrets)) : message;
+    return this.secrets.text(super.stringifyMessage(text, level));
+  }
+
+  protected override stringifyParams(params: Record<string, unknown>): string {
+    return this.secrets.text(super.stringifyParams(params));
+  }
+
+  protected override printStackTrace(stack: string): void {
+    super.printStackTrace(stack && this.secrets.text(stack));
+  }
+}

@@ -1,0 +1,38 @@
+import { ADMIN_KEY } from '../support/server.ts';
+
+export interface ApiAnswer {
+  status: number;
+  body: any;
+}
+
+/**
+ * Calls a process's API as the administrator.
+ * @returns undefined when there was no answer in time, or none at all: what was asked for may have been done
+ */
+export async function callApi(
+  base: string,
+  method: string,
+  path: string,
+  {
+    body,
+    headers = {},
+    timeoutMs = 2_500,
+  }: { body?: object; headers?: Record<string, string>; timeoutMs?: number } = {},
+): Promise<ApiAnswer | undefined> {
+  try {
+    const response = await fetch(new URL(path, base), {
+      method,
+      headers: {
+        authorization: `Bearer ${ADMIN_KEY}`,
+        ...(body && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}

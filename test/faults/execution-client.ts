@@ -1,0 +1,127 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ApiAnswer, callApi } from './api.ts';
+import type { ExpectedExecution } from './oracle.ts';
+import type { PlannedControl, PlannedExecution } from './plan.ts';
+import type { ProcessSlot } from './process-slot.ts';
+import type { SeededRandom } from './random.ts';
+import { Watcher } from './watcher.ts';
+
+const RETRY_MS = 80;
+const APPROVE_EVERY_MS = 150;
+
+/** Starts one execution of a world, watches it, controls it and answers its approvals, with the patience of a client. */
+export class ExecutionClient {
+  /** Undefined until a process has answered the start. */
+  id: string | undefined;
+  readonly watchers: Watcher[] = [];
+  private readonly answered = Promise.withResolvers<void>();
+  /** Resolves when a process has answered the start. */
+  readonly started: Promise<void> = this.answered.promise;
+  private hasEnded = false;
+  private isApproved = false;
+  private cancelAsked = false;
+
+  constructor(
+    private readonly name: string,
+    private readonly projectId: string,
+    private readonly plan: PlannedExecution,
+    private readonly slots: readonly ProcessSlot[],
+    private readonly random: SeededRandom,
+    private readonly trace: (text: string) => void,
+  ) {}
+
+  /** @returns when the execution has ended, or `end` is called */
+  async run(): Promise<void> {
+    await sleep(this.plan.at);
+    const answer = await this.ask(this.plan.process, 'POST', '/api/executions', {
+      body: {
+        projectId: this.projectId,
+        input: 'hello',
+        workflow: {
+          nodes: this.plan.workflow.nodes,
+          edges: this.plan.workflow.edges.map(([source, target]) => ({ source, target })),
+        },
+      },
+      headers: { 'idempotency-key': this.name },
+    });
+    if (!answer) return;
+    if (answer.status !== 202) throw new Error(`${this.name}: POST answered ${JSON.stringify(answer.body)}`);
+    this.id = answer.body.id as string;
+    this.answered.resolve();
+    this.trace(`${this.name} is ${this.id}`);
+    this.plan.watchers.forEach((watcher, index) => {
+      const pick = () => this.urlOf(watcher.roams ? this.anyProcess() : watcher.process);
+      this.watchers.push(new Watcher(`${this.name}-${index}`, this.id!, pick, 0));
+    });
+    for (const control of this.plan.controls) if (!this.hasEnded) await this.control(control);
+    while (!this.hasEnded && !this.isApproved && this.plan.workflow.approvals) await this.approve();
+  }
+
+  /** Resumes it: a pause that was asked for and is not meant to last until the end. */
+  async resume(): Promise<void> {
+    await this.control({ action: 'resume', afterMs: 0, process: this.anyProcess() });
+  }
+
+  /** Makes no further requests. */
+  end(): void {
+    this.hasEnded = true;
+  }
+
+  /** How it may end, as far as it was started. */
+  expected(requests: (nodeId: string) => number): ExpectedExecution {
+    const { workflow } = this.plan;
+    const usual = workflow.failureCode === undefined ? 'completed' : 'failed';
+    return {
+      id: this.id!,
+      idempotencyKey: this.name,
+      endings: this.cancelAsked ? [usual, 'cancelled'] : [usual],
+      ...(workflow.failureCode !== undefined && { failureCode: workflow.failureCode }),
+      requests: new Map((workflow.requests ?? []).map((nodeId) => [nodeId, requests(nodeId)])),
+    };
+  }
+
+  private async control({ afterMs, action, process }: PlannedControl): Promise<void> {
+    await sleep(afterMs);
+    if (action === 'cancel') this.cancelAsked = true;
+    const answer = await this.ask(process, 'POST', `/api/executions/${this.id}/${action}`);
+    if (answer) this.trace(`${this.name} ${action}: ${answer.status} ${answer.body?.code ?? ''}`);
+  }
+
+  private async approve(): Promise<void> {
+    for (const nodeId of this.plan.workflow.approvals ?? []) {
+      const url = this.urlOf(this.anyProcess());
+      const answer =
+        url === undefined
+          ? undefined
+          : await callApi(url, 'POST', `/api/executions/${this.id}/approve`, { body: { nodeId } });
+      if (answer?.status === 202 || answer?.body?.code === 'execution_over') this.isApproved = true;
+    }
+    await sleep(APPROVE_EVERY_MS);
+  }
+
+  /** Asks one process after the other until there is an answer, and not one that says to come back. */
+  private async ask(
+    process: number,
+    method: string,
+    path: string,
+    request: { body?: object; headers?: Record<string, string> } = {},
+  ): Promise<ApiAnswer | undefined> {
+    for (let turn = process; !this.hasEnded; turn += 1) {
+      const url = this.urlOf(turn % this.slots.length);
+      const answer = url === undefined ? undefined : await callApi(url, method, path, request);
+      if (answer && answer.status < 500) return answer;
+      if (answer && answer.status !== 503)
+        this.trace(`${this.name} ${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+      await sleep(RETRY_MS);
+    }
+    return undefined;
+  }
+
+  private anyProcess(): number {
+    return this.random.whole(0, this.slots.length - 1);
+  }
+
+  private urlOf(process: number): string | undefined {
+    return this.slots[process]!.url;
+  }
+}

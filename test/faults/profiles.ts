@@ -1,0 +1,71 @@
+import type { FaultWeights } from './plan.ts';
+
+/** Settings of the processes of a world, how many there are, and which faults are more likely than elsewhere. */
+export interface Profile {
+  name: string;
+  processes: number;
+  settings: Record<string, string>;
+  weights?: Partial<FaultWeights>;
+  /** How long processes are stopped or frozen, instead of mostly briefly. */
+  standstillMs?: readonly [least: number, most: number];
+}
+
+/** What would only make a seed slow, or fail a workflow for the machine's sake. */
+const ALWAYS = {
+  TRANSFORM_TIMEOUT_MS: '60000',
+  HTTP_ALLOWED_HOSTS: '127.0.0.1',
+  RATE_LIMIT_REQUESTS: '1000000',
+  NO_COLOR: '1',
+};
+const QUICK = {
+  ...ALWAYS,
+  DISPATCH_POLL_MS: '200',
+  JOURNAL_POLL_MS: '500',
+  HEARTBEAT_MS: '1000',
+  RETRY_BASE_MS: '50',
+  DATABASE_POOL_SIZE: '5',
+};
+
+/** A seed belongs to a block of so many, and all of a block have one profile and may share one world. */
+const BLOCK = 20;
+
+const PROFILES: Profile[] = [
+  { name: 'quick', processes: 2, settings: QUICK },
+  { name: 'three', processes: 3, settings: QUICK },
+  // Executions wait for places, and queries are given up while a table is locked.
+  {
+    name: 'narrow',
+    processes: 2,
+    settings: {
+      ...QUICK,
+      EXECUTIONS_PER_PROJECT: '2',
+      EXECUTIONS_PER_PROCESS: '2',
+      DATABASE_POOL_SIZE: '3',
+      DATABASE_QUERY_TIMEOUT_MS: '700',
+    },
+  },
+  {
+    name: 'quick',
+    processes: 2,
+    settings: { ...QUICK, JOURNAL_FLUSHES: '1', DATABASE_QUERY_TIMEOUT_MS: '1500' },
+  },
+  // A process that stands still for half a second loses what it owns, and comes back with it in its memory.
+  {
+    name: 'hasty',
+    processes: 3,
+    settings: {
+      ...QUICK,
+      PROCESS_TIMEOUT_MS: '500',
+      PROCESS_CHECK_INTERVAL_MS: '100',
+      PROCESS_RECONNECT_TIMEOUT_MS: '200',
+    },
+    weights: { stop: 10, freeze: 10, kill: 3 },
+    standstillMs: [700, 2_500],
+  },
+  { name: 'defaults', processes: 2, settings: ALWAYS },
+];
+
+export const blockOf = (seed: number): number => Math.floor(seed / BLOCK);
+
+/** The profile that a seed decides. */
+export const profileOf = (seed: number): Profile => PROFILES[blockOf(seed) % PROFILES.length]!;

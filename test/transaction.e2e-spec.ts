@@ -1,0 +1,117 @@
+import { sql } from 'kysely';
+import type pg from 'pg';
+import { parseSettings } from '../src/config/settings.js';
+import { Database } from '../src/database/database.js';
+import { createDatabase } from './support/server.js';
+
+/** Fails on the server's side at once: the time limit of this side would be waited for otherwise. */
+const NO_STATEMENT_TIMEOUT = 'SET statement_timeout = 0';
+const HANGS = 'SELECT pg_sleep(20)';
+
+describe('Database', () => {
+  let database: Database;
+  beforeAll(async () => {
+    const settings = { DATABASE_URL: await createDatabase(), DATABASE_QUERY_TIMEOUT_MS: '100' };
+    database = await Database.connect(parseSettings({ ...settings, DATABASE_POOL_SIZE: '2' }));
+    await database.pool.query('CREATE TABLE notes (text text PRIMARY KEY)');
+  });
+  afterAll(() => database.onApplicationShutdown());
+
+  const pidOf = async (client: Pick<pg.Pool, 'query'>): Promise<number> =>
+    (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]!.pid;
+  const notes = async (): Promise<string[]> =>
+    (await database.pool.query<{ text: string }>('SELECT text FROM notes ORDER BY text')).rows.map(
+      ({ text }) => text,
+    );
+  /** The backends that the pool lends now, each to one of several queries at the same time. */
+  const lent = () =>
+    Promise.all(Array.from({ length: 8 }, () => database.transaction((client) => pidOf(client))));
+
+  it('commits what a transaction did, and returns what it returned', async () => {
+    const pid = await database.transaction(async (client) => {
+      await client.query(`INSERT INTO notes VALUES ('kept')`);
+      return pidOf(client);
+    });
+    expect(await notes()).toEqual(['kept']);
+    expect(await lent()).toContain(pid);
+  });
+
+  it('rolls back what failed, throws the failure and lends the connection again', async () => {
+    let pid = 0;
+    const failed = database.transaction(async (client) => {
+      pid = await pidOf(client);
+      await client.query(`INSERT INTO notes VALUES ('lost')`);
+      throw new Error('the failure of the work');
+    });
+    await expect(failed).rejects.toThrow('the failure of the work');
+    expect(await notes()).toEqual(['kept']);
+    expect(await lent()).toContain(pid);
+  });
+
+  it('throws the first failure although the connection is gone and cannot be rolled back', async () => {
+    const failed = database.transaction((client) =>
+      client.query('SELECT pg_terminate_backend(pg_backend_pid())'),
+    );
+    await expect(failed).rejects.toMatchObject({ code: '57P01' });
+    expect(await notes()).toEqual(['kept']);
+  });
+
+  it('does not report a transaction as committed that PostgreSQL rolled back', async () => {
+    const swallowed = database.transaction(async (client) => {
+      await client.query(`INSERT INTO notes VALUES ('kept')`).catch(() => undefined);
+    });
+    await expect(swallowed).rejects.toThrow('rolled back');
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    [
+      'a transaction',
+      () =>
+        database.transaction(async (client) => {
+          await client.query(NO_STATEMENT_TIMEOUT);
+          await client.query(`INSERT INTO notes VALUES ('given up')`);
+          await client.query(HANGS);
+        }),
+    ],
+    [
+      'a Kysely transaction',
+      () =>
+        database.kysely.transaction().execute(async (transaction) => {
+          await sql.raw(NO_STATEMENT_TIMEOUT).execute(transaction);
+          await sql.raw(`INSERT INTO notes VALUES ('given up')`).execute(transaction);
+          await sql.raw(HANGS).execute(transaction);
+        }),
+    ],
+    [
+      'a Kysely query',
+      () =>
+        database.kysely.connection().execute(async (connection) => {
+          await sql.raw(NO_STATEMENT_TIMEOUT).execute(connection);
+          await sql.raw(HANGS).execute(connection);
+        }),
+    ],
+  ])('does not lend a connection again on which %s was given up', async (_what, work) => {
+    await expect(work()).rejects.toThrow();
+    const busy = await database.pool.query<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(20)' AND state = 'active'
+       AND pid <> pg_backend_pid()`,
+    );
+    expect(busy.rows.length).toBeGreaterThan(0);
+    const pids = await lent();
+    for (const { pid } of busy.rows) expect(pids).not.toContain(pid);
+    expect(await notes()).toEqual(['kept']);
+  });
+
+  it('throws the time limit and not that of the ROLLBACK after it', async () => {
+    const failed = database.transaction(async (client) => {
+      await client.query(NO_STATEMENT_TIMEOUT);
+      await client.query(HANGS).catch((error: Error) => {
+        throw new Error('given up', { cause: error });
+      });
+    });
+    await expect(failed).rejects.toMatchObject({
+      message: 'given up',
+      cause: { message: 'Query read timeout' },
+    });
+  });
+});
