@@ -109,7 +109,7 @@ describe('The list of executions in the dashboard', () => {
           expect(await place()).toBe(0);
         }
         if (index < 2) await page.goBack();
-        await page.waitForFunction((y) => Math.abs(scrollY - y) <= 2, before);
+        await page.waitForFunction((y) => Math.abs(scrollY - y) <= 2, before, { timeout: 30_000 });
         expect(await rows.count()).toBe(120);
       }
     });

@@ -9,7 +9,7 @@ interface Entry {
 /** Scrolling is written down this long after it, in ms: browsers limit how often an entry may change. */
 const SETTLE_MS = 150;
 /** A page that has not grown to its place within this time does not jump there any more, in ms. */
-const RESTORE_MS = 5_000;
+const RESTORE_MS = 30_000;
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 let stopRestoring: () => void = () => undefined;
