@@ -49,7 +49,8 @@ describe('expressions', () => {
       'expression_too_complex',
       [
         {
-          path: 'workflow.nodes.0.data.config.expression',
+          // How many a process parses within the limit depends on the machine.
+          path: expect.stringMatching(/^workflow\.nodes\.\d+\.data\.config\.expression$/) as string,
           message: expect.stringContaining('CHECK_TIMEOUT_MS') as string,
         },
       ],
