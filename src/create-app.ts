@@ -4,10 +4,13 @@ import { ConsoleLogger, type DynamicModule } from '@nestjs/common';
 import { AppModule } from './app.module.js';
 import type { Settings } from './config/settings.js';
 import { configureApp } from './configure-app.js';
+import { GracefulAdapter } from './graceful-adapter.js';
 import { configureEdges } from './http-edges.js';
 import { HttpMetrics } from './operations/http-metrics.js';
 import { serveDocument } from './openapi/openapi.js';
 
+/** Of the time that a shutdown may take; the rest is for what comes after the last connection, such as the database. */
+const DRAIN_SHARE = 0.75;
 const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
 
 /** The application, ready to listen. */
@@ -15,13 +18,17 @@ export async function createApp(
   settings: Settings,
   extensions: NonNullable<DynamicModule['imports']> = [],
 ): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings, extensions), {
-    bodyParser: false,
-    forceCloseConnections: true,
-    abortOnError: false,
-    // What goes wrong while it is put together is thrown, and told by whoever called.
-    logger: false,
-  });
+  const adapter = new GracefulAdapter(settings.SHUTDOWN_TIMEOUT_MS * DRAIN_SHARE);
+  const app = await NestFactory.create<NestExpressApplication>(
+    AppModule.forRoot(settings, extensions),
+    adapter,
+    {
+      bodyParser: false,
+      abortOnError: false,
+      // What goes wrong while it is put together is thrown, and told by whoever called.
+      logger: false,
+    },
+  );
   // A logger of its own: a list of levels would only set those of the one that was turned off above.
   const logLevels = LEVELS.slice(0, LEVELS.indexOf(settings.LOG_LEVEL) + 1);
   app.useLogger(new ConsoleLogger({ logLevels }));
