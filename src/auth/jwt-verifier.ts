@@ -1,10 +1,11 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ProjectId, Scope } from '@cloutagent/contract';
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
+import { errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { z } from 'zod';
 import { Settings } from '../config/settings.js';
 import { ProblemError } from '../problems/problem.error.js';
 import type { Principal } from './principal.js';
+import { remoteKeySet } from './remote-key-set.js';
 
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 const LONGEST = 16_384;
@@ -57,10 +58,10 @@ export class JwtVerifier implements OnModuleInit {
       this.verify = async (token) =>
         (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload;
     } else if (url !== undefined) {
-      const keys = createRemoteJWKSet(new URL(url), {
-        timeoutDuration: settings.JWKS_TIMEOUT_MS,
-        cooldownDuration: settings.JWKS_COOLDOWN_MS,
-        cacheMaxAge: settings.JWKS_MAX_AGE_MS,
+      const keys = remoteKeySet(new URL(url), {
+        timeoutMs: settings.JWKS_TIMEOUT_MS,
+        cooldownMs: settings.JWKS_COOLDOWN_MS,
+        maxAgeMs: settings.JWKS_MAX_AGE_MS,
       });
       this.verify = async (token) =>
         (await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC })).payload;

@@ -79,7 +79,7 @@ export class ManySubscriber extends Outlet {
   start(greeting: Chunk): void {
     if (this.closed) return;
     this.started = true;
-    this.write(greeting, Date.now());
+    this.write(greeting, performance.now());
     for (const lane of this.vector.lanes) this.join(lane);
   }
 
@@ -148,7 +148,7 @@ export class ManySubscriber extends Outlet {
   private writeDraft(): void {
     if (draft.length === 0) return;
     this.written += draft.length;
-    this.write(draft.chunk(), Date.now());
+    this.write(draft.chunk(), performance.now());
     draft.clear();
   }
 
@@ -207,7 +207,7 @@ export class ManySubscriber extends Outlet {
           draft.addHead(body, frame, cursor);
           this.writeDraft();
           this.written += rest.bytes;
-          this.write(rest, Date.now(), 'shared');
+          this.write(rest, performance.now(), 'shared');
           return;
         }
         draft.add(body, frame, cursor);

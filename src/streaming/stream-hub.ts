@@ -224,10 +224,12 @@ export class StreamHub implements OnModuleDestroy {
     };
   }
 
+  /** On the monotonic clock: a stream must not live on because the wall clock is set back. */
   private endOfLife(expiresAt: number | null): number {
     const { STREAM_MAX_AGE_MS: age } = this.settings;
-    const old = age === 0 ? Infinity : Date.now() + age * (1 + AGE_SPREAD * (2 * Math.random() - 1));
-    return Math.min(expiresAt ?? Infinity, old);
+    const old = age === 0 ? Infinity : age * (1 + AGE_SPREAD * (2 * Math.random() - 1));
+    const left = expiresAt === null ? Infinity : expiresAt - Date.now();
+    return performance.now() + Math.min(left, old);
   }
 
   private open(outlet: Outlet, of: { principalId: string; executionId?: string }): void {
