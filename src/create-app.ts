@@ -5,23 +5,31 @@ import { AppModule } from './app.module.js';
 import { SecretRedactor } from './config/secret-redactor.js';
 import type { Settings } from './config/settings.js';
 import { configureApp } from './configure-app.js';
+import { GracefulAdapter } from './graceful-adapter.js';
 import { configureEdges } from './http-edges.js';
 import { AppLogger } from './logging/app-logger.js';
 import { HttpMetrics } from './operations/http-metrics.js';
 import { serveDocument } from './openapi/openapi.js';
+
+/** Of the time that a shutdown may take; the rest is for what comes after the last connection, such as the database. */
+const DRAIN_SHARE = 0.75;
 
 /** The application, ready to listen. */
 export async function createApp(
   settings: Settings,
   extensions: NonNullable<DynamicModule['imports']> = [],
 ): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(settings, extensions), {
-    bodyParser: false,
-    forceCloseConnections: true,
-    abortOnError: false,
-    // What goes wrong while it is put together is thrown, and told by whoever called.
-    logger: false,
-  });
+  const adapter = new GracefulAdapter(settings.SHUTDOWN_TIMEOUT_MS * DRAIN_SHARE);
+  const app = await NestFactory.create<NestExpressApplication>(
+    AppModule.forRoot(settings, extensions),
+    adapter,
+    {
+      bodyParser: false,
+      abortOnError: false,
+      // What goes wrong while it is put together is thrown, and told by whoever called.
+      logger: false,
+    },
+  );
   app.useLogger(new AppLogger(settings, app.get(SecretRedactor)));
   app.use(app.get(HttpMetrics).observe);
   configureApp(app, settings);

@@ -1,7 +1,12 @@
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { DatabaseControl } from './support/database-control.js';
 import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
 import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
-import { createDatabase, Server } from './support/server.js';
-import { agent, ids, pathOf, start, TERMINAL, upTo, Watch } from './support/watch.js';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { agent, delay, ids, pathOf, start, TERMINAL, upTo, Watch } from './support/watch.js';
 
 describe('SIGTERM', () => {
   let models: FakeModelServer;
@@ -97,4 +102,97 @@ describe('SIGTERM', () => {
     );
     await second.kill('SIGTERM');
   }, 180_000);
+});
+
+describe('requests under way at SIGTERM', () => {
+  let url: string;
+  let database: DatabaseControl;
+  beforeAll(async () => {
+    url = await createDatabase();
+    database = await DatabaseControl.open(url);
+  });
+  afterAll(() => database.close());
+
+  /** A client with a connection of its own, which it keeps. */
+  const post = (server: Server, agent: Agent, body: string | undefined): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const call = request(new URL('/api/executions', server.url), {
+        method: 'POST',
+        agent,
+        headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+      });
+      call.on('response', resolve).on('error', reject);
+      if (body === undefined) call.write('{"projectId":');
+      else call.end(body);
+    });
+
+  it('answers a POST that is being committed; refuses new connections and closes idle ones at once', async () => {
+    const server = await Server.start({ DATABASE_URL: await database.addRole('first') });
+    const { port, hostname } = new URL(server.url);
+    const idle = connect(Number(port), hostname);
+    idle.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(idle, 'data');
+    const unlock = await database.lock('cloutagent.executions', 'ACCESS EXCLUSIVE');
+    const client = new Agent({ keepAlive: true });
+    const answered = post(server, client, JSON.stringify(start([agent('a', { chunks: 1 })])));
+    while (!(await database.waitsFor('first', 'cloutagent.executions')));
+    const exited = server.kill('SIGTERM');
+    await once(idle, 'close');
+    const refused = connect(Number(port), hostname);
+    expect(await once(refused, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
+    await unlock();
+    const answer = await answered;
+    expect([answer.statusCode, answer.headers.connection]).toEqual([202, 'close']);
+    const { id } = JSON.parse(await text(answer)) as { id: string };
+    expect(await exited).toBe(0);
+    expect(await database.rows('SELECT id FROM cloutagent.executions WHERE id = $1', [id])).toHaveLength(1);
+    client.destroy();
+  });
+
+  it('sends a long answer to its end', async () => {
+    const server = await Server.start({ DATABASE_URL: url, LIST_PAGE_BYTES: '100000000' });
+    // More than the kernel takes at a time.
+    for (let count = 0; count < 20; count += 1)
+      await server.startExecution({
+        ...start([delay('a', 60_000)]),
+        input: 'x'.repeat(900_000),
+        tags: ['long'],
+      });
+    const { port, hostname } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      `GET /api/executions?tag=long&limit=20 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n\r\n`,
+    );
+    await once(socket, 'readable');
+    const exited = server.kill('SIGTERM');
+    // The connection that is refused shows that the shutdown is under way.
+    for (;;) {
+      const further = connect(Number(port), hostname);
+      const isRefused = await Promise.race([
+        once(further, 'connect').then(() => false),
+        once(further, 'error').then(() => true),
+      ]).catch(() => true);
+      further.destroy();
+      if (isRefused) break;
+    }
+    const answer = (await socket.toArray()).map(String).join('');
+    const length = Number(/content-length: (\d+)/i.exec(answer)![1]);
+    expect(length).toBeGreaterThan(18_000_000);
+    expect(answer.length - answer.indexOf('\r\n\r\n') - 4).toBe(length);
+    expect(await exited).toBe(0);
+  });
+
+  it('does not wait for a body that does not come, nor for a client that reads nothing', async () => {
+    const server = await Server.start({ DATABASE_URL: url, SHUTDOWN_TIMEOUT_MS: '4000' });
+    const client = new Agent({ keepAlive: true });
+    const cut = post(server, client, undefined);
+    const watched = await server.startExecution(start([delay('a', 60_000)]));
+    const watch = await new Watch(server.url, pathOf(watched)).until((now) => now.frames.length > 0);
+    const exited = server.kill('SIGTERM');
+    await watch.done();
+    expect(watch.farewell).toBe(true);
+    await expect(cut).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(await exited).toBe(0);
+    client.destroy();
+  });
 });

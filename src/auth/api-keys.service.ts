@@ -139,7 +139,7 @@ export class ApiKeysService implements OnModuleInit {
     const hash = sha256(key);
     const name = hash.toString('base64');
     const cached = this.cache.get(name);
-    const row = cached && cached.until > Date.now() ? cached.row : await this.load(hash, name);
+    const row = cached && cached.until > performance.now() ? cached.row : await this.load(hash, name);
     if (!row || !isGood(row)) return undefined;
     this.noteUse(row.id);
     return {
@@ -183,7 +183,7 @@ export class ApiKeysService implements OnModuleInit {
       .executeTakeFirst();
     if (!row || revocations !== this.revocations) return row;
     if (this.cache.size >= CACHED_KEYS) this.cache.clear();
-    this.cache.set(name, { row, until: Date.now() + CACHE_MS });
+    this.cache.set(name, { row, until: performance.now() + CACHE_MS });
     return row;
   }
 
@@ -199,13 +199,13 @@ export class ApiKeysService implements OnModuleInit {
   }
 
   private noteUse(id: string): void {
-    const now = Date.now();
-    if (now - (this.usedAt.get(id) ?? 0) < USE_RECORDED_EVERY_MS) return;
+    const now = performance.now();
+    if (now - (this.usedAt.get(id) ?? -Infinity) < USE_RECORDED_EVERY_MS) return;
     if (this.usedAt.size >= CACHED_KEYS) this.usedAt.clear();
     this.usedAt.set(id, now);
     this.database.kysely
       .updateTable('api_keys')
-      .set({ last_used_at: new Date(now) })
+      .set({ last_used_at: new Date() })
       .where('id', '=', id)
       .execute()
       .catch((error: Error) => this.logger.warn(`the use of a key could not be noted: ${error.message}`));

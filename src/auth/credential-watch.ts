@@ -20,7 +20,7 @@ export class CredentialWatch implements OnModuleInit, OnModuleDestroy {
   private unchecked = new Set<string>();
   private checking = false;
   private timer: NodeJS.Timeout | undefined;
-  private checkedAt = Date.now();
+  private checkedAt = performance.now();
   private readonly ends = new Subject<string>();
 
   /** Ids of principals whose credential is good no longer. */
@@ -34,7 +34,7 @@ export class CredentialWatch implements OnModuleInit, OnModuleDestroy {
 
   onModuleInit(): void {
     this.keys.revoked.subscribe((id) => this.end(id));
-    this.listener.reconnected.subscribe(() => (this.checkedAt = 0));
+    this.listener.reconnected.subscribe(() => (this.checkedAt = -Infinity));
     this.timer = setInterval(() => this.tick(), TICK_MS);
     this.timer.unref();
   }
@@ -62,7 +62,7 @@ export class CredentialWatch implements OnModuleInit, OnModuleDestroy {
   private tick(): void {
     if (this.checking) return;
     let ids = this.unchecked;
-    const now = Date.now();
+    const now = performance.now();
     if (now - this.checkedAt >= this.settings.CREDENTIAL_RECHECK_MS) {
       // A notification may have been lost.
       this.checkedAt = now;

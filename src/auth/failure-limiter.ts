@@ -16,7 +16,7 @@ export class FailureLimiter {
   /** @throws ProblemError 429 */
   check(address: string): void {
     if ((this.current().get(address) ?? 0) < this.settings.AUTH_FAILURES_PER_MINUTE) return;
-    const seconds = String(Math.ceil((this.windowEnd - Date.now()) / 1000));
+    const seconds = String(Math.ceil((this.windowEnd - performance.now()) / 1000));
     throw new ProblemError(
       429,
       'too_many_failed_attempts',
@@ -34,9 +34,9 @@ export class FailureLimiter {
   }
 
   private current(): Map<string, number> {
-    if (Date.now() >= this.windowEnd) {
+    if (performance.now() >= this.windowEnd) {
       this.failures = new Map();
-      this.windowEnd = Date.now() + WINDOW_MS;
+      this.windowEnd = performance.now() + WINDOW_MS;
     }
     return this.failures;
   }

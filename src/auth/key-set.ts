@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, customFetch } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import type { Settings } from '../config/settings.js';
 
 /** The identity provider's key set cannot be read: it does not answer, or answers with something else. */
@@ -7,18 +7,20 @@ export class KeySetUnavailableError extends Error {
 }
 
 /**
- * The keys at JWKS_URL, read again as the settings say.
+ * Returns what `jwtVerify` finds a token's key by: the keys at JWKS_URL, read again as the settings say.
+ * When they are read again is decided here by the monotonic clock: jose goes by the wall clock, and after that was set
+ * back a new key would be unknown for as long.
  * @returns finds the key of a token; throws KeySetUnavailableError when the set cannot be read, and any other error for
  *   a token whose key is not in the set or cannot be used
  */
 export function remoteKeySet(
   url: string,
   settings: Pick<Settings, 'JWKS_TIMEOUT_MS' | 'JWKS_COOLDOWN_MS' | 'JWKS_MAX_AGE_MS'>,
-): ReturnType<typeof createRemoteJWKSet> {
-  return createRemoteJWKSet(new URL(url), {
+): JWTVerifyGetKey {
+  const keys = createRemoteJWKSet(new URL(url), {
     timeoutDuration: settings.JWKS_TIMEOUT_MS,
-    cooldownDuration: settings.JWKS_COOLDOWN_MS,
-    cacheMaxAge: settings.JWKS_MAX_AGE_MS,
+    cooldownDuration: Infinity,
+    cacheMaxAge: Infinity,
     // jose throws the same errors for a set that it cannot read and for one key in it that it refuses. So the set is
     // checked here, as a whole.
     [customFetch]: async (...request) => {
@@ -29,6 +31,23 @@ export function remoteKeySet(
       }
     },
   });
+  let readAt = -Infinity;
+  const readAgain = async (): Promise<void> => {
+    // Those who ask meanwhile share one request.
+    await keys.reload();
+    readAt = performance.now();
+  };
+  return async (header, token) => {
+    if (performance.now() - readAt >= settings.JWKS_MAX_AGE_MS) await readAgain();
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      const isUnknown = error instanceof errors.JWKSNoMatchingKey;
+      if (!isUnknown || performance.now() - readAt < settings.JWKS_COOLDOWN_MS) throw error;
+      await readAgain();
+      return keys(header, token);
+    }
+  };
 }
 
 async function readKeySet(...request: Parameters<typeof fetch>): Promise<Response> {

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { sql } from 'kysely';
 import { randomBytes } from 'node:crypto';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
@@ -11,6 +12,10 @@ import { sha256 } from './sha256.js';
 const TICKET = /^[A-Za-z0-9_-]{43}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const FOREIGN_KEY_VIOLATION = '23503';
+const PURGE_INTERVAL_MS = 60_000;
+/** The database's clock: tickets are issued by one process and used in another. */
+const NOW = sql<Date>`clock_timestamp()`;
+const after = (ms: number) => sql<Date>`clock_timestamp() + make_interval(secs => ${ms / 1000})`;
 
 /** What a ticket opens: one execution's stream, or the stream of one filter, by the key that names it. */
 export type TicketTarget = { executionId: string } | { filter: string };
@@ -18,7 +23,7 @@ export type TicketTarget = { executionId: string } | { filter: string };
 /** Tickets that open a stream, from one address: EventSource can send no header. */
 @Injectable()
 export class TicketsService {
-  private purgedAt = 0;
+  private purgedAt = -Infinity;
 
   constructor(
     private readonly database: Database,
@@ -33,17 +38,17 @@ export class TicketsService {
   async issue(principal: Principal, target: TicketTarget): Promise<{ ticket: string; expiresAt: string }> {
     await this.purge();
     const ticket = randomBytes(32).toString('base64url');
-    const expires = new Date(Date.now() + this.settings.TICKET_TTL_MS);
-    await this.database.kysely
+    const { expires_at: expires } = await this.database.kysely
       .insertInto('stream_tickets')
       .values({
         hash: sha256(ticket),
         execution_id: 'executionId' in target ? target.executionId : null,
         filter: 'filter' in target ? target.filter : null,
         principal: JSON.stringify(principal),
-        expires_at: expires,
+        expires_at: after(this.settings.TICKET_TTL_MS),
       })
-      .execute()
+      .returning('expires_at')
+      .executeTakeFirstOrThrow()
       .catch((error: { code?: string }) => {
         throw error.code === FOREIGN_KEY_VIOLATION ? new NotFoundError() : error;
       });
@@ -66,10 +71,10 @@ export class TicketsService {
         : (['execution_id', target.executionId] as const);
     const row = await this.database.kysely
       .updateTable('stream_tickets')
-      .set({ used_by: address, expires_at: new Date(Date.now() + this.settings.TICKET_RESUME_MS) })
+      .set({ used_by: address, expires_at: after(this.settings.TICKET_RESUME_MS) })
       .where('hash', '=', sha256(ticket))
       .where(column, '=', value)
-      .where('expires_at', '>', new Date())
+      .where('expires_at', '>', NOW)
       .where((where) =>
         this.settings.TICKET_RESUME_MS > 0
           ? where.or([where('used_by', 'is', null), where('used_by', '=', address)])
@@ -87,8 +92,9 @@ export class TicketsService {
   }
 
   private async purge(): Promise<void> {
-    if (Date.now() - this.purgedAt < 60_000) return;
-    this.purgedAt = Date.now();
-    await this.database.kysely.deleteFrom('stream_tickets').where('expires_at', '<', new Date()).execute();
+    const now = performance.now();
+    if (now - this.purgedAt < PURGE_INTERVAL_MS) return;
+    this.purgedAt = now;
+    await this.database.kysely.deleteFrom('stream_tickets').where('expires_at', '<', NOW).execute();
   }
 }

@@ -184,7 +184,7 @@ async function migrate(url: string): Promise<void> {
 }
 
 async function waitUntilReady(pool: pg.Pool, url: string, timeoutMs: number): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   const place = describe(url);
   for (;;) {
     try {
@@ -195,7 +195,7 @@ async function waitUntilReady(pool: pg.Pool, url: string, timeoutMs: number): Pr
     } catch (error) {
       if (error instanceof DatabaseError) throw error;
       const { code, message } = error as { code?: string; message: string };
-      if (FINAL_CODES.has(code ?? '') || Date.now() > deadline) {
+      if (FINAL_CODES.has(code ?? '') || performance.now() > deadline) {
         throw new DatabaseError(
           `${place} cannot be used: ${message || code}. Check DATABASE_URL (postgres://user:password@host:5432/database), ` +
             'or leave it out to run the embedded PostgreSQL',

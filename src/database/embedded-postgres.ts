@@ -334,7 +334,7 @@ async function reach(
   const running = await readPostmaster(cluster);
   let launched = running ? undefined : await launchServer();
   let server = (running ?? launched) as Postmaster;
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
     const client = new pg.Client({ connectionString: urlOf(password, server.port), keepAlive: true });
     client.on('error', () => undefined);
@@ -356,7 +356,7 @@ async function reach(
       if (other) server = other;
       // What ran was on its way out.
       else if (ended && !launched) server = launched = await launchServer();
-      else if (ended || Date.now() > deadline) {
+      else if (ended || performance.now() > deadline) {
         const log = await readFile(join(folder, 'postgres.log'), 'utf8').catch(() => '');
         if (launched) await stopServer(launched.pid);
         throw new EmbeddedPostgresError(
@@ -371,13 +371,13 @@ async function reach(
 
 /** One process a data folder. The lock goes with the connection, so a killed owner holds nobody up. */
 async function claim(owner: pg.Client, folder: string): Promise<void> {
-  const deadline = Date.now() + OWNER_TIMEOUT_MS;
+  const deadline = performance.now() + OWNER_TIMEOUT_MS;
   for (;;) {
     const { rows } = await owner.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [
       OWNER_LOCK,
     ]);
     if (rows[0]?.got) return;
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       await owner.end();
       throw new EmbeddedPostgresError(
         `another process is using the data folder ${folder}. Stop it, set DATA_DIR to another folder, ` +

@@ -12,14 +12,14 @@ export interface Postmaster {
 
 /** The server that runs on the cluster: left behind by a killed process of ours, or another's. */
 export async function readPostmaster(cluster: string): Promise<Postmaster | undefined> {
-  const deadline = Date.now() + BEGINNING_MS;
+  const deadline = performance.now() + BEGINNING_MS;
   for (;;) {
     const lines = (await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
     const [pid, port] = [Number(lines[0]), Number(lines[3])];
     if (!pid || !isAlive(pid) || !(await isPostgres(pid))) return undefined;
     if (port) return { pid, port };
     // It has only just begun: the port is written a little later.
-    if (Date.now() > deadline) return undefined;
+    if (performance.now() > deadline) return undefined;
     await sleep(25);
   }
 }

@@ -61,7 +61,7 @@ export class Channel extends Timed implements Flushable {
   /** The terminal event's sequence, once it is known. */
   end: number | undefined;
   readonly pace = new Pace();
-  private active = Date.now();
+  private active = performance.now();
   private readonly ring: Ring;
   private readonly parts: RecentParts;
   private readonly listening: Subscription;

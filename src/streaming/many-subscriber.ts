@@ -79,7 +79,7 @@ export class ManySubscriber extends Outlet {
   start(greeting: Chunk): void {
     if (this.closed) return;
     this.started = true;
-    this.write(greeting, Date.now());
+    this.write(greeting, performance.now());
     for (const lane of this.vector.lanes) this.join(lane);
   }
 
@@ -148,7 +148,7 @@ export class ManySubscriber extends Outlet {
   private writeDraft(): void {
     if (draft.length === 0) return;
     this.written += draft.length;
-    this.write(draft.chunk(), Date.now());
+    this.write(draft.chunk(), performance.now());
     draft.clear();
   }
 
@@ -207,7 +207,7 @@ export class ManySubscriber extends Outlet {
           draft.addHead(body, frame);
           this.writeDraft();
           this.written += fields.bytes;
-          this.write(fields, Date.now(), 'shared');
+          this.write(fields, performance.now(), 'shared');
           draft.addTail(cursor);
           this.writeDraft();
           return;

@@ -30,13 +30,13 @@ export abstract class Outlet extends Timed {
   protected started = false;
   protected closed = false;
   protected readonly writer: StreamWriter;
-  private writtenAt = Date.now();
+  private writtenAt = performance.now();
   private readonly spread = 1 - Math.random() * HEARTBEAT_SPREAD;
   /** What a full socket had still to take when last looked at, and since when it is the same. */
   private stall: { since: number; waiting: number; kernel: number | undefined } | undefined;
 
   /**
-   * @param until when the stream ends by itself, ms since the epoch
+   * @param until when the stream ends by itself, ms of the monotonic clock
    * @param finish ends the response, once
    */
   constructor(
@@ -75,7 +75,7 @@ export abstract class Outlet extends Timed {
   /** Tells when to come back, and ends the stream. */
   farewell(): void {
     if (this.closed) return;
-    if (this.started && !this.writer.blocked) this.write(encodeRetry(this.rules.retryMs), Date.now());
+    if (this.started && !this.writer.blocked) this.write(encodeRetry(this.rules.retryMs), performance.now());
     this.finish();
   }
 

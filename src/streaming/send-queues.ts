@@ -16,7 +16,7 @@ export class SendQueues {
   async of(socket: Socket): Promise<number | undefined> {
     const { localPort, remoteAddress, remotePort } = socket;
     if (localPort === undefined || remoteAddress === undefined || remotePort === undefined) return undefined;
-    const now = Date.now();
+    const now = performance.now();
     // All that ask at about the same time share one look.
     if (!this.table || now - this.table.at > FRESH_MS) this.table = { at: now, bytes: readTables() };
     return (await this.table.bytes).get(

@@ -62,6 +62,7 @@ export class StreamHub implements OnModuleDestroy {
   private readonly outlets = new Map<Outlet, { principalId: string; executionId?: string }>();
   private readonly rules: StreamRules;
   private readonly compressor: Compressor | undefined;
+  private isClosing = false;
 
   constructor(
     private readonly pool: ChannelPool,
@@ -90,8 +91,9 @@ export class StreamHub implements OnModuleDestroy {
     }
   }
 
-  /** Tells every stream when to come back and ends it. */
+  /** Tells every stream when to come back and ends it. One that was being opened is ended as soon as it is open. */
   onModuleDestroy(): void {
+    this.isClosing = true;
     for (const outlet of this.outlets.keys()) outlet.farewell();
   }
 
@@ -166,7 +168,10 @@ export class StreamHub implements OnModuleDestroy {
     this.open(subscriber, { principalId, executionId });
     return {
       ready,
-      start: () => subscriber.start(this.greeting(established, channel)),
+      start: () => {
+        subscriber.start(this.greeting(established, channel));
+        if (this.isClosing) subscriber.farewell();
+      },
       close: () => {
         this.close(subscriber);
         this.pool.leave(executionId, 'own');
@@ -208,7 +213,8 @@ export class StreamHub implements OnModuleDestroy {
           cursor: vector.cursor().toString(),
         };
         subscriber.start(encodeEstablished(established, this.settings.STREAM_RETRY_MS));
-        if (muster) muster.begin();
+        if (this.isClosing) subscriber.farewell();
+        else if (muster) muster.begin();
       },
       close: () => {
         if (muster) muster.end();
@@ -218,10 +224,12 @@ export class StreamHub implements OnModuleDestroy {
     };
   }
 
+  /** On the monotonic clock: a stream must not live on because the wall clock is set back. */
   private endOfLife(expiresAt: number | null): number {
     const { STREAM_MAX_AGE_MS: age } = this.settings;
-    const old = age === 0 ? Infinity : Date.now() + age * (1 + AGE_SPREAD * (2 * Math.random() - 1));
-    return Math.min(expiresAt ?? Infinity, old);
+    const old = age === 0 ? Infinity : age * (1 + AGE_SPREAD * (2 * Math.random() - 1));
+    const left = expiresAt === null ? Infinity : expiresAt - Date.now();
+    return performance.now() + Math.min(left, old);
   }
 
   private open(outlet: Outlet, of: { principalId: string; executionId?: string }): void {

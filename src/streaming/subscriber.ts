@@ -16,7 +16,7 @@ export class Subscriber extends Outlet implements Watcher {
 
   /**
    * @param position events after it are sent
-   * @param until when the stream ends by itself, ms since the epoch
+   * @param until when the stream ends by itself, ms of the monotonic clock
    * @param finish ends the response, once
    */
   constructor(
@@ -36,7 +36,7 @@ export class Subscriber extends Outlet implements Watcher {
     if (this.closed) return;
     this.started = true;
     this.channel.watchers.add(this);
-    this.write(greeting, Date.now());
+    this.write(greeting, performance.now());
     this.pump();
   }
 
@@ -109,7 +109,7 @@ export class Subscriber extends Outlet implements Watcher {
         const part = this.channel.recent(this.position, this.filter) ?? (await this.fromJournal());
         if (this.closed) return;
         this.position = Math.max(this.position, part.to);
-        this.writePart(part, Date.now());
+        this.writePart(part, performance.now());
       }
     } finally {
       // In the same turn as the last look at the channel: whoever wakes us after it must find the pump at rest.

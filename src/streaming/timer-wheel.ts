@@ -10,7 +10,7 @@ export abstract class Timed {
 
   /**
    * Does what is due.
-   * @param now ms since the epoch
+   * @param now ms of the monotonic clock, as `performance.now()` gives them
    * @returns ms until the next look, at the latest; Infinity for none
    */
   abstract look(now: number): number;
@@ -31,7 +31,7 @@ export class TimerWheel {
   private continuing: NodeJS.Immediate | undefined;
   /** Ticks since the wheel began. */
   private at = 0;
-  private began = Date.now();
+  private began = performance.now();
   private size = 0;
 
   /** @param tickMs how exact it is */
@@ -47,12 +47,12 @@ export class TimerWheel {
     this.remove(entry);
     if (ms === Infinity) return;
     if (!this.timer) {
-      this.began = Date.now();
+      this.began = performance.now();
       this.at = 0;
       this.timer = setInterval(() => this.turn(), this.tickMs);
       this.timer.unref();
     }
-    const due = Math.ceil((Date.now() - this.began + ms) / this.tickMs);
+    const due = Math.ceil((performance.now() - this.began + ms) / this.tickMs);
     // What lies beyond the wheel is looked at on the way and put further on.
     const slot = this.slots[Math.min(Math.max(due, this.at + 1), this.at + SLOTS - 1) % SLOTS]!;
     entry.slot = slot;
@@ -79,7 +79,7 @@ export class TimerWheel {
 
   private turn(): void {
     if (this.continuing) return;
-    const now = Date.now();
+    const now = performance.now();
     const until = Math.floor((now - this.began) / this.tickMs);
     let looks = 0;
     while (this.at <= until) {

@@ -12,7 +12,7 @@ export interface Flushable {
   readonly pace: Pace;
   /** Whether it has so much to write that it waits for nothing. */
   readonly isFull: boolean;
-  /** @param now ms since the epoch */
+  /** @param now ms of the clock of its `Turn` */
   flush(now: number): void;
 }
 
@@ -51,14 +51,13 @@ export class Turn {
     this.immediate = false;
     const { due } = this;
     this.due = [];
-    const now = Date.now();
     let at = this.clock();
     for (const flushable of due) {
       if (at < flushable.pace.restsUntil && !flushable.isFull) {
         this.due.push(flushable);
         continue;
       }
-      flushable.flush(now);
+      flushable.flush(at);
       const began = at;
       at = this.clock();
       flushable.pace.took = at - began;

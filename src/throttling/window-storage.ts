@@ -16,7 +16,7 @@ export class WindowStorage implements ThrottlerStorage {
   constructor(private readonly most = MOST_CALLERS) {}
 
   increment(key: string, ttl: number, limit: number): Promise<Hit> {
-    const now = Date.now();
+    const now = performance.now();
     this.drop(now);
     let window = this.windows.get(key);
     if (!window) {

@@ -18,3 +18,9 @@ it('reads a date as the time until then', () => {
   expect(ms).toBeGreaterThan(8_000);
   expect(ms).toBeLessThanOrEqual(10_000);
 });
+
+it("reads a date by the other side's clock", () => {
+  const date = 'Sun, 06 Nov 1994 08:49:07 GMT';
+  expect(retryAfterMs({ date, 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT' })).toBe(30_000);
+  expect(retryAfterMs({ date, 'retry-after': 'Sun, 06 Nov 1994 08:48:00 GMT' })).toBe(0);
+});

@@ -10,5 +10,8 @@ export function retryAfterMs(headers: Readonly<Record<string, string>> | undefin
   if (value === undefined) return undefined;
   if (/^\d+(\.\d+)?$/.test(value)) return Math.ceil(Number(value) * 1000);
   const date = /^[a-z]{3}/i.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+  if (Number.isNaN(date)) return undefined;
+  // Both dates are of the other side's clock, so that neither ours nor its error counts.
+  const sent = Date.parse(headers?.['date'] ?? '');
+  return Math.max(0, date - (Number.isNaN(sent) ? Date.now() : sent));
 }
