@@ -12,6 +12,7 @@ import {
 } from '@cloutagent/contract';
 import { sql } from 'kysely';
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { ownsProject, type Principal } from '../auth/principal.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
@@ -52,7 +53,7 @@ export class ExecutionsService {
   ) {}
 
   /**
-   * @param idempotencyKey the same key with the same body starts nothing new, and is told of what it started
+   * @param idempotencyKey the same key with a body that means the same starts nothing new, and gets what it started
    * @throws ProblemError 422 for the same key with another body
    */
   async start(
@@ -62,18 +63,19 @@ export class ExecutionsService {
   ): Promise<{ execution: Execution; replayed: boolean }> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
     this.workflows.check(request);
-    const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+    const body = JSON.stringify(request);
+    const hash = createHash('sha256').update(body).digest('hex');
     const known =
       idempotencyKey === undefined
         ? undefined
-        : await this.startedWith(idempotencyKey, hash, request.projectId, principal);
+        : await this.startedWith(idempotencyKey, { body, hash }, request.projectId, principal);
     if (known) return { execution: known, replayed: true };
     try {
       return { execution: await this.insert(request, principal, idempotencyKey, hash), replayed: false };
     } catch (error) {
       if ((error as { code?: string }).code !== UNIQUE_VIOLATION || idempotencyKey === undefined) throw error;
       // Another request with the key was first.
-      const first = await this.startedWith(idempotencyKey, hash, request.projectId, principal);
+      const first = await this.startedWith(idempotencyKey, { body, hash }, request.projectId, principal);
       if (!first) throw error;
       return { execution: first, replayed: true };
     }
@@ -241,7 +243,7 @@ export class ExecutionsService {
 
   private async startedWith(
     key: string,
-    hash: string,
+    { body, hash }: { body: string; hash: string },
     projectId: string,
     principal: Principal,
   ): Promise<Execution | undefined> {
@@ -253,7 +255,7 @@ export class ExecutionsService {
       .where('idempotency_key', '=', key)
       .executeTakeFirst();
     if (!row) return undefined;
-    if (row.request_hash !== hash) {
+    if (row.request_hash !== hash && !isStartedBy(row, body)) {
       throw new ProblemError(
         422,
         'idempotency_key_reused',
@@ -294,4 +296,13 @@ export class ExecutionsService {
       return toExecution(row, state);
     });
   }
+}
+
+/** Whether a request, as JSON, means the same as the one that started an execution: the order of members means nothing. */
+function isStartedBy({ project_id, input, workflow, options, tags }: ExecutionRow, body: string): boolean {
+  const request = JSON.parse(body) as StartExecution;
+  return isDeepStrictEqual(
+    { ...request, options: request.options ?? {} },
+    { projectId: project_id, input, workflow, options, tags },
+  );
 }
