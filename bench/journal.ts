@@ -85,9 +85,11 @@ async function throughJournal(writers: number, window: number): Promise<number> 
   const end = performance.now() + SECONDS * 1000;
   let events = 0;
   const write = async (id: string) => {
+    // One object for each claim, as the engine has: by it the journal knows what it has checked.
+    const claim = { executionId: id, attempt: 1 };
     for (let sequence = 1; performance.now() < end;) {
       const appends = Array.from({ length: window }, () =>
-        journal.append({ executionId: id, attempt: 1 }, [record(id, sequence++, draft)]),
+        journal.append(claim, [record(id, sequence++, draft)]),
       );
       await Promise.all(appends);
       events += window;

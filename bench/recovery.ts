@@ -22,8 +22,10 @@ const { values: given } = parseArgs({
 const AGENTS = 3;
 const OUTPUTS_BEFORE_KILL = 10;
 const RETRY_MS = 50;
-/** A process watches the others for some seconds before it judges them: both are to have done that. */
+/** A process watches the others, and lets the database be up, for some seconds before it judges anybody. */
 const ACQUAINTED_MS = 6_500;
+/** Kills are spread over the longest interval at which a process polls, so that no figure depends on its phase. */
+const POLL_MS = 2_000;
 const PROCESS_LOCK = 0x636c6f75;
 
 const providerOptions = { demo: { chunks: 100, delayMs: 20 } };
@@ -89,7 +91,7 @@ class OtherProcess {
   }
 
   async try(): Promise<Figures> {
-    await sleep(Math.max(0, this.startedAt + ACQUAINTED_MS - Date.now()));
+    await sleep(Math.max(0, this.startedAt + ACQUAINTED_MS + Math.random() * POLL_MS - Date.now()));
     const urls = new Map<string, string>();
     for (const [role, process] of this.processes) urls.set(role, await process.listening);
     const executions = await startExecutions([...urls.values()][0]!);
@@ -167,6 +169,7 @@ class Restart {
       PORT: await freePort(),
     };
     this.process = this.spawn();
+    await sleep(ACQUAINTED_MS);
   }
 
   async try(): Promise<Figures> {

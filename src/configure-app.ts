@@ -1,14 +1,15 @@
 import { type ArgumentMetadata, StandardSchemaValidationPipe } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
-import helmet from 'helmet';
 import { randomUUID } from 'node:crypto';
 import { SecretRedactor } from './config/secret-redactor.js';
 import { InvalidSettingsError, type Settings } from './config/settings.js';
+import { corsOptions } from './cors.js';
 import { withLogMembers } from './logging/log-context.js';
 import { ValidationFailedError } from './problems/problem.error.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 import { readBody } from './request-body.js';
+import { responseHeaders } from './response-headers.js';
 
 const MOST_ERRORS = 100;
 
@@ -18,38 +19,8 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
   app.disable('etag');
   trustProxy(app, settings.TRUST_PROXY);
   app.use(identify);
-  const everywhere = headers({});
-  // Swagger UI's page has a <style> of its own and its style sheet images as data: URLs.
-  const documentation = headers({ styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'] });
-  app.use((request: Request, response: Response, next: NextFunction) => {
-    (/^\/docs(\/|$)/i.test(request.path) ? documentation : everywhere)(response);
-    next();
-  });
-  const any = settings.CORS_ORIGINS.includes('*');
-  app.enableCors({
-    origin: any ? '*' : [...settings.CORS_ORIGINS],
-    credentials: false,
-    methods: ['GET', 'POST', 'DELETE', 'HEAD', 'OPTIONS'],
-    allowedHeaders: [
-      'Authorization',
-      'X-API-Key',
-      'Content-Type',
-      'Idempotency-Key',
-      'Last-Event-ID',
-      'X-Request-Id',
-      'Cache-Control',
-    ],
-    exposedHeaders: [
-      'Location',
-      'Retry-After',
-      'RateLimit-Limit',
-      'RateLimit-Remaining',
-      'RateLimit-Reset',
-      'X-Request-Id',
-      'Idempotency-Replayed',
-    ],
-    maxAge: 600,
-  });
+  app.use(responseHeaders(settings));
+  app.enableCors(corsOptions(settings));
   app.use(readBody(settings));
   app.useGlobalPipes(
     new ValidationPipe({
@@ -80,36 +51,6 @@ function trustProxy(app: NestExpressApplication, given: string): void {
       { cause: error },
     );
   }
-}
-
-/** Helmet's headers. They are the same for all answers, so its twelve middlewares run once and not for each. */
-function headers(relaxed: Record<string, string[]>): (response: Response) => void {
-  const values: [name: string, value: string][] = [];
-  const recorder = {
-    setHeader: (name: string, value: string) => values.push([name, value]),
-    removeHeader: () => undefined,
-  };
-  helmet({
-    crossOriginResourcePolicy: { policy: 'cross-origin' },
-    contentSecurityPolicy: {
-      // The defaults allow any https: font and style, and upgrade-insecure-requests, which would break the
-      // pages of a server without TLS: whether there is any is the proxy's matter.
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'self'"],
-        baseUri: ["'self'"],
-        formAction: ["'self'"],
-        frameAncestors: ["'none'"],
-        objectSrc: ["'none'"],
-        ...relaxed,
-      },
-    },
-  })({} as Request, recorder as unknown as Response, (error?: unknown) => {
-    if (error instanceof Error) throw error;
-  });
-  return (response) => {
-    for (const [name, value] of values) response.setHeader(name, value);
-  };
 }
 
 function identify(request: Request, response: Response, next: NextFunction): void {

@@ -38,7 +38,7 @@ export function configureEdges(app: NestExpressApplication, settings: Settings):
     const body = problem(status, code, detail);
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+        `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
     // Not at once: a client that is still sending would be reset, and might not see the answer. But nobody else
     // looks after this connection any more.
@@ -47,7 +47,7 @@ export function configureEdges(app: NestExpressApplication, settings: Settings):
   });
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     response
-      .writeHead(417, { 'Content-Type': 'application/problem+json' })
+      .writeHead(417, { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' })
       .end(problem(417, 'expectation_failed', 'The only Expect this server knows is 100-continue.'));
   });
 }

@@ -159,6 +159,7 @@ beforeAll(async () => {
     DATABASE_URL: database,
     JWT_SECRET: SECRET,
     CORS_ORIGINS: 'https://app.example',
+    TRUST_PROXY: 'loopback',
   }));
 });
 afterAll(() => app.close());
@@ -299,6 +300,48 @@ describe('credentials', () => {
     expect(await from('2001:db8:1:2::1')).toBe(401);
     expect(await from('not an address')).toBe(401);
     await small.app.close();
+  });
+});
+
+describe('GET /api/me', () => {
+  const me = (token: string) => call(`${url}/api/me`, { headers: bearer(token) });
+
+  it.each([['executions:read'], ['executions:write', 'executions:control'], ['keys:manage']])(
+    'says what a key may, whatever its scopes: %s',
+    async (...scopes) => {
+      const made = await makeKey({ name: 'ci', scopes, expiresAt: '2999-01-01T00:00:00.000Z' });
+      const { status, body } = await me(made.body.key);
+      expect([status, body]).toEqual([
+        200,
+        {
+          id: `key:${made.body.id}`,
+          name: 'ci',
+          projects: made.body.projects,
+          scopes,
+          expiresAt: '2999-01-01T00:00:00.000Z',
+        },
+      ]);
+    },
+  );
+
+  it('says what a JWT may, also one without any scope or project', async () => {
+    const { status, body } = await me(await jwt({ projects: [], scope: '' }));
+    expect([status, body]).toEqual([
+      200,
+      {
+        id: expect.stringMatching(/^jwt:.*:ann$/),
+        name: null,
+        projects: [],
+        scopes: [],
+        expiresAt: expect.any(String),
+      },
+    ]);
+  });
+
+  it('takes no ticket, and nothing that is not good', async () => {
+    expect((await call(`${url}/api/me`)).code).toBe('credentials_missing');
+    expect((await call(`${url}/api/me?ticket=${'x'.repeat(43)}`)).code).toBe('credentials_missing');
+    expect((await me('wrong')).code).toBe('invalid_credentials');
   });
 });
 
@@ -444,12 +487,16 @@ describe('tickets', () => {
       );
   });
 
-  it('open one stream, once, in the name of who asked', async () => {
+  it('open one stream, in the name of who asked, for one of several addresses that try', async () => {
     const { key } = (await makeKey()).body;
     const principal = await principalOf(key);
     const { ticket } = await app.get(TicketsService).issue(principal, { executionId: execution });
     expect((await open(other, `?ticket=${ticket}`)).code).toBe('invalid_ticket');
-    const used = await Promise.all(Array.from({ length: 5 }, () => open(execution, `?ticket=${ticket}`)));
+    const used = await Promise.all(
+      Array.from({ length: 5 }, (_unused, n) =>
+        open(execution, `?ticket=${ticket}`, { 'x-forwarded-for': `192.0.2.${n}` }),
+      ),
+    );
     const opened = used.filter(({ status }) => status === 200);
     expect(opened.map(({ body }) => body as Principal)).toEqual([principal]);
     expect(used.filter(({ code }) => code === 'invalid_ticket')).toHaveLength(4);
@@ -633,6 +680,36 @@ describe('headers', () => {
     expect(docs.headers.get('content-security-policy')).not.toContain("script-src 'self' 'unsafe-inline'");
   });
 
+  const transportSecurity = async (settings: Record<string, string>, headers: Record<string, string>) => {
+    const one = await boot({ DATABASE_URL: database, ...settings });
+    const paths = ['/api/things/open', '/api/things/mine', '/nowhere', '/docs'];
+    const answers = await Promise.all(paths.map((path) => fetch(`${one.url}${path}`, { headers })));
+    await one.app.close();
+    return new Set(answers.map((answer) => answer.headers.get('strict-transport-security')));
+  };
+  const YEAR = { TRUST_PROXY: 'loopback', HSTS_MAX_AGE_SECONDS: '31536000' };
+  const HTTPS = { 'x-forwarded-proto': 'https' };
+  it.each<[string, Record<string, string>, Record<string, string>, string | null]>([
+    ['is not asked for by default', { TRUST_PROXY: 'loopback' }, HTTPS, null],
+    ['is asked for over HTTPS', YEAR, HTTPS, 'max-age=31536000'],
+    [
+      'is asked for subdomains too, when that was set',
+      { ...YEAR, HSTS_INCLUDE_SUBDOMAINS: 'true' },
+      HTTPS,
+      'max-age=31536000; includeSubDomains',
+    ],
+    ['is not asked for over plain HTTP (RFC 6797, 7.2)', YEAR, {}, null],
+    ['is not asked for over what a proxy says is plain HTTP', YEAR, { 'x-forwarded-proto': 'http' }, null],
+    [
+      'is not asked for on the word of a caller that is no trusted proxy',
+      { ...YEAR, TRUST_PROXY: '10.0.0.0/8' },
+      HTTPS,
+      null,
+    ],
+  ])('HTTPS from now on %s', async (_what, settings, headers, expected) => {
+    expect(await transportSecurity(settings, headers)).toEqual(new Set([expected]));
+  });
+
   const preflight = (base: string, origin: string) =>
     fetch(`${base}/api/things`, {
       method: 'OPTIONS',
@@ -680,6 +757,13 @@ describe('headers', () => {
     { CORS_ORIGINS: 'app.example' },
     { CORS_ORIGINS: 'https://app.example/' },
     { BOOTSTRAP_API_KEY: `${'x'.repeat(40)} y` },
+    { CORS_ALLOWED_HEADERS: 'X Tenant' },
+    { CORS_ALLOWED_HEADERS: 'X-Tenant:' },
+    { HSTS_MAX_AGE_SECONDS: '-1' },
+    { HSTS_MAX_AGE_SECONDS: '60' },
+    { HSTS_MAX_AGE_SECONDS: '60', TRUST_PROXY: 'false' },
+    { HSTS_INCLUDE_SUBDOMAINS: 'yes' },
+    { HSTS_INCLUDE_SUBDOMAINS: 'true', TRUST_PROXY: '1' },
   ])('start is refused with %p', async (wrong) => {
     const attempt = boot({ DATABASE_URL: database, ...wrong });
     await expect(attempt).rejects.toMatchObject({

@@ -229,6 +229,7 @@ describe('the client against the server', () => {
       scopes: ['executions:read'],
     });
     const reader = new CloutAgent({ baseUrl: server.url, apiKey: key });
+    expect(await reader.me()).toMatchObject({ id: `key:${id}`, name: 'reader', scopes: ['executions:read'] });
     await expect(reader.executions.list({ projectId: 'demo' })).resolves.toBeDefined();
     await expect(reader.keys.list()).rejects.toMatchObject({ code: 'insufficient_scope' });
     expect((await client.keys.list()).keys.map((known) => known.id)).toContain(id);

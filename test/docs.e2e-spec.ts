@@ -23,7 +23,7 @@ async function paste(command: string, env: Record<string, string> = {}): Promise
 
 /** The recorded events in what `curl -N` printed. */
 const events = (printed: string): string[] =>
-  [...printed.matchAll(/^id: \d+\nevent: (\S+)\ndata: \{.*\}$/gm)].map(([, type]) => type!);
+  [...printed.matchAll(/^event: (\S+)\ndata: \{.*\}\nid: \d+$/gm)].map(([, type]) => type!);
 
 describe('the commands of the README', () => {
   let server: Server;

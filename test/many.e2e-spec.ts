@@ -85,7 +85,7 @@ describe('a stream of many executions', () => {
     await expectWhole(server, frames, ids);
     // Another watcher sees them in one go; the server ends the stream with the last one.
     const whole = await new Watch(server.url, path).done();
-    expect(whole.established).toMatchObject({ id: undefined, executions: 3 });
+    expect(whole.established).toMatchObject({ id: whole.established.cursor, executions: 3 });
     expect(whole.established.timestamp).toEqual(expect.any(String));
     await expectWhole(server, whole.frames, ids);
     expect(whole.frames[0]!.data).toMatchObject({ sequence: 1, projectId: 'names' });
@@ -254,7 +254,7 @@ describe('a stream of many executions', () => {
     await refused(`?lastEventId=${cursor}x`, 400, 'invalid_last_event_id');
   });
 
-  it('opens with a ticket for just that filter, once; ends with a revoked key', async () => {
+  it('opens with a ticket for just that filter; ends with a revoked key', async () => {
     const id = await project('tickets', [approval]);
     const issue = async (filter?: object) => {
       const { status, body } = await server.call('POST', '/api/executions/stream-tickets', filter);
@@ -280,7 +280,6 @@ describe('a stream of many executions', () => {
     // The same filter in other words.
     const same = `/api/executions/stream?status=paused,running&projectId=tickets&ticket=${first.ticket}`;
     expect(await open(same)).toBe(200);
-    expect(await open(same)).toBe(401);
     for (const filter of [
       undefined,
       { tag: 'ä &?' },

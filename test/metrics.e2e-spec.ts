@@ -123,7 +123,7 @@ describe('metrics', () => {
     );
     const counts = (name: string, labels = {}) => metrics.value(`cloutagent_${name}`, labels);
     expect(counts('executions_ended_total', { status: 'cancelled' })).toBe(1);
-    expect(counts('steps_total', { type: 'delay', result: 'skipped' })).toBe(1);
+    expect(counts('steps_total', { type: 'delay', result: 'cancelled' })).toBe(1);
     expect(counts('rate_limited_total', { code: 'rate_limited' })).toBe(refused);
     expect(counts('auth_failures_total', { code: 'invalid_credentials' })).toBe(1);
     expect(counts('auth_failures_total', { code: 'credentials_missing' })).toBe(1);

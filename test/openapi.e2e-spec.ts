@@ -49,6 +49,7 @@ describe('the OpenAPI document', () => {
         'POST /api/keys',
         'GET /api/keys/{keyId}',
         'DELETE /api/keys/{keyId}',
+        'GET /api/me',
         'GET /health/live',
         'GET /health/ready',
         'GET /metrics',

@@ -11,8 +11,28 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
 /** In the order of their dependence. */
 const PACKAGES = ['contract', 'client', 'react'];
-/** What a project with React has of its own. */
-const REACT = ['react', 'react-dom', 'scheduler', 'csstype', '@types/react', '@types/react-dom'];
+/** What a project with React has of its own: where each package is here, by React's version. */
+const REACT = {
+  18: {
+    react: 'react-18',
+    'react-dom': 'react-dom-18',
+    scheduler: 'react-dom-18/node_modules/scheduler',
+    'loose-envify': 'loose-envify',
+    'js-tokens': 'js-tokens',
+    csstype: 'csstype',
+    '@types/react': '@types/react-18',
+    '@types/react-dom': '@types/react-dom-18',
+    '@types/prop-types': '@types/prop-types',
+  },
+  19: {
+    react: 'react',
+    'react-dom': 'react-dom',
+    scheduler: 'scheduler',
+    csstype: 'csstype',
+    '@types/react': '@types/react',
+    '@types/react-dom': '@types/react-dom',
+  },
+} as const;
 
 /** The folder of a dependency, as the package `from` finds it. */
 async function folderOf(dependency: string, from: string): Promise<string> {
@@ -73,8 +93,6 @@ describe('the packed packages in an empty project', () => {
         await cp(await folderOf(dependency, name), join(modules, dependency), { recursive: true });
       }
     }
-    for (const name of REACT)
-      await cp(join(root, 'node_modules', name), join(modules, name), { recursive: true });
     await mkdir(join(project, 'src'));
     await writeFile(join(project, 'package.json'), JSON.stringify({ type: 'module', private: true }));
   });
@@ -101,7 +119,12 @@ describe('the packed packages in an empty project', () => {
     await server.kill('SIGTERM');
   });
 
-  it('type-check with React, and render on a server without a connection', async () => {
+  it.each([18, 19] as const)('type-check and render with React %i, without a connection', async (version) => {
+    for (const [name, here] of Object.entries(REACT[version])) {
+      const target = join(project, 'node_modules', name);
+      await rm(target, { recursive: true, force: true });
+      await cp(join(root, 'node_modules', here), target, { recursive: true });
+    }
     const [whole, ...hooks] = await examplesOf('react', 'tsx');
     expect(hooks.length).toBeGreaterThan(2);
     const rest = hooks.map(
@@ -114,14 +137,19 @@ describe('the packed packages in an empty project', () => {
     );
     await writeFile(
       join(project, 'src', 'server.tsx'),
-      `import { renderToString } from 'react-dom/server';
+      `import { version } from 'react';
+      import { renderToString } from 'react-dom/server';
       import { CloutAgent } from '@cloutagent/client';
-      import { CloutAgentProvider, ExecutionMonitor } from '@cloutagent/react';
+      import { CloutAgentProvider, type ExecutionControls, ExecutionMonitor, useExecutionControls } from '@cloutagent/react';
       declare const console: { log(text: string): void };
       const fetch = () => { throw new Error('a server makes no connection'); };
       const client = new CloutAgent({ baseUrl: 'http://127.0.0.1:1', fetch });
-      const page = <CloutAgentProvider client={client}><ExecutionMonitor executionId="0199c0de-0000-7000-8000-000000000001" /></CloutAgentProvider>;
-      console.log(renderToString(page));
+      // The compiler refuses the assignment if the type leaves undefined out.
+      const idle: ExecutionControls['pending'] = undefined;
+      function Pending() { return <p>{useExecutionControls(null).pending === idle ? 'idle' : 'busy'}</p>; }
+      const id = '0199c0de-0000-7000-8000-000000000001';
+      const page = <CloutAgentProvider client={client}><ExecutionMonitor executionId={id} /><Pending /></CloutAgentProvider>;
+      console.log(version + ' ' + renderToString(page));
       export {};`,
     );
     for (const [module, moduleResolution] of [
@@ -132,6 +160,13 @@ describe('the packed packages in an empty project', () => {
     const { stdout, stderr } = await run(process.execPath, [join(project, 'out', 'server.js')]);
     expect(stderr).toBe('');
     expect(stdout).toContain('ca-monitor');
+    expect(stdout).toContain('<p>idle</p>');
+    expect(stdout).toMatch(new RegExp(`^${version}\\.`));
+  });
+
+  it('say which versions of React they take', async () => {
+    const manifest = await readFile(join(project, 'node_modules/@cloutagent/react/package.json'), 'utf8');
+    expect(JSON.parse(manifest)).toMatchObject({ peerDependencies: { react: '^18 || ^19' } });
   });
 
   it('load no Zod but with the contract itself', async () => {

@@ -88,7 +88,7 @@ describe('places among the running', () => {
     const taken = await Promise.race(begun.map(async (id, index) => (await startedAgain(second, id), index)));
     const waiting = begun[1 - taken]!;
     const { body } = await second.call('POST', `/api/executions/${waiting}/cancel`);
-    expect(body).toMatchObject({ status: 'cancelled', steps: [{ status: 'skipped' }] });
+    expect(body).toMatchObject({ status: 'cancelled', steps: [{ status: 'cancelled' }] });
     const { frames } = await streamOf(second, waiting).done();
     const before = watches[1 - taken]!.frames;
     expect(frames.slice(0, before.length)).toEqual(before);

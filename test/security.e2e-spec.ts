@@ -33,6 +33,7 @@ describe('who may', () => {
       JWT_ISSUER: ISSUER,
       JWT_AUDIENCE: AUDIENCE,
       TICKET_TTL_MS: '700',
+      TRUST_PROXY: 'loopback',
     });
     id = await server.startExecution(start([agent('a', { hang: true })]));
   });
@@ -177,7 +178,7 @@ describe('who may', () => {
     expect((await make(['demo'], ['executions:read'])).status).toBe(201);
   });
 
-  it('refuses tickets that are used, expired or for another execution', async () => {
+  it('refuses tickets that are used elsewhere, expired or for another execution', async () => {
     const another = await server.startExecution(start([delay('a', 1)]));
     const issue = async () =>
       (await server.call('POST', `/api/executions/${id}/stream-tickets`)).body.ticket as string;
@@ -191,12 +192,15 @@ describe('who may', () => {
     };
     const ticket = await issue();
     expect(await open(another, ticket)).toBe(401);
-    expect(await open(id, ticket)).toBe(200);
-    expect(await open(id, ticket)).toBe(401);
-    // An EventSource that lost its connection resumes with the ticket it has; nobody else begins with it.
-    expect(await open(id, ticket, { 'last-event-id': '1' })).toBe(200);
-    expect(await open(id, ticket, { 'last-event-id': '0' })).toBe(401);
-    expect(await open(another, ticket, { 'last-event-id': '1' })).toBe(401);
+    const home = { 'x-forwarded-for': '192.0.2.1' };
+    const elsewhere = { 'x-forwarded-for': '192.0.2.2' };
+    expect(await open(id, ticket, home)).toBe(200);
+    // An EventSource that lost its connection comes back with the ticket it has, whether it has an id or not.
+    for (const last of [{}, { 'last-event-id': '0' }, { 'last-event-id': '1' }]) {
+      expect(await open(id, ticket, { ...elsewhere, ...last })).toBe(401);
+      expect(await open(another, ticket, { ...home, ...last })).toBe(401);
+      expect(await open(id, ticket, { ...home, ...last })).toBe(200);
+    }
     expect(await open(id, 'x')).toBe(401);
     const late = await issue();
     await new Promise((resolve) => setTimeout(resolve, 900));
@@ -396,12 +400,14 @@ describe('hostile input', () => {
       `http://2130706433:${port}/`,
       `http://[::ffff:127.0.0.1]:${port}/`,
       'http://169.254.169.254/latest',
-      'file:///etc/passwd',
     ]) {
       const id = await server.startExecution(node({ type: 'http', data: { config: { url } } }));
       const watch = await new Watch(server.url, `/api/executions/${id}/stream`).done();
       expect([url, watch.frames.at(-1)!.data.code]).toEqual([url, 'host_not_allowed']);
     }
+    const file = node({ type: 'http', data: { config: { url: 'file:///etc/passwd' } } });
+    const { status, body } = await server.call('POST', '/api/executions', file);
+    expect([status, body.errors[0].path]).toEqual([400, 'workflow.nodes.0.data.config.url']);
     inner.close();
   });
 

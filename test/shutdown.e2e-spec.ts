@@ -67,7 +67,7 @@ describe('SIGTERM', () => {
     const executions = await Promise.all(
       Array.from({ length: 50 }, () =>
         first.startExecution(
-          start([agent('a', { chunks: 100, delayMs: 100 }), agent('b', { chunks: 100, delayMs: 100 })]),
+          start([agent('a', { chunks: 200, delayMs: 100 }), agent('b', { chunks: 200, delayMs: 100 })]),
         ),
       ),
     );

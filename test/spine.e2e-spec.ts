@@ -218,7 +218,7 @@ describe('start, watch, steer', () => {
     expect(status).toBe('failed');
     expect(
       steps.map((step: { nodeId: string; status: string }) => `${step.nodeId} ${step.status}`).sort(),
-    ).toEqual(['bad failed', 'long skipped']);
+    ).toEqual(['bad failed', 'long cancelled']);
   });
 
   it('bounds an expression that never ends', async () => {
@@ -278,28 +278,6 @@ describe('start, watch, steer', () => {
     expect((await server.call('GET', '/api/executions?status=never')).body.errors[0].path).toBe('status.0');
   });
 
-  it('ends a page of the list where what it holds gets large, and loses none', async () => {
-    const projectId = 'large';
-    const made: string[] = [];
-    // Input, step and output make 2.7 MB of each: one fits into a page of 4 MiB.
-    for (let n = 0; n < 3; n += 1) {
-      const input = 'x'.repeat(900_000);
-      const copy = { id: 'copy', type: 'transform', data: { config: { expression: 'input' } } };
-      const id = await server.startExecution(start([copy], [], { projectId, input }));
-      await stream(id).done();
-      made.push(id);
-    }
-    const first = await server.call('GET', `/api/executions?projectId=${projectId}`);
-    expect(first.body.executions).toHaveLength(1);
-    const pages = [first];
-    for (let next = first.body.nextCursor as string | null; next !== null;) {
-      pages.push(await server.call('GET', `/api/executions?projectId=${projectId}&cursor=${next}`));
-      next = pages.at(-1)!.body.nextCursor as string | null;
-    }
-    const listed = pages.flatMap(({ body }) => body.executions as { id: string }[]).map(({ id }) => id);
-    expect(listed).toEqual(made.toReversed());
-  });
-
   it('answers with a problem what is no proper request', async () => {
     const { hostname, port } = new URL(server.url);
     const say = async (text: string): Promise<string> => {
@@ -316,12 +294,15 @@ describe('start, watch, steer', () => {
     expect(await say(expecting)).toMatch(/^HTTP\/1.1 417 [^]*"code":"expectation_failed"/);
   });
 
-  it('keeps watchers of the same execution in step, and opens with a ticket once', async () => {
+  it('opens with a ticket, and again while the first stream is open', async () => {
     const id = await server.startExecution(start([agent('a', { chunks: 100, delayMs: 3 })]));
     const { body } = await server.call('POST', `/api/executions/${id}/stream-tickets`);
     const withTicket = await fetch(new URL(body.url, server.url));
     expect(withTicket.status).toBe(200);
-    expect((await fetch(new URL(body.url, server.url))).status).toBe(401);
-    expect(await withTicket.text()).toContain('event: execution:completed');
+    // An EventSource may come back before the server has noticed that its connection is gone.
+    const again = await fetch(new URL(body.url, server.url));
+    expect(again.status).toBe(200);
+    for (const stream of [withTicket, again])
+      expect(await stream.text()).toContain('event: execution:completed');
   });
 });

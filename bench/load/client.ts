@@ -38,7 +38,9 @@ class Reader {
   finishedAt = 0;
   private endedInBreak = false;
   private head = '';
+  /** The last bytes so far, and how many of them are still to be looked at. */
   private carried = Buffer.alloc(0);
+  private unread = 0;
   private socket: Socket | undefined;
 
   private readonly options: OpenOptions;
@@ -83,6 +85,8 @@ class Reader {
       });
       socket.on('close', () => {
         this.ended = true;
+        // A short event, and the last one of its stream.
+        if (this.carried.includes(END)) this.finishedAt = now();
         reject(new Error(`closed during set-up, after: ${this.head.slice(0, 300)}`));
       });
     });
@@ -147,30 +151,27 @@ class Reader {
     this.samples!.push(now() - Number.parseFloat(chunk.toString('latin1', at + 7, at + 30)));
   }
 
-  /** Looks at the two lines that every event begins with, in place: what it costs is the client's, not the server's. */
+  /** Looks at the line that every event ends with, in place: what it costs is the client's, not the server's. */
   private check(room: Buffer, end: number): void {
     const begin = HEADROOM - this.carried.length;
     this.carried.copy(room, begin);
-    let keep = Math.max(begin, end - ID.length + 1);
-    for (let at = begin; ;) {
+    let unread = Math.max(HEADROOM - this.unread, end - ID.length + 1);
+    for (let at = HEADROOM - this.unread; ;) {
       const start = room.indexOf(ID, at);
       if (start === -1 || start >= end) break;
       at = start + ID.length;
       let id = 0;
       for (; at < end && room[at] !== LF; at += 1) id = id * 10 + room[at]! - 48;
-      const type = (at += 1);
-      while (at < end && room[at] !== LF) at += 1;
       if (at >= end) {
-        keep = start;
+        unread = start;
         break;
       }
       this.frames += 1;
       if (id !== this.lastId + 1) this.disorder += 1;
       this.lastId = id;
-      if (at - type === END.length && room.compare(END, 0, END.length, type, at) === 0)
-        this.finishedAt = now();
     }
-    this.carried = Buffer.from(room.subarray(Math.max(keep, end - HEADROOM), end));
+    this.unread = end - unread;
+    this.carried = Buffer.from(room.subarray(Math.max(begin, end - HEADROOM), end));
   }
 }
 

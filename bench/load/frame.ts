@@ -10,7 +10,7 @@ const ID = '0192f4f0-0000-7000-8000-000000000000';
 /** The time in ms, comparable between the processes of one machine. */
 export const now = (): number => performance.timeOrigin + performance.now();
 
-const OVERHEAD = 'id: 123456\nevent: execution:output\ndata: \n\n'.length;
+const OVERHEAD = 'event: execution:output\ndata: \nid: 123456\n\n'.length;
 
 /** An event whose frame has `bytes` bytes, give or take the digits of its number; 190 at least. */
 export function makeEvent(sequence: number, bytes: number): BenchEvent {
@@ -23,4 +23,4 @@ export function makeEvent(sequence: number, bytes: number): BenchEvent {
 }
 
 export const encode = (event: BenchEvent): Buffer =>
-  Buffer.from(`id: ${event.sequence}\nevent: ${event.type}\ndata: ${event.data}\n\n`);
+  Buffer.from(`event: ${event.type}\ndata: ${event.data}\nid: ${event.sequence}\n\n`);

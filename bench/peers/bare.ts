@@ -17,7 +17,7 @@ export async function start([mode]: string[]): Promise<Peer> {
       positions = Buffer.concat([positions, Buffer.alloc(at + POSITION_BYTES - positions.length)]);
     positions.writeUIntBE(sequence, at, POSITION_BYTES);
     const id = positions.toString('base64url');
-    return Buffer.from(`id: ${id}\nevent: ${type}\ndata: {"sequence":${sequence},${data.slice(1)}\n\n`);
+    return Buffer.from(`event: ${type}\ndata: {"sequence":${sequence},${data.slice(1)}\nid: ${id}\n\n`);
   };
   const server = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });

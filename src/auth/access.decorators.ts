@@ -8,8 +8,11 @@ import type { TicketTarget } from './tickets.service.js';
 /** No credential is asked for: health and documentation. */
 export const Public = Reflector.createDecorator<boolean>({ transform: () => true });
 
-/** The scope a caller needs. A route that is neither public nor names a scope is refused to everybody. */
+/** The scope a caller needs. A route that is not public, names no scope and does not allow any is refused to everybody. */
 export const RequireScope = Reflector.createDecorator<Scope>();
+
+/** Any good credential will do, whatever its scopes: the route shows nothing but the caller. */
+export const AllowAnyScope = Reflector.createDecorator<boolean>({ transform: () => true });
 
 /** What a ticket must be for to open the stream that a request asks for; nothing when the request names none. */
 export type TicketTargetOf = (request: Request) => TicketTarget | undefined;

@@ -54,7 +54,7 @@ export class ApiKeysController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<CreatedApiKey> {
     const key = await this.keys.create(body, principal);
-    response.location(`/api/keys/${key.id}`).set('Cache-Control', 'no-store');
+    response.location(`/api/keys/${key.id}`);
     return key;
   }
 

@@ -144,6 +144,7 @@ export class ApiKeysService implements OnModuleInit {
     this.noteUse(row.id);
     return {
       id: principalIdOf(row.id),
+      name: row.name,
       projects: row.projects,
       scopes: row.scopes,
       expiresAt: row.expires_at?.getTime() ?? null,

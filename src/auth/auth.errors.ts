@@ -26,7 +26,7 @@ export class InvalidTicketError extends ProblemError {
     super(
       401,
       'invalid_ticket',
-      'The ticket is used, expired or for another stream. Get a new one from …/stream-tickets.',
+      'The ticket is expired, was used from another address or is for another stream. Get a new one from …/stream-tickets.',
     );
   }
 }

@@ -3,6 +3,7 @@ import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { ProblemError } from '../problems/problem.error.js';
 import {
+  AllowAnyScope,
   AllowOperator,
   AllowTicket,
   Public,
@@ -51,10 +52,18 @@ export class AuthGuard implements CanActivate {
         this.limiter.note(address);
       throw error;
     });
+    if (!this.reflector.getAllAndOverride(AllowAnyScope, targets)) this.checkScope(principal, context);
+    request.principal = principal;
+    return true;
+  }
+
+  /** @throws ProblemError 403 */
+  private checkScope(principal: Principal, context: ExecutionContext): void {
+    const targets = [context.getHandler(), context.getClass()];
     const scope = this.reflector.getAllAndOverride(RequireScope, targets);
     if (!scope)
       this.logger.error(
-        `${context.getClass().name}.${context.getHandler().name} names no scope: add @RequireScope or @Public`,
+        `${context.getClass().name}.${context.getHandler().name} names no scope: add @RequireScope, @AllowAnyScope or @Public`,
       );
     if (!scope || !principal.scopes.includes(scope)) {
       throw new ProblemError(
@@ -63,8 +72,6 @@ export class AuthGuard implements CanActivate {
         `This needs the scope ${scope ?? '(none can have it)'}, which your credential does not have.`,
       );
     }
-    request.principal = principal;
-    return true;
   }
 
   private async identify(request: Request, ticketFor: TicketTargetOf | undefined): Promise<Principal> {
@@ -73,10 +80,7 @@ export class AuthGuard implements CanActivate {
     if (credential === undefined && ticketFor && ticket !== undefined) {
       const target = ticketFor(request);
       if (!target) throw new InvalidTicketError();
-      return this.tickets.redeem(typeof ticket === 'string' ? ticket : '', target, {
-        address: addressOf(request),
-        resumes: /[^0]/.test(request.get('Last-Event-ID') ?? ''),
-      });
+      return this.tickets.redeem(typeof ticket === 'string' ? ticket : '', target, addressOf(request));
     }
     if (credential === undefined) throw new CredentialsMissingError();
     const principal = JWT.test(credential)

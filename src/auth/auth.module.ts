@@ -6,13 +6,14 @@ import { AuthGuard } from './auth.guard.js';
 import { CredentialWatch } from './credential-watch.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { JwtVerifier } from './jwt-verifier.js';
+import { MeController } from './me.controller.js';
 import { OperatorAccess } from './operator-access.js';
 import { TicketsService } from './tickets.service.js';
 
 /** Comes before ThrottlingModule in AppModule's imports: global guards run in that order, and quotas are per principal. */
 @Global()
 @Module({
-  controllers: [ApiKeysController],
+  controllers: [ApiKeysController, MeController],
   providers: [
     ApiKeysService,
     CredentialWatch,

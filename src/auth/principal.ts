@@ -4,6 +4,8 @@ import type { Scope } from '@cloutagent/contract';
 export interface Principal {
   /** `key:<api key id>` or `jwt:<sub>`; stable across requests, used for quotas and as "by". */
   readonly id: string;
+  /** The API key's name. */
+  readonly name?: string;
   /** Project ids; `*` stands for all. */
   readonly projects: readonly string[];
   readonly scopes: readonly Scope[];

@@ -15,13 +15,7 @@ const FOREIGN_KEY_VIOLATION = '23503';
 /** What a ticket opens: one execution's stream, or the stream of one filter, by the key that names it. */
 export type TicketTarget = { executionId: string } | { filter: string };
 
-/** Who uses a ticket, as limits by address count them, and whether with the id of an event that it has. */
-export interface TicketUse {
-  address: string;
-  resumes: boolean;
-}
-
-/** One-time tickets that open a stream: EventSource can send no header. */
+/** Tickets that open a stream, from one address: EventSource can send no header. */
 @Injectable()
 export class TicketsService {
   private purgedAt = 0;
@@ -57,19 +51,19 @@ export class TicketsService {
   }
 
   /**
-   * Uses a ticket up: it opens its stream once. An EventSource that lost its connection asks for the same address
-   * again, with the id of the last event it has: from where the ticket was used first, it resumes. One
-   * offered for another stream is refused and stays good for its own.
+   * Binds a ticket to the address that uses it first. An EventSource that lost its connection asks for the same URL again,
+   * with or without the id of an event: from this address it opens its stream again, for TICKET_RESUME_MS after each use.
+   * A ticket that is offered for another stream is refused and stays good for its own.
+   * @param address of the caller, as limits by address count it
    * @throws InvalidTicketError
    */
-  async redeem(ticket: string, target: TicketTarget, { address, resumes }: TicketUse): Promise<Principal> {
+  async redeem(ticket: string, target: TicketTarget, address: string): Promise<Principal> {
     const isTarget = 'filter' in target || UUID.test(target.executionId);
     if (!TICKET.test(ticket) || !isTarget) throw new InvalidTicketError();
     const [column, value] =
       'filter' in target
         ? (['filter', target.filter] as const)
         : (['execution_id', target.executionId] as const);
-    const resumable = resumes && this.settings.TICKET_RESUME_MS > 0;
     const row = await this.database.kysely
       .updateTable('stream_tickets')
       .set({ used_by: address, expires_at: new Date(Date.now() + this.settings.TICKET_RESUME_MS) })
@@ -77,7 +71,7 @@ export class TicketsService {
       .where(column, '=', value)
       .where('expires_at', '>', new Date())
       .where((where) =>
-        resumable
+        this.settings.TICKET_RESUME_MS > 0
           ? where.or([where('used_by', 'is', null), where('used_by', '=', address)])
           : where('used_by', 'is', null),
       )

@@ -5,6 +5,10 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const count = (fallback: number, least = 1, most = Number.MAX_SAFE_INTEGER) =>
   z.coerce.number().int().min(least).max(most).default(fallback);
 const ms = (fallback: number, least = 1) => count(fallback, least, 2_147_483_647);
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((value) => value === 'true');
 const list = z
   .string()
   .default('')
@@ -41,6 +45,9 @@ const modelPrices = z
 /** As a browser sends it; a slash at its end would never match. */
 const isOrigin = (value: string): boolean =>
   value === '*' || (URL.canParse(value) && new URL(value).origin === value);
+
+/** A token (RFC 9110, section 5.6.2). A star is one too. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
  * Every setting, under the name of its environment variable. `.env.example` says what each is for;
@@ -81,10 +88,12 @@ const SettingsSchema = z
     AUTH_FAILURES_PER_MINUTE: count(1_000),
 
     CORS_ORIGINS: list,
+    CORS_ALLOWED_HEADERS: list,
     TRUST_PROXY: z.union([z.literal(''), text]).default(''),
+    HSTS_MAX_AGE_SECONDS: count(0, 0),
+    HSTS_INCLUDE_SUBDOMAINS: flag,
     REQUEST_HEADERS_TIMEOUT_MS: ms(15_000),
     REQUEST_TIMEOUT_MS: ms(60_000),
-    LIST_PAGE_BYTES: count(4_194_304),
     BODY_LIMIT_BYTES: count(1_048_576),
     RATE_LIMIT_REQUESTS: count(10_000),
     RATE_LIMIT_WINDOW_MS: ms(60_000),
@@ -143,7 +152,9 @@ const SettingsSchema = z
     HTTP_TIMEOUT_MS: ms(30_000),
     TRANSFORM_TIMEOUT_MS: ms(5_000),
     TRANSFORM_MEMORY_MB: count(64, 16),
-    TRANSFORM_PROCESSES: count(2),
+    TRANSFORM_PROCESSES: count(4, 2),
+    CHECK_TIMEOUT_MS: ms(1_000),
+    CHECK_PROCESSES: count(2, 2),
 
     ANTHROPIC_API_KEY: headerText.optional(),
     ANTHROPIC_BASE_URL: webUrl.optional(),
@@ -169,6 +180,28 @@ const SettingsSchema = z
         code: 'custom',
         path: ['CORS_ORIGINS'],
         message: 'takes origins without a path, comma-separated, for example https://app.example.com',
+      });
+    }
+    if (!settings.CORS_ALLOWED_HEADERS.every((name) => HEADER_NAME.test(name))) {
+      context.addIssue({
+        code: 'custom',
+        path: ['CORS_ALLOWED_HEADERS'],
+        message: 'takes names of headers, comma-separated, for example X-Tenant,X-Datadog-Trace-Id',
+      });
+    }
+    if (settings.HSTS_MAX_AGE_SECONDS > 0 && ['', 'false', '0'].includes(settings.TRUST_PROXY)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['HSTS_MAX_AGE_SECONDS'],
+        message:
+          'needs TRUST_PROXY: only from a trusted proxy does the server know that a request came over HTTPS',
+      });
+    }
+    if (settings.HSTS_INCLUDE_SUBDOMAINS && settings.HSTS_MAX_AGE_SECONDS === 0) {
+      context.addIssue({
+        code: 'custom',
+        path: ['HSTS_INCLUDE_SUBDOMAINS'],
+        message: 'needs HSTS_MAX_AGE_SECONDS, for example 31536000',
       });
     }
     if (settings.REQUEST_HEADERS_TIMEOUT_MS > settings.REQUEST_TIMEOUT_MS) {

@@ -173,6 +173,9 @@ const rowQueue: Migration = {
     await sql`
       CREATE INDEX executions_cancelling ON cloutagent.executions (id)
         WHERE completed_at IS NULL AND owner IS NULL AND control = 'cancel'`.execute(db);
+    await sql`CREATE INDEX executions_crashed ON cloutagent.executions (id) WHERE crashed_owners <> '{}'`.execute(
+      db,
+    );
     // Another application may have queues of its own in the schema pgboss: then only ours goes.
     await sql`
       DO $$

@@ -1,4 +1,5 @@
 import { applyEvent, type EventDraft, type ExecutionState } from '@cloutagent/contract';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseEvent } from '../events/event-bus.js';
 import type { RowChange } from '../journal/append-statement.js';
 import { type Claim, type Journal, record } from '../journal/journal.js';
@@ -66,9 +67,17 @@ export class ExecutionLog {
     while (this.outstanding >= WINDOW) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
-  /** Waits until nothing is left that is neither committed nor refused. */
-  async settled(): Promise<void> {
-    while (this.outstanding > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  /**
+   * Ends the log of a claim that is given up.
+   * @param mostMs how long to wait for what is under way; what is not committed then is lost
+   */
+  async close(mostMs: number): Promise<void> {
+    const deadline = performance.now() + mostMs;
+    while (this.outstanding > 0 && performance.now() < deadline) {
+      const settled = new Promise<void>((resolve) => this.waiting.push(resolve));
+      await Promise.race([settled, sleep(deadline - performance.now(), undefined, { ref: false })]);
+    }
+    this.journal.abandon(this.claim);
   }
 
   private release(): void {

@@ -11,7 +11,7 @@ import { PriceTable } from './models/prices.js';
 import { NodeRegistry } from './node-registry.js';
 import { Takeover } from './takeover.js';
 
-/** What is under way is given so long to be committed before an execution is handed over. */
+/** How long a run waits for what it has recorded before it is handed over: a finished node would run again. */
 const SETTLE_MS = 2_000;
 
 /** Runs workflow graphs. */
@@ -91,7 +91,7 @@ export class GraphEngine implements ExecutionEngine {
       this.starting.delete(executionId);
       if (signal.aborted) release();
       const outcome = await run.run();
-      if (outcome === 'released') await settled(log);
+      if (outcome === 'released') await log.close(SETTLE_MS);
       return outcome;
     } finally {
       signal.removeEventListener('abort', release);
@@ -128,12 +128,4 @@ export class GraphEngine implements ExecutionEngine {
     this.logger.error('the execution cannot continue here', failure, { executionId });
     return isAppendFault(failure) ? 'refused' : 'released';
   }
-}
-
-/** What is not committed in time is lost with this process: a finished node would run again. */
-async function settled(log: ExecutionLog): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, SETTLE_MS);
-  await Promise.race([log.settled(), late.promise]);
-  clearTimeout(timer);
 }

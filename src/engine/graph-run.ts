@@ -227,7 +227,7 @@ export class GraphRun {
   private end(events: EventDraft[], change: RowChange): void {
     if (this.ended) return;
     const cut = [...this.nodes.open.values()].map((step) =>
-      stepEvent(step, 'skipped', { duration: elapsed(step) }),
+      stepEvent(step, 'cancelled', { duration: elapsed(step) }),
     );
     this.nodes.open.clear();
     const committed = this.log.append([...cut, ...events], change);

@@ -18,6 +18,7 @@ export interface ApprovalDecision {
 /** One attempt to run one node, as its handler sees it. */
 export interface NodeRun<Config> {
   readonly executionId: string;
+  readonly projectId: string;
   readonly nodeId: string;
   readonly stepId: string;
   /** 1 for the first attempt. */
@@ -43,6 +44,25 @@ export interface NodeRun<Config> {
   countTokens(model: string, usage: { input: number; output: number }): Promise<void>;
   /** Waits for a person's decision on this node; survives restarts. */
   decision(): Promise<ApprovalDecision>;
+  /**
+   * Waits for something that is not the node's own work, such as a free place among the server's workers. This time does
+   * not count towards the time limit of the node.
+   */
+  untimed<T>(wait: () => Promise<T>): Promise<T>;
+}
+
+/** One check of a posted workflow, the same object for all its nodes. */
+export interface ConfigCheck {
+  readonly projectId: string;
+}
+
+/** Something wrong with a config. */
+export interface ConfigProblem {
+  /** Inside `data.config`. */
+  path: (string | number)[];
+  message: string;
+  /** The code that the request is refused with, unless it is `validation_failed`. */
+  code?: string;
 }
 
 /**
@@ -54,10 +74,10 @@ export interface NodeType<Config = unknown> {
   /** What `data.config` must hold. Checked when an execution is posted and, templates filled in, before each run. */
   readonly config: z.ZodType<Config>;
   /**
-   * Problems that only other parts of the server can tell, such as a model that is not configured, each
-   * with the path inside `data.config`. Called when an execution is posted.
+   * Finds problems that only other parts of the server can tell, such as a model that is not configured. Called when an
+   * execution is posted.
    */
-  check?(config: Config): { path: (string | number)[]; message: string }[];
+  check?(config: Config, check: ConfigCheck): ConfigProblem[] | Promise<ConfigProblem[]>;
   /**
    * @returns the node's output
    * @throws TransientError to be tried again, NodeError or any other to fail the execution

@@ -1,9 +1,13 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { type GraphProblem, type Workflow, WorkflowGraph } from '@cloutagent/contract';
-import type { NodeType } from './node-handler.js';
+import { type GraphProblem, type Workflow, WorkflowGraph, type WorkflowNode } from '@cloutagent/contract';
+import type { ConfigCheck, ConfigProblem, NodeType } from './node-handler.js';
 import { NodeTypeName } from './node-handler.decorator.js';
+import { NodeOrder } from './node-order.js';
 import { references } from './template.js';
+
+/** Something wrong with a workflow, and the code of the problem unless it is `validation_failed`. */
+export type WorkflowProblem = GraphProblem & Pick<ConfigProblem, 'code'>;
 
 /** Finds every provider with `@NodeHandler`, in whichever module it is. */
 @Injectable()
@@ -30,55 +34,46 @@ export class NodeRegistry implements OnModuleInit {
   }
 
   /** Everything wrong with the nodes' configs, with paths inside the workflow. */
-  check(workflow: Workflow): GraphProblem[] {
-    const graph = new WorkflowGraph(workflow);
-    return workflow.nodes.flatMap((node, index) => {
-      const handler = this.types.get(node.type);
-      if (!handler) {
-        const known = [...this.types.keys()].sort().join(', ');
-        return [
-          {
-            path: ['nodes', index, 'type'],
-            message: `there is no node type "${node.type}"; there are ${known}`,
-          },
-        ];
-      }
-      const at = (path: PropertyKey[]) => [
-        'nodes',
-        index,
-        'data',
-        'config',
-        ...path.map((key) => (typeof key === 'number' ? key : String(key))),
-      ];
-      const before = nodesBefore(graph, node.id);
-      const unknown = references(node.data.config)
-        .filter(({ nodeId }) => !before.has(nodeId))
-        .map(({ nodeId, path }) => ({
-          path: at(path),
-          message: `node "${nodeId}" does not come before this one: add an edge from it, or correct the name`,
-        }));
-      const parsed = handler.config.safeParse(node.data.config);
-      if (!parsed.success)
-        return [
-          ...unknown,
-          ...parsed.error.issues.map((issue) => ({ path: at(issue.path), message: issue.message })),
-        ];
-      return [
-        ...unknown,
-        ...(handler.check?.(parsed.data) ?? []).map((problem) => ({ ...problem, path: at(problem.path) })),
-      ];
-    });
+  async check(workflow: Workflow, projectId: string): Promise<WorkflowProblem[]> {
+    const order = new NodeOrder(new WorkflowGraph(workflow));
+    const check: ConfigCheck = { projectId };
+    // All begin in one turn, so that a node type can check what its nodes have in common.
+    const found = await Promise.all(
+      workflow.nodes.map((node, index) => this.checkNode(node, index, order, check)),
+    );
+    return found.flat();
   }
-}
 
-/** The nodes that must be done before this one starts. */
-function nodesBefore(graph: WorkflowGraph, id: string): ReadonlySet<string> {
-  const seen = new Set<string>();
-  const open = [...graph.parentsOf(id)];
-  for (let parent = open.pop(); parent !== undefined; parent = open.pop()) {
-    if (seen.has(parent)) continue;
-    seen.add(parent);
-    open.push(...graph.parentsOf(parent));
+  private async checkNode(
+    { id, type, data: { config } }: WorkflowNode,
+    index: number,
+    order: NodeOrder,
+    check: ConfigCheck,
+  ): Promise<WorkflowProblem[]> {
+    const handler = this.types.get(type);
+    if (!handler) {
+      const known = [...this.types.keys()].sort().join(', ');
+      return [
+        { path: ['nodes', index, 'type'], message: `there is no node type "${type}"; there are ${known}` },
+      ];
+    }
+    const at = (path: PropertyKey[]) => [
+      'nodes',
+      index,
+      'data',
+      'config',
+      ...path.map((key) => (typeof key === 'number' ? key : String(key))),
+    ];
+    const unknown = references(config)
+      .filter(({ nodeId }) => !order.isBefore(nodeId, id))
+      .map(({ nodeId, path }) => ({
+        path: at(path),
+        message: `node "${nodeId}" does not come before this one: add an edge from it, or correct the name`,
+      }));
+    const parsed = handler.config.safeParse(config);
+    const problems = parsed.success
+      ? ((await handler.check?.(parsed.data, check)) ?? [])
+      : parsed.error.issues.map(({ path, message }) => ({ path, message }));
+    return [...unknown, ...problems.map((problem) => ({ ...problem, path: at(problem.path) }))];
   }
-  return seen;
 }

@@ -175,6 +175,7 @@ export class NodeRunner {
     };
     return {
       executionId: row.id,
+      projectId: row.project_id,
       nodeId: node.id,
       stepId,
       attempt,
@@ -195,7 +196,26 @@ export class NodeRunner {
         signal.throwIfAborted();
       },
       decision: () => this.waitForPerson(node.id, signal, timeout),
+      untimed: (wait) => this.untimed(wait, signal, timeout),
     };
+  }
+
+  /** The attempt's time limit stands still meanwhile. */
+  private async untimed<T>(
+    wait: () => Promise<T>,
+    signal: AbortSignal,
+    timeout: PausableTimeout,
+  ): Promise<T> {
+    timeout.pause();
+    this.timeouts.delete(timeout);
+    try {
+      return await wait();
+    } finally {
+      if (!signal.aborted) {
+        this.timeouts.add(timeout);
+        if (this.scope.gate.isOpen) timeout.resume();
+      }
+    }
   }
 
   /** A person may take days: waiting for one counts towards no time limit. */
@@ -204,20 +224,14 @@ export class NodeRunner {
     signal: AbortSignal,
     timeout: PausableTimeout,
   ): Promise<ApprovalDecision> {
-    const { gate, onWaiting } = this.scope;
-    timeout.pause();
-    this.timeouts.delete(timeout);
+    const { onWaiting } = this.scope;
     this.waiting += 1;
     onWaiting();
     try {
-      return await this.approvals.wait(nodeId, signal);
+      return await this.untimed(() => this.approvals.wait(nodeId, signal), signal, timeout);
     } finally {
       this.waiting -= 1;
       onWaiting();
-      if (!signal.aborted) {
-        this.timeouts.add(timeout);
-        if (gate.isOpen) timeout.resume();
-      }
     }
   }
 }

@@ -90,8 +90,16 @@ export const EXAMPLE_PAUSED: Execution = {
   lastSequence: 40,
 };
 
+const { input: _input, output: _result, steps: _steps, ...listed } = EXAMPLE_COMPLETED;
+
 export const EXAMPLE_PAGE: ExecutionPage = {
-  executions: [EXAMPLE_COMPLETED],
+  executions: [
+    {
+      ...listed,
+      inputPreview: 'Server-sent events',
+      progress: { completedSteps: 3, totalSteps: 3, percent: 100 },
+    },
+  ],
   nextCursor: 'MDE5OWMwZGUtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAx',
 };
 
@@ -116,9 +124,9 @@ export const EXAMPLE_STREAM = `retry: 2310
 event: connection:established
 data: {"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of this execution, in order.","status":"running","lastSequence":11}
 
-id: 12
 event: execution:output
 data: {"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.120Z","chunk":"Hello","stepId":"5f0c2a9e-0000-4000-8000-000000000000","nodeId":"pros"}
+id: 12
 
 : ping
 
@@ -133,10 +141,11 @@ export const EXAMPLE_TICKET: StreamTicket = {
 export const EXAMPLE_MANY_STREAM = `retry: 1840
 event: connection:established
 data: {"timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of these executions, of each in order.","executions":1,"cursor":"AZdwFisrStMxAgECCwAA"}
+id: AZdwFisrStMxAgECCwAA
 
-id: AZdwFisrStMxAgECDAA
 event: execution:output
 data: {"sequence":12,"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.120Z","chunk":"Hello","stepId":"5f0c2a9e-0000-4000-8000-000000000000","nodeId":"pros"}
+id: AZdwFisrStMxAgECDAA
 
 : ping
 

@@ -26,6 +26,7 @@ import {
   EXAMPLE_QUEUED,
 } from './examples.js';
 import { checkId } from './execution-id.js';
+import { ExecutionList } from './execution-list.js';
 import { ExecutionsService } from './executions.service.js';
 
 const PAGE_BYTES = 4_194_304;
@@ -34,6 +35,7 @@ const PAGE_BYTES = 4_194_304;
 export class ExecutionsController {
   constructor(
     private readonly executions: ExecutionsService,
+    private readonly executionList: ExecutionList,
     private readonly journal: JournalReader,
   ) {}
 
@@ -57,11 +59,13 @@ export class ExecutionsController {
     example: EXAMPLE_QUEUED,
     errors: [
       'validation_failed',
+      'expression_too_complex',
       'malformed_json',
       'not_found',
       'body_too_large',
       'unsupported_media_type',
       'idempotency_key_reused',
+      'no_worker_free',
     ],
   })
   async start(
@@ -84,7 +88,7 @@ export class ExecutionsController {
   @Get()
   @RequireScope('executions:read')
   @Documented({
-    summary: 'List executions, newest first',
+    summary: 'List executions, newest first, as summaries without inputs, steps and outputs',
     status: 200,
     query: ListExecutions,
     response: ExecutionPage,
@@ -95,7 +99,7 @@ export class ExecutionsController {
     @Query({ schema: ListExecutions }) query: ListExecutions,
     @CurrentPrincipal() principal: Principal,
   ): Promise<ExecutionPage> {
-    return this.executions.list(query, principal);
+    return this.executionList.list(query, principal);
   }
 
   @Get(':executionId')

@@ -5,6 +5,7 @@ import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
 import { ControlController } from './control.controller.js';
 import { ExecutionsController } from './executions.controller.js';
+import { ExecutionList } from './execution-list.js';
 import { ExecutionsService } from './executions.service.js';
 import { StreamAdmission } from './stream-admission.js';
 import { StreamLookup } from './stream-lookup.js';
@@ -17,7 +18,7 @@ import { WorkflowCheck } from './workflow-check.js';
   imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
   // What comes first wins: `stream` is no execution's id.
   controllers: [ManyStreamsController, StreamsController, ExecutionsController, ControlController],
-  providers: [ExecutionsService, ManyLookup, StreamAdmission, StreamLookup, WorkflowCheck],
+  providers: [ExecutionList, ExecutionsService, ManyLookup, StreamAdmission, StreamLookup, WorkflowCheck],
   exports: [ExecutionsService],
 })
 export class ExecutionsModule {}

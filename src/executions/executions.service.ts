@@ -1,20 +1,16 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import {
   applyEvent,
   type ApproveExecution,
   type Execution,
-  type ExecutionPage,
   type ExecutionState,
   initialState,
   isTerminal,
-  type ListExecutions,
   type StartExecution,
 } from '@cloutagent/contract';
-import { sql } from 'kysely';
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { ownsProject, type Principal } from '../auth/principal.js';
-import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import type { Control } from '../database/schema.js';
 import { Dispatcher } from '../engine/dispatch/dispatcher.js';
@@ -23,7 +19,6 @@ import { parseEvent } from '../events/event-bus.js';
 import { v7 as uuidv7 } from '../ids/uuid.js';
 import { JournalReader } from '../journal/journal-reader.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
-import { decodeCursor, encodeCursor } from './cursor.js';
 import { WorkflowCheck } from './workflow-check.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -33,14 +28,6 @@ const INSERT = `
     (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, runnable_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now()) RETURNING *`;
 
-/** About what an execution takes in an answer: its input, its output, and its steps with theirs. */
-const SHOWN_BYTES = sql<number>`(
-  octet_length(input::text) + coalesce(octet_length(output::text), 0) + (
-    SELECT coalesce(sum(octet_length(data)), 0) FROM cloutagent.events AS e
-    WHERE e.execution_id = executions.id AND e.type = 'execution:step'
-  )
-)::float8`;
-
 /** Starts, shows and steers executions for those they belong to. */
 @Injectable()
 export class ExecutionsService {
@@ -49,7 +36,6 @@ export class ExecutionsService {
     private readonly journal: JournalReader,
     private readonly dispatcher: Dispatcher,
     private readonly workflows: WorkflowCheck,
-    @Inject(Settings) private readonly settings: Pick<Settings, 'LIST_PAGE_BYTES'>,
   ) {}
 
   /**
@@ -62,7 +48,7 @@ export class ExecutionsService {
     idempotencyKey?: string,
   ): Promise<{ execution: Execution; replayed: boolean }> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
-    this.workflows.check(request);
+    await this.workflows.check(request);
     const body = JSON.stringify(request);
     const hash = createHash('sha256').update(body).digest('hex');
     const known =
@@ -94,29 +80,6 @@ export class ExecutionsService {
 
   async show(row: ExecutionRow): Promise<Execution> {
     return (await this.showAll([row]))[0]!;
-  }
-
-  async list(query: ListExecutions, principal: Principal): Promise<ExecutionPage> {
-    if (query.projectId !== undefined && !ownsProject(principal, query.projectId))
-      throw new NotFoundError('project');
-    let select = this.database.kysely
-      .selectFrom('executions')
-      .select(['id', SHOWN_BYTES.as('bytes')])
-      .orderBy('id', 'desc')
-      .limit(query.limit + 1);
-    if (query.projectId !== undefined) select = select.where('project_id', '=', query.projectId);
-    else if (!principal.projects.includes('*'))
-      select = select.where('project_id', 'in', ['', ...principal.projects]);
-    if (query.status) select = select.where('status', 'in', query.status);
-    if (query.tag !== undefined)
-      select = select.where((where) => where(where.val(query.tag!), '=', where.fn.any('tags')));
-    if (query.cursor !== undefined) select = select.where('id', '<', decodeCursor(query.cursor));
-    const found = await select.execute();
-    const ids = this.fitting(found.slice(0, query.limit));
-    return {
-      executions: await this.showAll(await this.rowsOf(ids)),
-      nextCursor: found.length > ids.length ? encodeCursor(ids.at(-1)!) : null,
-    };
   }
 
   /**
@@ -263,24 +226,6 @@ export class ExecutionsService {
       );
     }
     return this.show(row);
-  }
-
-  /** The ids of those that fit into a page, at least one. */
-  private fitting(found: readonly { id: string; bytes: number }[]): string[] {
-    let bytes = 0;
-    return found
-      .filter((row, index) => (bytes += row.bytes) <= this.settings.LIST_PAGE_BYTES || index === 0)
-      .map(({ id }) => id);
-  }
-
-  private rowsOf(ids: readonly string[]): Promise<ExecutionRow[]> {
-    if (ids.length === 0) return Promise.resolve([]);
-    return this.database.kysely
-      .selectFrom('executions')
-      .selectAll()
-      .where('id', 'in', ids)
-      .orderBy('id', 'desc')
-      .execute();
   }
 
   private async showAll(rows: readonly ExecutionRow[]): Promise<Execution[]> {

@@ -66,8 +66,8 @@ export class ManyStreamsController {
     description:
       'By filter (projectId, status, tag): those that match and are not at their end, and every later one that comes to match; ' +
       'the server never ends it. By name (executionIds): just these; the server ends it with the last of them, and 204 says ' +
-      'that there is nothing more to come. Opens with `connection:established` ({ timestamp, message, executions, cursor }), which has ' +
-      'no id. Then the events of each execution in order: `id` is a cursor over all of them, `event` the type, `data` the ' +
+      'that there is nothing more to come. Opens with `connection:established` ({ timestamp, message, executions, cursor }), whose ' +
+      'id is the cursor. Then the events of each execution in order: `id` is a cursor over all of them, `event` the type, `data` the ' +
       'fields shown here without type.',
     status: 200,
     query: OpenExecutionsStream,
@@ -105,7 +105,8 @@ export class ManyStreamsController {
     examples: { filter: { value: { projectId: 'demo', status: ['running', 'paused'] } } },
   })
   @Documented({
-    summary: 'A one-time ticket to open a stream of many executions with EventSource',
+    summary:
+      'A ticket to open a stream of many executions with EventSource, which may reconnect with it from the same address',
     status: 201,
     response: StreamTicket,
     example: EXAMPLE_MANY_TICKET,
@@ -114,12 +115,10 @@ export class ManyStreamsController {
   async ticket(
     @Body({ schema: CreateStreamTicket }) filter: CreateStreamTicket,
     @CurrentPrincipal() principal: Principal,
-    @Res({ passthrough: true }) response: Response,
   ): Promise<StreamTicket> {
     const { ticket, expiresAt } = await this.tickets.issue(principal, {
       filter: await this.lookup.check(filter, principal),
     });
-    response.setHeader('Cache-Control', 'no-store');
     return { ticket, expiresAt, url: `/api/executions/stream?${queryOf(filter, ticket)}` };
   }
 }

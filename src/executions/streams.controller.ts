@@ -106,7 +106,8 @@ export class StreamsController implements OnModuleInit {
   @HttpCode(201)
   @RequireScope('executions:read')
   @Documented({
-    summary: 'A one-time ticket to open the stream with EventSource',
+    summary:
+      'A ticket to open the stream with EventSource, which may reconnect with it from the same address',
     status: 201,
     response: StreamTicket,
     example: EXAMPLE_TICKET,
@@ -115,11 +116,9 @@ export class StreamsController implements OnModuleInit {
   async ticket(
     @Param('executionId') id: string,
     @CurrentPrincipal() principal: Principal,
-    @Res({ passthrough: true }) response: Response,
   ): Promise<StreamTicket> {
     const row = await this.executions.find(checkId(id), principal);
     const { ticket, expiresAt } = await this.tickets.issue(principal, { executionId: row.id });
-    response.setHeader('Cache-Control', 'no-store');
     return { ticket, expiresAt, url: `/api/executions/${row.id}/stream?ticket=${ticket}` };
   }
 

@@ -2,8 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { checkGraph, type StartExecution } from '@cloutagent/contract';
 import { Settings } from '../config/settings.js';
 import { PriceTable } from '../engine/models/prices.js';
-import { NodeRegistry } from '../engine/node-registry.js';
-import { ValidationFailedError } from '../problems/problem.error.js';
+import { NodeRegistry, type WorkflowProblem } from '../engine/node-registry.js';
+import { type PathError, ProblemError, ValidationFailedError } from '../problems/problem.error.js';
 
 const MOST_ERRORS = 100;
 
@@ -16,10 +16,13 @@ export class WorkflowCheck {
     @Inject(Settings) private readonly settings: Settings,
   ) {}
 
-  /** @throws ValidationFailedError with every wrong path */
-  check({ workflow, options }: StartExecution): void {
+  /**
+   * @throws ValidationFailedError with every wrong path; ProblemError 400 `expression_too_complex`, 503 `no_worker_free`
+   */
+  async check({ projectId, workflow, options }: StartExecution): Promise<void> {
     const graph = checkGraph(workflow, this.settings);
-    const problems = graph.length > 0 ? graph : this.registry.check(workflow);
+    const problems: WorkflowProblem[] =
+      graph.length > 0 ? graph : await this.registry.check(workflow, projectId);
     const errors = problems.map(({ path, message }) => ({ path: ['workflow', ...path].join('.'), message }));
     if (options?.limits?.maxCostUSD !== undefined) {
       workflow.nodes.forEach((node, index) => {
@@ -29,6 +32,22 @@ export class WorkflowCheck {
         errors.push({ path: `workflow.nodes.${index}.data.config.model`, message });
       });
     }
+    const tooComplex = problems.findIndex(({ code }) => code === 'expression_too_complex');
+    if (tooComplex >= 0) throw new ExpressionTooComplexError(errors[tooComplex]!);
     if (errors.length > 0) throw new ValidationFailedError(errors.slice(0, MOST_ERRORS));
+  }
+}
+
+/** 400: an expression cannot be parsed within CHECK_TIMEOUT_MS. */
+class ExpressionTooComplexError extends ProblemError {
+  constructor(error: PathError) {
+    super(
+      400,
+      'expression_too_complex',
+      'An expression is too complex; `errors` has its path. Simplify it, or split it over several nodes.',
+      {
+        errors: [error],
+      },
+    );
   }
 }

@@ -26,7 +26,10 @@ export interface Claim {
   readonly attempt: number;
 }
 
-interface Append extends Claim {
+interface Append {
+  readonly claim: Claim;
+  readonly executionId: string;
+  readonly attempt: number;
   events: RecordedEvent[];
   change: RowChange | undefined;
   /** Sent before, without an answer: it may be committed. */
@@ -88,6 +91,8 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   private turning = false;
   /** Claims whose owner is just being notified that an append was refused, and why it was. */
   private readonly refused = new Map<string, { attempt: number; cause: unknown }>();
+  /** The newest connection on which each claim has found its events complete. */
+  private readonly checkedOn = new WeakMap<Claim, number>();
   private backoffMs = 0;
   private backoff: NodeJS.Timeout | undefined;
   private closed = false;
@@ -124,7 +129,8 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
    * @returns once they are committed and published; while the database is away that takes as long as it is
    * @throws StaleOwnerError, SequenceTakenError, LostTailError, or the error that makes them impossible to store
    */
-  append({ executionId, attempt }: Claim, events: RecordedEvent[], change?: RowChange): Promise<void> {
+  append(claim: Claim, events: RecordedEvent[], change?: RowChange): Promise<void> {
+    const { executionId, attempt } = claim;
     return new Promise((resolve, reject) => {
       const refused = this.refused.get(executionId);
       if (refused?.attempt === attempt) {
@@ -135,6 +141,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
       const row = change && { ...at, ...this.redactChange(change) };
       const clean = this.redact(events);
       this.pending.push({
+        claim,
         executionId,
         attempt,
         events: clean,
@@ -145,6 +152,13 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
       });
       this.collect();
     });
+  }
+
+  /** Sends nothing more under a claim that has been given up. What is under way may still be committed. */
+  abandon(claim: Claim): void {
+    const abandoned = this.pending.filter((append) => append.claim === claim);
+    if (abandoned.length > 0)
+      this.refuse(abandoned, new StaleOwnerError('this process has given the execution up'));
   }
 
   /**
@@ -316,16 +330,22 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     const groups = new Map<string, AppendGroup>();
     for (const { executionId, attempt, events, change } of batch) {
       const group = groups.get(executionId);
-      if (!group) groups.set(executionId, { executionId, attempt, events, change });
+      if (!group) groups.set(executionId, { executionId, attempt, events, change, isFirst: true });
       else {
         group.events = [...group.events, ...events];
         // The last word on each column counts: one statement changes a row once.
         if (change) group.change = { ...group.change, ...change };
       }
     }
-    const { rows } = await this.database.pool.query<Refusal>(
-      appendStatement([...groups.values()], this.identity.value),
-    );
+    let used = 0;
+    const { rows } = await this.database.query<Refusal>((connection) => {
+      used = connection;
+      for (const { claim, executionId } of batch)
+        groups.get(executionId)!.isFirst = (this.checkedOn.get(claim) ?? 0) < connection;
+      return appendStatement([...groups.values()], this.identity.value);
+    });
+    for (const { claim } of batch)
+      if ((this.checkedOn.get(claim) ?? 0) < used) this.checkedOn.set(claim, used);
     return new Map(rows.map((row) => [row.id, row]));
   }
 
@@ -358,7 +378,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   private refuse(appends: readonly Append[], cause: unknown): void {
     const { executionId, attempt } = appends[0]!;
     const isLater = (append: Append) => append.executionId === executionId && append.attempt === attempt;
-    const later = this.pending.filter(isLater);
+    const later = this.pending.filter((append) => isLater(append) && !appends.includes(append));
     this.pending = this.pending.filter((append) => !isLater(append));
     const entry = { attempt, cause };
     this.refused.set(executionId, entry);

@@ -61,6 +61,8 @@ export interface Documentation {
   contentType?: string;
   /** Whether it asks for no credential. */
   open?: boolean;
+  /** Whether every good credential will do, whatever its scopes. */
+  anyScope?: boolean;
 }
 
 /** What OpenAPI says of a route. */
@@ -74,12 +76,14 @@ export function Documented({
   errors = [],
   contentType = 'application/json',
   open = false,
+  anyScope = false,
 }: Documentation): MethodDecorator {
   const content = {
     ...(response && { schema: toOpenApi(response) }),
     ...(example !== undefined && { example }),
   };
-  const byStatus = Map.groupBy([...errors, ...(open ? [] : ALWAYS)], (code) => PROBLEM_CODES[code][0]);
+  const always = ALWAYS.filter((code) => !anyScope || code !== 'insufficient_scope');
+  const byStatus = Map.groupBy([...errors, ...(open ? [] : always)], (code) => PROBLEM_CODES[code][0]);
   return applyDecorators(
     ...(open ? [] : [ApiBearerAuth()]),
     ...(query ? parametersOf(query) : []),

@@ -1,6 +1,10 @@
 /** Every `code` that a route may answer with, its status and a sentence such as comes with it. */
 export const PROBLEM_CODES = {
   validation_failed: [400, 'The request is not valid; `errors` lists every path to correct.'],
+  expression_too_complex: [
+    400,
+    'An expression is too complex; `errors` has its path. Simplify it, or split it over several nodes.',
+  ],
   malformed_json: [400, 'The body is not JSON.'],
   invalid_last_event_id: [
     400,
@@ -14,7 +18,7 @@ export const PROBLEM_CODES = {
   invalid_credentials: [401, 'The credential is not valid, or no longer. Get a new one and try again.'],
   invalid_ticket: [
     401,
-    'The ticket is used, expired or for another stream. Get a new one from …/stream-tickets.',
+    'The ticket is expired, was used from another address or is for another stream. Get a new one from …/stream-tickets.',
   ],
   insufficient_scope: [403, 'This needs the scope executions:read, which your credential does not have.'],
   not_your_project: [403, 'You cannot give a key for project acme: it is not yours.'],
@@ -33,6 +37,7 @@ export const PROBLEM_CODES = {
   too_many_failed_attempts: [429, 'Too many wrong credentials came from your address. Try again in 12 s.'],
   too_many_streams: [429, 'There are 5000 streams open for you, which is the limit. Close one first.'],
   identity_provider_unavailable: [503, 'The keys to check this token with cannot be had. Try again soon.'],
+  no_worker_free: [503, 'No process is free to check the expressions. Try again soon.'],
   database_unavailable: [503, 'The database does not answer.'],
 } as const satisfies Record<string, readonly [status: number, detail: string]>;
 

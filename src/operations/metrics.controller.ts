@@ -15,7 +15,6 @@ export class MetricsController {
   @AllowOperator()
   @RequireScope('keys:manage')
   @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
-  @Header('Cache-Control', 'no-store')
   @Documented({
     summary: 'Metrics of this process, for Prometheus',
     description:

@@ -48,6 +48,8 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = this.toProblem(error, request);
     response.locals['problem'] = problem.code;
     const headers = error instanceof ProblemError ? (error.extra.headers ?? {}) : {};
+    // A file server may have said before it failed that its answer can be kept for a year.
+    response.setHeader('Cache-Control', 'no-store');
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     response
       .status(problem.status)

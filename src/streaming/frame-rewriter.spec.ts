@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { RecordedEvent } from '../events/recorded-event.js';
-import { Draft } from './frame-rewriter.js';
+import { Chunk } from './chunk.js';
+import { Draft, fieldsOf } from './frame-rewriter.js';
 import { frameOf, framesOf } from './sse-frame.js';
 
 const CURSOR = Buffer.from('a-cursor');
@@ -30,10 +31,25 @@ it('gives joined frames other ids and their sequence, whatever their data says, 
         events
           .map(
             ({ sequence, type, data }) =>
-              `id: a-cursor\nevent: ${type}\ndata: {"sequence":${sequence},${data.slice(1)}\n\n`,
+              `event: ${type}\ndata: {"sequence":${sequence},${data.slice(1)}\nid: a-cursor\n\n`,
           )
           .join(''),
       );
     }),
   );
+});
+
+it('gives a long frame the same words in three pieces, of which the long one is the same for all streams', () => {
+  const data = JSON.stringify({ executionId: 'e', chunk: 'x'.repeat(100_000) });
+  const chunk = Chunk.of(frameOf({ sequence: 12, type: 'execution:output', data }));
+  const [frame] = framesOf(chunk.body);
+  const whole = new Draft();
+  whole.add(chunk.body, frame!, CURSOR);
+  const [head, tail] = [new Draft(), new Draft()];
+  head.addHead(chunk.body, frame!);
+  tail.addTail(CURSOR);
+  const fields = fieldsOf(chunk, frame!);
+  const pieces = [head.chunk(), fields!, tail.chunk()].map(({ body }) => body);
+  expect(Buffer.concat(pieces).equals(whole.chunk().body)).toBe(true);
+  expect(fieldsOf(chunk, frame!)).toBe(fields);
 });

@@ -1,25 +1,27 @@
 import { Chunk } from './chunk.js';
 import type { CutFrame } from './sse-frame.js';
 
-const ID = Buffer.from('id: ');
 const SEQUENCE = Buffer.from('"sequence":');
-const COMMA = Buffer.from(',');
+const COMMA = 0x2c;
+const LINE_END = 0x0a;
 /** What a frame has more than before, beside its cursor and its number. */
-const WORDS_BYTES = SEQUENCE.length + COMMA.length;
+const WORDS_BYTES = SEQUENCE.length + 1;
+/** The end of a frame's last line, and of the frame. */
+const TAIL_BYTES = 2;
 
-/** A longer rest of a frame is not copied for each stream: a result of megabytes may have thousands of watchers. */
+/** The fields of a longer frame are not copied for each stream: a result of megabytes may have thousands of watchers. */
 const SHARED_BYTES = 65_536;
-const rests = new WeakMap<Chunk, Chunk>();
+const shared = new WeakMap<Chunk, Chunk>();
 
 /**
- * What is the same on every stream of a long frame: all from its first field on, one copy for all of them.
+ * What is the same on every stream of a long frame: all from its first field up to its id, one copy for all of them.
  * @returns undefined when the chunk holds more than this frame, or it is short
  */
-export function restOf(chunk: Chunk, { start, fields, end }: CutFrame): Chunk | undefined {
-  if (end - fields < SHARED_BYTES || start !== 0 || end !== chunk.bytes) return undefined;
-  let rest = rests.get(chunk);
-  if (!rest) rests.set(chunk, (rest = Chunk.join([chunk.body.subarray(fields, end)], end - fields)));
-  return rest;
+export function fieldsOf(chunk: Chunk, { start, fields, id, end }: CutFrame): Chunk | undefined {
+  if (id - fields < SHARED_BYTES || start !== 0 || end !== chunk.bytes) return undefined;
+  let found = shared.get(chunk);
+  if (!found) shared.set(chunk, (found = Chunk.join([chunk.body.subarray(fields, id)], id - fields)));
+  return found;
 }
 
 /** A larger one is given back once it is not needed. */
@@ -38,27 +40,41 @@ export class Draft {
 
   /** Adds a frame that was cut from `body`. */
   add(body: Buffer, frame: CutFrame, cursor: Buffer): void {
-    const { fields, end } = frame;
-    this.addHead(body, frame, cursor, end - fields);
-    this.copy(body, fields, end);
+    const { start, fields, id, idEnd, end } = frame;
+    this.reserve(end - start + WORDS_BYTES + (idEnd - id) + cursor.length);
+    this.copyHead(body, frame);
+    this.copy(body, fields, id);
+    this.copyTail(cursor);
   }
 
-  /**
-   * Adds what comes before `restOf` a frame.
-   * @param behind bytes that come behind it
-   */
-  addHead(body: Buffer, { id, idEnd, fields }: CutFrame, cursor: Buffer, behind = 0): void {
-    this.reserve(fields - id + ID.length + cursor.length + WORDS_BYTES + (idEnd - id) + behind);
-    this.copy(ID);
-    this.copy(cursor);
-    this.copy(body, idEnd, fields);
-    this.copy(SEQUENCE);
-    this.copy(body, id, idEnd);
-    this.copy(COMMA);
+  /** Adds what comes before `fieldsOf` a frame. */
+  addHead(body: Buffer, frame: CutFrame): void {
+    const { start, fields, id, idEnd } = frame;
+    this.reserve(fields - start + WORDS_BYTES + (idEnd - id));
+    this.copyHead(body, frame);
+  }
+
+  /** Adds what comes behind `fieldsOf` a frame. */
+  addTail(cursor: Buffer): void {
+    this.reserve(cursor.length + TAIL_BYTES);
+    this.copyTail(cursor);
   }
 
   chunk(): Chunk {
     return Chunk.join([this.bytes.subarray(0, this.length)], this.length);
+  }
+
+  private copyHead(body: Buffer, { start, fields, id, idEnd }: CutFrame): void {
+    this.copy(body, start, fields);
+    this.copy(SEQUENCE);
+    this.copy(body, id, idEnd);
+    this.bytes[this.length++] = COMMA;
+  }
+
+  private copyTail(cursor: Buffer): void {
+    this.copy(cursor);
+    this.bytes[this.length++] = LINE_END;
+    this.bytes[this.length++] = LINE_END;
   }
 
   private copy(source: Buffer, from = 0, to = source.length): void {

@@ -101,7 +101,7 @@ describe('a gzip body', () => {
     const id = randomBytes(1500).toString('base64url');
     const recent = new RecentBytes();
     const lengths = [1, 2, 3].map((n) => {
-      const chunk = Chunk.of(`id: ${id}${n}\nevent: execution:output\ndata: {"sequence":${n}}\n\n`);
+      const chunk = Chunk.of(`event: execution:output\ndata: {"sequence":${n}}\nid: ${id}${n}\n\n`);
       const own = compressor.packOwn(chunk, recent.bytes);
       recent.push(chunk.body);
       return own.chunk.body.length;

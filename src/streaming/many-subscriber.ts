@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Channel, Watcher } from './channel.js';
 import type { ChannelPool } from './channel-pool.js';
 import type { Chunk } from './chunk.js';
-import { Draft, restOf } from './frame-rewriter.js';
+import { Draft, fieldsOf } from './frame-rewriter.js';
 import type { Lane, Vector } from './lane.js';
 import { Outlet, type StreamRules } from './outlet.js';
 import type { Part } from './part.js';
@@ -202,12 +202,14 @@ export class ManySubscriber extends Outlet {
         this.vector.tell(lane, frame.sequence);
         this.rules.stats.delivered += 1;
         const cursor = this.vector.cursor().letters;
-        const rest = restOf(chunk, frame);
-        if (rest) {
-          draft.addHead(body, frame, cursor);
+        const fields = fieldsOf(chunk, frame);
+        if (fields) {
+          draft.addHead(body, frame);
           this.writeDraft();
-          this.written += rest.bytes;
-          this.write(rest, Date.now(), 'shared');
+          this.written += fields.bytes;
+          this.write(fields, Date.now(), 'shared');
+          draft.addTail(cursor);
+          this.writeDraft();
           return;
         }
         draft.add(body, frame, cursor);

@@ -253,8 +253,8 @@ describe('The dashboard', () => {
     await page.locator('.step-node', { hasText: '<img' }).click();
     const shown = (await page.locator('.node-output').textContent()) ?? '';
     for (const said of HOSTILE.slice(0, 3)) expect(shown).toContain(said);
-    expect(shown).toContain('\\u001b[31m');
-    expect(shown).toContain('invoice\\u202efdp.exe');
+    expect(shown).toContain('␛[31mred␛[0m');
+    expect(shown).toContain('invoice⟨RLO⟩fdp.exe');
     await page.getByLabel('Search events').fill('onerror');
     await page.locator('.event-row').first().click();
     await page.locator('.event-detail pre', { hasText: '<img' }).waitFor();
@@ -262,6 +262,38 @@ describe('The dashboard', () => {
     await page.getByRole('link', { name: /<img/ }).waitFor();
     expect(await page.locator('main img, main script, main iframe, a[href^="javascript"]').count()).toBe(0);
     expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false);
+  });
+
+  it('writes out what is invisible, wherever a name, a tag, an input or an error is shown', async () => {
+    const hidden = 'a\u202eb\u2066c\u200fd\u061ce\u200b';
+    const shown = 'a⟨RLO⟩b⟨LRI⟩c⟨RLM⟩d⟨ALM⟩e⟨ZWSP⟩';
+    const node = {
+      id: 'bad',
+      type: 'transform',
+      data: { label: hidden, config: { expression: '$error(input)' } },
+    };
+    const id = await server.startExecution(start([node], [], { input: hidden, tags: [hidden] }));
+    await new Watch(server.url, `/api/executions/${id}/stream`).done();
+    await server.call('POST', '/api/keys', { name: hidden, projects: ['demo'], scopes: ['executions:read'] });
+    dashboard = await DashboardPage.signedIn(browser, server, '/executions');
+    const { page } = dashboard;
+    const text = async () => (await page.locator('#root').textContent()) ?? '';
+    const invisible = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/;
+    const row = page.locator('tr', { has: page.locator(`a[href="/executions/${id}"]`) });
+    await row.waitFor();
+    // Its title, its tag and its error.
+    expect((await row.textContent())?.split(shown).length).toBe(4);
+    expect(await text()).not.toMatch(invisible);
+    await row.getByRole('link').click();
+    await page.locator('.step-node', { hasText: shown }).click();
+    await page.locator('.node-error', { hasText: shown }).waitFor();
+    await page.locator('.event-row', { hasText: shown }).last().click();
+    await page.locator('.event-detail').waitFor();
+    expect(await text()).not.toMatch(invisible);
+    await dashboard.goto('/keys');
+    await page.getByRole('button', { name: `Revoke ${shown}` }).click();
+    await page.getByRole('heading', { name: `Revoke “${shown}”?` }).waitFor();
+    expect(await text()).not.toMatch(invisible);
   });
 
   it.each(['light', 'dark'] as const)(

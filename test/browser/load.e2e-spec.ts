@@ -8,7 +8,7 @@ const TRIES = 3;
 const LONG_MS = 200;
 
 describe('20,000 events of output in 10 seconds', () => {
-  const stage = new MonitorStage({}, true);
+  const stage = new MonitorStage({}, { production: true });
 
   const run = async (): Promise<number> => {
     const monitor = await stage.open();

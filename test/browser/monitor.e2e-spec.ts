@@ -1,7 +1,7 @@
 import { seriousFindings } from '../support/accessibility.js';
 import type { MonitorPage } from '../support/monitor-page.js';
 import { MonitorStage } from '../support/monitor-stage.js';
-import { agent, delay, start } from '../support/watch.js';
+import { agent, delay, start, Watch } from '../support/watch.js';
 
 describe('<ExecutionMonitor/> in a browser', () => {
   const stage = new MonitorStage({ RETRY_BASE_MS: '100' });
@@ -76,6 +76,90 @@ describe('<ExecutionMonitor/> in a browser', () => {
     await monitor.status('paused');
     await monitor.button('Cancel').click();
     await monitor.button('Yes, cancel it').click();
+    await monitor.status('cancelled');
+  });
+
+  it('shows what went wrong with a button until it is no longer true', async () => {
+    const id = await stage.server.startExecution(start([delay('long', 60_000)]));
+    monitor = await stage.open();
+    await monitor.show({ monitors: [{ executionId: id }] });
+    await monitor.status('running');
+    const error = monitor.page.locator('.ca-error');
+    // The server cannot be reached, and then it can.
+    stage.site.cut();
+    await monitor.page.waitForSelector('[data-connection=waiting]');
+    await monitor.button('Pause').click();
+    await error.waitFor();
+    stage.site.restore();
+    await monitor.page.waitForSelector('[data-connection=open]');
+    await error.waitFor({ state: 'detached' });
+    // The server refuses, and then the status is another one.
+    const problem = { status: 409, code: 'execution_cancelling', title: 'Conflict', detail: 'Not now.' };
+    await monitor.page.route('**/pause', (route) =>
+      route.fulfill({ status: 409, contentType: 'application/problem+json', body: JSON.stringify(problem) }),
+    );
+    await monitor.button('Pause').click();
+    await error.getByText('Not now.').waitFor();
+    await stage.server.call('POST', `/api/executions/${id}/pause`);
+    await monitor.status('paused');
+    await error.waitFor({ state: 'detached' });
+    // A person has read it.
+    await stage.server.call('POST', `/api/executions/${id}/resume`);
+    await monitor.status('running');
+    await monitor.button('Pause').click();
+    await monitor.button('Dismiss').click();
+    expect(await error.count()).toBe(0);
+    await stage.server.call('POST', `/api/executions/${id}/cancel`);
+    await monitor.status('cancelled');
+    // The browser itself logs what was cut and refused.
+    monitor.open.problems.splice(0);
+  });
+
+  it('opens a finished text at its beginning, and follows one that grows', async () => {
+    // Long enough that one cannot mistake the one for the other.
+    const text = Array.from({ length: 20_000 }, (_unused, n) => `line ${n}`).join('\n');
+    const done = await stage.server.startExecution(
+      start([agent('writer', { text, chunks: 50, delayMs: 0 })]),
+    );
+    await new Watch(stage.server.url, `/api/executions/${done}/stream`).done();
+    monitor = await stage.open();
+    await monitor.show({ monitors: [{ executionId: done }] });
+    await monitor.status('completed');
+    const pane = monitor.page.getByLabel('output of writer', { exact: true });
+    const place = () =>
+      pane.evaluate((node) => ({
+        top: node.scrollTop,
+        fromEnd: Math.round(node.scrollHeight - node.scrollTop - node.clientHeight),
+        mounted: node.textContent?.length ?? 0,
+      }));
+    await pane.getByText('line 0', { exact: false }).first().waitFor();
+    expect((await place()).top).toBe(0);
+    expect((await place()).mounted).toBeLessThan(150_000);
+    await monitor.button('Go to the end').click();
+    await pane.getByText('line 19999').waitFor();
+    expect((await place()).fromEnd).toBeLessThan(8);
+
+    const long = await stage.server.startExecution(
+      start([agent('writer', { text, chunks: 2_000, delayMs: 10 }), delay('rest', 60_000)]),
+    );
+    await new Watch(stage.server.url, `/api/executions/${long}/stream`).until(
+      ({ frames }) => frames.length > 100,
+    );
+    await monitor.show({ monitors: [{ executionId: long }] });
+    await monitor.page.waitForFunction(() => {
+      const node = document.querySelector('[aria-label="output of writer"]');
+      return node && node.scrollTop > 1_000 && node.scrollHeight - node.scrollTop - node.clientHeight < 8;
+    });
+    // Once a person has scrolled up, what is read stays.
+    await pane.evaluate((node) => (node.scrollTop = 500));
+    await monitor.button('Follow the end').waitFor();
+    const before = (await place()).fromEnd;
+    await monitor.page.waitForFunction((fromEnd) => {
+      const node = document.querySelector('[aria-label="output of writer"]')!;
+      return node.scrollHeight - node.scrollTop - node.clientHeight > fromEnd + 1_000;
+    }, before);
+    expect((await place()).top).toBe(500);
+    await stage.server.call('POST', `/api/executions/${long}/cancel`);
     await monitor.status('cancelled');
   });
 

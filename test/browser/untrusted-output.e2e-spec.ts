@@ -1,5 +1,5 @@
 import { MonitorStage } from '../support/monitor-stage.js';
-import { agent, start } from '../support/watch.js';
+import { agent, start, Watch } from '../support/watch.js';
 
 const HOSTILE = [
   '<img src=x onerror="globalThis.hacked = 1">',
@@ -9,6 +9,9 @@ const HOSTILE = [
   'invoice\u202efdp.exe \u2066isolated\u2069 \u200fשלום',
   '&lt;b&gt; {{constructor.constructor("globalThis.hacked=1")()}}',
 ];
+
+/** What turns the direction of text, and what has no width. */
+const INVISIBLE = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/;
 
 describe('What a model says', () => {
   const stage = new MonitorStage();
@@ -29,7 +32,8 @@ describe('What a model says', () => {
     const shown = (await monitor.page.locator('[aria-label="output of writer"]').textContent()) ?? '';
     for (const line of [HOSTILE[0], HOSTILE[1], HOSTILE[2], HOSTILE[5]]) expect(shown).toContain(line);
     expect(shown).toContain('␛[31mred␛[0m');
-    expect(shown).toContain('invoice⟨RLO⟩fdp.exe');
+    expect(shown).toContain('invoice⟨RLO⟩fdp.exe ⟨LRI⟩isolated⟨PDI⟩ ⟨RLM⟩שלום');
+    expect(await monitor.page.locator('#root').textContent()).not.toMatch(INVISIBLE);
     expect((await monitor.read('outputs'))['writer']).toBe(text);
     expect(await monitor.page.locator('#root img, #root script, #root a, #root iframe').count()).toBe(0);
     expect(await monitor.page.evaluate(() => 'hacked' in globalThis)).toBe(false);
@@ -40,6 +44,7 @@ describe('What a model says', () => {
   it('wraps a line of a million characters, and copies all of it', async () => {
     const text = `${'x'.repeat(999_990)} the end`;
     const id = await stage.server.startExecution(start([agent('writer', { text, delayMs: 0, chunks: 500 })]));
+    await new Watch(stage.server.url, `/api/executions/${id}/stream`).done();
     const monitor = await stage.open({
       viewport: { width: 360, height: 740 },
       permissions: ['clipboard-read', 'clipboard-write'],
@@ -47,18 +52,18 @@ describe('What a model says', () => {
     await monitor.show({ monitors: [{ executionId: id }] });
     await monitor.status('completed');
     const pane = monitor.page.locator('[aria-label="output of writer"]');
-    const { wide, mounted, atEnd } = await pane.evaluate((node) => ({
+    const { wide, mounted, top } = await pane.evaluate((node) => ({
       wide: node.scrollWidth > node.clientWidth,
       mounted: node.textContent?.length ?? 0,
-      atEnd: node.scrollHeight - node.scrollTop - node.clientHeight,
+      top: node.scrollTop,
     }));
     expect(wide).toBe(false);
     expect(mounted).toBeLessThan(250_000);
-    expect(Math.abs(atEnd)).toBeLessThan(8);
+    expect(top).toBe(0);
     await monitor.page.getByRole('button', { name: 'Copy output of writer' }).click();
     await monitor.page.waitForSelector('text=Copied');
     expect(await monitor.page.evaluate(() => navigator.clipboard.readText())).toBe(text);
-    await monitor.button('Show earlier text').click();
+    await monitor.button('Show later text').click();
     await monitor.page.waitForFunction(
       (length) => document.querySelector('[aria-label="output of writer"]')?.textContent?.length === length,
       text.length,

@@ -14,7 +14,11 @@ export class ExecutionClient {
   /** Undefined until a process has answered the start. */
   id: string | undefined;
   readonly watchers: Watcher[] = [];
+  private readonly answered = Promise.withResolvers<void>();
+  /** Resolves when a process has answered the start. */
+  readonly started: Promise<void> = this.answered.promise;
   private hasEnded = false;
+  private isApproved = false;
   private cancelAsked = false;
 
   constructor(
@@ -43,13 +47,14 @@ export class ExecutionClient {
     if (!answer) return;
     if (answer.status !== 202) throw new Error(`${this.name}: POST answered ${JSON.stringify(answer.body)}`);
     this.id = answer.body.id as string;
+    this.answered.resolve();
     this.trace(`${this.name} is ${this.id}`);
     this.plan.watchers.forEach((watcher, index) => {
       const pick = () => this.urlOf(watcher.roams ? this.anyProcess() : watcher.process);
       this.watchers.push(new Watcher(`${this.name}-${index}`, this.id!, pick, 0));
     });
     for (const control of this.plan.controls) if (!this.hasEnded) await this.control(control);
-    while (!this.hasEnded && this.plan.workflow.approvals) await this.approve();
+    while (!this.hasEnded && !this.isApproved && this.plan.workflow.approvals) await this.approve();
   }
 
   /** Resumes it: a pause that was asked for and is not meant to last until the end. */
@@ -89,7 +94,7 @@ export class ExecutionClient {
         url === undefined
           ? undefined
           : await callApi(url, 'POST', `/api/executions/${this.id}/approve`, { body: { nodeId } });
-      if (answer?.status === 202 || answer?.body?.code === 'execution_over') return this.end();
+      if (answer?.status === 202 || answer?.body?.code === 'execution_over') this.isApproved = true;
     }
     await sleep(APPROVE_EVERY_MS);
   }

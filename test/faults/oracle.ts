@@ -40,8 +40,6 @@ export interface Evidence {
   watchers: readonly WatcherLog[];
   /** Base URLs of the processes; each is asked for every execution. */
   servers: readonly string[];
-  /** Processes that were killed: no execution can have more crashes. */
-  kills: number;
 }
 
 interface Row {
@@ -55,7 +53,6 @@ interface Row {
   owner: string | null;
   /** Undefined where the schema has no such column. */
   runnable_at?: Date | null;
-  crash_count?: number;
 }
 
 /**
@@ -80,7 +77,7 @@ export async function judge(databaseUrl: string, evidence: Evidence): Promise<st
       const watchers = evidence.watchers.filter(({ executionId }) => executionId === expected.id);
       const own = row
         ? [
-            ...checkRow(row, journal.rows, expected, evidence.kills),
+            ...checkRow(row, journal.rows, expected),
             ...checkJournal(journal.rows, row.workflow),
             ...checkRequests(journal.rows, expected),
             ...watchers.flatMap((watcher) => checkWatcher(watcher, journal.rows)),
@@ -98,12 +95,7 @@ export async function judge(databaseUrl: string, evidence: Evidence): Promise<st
   }
 }
 
-function checkRow(
-  row: Row,
-  journal: readonly JournalRow[],
-  expected: ExpectedExecution,
-  kills: number,
-): string[] {
+function checkRow(row: Row, journal: readonly JournalRow[], expected: ExpectedExecution): string[] {
   const problems: string[] = [];
   const end = journal.findLast(({ type }) => isTerminalType(type));
   const ending = end?.type.replace('execution:', '');
@@ -119,8 +111,6 @@ function checkRow(
     if (row.owner !== null) problems.push(`It has ended, and process ${row.owner} still owns it.`);
     if (row.runnable_at !== null) problems.push('It has ended, and is still queued (runnable_at).');
   }
-  if (row.crash_count !== undefined && row.crash_count > kills)
-    problems.push(`It counts ${row.crash_count} crashes; ${kills} processes were killed.`);
   const attempts = journal
     .filter(({ type }) => type === 'execution:started')
     .map(({ data }) => (JSON.parse(data) as { attempt: number }).attempt);

@@ -1,4 +1,5 @@
 import type { Direction, Target } from './link-connection.ts';
+import type { Profile } from './profiles.ts';
 import type { SeededRandom } from './random.ts';
 import { type MadeWorkflow, makeWorkflow } from './workflows.ts';
 
@@ -21,8 +22,6 @@ export type Fault =
       mode: 'EXCLUSIVE' | 'ACCESS EXCLUSIVE';
       ms: number;
     };
-
-type Kind = Fault['kind'];
 
 export interface PlannedControl {
   /** ms after the start of the execution was answered, or after the control before. */
@@ -49,7 +48,10 @@ export interface Plan {
   faults: { at: number; fault: Fault }[];
 }
 
-const WEIGHTS: Record<Kind, number> = {
+/** How likely each kind of fault is. */
+export type FaultWeights = Record<Fault['kind'], number>;
+
+const WEIGHTS: FaultWeights = {
   cut: 4,
   strand: 3,
   outage: 3,
@@ -65,7 +67,8 @@ const WEIGHTS: Record<Kind, number> = {
 };
 
 /** @param urlOf URL of the counting server for the n-th execution */
-export function makePlan(random: SeededRandom, processes: number, urlOf: (n: number) => string): Plan {
+export function makePlan(random: SeededRandom, profile: Profile, urlOf: (n: number) => string): Plan {
+  const { processes } = profile;
   const phaseMs = random.chance(0.15) ? random.whole(2_000, 4_000) : random.whole(800, 2_000);
   const count = random.whole(3, 7);
   const executions = Array.from({ length: count }, (_unused, n) =>
@@ -73,7 +76,10 @@ export function makePlan(random: SeededRandom, processes: number, urlOf: (n: num
   );
   const faults = Array.from({ length: random.whole(2, 6) }, (_unused, n) => {
     const own = random.fork(`fault ${n}`);
-    return { at: own.whole(100, phaseMs - 200), fault: planFault(own, processes) };
+    return {
+      at: own.whole(100, phaseMs - 200),
+      fault: planFault(own, profile),
+    };
   });
   return { phaseMs, executions, faults: faults.sort((a, b) => a.at - b.at) };
 }
@@ -86,7 +92,7 @@ function planExecution(
 ): PlannedExecution {
   const process = () => random.whole(0, processes - 1);
   return {
-    at: random.whole(0, Math.floor(phaseMs * 0.8)),
+    at: random.whole(0, Math.floor(phaseMs * 0.6)),
     process: process(),
     workflow: makeWorkflow(random, url),
     controls: planControls(random, processes),
@@ -114,8 +120,8 @@ function planControls(random: SeededRandom, processes: number): PlannedControl[]
   return controls;
 }
 
-function planFault(random: SeededRandom, processes: number): Fault {
-  const kind = random.weighted(WEIGHTS);
+function planFault(random: SeededRandom, { processes, weights, standstillMs }: Profile): Fault {
+  const kind = random.weighted({ ...WEIGHTS, ...weights });
   const process = random.whole(0, processes - 1);
   const target: Target = random.weighted({
     all: 3,
@@ -123,8 +129,8 @@ function planFault(random: SeededRandom, processes: number): Fault {
     'cloutagent-listener': 2,
     'cloutagent-presence': 1,
   });
-  const short = random.chance(0.7);
-  const ms = short ? random.whole(100, 800) : random.whole(800, 3_000);
+  const [least, most] = standstillMs ?? (random.chance(0.7) ? [100, 800] : [800, 3_000]);
+  const ms = random.whole(least, most);
   switch (kind) {
     case 'cut':
       return { kind, process, target };

@@ -1,8 +1,13 @@
-/** Settings of the processes of a world, and how many there are. */
+import type { FaultWeights } from './plan.ts';
+
+/** Settings of the processes of a world, how many there are, and which faults are more likely than elsewhere. */
 export interface Profile {
   name: string;
   processes: number;
   settings: Record<string, string>;
+  weights?: Partial<FaultWeights>;
+  /** How long processes are stopped or frozen, instead of mostly briefly. */
+  standstillMs?: readonly [least: number, most: number];
 }
 
 /** What would only make a seed slow, or fail a workflow for the machine's sake. */
@@ -43,6 +48,19 @@ const PROFILES: Profile[] = [
     name: 'quick',
     processes: 2,
     settings: { ...QUICK, JOURNAL_FLUSHES: '1', DATABASE_QUERY_TIMEOUT_MS: '1500' },
+  },
+  // A process that stands still for half a second loses what it owns, and comes back with it in its memory.
+  {
+    name: 'hasty',
+    processes: 3,
+    settings: {
+      ...QUICK,
+      PROCESS_TIMEOUT_MS: '500',
+      PROCESS_CHECK_INTERVAL_MS: '100',
+      PROCESS_RECONNECT_TIMEOUT_MS: '200',
+    },
+    weights: { stop: 10, freeze: 10, kill: 3 },
+    standstillMs: [700, 2_500],
   },
   { name: 'defaults', processes: 2, settings: ALWAYS },
 ];

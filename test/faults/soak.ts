@@ -33,13 +33,14 @@ process.env['TEST_DATABASE_URL'] = postgres.url;
 const began = performance.now();
 const faults: Record<string, number> = {};
 const settled: number[] = [];
-const totals = { seeds: 0, executions: 0, takeovers: 0, reconnects: 0, violations: 0 };
+const totals = { seeds: 0, executions: 0, takeovers: 0, wrongCrashes: 0, reconnects: 0, violations: 0 };
 const failing: number[] = [];
 
 function take(report: SeedReport): void {
   totals.seeds += 1;
   totals.executions += report.executions;
   totals.takeovers += report.takeovers;
+  totals.wrongCrashes += report.wrongCrashes;
   totals.reconnects += report.reconnects;
   settled.push(report.settledMs);
   for (const [kind, times] of Object.entries(report.faults)) faults[kind] = (faults[kind] ?? 0) + times;
@@ -56,8 +57,11 @@ function take(report: SeedReport): void {
   console.log(`  repeat it: npm run test:soak -- --from ${seed} --seeds 1`);
 }
 
+// Ends after the seeds that are under way, with the summary and no process left.
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 try {
-  await runSeeds(seeds, Number(given.worlds), take);
+  await runSeeds(seeds, Number(given.worlds), take, stop.signal);
 } finally {
   await postgres.stop();
   await rm(folder, { recursive: true, force: true });
@@ -70,7 +74,7 @@ console.table(faults);
 if (failing.length > 0) console.log(`failing seeds: ${failing.join(', ')}`);
 console.log(
   `${totals.seeds} seeds in ${Math.round((performance.now() - began) / 1000)} s, ${totals.executions} executions, ` +
-    `${totals.takeovers} takeovers, ` +
+    `${totals.takeovers} takeovers, ${totals.wrongCrashes} executions with crashes that never were, ` +
     `${totals.reconnects} reconnects of watchers; calm to end: median ${median} ms, slowest ${slowest} ms; ` +
     `${failing.length} seeds failed with ${totals.violations} violations`,
 );

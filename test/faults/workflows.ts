@@ -28,7 +28,7 @@ const transform = (id: string, expression: string) => ({
   data: { config: { expression } },
 });
 const streaming = (random: SeededRandom, id: string, most = 60, demo: object = {}) =>
-  agent(id, { chunks: random.whole(3, most), delayMs: random.whole(2, 25), ...demo });
+  agent(id, { chunks: random.whole(8, most), delayMs: random.whole(2, 25), ...demo });
 const post = (id: string, url: string) => ({
   id,
   type: 'http',
@@ -37,10 +37,10 @@ const post = (id: string, url: string) => ({
 
 const TEMPLATES = {
   /** One long stream of chunks. */
-  stream: (random) => ({ nodes: [streaming(random, 'a', 150)], edges: [] }),
+  stream: (random) => ({ nodes: [streaming(random, 'a', 200)], edges: [] }),
   /** Agents one after the other. */
   chain: (random) => ({
-    nodes: ['a', 'b', 'c'].map((id) => streaming(random, id, 30)),
+    nodes: ['a', 'b', 'c'].map((id) => streaming(random, id, 50)),
     edges: [
       ['a', 'b'],
       ['b', 'c'],

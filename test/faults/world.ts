@@ -7,11 +7,14 @@ import { Injector } from './injector.ts';
 import { judge } from './oracle.ts';
 import { type Fault, makePlan, type Plan } from './plan.ts';
 import { ProcessSlot } from './process-slot.ts';
+import { ProjectWatcher } from './project-watcher.ts';
 import type { Profile } from './profiles.ts';
 import { SeededRandom } from './random.ts';
 
-/** Everything has to end this long after it is calm. */
+/** Everything has to end this long after it is calm, and after so many polls: a starved machine gets more time. */
 const LIMIT_MS = 60_000;
+const LIMIT_POLLS = 800;
+const START_MS = 2_000;
 const POLL_MS = 50;
 const OUTPUT_SHOWN = 6_000;
 const STACK_LINE = /^ +at .*\n/gm;
@@ -31,6 +34,8 @@ export interface SeedReport {
   executions: number;
   /** Claims beyond the first of each execution. */
   takeovers: number;
+  /** Executions that count more crashes than processes were killed: one was taken for dead and lives. */
+  wrongCrashes: number;
   /** Reconnects of watchers. */
   reconnects: number;
   /** From the calm to the end of the last execution. */
@@ -66,7 +71,7 @@ export class World {
     const note = (text: string) => trace.push(`${Math.round(performance.now() - began)} ms: ${text}`);
     const random = new SeededRandom(seed);
     const pathOf = (n: number) => `/${seed}/${n}`;
-    const plan = makePlan(random, this.slots.length, (n) => this.counting.url + pathOf(n));
+    const plan = makePlan(random, this.profile, (n) => this.counting.url + pathOf(n));
     this.slots.forEach((slot, index) => {
       slot.link.reseed(random.fork(`link ${index}`));
       slot.output();
@@ -88,15 +93,20 @@ export class World {
       );
     });
 
+    const roaming = random.fork('project watcher');
+    const project = new ProjectWatcher('project', projectOf(seed), () => roaming.pick(this.slots).url);
+    await project.untilEstablished();
     const errors: string[] = [];
     const running = clients.map((client) =>
       client.run().catch((error: Error) => void errors.push(`A client failed: ${error.message}`)),
     );
+    // On a busy machine the faults wait for something to hit.
+    await Promise.race([...clients.map(({ started }) => started), sleep(START_MS)]);
     await this.injectAll(plan, injector, note);
     await injector.calm();
     note('everything is calm');
     const calmAt = performance.now();
-    const late = await this.untilEnded(clients, calmAt + LIMIT_MS);
+    const late = await this.untilEnded(clients, project);
     const settledMs = Math.round(performance.now() - calmAt);
     for (const client of clients) client.end();
     await Promise.all(running);
@@ -104,6 +114,7 @@ export class World {
 
     const watchers = clients.flatMap((client) => client.watchers);
     for (const watcher of watchers) watcher.stop();
+    await project.stop();
     const violations = [...errors, ...late, ...this.deaths().slice(deathsBefore)];
     if (late.length > 0) this.isSpoiled = true;
     const started = clients.flatMap((client, n) => (client.id === undefined ? [] : [{ client, n }]));
@@ -112,9 +123,11 @@ export class World {
         executions: started.map(({ client, n }) =>
           client.expected((nodeId) => this.counting.count(`${pathOf(n)}/${nodeId}`)),
         ),
-        watchers: watchers.map(({ log }) => log),
+        watchers: [
+          ...watchers.map(({ log }) => log),
+          ...started.map(({ client }) => project.logOf(client.id!)),
+        ],
         servers: this.slots.flatMap(({ url }) => url ?? []),
-        kills: injector.kills,
       })),
     );
     if (violations.length > 0)
@@ -133,8 +146,8 @@ export class World {
         this.hits(),
       ),
       executions: started.length,
-      takeovers: await this.takeovers(seed),
-      reconnects: watchers.reduce((sum, { connections }) => sum + connections - 1, 0),
+      ...(await this.costs(seed, injector.kills)),
+      reconnects: [project, ...watchers].reduce((sum, { connections }) => sum + connections - 1, 0),
       settledMs,
     };
   }
@@ -156,15 +169,17 @@ export class World {
   }
 
   /** @returns what has not ended in time, a sentence each */
-  private async untilEnded(clients: readonly ExecutionClient[], deadline: number): Promise<string[]> {
-    for (;;) {
+  private async untilEnded(clients: readonly ExecutionClient[], project: ProjectWatcher): Promise<string[]> {
+    const deadline = performance.now() + LIMIT_MS;
+    for (let polls = 0; ; polls += 1) {
       const open = await this.openOnes();
       const ids = new Set(open.map(({ id }) => id));
       const unstarted = clients.filter(({ id }) => id === undefined);
       const watching = clients.flatMap(({ watchers }) => watchers).filter((watcher) => !watcher.hasEnded);
-      if (open.length === 0 && unstarted.length === 0 && watching.length === 0) return [];
+      const unseen = clients.filter(({ id }) => id !== undefined && !ids.has(id) && !project.hasSeenEnd(id));
+      if (open.length + unstarted.length + watching.length + unseen.length === 0) return [];
       for (const client of clients) if (client.id !== undefined && !ids.has(client.id)) client.end();
-      if (performance.now() > deadline)
+      if (performance.now() > deadline && polls > LIMIT_POLLS)
         return [
           ...unstarted.map(() => `An execution could not be started in ${LIMIT_MS} ms.`),
           ...open.map(
@@ -173,6 +188,7 @@ export class World {
           ...watching
             .filter(({ log }) => !ids.has(log.executionId))
             .map(({ log }) => `Watcher ${log.name} has not seen the end in ${LIMIT_MS} ms.`),
+          ...unseen.map(({ id }) => `The project's watcher has not seen the end of ${id} in ${LIMIT_MS} ms.`),
         ];
       const paused = clients.filter(({ id }) =>
         open.some((row) => row.id === id && row['control'] === 'pause'),
@@ -190,12 +206,15 @@ export class World {
     return rows.map(({ row }) => row);
   }
 
-  private async takeovers(seed: number): Promise<number> {
-    const { rows } = await this.database.query<{ count: number }>(
-      'SELECT coalesce(sum(greatest(attempt - 1, 0)), 0)::int AS count FROM cloutagent.executions WHERE project_id = $1',
-      [projectOf(seed)],
+  /** What the faults cost beyond time. A schema without `crash_count` has no wrong crashes. */
+  private async costs(seed: number, kills: number): Promise<Pick<SeedReport, 'takeovers' | 'wrongCrashes'>> {
+    const { rows } = await this.database.query<{ takeovers: number; wrong: number }>(
+      `SELECT coalesce(sum(greatest(attempt - 1, 0)), 0)::int AS takeovers,
+         count(*) FILTER (WHERE (to_jsonb(e) ->> 'crash_count')::int > $2)::int AS wrong
+       FROM cloutagent.executions AS e WHERE project_id = $1`,
+      [projectOf(seed), kills],
     );
-    return rows[0]!.count;
+    return { takeovers: rows[0]!.takeovers, wrongCrashes: rows[0]!.wrong };
   }
 
   private deaths(): string[] {

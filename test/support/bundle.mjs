@@ -3,12 +3,14 @@
 import { build } from 'vite';
 
 const [, , entry, outDir] = process.argv;
+const react18 = process.env.PAGE_REACT === '18';
 await build({
   configFile: false,
   logLevel: 'error',
   // React's development build: it is the one that checks, and mounts twice in StrictMode.
   mode: 'development',
   define: { 'process.env.NODE_ENV': JSON.stringify(process.env.PAGE_MODE ?? 'development') },
+  ...(react18 && { resolve: { alias: { react: 'react-18', 'react-dom': 'react-dom-18' } } }),
   build: {
     outDir,
     emptyOutDir: false,

@@ -5,6 +5,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class CuttingProxy {
   /** Bytes that a connection may carry to the client before it is cut; no limit when undefined. */
   budget: (() => number) | undefined;
+  /** Called for each connection; what it returns says of each piece how many bytes are passed on before the cut. */
+  cutter: (() => (piece: string) => number | undefined) | undefined;
   /** Connections made through it. */
   connections = 0;
   private readonly sockets = new Set<Socket>();
@@ -57,9 +59,12 @@ export class CuttingProxy {
       });
     }
     let left = Math.floor(this.budget?.() ?? Infinity);
+    const cutter = this.cutter?.();
     client.pipe(upstream);
     upstream.on('data', (data: Buffer) => {
       if (left === 0) return;
+      const most = cutter?.(data.toString('latin1'));
+      if (most !== undefined) left = Math.min(left, most);
       const part = data.subarray(0, left);
       left -= part.length;
       // Not a reset: that would take back what the client has not read yet, and with it all progress.

@@ -31,32 +31,58 @@ export class DatabaseControl {
     return Object.assign(new URL(this.url), { username: role, password: PASSWORD }).href;
   }
 
-  /** Ends connections of a process by their application names; returns how many there were. */
-  async cut(name: string, connections: readonly LockConnection[]): Promise<number> {
-    const cut = await this.rows(
+  /**
+   * Cuts connections of a process, by their application names, and lets it make no new ones until the returned
+   * function is called. Its other connections stay.
+   */
+  async cut(name: string, connections: readonly LockConnection[]): Promise<() => Promise<void>> {
+    const role = this.roleOf(name);
+    await this.client.query(`ALTER ROLE ${role} NOLOGIN`);
+    await this.client.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND application_name = ANY ($2)`,
-      [this.roleOf(name), connections],
+      [role, connections],
     );
-    return cut.length;
+    return async () => {
+      await this.client.query(`ALTER ROLE ${role} LOGIN`);
+    };
   }
 
-  /** Whether a statement of the process waits for a lock on a table. */
-  async waitsForTable(name: string, pattern = '%'): Promise<boolean> {
+  /** Whether a statement of the process waits for a lock on the table. */
+  async waitsFor(name: string, table: string): Promise<boolean> {
     const waiting = await this.rows(
-      `SELECT FROM pg_stat_activity
-       WHERE usename = $1 AND wait_event_type = 'Lock' AND wait_event = 'relation' AND query LIKE $2`,
-      [this.roleOf(name), pattern],
+      `SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+       WHERE usename = $1 AND relation = $2::regclass AND NOT granted`,
+      [this.roleOf(name), table],
     );
     return waiting.length > 0;
   }
 
-  /** Whether the process has an append under way that waits for a lock on a table. */
-  waitsToAppend(name: string): Promise<boolean> {
-    return this.waitsForTable(name, '%INSERT INTO cloutagent.events%');
+  /**
+   * Stops the connections of a process that wait for a lock on the table, within PostgreSQL, so that they get it later
+   * than others. They go on when the returned function is called.
+   */
+  async holdBack(name: string, table: string): Promise<() => void> {
+    const waiting = await this.rows<{ pid: number }>(
+      `SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+       WHERE usename = $1 AND relation = $2::regclass AND NOT granted`,
+      [this.roleOf(name), table],
+    );
+    for (const { pid } of waiting) process.kill(pid, 'SIGSTOP');
+    return () => {
+      for (const { pid } of waiting) process.kill(pid, 'SIGCONT');
+    };
   }
 
-  /** Locks a table until the returned function is called. */
-  async lock(table: string, mode: 'SHARE' | 'ACCESS EXCLUSIVE'): Promise<() => Promise<void>> {
+  /** Whether no connection of the process has a statement under way. */
+  async isIdle(name: string): Promise<boolean> {
+    const active = await this.rows(`SELECT FROM pg_stat_activity WHERE usename = $1 AND state <> 'idle'`, [
+      this.roleOf(name),
+    ]);
+    return active.length === 0;
+  }
+
+  /** Locks a table until the returned function is called. In the mode SHARE nobody can write to it, but read. */
+  async lock(table: string, mode = 'SHARE'): Promise<() => Promise<void>> {
     const holder = new pg.Client({ connectionString: this.url });
     await holder.connect();
     await holder.query('BEGIN');
@@ -64,15 +90,10 @@ export class DatabaseControl {
     return () => holder.end();
   }
 
-  /** Polls until `condition` holds, and calls `meanwhile` before each poll. Returns whether it came to hold in time. */
-  async until(
-    condition: () => Promise<boolean>,
-    timeoutMs: number,
-    meanwhile?: () => Promise<unknown>,
-  ): Promise<boolean> {
+  /** Polls until `condition` holds. Returns whether it came to hold in time. */
+  async until(condition: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      await meanwhile?.();
       if (await condition()) return true;
       if (Date.now() > deadline) return false;
       await sleep(20);

@@ -5,7 +5,7 @@ import { ADMIN_KEY } from './server.js';
 
 /** The recorded events of a stream, byte for byte: without the greeting and heartbeats. */
 export const eventsIn = (text: string): string =>
-  [...text.matchAll(/^id: .*\nevent: .*\ndata: .*\n\n/gm)].join('');
+  [...text.matchAll(/^event: execution:.*\ndata: .*\nid: .*\n\n/gm)].join('');
 
 /** One compressed stream: its bytes as they came, and what a decoder of Node's makes of them at once. */
 export class GzipWatch {

@@ -1,7 +1,7 @@
 import { Browser } from './browser.js';
 import { MonitorPage } from './monitor-page.js';
 import { createDatabase, Server } from './server.js';
-import { TestPage } from './test-page.js';
+import { type PageOptions, TestPage } from './test-page.js';
 
 /** For the tests of one file: a server, the test page of `@cloutagent/react` beside it, and a browser. */
 export class MonitorStage {
@@ -9,15 +9,14 @@ export class MonitorStage {
   site!: TestPage;
   private browser!: Browser;
 
-  /** @param production the page takes React as users get it */
   constructor(
     private readonly settings: Record<string, string> = {},
-    production = false,
+    page: PageOptions = {},
   ) {
     beforeAll(async () => {
       this.settings['DATABASE_URL'] = await createDatabase();
       this.server = await Server.start(this.settings);
-      this.site = await TestPage.start('test/browser/pages/monitor.tsx', this.server.url, production);
+      this.site = await TestPage.start('test/browser/pages/monitor.tsx', this.server.url, page);
       this.browser = await Browser.launch();
     });
     afterAll(async () => {

@@ -17,6 +17,7 @@ export function testRun<Config>(config: Config, more: Partial<NodeRun<Config>> =
   const usage: { model: string; input: number; output: number }[] = [];
   return {
     executionId: '0199c0de-0000-7000-8000-000000000001',
+    projectId: 'demo',
     nodeId: 'node',
     stepId: 'step',
     attempt: 1,
@@ -34,6 +35,7 @@ export function testRun<Config>(config: Config, more: Partial<NodeRun<Config>> =
       return Promise.resolve();
     },
     decision: () => Promise.reject(new Error('this test has nobody who decides')),
+    untimed: (wait) => wait(),
     events,
     usage,
     abort: (reason = new Error('aborted by the test')) => controller.abort(reason),

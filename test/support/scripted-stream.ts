@@ -77,4 +77,4 @@ export const frame = (
   type = 'execution:output',
   more: object = {},
 ): string =>
-  `id: ${sequence}\nevent: ${type}\ndata: ${JSON.stringify({ executionId: 'x', timestamp: 't', chunk, ...more })}\n\n`;
+  `event: ${type}\ndata: ${JSON.stringify({ executionId: 'x', timestamp: 't', chunk, ...more })}\nid: ${sequence}\n\n`;

@@ -19,11 +19,16 @@ export async function createDatabase(): Promise<string> {
 
 /** The real server, as `npm start` runs it, in a process that can be killed. */
 export class Server {
-  private constructor(
-    readonly url: string,
-    readonly process: ChildProcess,
-    readonly output: () => string,
-  ) {}
+  readonly url: string;
+  readonly process: ChildProcess;
+  readonly output: () => string;
+
+  // Written out, so that scripts can use this file too: Node removes types and nothing else.
+  private constructor(url: string, child: ChildProcess, output: () => string) {
+    this.url = url;
+    this.process = child;
+    this.output = output;
+  }
 
   static async start(settings: Record<string, string>, script = 'dist/main.js'): Promise<Server> {
     const child = spawn(process.execPath, [script], {

@@ -17,6 +17,11 @@ const HTML = `<!doctype html>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/page.css"></head>
 <body><main id="root"></main><script type="module" src="/page.js"></script></body></html>`;
 
+export interface PageOptions {
+  production?: boolean;
+  react?: 18 | 19;
+}
+
 /**
  * A page under a strict content security policy, and the API beside it at the same origin, passed on from the real
  * server. The way to the server can be cut and counted.
@@ -35,11 +40,23 @@ export class TestPage {
     private target: string,
   ) {}
 
-  /** @param entry source of the page; `production` takes React as users get it */
-  static async start(entry: string, target: string, production = false): Promise<TestPage> {
+  /**
+   * @param entry source of the page
+   * @param production takes React as users get it
+   * @param react version of React
+   */
+  static async start(
+    entry: string,
+    target: string,
+    { production = false, react = 19 }: PageOptions = {},
+  ): Promise<TestPage> {
     const folder = await mkdtemp(join(tmpdir(), 'cloutagent-page-'));
     await run(process.execPath, ['test/support/bundle.mjs', entry, folder], {
-      env: { PATH: process.env['PATH'], PAGE_MODE: production ? 'production' : 'development' },
+      env: {
+        PATH: process.env['PATH'],
+        PAGE_MODE: production ? 'production' : 'development',
+        PAGE_REACT: String(react),
+      },
     });
     const server = createServer();
     const page = new TestPage(server, folder, target);

@@ -111,7 +111,10 @@ export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
         if (decoder.retryMs !== undefined) this.backoff.retryMs = decoder.retryMs;
         if (decoder.comments > 0) this.backoff.succeeded();
         for (const message of messages) {
-          if (message.event === 'connection:established') this.establish(message);
+          if (message.event === 'connection:established') {
+            this.establish(message);
+            continue;
+          }
           const event = this.feed.accept(message);
           if (!event) continue;
           this.faults = 0;

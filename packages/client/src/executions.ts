@@ -100,7 +100,7 @@ export class ExecutionsApi {
     return this.http.json(`${pathOf(executionId)}/workflow`, { signal });
   }
 
-  /** Newest first. */
+  /** Summaries, newest first: without inputs, steps and outputs, which `get` has. */
   list(filter: ListFilter = {}, { signal }: RequestOptions = {}): Promise<ExecutionPage> {
     return this.http.json('/api/executions', { query: { ...filter }, signal });
   }
@@ -128,7 +128,7 @@ export class ExecutionsApi {
     return this.http.json(`${pathOf(executionId)}/events`, { query: { ...query }, signal });
   }
 
-  /** A ticket for `new EventSource(new URL(ticket.url, baseUrl))`: one connection, within 60 s. */
+  /** A ticket for `new EventSource(new URL(ticket.url, baseUrl))`: opened within 60 s, it reconnects from the same address. */
   streamTicket(executionId: string, { signal }: RequestOptions = {}): Promise<StreamTicket> {
     return this.http.json(`${pathOf(executionId)}/stream-tickets`, { method: 'POST', body: {}, signal });
   }

@@ -186,7 +186,9 @@ describe('streams that break', () => {
 describe('large events', () => {
   const limit = { maxEventBytes: 1_000 };
   const sized = (size: number, of = 'x'): string => {
-    const rest = bytes(frame(2, '').slice('id: 2\nevent: execution:output\ndata: '.length, -2)).length;
+    const rest = bytes(
+      frame(2, '').slice('event: execution:output\ndata: '.length, -'\nid: 2\n\n'.length),
+    ).length;
     return frame(2, of.repeat(Math.floor((size - rest) / bytes(of).length)));
   };
 

@@ -52,7 +52,8 @@ export class Http {
 
   private once(path: string, call: Call, token: string | undefined): Promise<Response> {
     const { method = 'GET', body, signal } = call;
-    const init: RequestInit = { method, headers: headersOf(call, token) };
+    // The server says no-store too, but a proxy may drop that header; frameworks that wrap fetch cache by default.
+    const init: RequestInit = { method, headers: headersOf(call, token), cache: 'no-store' };
     if (body !== undefined) init.body = JSON.stringify(body);
     if (signal) init.signal = signal;
     const url = `${this.options.baseUrl}${path}${queryOf(call.query)}`;

@@ -25,6 +25,18 @@ describe('watching many executions', () => {
     expect(server.requests[0]?.url).toBe('/api/executions/stream?executionIds=a%2Cb');
   });
 
+  it('goes on at the cursor of the first frame when the connection breaks before the first event', async () => {
+    const fields = { timestamp: 't', message: 'm', executions: 0, cursor: 'c0' };
+    const established = `retry: 1\nevent: connection:established\ndata: ${JSON.stringify(fields)}\nid: c0\n\n`;
+    const server = await ScriptedStream.start(
+      { chunks: [established], ending: 'cut' },
+      { chunks: [established, of('a', 1, 'c1')], ending: 'cut' },
+      { status: 204 },
+    );
+    expect(await read(server, 'p')).toEqual(['a1']);
+    expect(server.requests.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, 'c0', 'c1']);
+  });
+
   it('fetches again from before a gap in one execution', async () => {
     const server = await ScriptedStream.start(
       { chunks: [of('a', 1, 'c1'), of('b', 4, 'c2'), of('a', 3, 'c4')], ending: 'hang' },

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { Execution, ExecutionId, ExecutionStatus, ProjectId, StepStatus, TokenUsage } from './execution.js';
+import {
+  Execution,
+  ExecutionId,
+  ExecutionProgress,
+  ExecutionStatus,
+  ProjectId,
+  StepStatus,
+  TokenUsage,
+} from './execution.js';
 import { Json, Timestamp } from './json.js';
 import { NodeId } from './workflow.js';
 
@@ -9,7 +17,7 @@ const control = { reason: z.string().optional(), by: z.string().optional() };
 /** The fields of each event type besides `executionId` and `timestamp`. */
 export const EVENT_FIELDS = {
   'execution:started': z.object({ projectId: ProjectId, attempt: z.int().min(1) }),
-  'execution:progress': z.object({ completedSteps: z.int(), totalSteps: z.int(), percent: z.number() }),
+  'execution:progress': ExecutionProgress,
   'execution:step': z.object({
     step: z.string(),
     stepId: z.string(),
@@ -79,7 +87,7 @@ export const TERMINAL_EVENT_TYPES = [
 export const isTerminalEvent = (type: string): boolean =>
   (TERMINAL_EVENT_TYPES as readonly string[]).includes(type);
 
-/** First frame of every stream; it has no id, so it does not move `Last-Event-ID`. */
+/** First frame of a stream of one execution; it has no id, so it does not move `Last-Event-ID`. */
 export const ConnectionEstablished = z
   .object({
     executionId: ExecutionId,

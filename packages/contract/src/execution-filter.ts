@@ -64,7 +64,7 @@ export const CreateStreamTicket = z
   .meta({ id: 'CreateStreamTicket' });
 export type CreateStreamTicket = z.infer<typeof CreateStreamTicket>;
 
-/** First frame of a stream of many executions; it has no id. */
+/** First frame of a stream of many executions; its id is the cursor. */
 export const ExecutionsConnectionEstablished = z
   .object({
     timestamp: Timestamp,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Json, PlainText, Timestamp } from './json.js';
+import { NAME, NAME_MAX_LENGTH, TAG_MAX_LENGTH } from './patterns.js';
 import { orDefault, orNull } from './or-null.js';
 import { NodeId, Workflow } from './workflow.js';
 
@@ -11,11 +12,8 @@ export const ExecutionId = z
 export const ProjectId = z
   .string()
   .min(1)
-  .max(128)
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._:-]*$/,
-    'a project id takes letters, digits and . _ : - and starts with a letter or digit',
-  )
+  .max(NAME_MAX_LENGTH)
+  .regex(NAME, 'a project id takes letters, digits and . _ : - and starts with a letter or digit')
   .meta({ examples: ['demo'] });
 
 export const ExecutionStatus = z
@@ -35,8 +33,12 @@ export const TokenUsage = z
 export type TokenUsage = z.infer<typeof TokenUsage>;
 
 export const StepStatus = z
-  .enum(['running', 'completed', 'failed', 'retrying', 'skipped'])
-  .meta({ id: 'StepStatus' });
+  .enum(['running', 'completed', 'failed', 'retrying', 'cancelled', 'skipped'])
+  .meta({
+    id: 'StepStatus',
+    description:
+      'cancelled: the end of the execution cut the step off. skipped: the branch of its node was not taken.',
+  });
 export type StepStatus = z.infer<typeof StepStatus>;
 
 /** One attempt to run one node. */
@@ -76,7 +78,7 @@ export const ExecutionOptions = z
   .meta({ id: 'ExecutionOptions' });
 export type ExecutionOptions = z.infer<typeof ExecutionOptions>;
 
-export const Tag = PlainText.min(1).max(64);
+export const Tag = PlainText.min(1).max(TAG_MAX_LENGTH);
 
 export const StartExecution = z
   .object({
@@ -128,6 +130,29 @@ export const Execution = z
   .meta({ id: 'Execution' });
 export type Execution = z.infer<typeof Execution>;
 
+/** How many nodes of its workflow an execution has done. */
+export const ExecutionProgress = z
+  .object({
+    completedSteps: z.int().min(0).meta({ description: 'Nodes that are done; attempts do not count.' }),
+    totalSteps: z.int().min(0).meta({ description: 'Nodes of the workflow.' }),
+    percent: z.number().min(0).max(100),
+  })
+  .meta({ id: 'ExecutionProgress' });
+export type ExecutionProgress = z.infer<typeof ExecutionProgress>;
+
+/** An item of a list: small, however large inputs and outputs are. */
+export const ExecutionSummary = Execution.omit({ input: true, output: true, steps: true })
+  .extend({
+    inputPreview: z.string().meta({
+      description:
+        'The beginning of the input on one line, up to 200 characters; what is not text is JSON. Empty for null.',
+    }),
+    error: ExecutionFailure.optional().meta({ description: 'Its message has up to 500 characters.' }),
+    progress: ExecutionProgress,
+  })
+  .meta({ id: 'ExecutionSummary' });
+export type ExecutionSummary = z.infer<typeof ExecutionSummary>;
+
 const limit = (most: number, fallback: number) => z.coerce.number().int().min(1).max(most).default(fallback);
 const statuses = z
   .string()
@@ -151,7 +176,7 @@ export const ListExecutions = z
 export type ListExecutions = z.infer<typeof ListExecutions>;
 
 export const ExecutionPage = z
-  .object({ executions: z.array(Execution), nextCursor: z.string().nullable() })
+  .object({ executions: z.array(ExecutionSummary), nextCursor: z.string().nullable() })
   .meta({ id: 'ExecutionPage' });
 export type ExecutionPage = z.infer<typeof ExecutionPage>;
 

@@ -1,3 +1,4 @@
+export * from './patterns.js';
 export * from './json.js';
 export * from './or-null.js';
 export * from './workflow.js';

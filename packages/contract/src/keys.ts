@@ -38,6 +38,18 @@ export const ApiKey = z
   .meta({ id: 'ApiKey' });
 export type ApiKey = z.infer<typeof ApiKey>;
 
+/** Who a credential stands for, and what it may. */
+export const Me = z
+  .object({
+    id: z.string().meta({ description: 'The principal: `key:<key id>` or `jwt:…`, as `by` in events.' }),
+    name: z.string().nullable().meta({ description: "An API key's name; null for a JWT." }),
+    projects: z.array(z.union([z.literal('*'), ProjectId])),
+    scopes: z.array(Scope),
+    expiresAt: Timestamp.nullable(),
+  })
+  .meta({ id: 'Me' });
+export type Me = z.infer<typeof Me>;
+
 export const CreatedApiKey = ApiKey.extend({
   key: z.string().meta({ description: 'The key itself, shown this once.' }),
 }).meta({ id: 'CreatedApiKey' });

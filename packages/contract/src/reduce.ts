@@ -1,5 +1,5 @@
 import type { ExecutionEvent } from './events.js';
-import type { ExecutionStatus, Step, TokenUsage } from './execution.js';
+import type { ExecutionStatus, Step, StepStatus, TokenUsage } from './execution.js';
 
 /** What the events of one execution add up to. */
 export interface ExecutionState {
@@ -58,13 +58,14 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
 function applyStep(steps: Step[], event: Extract<ExecutionEvent, { type: 'execution:step' }>): void {
   const known = steps.findLastIndex((step) => step.stepId === event.stepId);
   const before = steps[known];
-  const over = event.status !== 'running';
+  const status = statusAfter(before, event.status);
+  const over = status !== 'running';
   const step: Step = {
     stepId: event.stepId,
     step: event.step,
     nodeId: event.nodeId,
     nodeType: event.nodeType,
-    status: event.status,
+    status,
     attempt: event.attempt,
     startedAt: before?.startedAt ?? event.timestamp,
     ...(over && { completedAt: event.timestamp }),
@@ -75,3 +76,7 @@ function applyStep(steps: Step[], event: Extract<ExecutionEvent, { type: 'execut
   if (known === -1) steps.push(step);
   else steps[known] = step;
 }
+
+/** Journals of earlier versions call a step `skipped` that had begun and was cut off. */
+const statusAfter = (before: Step | undefined, status: StepStatus): StepStatus =>
+  status === 'skipped' && before && before.completedAt === undefined ? 'cancelled' : status;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { orDefault, orNull } from './or-null.js';
+import { NAME, NAME_MAX_LENGTH } from './patterns.js';
 
 /** Names a node inside its workflow, and in `{{nodes.<id>.output}}`. */
 export const NodeId = z
@@ -17,11 +18,8 @@ export const NodeId = z
 const NodeTypeName = z
   .string()
   .min(1)
-  .max(128)
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._:-]*$/,
-    'a node type takes letters, digits and . _ : - and starts with a letter or digit',
-  );
+  .max(NAME_MAX_LENGTH)
+  .regex(NAME, 'a node type takes letters, digits and . _ : - and starts with a letter or digit');
 
 /**
  * One unit of a workflow, in the shape of a React Flow node. What `data.config` must hold depends on

@@ -8,6 +8,8 @@ export {
 export { type LiveExecutions, useExecutions } from './use-executions.js';
 export { type SSECallbacks, type SSEConnectionOptions, useSSEConnection } from './use-sse-connection.js';
 export { ExecutionMonitor, type ExecutionMonitorProps } from './monitor/execution-monitor.js';
+export { decisionOf, type NameOf, withNames } from './monitor/names.js';
+export { visibleText } from './monitor/visible-text.js';
 export type { ExecutionSnapshot, NodeView, Progress, Retry, ToolCall } from './store/snapshot.js';
 export type { ExecutionsFilter, ExecutionsSnapshot } from './store/executions-store.js';
 export type { ListView } from './store/list-log.js';

@@ -11,7 +11,8 @@ export interface CloutAgentProviderProps {
 
 /** Gives the hooks and components below it the client to use. */
 export function CloutAgentProvider({ client, children }: CloutAgentProviderProps): ReactNode {
-  return <Client value={client}>{children}</Client>;
+  // React 18 renders a context only by its Provider.
+  return <Client.Provider value={client}>{children}</Client.Provider>;
 }
 
 /**

@@ -15,10 +15,12 @@ export interface ExecutionControls {
   readonly approve: (answer?: ApproveInput) => Promise<Execution | undefined>;
   /** Connects again now, in place of waiting or after a refusal. */
   readonly reconnect: () => void;
-  /** What is under way. */
+  /** The action whose answer has not come yet; undefined when there is none. */
   readonly pending: ControlAction | undefined;
-  /** Why the last action did not work; gone with the next one. */
+  /** Why the last action did not work; gone with the next one, or with `dismissError`. */
   readonly error: CloutAgentError | undefined;
+  /** Forgets the error: it has been read, or is no longer true. */
+  readonly dismissError: () => void;
 }
 
 /** Steers an execution. What it leads to comes with the events, to `useExecution`. */
@@ -68,6 +70,7 @@ export function useExecutionControls(executionId: string | null | undefined): Ex
       reconnect: () => {
         if (executionId) storesOf(client).feeds.peek(executionId)?.reconnect();
       },
+      dismissError: () => setKnown((before) => (before?.state.error ? undefined : before)),
     };
   }, [client, executionId, run]);
 

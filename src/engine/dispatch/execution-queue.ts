@@ -91,7 +91,7 @@ export class ExecutionQueue {
     await this.database.pool.query(
       `UPDATE cloutagent.executions SET crash_count = cardinality(array_remove(crashed_owners, $1)),
          crashed_owners = array_remove(crashed_owners, $1)
-       WHERE $1 = ANY (crashed_owners) AND completed_at IS NULL`,
+       WHERE crashed_owners <> '{}' AND $1 = ANY (crashed_owners)`,
       [this.identity.value],
     );
   }
@@ -109,7 +109,7 @@ export class ExecutionQueue {
 
   /**
    * Queues what is open without a reason to stand still: owned by nobody and not runnable, or owned by a process that
-   * is not registered.
+   * is neither registered nor alive, as after a restore or a failover.
    * @returns how many
    */
   async sweep(): Promise<number> {
@@ -126,11 +126,13 @@ export class ExecutionQueue {
                  WHERE e.completed_at IS NULL AND e.owner IS NOT NULL AND e.owner > o.owner)
          FROM owners AS o WHERE o.owner IS NOT NULL
        )
-       UPDATE cloutagent.executions SET ${RECLAIM}
+       UPDATE cloutagent.executions SET owner = NULL, idle = false, runnable_at = now()
        WHERE completed_at IS NULL AND owner IN (
          SELECT o.owner FROM owners AS o WHERE o.owner IS NOT NULL
            AND NOT EXISTS (SELECT FROM cloutagent.processes AS p WHERE p.identity = o.owner)
+           AND pg_try_advisory_xact_lock($1, o.owner::int)
        )`,
+      [PROCESS_LOCK],
     );
     return (stranded.rowCount ?? 0) + (orphaned.rowCount ?? 0);
   }
@@ -145,7 +147,10 @@ export class ExecutionQueue {
   }
 }
 
-/** Walks through the projects that have something queued, by the index, and takes what each has slots for. */
+/**
+ * Walks through the projects that have something queued, by the index, and takes what each has slots for. The lock on
+ * this process's row keeps a reclaim apart: what it deletes together with the row can own nothing afterwards.
+ */
 const claimStatement = (identity: number, limit: number, perProject: number): string => `
   WITH RECURSIVE queued AS (
     SELECT min(project_id) AS project_id FROM cloutagent.executions WHERE runnable_at IS NOT NULL
@@ -171,9 +176,10 @@ const claimStatement = (identity: number, limit: number, perProject: number): st
     SELECT e.id FROM cloutagent.executions AS e WHERE e.id IN (SELECT id FROM candidates)
       AND e.owner IS NULL AND e.completed_at IS NULL AND e.runnable_at IS NOT NULL
     FOR UPDATE SKIP LOCKED
+  ), me AS (
+    SELECT identity FROM cloutagent.processes WHERE identity = '${identity}' FOR KEY SHARE
   )
   UPDATE cloutagent.executions AS e
-  SET owner = '${identity}', attempt = e.attempt + 1, runnable_at = NULL, idle = false
-  FROM free WHERE e.id = free.id
-    AND EXISTS (SELECT FROM cloutagent.processes AS p WHERE p.identity = '${identity}')
+  SET owner = me.identity, attempt = e.attempt + 1, runnable_at = NULL, idle = false
+  FROM free, me WHERE e.id = free.id
   RETURNING e.*`;

@@ -45,7 +45,7 @@ export class UnownedCancel {
     const cut = steps
       .filter((step) => step.status === 'running')
       .map(({ step, stepId, nodeId, nodeType, attempt }): EventDraft => {
-        const fields = { step, stepId, nodeId, nodeType, status: 'skipped' as const, attempt };
+        const fields = { step, stepId, nodeId, nodeType, status: 'cancelled' as const, attempt };
         return { type: 'execution:step', fields };
       });
     const end: EventDraft = {

@@ -7,7 +7,7 @@ import {
   useSSEConnection,
 } from '@cloutagent/react';
 import '@cloutagent/react/styles.css';
-import { Profiler, type ReactNode, StrictMode, useEffect } from 'react';
+import { Profiler, type ReactNode, StrictMode, useEffect, version } from 'react';
 import { createRoot } from 'react-dom/client';
 
 /** What a test tells the page to show. */
@@ -48,7 +48,7 @@ const state: PageState = {
   events: {},
   outputs: {},
 };
-Object.assign(globalThis, { state });
+Object.assign(globalThis, { state, react: version });
 
 function countFrame(): void {
   state.frames += 1;

@@ -9,9 +9,11 @@ import { pageOf } from './pages.js';
 import { Shell } from './shell.js';
 
 export function App() {
-  const { key, notice } = useSession();
+  const { credential, notice, asking } = useSession();
+  if (asking) return null;
+  if (!credential) return <SignInPage notice={notice} />;
   // Nothing that one key saw is left for the next.
-  return key === null ? <SignInPage notice={notice} /> : <SignedIn key={key} apiKey={key} />;
+  return <SignedIn key={credential.key} apiKey={credential.key} />;
 }
 
 function SignedIn({ apiKey }: { apiKey: string }) {

@@ -1,16 +1,20 @@
 import { type MouseEvent, type ReactNode, useRef } from 'react';
 import { Link } from '../routing/link.js';
+import { useAccess } from '../session/access.js';
 import { signOut } from '../session/session.js';
+import { placeOf } from './pages.js';
 import { ThemeToggle } from './theme-toggle.js';
 
 const PLACES = [
-  ['/executions', 'Executions'],
-  ['/start', 'Start'],
-  ['/keys', 'API keys'],
+  ['/executions', 'Executions', 'executions:read'],
+  ['/start', 'Start', 'executions:write'],
+  ['/keys', 'API keys', 'keys:manage'],
 ] as const;
 
 /** What is around every page: skip link, navigation, main. */
 export function Shell({ path, children }: { path: string; children: ReactNode }) {
+  const { may } = useAccess();
+  const place = placeOf(path);
   const main = useRef<HTMLElement>(null);
   // Not by its fragment, which would be a place in the history.
   const skip = (event: MouseEvent) => {
@@ -30,9 +34,12 @@ export function Shell({ path, children }: { path: string; children: ReactNode })
           </Link>
           <nav aria-label="Main">
             <ul>
-              {PLACES.map(([to, name]) => (
+              {PLACES.filter(([, , scope]) => may(scope)).map(([to, name]) => (
                 <li key={to}>
-                  <Link to={to} aria-current={path === to ? 'page' : path.startsWith(`${to}/`) || undefined}>
+                  <Link
+                    to={to}
+                    aria-current={place === to ? 'page' : place.startsWith(`${to}/`) || undefined}
+                  >
                     {name}
                   </Link>
                 </li>

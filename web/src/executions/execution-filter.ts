@@ -1,4 +1,5 @@
 import type { ExecutionStatus } from '@cloutagent/client';
+import { NAME, NAME_MAX_LENGTH, TAG_MAX_LENGTH } from '@cloutagent/contract';
 
 export interface ExecutionFilter {
   project: string;
@@ -15,6 +16,9 @@ export const STATUSES: readonly ExecutionStatus[] = [
   'cancelled',
 ];
 
+export const isStatus = (word: string): word is ExecutionStatus =>
+  (STATUSES as readonly string[]).includes(word);
+
 /** The filter of an address; it is there so that it can be linked to. */
 export function filterOf(query: URLSearchParams): ExecutionFilter {
   const named = (query.get('status') ?? '').split(',');
@@ -22,6 +26,18 @@ export function filterOf(query: URLSearchParams): ExecutionFilter {
     project: query.get('project') ?? '',
     status: STATUSES.filter((status) => named.includes(status)),
     tag: query.get('tag') ?? '',
+  };
+}
+
+/** What the server would refuse of a filter, by field. */
+export function problemsOf({ project, tag }: ExecutionFilter): { project?: string; tag?: string } {
+  const isName = project === '' || (NAME.test(project) && project.length <= NAME_MAX_LENGTH);
+  return {
+    ...(!isName && {
+      project: `A project id takes letters, digits and . _ : -, up to ${NAME_MAX_LENGTH}, and starts with a letter or digit.`,
+    }),
+    ...(tag.length > TAG_MAX_LENGTH && { tag: `A tag has at most ${TAG_MAX_LENGTH} characters.` }),
+    ...(tag.includes('\0') && { tag: 'A tag cannot have this character.' }),
   };
 }
 

@@ -1,10 +1,11 @@
-import type { Execution } from '@cloutagent/client';
+import type { ExecutionSummary } from '@cloutagent/client';
 import { Link } from '../routing/link.js';
 import { Moment } from '../ui/moment.js';
+import { PlainText } from '../ui/plain-text.js';
 import { cost, count, duration } from '../ui/quantity.js';
 import { StatusBadge } from '../ui/status-badge.js';
 
-export function ExecutionTable({ executions }: { executions: readonly Execution[] }) {
+export function ExecutionTable({ executions }: { executions: readonly ExecutionSummary[] }) {
   return (
     <div className="table-frame">
       <table className="table folds">
@@ -30,23 +31,21 @@ export function ExecutionTable({ executions }: { executions: readonly Execution[
   );
 }
 
-function ExecutionRow({ execution }: { execution: Execution }) {
-  const { id, status, projectId, steps, tokenUsage, costUSD, createdAt, tags, error } = execution;
-  const done = steps.filter((step) => step.status === 'completed').length;
+function ExecutionRow({ execution }: { execution: ExecutionSummary }) {
+  const { id, status, projectId, inputPreview, progress, tokenUsage, costUSD } = execution;
+  const { createdAt, tags, error } = execution;
   return (
     <tr>
       <td className="wide">
         <Link to={`/executions/${id}`} className="execution-link">
-          <bdi>{titleOf(execution)}</bdi>
+          <PlainText text={inputPreview || 'No input'} />
         </Link>
         <span className="execution-sub">
           <code className="muted">{id.slice(-8)}</code>
           {tags.map((tag) => (
-            <bdi className="tag" key={tag}>
-              {tag}
-            </bdi>
+            <PlainText className="tag" key={tag} text={tag} />
           ))}
-          {error && <bdi className="execution-error">{error.message}</bdi>}
+          {error && <PlainText text={error.message} className="execution-error" />}
         </span>
       </td>
       <td data-label="Status">
@@ -54,7 +53,7 @@ function ExecutionRow({ execution }: { execution: Execution }) {
       </td>
       <td data-label="Project">{projectId}</td>
       <td data-label="Steps" className="numeric">
-        {steps.length === 0 ? '–' : `${done} of ${steps.length}`}
+        {progress.completedSteps} of {progress.totalSteps}
       </td>
       <td data-label="Tokens" className="end numeric">
         {count(tokenUsage.total)}
@@ -70,14 +69,4 @@ function ExecutionRow({ execution }: { execution: Execution }) {
       </td>
     </tr>
   );
-}
-
-const MOST = 90;
-
-/** An execution has no name; its input tells it from others. */
-function titleOf({ input }: Execution): string {
-  const text = typeof input === 'string' ? input : (JSON.stringify(input) ?? '');
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  if (line === '' || line === 'null') return 'No input';
-  return line.length > MOST ? `${line.slice(0, MOST)}…` : line;
 }

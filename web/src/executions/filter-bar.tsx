@@ -1,7 +1,7 @@
 import { useEffect, useId, useState } from 'react';
 import { navigate } from '../routing/location.js';
 import { StatusIcon } from '../ui/status-icon.js';
-import { addressOf, type ExecutionFilter, isEmpty, STATUSES } from './execution-filter.js';
+import { addressOf, type ExecutionFilter, isEmpty, problemsOf, STATUSES } from './execution-filter.js';
 
 const TYPING_MS = 300;
 
@@ -10,10 +10,16 @@ export function FilterBar({ filter }: { filter: ExecutionFilter }) {
   const change = (part: Partial<ExecutionFilter>) =>
     navigate(addressOf({ ...filter, ...part }), { replace: true });
   const { status } = filter;
+  const problems = problemsOf(filter);
   return (
     <div className="filter-bar" role="search" aria-label="Filter executions">
-      <TextFilter label="Project" value={filter.project} onChange={(project) => change({ project })} />
-      <TextFilter label="Tag" value={filter.tag} onChange={(tag) => change({ tag })} />
+      <TextFilter
+        label="Project"
+        value={filter.project}
+        wrong={problems.project}
+        onChange={(project) => change({ project })}
+      />
+      <TextFilter label="Tag" value={filter.tag} wrong={problems.tag} onChange={(tag) => change({ tag })} />
       <fieldset className="status-filter">
         <legend className="label">Status</legend>
         <div className="row">
@@ -52,10 +58,11 @@ export function FilterBar({ filter }: { filter: ExecutionFilter }) {
 interface TextFilterProps {
   label: string;
   value: string;
+  wrong: string | undefined;
   onChange: (value: string) => void;
 }
 
-function TextFilter({ label, value, onChange }: TextFilterProps) {
+function TextFilter({ label, value, wrong, onChange }: TextFilterProps) {
   const [typed, setTyped] = useState(value);
   const id = useId();
   // The address may change by itself: Clear, or going back.
@@ -75,8 +82,13 @@ function TextFilter({ label, value, onChange }: TextFilterProps) {
         placeholder="any"
         autoComplete="off"
         spellCheck={false}
+        aria-invalid={wrong !== undefined}
+        aria-describedby={`${id}-wrong`}
         onChange={(event) => setTyped(event.target.value)}
       />
+      <span className="wrong" id={`${id}-wrong`} role="alert">
+        {wrong}
+      </span>
     </div>
   );
 }

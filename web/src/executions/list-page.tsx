@@ -1,21 +1,57 @@
 import { useExecutions } from '@cloutagent/react';
-import { useMemo } from 'react';
+import { useEffect, useMemo } from 'react';
 import { PageTitle } from '../app/page-title.js';
 import { Link } from '../routing/link.js';
-import { useLocation } from '../routing/location.js';
+import { navigate, useLocation } from '../routing/location.js';
+import { useAccess } from '../session/access.js';
 import { EmptyState } from '../ui/empty-state.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
-import { addressOf, type ExecutionFilter, filterOf, isEmpty } from './execution-filter.js';
+import {
+  addressOf,
+  type ExecutionFilter,
+  filterOf,
+  isEmpty,
+  isStatus,
+  problemsOf,
+} from './execution-filter.js';
 import { ExecutionTable } from './execution-table.js';
 import './executions.css';
+import { counted } from '../ui/quantity.js';
 import { FilterBar } from './filter-bar.js';
 import { LiveSign } from './live-sign.js';
+import { useRememberedPages } from './use-remembered-pages.js';
 
 const PAGE = 50;
 
 export function ListPage() {
   const { query } = useLocation();
   const filter = useMemo(() => filterOf(query), [query]);
+  const problems = Object.values(problemsOf(filter));
+  // A status that is none is dropped, and the address shows what is filtered by.
+  const canonical = addressOf(filter);
+  const given = query.get('status') ?? '';
+  useEffect(() => {
+    if (given !== filter.status.join(',') && given.split(',').some((one) => !isStatus(one)))
+      navigate(canonical, { replace: true });
+  }, [given, filter, canonical]);
+  if (problems.length === 0) return <Listing filter={filter} />;
+  return (
+    <>
+      <div className="page-head">
+        <PageTitle title="Executions" />
+      </div>
+      <FilterBar filter={filter} />
+      <section className="card" aria-label="Executions">
+        <EmptyState title="Nothing matches">
+          <p>No execution can have this. Correct the filter that is marked.</p>
+        </EmptyState>
+      </section>
+    </>
+  );
+}
+
+function Listing({ filter }: { filter: ExecutionFilter }) {
+  const { may } = useAccess();
   const { project, status, tag } = filter;
   const list = useExecutions({
     limit: PAGE,
@@ -24,6 +60,7 @@ export function ListPage() {
     ...(tag !== '' && { tag }),
   });
   const { executions, loading, error } = list;
+  useRememberedPages(list, addressOf(filter), PAGE);
 
   return (
     <>
@@ -31,9 +68,11 @@ export function ListPage() {
         <PageTitle title="Executions" />
         <div className="row">
           <LiveSign connection={list.connection} />
-          <Link to="/start" className="button primary">
-            Start
-          </Link>
+          {may('executions:write') && (
+            <Link to="/start" className="button primary">
+              Start
+            </Link>
+          )}
         </div>
       </div>
       <FilterBar filter={filter} />
@@ -51,7 +90,8 @@ export function ListPage() {
           <ExecutionTable executions={executions} />
           <div className="list-foot">
             <span className="muted numeric">
-              {executions.length} shown{list.hasMore ? ', there are more' : ', that is all'}
+              {counted(executions.length, 'execution')}
+              {list.hasMore && ', there are more'}
             </span>
             {list.hasMore && (
               <button
@@ -76,15 +116,21 @@ export function ListPage() {
 }
 
 function Nothing({ filter }: { filter: ExecutionFilter }) {
+  const mayStart = useAccess().may('executions:write');
   if (isEmpty(filter))
     return (
       <EmptyState title="Nothing has run yet">
         <p>
-          An execution is one run of a workflow. Start the example: it needs no model key and takes seconds.
+          An execution is one run of a workflow.{' '}
+          {mayStart
+            ? 'Start the example: it needs no model key and takes seconds.'
+            : 'Those that are started in your projects appear here by themselves.'}
         </p>
-        <Link to="/start" className="button primary">
-          Start one
-        </Link>
+        {mayStart && (
+          <Link to="/start" className="button primary">
+            Start one
+          </Link>
+        )}
       </EmptyState>
     );
   return (

@@ -10,10 +10,18 @@ export interface NodeState {
 }
 
 const WAITING: NodeState = { status: 'waiting', label: 'not started', detail: null };
+const LEFT: NodeState = { ...WAITING, label: 'did not run' };
 
-/** The state of a node, of its last step. */
-export function nodeState(step: Step | undefined, durationOf: (ms: number) => string): NodeState {
-  if (!step) return WAITING;
+/**
+ * The state of a node, of its last step.
+ * @param ended whether its execution has: a node that has not started will not
+ */
+export function nodeState(
+  step: Step | undefined,
+  ended: boolean,
+  durationOf: (ms: number) => string,
+): NodeState {
+  if (!step) return ended ? LEFT : WAITING;
   const { status, nodeType, attempt, duration } = step;
   const tries = attempt > 1 ? `attempt ${attempt}` : null;
   if (status === 'running' && nodeType === 'approval')

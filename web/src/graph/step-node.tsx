@@ -1,7 +1,7 @@
 import { Handle, type Node, type NodeProps, Position } from '@xyflow/react';
 import { memo } from 'react';
 import { StatusIcon } from '../ui/status-icon.js';
-import type { Direction } from './layout.js';
+import type { Direction } from './geometry.js';
 import type { NodeState } from './node-state.js';
 
 type StepNodeData = { label: string; type: string; direction: Direction; state: NodeState | null };

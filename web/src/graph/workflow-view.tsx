@@ -9,15 +9,19 @@ import {
 } from '@xyflow/react';
 import type { WorkflowOutline } from '@cloutagent/contract';
 import '@xyflow/react/dist/base.css';
+import { visibleText } from '@cloutagent/react';
 import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { useTheme } from '../app/theme.js';
 import { useMedia } from '../ui/media.js';
 import './graph.css';
-import { type Direction, layOut, NODE_HEIGHT, NODE_WIDTH } from './layout.js';
+import { type Direction, NODE_HEIGHT, NODE_WIDTH } from './geometry.js';
+import { type Layout, layOut } from './layout.js';
 import type { NodeState } from './node-state.js';
+import { RoutedEdgeView } from './routed-edge.js';
 import { type StepNode, StepNodeView } from './step-node.js';
 
 const NODE_TYPES = { step: StepNodeView };
+const EDGE_TYPES = { routed: RoutedEdgeView };
 const LABELS = {
   'node.a11yDescription.default': 'Press enter or space to see what this node did.',
   'node.a11yDescription.keyboardDisabled': 'Press enter or space to see what this node did.',
@@ -33,20 +37,22 @@ interface Props {
 
 /** The workflow as a graph. It is drawn anew as steps change, but only the nodes that did. */
 export function WorkflowView(props: Props) {
+  const { outline } = props;
+  const wanted: Direction = useMedia('(width < 640px)') ? 'down' : 'across';
+  const layout = useMemo(() => layOut(outline, wanted), [outline, wanted]);
   return (
-    <ReactFlowProvider>
-      <Flow {...props} />
+    // React Flow measures once where edges attach to a node: with another direction it begins anew.
+    <ReactFlowProvider key={layout.direction}>
+      <Flow {...props} layout={layout} />
     </ReactFlowProvider>
   );
 }
 
-function Flow({ outline, states, selected = null, onSelect }: Props) {
-  const direction: Direction = useMedia('(width < 640px)') ? 'down' : 'across';
-  const points = useMemo(() => layOut(outline, direction), [outline, direction]);
-  const nodes = useNodes(outline, points, direction, states, selected);
-  const edges = useMemo(() => edgesOf(outline, states), [outline, states]);
+function Flow({ outline, layout, states, selected = null, onSelect }: Props & { layout: Layout }) {
+  const nodes = useNodes(outline, layout, states, selected);
+  const edges = useMemo(() => edgesOf(outline, layout, states), [outline, layout, states]);
   const frame = useRef<HTMLDivElement>(null);
-  useFit(frame, points);
+  useFit(frame, layout);
   const change = useCallback(
     (changes: NodeChange<StepNode>[]) => {
       for (const one of changes) if (one.type === 'select' && one.selected) onSelect?.(one.id);
@@ -59,6 +65,7 @@ function Flow({ outline, states, selected = null, onSelect }: Props) {
         nodes={nodes}
         edges={edges}
         nodeTypes={NODE_TYPES}
+        edgeTypes={EDGE_TYPES}
         onNodesChange={change}
         onNodeClick={(_event, { id }) => onSelect?.(id)}
         colorMode={useTheme()}
@@ -85,15 +92,15 @@ function Flow({ outline, states, selected = null, onSelect }: Props) {
 /** A node object stays the same one while nothing about it changes. */
 function useNodes(
   outline: WorkflowOutline,
-  points: ReturnType<typeof layOut>,
-  direction: Direction,
+  { points, direction }: Layout,
   states: ReadonlyMap<string, NodeState> | undefined,
   selected: string | null,
 ): StepNode[] {
   const before = useRef(new Map<string, { key: string; node: StepNode }>());
   return useMemo(() => {
     const now = new Map<string, { key: string; node: StepNode }>();
-    for (const { id, type, label = id } of outline.nodes) {
+    for (const { id, type, label: given = id } of outline.nodes) {
+      const label = visibleText(given);
       const state = states?.get(id) ?? null;
       const position = points.get(id) ?? { x: 0, y: 0 };
       const key = JSON.stringify([type, label, state, position, direction, id === selected]);
@@ -122,23 +129,34 @@ function useNodes(
   }, [outline, points, direction, states, selected]);
 }
 
-function edgesOf({ edges }: WorkflowOutline, states: ReadonlyMap<string, NodeState> | undefined): Edge[] {
+function edgesOf(
+  { edges }: WorkflowOutline,
+  { routes, direction }: Layout,
+  states: ReadonlyMap<string, NodeState> | undefined,
+): Edge[] {
   return edges.map(({ source, target }, index) => {
+    const route = routes.get(index);
     const flows = states?.get(source)?.status === 'completed';
     const into = states?.get(target)?.status;
     return {
       id: `${index}`,
       source,
       target,
+      ...(route && { type: 'routed', data: { route, direction } }),
       className: flows ? 'done' : '',
       animated: flows && (into === 'running' || into === 'retrying'),
-      markerEnd: { type: MarkerType.ArrowClosed, width: 14, height: 14, color: 'var(--edge)' },
+      markerEnd: {
+        type: MarkerType.ArrowClosed,
+        width: 14,
+        height: 14,
+        color: flows ? 'var(--completed)' : 'var(--line-strong)',
+      },
     };
   });
 }
 
 /** Keeps the whole graph in sight as the frame or the graph changes. */
-function useFit(frame: React.RefObject<HTMLDivElement | null>, points: object): void {
+function useFit(frame: React.RefObject<HTMLDivElement | null>, layout: Layout): void {
   const { fitView } = useReactFlow();
   useEffect(() => {
     const element = frame.current;
@@ -146,5 +164,5 @@ function useFit(frame: React.RefObject<HTMLDivElement | null>, points: object): 
     const observer = new ResizeObserver(() => void fitView({ padding: 0.12, maxZoom: 1 }));
     observer.observe(element);
     return () => observer.disconnect();
-  }, [fitView, frame, points]);
+  }, [fitView, frame, layout]);
 }

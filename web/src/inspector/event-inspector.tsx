@@ -1,24 +1,30 @@
 import type { EventType } from '@cloutagent/client';
 import { useDeferredValue, useId, useMemo, useState, useSyncExternalStore } from 'react';
+import type { NameOf } from '@cloutagent/react';
+import { changeQuery } from '../routing/location.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
-import { count } from '../ui/quantity.js';
+import { count, counted } from '../ui/quantity.js';
 import { EventDetail } from './event-detail.js';
 import type { EventLog } from './event-log.js';
 import { filterEvents } from './event-filter.js';
 import { EventRows } from './event-rows.js';
+import { useSelectedEvent } from './use-selected-event.js';
 import './inspector.css';
 
+const select = (sequence: number): void => changeQuery({ event: String(sequence) });
+const deselect = (): void => changeQuery({ event: null });
+
 /** Every event as it was recorded, to search through. */
-export function EventInspector({ log }: { log: EventLog }) {
+export function EventInspector({ log, nameOf }: { log: EventLog; nameOf: NameOf }) {
   const { events, older, full, loading, error } = useSyncExternalStore(log.subscribe, log.getState);
   const [types, setTypes] = useState<ReadonlySet<EventType>>(new Set());
   const [search, setSearch] = useState('');
-  const [selected, setSelected] = useState<number | null>(null);
+  const event = useSelectedEvent(log, events);
+  const selected = event?.sequence ?? null;
   const sought = useDeferredValue(search);
   const id = useId();
   const shown = useMemo(() => filterEvents(events, types, sought), [events, types, sought]);
   const present = useMemo(() => [...new Set(events.map(({ type }) => type))].sort(), [events]);
-  const event = selected === null ? undefined : events.find(({ sequence }) => sequence === selected);
   const filtered = types.size > 0 || sought.trim() !== '';
 
   const toggle = (type: EventType) => {
@@ -58,8 +64,8 @@ export function EventInspector({ log }: { log: EventLog }) {
       <div className="inspector-status">
         <span className="muted numeric">
           {filtered
-            ? `${count(shown.length)} of ${count(events.length)} events`
-            : `${count(events.length)} events`}
+            ? `${count(shown.length)} of ${counted(events.length, 'event')}`
+            : counted(events.length, 'event')}
           {older > 0 && `, ${count(older)} older not loaded`}
         </span>
         {older > 0 && !full && (
@@ -91,11 +97,12 @@ export function EventInspector({ log }: { log: EventLog }) {
         <EventRows
           events={shown}
           selected={selected}
-          onSelect={setSelected}
+          nameOf={nameOf}
+          onSelect={select}
           onReachTop={() => void log.loadOlder(types.size > 0 ? [...types] : undefined)}
         />
       )}
-      {event && <EventDetail key={event.sequence} event={event} />}
+      {event && <EventDetail key={event.sequence} event={event} onClose={deselect} />}
     </div>
   );
 }

@@ -95,6 +95,13 @@ export class EventLog {
     this.publish();
   }
 
+  /** An event that is not held. @returns undefined when there is none */
+  async find(sequence: number, signal: AbortSignal): Promise<ExecutionEvent | undefined> {
+    const query = { after: sequence - 1, limit: 1 };
+    const { events } = await this.api.executions.events(this.executionId, query, { signal });
+    return events.find((event) => event.sequence === sequence);
+  }
+
   private take(): void {
     if (this.frame !== undefined) cancelAnimationFrame(this.frame);
     this.frame = undefined;

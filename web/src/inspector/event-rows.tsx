@@ -1,4 +1,5 @@
 import type { ExecutionEvent } from '@cloutagent/client';
+import type { NameOf } from '@cloutagent/react';
 import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
 import { timeOfDay } from '../ui/quantity.js';
 import { nodeOf, summaryOf } from './event-summary.js';
@@ -11,12 +12,13 @@ const NEAR = ROW_HEIGHT * 4;
 interface Props {
   events: readonly ExecutionEvent[];
   selected: number | null;
+  nameOf: NameOf;
   onSelect: (sequence: number) => void;
   onReachTop: () => void;
 }
 
 /** The events that are in sight, and no others. At the bottom it stays there as events come. */
-export function EventRows({ events, selected, onSelect, onReachTop }: Props) {
+export function EventRows({ events, selected, nameOf, onSelect, onReachTop }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(320);
@@ -108,7 +110,7 @@ export function EventRows({ events, selected, onSelect, onReachTop }: Props) {
             <span className="event-time numeric">{timeOfDay(event.timestamp)}</span>
             <span className="event-type">{event.type.slice('execution:'.length)}</span>
             <span className="event-node">{nodeOf(event)}</span>
-            <bdi className="event-text">{summaryOf(event)}</bdi>
+            <bdi className="event-text">{summaryOf(event, nameOf)}</bdi>
           </div>
         ))}
       </div>

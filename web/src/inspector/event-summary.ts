@@ -1,12 +1,12 @@
 import type { ExecutionEvent } from '@cloutagent/client';
-import { cost, count } from '../ui/quantity.js';
-import { visibleText } from '../ui/visible-text.js';
+import { type NameOf, visibleText, withNames } from '@cloutagent/react';
+import { cost, count, counted, duration } from '../ui/quantity.js';
 
 const MOST = 240;
 
 /** An event on one line. Line breaks and tabs become signs, so that it stays one. */
-export function summaryOf(event: ExecutionEvent): string {
-  return oneLine(words(event));
+export function summaryOf(event: ExecutionEvent, nameOf: NameOf): string {
+  return oneLine(withNames(words(event), nameOf));
 }
 
 const oneLine = (text: string): string =>
@@ -24,7 +24,7 @@ function words(event: ExecutionEvent): string {
     case 'execution:started':
       return `attempt ${event.attempt}`;
     case 'execution:progress':
-      return `${event.completedSteps} of ${event.totalSteps} steps, ${Math.round(event.percent)} %`;
+      return `${count(event.completedSteps)} of ${counted(event.totalSteps, 'step')}, ${Math.round(event.percent)} %`;
     case 'execution:step':
       return [event.step, event.status, event.error].filter(Boolean).join(' · ');
     case 'execution:output':
@@ -43,7 +43,12 @@ function words(event: ExecutionEvent): string {
     case 'execution:failed':
       return `${event.code} · ${event.error}`;
     case 'execution:completed':
-      return `${event.result.steps.length} steps`;
+      return [
+        event.result.duration !== undefined && `in ${duration(event.result.duration)}`,
+        counted(event.result.tokenUsage.total, 'token'),
+      ]
+        .filter(Boolean)
+        .join(' · ');
     default:
       return [event.reason, event.by && `by ${event.by}`].filter(Boolean).join(' · ');
   }

@@ -1,9 +1,8 @@
-import { CloutAgentError, type CreateApiKey, type CreatedApiKey } from '@cloutagent/client';
+import { CloutAgentError, type CreatedApiKey } from '@cloutagent/client';
 import { type FormEvent, useId, useState } from 'react';
 import { useCloutAgent } from '@cloutagent/react';
+import { type Scope, useAccess } from '../session/access.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
-
-type Scope = CreateApiKey['scopes'][number];
 
 const SCOPES: [Scope, string][] = [
   ['executions:read', 'see executions and their streams'],
@@ -30,7 +29,8 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
   const api = useCloutAgent();
   const id = useId();
   const [name, setName] = useState('');
-  const [projects, setProjects] = useState('');
+  const access = useAccess();
+  const [projects, setProjects] = useState(access.projects.length === 1 ? access.projects[0]! : '');
   const [scopes, setScopes] = useState<readonly Scope[]>(['executions:read']);
   const [days, setDays] = useState(90);
   const [error, setError] = useState<Error | null>(null);
@@ -43,6 +43,11 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
   const ready = name.trim() !== '' && listed.length > 0 && scopes.length > 0;
   const wrong = error instanceof CloutAgentError ? (error.problem?.errors ?? []) : [];
   const wrongAt = (field: string) => wrong.find(({ path }) => path.split('.')[0] === field)?.message;
+  /** What was wrong with the form says nothing of a changed one. */
+  const change = <T,>(set: (value: T) => void, value: T) => {
+    set(value);
+    setError(null);
+  };
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -79,21 +84,21 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
             value={name}
             maxLength={100}
             autoFocus
-            onChange={(event) => setName(event.target.value)}
+            onChange={(event) => change(setName, event.target.value)}
             aria-describedby={`${id}-name-hint`}
           />
         </Field>
         <Field
           id={`${id}-projects`}
           label="Projects"
-          hint="Comma-separated; * for all"
+          hint={access.anyProject ? 'Comma-separated; * for all' : 'Comma-separated; of your own'}
           wrong={wrongAt('projects')}
         >
           <input
             id={`${id}-projects`}
             className="input"
             value={projects}
-            onChange={(event) => setProjects(event.target.value)}
+            onChange={(event) => change(setProjects, event.target.value)}
             aria-describedby={`${id}-projects-hint`}
           />
         </Field>
@@ -107,7 +112,7 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
             id={`${id}-expires`}
             className="input"
             value={days}
-            onChange={(event) => setDays(Number(event.target.value))}
+            onChange={(event) => change(setDays, Number(event.target.value))}
             aria-describedby={`${id}-expires-hint`}
           >
             {LIFETIMES.map(([value, text]) => (
@@ -120,13 +125,13 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
       </div>
       <fieldset className="key-scope-choices">
         <legend className="label">Scopes</legend>
-        {SCOPES.map(([scope, what]) => (
+        {SCOPES.filter(([scope]) => access.may(scope)).map(([scope, what]) => (
           <label className="check" key={scope}>
             <input
               type="checkbox"
               checked={scopes.includes(scope)}
               onChange={({ target }) =>
-                setScopes(target.checked ? [...scopes, scope] : scopes.filter((one) => one !== scope))
+                change(setScopes, target.checked ? [...scopes, scope] : scopes.filter((one) => one !== scope))
               }
             />
             <span>

@@ -1,15 +1,18 @@
 import type { ApiKey } from '@cloutagent/client';
-import { Moment } from '../ui/moment.js';
+import { visibleText } from '@cloutagent/react';
+import { Deadline, Moment, useClock } from '../ui/moment.js';
+import { PlainText } from '../ui/plain-text.js';
 import { StatusBadge } from '../ui/status-badge.js';
 
-/** How a key stands now. */
-function standing({ revokedAt, expiresAt }: ApiKey): [status: string, label: string] {
+/** How a key stands at `now`, in ms since 1970. */
+function standing({ revokedAt, expiresAt }: ApiKey, now: number): [status: string, label: string] {
   if (revokedAt !== null) return ['cancelled', 'revoked'];
-  if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) return ['failed', 'expired'];
+  if (expiresAt !== null && Date.parse(expiresAt) <= now) return ['failed', 'expired'];
   return ['completed', 'good'];
 }
 
 export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke: (key: ApiKey) => void }) {
+  const now = useClock();
   return (
     <div className="table-frame">
       <table className="table folds">
@@ -29,11 +32,13 @@ export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke
         </thead>
         <tbody>
           {keys.map((key) => {
-            const [status, label] = standing(key);
+            const [status, label] = standing(key, now);
             return (
               <tr key={key.id}>
                 <td className="wide">
-                  <strong className="key-name">{key.name}</strong>{' '}
+                  <strong className="key-name">
+                    <PlainText text={key.name} />
+                  </strong>{' '}
                   <code className="muted">{key.prefix}…</code>
                 </td>
                 <td data-label="State">
@@ -58,14 +63,14 @@ export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke
                   {key.lastUsedAt === null ? 'never' : <Moment at={key.lastUsedAt} />}
                 </td>
                 <td data-label="Expires">
-                  {key.expiresAt === null ? 'never' : <Moment at={key.expiresAt} />}
+                  {key.expiresAt === null ? 'never' : <Deadline at={key.expiresAt} />}
                 </td>
                 <td className="end">
                   {label === 'good' && (
                     <button
                       type="button"
                       className="button danger"
-                      aria-label={`Revoke ${key.name}`}
+                      aria-label={`Revoke ${visibleText(key.name)}`}
                       onClick={() => onRevoke(key)}
                     >
                       Revoke

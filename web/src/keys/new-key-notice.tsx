@@ -1,4 +1,5 @@
 import type { CreatedApiKey } from '@cloutagent/client';
+import { PlainText } from '../ui/plain-text.js';
 import { useId, useRef, useState } from 'react';
 
 /** The key, this once. */
@@ -18,7 +19,9 @@ export function NewKeyNotice({ created, onClose }: { created: CreatedApiKey; onC
   };
   return (
     <div className="notice success" role="status">
-      <strong>Key “{created.name}” is made. Copy it now: it is not shown again.</strong>
+      <strong>
+        Key “<PlainText text={created.name} />” is made. Copy it now: it is not shown again.
+      </strong>
       <div className="row">
         <label className="visually-hidden" htmlFor={id}>
           New key

@@ -1,6 +1,6 @@
 import type { ApiKey } from '@cloutagent/client';
 import { useState } from 'react';
-import { useCloutAgent } from '@cloutagent/react';
+import { useCloutAgent, visibleText } from '@cloutagent/react';
 import { Dialog } from '../ui/dialog.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 
@@ -16,6 +16,7 @@ export function RevokeDialog({ apiKey, onClose, onRevoked }: Props) {
   const [working, setWorking] = useState(false);
   const revoke = async () => {
     setWorking(true);
+    setError(null);
     try {
       await api.keys.revoke(apiKey.id);
       onRevoked();
@@ -25,7 +26,7 @@ export function RevokeDialog({ apiKey, onClose, onRevoked }: Props) {
     }
   };
   return (
-    <Dialog title={`Revoke “${apiKey.name}”?`} onClose={onClose}>
+    <Dialog title={`Revoke “${visibleText(apiKey.name)}”?`} onClose={onClose}>
       <p>
         Whoever uses it is refused from now on, and its streams end. This cannot be taken back. Executions
         that it started go on.

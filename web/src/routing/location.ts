@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { entry, leavePlace, restorePlace } from './entry.js';
 
 const listeners = new Set<() => void>();
 let navigations = 0;
@@ -8,20 +9,41 @@ const notify = () => {
   for (const listener of listeners) listener();
 };
 
+const wentBack = () => {
+  notify();
+  restorePlace();
+};
+
 function subscribe(listener: () => void): () => void {
-  if (listeners.size === 0) addEventListener('popstate', notify);
+  if (listeners.size === 0) addEventListener('popstate', wentBack);
   listeners.add(listener);
   return () => {
     listeners.delete(listener);
-    if (listeners.size === 0) removeEventListener('popstate', notify);
+    if (listeners.size === 0) removeEventListener('popstate', wentBack);
   };
 }
 
 /** Goes to a path of this dashboard, with its query if it has one. */
 export function navigate(to: string, { replace = false }: { replace?: boolean } = {}): void {
-  history[replace ? 'replaceState' : 'pushState'](null, '', to);
-  if (!replace) scrollTo(0, 0);
+  if (replace) history.replaceState(null, '', to);
+  else {
+    leavePlace();
+    history.pushState(null, '', to);
+    scrollTo(0, 0);
+  }
   notify();
+}
+
+/** Changes parameters of the query; null takes one out. Neither a step of the way back nor another place. */
+export function changeQuery(part: Record<string, string | null>): void {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(part)) {
+    if (value === null) query.delete(name);
+    else query.set(name, value);
+  }
+  const text = query.toString();
+  history.replaceState(entry(), '', location.pathname + (text && `?${text}`));
+  for (const listener of listeners) listener();
 }
 
 /** Whether the present page was reached from within the dashboard, and not by loading it. */

@@ -1,26 +1,44 @@
-import { type ExecutionSnapshot, useCloutAgent } from '@cloutagent/react';
-import { useCallback, useMemo, useState } from 'react';
+import { type ExecutionSnapshot, type NameOf, useCloutAgent } from '@cloutagent/react';
+import { useCallback, useMemo } from 'react';
 import { type NodeState, nodeState } from '../graph/node-state.js';
 import { WorkflowView } from '../graph/workflow-view.js';
+import { changeQuery, useLocation } from '../routing/location.js';
 import { useLoad } from '../session/use-load.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
-import { duration } from '../ui/quantity.js';
+import { count, counted, duration } from '../ui/quantity.js';
 import { NodePanel } from './node-panel.js';
 
-/** The workflow as it runs; a node that is picked is told of below. */
-export function GraphPanel({ executionId, snapshot }: { executionId: string; snapshot: ExecutionSnapshot }) {
+const select = (nodeId: string): void => changeQuery({ node: nodeId });
+
+/** The keyboard goes back to the node. */
+function deselect(): void {
+  const selected = document.querySelector<HTMLElement>('.react-flow__node.selected');
+  changeQuery({ node: null });
+  // React Flow takes the focus off a node at Escape, in the next frame.
+  requestAnimationFrame(() => selected?.focus());
+}
+
+interface Props {
+  executionId: string;
+  snapshot: ExecutionSnapshot;
+  nameOf: NameOf;
+}
+
+/** The workflow as it runs; what the selected node did is below it. */
+export function GraphPanel({ executionId, snapshot, nameOf }: Props) {
   const api = useCloutAgent();
   const workflow = useLoad(
     useCallback((signal) => api.executions.workflow(executionId, { signal }), [api, executionId]),
   );
-  const [selected, setSelected] = useState<string | null>(null);
-  const { steps, nodes } = snapshot;
+  const selected = useLocation().query.get('node');
+  const { steps, nodes, endedAt } = snapshot;
+  const ended = endedAt !== undefined;
   const states = useMemo(() => {
     const last = new Map(steps.map((step) => [step.nodeId, step]));
     return new Map<string, NodeState>(
-      workflow.data?.nodes.map(({ id }) => [id, nodeState(last.get(id), duration)]),
+      workflow.data?.nodes.map(({ id }) => [id, nodeState(last.get(id), ended, duration)]),
     );
-  }, [steps, workflow.data]);
+  }, [steps, workflow.data, ended]);
   const node = workflow.data?.nodes.find(({ id }) => id === selected);
 
   return (
@@ -34,7 +52,7 @@ export function GraphPanel({ executionId, snapshot }: { executionId: string; sna
       )}
       {workflow.data && (
         <div className="run-graph">
-          <WorkflowView outline={workflow.data} states={states} selected={selected} onSelect={setSelected} />
+          <WorkflowView outline={workflow.data} states={states} selected={selected} onSelect={select} />
         </div>
       )}
       {node && (
@@ -44,7 +62,9 @@ export function GraphPanel({ executionId, snapshot }: { executionId: string; sna
           state={states.get(node.id)}
           view={nodes.find(({ nodeId }) => nodeId === node.id)}
           steps={steps.filter(({ nodeId }) => nodeId === node.id)}
-          onClose={() => setSelected(null)}
+          status={snapshot.status}
+          nameOf={nameOf}
+          onClose={deselect}
         />
       )}
     </section>
@@ -55,7 +75,7 @@ function Tally({ states }: { states: ReadonlyMap<string, NodeState> }) {
   const done = [...states.values()].filter(({ status }) => status === 'completed').length;
   return (
     <>
-      {done} of {states.size} {states.size === 1 ? 'node' : 'nodes'} done
+      {count(done)} of {counted(states.size, 'node')} done
     </>
   );
 }

@@ -1,8 +1,16 @@
-import type { ExecutionSnapshot, NodeView } from '@cloutagent/react';
+import {
+  decisionOf,
+  type ExecutionSnapshot,
+  type NameOf,
+  type NodeView,
+  visibleText,
+  withNames,
+} from '@cloutagent/react';
 import type { WorkflowOutline } from '@cloutagent/contract';
 import type { NodeState } from '../graph/node-state.js';
+import { useEscape } from '../routing/use-escape.js';
 import { duration, timeOfDay } from '../ui/quantity.js';
-import { visibleText } from '../ui/visible-text.js';
+import { PlainText } from '../ui/plain-text.js';
 import { StatusBadge } from '../ui/status-badge.js';
 
 interface Props {
@@ -10,17 +18,22 @@ interface Props {
   state: NodeState | undefined;
   view: NodeView | undefined;
   steps: ExecutionSnapshot['steps'];
+  /** Of the execution. */
+  status: ExecutionSnapshot['status'];
+  nameOf: NameOf;
   onClose: () => void;
 }
 
 /** What one node did: its steps, and its output. */
-export function NodePanel({ node, state, view, steps, onClose }: Props) {
+export function NodePanel({ node, state, view, steps, status, nameOf, onClose }: Props) {
+  useEscape(onClose);
   const result = view?.step?.output;
+  const decision = node.type === 'approval' ? decisionOf(result, nameOf) : undefined;
   return (
-    <section className="node-panel" aria-label={`Node ${node.label ?? node.id}`}>
+    <section className="node-panel" aria-label={`Node ${visibleText(node.label ?? node.id)}`}>
       <div className="row node-panel-head">
         <h3>
-          <bdi>{node.label ?? node.id}</bdi>
+          <PlainText text={node.label ?? node.id} />
         </h3>
         {state && <StatusBadge status={state.status} label={state.label} />}
         <span className="muted">
@@ -31,7 +44,7 @@ export function NodePanel({ node, state, view, steps, onClose }: Props) {
         </button>
       </div>
       {steps.length === 0 ? (
-        <p className="muted">It starts when the nodes before it are done.</p>
+        <p className="muted">{whyNotStarted(status)}</p>
       ) : (
         <ol className="node-steps">
           {steps.map((step) => (
@@ -41,22 +54,46 @@ export function NodePanel({ node, state, view, steps, onClose }: Props) {
                 attempt {step.attempt}, {timeOfDay(step.startedAt)}
                 {step.duration !== undefined && `, ${duration(step.duration)}`}
               </span>
-              {step.error !== undefined && <bdi className="node-error">{step.error}</bdi>}
+              {step.error !== undefined && (
+                <PlainText text={withNames(step.error, nameOf)} className="node-error" />
+              )}
             </li>
           ))}
         </ol>
       )}
       {result === undefined && view && view.output.length > 0 && (
-        // What is coming in; its beginning is in the monitor.
-        <OutputText title="Output so far, its end" text={view.output.segment(view.output.segmentCount - 1)} />
+        <PartialOutput output={view.output} running={view.step?.status === 'running'} />
       )}
-      {result !== undefined && (
+      {decision !== undefined && <PlainText text={decision} />}
+      {decision === undefined && result !== undefined && (
         <OutputText
           title="Output"
           text={typeof result === 'string' ? result : JSON.stringify(result, null, 2)}
         />
       )}
     </section>
+  );
+}
+
+function whyNotStarted(status: ExecutionSnapshot['status']): string {
+  switch (status) {
+    case 'failed':
+      return 'It did not start: the execution failed before.';
+    case 'cancelled':
+      return 'It did not start: the execution was cancelled before.';
+    case 'completed':
+      return 'It did not start.';
+    default:
+      return 'It starts when the nodes before it are done.';
+  }
+}
+
+/** What there is of an output without a result. The monitor has all of it. */
+function PartialOutput({ output, running }: { output: NodeView['output']; running: boolean }) {
+  return running ? (
+    <OutputText title="Output so far, its end" text={output.segment(output.segmentCount - 1)} />
+  ) : (
+    <OutputText title="Output until it ended" text={output.segment(0)} />
   );
 }
 

@@ -3,6 +3,7 @@ import type { ExecutionSnapshot } from '@cloutagent/react';
 import { PageTitle } from '../app/page-title.js';
 import { Link } from '../routing/link.js';
 import { Moment } from '../ui/moment.js';
+import { PlainText } from '../ui/plain-text.js';
 import { StatusBadge } from '../ui/status-badge.js';
 
 /** Which execution this is; what changes comes from the snapshot. */
@@ -28,9 +29,7 @@ export function RunHead({ given, snapshot }: { given: Execution; snapshot: Execu
           started <Moment at={given.createdAt} />
         </span>
         {given.tags.map((tag) => (
-          <bdi className="tag" key={tag}>
-            {tag}
-          </bdi>
+          <PlainText className="tag" key={tag} text={tag} />
         ))}
       </p>
     </div>

@@ -6,10 +6,12 @@ import { PageTitle } from '../app/page-title.js';
 import { UsagePanel } from '../charts/usage-panel.js';
 import { EventInspector } from '../inspector/event-inspector.js';
 import { useEventLog } from '../inspector/use-event-log.js';
-import { Link } from '../routing/link.js';
+import { useAccess } from '../session/access.js';
 import { useLoad } from '../session/use-load.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 import { GraphPanel } from './graph-panel.js';
+import { useNames } from './names.js';
+import { NoSuchExecution } from './no-such-execution.js';
 import './run.css';
 import { RunHead } from './run-head.js';
 
@@ -37,31 +39,23 @@ export function RunPage({ executionId }: { executionId: string }) {
   );
 }
 
-function NoSuchExecution() {
-  return (
-    <div className="empty">
-      <PageTitle title="There is no such execution" />
-      <p>
-        The address may be mistyped, the execution may be of a project that your key is not for, or it ended
-        so long ago that it was deleted.
-      </p>
-      <Link to="/executions" className="button">
-        All executions
-      </Link>
-    </div>
-  );
-}
-
 function Run({ executionId, given }: { executionId: string; given: Parameters<typeof RunHead>[0]['given'] }) {
+  const { may } = useAccess();
   const snapshot = useExecution(executionId);
   const log = useEventLog(executionId);
+  const nameOf = useNames();
   return (
     <>
       <RunHead given={given} snapshot={snapshot} />
       <div className="run-columns">
-        <GraphPanel executionId={executionId} snapshot={snapshot} />
+        <GraphPanel executionId={executionId} snapshot={snapshot} nameOf={nameOf} />
         <div className="card run-monitor">
-          <ExecutionMonitor executionId={executionId} headingLevel={1} />
+          <ExecutionMonitor
+            executionId={executionId}
+            headingLevel={1}
+            readOnly={!may('executions:control')}
+            nameOf={nameOf}
+          />
         </div>
         <section className="card run-usage" aria-label="Usage">
           <div className="card-head">
@@ -74,7 +68,7 @@ function Run({ executionId, given }: { executionId: string; given: Parameters<ty
         <div className="card-head">
           <h2>Events</h2>
         </div>
-        <EventInspector log={log} />
+        <EventInspector log={log} nameOf={nameOf} />
       </section>
     </>
   );

@@ -1,5 +1,5 @@
-import { CloutAgent, CloutAgentError } from '@cloutagent/client';
-import { endSession } from './session.js';
+import { CloutAgent } from '@cloutagent/client';
+import { type Credential, endSession } from './session.js';
 
 const REFUSED =
   'Your key is no longer good: it has expired or was revoked. Sign in with another one to go on where you were.';
@@ -18,14 +18,9 @@ export function createApi(key: string): CloutAgent {
 }
 
 /**
- * Asks the server whether `key` is good.
- * @throws CloutAgentError when it is not, or when the server cannot be asked
+ * Asks the server what `key` is good for.
+ * @throws CloutAgentError when it is good for nothing, or when the server cannot be asked
  */
-export async function checkKey(key: string): Promise<void> {
-  try {
-    await new CloutAgent({ baseUrl: '', apiKey: key }).executions.list({ limit: 1 });
-  } catch (error) {
-    // Good, but not for this: pages say which scope they need.
-    if (!(error instanceof CloutAgentError) || error.code !== 'insufficient_scope') throw error;
-  }
+export async function checkKey(key: string): Promise<Credential> {
+  return { key, me: await new CloutAgent({ baseUrl: '', apiKey: key }).me() };
 }

@@ -1,46 +1,89 @@
+import type { Me } from '@cloutagent/client';
 import { useSyncExternalStore } from 'react';
+import { clearTab, readTab, writeTab } from './tab-storage.js';
+import { answerOtherTabs, askOtherTabs, signOutOtherTabs } from './tabs.js';
 
-/** The key is kept for this tab only, and never in a URL. */
-const STORAGE_KEY = 'cloutagent.key';
-
-interface Session {
-  /** null: nobody is signed in. */
-  key: string | null;
-  /** Why one has to sign in again. */
-  notice: string | null;
+/** A key, and what the server says of it. What a key may never changes. */
+export interface Credential {
+  key: string;
+  me: Me;
 }
 
-const listeners = new Set<() => void>();
-let session: Session = { key: stored(), notice: null };
+export interface Session {
+  /** null: this tab is not signed in. */
+  credential: Credential | null;
+  /** Why one has to sign in again. */
+  notice: string | null;
+  /** Whether other tabs are being asked; nothing is known before. */
+  asking: boolean;
+}
 
-function stored(): string | null {
+/** The key is kept by this tab, and never in a URL. */
+const NAME = 'session';
+/** What is stored when a person signed out here: a page that is loaded again must not sign in by itself. */
+const SIGNED_OUT = 'signed out';
+
+const listeners = new Set<() => void>();
+let session: Session = begin();
+
+function begin(): Session {
+  const text = readTab(NAME);
+  const credential = text === null ? null : parse(text);
+  return { credential, notice: null, asking: text === null };
+}
+
+function parse(text: string): Credential | null {
   try {
-    return sessionStorage.getItem(STORAGE_KEY);
+    const { key, me } = JSON.parse(text) as Partial<Credential>;
+    return key !== undefined && me !== undefined ? { key, me } : null;
   } catch {
-    // Storage is refused: the key lives as long as the page.
     return null;
   }
 }
 
-function set(next: Session): void {
+/** @param remembered what the tab finds when it is loaded again */
+function set(next: Session, remembered: string | null): void {
   session = next;
-  try {
-    if (next.key === null) sessionStorage.removeItem(STORAGE_KEY);
-    else sessionStorage.setItem(STORAGE_KEY, next.key);
-  } catch {
-    // As above.
-  }
+  writeTab(NAME, remembered);
   for (const listener of listeners) listener();
 }
 
-export const signIn = (key: string): void => set({ key, notice: null });
+const end = (notice: string | null, remembered: string | null): void =>
+  set({ credential: null, notice, asking: false }, remembered);
 
-/** @param notice what the sign-in page says of the reason */
-export const signOut = (notice: string | null = null): void => set({ key: null, notice });
+export const signIn = (credential: Credential): void =>
+  set({ credential, notice: null, asking: false }, JSON.stringify(credential));
 
-/** Ends the session of `key`, if it is still the present one. */
+/** Ends the session of this key in all tabs, and forgets what was written in this one. */
+export function signOut(): void {
+  const { credential } = session;
+  clearTab();
+  end(null, SIGNED_OUT);
+  if (credential) signOutOtherTabs(credential.key);
+}
+
+/**
+ * Ends the session of `key` in this tab, if it is still the present one.
+ * @param notice what the sign-in page says of the reason
+ */
 export function endSession(key: string, notice: string): void {
-  if (session.key === key) signOut(notice);
+  if (session.credential?.key === key) end(notice, null);
+}
+
+answerOtherTabs(
+  () => session.credential,
+  (key) => {
+    if (session.credential?.key !== key) return;
+    clearTab();
+    end('You signed out in another tab.', null);
+  },
+);
+if (session.asking) {
+  void askOtherTabs().then((credential) => {
+    if (!session.asking) return;
+    if (credential) signIn(credential);
+    else end(null, null);
+  });
 }
 
 export const useSession = (): Session =>

@@ -23,8 +23,7 @@ export function SignInPage({ notice }: { notice: string | null }) {
     if (wrong !== null) return input.current?.focus();
     setChecking(true);
     try {
-      await checkKey(given);
-      signIn(given);
+      signIn(await checkKey(given));
     } catch (error) {
       setProblem(explain(error));
       setChecking(false);
@@ -58,14 +57,17 @@ export function SignInPage({ notice }: { notice: string | null }) {
             autoComplete="off"
             spellCheck={false}
             value={key}
-            onChange={(event) => setKey(event.target.value)}
+            onChange={(event) => {
+              setKey(event.target.value);
+              setProblem(null);
+            }}
             aria-invalid={problem !== null}
             aria-describedby={`${id}-hint ${id}-wrong`}
             autoFocus
           />
           <span className="hint" id={`${id}-hint`}>
-            The first start of the server printed one. It stays in this tab and is forgotten when you close
-            it.
+            The first start of the server printed one. It stays in the dashboard’s open tabs and is forgotten
+            when you close the last one.
           </span>
           <span className="wrong" id={`${id}-wrong`} role="alert">
             {problem}

@@ -1,3 +1,5 @@
+import { visibleText } from '@cloutagent/react';
+import { counted } from '../ui/quantity.js';
 import type { Range } from './json-source.js';
 
 /** A problem with its place in the text. */
@@ -11,23 +13,26 @@ export interface PlacedProblem {
 /** What is to be corrected; each leads to its place in the text. */
 export function ProblemList({
   problems,
-  from,
+  ofServer,
   onPick,
 }: {
   problems: readonly PlacedProblem[];
-  from: string;
+  /** Whether the server found them. */
+  ofServer: boolean;
   onPick: (range: Range) => void;
 }) {
   return (
     <div className="notice error">
       <strong>
-        {from} {problems.length === 1 ? 'one thing' : `${problems.length} things`} to correct
+        {ofServer ? 'The server found' : problems.length === 1 ? 'There is' : 'There are'}{' '}
+        {problems.length === 1 ? 'one thing' : counted(problems.length, 'thing')} to correct
       </strong>
       <ul className="problem-list">
         {problems.map(({ path, message, line, range }, index) => (
           <li key={index}>
             <button type="button" onClick={() => onPick(range)}>
-              <span className="muted">line {line}</span> {path !== '' && <code>{path}</code>} {message}
+              <span className="muted">line {line}</span> {path !== '' && <code>{visibleText(path)}</code>}{' '}
+              {visibleText(message)}
             </button>
           </li>
         ))}

@@ -5,21 +5,17 @@ import { WorkflowView } from '../graph/workflow-view.js';
 import { navigate } from '../routing/location.js';
 import { useCloutAgent } from '@cloutagent/react';
 import { ProblemNotice } from '../ui/problem-notice.js';
+import { useDraft } from './draft.js';
 import { JsonEditor } from './json-editor.js';
 import type { Range } from './json-source.js';
 import { type PlacedProblem, ProblemList } from './problem-list.js';
 import './start.css';
-import { TEMPLATES, type Template } from './templates.js';
+import { TEMPLATES } from './templates.js';
 import { useRequest } from './use-request.js';
-
-const first = TEMPLATES[0]!;
 
 export function StartPage() {
   const api = useCloutAgent();
-  const [text, setText] = useState(first.text);
-  const [template, setTemplate] = useState<Template | null>(first);
-  /** What was in the editor before a template took its place. */
-  const [replaced, setReplaced] = useState<string | null>(null);
+  const { text, template, replaced, edit, take } = useDraft();
   const [starting, setStarting] = useState(false);
   const [failure, setFailure] = useState<{ error: Error; text: string; problems: PlacedProblem[] } | null>(
     null,
@@ -30,19 +26,11 @@ export function StartPage() {
   const attempt = useRef({ text: '', key: '' });
   const id = useId();
 
-  const refused = failure?.text === text ? failure.problems : [];
+  /** It says nothing of another text. */
+  const current = failure?.text === text ? failure : null;
+  const refused = current?.problems ?? [];
   const problems = request.problems.length > 0 ? request.problems : refused;
 
-  const take = (next: Template) => {
-    if (template === null) setReplaced(text);
-    setTemplate(next);
-    setText(next.text);
-  };
-  const edit = (next: string) => {
-    setText(next);
-    setTemplate(null);
-    setReplaced(null);
-  };
   const pick = ({ start, end }: Range) => {
     editor.current?.focus();
     editor.current?.setSelectionRange(start, end);
@@ -82,7 +70,7 @@ export function StartPage() {
         <legend className="label">Begin with</legend>
         {TEMPLATES.map((one) => (
           <label key={one.name} className="template card">
-            <input type="radio" name={id} checked={template === one} onChange={() => take(one)} />
+            <input type="radio" name={id} checked={template === one.name} onChange={() => take(one)} />
             <span>
               <strong>{one.name}</strong>
               <span className="muted">{one.about}</span>
@@ -98,7 +86,7 @@ export function StartPage() {
           </button>
         </div>
       )}
-      {failure && refused.length === 0 && <ProblemNotice what="It was not started." error={failure.error} />}
+      {current && refused.length === 0 && <ProblemNotice what="It was not started." error={current.error} />}
       <div className="start-columns">
         <section className="card" aria-labelledby={`${id}-request`}>
           <div className="card-head">
@@ -107,7 +95,7 @@ export function StartPage() {
               type="button"
               className="button quiet"
               disabled={request.value === undefined}
-              onClick={() => setText(JSON.stringify(request.value, null, 2))}
+              onClick={() => edit(JSON.stringify(request.value, null, 2))}
             >
               Format
             </button>
@@ -121,13 +109,9 @@ export function StartPage() {
           />
           <div id={`${id}-problems`} className="card-body" aria-live="polite">
             {problems.length > 0 ? (
-              <ProblemList
-                problems={problems}
-                from={request.problems.length > 0 ? 'There is' : 'The server found'}
-                onPick={pick}
-              />
+              <ProblemList problems={problems} ofServer={request.problems.length === 0} onPick={pick} />
             ) : (
-              <p className="muted">The form is right. The server checks configs and models when you start.</p>
+              <p className="muted">Valid JSON. Node configs and models are checked when you start.</p>
             )}
           </div>
         </section>

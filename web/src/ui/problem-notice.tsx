@@ -1,4 +1,5 @@
 import { CloutAgentError } from '@cloutagent/client';
+import { PlainText } from './plain-text.js';
 
 const WHAT_TO_DO: Record<string, string> = {
   network: 'Check your connection, and that the server runs; then try again.',
@@ -21,7 +22,7 @@ export function ProblemNotice({
   return (
     <div className="notice error" role="alert">
       <strong>{what}</strong>
-      <span>{error.message}</span>
+      <PlainText text={error.message} />
       {code !== undefined && WHAT_TO_DO[code] !== undefined && <span>{WHAT_TO_DO[code]}</span>}
       {requestId !== undefined && <span className="muted">Request {requestId}</span>}
       {onRetry && (

@@ -2,6 +2,10 @@ const integer = new Intl.NumberFormat('en');
 
 export const count = (value: number): string => integer.format(value);
 
+/** "1 event", "2 events"; `many` where an s is not enough. */
+export const counted = (value: number, one: string, many = `${one}s`): string =>
+  `${count(value)} ${value === 1 ? one : many}`;
+
 /** @param usd null when a price is not known */
 export function cost(usd: number | null): string {
   if (usd === null) return 'unknown';
@@ -28,7 +32,7 @@ export const dateTime = (iso: string): string => moment.format(new Date(iso));
 export const timeOfDay = (iso: string): string =>
   `${clock.format(new Date(iso))}.${String(new Date(iso).getMilliseconds()).padStart(3, '0')}`;
 
-/** "2 min. ago", seen from `now` (ms since 1970). */
+/** "2 min. ago" or "in 90 days", seen from `now` (ms since 1970). What lies ahead is rounded, what is past has passed in full. */
 export function ago(iso: string, now: number): string {
   const seconds = Math.round((Date.parse(iso) - now) / 1_000);
   const steps = [
@@ -38,5 +42,7 @@ export function ago(iso: string, now: number): string {
     [Infinity, 86_400, 'day'],
   ] as const;
   const [, size, unit] = steps.find(([most]) => Math.abs(seconds) < most)!;
-  return Math.abs(seconds) < 5 ? 'just now' : relative.format(Math.trunc(seconds / size), unit);
+  return Math.abs(seconds) < 5
+    ? 'just now'
+    : relative.format(seconds > 0 ? Math.round(seconds / size) : Math.trunc(seconds / size), unit);
 }

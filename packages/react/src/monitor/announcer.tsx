@@ -1,22 +1,32 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
+import { formatCounted } from './format.js';
+import { type NameOf, withNames } from './names.js';
+import { visibleText } from './visible-text.js';
 
 /** What changes within this time is said once. */
 const SETTLE_MS = 500;
 /** How often a screen reader hears how far it is, when nothing else is said. */
 const SUMMARY_MS = 15_000;
 
+interface AnnouncerProps {
+  snapshot: ExecutionSnapshot;
+  nameOf: NameOf;
+}
+
 /** Tells a screen reader what happens: changes of status when they happen, progress now and then, output never. */
-export function Announcer({ snapshot }: { snapshot: ExecutionSnapshot }): ReactNode {
+export function Announcer({ snapshot, nameOf }: AnnouncerProps): ReactNode {
   const [said, say] = useState('');
-  const news = [sayStatus(snapshot), sayApprovals(snapshot), sayConnection(snapshot)]
+  const news = [sayStatus(snapshot, nameOf), sayApprovals(snapshot), sayConnection(snapshot)]
     .filter(Boolean)
     .join(' ');
   const summary = useRef('');
   const { progress, status } = snapshot;
 
   useEffect(() => {
-    summary.current = progress ? `${progress.completedSteps} of ${progress.totalSteps} steps done.` : '';
+    summary.current = progress
+      ? `${progress.completedSteps} of ${formatCounted(progress.totalSteps, 'step')} done.`
+      : '';
   }, [progress]);
 
   useEffect(() => {
@@ -39,9 +49,11 @@ export function Announcer({ snapshot }: { snapshot: ExecutionSnapshot }): ReactN
   );
 }
 
-function sayStatus({ status, error, lastSequence }: ExecutionSnapshot): string {
+function sayStatus({ status, error, lastSequence }: ExecutionSnapshot, nameOf: NameOf): string {
   if (lastSequence === 0) return '';
-  return error ? `Execution failed: ${error.message.slice(0, 300)}` : `Execution ${status}.`;
+  return error
+    ? `Execution failed: ${visibleText(withNames(error.message.slice(0, 300), nameOf))}`
+    : `Execution ${status}.`;
 }
 
 function sayApprovals({ approvals }: ExecutionSnapshot): string {
@@ -51,7 +63,7 @@ function sayApprovals({ approvals }: ExecutionSnapshot): string {
 function sayConnection({ connection, lastSequence }: ExecutionSnapshot): string {
   const { status } = connection;
   if (status === 'closed' && connection.reason === 'refused')
-    return `Not connected: ${connection.error?.message ?? 'refused'}`;
+    return `Not connected: ${visibleText(connection.error?.message ?? 'refused')}`;
   // Every attempt anew would be too much: it is lost until it is open.
   const lost = status === 'waiting' || (status === 'connecting' && connection.attempt > 1);
   return lost && lastSequence > 0 ? 'Connection lost, reconnecting.' : '';

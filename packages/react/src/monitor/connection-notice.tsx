@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
 import { useNow } from './use-now.js';
+import { visibleText } from './visible-text.js';
 
 interface ConnectionNoticeProps extends Pick<ExecutionSnapshot, 'connection' | 'connectionSince'> {
   onReconnect: () => void;
@@ -21,7 +22,7 @@ export function ConnectionNotice(props: ConnectionNoticeProps): ReactNode {
       const seconds = Math.max(1, Math.ceil((connectionSince + connection.delayMs - now) / 1_000));
       return (
         <Notice state="waiting">
-          <bdi>{connection.reason}</bdi> Reconnecting in {seconds} s.{' '}
+          <bdi>{visibleText(connection.reason)}</bdi> Reconnecting in {seconds} s.{' '}
           <button type="button" className="ca-button ca-small" onClick={onReconnect}>
             Reconnect now
           </button>
@@ -32,7 +33,7 @@ export function ConnectionNotice(props: ConnectionNoticeProps): ReactNode {
       if (connection.reason === 'ended') return <Notice state="ended">All events received</Notice>;
       return (
         <Notice state="refused">
-          <bdi>{connection.error?.message ?? 'The connection is closed.'}</bdi>{' '}
+          <bdi>{visibleText(connection.error?.message ?? 'The connection is closed.')}</bdi>{' '}
           <button type="button" className="ca-button ca-small" onClick={onReconnect}>
             Try again
           </button>

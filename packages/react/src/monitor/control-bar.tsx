@@ -1,6 +1,7 @@
 import type { ExecutionStatus } from '@cloutagent/contract';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { ExecutionControls } from '../use-execution-controls.js';
+import { visibleText } from './visible-text.js';
 
 /** What was asked for, and in which status: the event that says that it has happened brings another one. */
 interface Asked {
@@ -105,7 +106,10 @@ function ConfirmCancel({ onYes, onNo }: { onYes: () => void; onNo: () => void })
       role="group"
       aria-label="Confirm to cancel"
       onKeyDown={(event) => {
-        if (event.key === 'Escape') onNo();
+        if (event.key !== 'Escape') return;
+        // It closes this question, and nothing of the page around.
+        event.stopPropagation();
+        onNo();
       }}
     >
       <span>Cancel this execution? It cannot be resumed.</span>
@@ -119,11 +123,14 @@ function ConfirmCancel({ onYes, onNo }: { onYes: () => void; onNo: () => void })
   );
 }
 
-function ControlError({ controls: { error } }: { controls: ExecutionControls }): ReactNode {
+function ControlError({ controls: { error, dismissError } }: { controls: ExecutionControls }): ReactNode {
   if (!error) return null;
   return (
-    <p className="ca-error" role="alert">
-      <bdi>{error.message}</bdi>
-    </p>
+    <div className="ca-error ca-control-error" role="alert">
+      <bdi>{visibleText(error.message)}</bdi>
+      <button type="button" className="ca-button ca-small" onClick={dismissError}>
+        Dismiss
+      </button>
+    </div>
   );
 }

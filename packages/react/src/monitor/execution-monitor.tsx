@@ -1,6 +1,6 @@
-import { type ReactNode } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import { useExecution } from '../use-execution.js';
-import { useExecutionControls } from '../use-execution-controls.js';
+import { type ExecutionControls, useExecutionControls } from '../use-execution-controls.js';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
 import { Announcer } from './announcer.js';
 import { ApprovalCard } from './approval-card.js';
@@ -9,6 +9,7 @@ import { ControlBar } from './control-bar.js';
 import { Disclosure } from './disclosure.js';
 import { formatDuration } from './format.js';
 import { JsonPane } from './json-pane.js';
+import { type NameOf, Names, withNames } from './names.js';
 import { NodeList } from './node-list.js';
 import { ProgressBar } from './progress-bar.js';
 import { RetryList } from './retry-list.js';
@@ -28,8 +29,12 @@ export interface ExecutionMonitorProps {
   readOnly?: boolean | undefined;
   /** Level of the heading that the monitor is under; its own are one below. Default 2. */
   headingLevel?: 1 | 2 | 3 | 4 | undefined;
+  /** Names principals, such as who approved; they are shown by their ids where it names none. */
+  nameOf?: NameOf | undefined;
   className?: string | undefined;
 }
+
+const NAMELESS: NameOf = () => undefined;
 
 /**
  * One execution, live: status, progress, steps on a time line, output, tool calls, tokens, cost, errors, and buttons
@@ -37,14 +42,15 @@ export interface ExecutionMonitorProps {
  * Whatever an event says is shown as text.
  */
 export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
-  const { executionId, theme, readOnly = false, headingLevel = 2, className = '' } = props;
+  const { executionId, theme, readOnly = false, headingLevel = 2, nameOf = NAMELESS, className = '' } = props;
   const snapshot = useExecution(executionId);
   const controls = useExecutionControls(executionId);
   const { status, error, output, approvals, steps, startedAt } = snapshot;
+  useTimelyError(controls, snapshot);
   const until = useServerTime(snapshot);
   return (
     <section className={`ca-monitor ${className}`} data-theme={theme} aria-label="Execution">
-      <Announcer snapshot={snapshot} />
+      <Announcer snapshot={snapshot} nameOf={nameOf} />
       <header className="ca-head">
         <StatusBadge status={status} />
         <bdi className="ca-id">{executionId}</bdi>
@@ -58,24 +64,38 @@ export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
       {error && (
         <p className="ca-error">
           <strong>{error.nodeId === undefined ? 'Failed' : <bdi>{error.nodeId} failed</bdi>}:</strong>{' '}
-          <bdi>{visibleText(error.message)}</bdi> <code>{error.code}</code>
+          <bdi>{visibleText(withNames(error.message, nameOf))}</bdi> <code>{error.code}</code>
         </p>
       )}
-      <HeadingLevel value={headingLevel}>
+      <HeadingLevel.Provider value={headingLevel}>
         {approvals.map((node) => (
           <ApprovalCard key={node.step?.stepId} node={node} controls={readOnly ? undefined : controls} />
         ))}
-        <TimeLine steps={steps} startedAt={startedAt} until={until} />
+        <Names.Provider value={nameOf}>
+          <TimeLine steps={steps} startedAt={startedAt} until={until} />
+        </Names.Provider>
         <RetryList retries={snapshot.retries} />
-        <NodeList key={executionId} nodes={snapshot.nodes} />
+        <NodeList key={executionId} nodes={snapshot.nodes} caughtUp={snapshot.caughtUp} />
         <ToolCallList calls={snapshot.toolCalls} />
         {output !== undefined && (
           <Disclosure summary="Result">{() => <JsonPane value={output} label="result" />}</Disclosure>
         )}
         <UsagePanel {...snapshot} />
-      </HeadingLevel>
+      </HeadingLevel.Provider>
     </section>
   );
+}
+
+/** What went wrong with a button is no longer true once the status is another one, or the server is reached again. */
+function useTimelyError(
+  { dismissError }: ExecutionControls,
+  { status, connection }: ExecutionSnapshot,
+): void {
+  const isOpen = connection.status === 'open';
+  useEffect(() => dismissError(), [status, dismissError]);
+  useEffect(() => {
+    if (isOpen) dismissError();
+  }, [isOpen, dismissError]);
 }
 
 /** Now by the server's clock while it runs, its end once it is over; in ms since 1970. */

@@ -3,6 +3,10 @@ const dollars = new Intl.NumberFormat('en', { style: 'currency', currency: 'USD'
 
 export const formatCount = (count: number): string => whole.format(count);
 
+/** "1 step", "2 steps". */
+export const formatCounted = (count: number, noun: string): string =>
+  `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+
 /** US dollars; a price that is not known is no price of 0. */
 export const formatCost = (costUSD: number | null): string =>
   costUSD === null ? 'unknown' : dollars.format(costUSD);

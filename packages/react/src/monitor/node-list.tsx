@@ -1,7 +1,7 @@
 import { memo, type ReactNode } from 'react';
-import type { NodeView } from '../store/snapshot.js';
+import type { ExecutionSnapshot, NodeView } from '../store/snapshot.js';
 import { Disclosure } from './disclosure.js';
-import { formatCount } from './format.js';
+import { formatCounted } from './format.js';
 import { Section } from './section.js';
 import { StatusBadge } from './status-badge.js';
 import { TailList } from './tail-list.js';
@@ -11,7 +11,7 @@ import { TextPane } from './text-pane.js';
 const OPEN = 4;
 
 /** What each node puts out, as it comes. */
-export function NodeList({ nodes }: { nodes: readonly NodeView[] }): ReactNode {
+export function NodeList({ nodes, caughtUp }: Pick<ExecutionSnapshot, 'nodes' | 'caughtUp'>): ReactNode {
   const speaking = nodes.filter(({ output, thinking }) => output.length + thinking.length > 0);
   if (speaking.length === 0) return null;
   const latest = new Set(speaking.slice(-OPEN));
@@ -22,6 +22,7 @@ export function NodeList({ nodes }: { nodes: readonly NodeView[] }): ReactNode {
           <NodeItem
             key={node.nodeId}
             node={node}
+            live={caughtUp && node.step?.status === 'running'}
             open={latest.has(node) || node.step?.status === 'running' || node.step?.status === 'failed'}
           />
         )}
@@ -30,7 +31,14 @@ export function NodeList({ nodes }: { nodes: readonly NodeView[] }): ReactNode {
   );
 }
 
-const NodeItem = memo(function NodeItem({ node, open }: { node: NodeView; open: boolean }): ReactNode {
+interface NodeItemProps {
+  node: NodeView;
+  /** Whether its texts grow as one reads. */
+  live: boolean;
+  open: boolean;
+}
+
+const NodeItem = memo(function NodeItem({ node, live, open }: NodeItemProps): ReactNode {
   const { nodeId, step, output, thinking } = node;
   const summary = (
     <>
@@ -45,12 +53,12 @@ const NodeItem = memo(function NodeItem({ node, open }: { node: NodeView; open: 
             {thinking.length > 0 && (
               <Disclosure
                 className="ca-thinking"
-                summary={`Thinking (${formatCount(thinking.length)} characters)`}
+                summary={`Thinking (${formatCounted(thinking.length, 'character')})`}
               >
-                {() => <TextPane text={thinking} label={`thinking of ${nodeId}`} />}
+                {() => <TextPane text={thinking} label={`thinking of ${nodeId}`} live={live} />}
               </Disclosure>
             )}
-            {output.length > 0 && <TextPane text={output} label={`output of ${nodeId}`} />}
+            {output.length > 0 && <TextPane text={output} label={`output of ${nodeId}`} live={live} />}
           </>
         )}
       </Disclosure>

@@ -1,11 +1,12 @@
 import type { ReactNode } from 'react';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
+import { formatCount, formatCounted } from './format.js';
 
 /** How many of the steps are done. Before that is known it says so. */
 export function ProgressBar({ progress, status }: Pick<ExecutionSnapshot, 'progress' | 'status'>): ReactNode {
   const percent = progress ? Math.min(100, Math.max(0, progress.percent)) : undefined;
   const said = progress
-    ? `${progress.completedSteps} of ${progress.totalSteps} steps`
+    ? `${formatCount(progress.completedSteps)} of ${formatCounted(progress.totalSteps, 'step')}`
     : status === 'queued'
       ? 'Not started'
       : 'No step done yet';

@@ -24,7 +24,7 @@ export function Section({ title, className = '', aside, children }: SectionProps
         </Heading>
         {aside}
       </div>
-      <HeadingLevel value={level}>{children}</HeadingLevel>
+      <HeadingLevel.Provider value={level}>{children}</HeadingLevel.Provider>
     </section>
   );
 }

@@ -25,7 +25,7 @@ export function TailList<T>({ entries, dropped = 0, className = '', children }: 
         </button>
       )}
       {dropped > 0 && from === 0 && (
-        <p className="ca-note">{formatCount(dropped)} earlier ones are in the journal.</p>
+        <p className="ca-note">Not loaded: {formatCount(dropped)} earlier. The journal has them.</p>
       )}
       <ol className={`ca-list ${className}`}>{entries.slice(from).map(children)}</ol>
     </>

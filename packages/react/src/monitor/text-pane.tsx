@@ -1,31 +1,31 @@
 import { memo, type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import type { TextView } from '../store/text-log.js';
 import { CopyButton } from './copy-button.js';
-import { formatCount } from './format.js';
+import { formatCounted } from './format.js';
+import { useTextWindow } from './use-text-window.js';
 import { visibleText } from './visible-text.js';
 
 interface TextPaneProps {
   text: TextView;
   /** Names the text: "output of writer". */
   label: string;
+  /** Whether it grows as one reads: then its end is followed. Else it opens at its beginning. */
+  live?: boolean;
 }
 
-/** Segments mounted while the end is followed: about 64,000 characters. */
-const TAIL = 8;
-/** Segments that "show earlier" adds. */
-const MORE = 256;
-
-/** A growing text whose end is followed until somebody scrolls up. It is only ever text, whatever it says. */
-export function TextPane({ text, label }: TextPaneProps): ReactNode {
+/** A text, mounted in parts. A person who scrolls up keeps the place. It is only ever text, whatever it says. */
+export function TextPane({ text, label, live = false }: TextPaneProps): ReactNode {
   const box = useRef<HTMLDivElement>(null);
   const lastTop = useRef(0);
-  const [following, setFollowing] = useState(true);
-  /** First segment mounted when the following ended: it stays, so that what is read does not move. */
-  const [held, setHeld] = useState(0);
-  /** First segment that somebody asked to see. */
-  const [asked, setAsked] = useState(Infinity);
-  const end = text.firstSegment + text.segmentCount;
-  const start = Math.max(text.firstSegment, Math.min(asked, following ? end - TAIL : held));
+  const mounted = useTextWindow(text, live);
+  const { from, to, following } = mounted;
+  const [scrolled, setScrolled] = useState(false);
+  const [wasLive, setWasLive] = useState(live);
+  if (live !== wasLive) {
+    setWasLive(live);
+    // What was recorded before is here, and more comes: the end is what is new.
+    if (live && !scrolled) mounted.follow();
+  }
 
   useLayoutEffect(() => {
     const pane = box.current;
@@ -40,38 +40,45 @@ export function TextPane({ text, label }: TextPaneProps): ReactNode {
     const wentUp = pane.scrollTop < lastTop.current - 1;
     const atEnd = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 8;
     lastTop.current = pane.scrollTop;
-    if (atEnd) setFollowing(true);
-    else if (wentUp && following) {
-      setHeld(start);
-      setFollowing(false);
-    }
+    if (!following) setScrolled(true);
+    if (atEnd && live && to === mounted.end) mounted.follow();
+    else if (wentUp && following && !atEnd) mounted.hold();
   };
 
-  const hidden = start - text.firstSegment;
+  const earlier = from - text.firstSegment;
   return (
     <div className="ca-pane">
       <div className="ca-pane-bar">
-        {hidden > 0 && (
-          <button type="button" className="ca-button ca-small" onClick={() => setAsked(start - MORE)}>
+        {earlier > 0 && (
+          <button type="button" className="ca-button ca-small" onClick={mounted.showEarlier}>
             Show earlier text
           </button>
         )}
-        {text.dropped > 0 && hidden === 0 && (
-          <span className="ca-note">{formatCount(text.dropped)} earlier characters are in the journal.</span>
+        {text.dropped > 0 && earlier === 0 && (
+          <span className="ca-note">
+            Not loaded: {formatCounted(text.dropped, 'earlier character')}. The journal has them.
+          </span>
         )}
-        <span className="ca-note">{formatCount(text.length)} characters</span>
-        {!following && (
-          <button type="button" className="ca-button ca-small" onClick={() => setFollowing(true)}>
-            Follow the end
+        <span className="ca-note">{formatCounted(text.length, 'character')}</span>
+        {!following && (live || to < mounted.end) && (
+          <button type="button" className="ca-button ca-small" onClick={mounted.follow}>
+            {live ? 'Follow the end' : 'Go to the end'}
           </button>
         )}
         <CopyButton what={label} text={() => text.toString()} />
       </div>
       <div ref={box} className="ca-text" role="group" aria-label={label} tabIndex={0} onScroll={onScroll}>
-        {Array.from({ length: end - start }, (_unused, n) => (
-          <Segment key={start + n} text={text.segment(start + n - text.firstSegment)} />
+        {Array.from({ length: to - from }, (_unused, n) => (
+          <Segment key={from + n} text={text.segment(from + n - text.firstSegment)} />
         ))}
       </div>
+      {to < mounted.end && (
+        <div className="ca-pane-foot">
+          <button type="button" className="ca-button ca-small" onClick={mounted.showLater}>
+            Show later text
+          </button>
+        </div>
+      )}
     </div>
   );
 }

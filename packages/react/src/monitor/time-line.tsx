@@ -4,6 +4,7 @@ import type { ExecutionSnapshot } from '../store/snapshot.js';
 import { Disclosure } from './disclosure.js';
 import { formatDuration } from './format.js';
 import { JsonPane } from './json-pane.js';
+import { decisionOf, useNameOf, withNames } from './names.js';
 import { StatusBadge } from './status-badge.js';
 import { Section } from './section.js';
 import { TailList } from './tail-list.js';
@@ -43,6 +44,8 @@ interface StepRowProps {
 }
 
 const StepRow = memo(function StepRow({ step, from, span, until }: StepRowProps): ReactNode {
+  const nameOf = useNameOf();
+  const decision = step.nodeType === 'approval' ? decisionOf(step.output, nameOf) : undefined;
   const begin = Date.parse(step.startedAt);
   const end = step.completedAt ? Date.parse(step.completedAt) : Math.max(begin, until);
   const percent = (ms: number) => `${Math.min(100, Math.max(0, (ms / span) * 100))}%`;
@@ -65,10 +68,15 @@ const StepRow = memo(function StepRow({ step, from, span, until }: StepRowProps)
       </div>
       {step.error !== undefined && (
         <p className="ca-error">
-          <bdi>{visibleText(step.error)}</bdi>
+          <bdi>{visibleText(withNames(step.error, nameOf))}</bdi>
         </p>
       )}
-      {step.output !== undefined && step.output !== null && typeof step.output === 'object' && (
+      {decision !== undefined && (
+        <p className="ca-note">
+          <bdi>{visibleText(decision)}</bdi>
+        </p>
+      )}
+      {decision === undefined && typeof step.output === 'object' && step.output !== null && (
         <Disclosure summary="Result">
           {() => <JsonPane value={step.output ?? null} label={`result of ${step.nodeId}`} />}
         </Disclosure>

@@ -37,11 +37,11 @@ const ToolCallItem = memo(function ToolCallItem({ call }: { call: ToolCall }): R
         {() => (
           <>
             <p className="ca-note">Arguments</p>
-            <JsonPane value={toolArgs} label={`arguments of ${toolName}`} />
+            <JsonPane value={toolArgs} label={`arguments of ${visibleText(toolName)}`} />
             {result !== undefined && (
               <>
                 <p className="ca-note">{call.isError ? 'Error' : 'Result'}</p>
-                <JsonPane value={result} label={`result of ${toolName}`} />
+                <JsonPane value={result} label={`result of ${visibleText(toolName)}`} />
               </>
             )}
           </>
@@ -51,18 +51,24 @@ const ToolCallItem = memo(function ToolCallItem({ call }: { call: ToolCall }): R
   );
 });
 
-const stateOf = ({ result, isError, discarded }: ToolCall): string =>
-  discarded ? 'retrying' : isError ? 'failed' : result === undefined ? 'running' : 'completed';
+function stateOf({ completedAt, isError, discarded, interrupted }: ToolCall): string {
+  if (discarded) return 'retrying';
+  if (interrupted) return 'cancelled';
+  if (isError) return 'failed';
+  return completedAt === undefined ? 'running' : 'completed';
+}
+
+const WORDS: Record<string, string> = {
+  retrying: 'of an attempt that is repeated',
+  cancelled: 'cut off',
+  failed: 'failed',
+  running: 'running',
+  completed: 'done',
+};
 
 function sayState(call: ToolCall): string {
-  const { calledAt, completedAt, isError, discarded } = call;
-  const state = discarded
-    ? 'of an attempt that is repeated'
-    : completedAt === undefined
-      ? 'running'
-      : isError
-        ? 'failed'
-        : 'done';
-  if (completedAt === undefined) return state;
-  return `${state} in ${formatDuration(Date.parse(completedAt) - Date.parse(calledAt))}`;
+  const { calledAt, completedAt } = call;
+  const word = WORDS[stateOf(call)] ?? '';
+  if (completedAt === undefined) return word;
+  return `${word} in ${formatDuration(Date.parse(completedAt) - Date.parse(calledAt))}`;
 }

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
 import { formatCost, formatCount } from './format.js';
 import { Section } from './section.js';
+import { visibleText } from './visible-text.js';
 
 type UsagePanelProps = Pick<ExecutionSnapshot, 'tokenUsage' | 'costUSD' | 'modelUsage'>;
 
@@ -31,7 +32,7 @@ export function UsagePanel({ tokenUsage, costUSD, modelUsage }: UsagePanelProps)
               {models.map(([model, { input, output, costUSD: cost }]) => (
                 <tr key={model}>
                   <th scope="row">
-                    <bdi>{model}</bdi>
+                    <bdi>{visibleText(model)}</bdi>
                   </th>
                   <td>{formatCount(input)}</td>
                   <td>{formatCount(output)}</td>

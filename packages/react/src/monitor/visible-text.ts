@@ -1,19 +1,70 @@
-// C0 but tab and line feed, DEL, C1, and the two overrides of the bidirectional algorithm (Unicode UAX #9).
-// oxlint-disable-next-line no-control-regex -- they are what this is about
-const HIDDEN = /\r\n|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202d\u202e]/g;
+/**
+ * What no font shows: controls but tab and line feed, format characters (Unicode category Cf) but the visible Arabic
+ * number signs, line and paragraph separators, variation selectors, tags, and letters that are blank. Among them are
+ * all that turn the direction of text (UAX #9).
+ */
+const HIDDEN =
+  // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- they are what this is about
+  /\r\n|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
+
+const NAMES: Record<number, string> = {
+  0x061c: 'ALM',
+  0x200b: 'ZWSP',
+  0x200c: 'ZWNJ',
+  0x200d: 'ZWJ',
+  0x200e: 'LRM',
+  0x200f: 'RLM',
+  0x202a: 'LRE',
+  0x202b: 'RLE',
+  0x202c: 'PDF',
+  0x202d: 'LRO',
+  0x202e: 'RLO',
+  0x2060: 'WJ',
+  0x2066: 'LRI',
+  0x2067: 'RLI',
+  0x2068: 'FSI',
+  0x2069: 'PDI',
+  0xfeff: 'BOM',
+};
+
+const EMOJI_BEFORE = /[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f\u{e007f}]$/u;
+/** Scripts that are written with joiners: not these three. */
+const JOINED_BEFORE = /(?!\p{sc=Latin}|\p{sc=Greek}|\p{sc=Cyrillic}|\p{sc=Inherited})[\p{L}\p{M}]$/u;
+const VARIED_BEFORE =
+  /[\p{Extended_Pictographic}0-9#*\p{Sm}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Mongolian}\p{sc=Myanmar}]$/u;
+/** The flags of England, Scotland and Wales are a black flag with tags. */
+const FLAG_BEFORE = /\u{1f3f4}[\u{e0020}-\u{e007e}]*$/u;
+
+/** Characters before a sign that decide whether it belongs to a word or an emoji. */
+const CONTEXT = 16;
 
 /**
- * Text as it is shown: control characters, such as those of a terminal's escape sequences, become visible signs, so
- * that what is read is what is there. One character may become several; copying takes the text itself.
+ * Returns text as it is shown: invisible characters, such as a terminal's escape sequences and those that turn the
+ * direction of writing, become visible signs (`␛`, `⟨RLO⟩`, `⟨U+00AD⟩`), so that what is read is what is there. Joiners
+ * and selectors stay where a script or an emoji is written with them. One character may become several, so copying
+ * takes the text itself.
  */
-export const visibleText = (text: string): string => text.replace(HIDDEN, sign);
+export const visibleText = (text: string): string =>
+  text.replace(HIDDEN, (found, offset: number) =>
+    found === '\r\n' || belongs(found, text.slice(Math.max(0, offset - CONTEXT), offset))
+      ? found
+      : sign(found.codePointAt(0) ?? 0),
+  );
 
-function sign(found: string): string {
-  if (found.length > 1) return found;
-  const code = found.charCodeAt(0);
+function belongs(found: string, before: string): boolean {
+  const code = found.codePointAt(0) ?? 0;
+  if (code === 0x200d) return EMOJI_BEFORE.test(before) || JOINED_BEFORE.test(before);
+  if (code === 0x200c) return JOINED_BEFORE.test(before);
+  if (code >= 0xfe00 && code <= 0xfe0f) return VARIED_BEFORE.test(before);
+  if (code >= 0xe0100 && code <= 0xe01ef) return VARIED_BEFORE.test(before);
+  if (code >= 0x180b && code <= 0x180f) return VARIED_BEFORE.test(before);
+  return code >= 0xe0020 && code <= 0xe007f && FLAG_BEFORE.test(before);
+}
+
+function sign(code: number): string {
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
   if (code === 0x7f) return '\u2421';
-  if (code === 0x202d) return '\u27e8LRO\u27e9';
-  if (code === 0x202e) return '\u27e8RLO\u27e9';
-  return `\u27e8${code.toString(16).toUpperCase()}\u27e9`;
+  if (code < 0xa0) return `\u27e8${code.toString(16).toUpperCase()}\u27e9`;
+  const name = NAMES[code] ?? `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
+  return `\u27e8${name}\u27e9`;
 }

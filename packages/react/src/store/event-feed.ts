@@ -3,12 +3,20 @@ import type { ExecutionEvent } from '@cloutagent/contract';
 import { toClientError } from './client-error.js';
 import { report } from './report.js';
 
+/** What the server says when a connection is made. */
+export interface ServerState {
+  /** What to add to this machine's clock to get the server's, in ms. */
+  clockOffset: number;
+  /** Where the journal stood. */
+  lastSequence: number;
+}
+
 export interface FeedListener {
   /** Every event behind `after`, once and in order. */
   onEvent(event: ExecutionEvent): void;
   onState?(state: ConnectionState): void;
-  /** What to add to this machine's clock to get the server's, in ms; told when a connection is made. */
-  onClock?(offset: number): void;
+  /** Called when a connection is made, and for a listener that comes later. */
+  onEstablished?(server: ServerState): void;
   /** Sequence after which to begin; default 0, the beginning. */
   after?: number;
 }
@@ -34,7 +42,7 @@ export class EventFeed {
   private readonly closing = new AbortController();
   private connecting: AbortController | undefined;
   private state: ConnectionState = { status: 'idle' };
-  private clockOffset: number | undefined;
+  private server: ServerState | undefined;
   private position = 0;
 
   constructor(
@@ -83,7 +91,10 @@ export class EventFeed {
       onState: (state) => {
         if (!signal.aborted) this.enter(state);
       },
-      onEstablished: ({ timestamp }) => this.setClock(Date.parse(timestamp) - Date.now()),
+      onEstablished: ({ timestamp, lastSequence }) => {
+        const clockOffset = Date.parse(timestamp) - Date.now();
+        this.establish({ clockOffset: Number.isNaN(clockOffset) ? 0 : clockOffset, lastSequence });
+      },
     });
     for await (const event of stream) {
       if (signal.aborted) return;
@@ -118,16 +129,15 @@ export class EventFeed {
     for (const { listener } of this.entries) guard(() => listener.onState?.(state));
   }
 
-  private setClock(offset: number): void {
-    if (Number.isNaN(offset)) return;
-    this.clockOffset = offset;
-    for (const { listener } of this.entries) guard(() => listener.onClock?.(offset));
+  private establish(server: ServerState): void {
+    this.server = server;
+    for (const { listener } of this.entries) guard(() => listener.onEstablished?.(server));
   }
 
   private tell({ listener }: Entry): void {
     guard(() => listener.onState?.(this.state));
-    const offset = this.clockOffset;
-    if (offset !== undefined) guard(() => listener.onClock?.(offset));
+    const { server } = this;
+    if (server) guard(() => listener.onEstablished?.(server));
   }
 }
 

@@ -7,7 +7,7 @@ const NODES = ['a', 'b', 'c'];
 const STEPS = ['a-1', 'a-2', 'b-1', 'c-1'];
 const stepId = fc.constantFrom(...STEPS);
 const text = fc.string({ unit: 'binary', maxLength: 40 });
-const statuses: StepStatus[] = ['running', 'completed', 'failed', 'retrying', 'skipped'];
+const statuses: StepStatus[] = ['running', 'completed', 'failed', 'retrying', 'cancelled', 'skipped'];
 
 /** Events of every kind in any order: more than a server would send. */
 const fields = fc.oneof(
@@ -215,6 +215,28 @@ describe('The state of an execution', () => {
       attempt: 1,
     });
     expect(model.view().toolCalls.at(0)).toMatchObject({ result: [1], discarded: true });
+  });
+
+  it('does not show a tool call as running whose step was cut off', () => {
+    const model = new ExecutionModel();
+    const of = { executionId: 'x', timestamp: '', stepId: 's', nodeId: 'n' };
+    const step = { ...of, type: 'execution:step', step: 'n', nodeType: 'agent', attempt: 1 } as const;
+    const call = { ...of, type: 'execution:tool-call', toolName: 'search', toolArgs: {} } as const;
+    model.apply({ ...step, sequence: 1, status: 'running' });
+    model.apply({ ...call, sequence: 2, toolId: 'answered' });
+    model.apply({ ...call, sequence: 3, toolId: 'open' });
+    model.apply({
+      ...of,
+      sequence: 4,
+      type: 'execution:tool-result',
+      toolId: 'answered',
+      result: 1,
+      isError: false,
+    });
+    model.apply({ ...step, sequence: 5, status: 'cancelled' });
+    const calls = model.view().toolCalls.slice();
+    expect(calls.map(({ interrupted }) => interrupted)).toEqual([false, true]);
+    expect(model.view().steps.map(({ status }) => status)).toEqual(['cancelled']);
   });
 
   it('keeps no more than its limits, the newest', () => {

@@ -17,7 +17,10 @@ export interface ModelLimits {
 
 const MODEL_LIMITS: ModelLimits = { events: 1_000, toolCalls: 5_000, retries: 1_000 };
 
-export type ModelView = Omit<ExecutionSnapshot, 'connection' | 'connectionSince' | 'clockOffset'>;
+export type ModelView = Omit<
+  ExecutionSnapshot,
+  'connection' | 'connectionSince' | 'clockOffset' | 'caughtUp'
+>;
 
 /**
  * Adds up the events of one execution. Status, steps, usage and cost are the contract's `applyEvent`; here is what is

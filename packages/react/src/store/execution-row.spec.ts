@@ -1,16 +1,16 @@
-import type { Execution, ExecutionEvent } from '@cloutagent/contract';
+import type { ExecutionEvent, ExecutionSummary } from '@cloutagent/contract';
 import { applyEvent, initialState } from '@cloutagent/contract/reduce';
 import fc from 'fast-check';
 import { ExecutionRow } from './execution-row.js';
 
-const base: Execution = {
+const base: ExecutionSummary = {
   id: 'x',
   projectId: 'demo',
-  input: null,
+  inputPreview: '',
+  progress: { completedSteps: 0, totalSteps: 30, percent: 0 },
   createdAt: '',
   tags: [],
   status: 'queued',
-  steps: [],
   tokenUsage: { input: 0, output: 0, total: 0 },
   costUSD: 0,
   lastSequence: 0,
@@ -19,13 +19,20 @@ const journal = Array.from({ length: 60 }, (_unused, n): ExecutionEvent => {
   const of = { sequence: n + 1, executionId: 'x', timestamp: new Date(n * 1_000).toISOString() };
   const total = { input: n, output: n, total: 2 * n };
   if (n === 0) return { ...of, type: 'execution:started', projectId: 'demo', attempt: 1 };
+  if (n % 5 === 0)
+    return { ...of, type: 'execution:progress', completedSteps: n / 5, totalSteps: 30, percent: n };
   if (n % 3 === 0) return { ...of, type: 'execution:token-usage', nodeId: 'n', model: 'm', usage: total };
   const step = { step: 'n', nodeId: 'n', nodeType: 'agent', attempt: 1, stepId: `s${Math.floor(n / 2)}` };
   return { ...of, type: 'execution:step', ...step, status: n % 2 === 0 ? 'running' : 'completed' };
 });
-const at = (sequence: number): Execution => {
-  const { modelUsage: _unused, ...state } = journal.slice(0, sequence).reduce(applyEvent, initialState());
-  return { ...base, ...state, steps: [...state.steps] };
+const at = (sequence: number): ExecutionSummary => {
+  const events = journal.slice(0, sequence);
+  const { modelUsage: _usage, steps: _steps, ...state } = events.reduce(applyEvent, initialState());
+  const last = events.findLast((event) => event.type === 'execution:progress');
+  const progress = last
+    ? { completedSteps: last.completedSteps, totalSteps: 30, percent: last.percent }
+    : base.progress;
+  return { ...base, ...state, progress };
 };
 
 describe('A line of a list', () => {
@@ -48,6 +55,26 @@ describe('A line of a list', () => {
         expect(row.view()).toMatchObject(at(position));
       }),
     );
+  });
+
+  it('holds on to no output', () => {
+    const row = new ExecutionRow(base);
+    const large = 'x'.repeat(100_000);
+    const [of] = journal as [ExecutionEvent];
+    const step = { step: 'n', nodeId: 'n', nodeType: 'agent', attempt: 1, stepId: 's' };
+    row.apply({ ...of, ...step, type: 'execution:step', sequence: 1, status: 'completed', output: large });
+    const { inputPreview: _input, progress: _progress, ...shared } = base;
+    const result = {
+      ...shared,
+      status: 'completed' as const,
+      input: large,
+      output: large,
+      steps: [],
+      lastSequence: 2,
+    };
+    row.apply({ ...of, type: 'execution:completed', sequence: 2, result });
+    expect(row.view().status).toBe('completed');
+    expect(JSON.stringify(row).length).toBeLessThan(2_000);
   });
 
   it('is made whole by an answer that is older than its newest event', () => {

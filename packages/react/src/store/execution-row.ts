@@ -1,71 +1,84 @@
-import type { Execution, ExecutionEvent, ExecutionState } from '@cloutagent/contract';
-import { applyEvent } from '@cloutagent/contract/reduce';
+import type { ExecutionEvent, ExecutionSummary } from '@cloutagent/contract';
+import { applyEvent, initialState } from '@cloutagent/contract/reduce';
 
 /** Events kept to put on top of an answer that is older than they are. */
 const MOST_EVENTS = 500;
 
-/** One line of a list: an Execution as the server gave it, and the events since. */
+/** One line of a list: a summary as the server gave it, and the events since. */
 export class ExecutionRow {
-  private state: ExecutionState;
-  private execution: Execution;
+  private summary: ExecutionSummary;
   /** `lastSequence` of the latest answer. */
   private answered: number;
   private events: ExecutionEvent[] = [];
-  private current: Execution | undefined;
 
-  constructor(execution: Execution) {
-    this.execution = execution;
-    this.answered = execution.lastSequence;
-    this.state = stateOf(execution);
+  constructor(summary: ExecutionSummary) {
+    this.summary = summary;
+    this.answered = summary.lastSequence;
   }
 
   /** Takes an answer of the server. Events that it does not count yet are added to it again; an older one is no news. */
-  refresh(execution: Execution): void {
-    if (execution.lastSequence < this.answered) return;
-    this.answered = execution.lastSequence;
-    const newer = this.events.filter(({ sequence }) => sequence > execution.lastSequence);
-    this.execution = execution;
-    this.state = stateOf(execution);
-    this.current = undefined;
+  refresh(summary: ExecutionSummary): void {
+    if (summary.lastSequence < this.answered) return;
+    this.answered = summary.lastSequence;
+    const newer = this.events.filter(({ sequence }) => sequence > summary.lastSequence);
+    this.summary = summary;
     this.events = [];
     for (const event of newer) this.apply(event);
   }
 
   /** Adds an event; one that the server's answer already counted changes nothing. */
   apply(event: ExecutionEvent): void {
-    if (event.sequence <= this.state.lastSequence) return;
-    applyEvent(this.state, event);
-    this.execution = { ...this.execution, ...besides(this.execution, event) };
-    this.current = undefined;
-    this.events.push(event);
+    if (event.sequence <= this.summary.lastSequence) return;
+    const kept = withoutOutputs(event);
+    this.summary = summaryAfter(this.summary, kept);
+    this.events.push(kept);
     if (this.events.length > MOST_EVENTS) this.events.shift();
   }
 
-  view(): Execution {
-    if (!this.current) {
-      const { status, steps, tokenUsage, costUSD, lastSequence } = this.state;
-      this.current = { ...this.execution, status, steps: [...steps], tokenUsage, costUSD, lastSequence };
-    }
-    return this.current;
+  view(): ExecutionSummary {
+    return this.summary;
   }
 }
 
-const stateOf = ({ status, steps, tokenUsage, costUSD, lastSequence }: Execution): ExecutionState => ({
+/** A line of a list holds on to nothing large. */
+function withoutOutputs(event: ExecutionEvent): ExecutionEvent {
+  if (event.type === 'execution:step') return { ...event, output: null };
+  if (event.type !== 'execution:completed') return event;
+  return { ...event, result: { ...event.result, input: null, output: null, steps: [] } };
+}
+
+/** The summary with what an event says added. The contract's reduction gives status, tokens and cost. */
+function summaryAfter(summary: ExecutionSummary, event: ExecutionEvent): ExecutionSummary {
+  const { status, tokenUsage, costUSD, lastSequence } = applyEvent(
+    { ...initialState(), ...pick(summary) },
+    event,
+  );
+  return { ...summary, status, tokenUsage, costUSD, lastSequence, ...extraFields(summary, event) };
+}
+
+const pick = ({ status, tokenUsage, costUSD, lastSequence }: ExecutionSummary) => ({
   status,
-  steps: [...steps],
   tokenUsage,
   costUSD,
-  modelUsage: {},
   lastSequence,
 });
 
-/** What an event says about an Execution besides what the contract's reduction keeps. */
-function besides({ startedAt }: Execution, event: ExecutionEvent): Partial<Execution> {
+/** Fields that the contract's reduction does not keep. */
+function extraFields({ startedAt }: ExecutionSummary, event: ExecutionEvent): Partial<ExecutionSummary> {
   switch (event.type) {
     case 'execution:started':
       return { startedAt: startedAt ?? event.timestamp };
-    case 'execution:completed':
-      return event.result;
+    case 'execution:progress': {
+      const { completedSteps, totalSteps, percent } = event;
+      return { progress: { completedSteps, totalSteps, percent } };
+    }
+    case 'execution:completed': {
+      const { completedAt, duration } = event.result;
+      return {
+        ...(completedAt !== undefined && { completedAt }),
+        ...(duration !== undefined && { duration }),
+      };
+    }
     case 'execution:failed': {
       const { error: message, code, nodeId } = event;
       return {
@@ -80,7 +93,7 @@ function besides({ startedAt }: Execution, event: ExecutionEvent): Partial<Execu
   }
 }
 
-const end = (startedAt: string | undefined, completedAt: string): Partial<Execution> => ({
+const end = (startedAt: string | undefined, completedAt: string): Partial<ExecutionSummary> => ({
   completedAt,
   ...(startedAt !== undefined && { duration: Date.parse(completedAt) - Date.parse(startedAt) }),
 });

@@ -1,6 +1,6 @@
 import type { ConnectionState } from '@cloutagent/client';
 import type { ExecutionEvent } from '@cloutagent/contract';
-import type { EventFeed, FeedListener } from './event-feed.js';
+import type { EventFeed, FeedListener, ServerState } from './event-feed.js';
 import { ExecutionModel } from './execution-model.js';
 import { inNextFrame } from './frames.js';
 import { EMPTY, type ExecutionSnapshot } from './snapshot.js';
@@ -12,7 +12,7 @@ export class ExecutionStore implements FeedListener {
   private readonly stopListening: () => void;
   private connection: ConnectionState = EMPTY.connection;
   private connectionSince = 0;
-  private clockOffset = 0;
+  private server: ServerState | undefined;
   private current: ExecutionSnapshot = EMPTY;
 
   constructor(
@@ -42,8 +42,8 @@ export class ExecutionStore implements FeedListener {
     inNextFrame(this.publish);
   }
 
-  onClock(offset: number): void {
-    this.clockOffset = offset;
+  onEstablished(server: ServerState): void {
+    this.server = server;
     inNextFrame(this.publish);
   }
 
@@ -58,8 +58,11 @@ export class ExecutionStore implements FeedListener {
   }
 
   private readonly publish = (): void => {
-    const { connection, connectionSince, clockOffset } = this;
-    this.current = { ...this.model.view(), connection, connectionSince, clockOffset };
+    const { connection, connectionSince, server } = this;
+    const view = this.model.view();
+    const caughtUp = server !== undefined && view.lastSequence >= server.lastSequence;
+    const clockOffset = server?.clockOffset ?? 0;
+    this.current = { ...view, connection, connectionSince, clockOffset, caughtUp };
     for (const watcher of this.watchers) watcher();
   };
 }

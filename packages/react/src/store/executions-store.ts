@@ -1,10 +1,10 @@
 import type { CloutAgent, CloutAgentError, ConnectionState } from '@cloutagent/client';
 import type {
   EventType,
-  Execution,
   ExecutionEvent,
   ExecutionPage,
   ExecutionStatus,
+  ExecutionSummary,
 } from '@cloutagent/contract';
 import { toClientError } from './client-error.js';
 import { ExecutionRow } from './execution-row.js';
@@ -22,14 +22,14 @@ export interface ExecutionsFilter {
 
 export interface ExecutionsSnapshot {
   /** Newest first, each up to date with its events. */
-  readonly executions: readonly Execution[];
+  readonly executions: readonly ExecutionSummary[];
   /** Before the first answer. */
   readonly loading: boolean;
   readonly hasMore: boolean;
   readonly loadingMore: boolean;
   /** Why the list could not be read just now; it is tried again. */
   readonly error: CloutAgentError | undefined;
-  /** The live connection. While it is refused, the list is read every 5 s instead. */
+  /** The live connection. While it is not open the list is polled: every 15 s, or every 5 s when it is refused. */
   readonly connection: ConnectionState;
 }
 
@@ -51,19 +51,18 @@ const STATUS_TYPES: readonly EventType[] = [
   'execution:failed',
   'execution:cancelled',
 ];
-/** What changes a line of a list; chunks of output don't. */
+/** What changes a line of a list. Steps do not, and their events have outputs, which may be large. */
 const TYPES: readonly EventType[] = [
   ...STATUS_TYPES,
   'execution:progress',
-  'execution:step',
   'execution:token-usage',
   'execution:cost-update',
 ];
 
 const PAGE = 50;
-/** Pace of reading the list again: queued executions tell of themselves in no event. */
-const REFRESH_MS = 15_000;
-/** Pace without a live connection. */
+/** Pace of polling while the connection comes back, or after a reading that failed. */
+const RETRY_MS = 15_000;
+/** Pace of polling while there will be no connection. */
 const POLL_MS = 5_000;
 /** Past so many lines it begins again with the first page. */
 const MOST_ROWS = 2_000;
@@ -83,7 +82,7 @@ export class ExecutionsStore {
   private error: CloutAgentError | undefined;
   private readonly refresher = new Refresher(
     () => this.read(),
-    () => (this.connection.status === 'closed' ? POLL_MS : REFRESH_MS),
+    () => this.pace(),
   );
 
   constructor(
@@ -150,8 +149,14 @@ export class ExecutionsStore {
     this.connection = state;
     // What happened before the stream stood is in the list, what comes after it is in the stream.
     if (state.status === 'open') void this.refresh();
-    if (state.status === 'closed') this.refresher.wait();
+    else this.refresher.wait();
     this.changed();
+  }
+
+  /** An open stream says all that changes, so nothing is polled beside it. */
+  private pace(): number | null {
+    if (this.connection.status === 'closed') return POLL_MS;
+    return this.connection.status === 'open' && !this.error ? null : RETRY_MS;
   }
 
   private receive(event: ExecutionEvent): void {
@@ -183,7 +188,7 @@ export class ExecutionsStore {
     return this.client.executions.list({ limit: PAGE, ...this.filter, cursor }, { signal });
   }
 
-  private take(executions: readonly Execution[]): void {
+  private take(executions: readonly ExecutionSummary[]): void {
     for (const execution of executions) {
       const row = this.rows.get(execution.id);
       if (row) row.refresh(execution);
@@ -192,7 +197,7 @@ export class ExecutionsStore {
   }
 
   /** Whatever would have to be on this first page and isn't is no longer in the list. */
-  private forgetMissing(page: readonly Execution[], nextCursor: string | null): void {
+  private forgetMissing(page: readonly ExecutionSummary[], nextCursor: string | null): void {
     const listed = new Set(page.map(({ id }) => id));
     const last = page.at(-1);
     for (const [id, row] of this.rows) {
@@ -223,4 +228,5 @@ export class ExecutionsStore {
 }
 
 /** Ids are UUIDs of version 7, which sort by time; the server sorts by them too. */
-const newestFirst = (a: Execution, b: Execution): number => (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
+const newestFirst = (a: ExecutionSummary, b: ExecutionSummary): number =>
+  a.id < b.id ? 1 : a.id > b.id ? -1 : 0;

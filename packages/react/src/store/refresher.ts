@@ -1,17 +1,17 @@
 /** Least time between two readings that are asked for, in ms. */
 const SPACING_MS = 500;
 
-/** Reads again and again: soon when asked to, slowly otherwise and not while the page is hidden; never twice at once. */
+/** Reads soon when asked to, else at a slow pace or not at all; not while the page is hidden, and never twice at once. */
 export class Refresher {
   private reading: Promise<void> | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private wanted = false;
   private closed = false;
 
-  /** @param pace ms until the next reading when nobody asks */
+  /** @param pace ms until the next reading that nothing asks for; null for none */
   constructor(
     private readonly read: () => Promise<void>,
-    private readonly pace: () => number,
+    private readonly pace: () => number | null,
   ) {}
 
   now(): Promise<void> {
@@ -43,7 +43,8 @@ export class Refresher {
       if (!this.wanted && isHidden()) this.wait();
       else void this.now();
     };
-    this.timer = setTimeout(again, this.wanted ? SPACING_MS : this.pace());
+    const ms = this.wanted ? SPACING_MS : this.pace();
+    if (ms !== null) this.timer = setTimeout(again, ms);
   }
 
   close(): void {

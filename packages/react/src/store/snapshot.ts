@@ -27,6 +27,8 @@ export interface ToolCall {
   readonly completedAt?: string;
   /** Its step runs again: the call happened, what it led to does not count. */
   readonly discarded: boolean;
+  /** Its step ended before there was a result. */
+  readonly interrupted: boolean;
 }
 
 export interface Retry {
@@ -70,6 +72,8 @@ export interface ExecutionSnapshot extends Readonly<Omit<ExecutionState, 'steps'
   readonly connectionSince: number;
   /** What to add to this machine's clock to get the server's, in ms. */
   readonly clockOffset: number;
+  /** Whether everything is here that was recorded when the connection was made: what comes now is new. */
+  readonly caughtUp: boolean;
 }
 
 const none = new ListView<never>([], 0, 0);
@@ -91,4 +95,5 @@ export const EMPTY: ExecutionSnapshot = Object.freeze({
   connection: { status: 'idle' },
   connectionSince: 0,
   clockOffset: 0,
+  caughtUp: false,
 } satisfies ExecutionSnapshot);

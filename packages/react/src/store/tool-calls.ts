@@ -23,6 +23,7 @@ export class ToolCalls {
       stepId,
       calledAt: timestamp,
       discarded: false,
+      interrupted: false,
     });
     const step = this.open.get(stepId) ?? new Map<string, number>();
     this.open.set(stepId, step.set(toolId, number));
@@ -36,9 +37,12 @@ export class ToolCalls {
 
   step({ stepId, status }: Of<'execution:step'>): void {
     if (status === 'running') return;
-    if (status === 'retrying') {
-      for (const number of this.open.get(stepId)?.values() ?? [])
-        this.log.replace(number, (call) => ({ ...call, discarded: true }));
+    for (const number of this.open.get(stepId)?.values() ?? []) {
+      this.log.replace(number, (call) => ({
+        ...call,
+        discarded: status === 'retrying',
+        interrupted: call.completedAt === undefined,
+      }));
     }
     this.open.delete(stepId);
   }

@@ -1,0 +1,37 @@
+import { Controller, Get } from '@nestjs/common';
+import { Me } from '@cloutagent/contract';
+import { Documented } from '../openapi/documented.decorator.js';
+import { AllowAnyScope, CurrentPrincipal } from './access.decorators.js';
+import type { Principal } from './principal.js';
+
+const EXAMPLE_ME: Me = {
+  id: 'key:0199c0de-0000-7000-8000-000000000002',
+  name: 'ci',
+  projects: ['demo'],
+  scopes: ['executions:read', 'executions:write'],
+  expiresAt: '2027-11-23T18:00:00.000Z',
+};
+
+/** Says who calls: an interface offers only what the caller may do. */
+@Controller('api/me')
+@AllowAnyScope(true)
+export class MeController {
+  @Get()
+  @Documented({
+    summary: 'Who you are and what you may do',
+    status: 200,
+    response: Me,
+    example: EXAMPLE_ME,
+    anyScope: true,
+  })
+  me(@CurrentPrincipal() principal: Principal): Me {
+    const { id, name, projects, scopes, expiresAt } = principal;
+    return {
+      id,
+      name: name ?? null,
+      projects: [...projects],
+      scopes: [...scopes],
+      expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    };
+  }
+}

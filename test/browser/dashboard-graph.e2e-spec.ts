@@ -1,0 +1,163 @@
+import type { Page } from 'playwright-core';
+import { DashboardStage } from '../support/dashboard-stage.js';
+import { delay, start, Watch } from '../support/watch.js';
+
+interface DrawnEdge {
+  /** Where it begins and ends, as seen from the node there: 0 is its left or upper side, 1 the other. */
+  start: { x: number; y: number };
+  end: { x: number; y: number };
+  /** Nodes that it runs over, its own two left out. */
+  over: string[];
+}
+
+/** The edges as they are on the screen, in the order of the workflow. */
+const drawn = (page: Page, edges: readonly [string, string][]): Promise<DrawnEdge[]> =>
+  page.evaluate((pairs) => {
+    const boxes = new Map(
+      [...document.querySelectorAll<HTMLElement>('.react-flow__node')].map((node) => [
+        node.dataset['id']!,
+        node.getBoundingClientRect(),
+      ]),
+    );
+    return pairs.map(([source, target], index) => {
+      const path = document.querySelector<SVGPathElement>(`[data-id="${index}"] .react-flow__edge-path`)!;
+      const matrix = path.getScreenCTM()!;
+      const at = (length: number) => path.getPointAtLength(length).matrixTransform(matrix);
+      const whole = path.getTotalLength();
+      const seenFrom = (id: string, { x, y }: DOMPoint) => {
+        const box = boxes.get(id)!;
+        return { x: (x - box.left) / box.width, y: (y - box.top) / box.height };
+      };
+      const over = new Set<string>();
+      for (let length = 0; length <= whole; length += 2) {
+        const { x, y } = at(length);
+        for (const [id, { left, right, top, bottom }] of boxes)
+          if (id !== source && id !== target && x > left && x < right && y > top && y < bottom) over.add(id);
+      }
+      return { start: seenFrom(source, at(0)), end: seenFrom(target, at(whole)), over: [...over] };
+    });
+  }, edges);
+
+describe('The graph of the dashboard', () => {
+  const stage = new DashboardStage({ RETRY_BASE_MS: '1' });
+  const EDGES: [string, string][] = [
+    ['one', 'two'],
+    ['two', 'three'],
+    ['three', 'four'],
+    ['one', 'three'],
+    ['one', 'four'],
+  ];
+
+  it('attaches edges to the right sides of nodes, also after the window crossed 640 px, and leads none over a node', async () => {
+    const nodes = ['one', 'two', 'three', 'four'].map((id) => delay(id, 1));
+    const id = await stage.server.startExecution(start(nodes, EDGES));
+    const dashboard = await stage.signIn(`/executions/${id}`, { viewport: { width: 1280, height: 800 } });
+    const { page } = dashboard;
+    const attached = async (sides: { start: object; end: object }) => {
+      await dashboard.node('four', 'completed');
+      await page.waitForFunction(() => document.querySelectorAll('.react-flow__edge-path').length === 5);
+      for (const edge of await drawn(page, EDGES)) {
+        for (const end of ['start', 'end'] as const)
+          for (const axis of ['x', 'y'] as const)
+            expect(edge[end][axis]).toBeCloseTo((sides[end] as Record<string, number>)[axis]!, 0.5);
+        expect(edge.over).toEqual([]);
+      }
+    };
+    const across = { start: { x: 1, y: 0.5 }, end: { x: 0, y: 0.5 } };
+    const down = { start: { x: 0.5, y: 1 }, end: { x: 0.5, y: 0 } };
+    await attached(across);
+    await page.setViewportSize({ width: 600, height: 800 });
+    await attached(down);
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await attached(across);
+  });
+
+  it('does not promise that a node starts which never will', async () => {
+    const bad = { id: 'bad', type: 'transform', data: { config: { expression: '$error("no")' } } };
+    const failed = await stage.server.startExecution(start([bad, delay('after', 1)], [['bad', 'after']]));
+    const dashboard = await stage.signIn(`/executions/${failed}?node=after`);
+    const { page } = dashboard;
+    const panel = page.getByRole('region', { name: 'Node after' });
+    await panel.getByText('It did not start: the execution failed before.').waitFor();
+    await page.locator('.step-node', { hasText: 'after' }).getByText('did not run').waitFor();
+    const live = await stage.server.startExecution(
+      start([delay('long', 600_000), delay('after', 1)], [['long', 'after']]),
+    );
+    await dashboard.goto(`/executions/${live}?node=after`);
+    await panel.getByText('It starts when the nodes before it are done.').waitFor();
+    await dashboard.button('Cancel').click();
+    await dashboard.button('Yes, cancel it').click();
+    await panel.getByText('It did not start: the execution was cancelled before.').waitFor();
+    await dashboard.node('long', 'cancelled');
+  });
+
+  it('has what is selected in its address, and lets go of it with Escape', async () => {
+    const id = await stage.server.startExecution(start([delay('one', 1), delay('two', 1)], [['one', 'two']]));
+    const dashboard = await stage.signIn(`/executions/${id}`);
+    const { page } = dashboard;
+    await dashboard.status('completed');
+    await page.locator('.step-node', { hasText: 'two' }).click();
+    const panel = page.getByRole('region', { name: 'Node two' });
+    await panel.waitFor();
+    const query = () => new URL(page.url()).search;
+    expect(query()).toBe('?node=two');
+    await page.locator('.event-row', { hasText: 'started' }).first().click();
+    await page.locator('.event-detail', { hasText: 'Event 1' }).waitFor();
+    expect(query()).toBe('?node=two&event=1');
+    await page.reload();
+    await panel.waitFor();
+    await page.locator('.event-detail', { hasText: 'Event 1' }).waitFor();
+    // What was opened last is closed first; a question of the monitor's is not a panel.
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    expect(await panel.count()).toBe(0);
+    expect(await page.locator('.event-detail').count()).toBe(0);
+    expect(query()).toBe('');
+    await page.locator('.step-node', { hasText: 'one' }).click();
+    await page.getByRole('region', { name: 'Node one' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset['id'] === 'one');
+    // A selection is no step of the way back.
+    await page.getByRole('link', { name: 'Executions', exact: true }).first().click();
+    await page.getByRole('heading', { name: 'Executions' }).waitFor();
+    await page.goBack();
+    await dashboard.status('completed');
+    expect(query()).toBe('');
+    await dashboard.goto(`/executions/${id}?node=none&event=999999`);
+    await dashboard.status('completed');
+    expect(await page.locator('.node-panel, .event-detail').count()).toBe(0);
+  });
+
+  it('names who approved and who did not', async () => {
+    const approver = await stage.makeKey('Ann of legal', ['executions:read', 'executions:control']);
+    const ask = (id: string) => ({ id, type: 'approval', data: { config: {} } });
+    const answer = async (approved: boolean): Promise<string> => {
+      const id = await stage.server.startExecution(
+        start([ask('sign-off'), delay('rest', 1)], [['sign-off', 'rest']]),
+      );
+      const events = new Watch(stage.server.url, `/api/executions/${id}/stream`);
+      await events.until(({ frames }) => frames.some(({ data }) => data.nodeId === 'sign-off'));
+      const as = { authorization: `Bearer ${approver}` };
+      await stage.server.call('POST', `/api/executions/${id}/approve`, { approved, comment: 'Page 2.' }, as);
+      await events.done();
+      return id;
+    };
+    const [yes, no] = [await answer(true), await answer(false)];
+    const dashboard = await stage.signIn(`/executions/${yes}?node=sign-off`);
+    const { page } = dashboard;
+    const panel = page.getByRole('region', { name: 'Node sign-off' });
+    await panel.getByText('Approved by Ann of legal: Page 2.').waitFor();
+    await page.locator('.ca-step', { hasText: 'Approved by Ann of legal: Page 2.' }).waitFor();
+    await dashboard.goto(`/executions/${no}?node=sign-off`);
+    await page.locator('.ca-error', { hasText: 'Ann of legal did not approve: Page 2.' }).first().waitFor();
+    await panel.getByText('Ann of legal did not approve: Page 2.').waitFor();
+    expect(await page.locator('.ca-monitor').innerText()).not.toContain('key:');
+    await page.locator('.event-row', { hasText: 'Ann of legal did not approve' }).first().waitFor();
+    // One who may not list keys knows the own name.
+    const own = await stage.signIn(`/executions/${yes}?node=sign-off`, { key: approver });
+    await own.page
+      .getByRole('region', { name: 'Node sign-off' })
+      .getByText('Approved by Ann of legal')
+      .waitFor();
+  });
+});

@@ -1,0 +1,132 @@
+import { DashboardStage } from '../support/dashboard-stage.js';
+import { agent, delay, start } from '../support/watch.js';
+
+describe('The list of executions in the dashboard', () => {
+  const stage = new DashboardStage({ STREAM_RETRY_MS: '100', RETRY_BASE_MS: '1' });
+  const waiting = () => stage.server.startExecution(start([delay('long', 600_000)]));
+
+  it('is not read again while its stream is live, and is when it is not', async () => {
+    const dashboard = await stage.signIn('/keys');
+    const { page } = dashboard;
+    const [asked, answered]: [string[], string[]] = [[], []];
+    const isList = (url: string) => url.includes('/api/executions?');
+    page.on('request', (request) => isList(request.url()) && asked.push(request.url()));
+    page.on('requestfinished', (request) => isList(request.url()) && answered.push(request.url()));
+    await waiting();
+    await page.clock.install();
+    await dashboard.goto('/executions');
+    await page.locator('.live-sign', { hasText: 'Live' }).waitFor();
+    // Once at first, and once when the stream stands.
+    await dashboard.open.until(() => answered.length === 2);
+    // More than any pace of polling, less than a stream may be silent.
+    await page.clock.fastForward(20_000);
+    const id = await waiting();
+    await page.locator(`a[href="/executions/${id}"]`).waitFor();
+    expect(asked).toHaveLength(3);
+
+    await stage.server.kill('SIGKILL');
+    await page.locator('.live-sign', { hasText: 'Reconnecting' }).waitFor();
+    const refused = page.waitForEvent('requestfailed', (request) => isList(request.url()));
+    await page.clock.fastForward(20_000);
+    await refused;
+    await page.getByText('The list cannot be read now').waitFor();
+    await stage.restartServer();
+    await page.locator('.live-sign', { hasText: 'Live' }).waitFor();
+    await page.getByText('The list cannot be read now').waitFor({ state: 'detached' });
+  });
+
+  it('has rows that are links as a whole', async () => {
+    const id = await waiting();
+    const dashboard = await stage.signIn('/executions');
+    const { page, open } = dashboard;
+    const row = page.locator('tr', { has: page.locator(`a[href="/executions/${id}"]`) });
+    const tab = open.context.waitForEvent('page');
+    const middleOf = async (label: string) => {
+      const box = (await row.locator(`td[data-label="${label}"]`).boundingBox())!;
+      const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+      const hit = await page.evaluate((point) => document.elementFromPoint(...point)?.tagName, [
+        x,
+        y,
+      ] as const);
+      return { hit, x, y };
+    };
+    const cost = await middleOf('Cost');
+    expect(cost.hit).toBe('A');
+    await page.keyboard.down('ControlOrMeta');
+    await page.mouse.click(cost.x, cost.y);
+    await page.keyboard.up('ControlOrMeta');
+    await (await tab).waitForURL(new URL(`/executions/${id}`, stage.server.url).href);
+    const project = await middleOf('Project');
+    await page.mouse.click(project.x, project.y);
+    await page.locator('.run-head').waitFor();
+    expect(new URL(page.url()).pathname).toBe(`/executions/${id}`);
+  });
+
+  it('counts nodes as steps, as the details do', async () => {
+    const flaky = agent('writer', { chunks: 1, delayMs: 0, failTimes: 2 });
+    const id = await stage.server.startExecution(start([flaky, delay('rest', 1)], [['writer', 'rest']]));
+    const { page } = await stage.signIn('/executions?status=completed');
+    const row = page.locator('tr', { has: page.locator(`a[href="/executions/${id}"]`) });
+    await row.locator('td[data-label="Steps"]', { hasText: '2 of 2' }).waitFor();
+    await row.getByRole('link').click();
+    await page.getByText('2 of 2 nodes done').waitFor();
+    await page.locator('.ca-progress', { hasText: '2 of 2 steps' }).waitFor();
+  });
+
+  describe('of many', () => {
+    const tag = 'many';
+    beforeAll(async () => {
+      for (let n = 0; n < 120; n += 1)
+        await stage.server.startExecution(start([delay('a', 1)], [], { tags: [tag] }));
+    });
+
+    it('keeps its rows and its place, there and back, whichever way', async () => {
+      const dashboard = await stage.signIn(`/executions?tag=${tag}`);
+      const { page } = dashboard;
+      const rows = page.locator('.execution-link');
+      for (const shown of [50, 100]) {
+        await rows.nth(shown - 1).waitFor();
+        await dashboard.button('Show more').click();
+      }
+      await rows.nth(119).waitFor();
+      await page.getByText('120 executions', { exact: true }).waitFor();
+      await rows.nth(110).scrollIntoViewIfNeeded();
+      const place = () => page.evaluate(() => Math.round(scrollY));
+      const before = await place();
+      expect(before).toBeGreaterThan(1_000);
+      const there: (() => Promise<unknown>)[] = [
+        () => rows.nth(110).click(),
+        () => page.goto(new URL('/docs', stage.server.url).href),
+        () => page.reload(),
+      ];
+      for (const [index, leave] of there.entries()) {
+        await leave();
+        if (index === 0) {
+          await page.locator('.run-head').waitFor();
+          expect(await place()).toBe(0);
+        }
+        if (index < 2) await page.goBack();
+        await page.waitForFunction((y) => Math.abs(scrollY - y) <= 2, before);
+        expect(await rows.count()).toBe(120);
+      }
+    });
+  });
+
+  it('drops a status that is none from the address, and sends no filter that would be refused', async () => {
+    const dashboard = await stage.signIn('/executions?status=bogus');
+    const { page } = dashboard;
+    await page.locator('.execution-link').first().waitFor();
+    await page.waitForURL((url) => url.search === '');
+    await dashboard.goto('/executions?status=running,bogus');
+    await page.waitForURL((url) => url.search === '?status=running');
+    await dashboard.goto('/executions?project=no%20project');
+    await page.getByText('A project id takes letters, digits').waitFor();
+    await page.getByRole('heading', { name: 'Nothing matches' }).waitFor();
+    await page.getByLabel('Project').fill('demo');
+    await page.locator('.execution-link').first().waitFor();
+    await dashboard.goto(`/executions?tag=${'x'.repeat(65)}`);
+    await page.getByText('A tag has at most 64 characters').waitFor();
+    await dashboard.goto('/executions/not-an-id');
+    await page.getByRole('heading', { name: 'There is no such execution' }).waitFor();
+  });
+});

@@ -1,0 +1,53 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+// The worker itself, with code in place of JSONata that may do whatever JavaScript can.
+const PROGRAM = join(import.meta.dirname, '../../src/engine/nodes/transform.worker.ts');
+const LIBRARY = join(import.meta.dirname, '../support/hostile-library.cjs');
+
+let worker: ChildProcess;
+beforeAll(async () => {
+  worker = fork(PROGRAM, [LIBRARY], {
+    execArgv: ['--disallow-code-generation-from-strings', '--disable-warning=ExperimentalWarning'],
+  });
+  await once(worker, 'message');
+});
+afterAll(() => worker.disconnect());
+
+async function evaluate(expression: string, projectId = 'demo'): Promise<unknown> {
+  worker.send({ kind: 'evaluate', projectId, expression, document: 'null', mostBytes: 1_000 });
+  const [{ json, error }] = (await once(worker, 'message')) as [{ json?: string; error?: string }];
+  return json === undefined ? error : JSON.parse(json);
+}
+
+it('has no object of the process', async () => {
+  expect(await evaluate('globals')).toEqual([]);
+  expect(await evaluate('global')).toBe(true);
+  expect(await evaluate('what it is given')).toBe(true);
+});
+
+it.each(['code', 'code of a function', 'eval'])('makes no code of text: %s', async (name) => {
+  expect(await evaluate(name)).toMatch(/Code generation from strings disallowed/);
+});
+
+it.each([
+  'new global',
+  'new member of all objects',
+  'member of all objects',
+  'member of all arrays',
+  'member of all promises',
+  'member of all regular expressions',
+  'member of all iterators',
+  'member of all generators',
+  'member of a function',
+  'stack traces',
+])('cannot change what is shared: %s', async (name) => {
+  expect(await evaluate(name)).toMatch(/Cannot assign|not extensible|cannot be assigned/);
+});
+
+it('forgets what a regular expression matched', async () => {
+  expect(await evaluate('match')).toBe('secret');
+  expect(await evaluate('last match')).toBe('');
+  expect(await evaluate('last match', 'other')).toBe('');
+});

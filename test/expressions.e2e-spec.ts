@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { createDatabase, Server } from './support/server.js';
+import { pathOf, start, Watch } from './support/watch.js';
+
+const HANGING = '($f := function($n) { $f($n + 1) }; $f(0))';
+/** Of the largest size; takes half a second to parse, and longer than the limit together with nine others. */
+const COMPLEX = `a.b.c${'.(%.%)'.repeat(3_332)}`;
+const transform = (id: string, expression: string, more: object = {}) => ({
+  id,
+  type: 'transform',
+  data: { config: { expression }, ...more },
+});
+const of = (projectId: string, nodes: object[]) => ({ ...start(nodes), projectId });
+
+describe('expressions', () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await Server.start({
+      DATABASE_URL: await createDatabase(),
+      TRANSFORM_PROCESSES: '2',
+      TRANSFORM_TIMEOUT_MS: '1000',
+      CHECK_TIMEOUT_MS: '1000',
+    });
+  });
+  afterAll(() => server.kill('SIGTERM'));
+
+  const endOf = async (id: string) => (await new Watch(server.url, pathOf(id)).done(60_000)).frames.at(-1)!;
+  /** Connections that the loop of the server answers meanwhile, one after the other. */
+  const answersUntil = async (done: Promise<unknown>): Promise<number> => {
+    let answers = 0;
+    let isDone = false;
+    void done.finally(() => (isDone = true));
+    while (!isDone) {
+      const [response] = await once(get(new URL('/health/live', server.url), { agent: false }), 'response');
+      response.resume();
+      answers += 1;
+    }
+    return answers;
+  };
+
+  it('refuses 50 expressions of the largest size that take minutes to parse, and serves others meanwhile', async () => {
+    const nodes = Array.from({ length: 50 }, (_, index) => transform(`n${index}`, COMPLEX));
+    const refused = server.call('POST', '/api/executions', of('complex', nodes));
+    expect(await answersUntil(refused)).toBeGreaterThan(3);
+    const { status, body } = await refused;
+    expect([status, body.code, body.errors]).toEqual([
+      400,
+      'expression_too_complex',
+      [
+        {
+          path: 'workflow.nodes.0.data.config.expression',
+          message: expect.stringContaining('CHECK_TIMEOUT_MS') as string,
+        },
+      ],
+    ]);
+  });
+
+  it('answers 503 where no process is free to check, and keeps one for other projects', async () => {
+    const nodes = Array.from({ length: 10 }, (_, index) => transform(`n${index}`, COMPLEX));
+    const complex = of('complex', nodes);
+    const posted = Array.from({ length: 4 }, () => server.call('POST', '/api/executions', complex));
+    const other = await server.call('POST', '/api/executions', of('other', [transform('a', '1 + 1')]));
+    expect(other.status).toBe(202);
+    const answers = await Promise.all(posted);
+    const busy = answers.find(({ status }) => status === 503)!;
+    expect([busy.body.code, busy.headers.get('retry-after')]).toEqual(['no_worker_free', '1']);
+    expect(answers.filter(({ status }) => status === 400).length).toBeGreaterThan(0);
+  });
+
+  it("runs a project's expression while 30 of another one hang, and lets each have its time", async () => {
+    const hanging = await Promise.all(
+      Array.from({ length: 30 }, () =>
+        server.startExecution(of('hanging', [transform('a', HANGING, { maxRetries: 0, timeoutMs: 5_000 })])),
+      ),
+    );
+    const ends = hanging.map(endOf);
+    let ended = 0;
+    for (const end of ends) void end.then(() => (ended += 1));
+    for (let job = 0; job < 3; job += 1) {
+      const end = await endOf(await server.startExecution(of('other', [transform('a', '1 + 1')])));
+      expect([end.type, end.data.result.output]).toEqual(['execution:completed', 2]);
+    }
+    expect(ended).toBeLessThan(10);
+    // Waiting for a process is none of the node's time, of which the last one waits thirty seconds.
+    for (const end of await Promise.all(ends)) expect(end.data.code).toBe('transform_failed');
+  });
+});

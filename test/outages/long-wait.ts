@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster } from './cluster.ts';
+import type { Scenario } from './scenario.ts';
+import { waiting } from './workload.ts';
+import { World } from './world.ts';
+
+const DAYS = 64;
+const WAIT_LIMIT_MS = 90_000;
+/** Sweeps and polls of every kind come round in this time. */
+const ROUNDS_MS = 15_000;
+const END_LIMIT_MS = 120_000;
+
+/** Moves all stored times of executions that wait for a person back by 64 days, and has the person answer then. */
+export const longWait: Scenario = async (context) => {
+  const cluster = await Cluster.create();
+  const { executions, script, note } = context;
+  const answers = Promise.withResolvers<void>();
+  const settings = { RETENTION_SWEEP_MS: '2000' };
+  const world = await World.open({
+    cluster,
+    plan: waiting,
+    executions,
+    script,
+    settings,
+    waits: answers.promise,
+  });
+  try {
+    await world.start(executions);
+    const deadline = Date.now() + WAIT_LIMIT_MS;
+    while ((await waitingNow(cluster)) < executions && Date.now() < deadline) await sleep(250);
+    note(`${await waitingNow(cluster)} of ${executions} executions wait`);
+    await age(cluster);
+    for (const follower of world.followers)
+      follower.rewrite((frame) => ({ ...frame, data: older(frame.data) }));
+    await sleep(ROUNDS_MS);
+    // In 64 days a process is restarted.
+    await world.replace(1);
+    await sleep(ROUNDS_MS);
+    world.ended();
+    answers.resolve();
+    return await world.judge(END_LIMIT_MS);
+  } finally {
+    await world.keepOutput(context.keep);
+    await world.close();
+    await cluster.remove();
+  }
+};
+
+async function waitingNow(cluster: Cluster): Promise<number> {
+  const rows = await cluster.rows(
+    `SELECT FROM cloutagent.executions AS e WHERE status = 'paused' OR EXISTS (
+       SELECT FROM cloutagent.events WHERE execution_id = e.id AND type = 'execution:step' AND data LIKE '%"nodeId":"ask"%'
+     )`,
+  );
+  return rows.length;
+}
+
+/** Every time that is stored about the executions, in columns and in events, but heartbeats: a live owner renews those. */
+async function age(cluster: Cluster): Promise<void> {
+  const columns = await cluster.rows<{ schema: string; table: string; column: string; key: string }>(
+    `SELECT c.table_schema AS schema, c.table_name AS table, c.column_name AS column,
+       CASE c.table_name WHEN 'approvals' THEN 'execution_id' ELSE 'id' END AS key
+     FROM information_schema.columns AS c JOIN information_schema.tables USING (table_schema, table_name)
+     WHERE table_type = 'BASE TABLE' AND data_type = 'timestamp with time zone' AND is_generated = 'NEVER'
+       AND column_name <> 'heartbeat_on'
+       AND (table_schema, table_name) IN (('cloutagent', 'executions'), ('cloutagent', 'approvals'), ('pgboss', 'job'))`,
+  );
+  for (const { schema, table, column, key } of columns)
+    await cluster.rows(
+      `UPDATE ${schema}.${table} SET ${column} = ${column} - interval '${DAYS} days'
+       WHERE ${column} IS NOT NULL AND ${key} IN (SELECT id FROM cloutagent.executions WHERE completed_at IS NULL)`,
+    );
+  await cluster.rows(
+    `UPDATE cloutagent.events SET data = replace(data, data::json->>'timestamp', to_char(
+       ((data::json->>'timestamp')::timestamptz - interval '${DAYS} days') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`,
+  );
+}
+
+/** The frame's data with the time that its stored event now has. */
+function older(data: string): string {
+  const { timestamp } = JSON.parse(data) as { timestamp: string };
+  const moved = new Date(Date.parse(timestamp) - DAYS * 86_400_000).toISOString();
+  return data.replaceAll(timestamp, moved);
+}

@@ -1,0 +1,124 @@
+/** What an execution of a scenario runs, what a person does about it, and how it has to end. */
+export interface PlannedExecution {
+  nodes: { id: string; type: string; data?: object }[];
+  edges: [string, string][];
+  /** Nodes that wait for an approval. */
+  approvals?: string[];
+  /** Paths on the counting server, by the ids of the nodes that post to them once. */
+  posts?: Record<string, string>;
+  /** ms after its start. */
+  pauseAfterMs?: number;
+  cancelAfterMs?: number;
+  failureCode?: string;
+}
+
+type Template = (n: number, url: string) => PlannedExecution;
+
+/** Spreads values evenly: the fractional parts of the multiples of the golden ratio. */
+const spread = (n: number, least: number, most: number): number =>
+  Math.round(least + ((n * 0.618_033_988_75) % 1) * (most - least));
+
+const CHUNK_MS = 250;
+const streaming = (id: string, ms: number) => ({
+  id,
+  type: 'agent',
+  data: {
+    config: {
+      model: 'demo/echo',
+      prompt: 'Say {{input}}',
+      providerOptions: { demo: { chunks: Math.max(1, Math.round(ms / CHUNK_MS)), delayMs: CHUNK_MS } },
+    },
+  },
+});
+const delay = (id: string, ms: number) => ({ id, type: 'delay', data: { config: { ms } } });
+const post = (id: string, url: string) => ({
+  id,
+  type: 'http',
+  data: { config: { method: 'POST', url, body: { hello: 'world' } }, maxRetries: 0 },
+});
+const chain = (...nodes: PlannedExecution['nodes']): Pick<PlannedExecution, 'nodes' | 'edges'> => ({
+  nodes,
+  edges: nodes.slice(1).map((node, index): [string, string] => [nodes[index]!.id, node.id]),
+});
+const ask = { id: 'ask', type: 'approval' };
+const pathOf = (n: number, id: string): string => `/take/${n}/${id}`;
+const paths = (n: number, ...ids: string[]) => Object.fromEntries(ids.map((id) => [id, pathOf(n, id)]));
+
+const stream: Template = (n) => chain(streaming('a', spread(n, 1_000, 20_000)));
+const posts: Template = (n, url) => ({
+  ...chain(
+    post('p', url + pathOf(n, 'p')),
+    streaming('a', spread(n, 1_000, 8_000)),
+    post('q', url + pathOf(n, 'q')),
+  ),
+  posts: paths(n, 'p', 'q'),
+});
+const approved: Template = (n, url) => ({
+  ...chain(post('p', url + pathOf(n, 'p')), ask, streaming('a', spread(n, 1_000, 5_000))),
+  posts: paths(n, 'p'),
+  approvals: ['ask'],
+});
+const delayed: Template = (n, url) => ({
+  ...chain(
+    delay('c', spread(n, 500, 8_000)),
+    delay('d', spread(n, 500, 3_000)),
+    post('q', url + pathOf(n, 'q')),
+  ),
+  posts: paths(n, 'q'),
+});
+const parallel: Template = (n) => ({
+  nodes: [
+    streaming('a', spread(n, 1_000, 10_000)),
+    streaming('b', spread(n, 1_000, 6_000)),
+    delay('c', spread(n, 100, 5_000)),
+    { id: 'join', type: 'transform', data: { config: { expression: '[nodes.a.output, nodes.b.output]' } } },
+  ],
+  edges: ['a', 'b', 'c'].map((id): [string, string] => [id, 'join']),
+});
+const paused: Template = (n) => ({
+  ...chain(streaming('a', spread(n, 3_000, 8_000))),
+  pauseAfterMs: spread(n, 500, 2_000),
+});
+/** Long enough to be paused in time on a busy machine. */
+const pausedLong: Template = (n) => ({
+  ...chain(streaming('a', 20_000)),
+  pauseAfterMs: spread(n, 500, 2_000),
+});
+const cancelled: Template = (n) => ({
+  ...chain(streaming('a', 20_000)),
+  cancelAfterMs: spread(n, 500, 12_000),
+});
+const failing: Template = (n, url) => ({
+  ...chain(streaming('a', spread(n, 1_000, 5_000)), post('no', `${url}/refuse/${n}`)),
+  failureCode: 'http_status',
+});
+
+/** Twenty in a row hold every kind; a share of 5 % each. */
+const MIX: readonly Template[] = [
+  stream,
+  posts,
+  approved,
+  delayed,
+  stream,
+  posts,
+  parallel,
+  stream,
+  approved,
+  paused,
+  stream,
+  posts,
+  delayed,
+  stream,
+  cancelled,
+  posts,
+  approved,
+  stream,
+  failing,
+  stream,
+];
+const WAITING: readonly Template[] = [approved, pausedLong];
+
+/** All kinds of executions, of 1 to 20 s. */
+export const mixed: Template = (n, url) => MIX[n % MIX.length]!(n, url);
+/** Executions that wait for a person: for an approval or a resume. */
+export const waiting: Template = (n, url) => WAITING[n % WAITING.length]!(n, url);

@@ -1,0 +1,105 @@
+/** A proxy that may be installed, and how it is run with its configuration in this folder. */
+export interface Proxy {
+  readonly name: string;
+  /** Names that its program has; the first one that is found is run. */
+  readonly programs: readonly string[];
+  readonly config: string;
+  args(config: string, folder: string, port: number): string[];
+  /** Arguments that make it print its version. */
+  readonly version: readonly string[];
+  /** Whether the configuration listens to HTTP/2 on a second port, without TLS. */
+  readonly http2: boolean;
+  /** Where modules may be, if the configuration loads any. */
+  readonly modules?: readonly string[];
+  /** What the configuration has for this application's sake, and what stands there by default. */
+  readonly needed: readonly (readonly [text: string, byDefault: string])[];
+}
+
+export const PROXIES: readonly Proxy[] = [
+  {
+    name: 'nginx',
+    programs: ['nginx'],
+    config: 'nginx.conf',
+    args: (config, folder) => ['-p', folder, '-e', 'stderr', '-c', config],
+    version: ['-v'],
+    http2: true,
+    needed: [
+      ['      gzip off;\n', ''],
+      ['      proxy_buffering off;\n', ''],
+      ['    location /api/ {\n      proxy_pass http://@UPSTREAM@;\n      proxy_cache off;\n    }\n', ''],
+      ['      proxy_cache off;\n', ''],
+      ['    proxy_http_version 1.1;\n', ''],
+    ],
+  },
+  {
+    name: 'haproxy',
+    programs: ['haproxy'],
+    config: 'haproxy.cfg',
+    args: (config) => ['-db', '-f', config],
+    version: ['-v'],
+    http2: true,
+    needed: [
+      ['  option http-no-delay\n', ''],
+      ['  retries 30\n', ''],
+    ],
+  },
+  {
+    name: 'caddy',
+    programs: ['caddy'],
+    config: 'Caddyfile',
+    args: (config) => ['run', '--adapter', 'caddyfile', '--config', config],
+    version: ['version'],
+    http2: true,
+    needed: [
+      ['encode @other gzip', 'encode gzip'],
+      ['\t\tlb_try_duration 30s\n', ''],
+    ],
+  },
+  {
+    name: 'apache',
+    programs: ['apache2', 'httpd'],
+    config: 'apache.conf',
+    args: (config) => ['-D', 'FOREGROUND', '-f', config],
+    version: ['-v'],
+    http2: true,
+    modules: ['/usr/lib/apache2/modules', '/usr/lib64/httpd/modules', '/usr/libexec/apache2'],
+    needed: [
+      ['SetEnvIf Request_URI "^/api/executions/(.+/)?stream$" no-gzip=1\n', ''],
+      [' retry=0 flushpackets=on', ''],
+    ],
+  },
+  {
+    name: 'varnish',
+    programs: ['varnishd'],
+    config: 'varnish.vcl',
+    args: (config, folder, port) =>
+      `-F -j none -n ${folder}/varnish -T none -s default,64m -a 127.0.0.1:${port} -f ${config}`.split(' '),
+    version: ['-V'],
+    http2: false,
+    needed: [
+      ['  if (req.url ~ "^/api/executions/([^?]+/)?stream([?]|$)") { return (pipe); }\n', ''],
+      ['  set req.http.X-Forwarded-Proto = "http";\n', ''],
+    ],
+  },
+  {
+    name: 'squid',
+    programs: ['squid'],
+    config: 'squid.conf',
+    args: (config) => ['-N', '-f', config],
+    version: ['-v'],
+    http2: false,
+    needed: [
+      ['originserver login=PASSTHRU', 'originserver'],
+      ['request_header_access X-Forwarded-Proto deny all\n', ''],
+    ],
+  },
+  {
+    name: 'lighttpd',
+    programs: ['lighttpd'],
+    config: 'lighttpd.conf',
+    args: (config) => ['-D', '-f', config],
+    version: ['-v'],
+    http2: false,
+    needed: [['server.stream-response-body = 1\n', '']],
+  },
+];

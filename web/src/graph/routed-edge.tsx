@@ -1,0 +1,13 @@
+import { BaseEdge, type Edge, type EdgeProps } from '@xyflow/react';
+import { pathOf } from './edge-path.js';
+import type { Direction, Point } from './geometry.js';
+
+export type RoutedEdge = Edge<{ route: readonly Point[]; direction: Direction }, 'routed'>;
+
+/** An edge that runs around nodes. */
+export function RoutedEdgeView(props: EdgeProps<RoutedEdge>) {
+  const { sourceX, sourceY, targetX, targetY, data, markerEnd, style } = props;
+  const { route = [], direction = 'across' } = data ?? {};
+  const path = pathOf({ x: sourceX, y: sourceY }, route, { x: targetX, y: targetY }, direction);
+  return <BaseEdge path={path} {...(markerEnd && { markerEnd })} {...(style && { style })} />;
+}

@@ -1,0 +1,64 @@
+import type { Credential } from './session.js';
+
+type Message =
+  | { type: 'ask' }
+  | { type: 'answer'; credential: Credential; usedAt: number }
+  | { type: 'signed-out'; key: string };
+
+/** How long the answers of other tabs are waited for, in ms. */
+const ANSWERS_MS = 150;
+
+const channel = open();
+/** When a person last did something in this tab, in ms since 1970. */
+let usedAt = 0;
+for (const type of ['pointerdown', 'keydown'])
+  addEventListener(type, () => (usedAt = Date.now()), { capture: true, passive: true });
+
+function open(): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel('cloutagent.session');
+  } catch {
+    // Storage is refused: every tab is on its own.
+    return null;
+  }
+}
+
+const post = (message: Message): void => channel?.postMessage(message);
+
+function listen(handler: (message: Message) => void): () => void {
+  const receive = ({ data }: MessageEvent<Message>): void => handler(data);
+  channel?.addEventListener('message', receive);
+  return () => channel?.removeEventListener('message', receive);
+}
+
+/**
+ * Asks the other tabs of the dashboard for their credential, so that a link opened in a new tab shows its page. The
+ * browser hands messages to pages of this origin only, and stores none. Where tabs have different keys, the one that
+ * was used last is meant.
+ */
+export function askOtherTabs(): Promise<Credential | null> {
+  if (!channel) return Promise.resolve(null);
+  let best: { credential: Credential | null; usedAt: number } = { credential: null, usedAt: -1 };
+  const stop = listen((message) => {
+    if (message.type === 'answer' && message.usedAt > best.usedAt) best = message;
+  });
+  post({ type: 'ask' });
+  return new Promise((resolve) => {
+    setTimeout(() => {
+      stop();
+      resolve(best.credential);
+    }, ANSWERS_MS);
+  });
+}
+
+/** Answers other tabs with what `current` returns, and calls `onSignedOut` when one of them ends the session of a key. */
+export function answerOtherTabs(current: () => Credential | null, onSignedOut: (key: string) => void): void {
+  listen((message) => {
+    if (message.type === 'signed-out') onSignedOut(message.key);
+    const credential = message.type === 'ask' ? current() : null;
+    if (credential) post({ type: 'answer', credential, usedAt });
+  });
+}
+
+/** Ends the session of `key` in every other tab. */
+export const signOutOtherTabs = (key: string): void => post({ type: 'signed-out', key });
