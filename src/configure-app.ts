@@ -5,7 +5,6 @@ import { randomUUID } from 'node:crypto';
 import { SecretRedactor } from './config/secret-redactor.js';
 import { InvalidSettingsError, type Settings } from './config/settings.js';
 import { corsOptions } from './cors.js';
-import { withLogMembers } from './logging/log-context.js';
 import { ValidationFailedError } from './problems/problem.error.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 import { readBody } from './request-body.js';
@@ -57,7 +56,7 @@ function identify(request: Request, response: Response, next: NextFunction): voi
   const given = request.get('X-Request-Id') ?? '';
   request.requestId = /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
   response.setHeader('X-Request-Id', request.requestId);
-  withLogMembers({ requestId: request.requestId }, next);
+  next();
 }
 
 class ValidationPipe extends StandardSchemaValidationPipe {

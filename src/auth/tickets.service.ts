@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
+import { isUuid } from '../ids/uuid.js';
 import { NotFoundError } from '../problems/problem.error.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { InvalidTicketError } from './auth.errors.js';
@@ -9,7 +10,6 @@ import { keyIdOf, type Principal } from './principal.js';
 import { sha256 } from './sha256.js';
 
 const TICKET = /^[A-Za-z0-9_-]{43}$/;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const FOREIGN_KEY_VIOLATION = '23503';
 
 /** What a ticket opens: one execution's stream, or the stream of one filter, by the key that names it. */
@@ -31,6 +31,7 @@ export class TicketsService {
    * @throws NotFoundError when the execution has just gone
    */
   async issue(principal: Principal, target: TicketTarget): Promise<{ ticket: string; expiresAt: string }> {
+    if ('executionId' in target && !isUuid(target.executionId)) throw new NotFoundError();
     await this.purge();
     const ticket = randomBytes(32).toString('base64url');
     const expires = new Date(Date.now() + this.settings.TICKET_TTL_MS);
@@ -58,7 +59,7 @@ export class TicketsService {
    * @throws InvalidTicketError
    */
   async redeem(ticket: string, target: TicketTarget, address: string): Promise<Principal> {
-    const isTarget = 'filter' in target || UUID.test(target.executionId);
+    const isTarget = 'filter' in target || isUuid(target.executionId);
     if (!TICKET.test(ticket) || !isTarget) throw new InvalidTicketError();
     const [column, value] =
       'filter' in target

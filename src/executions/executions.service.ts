@@ -7,6 +7,7 @@ import {
   initialState,
   isTerminal,
   type StartExecution,
+  type Step,
 } from '@cloutagent/contract';
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -15,10 +16,12 @@ import { Database } from '../database/database.js';
 import type { Control } from '../database/schema.js';
 import { Dispatcher } from '../engine/dispatch/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../engine/execution-row.js';
+import { NodeRegistry } from '../engine/node-registry.js';
 import { parseEvent } from '../events/event-bus.js';
 import { v7 as uuidv7 } from '../ids/uuid.js';
 import { JournalReader } from '../journal/journal-reader.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
+import { checkId } from './execution-id.js';
 import { WorkflowCheck } from './workflow-check.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -36,6 +39,7 @@ export class ExecutionsService {
     private readonly journal: JournalReader,
     private readonly dispatcher: Dispatcher,
     private readonly workflows: WorkflowCheck,
+    private readonly nodeTypes: NodeRegistry,
   ) {}
 
   /**
@@ -67,12 +71,13 @@ export class ExecutionsService {
     }
   }
 
-  /** The row of an execution the principal may see. @throws NotFoundError */
+  /** The row of an execution the principal may see. @throws NotFoundError also for what is no execution id */
   async find(executionId: string, principal: Principal): Promise<ExecutionRow> {
+    const id = checkId(executionId);
     const row = await this.database.kysely
       .selectFrom('executions')
       .selectAll()
-      .where('id', '=', executionId)
+      .where('id', '=', id)
       .executeTakeFirst();
     if (!row || !ownsProject(principal, row.project_id)) throw new NotFoundError();
     return row;
@@ -119,7 +124,7 @@ export class ExecutionsService {
   }
 
   /**
-   * Answers a waiting approval node.
+   * Answers a node that waits for a person: an `approval`, or one whose type may ask for a decision.
    * @throws ProblemError 409 when it does not wait, or was answered otherwise
    */
   async approve(row: ExecutionRow, answer: ApproveExecution, principal: Principal): Promise<Execution> {
@@ -129,10 +134,12 @@ export class ExecutionsService {
         'execution_over',
         `The execution is ${row.status}: no approval is waited for.`,
       );
-    const { steps } = await this.show(row);
-    const waiting = steps
-      .filter((step) => step.nodeType === 'approval' && step.status === 'running')
-      .map((step) => step.nodeId);
+    const running = (await this.show(row)).steps.filter((step) => step.status === 'running');
+    const asks = ({ nodeType }: Step) => this.nodeTypes.find(nodeType)?.asks;
+    const asking = running.filter((step) => asks(step) === true);
+    const mayAsk = running.filter((step) => asks(step) !== false);
+    // Whether a node of a type that may ask does, nothing says: one that certainly does goes before it.
+    const waiting = (asking.length > 0 ? asking : mayAsk).map((step) => step.nodeId);
     const nodeId = answer.nodeId ?? (waiting.length === 1 ? waiting[0] : undefined);
     if (nodeId === undefined) {
       const which =
@@ -142,7 +149,7 @@ export class ExecutionsService {
       throw new ProblemError(409, 'no_approval_waiting', which);
     }
     const before = await this.decisionOn(row.id, nodeId);
-    if (!before && !waiting.includes(nodeId))
+    if (!before && !mayAsk.some((step) => step.nodeId === nodeId))
       throw new ProblemError(409, 'no_approval_waiting', `Node ${nodeId} does not wait for an approval.`);
     await this.database.kysely
       .insertInto('approvals')
