@@ -1,14 +1,13 @@
 import { type ArgumentMetadata, StandardSchemaValidationPipe } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { json, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { SecretRedactor } from './config/secret-redactor.js';
 import { InvalidSettingsError, type Settings } from './config/settings.js';
 import { corsOptions } from './cors.js';
-import { withLogMembers } from './logging/log-context.js';
-import { isDeeperThan } from './json/depth.js';
-import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
+import { ValidationFailedError } from './problems/problem.error.js';
 import { ProblemFilter } from './problems/problem.filter.js';
+import { readBody } from './request-body.js';
 import { responseHeaders } from './response-headers.js';
 
 const MOST_ERRORS = 100;
@@ -53,42 +52,11 @@ function trustProxy(app: NestExpressApplication, given: string): void {
   }
 }
 
-/** JSON bodies, within bounds. What has none, as most that watch, passes by. */
-function readBody(settings: Settings): RequestHandler {
-  const parse = json({
-    limit: settings.BODY_LIMIT_BYTES,
-    strict: false,
-    type: ['application/json', 'application/*+json'],
-  });
-  const problemOf = (request: Request): ProblemError | undefined => {
-    if (isDeeperThan(request.body, settings.MAX_JSON_DEPTH))
-      return new ValidationFailedError([
-        { path: '', message: `JSON may be nested ${settings.MAX_JSON_DEPTH} deep (MAX_JSON_DEPTH)` },
-      ]);
-    const sent =
-      Number(request.headers['content-length'] ?? 0) > 0 ||
-      request.headers['transfer-encoding'] !== undefined;
-    if (sent && request.body === undefined && request.method === 'POST')
-      return new ProblemError(
-        415,
-        'unsupported_media_type',
-        'Send the body as Content-Type: application/json.',
-      );
-    return undefined;
-  };
-  return (request, response, next) => {
-    const { headers } = request;
-    if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) next();
-    else
-      parse(request, response, (error?: unknown) => next(error === undefined ? problemOf(request) : error));
-  };
-}
-
 function identify(request: Request, response: Response, next: NextFunction): void {
   const given = request.get('X-Request-Id') ?? '';
   request.requestId = /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
   response.setHeader('X-Request-Id', request.requestId);
-  withLogMembers({ requestId: request.requestId }, next);
+  next();
 }
 
 class ValidationPipe extends StandardSchemaValidationPipe {

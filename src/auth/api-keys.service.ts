@@ -7,7 +7,7 @@ import { Subject } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
-import { v7 as uuidv7 } from '../ids/uuid.js';
+import { isUuid, v7 as uuidv7 } from '../ids/uuid.js';
 import { SCHEMA } from '../database/migrations.js';
 import type { ApiKeysTable } from '../database/schema.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
@@ -157,7 +157,7 @@ export class ApiKeysService implements OnModuleInit {
     const good = await this.database.kysely
       .selectFrom('api_keys')
       .select('id')
-      .where(sql<boolean>`id = ANY(${[...ids]}::uuid[])`)
+      .where(sql<boolean>`id = ANY(${ids.filter(isUuid)}::uuid[])`)
       .where('revoked_at', 'is', null)
       .execute();
     const known = new Set(good.map(({ id }) => id));
@@ -165,6 +165,7 @@ export class ApiKeysService implements OnModuleInit {
   }
 
   private async find(id: string, by: Principal): Promise<Row> {
+    if (!isUuid(id)) throw new NotFoundError('key');
     const row = await this.database.kysely
       .selectFrom('api_keys')
       .selectAll()

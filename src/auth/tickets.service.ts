@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { randomBytes } from 'node:crypto';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
+import { isUuid } from '../ids/uuid.js';
 import { NotFoundError } from '../problems/problem.error.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { InvalidTicketError } from './auth.errors.js';
@@ -10,7 +11,6 @@ import { keyIdOf, type Principal } from './principal.js';
 import { sha256 } from './sha256.js';
 
 const TICKET = /^[A-Za-z0-9_-]{43}$/;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const FOREIGN_KEY_VIOLATION = '23503';
 const PURGE_INTERVAL_MS = 60_000;
 /** The database's clock: tickets are issued by one process and used in another. */
@@ -36,6 +36,7 @@ export class TicketsService {
    * @throws NotFoundError when the execution has just gone
    */
   async issue(principal: Principal, target: TicketTarget): Promise<{ ticket: string; expiresAt: string }> {
+    if ('executionId' in target && !isUuid(target.executionId)) throw new NotFoundError();
     await this.purge();
     const ticket = randomBytes(32).toString('base64url');
     const { expires_at: expires } = await this.database.kysely
@@ -63,7 +64,7 @@ export class TicketsService {
    * @throws InvalidTicketError
    */
   async redeem(ticket: string, target: TicketTarget, address: string): Promise<Principal> {
-    const isTarget = 'filter' in target || UUID.test(target.executionId);
+    const isTarget = 'filter' in target || isUuid(target.executionId);
     if (!TICKET.test(ticket) || !isTarget) throw new InvalidTicketError();
     const [column, value] =
       'filter' in target

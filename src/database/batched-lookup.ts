@@ -1,3 +1,4 @@
+import { detached } from '../logging/work-context.js';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 /** While look-ups follow each other, each query waits so long for more to come along. */
@@ -23,7 +24,7 @@ export class BatchedLookup<Found> {
       answer = Promise.withResolvers();
       this.asked.set(id, answer);
     }
-    if (!this.running) void this.run();
+    if (!this.running) void detached(() => this.run());
     return answer.promise;
   }
 

@@ -13,6 +13,7 @@ import { GraphEngine } from './graph-engine.js';
 import { ModelsModule } from './models/models.module.js';
 import { NodeRegistry } from './node-registry.js';
 import { NodesModule } from './nodes/nodes.module.js';
+import { StrayErrors } from './stray-errors.js';
 import { Takeover } from './takeover.js';
 
 @Module({
@@ -20,6 +21,7 @@ import { Takeover } from './takeover.js';
   providers: [
     NodeRegistry,
     EngineStats,
+    StrayErrors,
     ControlRequests,
     Takeover,
     ExecutionQueue,

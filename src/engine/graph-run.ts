@@ -65,7 +65,7 @@ export class GraphRun {
       outputs: this.outputs,
       budget: this.budget,
       onWaiting: () => this.runClock(),
-      onLimit: (failure) => this.fail(failure),
+      onFailure: (failure) => this.fail(failure),
     });
     const limit = row.options.timeoutMs ?? settings.EXECUTION_TIMEOUT_MS;
     this.timeLimit = new PausableTimeout(Math.max(1, limit - spentMs), () =>

@@ -42,7 +42,10 @@ export interface NodeRun<Config> {
    * @param model full name, such as `anthropic/claude-sonnet-4-5`
    */
   countTokens(model: string, usage: { input: number; output: number }): Promise<void>;
-  /** Waits for a person's decision on this node; survives restarts. */
+  /**
+   * Waits for a person's decision on this node; survives restarts. Waiting counts towards no time limit; also across a
+   * restart if the node type says `asks`.
+   */
   decision(): Promise<ApprovalDecision>;
   /**
    * Waits for something that is not the node's own work, such as a free place among the server's workers. This time does
@@ -73,6 +76,11 @@ export interface ConfigProblem {
 export interface NodeType<Config = unknown> {
   /** What `data.config` must hold. Checked when an execution is posted and, templates filled in, before each run. */
   readonly config: z.ZodType<Config>;
+  /**
+   * Whether its nodes wait for a person's `decision()`: true if they do whenever they run, false if never. Left out,
+   * they may: then a decision is taken for a node of it that runs, and kept until the node asks.
+   */
+  readonly asks?: boolean;
   /**
    * Finds problems that only other parts of the server can tell, such as a model that is not configured. Called when an
    * execution is posted.

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { type GraphProblem, type Workflow, WorkflowGraph, type WorkflowNode } from '@cloutagent/contract';
+import { asyncPart } from './async-config.js';
 import type { ConfigCheck, ConfigProblem, NodeType } from './node-handler.js';
 import { NodeTypeName } from './node-handler.decorator.js';
 import { NodeOrder } from './node-order.js';
@@ -25,7 +26,13 @@ export class NodeRegistry implements OnModuleInit {
       if (this.types.has(type) && this.types.get(type) !== wrapper.instance) {
         throw new Error(`two providers have @NodeHandler('${type}'): rename one`);
       }
-      this.types.set(type, wrapper.instance as NodeType);
+      const handler = wrapper.instance as NodeType;
+      const part = asyncPart(handler.config);
+      if (part !== undefined)
+        throw new Error(
+          `the config of @NodeHandler('${type}') has ${part}: a config is parsed synchronously. Do what takes time in check()`,
+        );
+      this.types.set(type, handler);
     }
   }
 

@@ -3,8 +3,8 @@ import { Logger } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../config/settings.js';
-import { causeOf } from '../logging/error-info.js';
-import { withLogMembers } from '../logging/log-context.js';
+import { causeOf, messageOf } from '../logging/error-info.js';
+import { inContext } from '../logging/work-context.js';
 import { Approvals } from './approvals.js';
 import { backoffMs } from './backoff.js';
 import type { ExecutionLog } from './execution-log.js';
@@ -46,8 +46,8 @@ export interface NodeScope {
   readonly budget: OutputBudget;
   /** Told when `waiting` has changed. */
   readonly onWaiting: () => void;
-  /** Told when the execution has used more than it may. */
-  readonly onLimit: (failure: ExecutionFailure) => void;
+  /** Called when the execution has to fail, whatever its nodes do: it has used more than it may, for example. */
+  readonly onFailure: (failure: ExecutionFailure) => void;
 }
 
 const DEFAULT_RETRIES = 2;
@@ -136,26 +136,39 @@ export class NodeRunner {
     }
     const limit = node.data.timeoutMs ?? settings.NODE_TIMEOUT_MS;
     const timedOut = new AbortController();
-    const expired = Promise.withResolvers<never>();
+    const broken = Promise.withResolvers<never>();
     const timeout = new PausableTimeout(limit, () => {
       const error = new TransientError('node_timeout', `The node took longer than its limit of ${limit} ms.`);
       timedOut.abort(error);
-      expired.reject(error);
+      broken.reject(error);
     });
-    expired.promise.catch(() => undefined);
+    broken.promise.catch(() => undefined);
     this.timeouts.add(timeout);
     if (gate.isOpen) timeout.resume();
     const signal = AbortSignal.any([stopped, timedOut.signal]);
     try {
       const members = { executionId: row.id, nodeId: node.id, stepId: step.stepId };
+      const onStray = (error: unknown) => {
+        if (!signal.aborted) broken.reject(error);
+        this.stray(node.id, members, error, signal);
+      };
       const nodeRun = this.nodeRun(step, parsed.data, signal, timeout);
-      const running = withLogMembers(members, () => handler.run(nodeRun));
-      return budget.admit((await Promise.race([running, expired.promise])) ?? null);
+      const running = inContext({ members, onStray }, () => handler.run(nodeRun));
+      return budget.admit((await Promise.race([running, broken.promise])) ?? null);
     } finally {
       timeout.pause();
       this.timeouts.delete(timeout);
       timedOut.abort(new StoppedError('the attempt is over'));
     }
+  }
+
+  /** What the code of a node left unhandled. While its attempt is under way, that fails; later, the execution. */
+  private stray(nodeId: string, members: Record<string, string>, error: unknown, signal: AbortSignal): void {
+    // It did not wait for a promise of ours, and has been stopped.
+    if (error instanceof StoppedError || (signal.aborted && error === signal.reason)) return;
+    this.logger.error("an error of a node's code was not handled", error, members);
+    if (!signal.aborted || this.scope.stopped.aborted) return;
+    this.scope.onFailure({ code: 'node_failed', message: `The node failed: ${messageOf(error)}`, nodeId });
   }
 
   /** The attempt as its handler sees it. */
@@ -165,12 +178,18 @@ export class NodeRunner {
     signal: AbortSignal,
     timeout: PausableTimeout,
   ): NodeRun<unknown> {
-    const { row, graph, log, priceOf, gate, outputs, budget, onLimit } = this.scope;
+    const { row, graph, log, priceOf, gate, outputs, budget, onFailure } = this.scope;
     const say = async (drafts: () => EventDraft[]): Promise<void> => {
       signal.throwIfAborted();
       while (!gate.isOpen) await gate.pass(signal);
       log.record(drafts());
       await log.room();
+      signal.throwIfAborted();
+    };
+    const countTokens: NodeRun<unknown>['countTokens'] = async (model, usage) => {
+      await say(() => usageEvents(log.state, node.id, model, usage, priceOf));
+      const exceeded = exceededLimit(row.options.limits ?? {}, log.state);
+      if (exceeded) onFailure({ ...exceeded, nodeId: node.id });
       signal.throwIfAborted();
     };
     return {
@@ -184,19 +203,16 @@ export class NodeRunner {
       inputs: Object.fromEntries(graph.parentsOf(node.id).map((id) => [id, outputs.get(id)!])),
       signal,
       emit: (event: NodeEvent) =>
-        say(() => {
-          const { type, ...fields } = event;
-          for (const field of Object.values(fields)) budget.checkDepth(field);
-          return [{ type, fields: { ...fields, stepId, nodeId: node.id } } as EventDraft];
-        }),
-      countTokens: async (model, usage) => {
-        await say(() => usageEvents(log.state, node.id, model, usage, priceOf));
-        const exceeded = exceededLimit(row.options.limits ?? {}, log.state);
-        if (exceeded) onLimit({ ...exceeded, nodeId: node.id });
-        signal.throwIfAborted();
-      },
-      decision: () => this.waitForPerson(node.id, signal, timeout),
-      untimed: (wait) => this.untimed(wait, signal, timeout),
+        handled(
+          say(() => {
+            const { type, ...fields } = event;
+            for (const field of Object.values(fields)) budget.checkDepth(field);
+            return [{ type, fields: { ...fields, stepId, nodeId: node.id } } as EventDraft];
+          }),
+        ),
+      countTokens: (model, usage) => handled(countTokens(model, usage)),
+      decision: () => handled(this.waitForPerson(node.id, signal, timeout)),
+      untimed: (wait) => handled(this.untimed(wait, signal, timeout)),
     };
   }
 
@@ -234,4 +250,10 @@ export class NodeRunner {
       onWaiting();
     }
   }
+}
+
+/** A promise of ours that a handler does not wait for rejects when the node is stopped: that is no error of its code. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }

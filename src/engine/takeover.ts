@@ -15,6 +15,7 @@ import { JournalReader } from '../journal/journal-reader.js';
 import { EngineStats } from './engine-stats.js';
 import { ExecutionLog } from './execution-log.js';
 import type { ExecutionRow } from './execution-row.js';
+import { NodeRegistry } from './node-registry.js';
 import { timeSpent } from './time-spent.js';
 
 const TRIES = 5;
@@ -35,6 +36,7 @@ export class Takeover {
     private readonly journal: Journal,
     private readonly reader: JournalReader,
     private readonly stats: EngineStats,
+    private readonly registry: NodeRegistry,
   ) {}
 
   /**
@@ -85,7 +87,11 @@ export class Takeover {
     const events = (milestones.get(executionId) ?? []).map(parseEvent);
     const state = events.reduce(applyEvent, initialState());
     state.lastSequence = last;
-    return { state, spentMs: timeSpent(events), end: events.find(({ type }) => isTerminalEvent(type)) };
+    return {
+      state,
+      spentMs: timeSpent(events, (type) => this.registry.find(type)?.asks === true),
+      end: events.find(({ type }) => isTerminalEvent(type)),
+    };
   }
 
   /** A release before this one could leave a row open whose journal has an end. The journal is right. */

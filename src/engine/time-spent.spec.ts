@@ -1,5 +1,7 @@
 import type { ExecutionEvent } from '@cloutagent/contract';
-import { timeSpent } from './time-spent.js';
+import { timeSpent as spent } from './time-spent.js';
+
+const timeSpent = (events: readonly ExecutionEvent[]) => spent(events, (type) => type === 'approval');
 
 const at = (seconds: number, type: string, fields: object = {}): ExecutionEvent =>
   ({ type, timestamp: new Date(seconds * 1000).toISOString(), ...fields }) as ExecutionEvent;
@@ -10,6 +12,18 @@ describe('timeSpent', () => {
   it('counts from start to the last event', () => {
     expect(timeSpent([at(10, 'execution:started'), step(11, 'a', 'agent', 'running')])).toBe(1_000);
     expect(timeSpent([])).toBe(0);
+  });
+
+  it('leaves out the waits of other node types that ask persons', () => {
+    const events = [
+      at(0, 'execution:started'),
+      step(1, 'a', 'review', 'running'),
+      step(1, 'b', 'agent', 'running'),
+      step(3, 'b', 'agent', 'completed'),
+      step(1_000, 'a', 'review', 'completed'),
+    ];
+    expect(spent(events, (type) => type === 'review')).toBe(3_000);
+    expect(timeSpent(events)).toBe(1_000_000);
   });
 
   it('leaves out pauses, and the time in which nobody ran it', () => {

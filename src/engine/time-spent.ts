@@ -4,13 +4,14 @@ import type { ExecutionEvent } from '@cloutagent/contract';
  * How long an execution has worked, in ms, as its events tell: not while it was paused, while all that was
  * under way waited for a person, or while nobody ran it.
  * @param events its milestones, in order
+ * @param waits whether nodes of a type only wait for a person
  */
-export function timeSpent(events: readonly ExecutionEvent[]): number {
+export function timeSpent(events: readonly ExecutionEvent[], waits: (nodeType: string) => boolean): number {
   let spent = 0;
   let last = 0;
   let paused = false;
   const open = new Map<string, string>();
-  const works = () => !paused && (open.size === 0 || [...open.values()].some((type) => type !== 'approval'));
+  const works = () => !paused && (open.size === 0 || ![...open.values()].every(waits));
   for (const event of events) {
     const at = Date.parse(event.timestamp);
     const begins = event.type === 'execution:started';

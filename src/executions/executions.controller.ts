@@ -45,7 +45,8 @@ export class ExecutionsController {
   @ApiHeader({
     name: 'Idempotency-Key',
     required: false,
-    description: 'Up to 255 characters; the same key starts the same execution once.',
+    description:
+      'Up to 255 characters; the same key starts the same execution once. The order of members in the body does not count.',
   })
   @ApiBody({
     required: true,

@@ -7,17 +7,21 @@ import {
   initialState,
   isTerminal,
   type StartExecution,
+  type Step,
 } from '@cloutagent/contract';
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { ownsProject, type Principal } from '../auth/principal.js';
 import { Database } from '../database/database.js';
 import type { Control } from '../database/schema.js';
 import { Dispatcher } from '../engine/dispatch/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../engine/execution-row.js';
+import { NodeRegistry } from '../engine/node-registry.js';
 import { parseEvent } from '../events/event-bus.js';
 import { v7 as uuidv7 } from '../ids/uuid.js';
 import { JournalReader } from '../journal/journal-reader.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
+import { checkId } from './execution-id.js';
 import { WorkflowCheck } from './workflow-check.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -35,10 +39,11 @@ export class ExecutionsService {
     private readonly journal: JournalReader,
     private readonly dispatcher: Dispatcher,
     private readonly workflows: WorkflowCheck,
+    private readonly nodeTypes: NodeRegistry,
   ) {}
 
   /**
-   * @param idempotencyKey the same key with the same body starts nothing new, and is told of what it started
+   * @param idempotencyKey the same key with a body that means the same starts nothing new, and gets what it started
    * @throws ProblemError 422 for the same key with another body
    */
   async start(
@@ -48,29 +53,31 @@ export class ExecutionsService {
   ): Promise<{ execution: Execution; replayed: boolean }> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
     await this.workflows.check(request);
-    const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+    const body = JSON.stringify(request);
+    const hash = createHash('sha256').update(body).digest('hex');
     const known =
       idempotencyKey === undefined
         ? undefined
-        : await this.startedWith(idempotencyKey, hash, request.projectId, principal);
+        : await this.startedWith(idempotencyKey, { body, hash }, request.projectId, principal);
     if (known) return { execution: known, replayed: true };
     try {
       return { execution: await this.insert(request, principal, idempotencyKey, hash), replayed: false };
     } catch (error) {
       if ((error as { code?: string }).code !== UNIQUE_VIOLATION || idempotencyKey === undefined) throw error;
       // Another request with the key was first.
-      const first = await this.startedWith(idempotencyKey, hash, request.projectId, principal);
+      const first = await this.startedWith(idempotencyKey, { body, hash }, request.projectId, principal);
       if (!first) throw error;
       return { execution: first, replayed: true };
     }
   }
 
-  /** The row of an execution the principal may see. @throws NotFoundError */
+  /** The row of an execution the principal may see. @throws NotFoundError also for what is no execution id */
   async find(executionId: string, principal: Principal): Promise<ExecutionRow> {
+    const id = checkId(executionId);
     const row = await this.database.kysely
       .selectFrom('executions')
       .selectAll()
-      .where('id', '=', executionId)
+      .where('id', '=', id)
       .executeTakeFirst();
     if (!row || !ownsProject(principal, row.project_id)) throw new NotFoundError();
     return row;
@@ -117,7 +124,7 @@ export class ExecutionsService {
   }
 
   /**
-   * Answers a waiting approval node.
+   * Answers a node that waits for a person: an `approval`, or one whose type may ask for a decision.
    * @throws ProblemError 409 when it does not wait, or was answered otherwise
    */
   async approve(row: ExecutionRow, answer: ApproveExecution, principal: Principal): Promise<Execution> {
@@ -127,10 +134,12 @@ export class ExecutionsService {
         'execution_over',
         `The execution is ${row.status}: no approval is waited for.`,
       );
-    const { steps } = await this.show(row);
-    const waiting = steps
-      .filter((step) => step.nodeType === 'approval' && step.status === 'running')
-      .map((step) => step.nodeId);
+    const running = (await this.show(row)).steps.filter((step) => step.status === 'running');
+    const asks = ({ nodeType }: Step) => this.nodeTypes.find(nodeType)?.asks;
+    const asking = running.filter((step) => asks(step) === true);
+    const mayAsk = running.filter((step) => asks(step) !== false);
+    // Whether a node of a type that may ask does, nothing says: one that certainly does goes before it.
+    const waiting = (asking.length > 0 ? asking : mayAsk).map((step) => step.nodeId);
     const nodeId = answer.nodeId ?? (waiting.length === 1 ? waiting[0] : undefined);
     if (nodeId === undefined) {
       const which =
@@ -140,7 +149,7 @@ export class ExecutionsService {
       throw new ProblemError(409, 'no_approval_waiting', which);
     }
     const before = await this.decisionOn(row.id, nodeId);
-    if (!before && !waiting.includes(nodeId))
+    if (!before && !mayAsk.some((step) => step.nodeId === nodeId))
       throw new ProblemError(409, 'no_approval_waiting', `Node ${nodeId} does not wait for an approval.`);
     await this.database.kysely
       .insertInto('approvals')
@@ -204,7 +213,7 @@ export class ExecutionsService {
 
   private async startedWith(
     key: string,
-    hash: string,
+    { body, hash }: { body: string; hash: string },
     projectId: string,
     principal: Principal,
   ): Promise<Execution | undefined> {
@@ -216,7 +225,7 @@ export class ExecutionsService {
       .where('idempotency_key', '=', key)
       .executeTakeFirst();
     if (!row) return undefined;
-    if (row.request_hash !== hash) {
+    if (row.request_hash !== hash && !isStartedBy(row, body)) {
       throw new ProblemError(
         422,
         'idempotency_key_reused',
@@ -239,4 +248,13 @@ export class ExecutionsService {
       return toExecution(row, state);
     });
   }
+}
+
+/** Whether a request, as JSON, means the same as the one that started an execution: the order of members means nothing. */
+function isStartedBy({ project_id, input, workflow, options, tags }: ExecutionRow, body: string): boolean {
+  const request = JSON.parse(body) as StartExecution;
+  return isDeepStrictEqual(
+    { ...request, options: request.options ?? {} },
+    { projectId: project_id, input, workflow, options, tags },
+  );
 }

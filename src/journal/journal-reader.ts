@@ -3,6 +3,7 @@ import type { EventType } from '@cloutagent/contract';
 import { BatchedLookup } from '../database/batched-lookup.js';
 import { Database } from '../database/database.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
+import { isUuid } from '../ids/uuid.js';
 
 // The running sum stops the page at its size without cutting an event: the first one always fits.
 const PAGE = `
@@ -23,7 +24,7 @@ const AT = `
   SELECT execution_id AS id, sequence, type, data FROM cloutagent.events
   JOIN unnest($1::uuid[], $2::int[]) AS a(id, place) ON execution_id = a.id AND sequence = a.place`;
 
-/** Reads the journal by page. */
+/** Reads the journal by page. What is no execution id names an execution without events. */
 @Injectable()
 export class JournalReader {
   private readonly newestOf = new BatchedLookup((ids) => this.readNewest(ids));
@@ -33,12 +34,14 @@ export class JournalReader {
 
   /** The sequence and type of an execution's newest event, if it has one. Many at once cost few queries. */
   newest(executionId: string): Promise<Pick<RecordedEvent, 'sequence' | 'type'> | undefined> {
-    return this.newestOf.find(executionId);
+    return isUuid(executionId) ? this.newestOf.find(executionId.toLowerCase()) : Promise.resolve(undefined);
   }
 
   /** Reads one event of an execution, if it has it. Many at once cost few queries. */
   at(executionId: string, sequence: number): Promise<RecordedEvent | undefined> {
-    return this.eventAt.find(`${executionId}:${sequence}`);
+    return isUuid(executionId)
+      ? this.eventAt.find(`${executionId.toLowerCase()}:${sequence}`)
+      : Promise.resolve(undefined);
   }
 
   /**
@@ -52,6 +55,7 @@ export class JournalReader {
     after: number,
     options: { types?: readonly EventType[] | undefined; limit: number; bytes: number },
   ): Promise<RecordedEvent[]> {
+    if (!isUuid(executionId)) return [];
     const { rows } = await this.database.pool.query<RecordedEvent>({
       name: 'journal-page',
       text: PAGE,
@@ -66,7 +70,7 @@ export class JournalReader {
       `SELECT execution_id, sequence, type, data FROM cloutagent.events
        WHERE execution_id = ANY ($1) AND type NOT IN ('execution:output', 'execution:thinking')
        ORDER BY execution_id, sequence`,
-      [executionIds],
+      [executionIds.filter(isUuid)],
     );
     return Map.groupBy(rows, (row) => row.execution_id);
   }
@@ -98,6 +102,7 @@ export class JournalReader {
     positions: readonly { executionId: string; position: number }[],
     types: readonly EventType[] | undefined,
   ): Promise<boolean> {
+    const known = positions.filter(({ executionId }) => isUuid(executionId));
     const { rows } = await this.database.pool.query<{ found: boolean }>(
       `SELECT EXISTS (
          SELECT FROM unnest($1::uuid[], $2::int[]) AS p(id, position), LATERAL (
@@ -105,11 +110,7 @@ export class JournalReader {
              AND ($3::text[] IS NULL OR type = ANY ($3)) LIMIT 1
          ) AS event
        ) AS found`,
-      [
-        positions.map(({ executionId }) => executionId),
-        positions.map(({ position }) => position),
-        types ?? null,
-      ],
+      [known.map(({ executionId }) => executionId), known.map(({ position }) => position), types ?? null],
     );
     return rows[0]!.found;
   }
@@ -118,7 +119,7 @@ export class JournalReader {
   async lastSequences(executionIds: readonly string[]): Promise<Map<string, number>> {
     const { rows } = await this.database.pool.query<{ id: string; last: number | null }>(
       `SELECT id, (SELECT max(sequence) FROM cloutagent.events WHERE execution_id = id) AS last FROM unnest($1::uuid[]) AS id`,
-      [executionIds],
+      [executionIds.filter(isUuid)],
     );
     return new Map(rows.map((row) => [row.id, row.last ?? 0]));
   }

@@ -7,6 +7,7 @@ import { Listener } from '../database/listener.js';
 import { ProcessIdentity } from '../database/process-identity.js';
 import { EventBus } from '../events/event-bus.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
+import { detached } from '../logging/work-context.js';
 import { Tally } from '../tally/tally.js';
 import { Announcer } from './announcer.js';
 import {
@@ -206,18 +207,20 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   private collect(): void {
     if (this.turning || this.backoff || this.flushes.size === this.settings.JOURNAL_FLUSHES) return;
     this.turning = true;
-    setImmediate(() => {
-      this.turning = false;
-      if (this.backoff) return;
-      const batch = this.takeBatch();
-      if (batch.length === 0) return;
-      const flush = { writing: new Set(batch.map((append) => append.executionId)), done: this.flush(batch) };
-      this.flushes.add(flush);
-      if (this.pending.length > 0) this.collect();
-      void flush.done.finally(() => {
-        this.flushes.delete(flush);
-        this.collect();
-      });
+    detached(() => setImmediate(() => this.startFlush()));
+  }
+
+  private startFlush(): void {
+    this.turning = false;
+    if (this.backoff) return;
+    const batch = this.takeBatch();
+    if (batch.length === 0) return;
+    const flush = { writing: new Set(batch.map((append) => append.executionId)), done: this.flush(batch) };
+    this.flushes.add(flush);
+    if (this.pending.length > 0) this.collect();
+    void flush.done.finally(() => {
+      this.flushes.delete(flush);
+      this.collect();
     });
   }
 

@@ -2,7 +2,7 @@ import { ConsoleLogger, type LogLevel } from '@nestjs/common';
 import type { SecretRedactor } from '../config/secret-redactor.js';
 import type { Settings } from '../config/settings.js';
 import { errorInfo, errorText } from './error-info.js';
-import { logMembers } from './log-context.js';
+import { currentContext } from './work-context.js';
 
 const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
 type JsonLine = ReturnType<ConsoleLogger['getJsonLogObject']>;
@@ -43,7 +43,7 @@ export class AppLogger extends ConsoleLogger {
     stack?: unknown,
     params?: Record<string, unknown>,
   ): void {
-    const members = { ...logMembers(), ...params };
+    const members = { ...currentContext()?.members, ...params };
     const shown = Object.keys(members).length > 0 ? members : undefined;
     super.printMessages(messages, context, level, stream, stack, shown);
   }

@@ -5,6 +5,25 @@ import { nodeTypes } from '../support/node-types.js';
 import { NodeError, TransientError } from '../../src/engine/node-handler.js';
 import { HttpNode } from '../../src/engine/nodes/http.node.js';
 
+const utf16 = (text: string) => [...Buffer.from(text, 'utf16le')];
+/** Content type, bytes and what they mean. */
+const ENCODED: [type: string, bytes: number[], body: unknown][] = [
+  ['text/plain; charset=iso-8859-1', [0x4d, 0xfc, 0x6c, 0x6c, 0x65, 0x72], 'Müller'],
+  ['text/plain;charset="ISO-8859-1"', [0xfc], 'ü'],
+  ['text/plain; charset=Shift_JIS', [0x93, 0xfa, 0x96, 0x7b], '日本'],
+  ['application/json; charset=iso-8859-1', [0x22, 0xe9, 0x22], 'é'],
+  ['application/json; charset=UTF8', [...Buffer.from('"é"')], 'é'],
+  ['text/plain; charset=utf-16le', utf16('日'), '日'],
+  ['application/json', [0xef, 0xbb, 0xbf, ...Buffer.from('{"a":1}')], { a: 1 }],
+  ['text/plain; charset=iso-8859-1', [0xff, 0xfe, ...utf16('日')], '日'],
+  ['text/plain; charset=no-such-charset', [...Buffer.from('é')], 'é'],
+  ['text/plain', [...Buffer.from('é')], 'é'],
+  [
+    'application/json',
+    [...Buffer.from('{"id":1234567890123456789,"n":[9007199254740991,1.5]}')],
+    { id: '1234567890123456789', n: [9007199254740991, 1.5] },
+  ],
+];
 let server: FakeHttpServer;
 let module: TestingModule;
 let http: HttpNode;
@@ -18,6 +37,10 @@ beforeAll(async () => {
     if (route === 'hang') return undefined;
     if (route === 'text')
       return response.writeHead(200, { 'content-type': 'text/plain' }).end('{"not":"parsed"}');
+    if (route === 'encoded') {
+      const [type, bytes] = ENCODED[Number(status)]!;
+      return response.writeHead(200, { 'content-type': type }).end(Buffer.from(bytes));
+    }
     if (route === 'bad') return response.writeHead(200, { 'content-type': 'application/json' }).end('{');
     if (route === 'problem')
       return response
@@ -50,6 +73,11 @@ it.each([
   ['/bad', '{'],
   ['/problem', { a: 1 }],
 ])('gives the body of %s as %j', async (path, body) => expect(await run(path)).toMatchObject({ body }));
+
+it.each(ENCODED.map(([type, , body], index) => [type, index, body] as const))(
+  'reads %s, answer %i, as %j',
+  async (_type, index, body) => expect(await run(`/encoded/${index}`)).toMatchObject({ body }),
+);
 
 it.each([
   ['JSON', { a: ['ü'] }, '{"a":["ü"]}', 'application/json'],

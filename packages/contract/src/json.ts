@@ -6,10 +6,11 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
  * Any JSON value, kept as it is. Strings may hold any Unicode text; they are escaped on the wire (RFC 8259).
  * Not `z.json()`, which makes a copy without the members called `__proto__`.
  */
-export const Json = z
-  .unknown()
-  .refine(isJson, 'must be JSON')
-  .meta({ id: 'Json', description: 'Any JSON value.' }) as unknown as z.ZodType<Json>;
+export const Json = z.unknown().refine(isJson, 'must be JSON').meta({
+  id: 'Json',
+  description:
+    'Any JSON value. An integer that a number cannot hold exactly (beyond 2^53 - 1) is refused: send it as text.',
+}) as unknown as z.ZodType<Json>;
 
 /** Level by level, so that depth costs no stack. */
 function isJson(value: unknown): boolean {

@@ -4,6 +4,7 @@ import { DeathDetector } from '../../cluster/death-detector.js';
 import { Database } from '../../database/database.js';
 import { Listener } from '../../database/listener.js';
 import { ProcessIdentity } from '../../database/process-identity.js';
+import { detached } from '../../logging/work-context.js';
 
 /** "Something is queued." The payload is the sender's identity. */
 const DISPATCH_CHANNEL = 'cloutagent_dispatch';
@@ -40,7 +41,7 @@ export class DispatchNotifier {
   notify(): void {
     if (this.detector.isAlone) return;
     this.sendAgain = true;
-    if (!this.sending) void this.send();
+    if (!this.sending) void detached(() => this.send());
   }
 
   private async send(): Promise<void> {

@@ -11,6 +11,7 @@ import { ProcessPresence } from '../../cluster/process-presence.js';
 import { Settings } from '../../config/settings.js';
 import { Database } from '../../database/database.js';
 import { Listener } from '../../database/listener.js';
+import { detached } from '../../logging/work-context.js';
 import { backoffMs } from '../backoff.js';
 import { ExecutionEngine } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
@@ -137,14 +138,17 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       return;
     }
     this.claiming = true;
-    this.inBackground('claim', () =>
-      this.inTurn(() => this.claimExecutions()).finally(() => {
-        this.claiming = false;
-        this.requested.clear();
-        if (!this.claimAgain) return;
-        this.claimAgain = false;
-        this.claim();
-      }),
+    // What is claimed belongs to nobody who made it be claimed, such as a node that has started an execution.
+    detached(() =>
+      this.inBackground('claim', () =>
+        this.inTurn(() => this.claimExecutions()).finally(() => {
+          this.claiming = false;
+          this.requested.clear();
+          if (!this.claimAgain) return;
+          this.claimAgain = false;
+          this.claim();
+        }),
+      ),
     );
   }
 

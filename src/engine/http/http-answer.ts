@@ -1,4 +1,5 @@
 import type { Json } from '@cloutagent/contract';
+import { parseExactly } from '../../json/exact-integers.js';
 
 /** An answer, read to its end. */
 export interface HttpAnswer {
@@ -9,11 +10,14 @@ export interface HttpAnswer {
   body: string;
 }
 
-/** The body as JSON when it says it is and is, else as the text it is. */
+/**
+ * The body as JSON when it says it is and is, else as the text it is. An integer of the JSON that a number cannot hold
+ * exactly, such as 9007199254740993, is the text of its digits.
+ */
 export function parsedBody({ headers, body }: HttpAnswer): Json {
   if (!/^[^;]*[/+]json\s*(;|$)/i.test(headers['content-type'] ?? '')) return body;
   try {
-    return JSON.parse(body) as Json;
+    return parseExactly(body) as Json;
   } catch {
     return body;
   }

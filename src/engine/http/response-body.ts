@@ -1,6 +1,7 @@
 import { pipeline, type Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { NodeError } from '../node-handler.js';
+import { decodeText } from './text-encoding.js';
 
 const DECODERS: Record<string, () => NodeJS.ReadWriteStream> = {
   gzip: createGunzip,
@@ -12,13 +13,13 @@ const DECODERS: Record<string, () => NodeJS.ReadWriteStream> = {
 export const ACCEPTED_ENCODINGS = 'gzip, deflate, br';
 
 /**
- * Reads a body to its end as text. What counts is what comes out of decompression, so that a small
+ * Reads a body to its end as text, in the charset that its content type names. What counts is what comes out of decompression, so that a small
  * body can't become a huge one.
  * @throws NodeError `response_too_large`, `unknown_encoding`
  */
 export async function readBody(
   raw: Readable,
-  encoding: string | undefined,
+  { 'content-encoding': encoding, 'content-type': contentType }: Readonly<Record<string, string>>,
   mostBytes: number,
 ): Promise<string> {
   const name = encoding?.trim().toLowerCase();
@@ -45,5 +46,5 @@ export async function readBody(
       );
     chunks.push(chunk);
   }
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  return decodeText(Buffer.concat(chunks), contentType);
 }

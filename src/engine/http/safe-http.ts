@@ -111,9 +111,7 @@ export class SafeHttp implements OnApplicationShutdown {
     // No body follows, whatever its headers say of the one that would.
     const empty = method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
     if (empty) await response.body.dump();
-    const text = empty
-      ? ''
-      : await readBody(response.body, flat['content-encoding'], this.settings.HTTP_MAX_RESPONSE_BYTES);
+    const text = empty ? '' : await readBody(response.body, flat, this.settings.HTTP_MAX_RESPONSE_BYTES);
     return { status: response.statusCode, headers: flat, body: text };
   }
 

@@ -17,6 +17,7 @@ type AgentConfig = z.infer<typeof AgentConfig>;
 @NodeHandler('agent')
 export class AgentNode implements NodeType<AgentConfig> {
   readonly config = AgentConfig;
+  readonly asks = false;
 
   constructor(
     private readonly calls: ModelCall,

@@ -36,6 +36,7 @@ type HttpConfig = z.infer<typeof HttpConfig>;
 @NodeHandler('http')
 export class HttpNode implements NodeType<HttpConfig> {
   readonly config = HttpConfig;
+  readonly asks = false;
 
   constructor(private readonly http: SafeHttp) {}
 

@@ -20,6 +20,7 @@ type SubagentConfig = z.infer<typeof SubagentConfig>;
 @NodeHandler('subagent')
 export class SubagentNode implements NodeType<SubagentConfig> {
   readonly config = SubagentConfig;
+  readonly asks = false;
 
   constructor(
     private readonly calls: ModelCall,

@@ -17,6 +17,7 @@ type TransformConfig = z.infer<typeof TransformConfig>;
 @NodeHandler('transform')
 export class TransformNode implements NodeType<TransformConfig> {
   readonly config = TransformConfig;
+  readonly asks = false;
 
   constructor(private readonly workers: TransformWorkers) {}
 

@@ -1,0 +1,115 @@
+import { z } from 'zod';
+
+type Checked = (value: unknown, payload: unknown) => unknown;
+/** What Zod keeps of a schema, or of a check of one (`zod/v4/core`). */
+interface Internals {
+  readonly def: {
+    readonly check?: string;
+    readonly checks?: readonly { readonly _zod: Internals }[];
+    /** Of `refine` and `custom`. */
+    readonly fn?: unknown;
+    readonly transform?: unknown;
+    /** Of a pipe, such as `transform` and `preprocess` make one. */
+    readonly in?: { readonly _zod: Internals };
+    readonly out?: { readonly _zod: Internals };
+  };
+  readonly check?: unknown;
+}
+
+/**
+ * Finds a refinement or transform of a schema that is asynchronous. Configs are parsed at once, so that such a schema
+ * would throw with the first config that reaches it. A function that is not declared `async` is called once, with a
+ * value of the schema's type.
+ * @returns what it is, with its place
+ */
+export function asyncPart(schema: z.ZodType): string | undefined {
+  let found: string | undefined;
+  for (const io of ['input', 'output'] as const)
+    z.toJSONSchema(schema, {
+      io,
+      unrepresentable: 'any',
+      override: ({ zodSchema, path }) => {
+        const { _zod: internals } = zodSchema as unknown as { _zod: Internals };
+        const sample = () =>
+          sampleOf(z.toJSONSchema(zodSchema, { io, unrepresentable: 'any' }) as JsonSchema);
+        const what = asyncIn(internals.def, sample);
+        if (what !== undefined) found ??= `${what} at ${placeOf(path)}`;
+      },
+    });
+  return found;
+}
+
+function asyncIn(def: Internals['def'], sample: () => unknown): string | undefined {
+  const transforms = [def, def.in?._zod.def, def.out?._zod.def].map((part) => part?.transform);
+  if (transforms.some((transform) => isAsync(transform, sample))) return 'an asynchronous transform';
+  const refinements = [def.fn, ...(def.checks ?? []).map(({ _zod }) => _zod.def.fn ?? ownCheck(_zod))];
+  return refinements.some((refinement) => isAsync(refinement, sample))
+    ? 'an asynchronous refinement'
+    : undefined;
+}
+
+/** Of `superRefine` and `check`; the checks that come with Zod have other names, and are synchronous. */
+function ownCheck({ def, check }: Internals): Checked | undefined {
+  if (def.check !== 'custom' || typeof check !== 'function') return undefined;
+  // An async function is recognised as one by itself.
+  if (check.constructor.name === 'AsyncFunction') return check as Checked;
+  return (value) => (check as (payload: unknown) => unknown)({ value, issues: [] });
+}
+
+function isAsync(candidate: unknown, sample: () => unknown): boolean {
+  if (typeof candidate !== 'function') return false;
+  if (candidate.constructor.name === 'AsyncFunction') return true;
+  try {
+    const value = sample();
+    const result: unknown = (candidate as Checked)(value, { value, issues: [], addIssue: () => undefined });
+    if (!(result instanceof Promise)) return false;
+    result.catch(() => undefined);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+interface JsonSchema {
+  type?: string;
+  const?: unknown;
+  enum?: unknown[];
+  default?: unknown;
+  minLength?: number;
+  minimum?: number;
+  minItems?: number;
+  items?: JsonSchema;
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  anyOf?: JsonSchema[];
+}
+
+/** A value such as the schema describes, as far as that is easy. */
+function sampleOf(schema: JsonSchema, depth = 0): unknown {
+  if (depth > 20) return null;
+  const { items = {}, properties = {}, required = [] } = schema;
+  if ('default' in schema) return schema.default;
+  if ('const' in schema) return schema.const;
+  if (schema.enum) return schema.enum[0];
+  if (schema.anyOf?.[0]) return sampleOf(schema.anyOf[0], depth + 1);
+  switch (schema.type) {
+    case 'string':
+      return 'x'.repeat(Math.min(schema.minLength ?? 1, 1_000));
+    case 'number':
+    case 'integer':
+      return Math.max(schema.minimum ?? 1, -1e6);
+    case 'boolean':
+      return true;
+    case 'array':
+      return Array.from({ length: Math.min(schema.minItems ?? 0, 10) }, () => sampleOf(items, depth + 1));
+    case 'object':
+      return Object.fromEntries(required.map((name) => [name, sampleOf(properties[name] ?? {}, depth + 1)]));
+    default:
+      return null;
+  }
+}
+
+const placeOf = (path: readonly (string | number)[]): string => {
+  const names = path.filter((part) => part !== 'properties' && part !== 'items');
+  return names.length === 0 ? 'its root' : names.join('.');
+};

@@ -1,0 +1,56 @@
+import { transform } from '@swc/core';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Server } from './server.js';
+
+const root = process.cwd();
+/** What a module of another team imports, from the build. */
+const IMPORTS = `
+  import 'reflect-metadata';
+  import { Injectable, Module } from '@nestjs/common';
+  import { z } from 'zod';
+  import { parseSettings } from '../config/settings.js';
+  import { createApp } from '../create-app.js';
+  import { NodeHandler } from '../engine/node-handler.decorator.js';
+  import { NodeError, TransientError } from '../engine/node-handler.js';
+  import { ExecutionsModule } from '../executions/executions.module.js';
+  import { ExecutionsService } from '../executions/executions.service.js';
+`;
+const START = `
+  const app = await createApp(parseSettings(process.env), [TeamModule]);
+  await app.listen(0, '127.0.0.1');
+  console.log(\`listens on \${await app.getUrl()};\`);
+  process.on('SIGTERM', () => void app.close());
+`;
+
+/** The real server in a process of its own, with a module of another team. */
+export class ExtensionServer {
+  private constructor(
+    readonly server: Server,
+    private readonly folder: string,
+  ) {}
+
+  /** @param code TypeScript that declares the module `TeamModule`; `IMPORTS` above are there */
+  static async start(code: string, settings: Record<string, string>): Promise<ExtensionServer> {
+    // Below the build, so that it finds what is installed for it.
+    const folder = await mkdtemp(join(root, 'dist', 'extension-'));
+    const filename = join(folder, 'main.ts');
+    const { code: script } = await transform(IMPORTS + code + START, {
+      filename,
+      configFile: join(root, '.swcrc'),
+    });
+    await writeFile(join(folder, 'main.js'), script);
+    try {
+      return new ExtensionServer(await Server.start(settings, join(folder, 'main.js')), folder);
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async stop(): Promise<number | null> {
+    const code = await this.server.kill('SIGTERM');
+    await rm(this.folder, { recursive: true, force: true });
+    return code;
+  }
+}
