@@ -5,7 +5,8 @@ import { InvalidSettingsError, parseSettings, type Settings } from './config/set
 import { SecretRedactor } from './config/secret-redactor.js';
 import { createApp } from './create-app.js';
 import { DatabaseError } from './database/database.js';
-import { EmbeddedPostgres, EmbeddedPostgresError } from './database/embedded-postgres.js';
+import { EmbeddedPostgres } from './database/embedded-postgres.js';
+import { EmbeddedPostgresError } from './database/postgres-places.js';
 import { AppLogger } from './logging/app-logger.js';
 import { firstKey, welcome } from './welcome.js';
 
@@ -57,8 +58,8 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
   };
   process.on('SIGTERM', () => stop(0));
   process.on('SIGINT', () => stop(0));
-  embedded?.onUnexpectedExit(() => {
-    logger.fatal('the embedded PostgreSQL has ended; its log is postgres.log in the data folder');
+  embedded?.onLoss((reason) => {
+    logger.fatal(reason);
     process.exit(1);
   });
   try {
@@ -70,7 +71,9 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
   const key =
     settings.BOOTSTRAP_API_KEY === undefined ? await app.get(ApiKeysService).createFirstKey() : undefined;
   const url = await app.getUrl();
-  new AppLogger(settings, app.get(SecretRedactor)).show(welcome(url), 'Main');
+  const log = new AppLogger(settings, app.get(SecretRedactor));
+  for (const note of embedded?.notes ?? []) log.show(note, 'Main');
+  log.show(welcome(url), 'Main');
   if (key !== undefined) console.log(firstKey(url, key));
 }
 

@@ -63,7 +63,7 @@ const SettingsSchema = z
         error: 'must be like postgres://user:password@localhost:5432/cloutagent',
       })
       .optional(),
-    DATA_DIR: text.default('.data'),
+    DATA_DIR: text.optional(),
     WEB_DIR: text.optional(),
     DATABASE_POOL_SIZE: count(10, 2, 1000),
     DATABASE_CONNECT_TIMEOUT_MS: ms(10_000),

