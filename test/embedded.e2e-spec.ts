@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { createDatabase, Server } from './support/server.js';
 import { agent, ids, start, upTo, Watch } from './support/watch.js';
 
@@ -31,6 +32,59 @@ describe('the embedded PostgreSQL', () => {
     const third = await Server.start(settings);
     expect((await third.call('GET', `/api/executions/${id}`)).body.status).toBe('completed');
     expect(await third.kill('SIGTERM')).toBe(0);
+  });
+
+  it('comes back by itself after one of its processes was killed or its connections were cut', async () => {
+    const place = join(folder, 'cut');
+    const server = await Server.start({ DATA_DIR: place });
+    const inDatabase = async (query: string): Promise<string[]> => {
+      const password = await readFile(join(place, 'postgres-password'), 'utf8');
+      const port = (await readFile(join(place, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[3];
+      const client = new pg.Client(`postgres://postgres:${password}@127.0.0.1:${port}/postgres`);
+      client.on('error', () => undefined);
+      await client.connect();
+      const { rows } = await client.query<{ pid: string }>({ text: query });
+      await client.end();
+      return rows.map(({ pid }) => String(pid));
+    };
+    const ofClient = (name: string) =>
+      `SELECT pid FROM pg_stat_activity WHERE application_name = '${name}' AND pid <> pg_backend_pid()`;
+    const claimed = async (): Promise<void> => {
+      const [seen] = await inDatabase(ofClient('cloutagent-data-folder')).catch(() => []);
+      if (seen === undefined || seen === owner) return claimed();
+      owner = seen;
+    };
+    let [owner] = await inDatabase(ofClient('cloutagent-data-folder'));
+    const cuts = [
+      async () => process.kill(Number(owner), 'SIGKILL'),
+      () => inDatabase(`SELECT pg_terminate_backend(${owner})::int AS pid`),
+      () =>
+        inDatabase(
+          `SELECT pg_terminate_backend(pid)::int AS pid FROM
+           (SELECT pid FROM pg_stat_activity WHERE usename IS NOT NULL AND pid <> pg_backend_pid() OFFSET 0) AS all_others`,
+        ),
+    ];
+    for (const cut of cuts) {
+      const id = await server.startExecution(start([agent('a', { chunks: 100, delayMs: 10 })]));
+      const watch = await new Watch(server.url, `/api/executions/${id}/stream`).until(
+        (now) => now.frames.length > 30,
+      );
+      await cut();
+      await watch.done();
+      expect(ids(watch.frames)).toEqual(upTo(watch.frames.at(-1)!.id));
+      expect(watch.frames.at(-1)!.type).toBe('execution:completed');
+      await claimed();
+    }
+    await expect(Server.start({ DATA_DIR: place })).rejects.toThrow(/another process is using/);
+    const postmaster = Number(
+      (await readFile(join(place, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0],
+    );
+    process.kill(postmaster, 'SIGKILL');
+    const [code] = (await once(server.process, 'exit')) as [number];
+    expect([code, server.output()]).toEqual([
+      1,
+      expect.stringMatching(/the embedded PostgreSQL has ended; its log is \S+\/cut\/postgres\.log/),
+    ]);
   });
 
   it('starts once when two first starts race for one folder, and nobody keeps a file of it', async () => {

@@ -200,7 +200,9 @@ async function initialise(
     return;
   } catch (error) {
     failure = (error as Error).message;
-    // Containers may forbid it.
+    if (/could not look up effective user/.test(failure))
+      failure += '. PostgreSQL only runs as a user that the machine knows: start as one, or set DATABASE_URL';
+    // Containers may forbid to run something as another user.
     if (user && ['EPERM', 'EINVAL'].includes(String((error as NodeJS.ErrnoException).code)))
       failure += '. PostgreSQL does not run as root: start as another user, or set DATABASE_URL';
   } finally {

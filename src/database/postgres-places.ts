@@ -13,7 +13,6 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -89,9 +88,7 @@ async function installedBinaries(): Promise<Binaries> {
 /** Where there are data already, even if they cannot be used now; else where there may be some. */
 async function chooseFolder(user: OtherUser): Promise<string> {
   const inCheckout = resolve(IN_CHECKOUT);
-  const home = user
-    ? ROOT_HOME
-    : join(process.env['XDG_DATA_HOME'] || join(homedir(), '.local/share'), 'cloutagent');
+  const home = user ? ROOT_HOME : userHome();
   // Each checkout has its own.
   const hash = createHash('sha256').update(inCheckout).digest('hex').slice(0, 8);
   const own = join(home, `${basename(process.cwd())}-${hash}`);
@@ -99,6 +96,11 @@ async function chooseFolder(user: OtherUser): Promise<string> {
   if ((await prepare(inCheckout, user)) === undefined) return inCheckout;
   // Of two that cannot be used, the one that a reader knows is named.
   return (await prepare(own, user)) === undefined ? own : inCheckout;
+}
+
+function userHome(): string {
+  const { HOME: home = '/', XDG_DATA_HOME: data = join(home, '.local/share') } = process.env;
+  return join(data, 'cloutagent');
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import pg from 'pg';
@@ -30,8 +30,18 @@ export class Server {
     this.output = output;
   }
 
-  static async start(settings: Record<string, string>, script = 'dist/main.js'): Promise<Server> {
-    const child = spawn(process.execPath, [script], {
+  /**
+   * @param script for Node, or a whole command
+   * @param options how its process is made, such as by another user or in another folder
+   */
+  static async start(
+    settings: Record<string, string>,
+    script: string | string[] = 'dist/main.js',
+    options: SpawnOptions = {},
+  ): Promise<Server> {
+    const [file, ...args] = typeof script === 'string' ? [process.execPath, script] : script;
+    const child = spawn(file!, args, {
+      ...options,
       env: {
         PATH: process.env['PATH'],
         PORT: '0',
@@ -48,8 +58,8 @@ export class Server {
       const url = /listens on (\S+);/.exec(output)?.[1];
       if (url) ready.resolve(url);
     };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
+    child.stdout!.on('data', read);
+    child.stderr!.on('data', read);
     child.once('exit', (code) => ready.reject(new Error(`the server ended with code ${code}:\n${output}`)));
     return new Server(await ready.promise, child, () => output);
   }
