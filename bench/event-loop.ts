@@ -11,7 +11,7 @@ import pg from 'pg';
 import { medians } from './load/bench.ts';
 import { Build, KEY, type ServerProcess } from './load/build.ts';
 import { Cluster } from './load/cluster.ts';
-import { LARGEST_INPUTS, type LargestInput } from './load/largest-inputs.ts';
+import { type LargestInput, largestInputs } from './load/largest-inputs.ts';
 
 const { values: given } = parseArgs({
   options: {
@@ -33,6 +33,8 @@ interface Stall {
 /** A server of one build whose loop is watched. */
 class Watched {
   readonly build: Build;
+  /** As large as this build takes them. */
+  readonly inputs: readonly LargestInput[];
   private readonly agent = new Agent({ keepAlive: true });
   private readonly server: ServerProcess;
   private readonly url: string;
@@ -40,6 +42,7 @@ class Watched {
 
   private constructor(build: Build, server: ServerProcess, url: string, database: pg.Client) {
     this.build = build;
+    this.inputs = largestInputs(Number(build.settings()['MAX_JSON_PARTS'] ?? Infinity));
     this.server = server;
     this.url = url;
     this.database = database;
@@ -128,26 +131,26 @@ class Watched {
 }
 
 const rounded = (value: number): number => Number(value.toFixed(1));
-const inputs = LARGEST_INPUTS.filter(({ kind }) => kind.includes(given.only));
 const cluster = await Cluster.start();
 const watched: Watched[] = [];
 let isTooLong = false;
 try {
   for (const build of Build.list(given.against)) watched.push(await Watched.start(build, cluster));
   const results: Record<string, string | number>[] = [];
-  for (const input of inputs) {
-    const row: Record<string, string | number> = {
-      kind: input.kind,
-      bytes: input.body?.length ?? input.path.length + Object.values(input.headers ?? {}).join('').length,
-    };
+  for (const { kind } of watched[0]!.inputs) {
+    if (!kind.includes(given.only)) continue;
+    const row: Record<string, string | number> = { kind };
     for (const server of watched) {
+      const input = server.inputs.find((one) => one.kind === kind)!;
       // Compiled code and caches are warm afterwards.
       if (tries > 1) await server.try(input);
       const stalls: (Stall & { status: number })[] = [];
       for (let round = 0; round < tries; round += 1) stalls.push(await server.try(input));
       const { wallMs, cpuMs, status } = medians(stalls.map((stall) => ({ ...stall })));
       const longestMs = Math.max(...stalls.map((stall) => stall.wallMs));
-      const figures = { status: status!, medianMs: wallMs!, longestMs, cpuMs: cpuMs! };
+      const { body, path, headers = {} } = input;
+      const bytes = body?.length ?? path.length + Object.values(headers).join('').length;
+      const figures = { bytes, status: status!, medianMs: wallMs!, longestMs, cpuMs: cpuMs! };
       for (const [name, value] of Object.entries(figures))
         row[server.build.name === 'ours' ? name : `${name} (against)`] = rounded(value);
       if (server.build.name === 'ours' && wallMs! > MOST_MS) isTooLong = true;

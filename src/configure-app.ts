@@ -63,10 +63,10 @@ class ValidationPipe extends StandardSchemaValidationPipe {
   /** Some clients write lists as `name[]=a&name[]=b`. Unknown parameters are ignored: without a word, all would be shown. */
   override transform<T>(value: T, metadata: ArgumentMetadata): Promise<T> {
     const lists =
-      metadata.type === 'query' ? Object.keys(value as object).filter((key) => /\[.*\]$/.test(key)) : [];
+      metadata.type === 'query' ? Object.keys(value as object).filter((key) => key.endsWith(']')) : [];
     if (lists.length > 0)
       throw new ValidationFailedError(
-        lists.map((path) => ({ path, message: `lists are written ${path.replace(/\[.*\]$/, '')}=a,b` })),
+        lists.map((path) => ({ path, message: `lists are written ${path.split('[', 1)[0]}=a,b` })),
       );
     return super.transform(value, metadata);
   }

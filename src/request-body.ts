@@ -1,8 +1,7 @@
 import { json, type Request, type RequestHandler } from 'express';
 import type { IncomingMessage } from 'node:http';
 import type { Settings } from './config/settings.js';
-import { isDeeperThan } from './json/depth.js';
-import { inexactInteger } from './json/exact-integers.js';
+import { jsonShape } from './json/json-shape.js';
 import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
 
 /** JSON bodies, within bounds. What has none, as most that watch, passes by. */
@@ -11,22 +10,13 @@ export function readBody(settings: Settings): RequestHandler {
     limit: settings.BODY_LIMIT_BYTES,
     strict: false,
     type: ['application/json', 'application/*+json'],
-    verify: (request: WithText, _response, body, encoding) => {
-      // What JSON itself consists of is ASCII; in UTF-16 and UTF-32 with zeros between.
-      const latin1 = () => body.toString('latin1');
-      request.text = encoding === 'utf-8' ? latin1 : () => latin1().replaceAll('\0', '');
+    verify: (request: Checked, _response, body, encoding) => {
+      request.problem = problemOf(body, encoding, settings);
+      // body-parser changes the status of what is thrown here.
+      if (request.problem) throw new Error(request.problem.message);
     },
   });
-  const problemOf = (request: Request & WithText): ProblemError | undefined => {
-    const { text = () => '' } = request;
-    delete request.text;
-    if (isDeeperThan(request.body, settings.MAX_JSON_DEPTH))
-      return new ValidationFailedError([
-        { path: '', message: `JSON may be nested ${settings.MAX_JSON_DEPTH} deep (MAX_JSON_DEPTH)` },
-      ]);
-    const inexact = inexactInteger(request.body, text);
-    if (inexact !== undefined)
-      return new ValidationFailedError([{ path: '', message: inexactMessage(inexact) }]);
+  const missing = (request: Request): ProblemError | undefined => {
     const sent =
       Number(request.headers['content-length'] ?? 0) > 0 ||
       request.headers['transfer-encoding'] !== undefined;
@@ -43,18 +33,37 @@ export function readBody(settings: Settings): RequestHandler {
     if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) next();
     else {
       if (headers['content-type'] !== undefined) headers['content-type'] = inUtf8(headers['content-type']);
-      parse(request, response, (error?: unknown) => next(error === undefined ? problemOf(request) : error));
+      parse(request, response, (error?: unknown) =>
+        next(error === undefined ? missing(request) : ((request as Checked).problem ?? error)),
+      );
     }
   };
 }
 
-interface WithText extends IncomingMessage {
-  /** The body as it came. */
-  text?: () => string;
+interface Checked extends IncomingMessage {
+  /** What is wrong with the body. */
+  problem?: ProblemError | undefined;
 }
 
-const inexactMessage = (integer: string): string =>
-  `the integer ${integer.slice(0, 50)} would be changed: numbers are exact up to 2^53 - 1, so send it as text`;
+/** Before it is parsed: the loop stands still meanwhile, and for longer the more parts there are. */
+function problemOf(body: Buffer, encoding: string, settings: Settings): ProblemError | undefined {
+  if (encoding !== 'utf-8')
+    return new ProblemError(415, 'unsupported_charset', 'Send JSON in UTF-8 (RFC 8259, section 8.1).');
+  const { depth, parts, inexact } = jsonShape(body);
+  const { MAX_JSON_DEPTH: deepest, MAX_JSON_PARTS: most } = settings;
+  const messages: string[] = [];
+  if (depth > deepest) messages.push(`JSON may be nested ${deepest} deep (MAX_JSON_DEPTH)`);
+  if (parts > most)
+    messages.push(
+      `JSON may have ${most} lists, objects and members of objects, and this has ${parts} (MAX_JSON_PARTS)`,
+    );
+  if (inexact !== undefined)
+    messages.push(
+      `the integer ${inexact.slice(0, 50)} would be changed: numbers are exact up to 2^53 - 1, so send it as text`,
+    );
+  if (messages.length === 0) return undefined;
+  return new ValidationFailedError(messages.map((message) => ({ path: '', message })));
+}
 
 /** Names UTF-8 as body-parser knows it; `utf8` and others mean the same (Encoding Standard, section 4.2), and ASCII is a part of it. */
 function inUtf8(contentType: string): string {

@@ -51,6 +51,24 @@ describe('a request body', () => {
     },
   );
 
+  it('may have as many parts as the setting says, however large it is', async () => {
+    const list = (item: string, length: number) => `[${Array<string>(length).fill(item).join()}]`;
+    // What surrounds the input has 15, and the list is one.
+    expect((await post(text(list('{}', 19_980)))).status).toBe(202);
+    expect((await post(text(list('1', 400_000)))).status).toBe(202);
+    const { status, body } = await post(text(list('{"a":{}}', 10_000)));
+    expect([status, body.code, body.errors[0].message]).toEqual([
+      400,
+      'validation_failed',
+      expect.stringMatching(/JSON may have 20000 .* this has 30016 \(MAX_JSON_PARTS\)/),
+    ]);
+  });
+
+  it('in another encoding than UTF-8 is refused', async () => {
+    const { status, body } = await post(text('1'), { 'content-type': 'application/json; charset=utf-16' });
+    expect([status, body.code]).toEqual([415, 'unsupported_charset']);
+  });
+
   it('with the same Idempotency-Key is the same one, in whatever order its members are', async () => {
     const key = { 'idempotency-key': 'one' };
     const one = {

@@ -10,11 +10,12 @@ describe('what others answer', () => {
   let models: FakeModelServer;
   let server: Server;
   beforeAll(async () => {
-    other = await startFakeHttpServer(({ path }, response) =>
+    other = await startFakeHttpServer(({ path }, response) => {
+      const [, shape, size] = /^\/(nested|objects)\/(\d+)/.exec(path)!;
       response
         .setHeader('content-type', 'application/json')
-        .end(nested(Number(/^\/nested\/(\d+)/.exec(path)![1]))),
-    );
+        .end(shape === 'nested' ? nested(Number(size)) : `[${Array(Number(size)).fill('{}').join()}]`);
+    });
     models = await startFakeModelServer();
     server = await Server.start({
       DATABASE_URL: await createDatabase(),
@@ -46,6 +47,18 @@ describe('what others answer', () => {
     expect([type, data]).toEqual(['execution:failed', expect.objectContaining(tooDeep)]);
   });
 
+  it('may have as many parts as the setting says, whoever puts them out', async () => {
+    // The list and the output are parts too, and three members of the output and the header fields.
+    expect((await outcome('http', { url: `${other.url}/objects/19900` })).type).toBe('execution:completed');
+    const tooMany = {
+      code: 'output_too_large',
+      error: expect.stringContaining('OUTPUT_MAX_PARTS') as string,
+    };
+    const { data } = await outcome('http', { url: `${other.url}/objects/20000` });
+    expect(data).toMatchObject(tooMany);
+    expect((await outcome('transform', { expression: '[1..10000].{"a":1}' })).data).toMatchObject(tooMany);
+  });
+
   const asks = (toolCall: { name: string; args: unknown }) => {
     models.script({ toolCalls: [toolCall] });
     const tool = {
@@ -58,7 +71,9 @@ describe('what others answer', () => {
   };
   it('is bounded for tools too, and so is what a model gives them', async () => {
     const before = other.requests.length;
-    expect((await asks({ name: 'look', args: {} })).data).toMatchObject(tooDeep);
+    // The model is told, and goes on without it.
+    expect((await asks({ name: 'look', args: {} })).type).toBe('execution:completed');
+    expect(JSON.stringify(models.requests.at(-1)!.body)).toContain('OUTPUT_MAX_DEPTH');
     expect(other.requests.length).toBe(before + 1);
     const args = { what: JSON.parse(nested(3_000)) as unknown };
     expect((await asks({ name: 'look', args })).data).toMatchObject(tooDeep);

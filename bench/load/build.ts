@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 
 export const KEY = 'bench-administrator-key-of-32-characters';
 
@@ -26,6 +28,11 @@ export class Build {
     const git = (...args: string[]): string =>
       spawnSync('git', ['-C', this.folder, ...args], { encoding: 'utf8' }).stdout.trim();
     return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '-uno') === '' ? '' : '+'}`;
+  }
+
+  /** Its settings, as they are by default. */
+  settings(): NodeJS.Dict<string> {
+    return parseEnv(readFileSync(`${this.folder}/.env.example`, 'utf8'));
   }
 
   /** Starts a process of this build, as `npm start` does, without waiting until it listens. */

@@ -14,18 +14,6 @@ export interface LargestInput {
   readonly body?: string | Buffer;
 }
 
-/** Repeats a part of a list, separated by commas, up to the size of a body. */
-function filled(before: string, part: string | ((index: number) => string), after: string): string {
-  const parts: string[] = [];
-  let left = BODY_BYTES - before.length - after.length;
-  for (let index = 0; ; index += 1) {
-    const next = typeof part === 'string' ? part : part(index);
-    left -= next.length + 1;
-    if (left < 0) return before + parts.join(',') + after;
-    parts.push(next);
-  }
-}
-
 const DELAY = '{"id":"a","type":"delay","data":{"config":{"ms":1}}}';
 const START = '{"projectId":"bench","workflow":{"nodes":[';
 const post = (kind: string, body: string | Buffer, headers = {}): LargestInput => ({
@@ -35,19 +23,6 @@ const post = (kind: string, body: string | Buffer, headers = {}): LargestInput =
   body,
   headers,
 });
-const input = (kind: string, open: string, part: Parameters<typeof filled>[1], close: string): LargestInput =>
-  post(kind, filled(`${START}${DELAY}]},"input":${open}`, part, `${close}}`));
-const config = (
-  kind: string,
-  type: string,
-  open: string,
-  part: Parameters<typeof filled>[1],
-  close: string,
-): LargestInput =>
-  post(
-    kind,
-    filled(`${START}{"id":"a","type":"${type}","data":{"config":${open}`, part, `${close}}}]},"input":1}`),
-  );
 const agent = '{"model":"demo/echo","prompt":"p"';
 const text = (length: number, part: string): string => part.repeat(Math.floor(length / part.length));
 const workflow = (kind: string, nodes: object[], edges: object[] = [], more: object = {}): LargestInput =>
@@ -69,7 +44,6 @@ const get = (kind: string, path: string, headers = {}): LargestInput => ({
 });
 
 const DEPTH = 28;
-const keys = (index: number): string => `"k${index.toString(36)}":0`;
 const chain = (length: number, data: (index: number) => object) =>
   Array.from({ length }, (_unused, index) => ({ id: `n${index}`, type: 'delay', data: data(index) }));
 /** As many edges as a workflow may have, without a cycle. */
@@ -82,148 +56,204 @@ const edges = (): object[] => {
   return all;
 };
 
-export const LARGEST_INPUTS: readonly LargestInput[] = [
-  expression('JSONata: contexts', 'a', '@$x.b'),
-  expression('JSONata: positions', 'a', '#$i.b'),
-  expression('JSONata: parents', 'a.b.c', '.(%.%)'),
-  expression('JSONata: nested', '', '('),
+/** Lists, objects and members, as the server counts them. */
+const partsOf = (json: string): number => json.replaceAll(/"[^"]*"/g, '').match(/[[{:]/g)?.length ?? 0;
 
-  input('JSON: one text', '"', 'xxxxxxxxxxxxxxxxxxxx', '"'),
-  input('JSON: numbers', '[', '0', ']'),
-  input('JSON: empty objects', '[', '{}', ']'),
-  input('JSON: small objects', '[', '{"a":0}', ']'),
-  input('JSON: objects with other members each', '[', (index) => `{${keys(index)}}`, ']'),
-  input('JSON: one object', '{', keys, '}'),
-  input('JSON: one object, by numbers', '{', (index) => `"${(index * 7_919) % 4_294_967_291}":0`, '}'),
-  input('JSON: nested lists', '[', '['.repeat(DEPTH) + ']'.repeat(DEPTH), ']'),
-  input('JSON: nested objects', '[', '{"a":'.repeat(DEPTH) + '0' + '}'.repeat(DEPTH), ']'),
-  post('JSON: too deep', text(BODY_BYTES / 2, '[') + text(BODY_BYTES / 2, ']')),
-  post('JSON: broken at its end', filled('{', keys, '')),
-  post('JSON: gzip', gzipSync(filled('{', keys, '}')), { 'content-encoding': 'gzip' }),
+/** @param mostParts what the server is set to take (MAX_JSON_PARTS); Infinity when it has no such setting */
+export function largestInputs(mostParts: number): readonly LargestInput[] {
+  /** Repeats a part of a list, separated by commas, up to the size of a body or the number of its parts. */
+  const filled = (before: string, part: string | ((index: number) => string), after: string): string => {
+    const items: string[] = [];
+    let bytes = BODY_BYTES - before.length - after.length;
+    let parts = mostParts - partsOf(before + after);
+    for (let index = 0; ; index += 1) {
+      const next = typeof part === 'string' ? part : part(index);
+      bytes -= next.length + 1;
+      parts -= partsOf(next);
+      if (bytes < 0 || parts < 0) return before + items.join(',') + after;
+      items.push(next);
+    }
+  };
+  // The fewer members there may be, the longer are their names.
+  const length = mostParts === Infinity ? 1 : Math.floor(BODY_BYTES / mostParts) - 7;
+  const keys = (index: number): string => `"k${index.toString(36).padStart(length, '_')}":0`;
+  const input = (
+    kind: string,
+    open: string,
+    part: Parameters<typeof filled>[1],
+    close: string,
+  ): LargestInput => post(kind, filled(`${START}${DELAY}]},"input":${open}`, part, `${close}}`));
+  const config = (
+    kind: string,
+    type: string,
+    open: string,
+    part: Parameters<typeof filled>[1],
+    close: string,
+  ): LargestInput =>
+    post(
+      kind,
+      filled(`${START}{"id":"a","type":"${type}","data":{"config":${open}`, part, `${close}}}]},"input":1}`),
+    );
 
-  post('workflow: nodes that are none', filled(START, '{}', ']},"input":1}')),
-  post('workflow: edges that are none', filled(`${START}${DELAY}],"edges":[`, '{}', ']},"input":1}')),
-  post('workflow: tags that are none', filled(`${START}${DELAY}]},"input":1,"tags":[`, '0', ']}')),
-  post(
-    'workflow: edges to nowhere',
-    filled(`${START}${DELAY}],"edges":[`, '{"source":"b","target":"c"}', ']},"input":1}'),
-  ),
-  post('workflow: members of its own', filled(`${START}${DELAY}],`, keys, '},"input":1}')),
-  workflow(
-    'workflow: 500 nodes, 2,000 edges',
-    chain(500, () => ({ config: { ms: 1 } })),
-    edges(),
-  ),
-  workflow(
-    'workflow: a cycle of 500 nodes',
-    chain(500, () => ({ config: { ms: 1 } })),
-    Array.from({ length: 500 }, (_unused, index) => ({
-      source: `n${index}`,
-      target: `n${(index + 1) % 500}`,
+  return [
+    expression('JSONata: contexts', 'a', '@$x.b'),
+    expression('JSONata: positions', 'a', '#$i.b'),
+    expression('JSONata: parents', 'a.b.c', '.(%.%)'),
+    expression('JSONata: nested', '', '('),
+
+    input('JSON: one text', '"', 'xxxxxxxxxxxxxxxxxxxx', '"'),
+    input('JSON: numbers', '[', '0', ']'),
+    input('JSON: empty objects', '[', '{}', ']'),
+    input('JSON: small objects', '[', '{"a":0}', ']'),
+    input('JSON: objects with other members each', '[', (index) => `{${keys(index)}}`, ']'),
+    input('JSON: one object', '{', keys, '}'),
+    input('JSON: one object, by numbers', '{', (index) => `"${(index * 7_919) % 4_294_967_291}":0`, '}'),
+    input('JSON: nested lists', '[', '['.repeat(DEPTH) + ']'.repeat(DEPTH), ']'),
+    input('JSON: nested objects', '[', '{"a":'.repeat(DEPTH) + '0' + '}'.repeat(DEPTH), ']'),
+    post('JSON: too deep', text(BODY_BYTES / 2, '[') + text(BODY_BYTES / 2, ']')),
+    post('JSON: broken at its end', filled('{', keys, '')),
+    post('JSON: gzip', gzipSync(filled('{', keys, '}')), { 'content-encoding': 'gzip' }),
+
+    post('workflow: nodes that are none', filled(START, '{}', ']},"input":1}')),
+    post('workflow: edges that are none', filled(`${START}${DELAY}],"edges":[`, '{}', ']},"input":1}')),
+    post('workflow: tags that are none', filled(`${START}${DELAY}]},"input":1,"tags":[`, '0', ']}')),
+    post(
+      'workflow: edges to nowhere',
+      filled(`${START}${DELAY}],"edges":[`, '{"source":"b","target":"c"}', ']},"input":1}'),
+    ),
+    post('workflow: members of its own', filled(`${START}${DELAY}],`, keys, '},"input":1}')),
+    workflow(
+      'workflow: 500 nodes, 2,000 edges',
+      chain(500, () => ({ config: { ms: 1 } })),
+      edges(),
+    ),
+    workflow(
+      'workflow: a cycle of 500 nodes',
+      chain(500, () => ({ config: { ms: 1 } })),
+      Array.from({ length: 500 }, (_unused, index) => ({
+        source: `n${index}`,
+        target: `n${(index + 1) % 500}`,
+      })),
+    ),
+    workflow(
+      'workflow: references to all before',
+      chain(500, (index) => ({
+        config: { text: text(1_900, `{{nodes.n${Math.max(0, index - 300)}.output}}`) },
+      })),
+      edges(),
+    ),
+
+    config('config: placeholders', 'agent', '{"model":"demo/echo","prompt":"', '{{input}}', '"}'),
+    config('config: half placeholders', 'agent', '{"model":"demo/echo","prompt":"', '{{nodes.a.output', '"}'),
+    config(
+      'config: placeholders of no node',
+      'agent',
+      '{"model":"demo/echo","prompt":"',
+      '{{nodes.b.output}}',
+      '"}',
+    ),
+    config(
+      'config: spaces in a placeholder',
+      'agent',
+      '{"model":"demo/echo","prompt":"{{input',
+      '          ',
+      '"}',
+    ),
+    config('config: unknown members', 'agent', `${agent},`, keys, '}'),
+    config('config: tools that are none', 'agent', `${agent},"tools":[`, '{}', ']}'),
+    config(
+      'config: schema of a tool',
+      'agent',
+      `${agent},"tools":[{"name":"t","description":"d","http":{"url":"http://x"},"inputSchema":{"type":"object","properties":{`,
+      keys,
+      '}}}]}',
+    ),
+    config(
+      'config: nested schema of a tool',
+      'agent',
+      `${agent},"tools":[{"name":"t","description":"d","http":{"url":"http://x"},"inputSchema":{"type":"object","enum":[`,
+      '['.repeat(16) + ']'.repeat(16),
+      ']}}]}',
+    ),
+    config('config: options of a provider', 'agent', `${agent},"providerOptions":{"other":{`, keys, '}}}'),
+    config('config: options of the demo', 'agent', `${agent},"providerOptions":{"demo":{`, keys, '}}}'),
+    config(
+      'config: header fields',
+      'http',
+      '{"url":"http://127.0.0.1:1","headers":{',
+      // There may be 200 of them.
+      (index) => `"h${index}":"${mostParts === Infinity ? '' : 'x'.repeat(5_000)}"`,
+      '}}',
+    ),
+    config(
+      'config: body of a request',
+      'http',
+      '{"url":"http://127.0.0.1:1","method":"POST","body":{',
+      keys,
+      '}}',
+    ),
+    config('config: statuses', 'http', '{"url":"http://127.0.0.1:1","expectStatus":[', '0', ']}'),
+    workflow(
+      'config: internationalised hosts',
+      Array.from({ length: 40 }, (_unused, index) => ({
+        id: `n${index}`,
+        type: 'http',
+        data: { config: { url: `http://${text(8_100, 'ü')}/` }, maxRetries: 0 },
+      })),
+    ),
+
+    workflow('output: objects', [
+      {
+        id: 'a',
+        type: 'transform',
+        data: {
+          config: {
+            expression:
+              mostParts === Infinity
+                ? '[1..100000].{"k":1}'
+                : `[1..${Math.floor(mostParts / 2) - 10}].{"k":$pad("",80,"x")}`,
+          },
+        },
+      },
+    ]),
+
+    ...(['executionIds', 'status'] as const).map((name) => ({
+      kind: `ticket: ${name}`,
+      method: 'POST' as const,
+      path: '/api/executions/stream-tickets',
+      body: filled(`{"${name}":[`, (index) => `"${index}"`, ']}'),
     })),
-  ),
-  workflow(
-    'workflow: references to all before',
-    chain(500, (index) => ({
-      config: { text: text(1_900, `{{nodes.n${Math.max(0, index - 300)}.output}}`) },
+    ...(['projects', 'scopes'] as const).map((name) => ({
+      kind: `key: ${name}`,
+      method: 'POST' as const,
+      path: '/api/keys',
+      body: filled(`{"name":"k","projects":["bench"],"scopes":["executions:read"],"${name}":[`, '0', ']}'),
     })),
-    edges(),
-  ),
 
-  config('config: placeholders', 'agent', '{"model":"demo/echo","prompt":"', '{{input}}', '"}'),
-  config('config: half placeholders', 'agent', '{"model":"demo/echo","prompt":"', '{{nodes.a.output', '"}'),
-  config(
-    'config: placeholders of no node',
-    'agent',
-    '{"model":"demo/echo","prompt":"',
-    '{{nodes.b.output}}',
-    '"}',
-  ),
-  config(
-    'config: spaces in a placeholder',
-    'agent',
-    '{"model":"demo/echo","prompt":"{{input',
-    '          ',
-    '"}',
-  ),
-  config('config: unknown members', 'agent', `${agent},`, keys, '}'),
-  config('config: tools that are none', 'agent', `${agent},"tools":[`, '{}', ']}'),
-  config(
-    'config: schema of a tool',
-    'agent',
-    `${agent},"tools":[{"name":"t","description":"d","http":{"url":"http://x"},"inputSchema":{"type":"object","properties":{`,
-    keys,
-    '}}}]}',
-  ),
-  config(
-    'config: nested schema of a tool',
-    'agent',
-    `${agent},"tools":[{"name":"t","description":"d","http":{"url":"http://x"},"inputSchema":{"type":"object","enum":[`,
-    '['.repeat(16) + ']'.repeat(16),
-    ']}}]}',
-  ),
-  config('config: options of a provider', 'agent', `${agent},"providerOptions":{"other":{`, keys, '}}}'),
-  config('config: options of the demo', 'agent', `${agent},"providerOptions":{"demo":{`, keys, '}}}'),
-  config(
-    'config: header fields',
-    'http',
-    '{"url":"http://127.0.0.1:1","headers":{',
-    (index) => `"h${index}":""`,
-    '}}',
-  ),
-  config(
-    'config: body of a request',
-    'http',
-    '{"url":"http://127.0.0.1:1","method":"POST","body":{',
-    keys,
-    '}}',
-  ),
-  config('config: statuses', 'http', '{"url":"http://127.0.0.1:1","expectStatus":[', '0', ']}'),
-  workflow(
-    'config: internationalised hosts',
-    Array.from({ length: 40 }, (_unused, index) => ({
-      id: `n${index}`,
-      type: 'http',
-      data: { config: { url: `http://${text(8_100, 'ü')}/` }, maxRetries: 0 },
-    })),
-  ),
-
-  ...(['executionIds', 'status'] as const).map((name) => ({
-    kind: `ticket: ${name}`,
-    method: 'POST' as const,
-    path: '/api/executions/stream-tickets',
-    body: filled(`{"${name}":[`, (index) => `"${index}"`, ']}'),
-  })),
-  ...(['projects', 'scopes'] as const).map((name) => ({
-    kind: `key: ${name}`,
-    method: 'POST' as const,
-    path: '/api/keys',
-    body: filled(`{"name":"k","projects":["bench"],"scopes":["executions:read"],"${name}":[`, '0', ']}'),
-  })),
-
-  get('query: brackets', `/api/executions?${text(HEADER_BYTES, '[')}=`),
-  get('query: parameters', `/api/executions?${text(HEADER_BYTES, 'a&')}`),
-  get('query: percent signs', `/api/executions?tag=${text(HEADER_BYTES, '%41')}`),
-  get('query: statuses', `/api/executions?status=${text(HEADER_BYTES, 'x,')}`),
-  get('query: types', `/api/executions/stream?types=${text(HEADER_BYTES, 'x,')}`),
-  get('query: ids', `/api/executions/stream?executionIds=${text(HEADER_BYTES, 'x,')}`),
-  get('path', `/api/executions/${text(HEADER_BYTES, '%41')}`),
-  get('path: segments', text(HEADER_BYTES, '/a')),
-  get('cursor of many', '/api/executions/stream', { 'last-event-id': text(HEADER_BYTES, 'A') }),
-  get('cursor of one', '/api/executions/0199c0de-0000-7000-8000-000000000001/stream', {
-    'last-event-id': text(HEADER_BYTES, '9'),
-  }),
-  get('key', '/api/executions', { authorization: `Bearer ${text(HEADER_BYTES, 'a')}` }),
-  get('key: spaces', '/api/executions', { authorization: `Bearer${text(HEADER_BYTES, ' ')}x x` }),
-  get('token', '/api/executions', {
-    authorization: `Bearer ${Buffer.from('{"alg":"HS256"}').toString('base64url')}.${text(HEADER_BYTES, 'e')}.e`,
-  }),
-  get('request id', '/api/executions', { 'x-request-id': text(HEADER_BYTES, 'a') }),
-  get('encodings', '/api/executions', { 'accept-encoding': text(HEADER_BYTES, 'gzip;q=0.1,') }),
-  get('forwarded addresses', '/api/executions', { 'x-forwarded-for': text(HEADER_BYTES, '1.1.1.1,') }),
-  get('host', '/api/executions', { host: text(HEADER_BYTES, 'a.') }),
-  {
-    ...post('idempotency key', `${START}${DELAY}]}}`),
-    headers: { 'idempotency-key': text(HEADER_BYTES, 'a') },
-  },
-];
+    get('query: brackets', `/api/executions?${text(HEADER_BYTES, '[')}=`),
+    get('query: parameters', `/api/executions?${text(HEADER_BYTES, 'a&')}`),
+    get('query: percent signs', `/api/executions?tag=${text(HEADER_BYTES, '%41')}`),
+    get('query: statuses', `/api/executions?status=${text(HEADER_BYTES, 'x,')}`),
+    get('query: types', `/api/executions/stream?types=${text(HEADER_BYTES, 'x,')}`),
+    get('query: ids', `/api/executions/stream?executionIds=${text(HEADER_BYTES, 'x,')}`),
+    get('path', `/api/executions/${text(HEADER_BYTES, '%41')}`),
+    get('path: segments', text(HEADER_BYTES, '/a')),
+    get('cursor of many', '/api/executions/stream', { 'last-event-id': text(HEADER_BYTES, 'A') }),
+    get('cursor of one', '/api/executions/0199c0de-0000-7000-8000-000000000001/stream', {
+      'last-event-id': text(HEADER_BYTES, '9'),
+    }),
+    get('key', '/api/executions', { authorization: `Bearer ${text(HEADER_BYTES, 'a')}` }),
+    get('key: spaces', '/api/executions', { authorization: `Bearer${text(HEADER_BYTES, ' ')}x x` }),
+    get('token', '/api/executions', {
+      authorization: `Bearer ${Buffer.from('{"alg":"HS256"}').toString('base64url')}.${text(HEADER_BYTES, 'e')}.e`,
+    }),
+    get('request id', '/api/executions', { 'x-request-id': text(HEADER_BYTES, 'a') }),
+    get('encodings', '/api/executions', { 'accept-encoding': text(HEADER_BYTES, 'gzip;q=0.1,') }),
+    get('forwarded addresses', '/api/executions', { 'x-forwarded-for': text(HEADER_BYTES, '1.1.1.1,') }),
+    get('host', '/api/executions', { host: text(HEADER_BYTES, 'a.') }),
+    {
+      ...post('idempotency key', `${START}${DELAY}]}}`),
+      headers: { 'idempotency-key': text(HEADER_BYTES, 'a') },
+    },
+  ];
+}

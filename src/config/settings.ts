@@ -1,3 +1,4 @@
+import { MOST_EDGES, MOST_NODES } from '@cloutagent/contract';
 import { z } from 'zod';
 
 const text = z.string().trim().min(1);
@@ -98,8 +99,9 @@ const SettingsSchema = z
     RATE_LIMIT_REQUESTS: count(10_000),
     RATE_LIMIT_WINDOW_MS: ms(60_000),
     MAX_JSON_DEPTH: count(32, 1, 1_000),
-    MAX_WORKFLOW_NODES: count(500),
-    MAX_WORKFLOW_EDGES: count(2_000),
+    MAX_JSON_PARTS: count(20_000),
+    MAX_WORKFLOW_NODES: count(500, 1, MOST_NODES),
+    MAX_WORKFLOW_EDGES: count(2_000, 1, MOST_EDGES),
     MAX_WORKFLOW_DEPTH: count(100),
 
     HEARTBEAT_MS: ms(15_000),
@@ -138,6 +140,7 @@ const SettingsSchema = z
     OUTPUT_MAX_BYTES: count(1_048_576),
     OUTPUTS_MAX_BYTES: count(8_388_608),
     OUTPUT_MAX_DEPTH: count(100, 1, 1_000),
+    OUTPUT_MAX_PARTS: count(20_000),
     CONFIG_MAX_BYTES: count(4_194_304),
     RETRY_BASE_MS: ms(500),
     RETRY_MAX_MS: ms(30_000),

@@ -3,13 +3,14 @@ import type { SecretRedactor } from '../config/secret-redactor.js';
 import type { Settings } from '../config/settings.js';
 import { isDeeperThan } from '../json/depth.js';
 import { NodeError } from './node-handler.js';
+import { checkShape, outputTooDeep, type ShapeLimits } from './output-shape.js';
 
 /** How much the nodes of one execution may put out, and how deeply nested. */
 export class OutputBudget {
   private bytes = 0;
 
   constructor(
-    private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES' | 'OUTPUTS_MAX_BYTES' | 'OUTPUT_MAX_DEPTH'>,
+    private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES' | 'OUTPUTS_MAX_BYTES'> & ShapeLimits,
     private readonly secrets: SecretRedactor,
   ) {}
 
@@ -26,13 +27,15 @@ export class OutputBudget {
     this.checkDepth(output);
     const text = JSON.stringify(output);
     if (text === undefined) throw new NodeError('output_not_json', 'The output of the node is not JSON.');
-    const bytes = Buffer.byteLength(text);
+    const json = Buffer.from(text);
+    const bytes = json.length;
     if (bytes > this.settings.OUTPUT_MAX_BYTES) {
       throw new NodeError(
         'output_too_large',
         `The output has ${bytes} bytes; the limit is ${this.settings.OUTPUT_MAX_BYTES} (OUTPUT_MAX_BYTES).`,
       );
     }
+    checkShape(json, this.settings);
     // All of them go out in one `execution:completed`, and are kept in memory until then.
     this.bytes += bytes;
     if (this.bytes > this.settings.OUTPUTS_MAX_BYTES) {
@@ -50,12 +53,6 @@ export class OutputBudget {
    * @throws NodeError `output_too_deep`
    */
   checkDepth(value: unknown): void {
-    const most = this.settings.OUTPUT_MAX_DEPTH;
-    if (isDeeperThan(value, most)) {
-      throw new NodeError(
-        'output_too_deep',
-        `What the node puts out is nested more than ${most} deep (OUTPUT_MAX_DEPTH): have its source answer with less.`,
-      );
-    }
+    if (isDeeperThan(value, this.settings.OUTPUT_MAX_DEPTH)) throw outputTooDeep(this.settings);
   }
 }

@@ -3,17 +3,6 @@ const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
 /** An integer that a number may hold exactly has no more digits. Reading longer ones would take long, too. */
 const MOST_DIGITS = 309;
 
-/**
- * Finds an integer that has become another one: `JSON.parse` makes 9007199254740992 of 9007199254740993 (RFC 8259,
- * section 6).
- * @param value what `json` was parsed to: only if it has such a large integer is the text searched, which takes longer
- */
-export function inexactInteger(value: unknown, json: () => string): string | undefined {
-  if (!hasLargeInteger(value)) return undefined;
-  for (const [token] of json().matchAll(TOKENS)) if (isInexact(token)) return token;
-  return undefined;
-}
-
 /** Parses a JSON text. Integers that a number cannot hold exactly become texts of their digits. */
 export function parseExactly(json: string): unknown {
   const value = JSON.parse(json) as unknown;
@@ -37,7 +26,8 @@ function hasLargeInteger(value: unknown): boolean {
   return false;
 }
 
-function isInexact(token: string): boolean {
+/** Whether the text of a number is an integer that a number cannot hold exactly (RFC 8259, section 6). */
+export function isInexact(token: string): boolean {
   if (token.length < 16 || !/^-?\d+$/.test(token)) return false;
   if (token.length > MOST_DIGITS) return true;
   const number = Number(token);

@@ -42,7 +42,13 @@ function safeHttp(
   names = resolver,
 ): SafeHttp {
   const http = new SafeHttp(
-    { HTTP_MAX_RESPONSE_BYTES: 10_000, HTTP_TIMEOUT_MS: 2_000, ...settings },
+    {
+      HTTP_MAX_RESPONSE_BYTES: 10_000,
+      HTTP_TIMEOUT_MS: 2_000,
+      OUTPUT_MAX_DEPTH: 100,
+      OUTPUT_MAX_PARTS: 20_000,
+      ...settings,
+    },
     new HostPolicy({ HTTP_ALLOWED_HOSTS: allowed }, names),
   );
   open.push(http);

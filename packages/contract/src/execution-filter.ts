@@ -3,10 +3,20 @@ import { OpenStream } from './events.js';
 import { ExecutionStatus, ProjectId, Tag } from './execution.js';
 import { Timestamp } from './json.js';
 
+/** Longer than any that is taken: they are refused before their items are looked at. */
+const MOST_ITEMS = 10_000;
+const MOST_CHARACTERS = 400_000;
+
 /** Several values: a list, or one string with commas, as queries have it. */
 const several = <Item extends z.ZodType<string, string>>(item: Item) =>
   z
-    .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
+    .union([
+      z.array(z.string()).max(MOST_ITEMS),
+      z
+        .string()
+        .max(MOST_CHARACTERS)
+        .transform((text) => text.split(',')),
+    ])
     .transform((values) => [...new Set(values.map((value) => value.trim()).filter(Boolean))])
     .pipe(z.array(item).min(1));
 

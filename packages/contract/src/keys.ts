@@ -17,7 +17,7 @@ export const CreateApiKey = z
   .object({
     name: PlainText.min(1).max(100),
     projects: Projects,
-    scopes: z.array(Scope).min(1),
+    scopes: z.array(Scope).min(1).max(100),
     expiresAt: orNull(Timestamp),
   })
   .meta({ id: 'CreateApiKey' });

@@ -56,11 +56,15 @@ export const WorkflowEdge = z
   .meta({ id: 'WorkflowEdge' });
 export type WorkflowEdge = z.infer<typeof WorkflowEdge>;
 
+/** Whatever a server allows: a list that is longer is refused before its items are looked at. */
+export const MOST_NODES = 5_000;
+export const MOST_EDGES = 10_000;
+
 /** A directed acyclic graph of nodes. */
 export const Workflow = z
   .looseObject({
-    nodes: z.array(WorkflowNode).min(1, 'a workflow needs at least one node'),
-    edges: orDefault(z.array(WorkflowEdge), () => []),
+    nodes: z.array(WorkflowNode).min(1, 'a workflow needs at least one node').max(MOST_NODES),
+    edges: orDefault(z.array(WorkflowEdge).max(MOST_EDGES), () => []),
   })
   .meta({ id: 'Workflow' });
 export type Workflow = z.infer<typeof Workflow>;

@@ -1,5 +1,6 @@
 import type { Json } from '@cloutagent/contract';
 import { parseExactly } from '../../json/exact-integers.js';
+import { checkShape, type ShapeLimits } from '../output-shape.js';
 
 /** An answer, read to its end. */
 export interface HttpAnswer {
@@ -13,9 +14,11 @@ export interface HttpAnswer {
 /**
  * The body as JSON when it says it is and is, else as the text it is. An integer of the JSON that a number cannot hold
  * exactly, such as 9007199254740993, is the text of its digits.
+ * @throws NodeError `output_too_deep`, `output_too_large`
  */
-export function parsedBody({ headers, body }: HttpAnswer): Json {
+export function parsedBody({ headers, body }: HttpAnswer, limits: ShapeLimits): Json {
   if (!/^[^;]*[/+]json\s*(;|$)/i.test(headers['content-type'] ?? '')) return body;
+  checkShape(Buffer.from(body), limits);
   try {
     return parseExactly(body) as Json;
   } catch {

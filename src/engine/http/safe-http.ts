@@ -2,6 +2,7 @@ import { type LookupFunction, isIPv6 } from 'node:net';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { Settings } from '../../config/settings.js';
+import type { ShapeLimits } from '../output-shape.js';
 import { NodeError, TransientError } from '../node-handler.js';
 import { HostPolicy } from './host-policy.js';
 import type { HttpAnswer } from './http-answer.js';
@@ -32,7 +33,7 @@ export class SafeHttp implements OnApplicationShutdown {
 
   constructor(
     @Inject(Settings)
-    private readonly settings: Pick<Settings, 'HTTP_MAX_RESPONSE_BYTES' | 'HTTP_TIMEOUT_MS'>,
+    private readonly settings: Pick<Settings, 'HTTP_MAX_RESPONSE_BYTES' | 'HTTP_TIMEOUT_MS'> & ShapeLimits,
     private readonly hosts: HostPolicy,
   ) {
     // An open connection may be used again without asking: what is allowed doesn't change while we run.
@@ -41,6 +42,11 @@ export class SafeHttp implements OnApplicationShutdown {
       headersTimeout: 0,
       bodyTimeout: 0,
     });
+  }
+
+  /** What an answer may be, for those who parse it. */
+  get limits(): ShapeLimits {
+    return this.settings;
   }
 
   /**

@@ -29,8 +29,14 @@ export function urlProblems(
   return problem === undefined ? [] : [{ path, message: problem }];
 }
 
+/** More than any server takes. */
+const MOST_HEADERS = 200;
+
+const isShort = (headers: unknown): boolean =>
+  typeof headers !== 'object' || headers === null || Object.keys(headers).length <= MOST_HEADERS;
+
 /** Header fields by name (RFC 9110, section 5). */
-export const Headers = z.record(
+const HeaderFields = z.record(
   z
     .string()
     .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/, 'is not the name of a header')
@@ -45,3 +51,9 @@ export const Headers = z.record(
       'may hold no characters outside of Latin-1 (U+0000 to U+00FF), which HTTP cannot send in a header: encode them, or put the value into the body',
     ),
 );
+
+/** They are counted first: to look at each of very many takes long. */
+export const Headers = z
+  .unknown()
+  .refine(isShort, { message: `may have ${MOST_HEADERS} fields at most`, abort: true })
+  .pipe(HeaderFields);

@@ -54,7 +54,7 @@ async function call(
       signal,
     });
   }
-  if (answer.status >= 200 && answer.status < 300) return parsedBody(answer);
+  if (answer.status >= 200 && answer.status < 300) return parsedBody(answer, http.limits);
   throw statusFailure(new URL(target.url).host, answer);
 }
 

@@ -66,7 +66,7 @@ export class HttpNode implements NodeType<HttpConfig> {
     });
     const { status } = answer;
     if (expectStatus === undefined ? status >= 200 && status < 300 : [expectStatus].flat().includes(status)) {
-      return { status, headers: answer.headers, body: parsedBody(answer) };
+      return { status, headers: answer.headers, body: parsedBody(answer, this.http.limits) };
     }
     const failure = statusFailure(new URL(url).host, answer);
     throw mayRepeat || NOT_TAKEN_ON.has(status) || !(failure instanceof TransientError)

@@ -1,4 +1,4 @@
-import { orDefault, orNull } from '@cloutagent/contract';
+import { Json, orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import type { ModelRegistry } from '../models/model-registry.js';
 import { Headers, Url, urlProblems } from './http-config.js';
@@ -10,7 +10,7 @@ export const HttpTool = z.strictObject({
   description: z.string().min(1).max(10_000),
   /** JSON Schema of the arguments, for the model; the endpoint itself must check what comes. */
   inputSchema: z
-    .record(z.string(), z.json())
+    .record(z.string(), Json)
     .refine((schema) => schema['type'] === 'object', 'must be a JSON Schema with "type": "object"'),
   http: z.strictObject({
     method: orDefault(z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']), () => 'POST' as const),
@@ -25,7 +25,7 @@ export const ModelConfig = z.strictObject({
   model: z.string().min(1).max(200),
   temperature: orNull(z.number().min(0).max(2)),
   maxOutputTokens: orNull(z.int().min(1).max(1_000_000)),
-  providerOptions: orNull(z.record(z.string(), z.record(z.string(), z.json()))),
+  providerOptions: orNull(z.record(z.string(), z.record(z.string(), Json))),
   tools: orNull(
     z
       .array(HttpTool)

@@ -3,6 +3,7 @@ import type { Json } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
 import { type ConfigCheck, NodeError } from '../node-handler.js';
 import { ExpressionChecks, type ExpressionProblem } from './expression-checks.js';
+import { checkShape, type ShapeLimits } from '../output-shape.js';
 import { ProjectTurns } from './project-turns.js';
 import { TransformPool } from './transform-pool.js';
 import { type TransformProcess, TransformStoppedError } from './transform-process.js';
@@ -39,7 +40,8 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
       | 'TRANSFORM_MEMORY_MB'
       | 'TRANSFORM_PROCESSES'
       | 'OUTPUT_MAX_BYTES'
-    >,
+    > &
+      ShapeLimits,
   ) {
     this.pool = new TransformPool(settings.TRANSFORM_MEMORY_MB);
     this.turns = new ProjectTurns(settings.TRANSFORM_PROCESSES);
@@ -111,6 +113,7 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
       });
     if (answer.json === undefined)
       throw new NodeError('transform_failed', `The expression failed: ${answer.error}.`);
+    checkShape(Buffer.from(answer.json), this.settings);
     return JSON.parse(answer.json) as Json;
   }
 }
