@@ -58,7 +58,7 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
   };
   process.on('SIGTERM', () => stop(0));
   process.on('SIGINT', () => stop(0));
-  embedded?.onLoss((reason) => {
+  void embedded?.loss.then((reason) => {
     logger.fatal(reason);
     process.exit(1);
   });

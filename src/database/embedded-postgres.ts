@@ -78,9 +78,9 @@ export class EmbeddedPostgres {
     return new EmbeddedPostgres(urlOf(password, port), notes, folder, pid, client);
   }
 
-  /** Calls back once, with the reason, when this process cannot use the server any more and has not called `stop()`. */
-  onLoss(callback: (reason: string) => void): void {
-    void this.lost.promise.then(callback);
+  /** Resolves with the reason when this process cannot use the server any more and has not called `stop()`. */
+  get loss(): Promise<string> {
+    return this.lost.promise;
   }
 
   /** Stops the server; open transactions are rolled back. */
