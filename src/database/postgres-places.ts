@@ -13,6 +13,7 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -28,7 +29,7 @@ export class EmbeddedPostgresError extends Error {
 }
 
 /** Paths of PostgreSQL's programs. */
-export interface Binaries {
+interface Binaries {
   initdb: string;
   postgres: string;
 }
@@ -99,8 +100,12 @@ async function chooseFolder(user: OtherUser): Promise<string> {
 }
 
 function userHome(): string {
-  const { HOME: home = '/', XDG_DATA_HOME: data = join(home, '.local/share') } = process.env;
-  return join(data, 'cloutagent');
+  try {
+    return join(homedir(), '.local/share/cloutagent');
+  } catch {
+    // A user whom the machine does not know has none, unless HOME says so.
+    return '/';
+  }
 }
 
 /**
