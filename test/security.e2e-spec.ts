@@ -229,11 +229,12 @@ describe('hostile input', () => {
     ['deep JSON', `${'['.repeat(50_000)}${']'.repeat(50_000)}`, 400, ''],
     ['no nodes', start([]), 400, 'workflow.nodes'],
     [
-      '10,000 nodes',
-      start(Array.from({ length: 10_000 }, (_u, n) => delay(`n${n}`, 1))),
+      '1,000 nodes',
+      start(Array.from({ length: 1_000 }, (_u, n) => delay(`n${n}`, 1))),
       400,
       'workflow.nodes',
     ],
+    ['10,000 nodes', start(Array.from({ length: 10_000 }, (_u, n) => delay(`n${n}`, 1))), 400, ''],
     [
       'a cycle',
       start(

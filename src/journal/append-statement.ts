@@ -1,6 +1,7 @@
 import type { Execution, ExecutionFailure, Json } from '@cloutagent/contract';
 import type pg from 'pg';
 import type { RecordedEvent } from '../events/recorded-event.js';
+import { int4Array, textArray, uuidArray } from './binary-array.js';
 
 /** What an append changes in the execution's row, in the same commit. */
 export interface RowChange {
@@ -114,13 +115,13 @@ export function appendStatement(groups: readonly AppendGroup[], owner: string): 
     group.events.map((event) => ({ id: group.executionId, ...event })),
   );
   const values: unknown[] = [
-    events.map((event) => event.id),
-    events.map((event) => event.sequence),
-    events.map((event) => event.type),
-    events.map((event) => event.data),
-    groups.map((group) => group.executionId),
-    groups.map((group) => group.attempt),
-    groups.map((group) => (group.isFirst ? (group.events[0]?.sequence ?? null) : null)),
+    uuidArray(events.map((event) => event.id)),
+    int4Array(events.map((event) => event.sequence)),
+    textArray(events.map((event) => event.type)),
+    textArray(events.map((event) => event.data)),
+    uuidArray(groups.map((group) => group.executionId)),
+    int4Array(groups.map((group) => group.attempt)),
+    int4Array(groups.map((group) => (group.isFirst ? (group.events[0]?.sequence ?? null) : null))),
     owner,
   ];
   const changes = groups.flatMap(({ executionId, attempt, change }) =>
