@@ -44,10 +44,12 @@ const array = (position: number, type: string): string => `(SELECT $${position}:
 const FOLLOWS = `(a.first IS NULL OR a.first = 1 OR (
   SELECT 1 FROM cloutagent.events AS p WHERE p.execution_id = a.id AND p.sequence = a.first - 1) IS NOT NULL)`;
 
+const owned = (owner: number): string => `coalesce((
+    SELECT e.owner = $${owner} AND e.attempt = a.attempt AND e.completed_at IS NULL
+    FROM cloutagent.executions AS e WHERE e.id = a.id), false)`;
+
 const HELD = `
-  SELECT a.id, coalesce((
-    SELECT e.owner = $8 AND e.attempt = a.attempt AND e.completed_at IS NULL
-    FROM cloutagent.executions AS e WHERE e.id = a.id), false) AS owned, ${FOLLOWS} AS follows
+  SELECT a.id, ${owned(8)} AS owned, ${FOLLOWS} AS follows
   FROM unnest(${array(5, 'uuid')}, ${array(6, 'int')}, ${array(7, 'int')}) AS a(id, attempt, first)`;
 
 const EVENTS = `
@@ -61,15 +63,24 @@ const CHANGED_IDS = `${array(9, 'uuid')}::uuid[]`;
 
 /**
  * Appends that change no row. Whether this process owns the execution is read without a lock: an owner that is stale
- * by the time of its commit finds its sequence taken, or is found by the next owner (docs/ownership.md).
+ * by the time of its commit finds its sequence taken, or is found by the next owner (docs/ownership.md). All events of an
+ * execution have the same answer. It tells how many were inserted and no more, which costs a sixth less for single events.
  */
 const PLAIN = `
-  WITH held AS MATERIALIZED (${HELD}),
-  appended AS (
-    INSERT INTO cloutagent.events (execution_id, sequence, type, data)
-    SELECT v.* FROM ${EVENTS} WHERE v.id IN (SELECT id FROM held WHERE owned AND follows)
-  )
-  SELECT id, owned AND NOT follows AS lost FROM held WHERE NOT (owned AND follows)`;
+  INSERT INTO cloutagent.events (execution_id, sequence, type, data)
+  SELECT a.id, a.sequence, a.type, a.data
+  FROM unnest(${array(1, 'uuid')}, ${array(2, 'int')}, ${array(3, 'text')}, ${array(4, 'text')}, ${array(5, 'int')},
+    ${array(6, 'int')}) AS a(id, sequence, type, data, attempt, first)
+  WHERE (
+    SELECT e.owner = $7 AND e.attempt = a.attempt AND e.completed_at IS NULL
+    FROM cloutagent.executions AS e WHERE e.id = a.id) AND ${FOLLOWS}`;
+
+/** Finds those of which PLAIN has inserted nothing: what is stored at their first sequence is not what they appended. */
+const REFUSED = `
+  SELECT a.id, ${owned(6)} AND NOT ${FOLLOWS} AS lost
+  FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::text[]) AS a(id, attempt, first, sequence, data)
+  WHERE NOT EXISTS (
+    SELECT FROM cloutagent.events AS s WHERE s.execution_id = a.id AND s.sequence = a.sequence AND s.data = a.data)`;
 
 /**
  * Appends of which some change their execution's row. The change decides: only where it finds this claim in the
@@ -105,31 +116,37 @@ const CHANGING = `
 
 const ENDS = new Set<RowChange['status']>(['completed', 'failed', 'cancelled']);
 
-/**
- * The one statement that appends to some executions, each at most once.
- * @param owner identity of this process
- * @returns a query whose rows (`Refusal`) are the executions to which nothing was appended
- */
-export function appendStatement(groups: readonly AppendGroup[], owner: string): pg.QueryConfig {
-  const events = groups.flatMap((group) =>
-    group.events.map((event) => ({ id: group.executionId, ...event })),
-  );
+/** The query that appends to some executions, each at most once, in one statement. */
+export interface AppendStatement {
+  query: pg.QueryConfig;
+  /** What its answer tells: the rows are the refusals, or its count of rows is that of the events inserted. */
+  tells: 'refusals' | 'count';
+}
+
+/** @param owner identity of this process */
+export function appendStatement(groups: readonly AppendGroup[], owner: string): AppendStatement {
+  const events = groups.flatMap((group) => group.events);
+  const ofEvents = <Value>(of: (group: AppendGroup) => Value): Value[] =>
+    groups.flatMap((group) => Array<Value>(group.events.length).fill(of(group)));
   const values: unknown[] = [
-    uuidArray(events.map((event) => event.id)),
+    uuidArray(ofEvents((group) => group.executionId)),
     int4Array(events.map((event) => event.sequence)),
     textArray(events.map((event) => event.type)),
     textArray(events.map((event) => event.data)),
-    uuidArray(groups.map((group) => group.executionId)),
-    int4Array(groups.map((group) => group.attempt)),
-    int4Array(groups.map((group) => (group.isFirst ? (group.events[0]?.sequence ?? null) : null))),
-    owner,
   ];
   const changes = groups.flatMap(({ executionId, attempt, change }) =>
     change ? [{ executionId, attempt, ...change }] : [],
   );
-  if (changes.length === 0) return { name: 'journal-append', text: PLAIN, values };
+  if (changes.length === 0) {
+    values.push(int4Array(ofEvents((group) => group.attempt)), int4Array(ofEvents(firstToCheck)), owner);
+    return { query: { name: 'journal-append', text: PLAIN, values }, tells: 'count' };
+  }
   const asJson = (value: unknown) => (value === undefined ? null : JSON.stringify(value));
   values.push(
+    uuidArray(groups.map((group) => group.executionId)),
+    int4Array(groups.map((group) => group.attempt)),
+    int4Array(groups.map(firstToCheck)),
+    owner,
     changes.map((change) => change.executionId),
     changes.map((change) => change.attempt),
     changes.map((change) => change.status ?? null),
@@ -139,5 +156,21 @@ export function appendStatement(groups: readonly AppendGroup[], owner: string): 
     changes.map((change) => asJson(change.error)),
     changes.map((change) => change.at ?? null),
   );
-  return { name: 'journal-append-changing', text: CHANGING, values };
+  return { query: { name: 'journal-append-changing', text: CHANGING, values }, tells: 'refusals' };
 }
+
+/** Asks which of these appends were refused, after fewer events were inserted than there are. Its rows are `Refusal`s. */
+export function refusalsQuery(groups: readonly AppendGroup[], owner: string): pg.QueryConfig {
+  const values = [
+    groups.map((group) => group.executionId),
+    groups.map((group) => group.attempt),
+    groups.map(firstToCheck),
+    groups.map((group) => group.events[0]!.sequence),
+    groups.map((group) => group.events[0]!.data),
+    owner,
+  ];
+  return { text: REFUSED, values };
+}
+
+const firstToCheck = ({ isFirst, events }: AppendGroup): number | null =>
+  isFirst ? (events[0]?.sequence ?? null) : null;

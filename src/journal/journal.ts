@@ -18,7 +18,14 @@ import {
   SequenceTakenError,
   StaleOwnerError,
 } from './append-errors.js';
-import { type AppendGroup, appendStatement, type Refusal, type RowChange } from './append-statement.js';
+import {
+  type AppendGroup,
+  type AppendStatement,
+  appendStatement,
+  type Refusal,
+  refusalsQuery,
+  type RowChange,
+} from './append-statement.js';
 
 /** An execution under the claim of one owner. */
 export interface Claim {
@@ -341,15 +348,27 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
       }
     }
     let used = 0;
-    const { rows } = await this.database.query<Refusal>((connection) => {
+    let tells: AppendStatement['tells'] = 'refusals';
+    const all = [...groups.values()];
+    const answer = await this.database.query<Refusal>((connection) => {
       used = connection;
       for (const { claim, executionId } of batch)
         groups.get(executionId)!.isFirst = (this.checkedOn.get(claim) ?? 0) < connection;
-      return appendStatement([...groups.values()], this.identity.value);
+      const statement = appendStatement(all, this.identity.value);
+      tells = statement.tells;
+      return statement.query;
     });
+    const rows = tells === 'refusals' ? answer.rows : await this.refusals(all, answer.rowCount);
     for (const { claim } of batch)
       if ((this.checkedOn.get(claim) ?? 0) < used) this.checkedOn.set(claim, used);
     return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  private async refusals(groups: readonly AppendGroup[], inserted: number | null): Promise<Refusal[]> {
+    const wanted = groups.reduce((sum, { events }) => sum + events.length, 0);
+    if (inserted === wanted) return [];
+    const query = refusalsQuery(groups, this.identity.value);
+    return (await this.database.pool.query<Refusal>(query)).rows;
   }
 
   private publish(batch: readonly Append[], refusals: ReadonlyMap<string, Refusal>): void {
