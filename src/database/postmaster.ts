@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { readFile, readlink, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -14,9 +15,9 @@ export interface Postmaster {
 export async function readPostmaster(cluster: string): Promise<Postmaster | undefined> {
   const deadline = performance.now() + BEGINNING_MS;
   for (;;) {
-    const lines = (await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
+    const lines = await readLockFile(cluster);
     const [pid, port] = [Number(lines[0]), Number(lines[3])];
-    if (!pid || !isAlive(pid) || !(await isPostgres(pid))) return undefined;
+    if (!pid || !(await runsOn(cluster, pid))) return undefined;
     if (port) return { pid, port };
     // It has only just begun: the port is written a little later.
     if (performance.now() > deadline) return undefined;
@@ -24,18 +25,50 @@ export async function readPostmaster(cluster: string): Promise<Postmaster | unde
   }
 }
 
-/** Guards against a process id that another program got after a reboot. Where /proc is missing, we believe the file. */
-async function isPostgres(pid: number): Promise<boolean> {
-  const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => undefined);
-  return command === undefined ? process.platform !== 'linux' : command.trim() === 'postgres';
+/**
+ * After a power cut the process id in the lock file may be that of any program by now, and PostgreSQL would refuse to
+ * start for as long as that one runs. It ignores the id of its own parent, which is this process.
+ */
+export async function freeLockFile(cluster: string): Promise<void> {
+  const [first, ...rest] = await readLockFile(cluster);
+  const pid = Number(first);
+  if (!pid || !isAlive(pid) || (await runsOn(cluster, pid))) return;
+  await writeFile(join(cluster, LOCK_FILE), [process.pid, ...rest].join('\n'));
 }
 
+const LOCK_FILE = 'postmaster.pid';
+
+const readLockFile = async (cluster: string): Promise<string[]> =>
+  (await readFile(join(cluster, LOCK_FILE), 'utf8').catch(() => '')).split('\n');
+
+/** Whether the process is the PostgreSQL of this cluster. Where /proc is missing, the lock file is believed. */
+async function runsOn(cluster: string, pid: number): Promise<boolean> {
+  if (!isAlive(pid)) return false;
+  if (process.platform !== 'linux') return true;
+  const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+  if (command.trim() !== 'postgres') return false;
+  // The folder that it works in is its cluster. Root may not look there in every container.
+  const folder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
+  return folder === undefined || folder === (await realpath(cluster));
+}
+
+/** Whether the process runs. One that has ended, and whose parent has not asked for its end, does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  return !isZombie(pid);
+}
+
+function isZombie(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // After the name in parentheses, which may contain some (proc_pid_stat(5)).
+    return status[status.lastIndexOf(')') + 2] === 'Z';
+  } catch {
+    return false;
   }
 }
 
