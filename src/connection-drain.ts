@@ -6,6 +6,10 @@ export class ConnectionDrain {
   private readonly open = new Set<Socket>();
   /** Those that had a stream when the shutdown began: its client is not waited for. */
   private readonly streaming = new Set<Socket>();
+  /** The last answer of a connection, where it had to wait for another when its request came. */
+  private readonly queued = new WeakMap<Socket, ServerResponse>();
+  /** Those whose last answer is settled. */
+  private readonly ending = new WeakSet<Socket>();
   private deadline = Infinity;
 
   /** @param graceMs how long connections may take to end */
@@ -17,22 +21,28 @@ export class ConnectionDrain {
       this.open.add(socket);
       socket.once('close', () => this.open.delete(socket));
     });
+    server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      if (responseOn(socket) === response) this.queued.delete(socket);
+      else this.queued.set(socket, response);
+    });
   }
 
-  /** Refuses new connections and closes idle ones. What is answered from here on is the last answer of its connection. */
+  /** Refuses new connections and closes idle ones. The others end with the last answer that they are busy with. */
   begin(): void {
     if (this.deadline < Infinity) return;
     this.deadline = performance.now() + this.graceMs;
     // Not that of HTTP: it would cut off an answer that the client has not taken in yet, and end the time limits for
     // requests that are arriving.
     if (this.server.listening) NetServer.prototype.close.call(this.server);
-    this.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
-      response.shouldKeepAlive = false;
-    });
+    this.refuseFurther();
     for (const socket of this.open) this.finish(socket);
     // After what has arrived by now was read.
     setImmediate(() => {
-      for (const socket of this.open) if (!responseOn(socket)) socket.destroySoon();
+      for (const socket of this.open) {
+        if (this.ending.has(socket)) continue;
+        this.ending.add(socket);
+        socket.destroySoon();
+      }
     });
   }
 
@@ -54,13 +64,34 @@ export class ConnectionDrain {
     this.server.close(() => undefined);
   }
 
+  /** Does not take on requests behind the last answer of their connection (RFC 9112, section 9.6). */
+  private refuseFurther(): void {
+    const listeners = this.server.listeners('request');
+    this.server.removeAllListeners('request');
+    this.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const { socket } = request;
+      if (this.ending.has(socket)) {
+        // Bytes that nobody has read would reset the connection when it is closed, and the client might lose an answer.
+        request.resume();
+        return;
+      }
+      this.ending.add(socket);
+      response.shouldKeepAlive = false;
+      for (const listener of listeners) listener.call(this.server, request, response);
+    });
+  }
+
   private finish(socket: Socket): void {
-    const response = responseOn(socket);
-    if (!response) return;
-    if (!response.headersSent) response.shouldKeepAlive = false;
-    else if (String(response.getHeader('Content-Type')).startsWith('text/event-stream'))
+    const current = responseOn(socket);
+    const queued = this.queued.get(socket);
+    const last = queued && !queued.writableFinished ? queued : current;
+    if (!last) return;
+    this.ending.add(socket);
+    if (!last.headersSent) last.shouldKeepAlive = false;
+    // A stream that waits for another answer has to let that one be sent.
+    else if (last === current && String(last.getHeader('Content-Type')).startsWith('text/event-stream'))
       this.streaming.add(socket);
-    else response.once('finish', () => socket.destroySoon());
+    else last.once('finish', () => socket.destroySoon());
   }
 }
 

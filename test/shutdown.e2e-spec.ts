@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseControl } from './support/database-control.js';
 import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
 import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
@@ -126,6 +127,21 @@ describe('requests under way at SIGTERM', () => {
       else call.end(body);
     });
 
+  /** The bytes of a POST, for a connection with several. */
+  const rawPost = (): string => {
+    const body = JSON.stringify(start([agent('a', { chunks: 1 })]));
+    return (
+      `POST /api/executions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    );
+  };
+  /** Waits until the server stores an execution, which the lock holds up. The server also waits for the table by itself. */
+  const committing = async (name: string): Promise<void> => {
+    const table = 'cloutagent.executions';
+    while (!(await database.waitsFor(name, table, `INSERT INTO ${table}`)));
+  };
+  const stored = () => database.rows<{ id: string }>('SELECT id FROM cloutagent.executions');
+
   it('answers a POST that is being committed; refuses new connections and closes idle ones at once', async () => {
     const server = await Server.start({ DATABASE_URL: await database.addRole('first') });
     const { port, hostname } = new URL(server.url);
@@ -135,7 +151,7 @@ describe('requests under way at SIGTERM', () => {
     const unlock = await database.lock('cloutagent.executions', 'ACCESS EXCLUSIVE');
     const client = new Agent({ keepAlive: true });
     const answered = post(server, client, JSON.stringify(start([agent('a', { chunks: 1 })])));
-    while (!(await database.waitsFor('first', 'cloutagent.executions')));
+    await committing('first');
     const exited = server.kill('SIGTERM');
     await once(idle, 'close');
     const refused = connect(Number(port), hostname);
@@ -149,8 +165,40 @@ describe('requests under way at SIGTERM', () => {
     client.destroy();
   });
 
-  it('sends a long answer to its end', async () => {
-    const server = await Server.start({ DATABASE_URL: url });
+  it.each([
+    { name: 'answers every request of a connection', before: 2, after: 0 },
+    { name: 'does not take on a request that comes behind the last one', before: 1, after: 1 },
+  ])('$name', async ({ before, after }) => {
+    const role = `first_${before}`;
+    const server = await Server.start({ DATABASE_URL: await database.addRole(role) });
+    const known = await stored();
+    const { port, hostname } = new URL(server.url);
+    const idle = connect(Number(port), hostname);
+    idle.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(idle, 'data');
+    const unlock = await database.lock('cloutagent.executions', 'ACCESS EXCLUSIVE');
+    const socket = connect(Number(port), hostname);
+    socket.write(rawPost().repeat(before));
+    await committing(role);
+    const exited = server.kill('SIGTERM');
+    await once(idle, 'close');
+    socket.write(rawPost().repeat(after));
+    // Long enough for the server to read it.
+    await sleep(100);
+    await unlock();
+    const answers = (await socket.toArray()).map(String).join('');
+    expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(Array(before).fill('HTTP/1.1 202'));
+    // Only the last one says so.
+    expect(answers.match(/connection: close/gi)).toHaveLength(1);
+    expect(answers.lastIndexOf('HTTP/1.1')).toBeLessThan(answers.search(/connection: close/i));
+    expect(await exited).toBe(0);
+    const added = (await stored()).filter(({ id }) => !known.some((one) => one.id === id));
+    expect(added).toHaveLength(before);
+    for (const { id } of added) expect(answers).toContain(id);
+  });
+
+  it('sends a long answer to its end, and the one behind it', async () => {
+    const server = await Server.start({ DATABASE_URL: await database.addRole('long') });
     // More than the kernel takes at a time.
     const nodes = Array.from({ length: 8 }, (_, index) => ({
       id: `n${index}`,
@@ -161,9 +209,12 @@ describe('requests under way at SIGTERM', () => {
     await new Watch(server.url, pathOf(id)).done();
     const { port, hostname } = new URL(server.url);
     const socket = connect(Number(port), hostname);
+    const unlock = await database.lock('cloutagent.executions');
     socket.write(
-      `GET /api/executions/${id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n\r\n`,
+      `GET /api/executions/${id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n\r\n` +
+        rawPost(),
     );
+    await committing('long');
     await once(socket, 'readable');
     const exited = server.kill('SIGTERM');
     // The connection that is refused shows that the shutdown is under way.
@@ -176,10 +227,15 @@ describe('requests under way at SIGTERM', () => {
       further.destroy();
       if (isRefused) break;
     }
-    const answer = (await socket.toArray()).map(String).join('');
+    const answers = socket.toArray();
+    // Long enough for the first answer to be taken in.
+    await sleep(500);
+    await unlock();
+    const answer = (await answers).map(String).join('');
     const length = Number(/content-length: (\d+)/i.exec(answer)![1]);
     expect(length).toBeGreaterThan(7_200_000);
-    expect(answer.length - answer.indexOf('\r\n\r\n') - 4).toBe(length);
+    const end = answer.indexOf('\r\n\r\n') + 4 + length;
+    expect(answer.slice(end)).toMatch(/^HTTP\/1.1 202 /);
     expect(await exited).toBe(0);
   });
 

@@ -47,12 +47,12 @@ export class DatabaseControl {
     };
   }
 
-  /** Whether a statement of the process waits for a lock on the table. */
-  async waitsFor(name: string, table: string): Promise<boolean> {
+  /** Whether a statement of the process waits for a lock on the table; if given, one that contains the text `sql`. */
+  async waitsFor(name: string, table: string, sql = ''): Promise<boolean> {
     const waiting = await this.rows(
       `SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
-       WHERE usename = $1 AND relation = $2::regclass AND NOT granted`,
-      [this.roleOf(name), table],
+       WHERE usename = $1 AND relation = $2::regclass AND NOT granted AND position($3 IN query) > 0`,
+      [this.roleOf(name), table, sql],
     );
     return waiting.length > 0;
   }
