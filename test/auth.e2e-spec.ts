@@ -563,6 +563,8 @@ describe('problems', () => {
 
   it.each<[string, () => Promise<Answer>, number, string]>([
     ['malformed JSON', () => post('{"name":'), 400, 'malformed_json'],
+    ['what is not UTF-8', () => post(Uint8Array.of(0x22, 0xff, 0x22)), 400, 'malformed_json'],
+    ['half a character', () => post(Uint8Array.of(0x22, 0xc3, 0x22)), 400, 'malformed_json'],
     ['a large body', () => post(`"${'x'.repeat(2_000_000)}"`), 413, 'body_too_large'],
     [
       'a bomb',
@@ -610,6 +612,10 @@ describe('problems', () => {
 
   it('says how large a body may be', async () => {
     expect((await post(`"${'x'.repeat(2_000_000)}"`)).body.detail).toContain('BODY_LIMIT_BYTES');
+  });
+
+  it('says to send UTF-8', async () => {
+    expect((await post(Uint8Array.of(0x22, 0xff, 0x22))).body.detail).toContain('Send JSON in UTF-8');
   });
 
   it('takes what is just within the depth', async () => {
