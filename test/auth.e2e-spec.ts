@@ -4,7 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { EventEmitter, once } from 'node:events';
 import { inspect } from 'node:util';
 import { connect } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import zlib, { gzipSync } from 'node:zlib';
 import { SignJWT } from 'jose';
 import { filter, firstValueFrom, type Observable, timeout } from 'rxjs';
 import { z } from 'zod';
@@ -612,6 +612,11 @@ describe('problems', () => {
 
   it('says how large a body may be', async () => {
     expect((await post(`"${'x'.repeat(2_000_000)}"`)).body.detail).toContain('BODY_LIMIT_BYTES');
+  });
+
+  it('says which encodings it takes', async () => {
+    const { detail } = (await post('{}', { 'content-encoding': 'pigeon' })).body;
+    expect(detail).toContain('createZstdDecompress' in zlib ? 'deflate, br or zstd' : 'deflate or br');
   });
 
   it('says to send UTF-8', async () => {
