@@ -3,9 +3,10 @@ import type { Problem } from '@cloutagent/contract';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Settings } from './config/settings.js';
+import type { ProblemCode } from './openapi/problem-codes.js';
 
 /** What Node's HTTP parser says of a request that never reaches the application. */
-const FAILURES: Record<string, [status: number, code: string, detail: string]> = {
+const FAILURES: Record<string, [status: number, code: ProblemCode, detail: string]> = {
   HPE_HEADER_OVERFLOW: [431, 'headers_too_large', 'The request line and header fields are too long.'],
   ERR_HTTP_REQUEST_TIMEOUT: [
     408,
@@ -52,7 +53,7 @@ export function configureEdges(app: NestExpressApplication, settings: Settings):
   });
 }
 
-const problem = (status: number, code: string, detail: string): string =>
+const problem = (status: number, code: ProblemCode, detail: string): string =>
   JSON.stringify({
     type: 'about:blank',
     title: STATUS_CODES[status] ?? 'Error',

@@ -1,4 +1,5 @@
 import { json, type Request, type RequestHandler } from 'express';
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Settings } from './config/settings.js';
 import { jsonShape } from './json/json-shape.js';
@@ -49,6 +50,12 @@ interface Checked extends IncomingMessage {
 function problemOf(body: Buffer, encoding: string, settings: Settings): ProblemError | undefined {
   if (encoding !== 'utf-8')
     return new ProblemError(415, 'unsupported_charset', 'Send JSON in UTF-8 (RFC 8259, section 8.1).');
+  if (!isUtf8(body))
+    return new ProblemError(
+      400,
+      'malformed_json',
+      'The body is not JSON, as it is not UTF-8. Send JSON in UTF-8 (RFC 8259, section 8.1).',
+    );
   const { depth, parts, inexact } = jsonShape(body);
   const { MAX_JSON_DEPTH: deepest, MAX_JSON_PARTS: most } = settings;
   const messages: string[] = [];
@@ -69,11 +76,11 @@ function problemOf(body: Buffer, encoding: string, settings: Settings): ProblemE
 function inUtf8(contentType: string): string {
   return contentType.replace(
     /(;\s*charset\s*=\s*)("?)([^\s";]+)\2/i,
-    (all, before: string, _quote, label: string) => (isUtf8(label) ? `${before}utf-8` : all),
+    (all, before: string, _quote, label: string) => (meansUtf8(label) ? `${before}utf-8` : all),
   );
 }
 
-function isUtf8(label: string): boolean {
+function meansUtf8(label: string): boolean {
   try {
     return /^(us-)?ascii$/i.test(label) || new TextDecoder(label).encoding === 'utf-8';
   } catch {

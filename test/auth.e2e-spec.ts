@@ -4,7 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { EventEmitter, once } from 'node:events';
 import { inspect } from 'node:util';
 import { connect } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import zlib, { gzipSync } from 'node:zlib';
 import { SignJWT } from 'jose';
 import { filter, firstValueFrom, type Observable, timeout } from 'rxjs';
 import { z } from 'zod';
@@ -563,6 +563,8 @@ describe('problems', () => {
 
   it.each<[string, () => Promise<Answer>, number, string]>([
     ['malformed JSON', () => post('{"name":'), 400, 'malformed_json'],
+    ['what is not UTF-8', () => post(Uint8Array.of(0x22, 0xff, 0x22)), 400, 'malformed_json'],
+    ['half a character', () => post(Uint8Array.of(0x22, 0xc3, 0x22)), 400, 'malformed_json'],
     ['a large body', () => post(`"${'x'.repeat(2_000_000)}"`), 413, 'body_too_large'],
     [
       'a bomb',
@@ -610,6 +612,15 @@ describe('problems', () => {
 
   it('says how large a body may be', async () => {
     expect((await post(`"${'x'.repeat(2_000_000)}"`)).body.detail).toContain('BODY_LIMIT_BYTES');
+  });
+
+  it('says which encodings it takes', async () => {
+    const { detail } = (await post('{}', { 'content-encoding': 'pigeon' })).body;
+    expect(detail).toContain('createZstdDecompress' in zlib ? 'deflate, br or zstd' : 'deflate or br');
+  });
+
+  it('says to send UTF-8', async () => {
+    expect((await post(Uint8Array.of(0x22, 0xff, 0x22))).body.detail).toContain('Send JSON in UTF-8');
   });
 
   it('takes what is just within the depth', async () => {

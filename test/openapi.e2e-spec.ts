@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PROBLEM_CODES } from '../src/openapi/problem-codes.js';
 import { createDatabase, Server } from './support/server.js';
 
 interface Media {
@@ -83,6 +84,12 @@ describe('the OpenAPI document', () => {
           expect(value).toMatchObject({ code, status: Number(status) });
       }
     }
+  });
+
+  it('names every code that the server has', () => {
+    const text = JSON.stringify(document);
+    expect(Object.keys(PROBLEM_CODES).filter((code) => !text.includes(code))).toEqual([]);
+    expect(document.info.description).toContain('`headers_too_large` (431)');
   });
 
   it('has the schema of every event of a stream, and no reference that leads nowhere', () => {

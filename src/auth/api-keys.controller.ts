@@ -7,6 +7,7 @@ import { CurrentPrincipal, RequireScope } from './access.decorators.js';
 import { ApiKeysService } from './api-keys.service.js';
 import type { Principal } from './principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
+import { OF_BODIES } from '../openapi/problem-codes.js';
 
 const KeyId = z.uuid();
 
@@ -46,7 +47,7 @@ export class ApiKeysController {
     status: 201,
     response: CreatedApiKey,
     example: { ...EXAMPLE_KEY, key: 'ca_Zk3v0mT2…' },
-    errors: ['validation_failed', 'malformed_json', 'expiry_in_the_past', 'not_your_project'],
+    errors: ['validation_failed', ...OF_BODIES, 'expiry_in_the_past', 'not_your_project'],
   })
   async create(
     @Body({ schema: CreateApiKey }) body: CreateApiKey,

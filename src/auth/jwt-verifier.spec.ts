@@ -3,6 +3,7 @@ import { createHmac, generateKeyPairSync, sign as cryptoSign } from 'node:crypto
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { JwtVerifier } from './jwt-verifier.js';
 
 const SECRET = 'a-shared-secret-of-more-than-32-characters';
@@ -213,6 +214,45 @@ describe('with a key set', () => {
     expect(asked).toBe(0);
     for (let count = 0; count < 3; count += 1) expect(await eager.authenticate(token)).toBeDefined();
     expect(asked).toBe(1);
+  });
+
+  it('asks a provider that fails once in a cooldown, and takes the keys that it knows meanwhile', async () => {
+    const cooldown = 300;
+    const one = verifier(url, { JWKS_COOLDOWN_MS: cooldown });
+    expect(await one.authenticate(await good())).toBeDefined();
+    const other = await generateKeyPair('RS256', { extractable: true });
+    const unknown = await sign({ alg: 'RS256', kid: 'two' }, other.privateKey);
+    await sleep(cooldown);
+    asked = 0;
+    answer.status = 500;
+    const unavailable = { status: 503, code: 'identity_provider_unavailable' };
+    // Some at once, and some one by one.
+    const crowd = await Promise.allSettled(Array.from({ length: 10 }, () => one.authenticate(unknown)));
+    for (const outcome of crowd) expect(outcome).toMatchObject({ reason: unavailable });
+    for (let count = 0; count < 10; count += 1)
+      await expect(one.authenticate(unknown)).rejects.toMatchObject(unavailable);
+    expect(await one.authenticate(await good())).toBeDefined();
+    expect(asked).toBe(1);
+    answer = {
+      status: 200,
+      body: JSON.stringify({ keys: [{ ...(await exportJWK(other.publicKey)), kid: 'two' }] }),
+    };
+    await sleep(cooldown);
+    expect(await one.authenticate(unknown)).toBeDefined();
+    expect(asked).toBe(2);
+  });
+
+  it('asks again after a cooldown when the set could not be read at first', async () => {
+    const one = verifier(url, { JWKS_COOLDOWN_MS: 300 });
+    answer.status = 500;
+    for (let count = 0; count < 3; count += 1)
+      await expect(one.authenticate(await good())).rejects.toMatchObject({ status: 503 });
+    expect(asked).toBe(1);
+    answer.status = 200;
+    await sleep(300);
+    const crowd = await Promise.all([good(), good(), good()]);
+    expect(await Promise.all(crowd.map((token) => one.authenticate(token)))).not.toContain(undefined);
+    expect(asked).toBe(2);
   });
 
   it('takes a key that has left the set for no longer than JWKS_MAX_AGE_MS', async () => {

@@ -31,11 +31,28 @@ export function remoteKeySet(
       }
     },
   });
-  let readAt = -Infinity;
+  let [askedAt, readAt] = [-Infinity, -Infinity];
+  /** Why the set could not be read when it was last asked for. */
+  let failure: { error: unknown } | undefined;
+  let reading: Promise<void> | undefined;
+  const read = async (): Promise<void> => {
+    askedAt = performance.now();
+    try {
+      await keys.reload();
+      readAt = performance.now();
+      failure = undefined;
+    } catch (error) {
+      failure = { error };
+      throw error;
+    } finally {
+      reading = undefined;
+    }
+  };
   const readAgain = async (): Promise<void> => {
+    const isCoolingDown = performance.now() - askedAt < settings.JWKS_COOLDOWN_MS;
+    if (!reading && failure && isCoolingDown) throw failure.error;
     // Those who ask meanwhile share one request.
-    await keys.reload();
-    readAt = performance.now();
+    await (reading ??= read());
   };
   return async (header, token) => {
     if (performance.now() - readAt >= settings.JWKS_MAX_AGE_MS) await readAgain();

@@ -4,7 +4,7 @@ import { ApproveExecution, ControlExecution, Execution } from '@cloutagent/contr
 import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import type { Principal } from '../auth/principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
-import type { ProblemCode } from '../openapi/problem-codes.js';
+import { OF_BODIES, type ProblemCode } from '../openapi/problem-codes.js';
 import { EXAMPLE_COMPLETED, EXAMPLE_PAUSED } from './examples.js';
 import { checkId } from './execution-id.js';
 import { ExecutionsService } from './executions.service.js';
@@ -27,7 +27,7 @@ const Control = (
       status: 202,
       response: Execution,
       example,
-      errors: ['validation_failed', 'malformed_json', 'not_found', ...conflicts],
+      errors: ['validation_failed', ...OF_BODIES, 'not_found', ...conflicts],
     }),
   );
 

@@ -16,6 +16,7 @@ import type { Principal } from '../auth/principal.js';
 import { parseEvent } from '../events/event-bus.js';
 import { JournalReader } from '../journal/journal-reader.js';
 import { Documented } from '../openapi/documented.decorator.js';
+import { OF_BODIES } from '../openapi/problem-codes.js';
 import { ValidationFailedError } from '../problems/problem.error.js';
 import {
   EXAMPLE,
@@ -60,10 +61,8 @@ export class ExecutionsController {
     errors: [
       'validation_failed',
       'expression_too_complex',
-      'malformed_json',
+      ...OF_BODIES,
       'not_found',
-      'body_too_large',
-      'unsupported_media_type',
       'idempotency_key_reused',
       'no_worker_free',
     ],

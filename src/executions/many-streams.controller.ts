@@ -30,6 +30,7 @@ import {
 import type { Principal } from '../auth/principal.js';
 import { TicketsService } from '../auth/tickets.service.js';
 import { Documented } from '../openapi/documented.decorator.js';
+import { OF_BODIES } from '../openapi/problem-codes.js';
 import { NoContentSignal } from '../problems/no-content.signal.js';
 import { StreamHub } from '../streaming/stream-hub.js';
 import { EXAMPLE_MANY_STREAM, EXAMPLE_MANY_TICKET } from './examples.js';
@@ -110,7 +111,7 @@ export class ManyStreamsController {
     status: 201,
     response: StreamTicket,
     example: EXAMPLE_MANY_TICKET,
-    errors: ['validation_failed', 'malformed_json', 'unsupported_media_type', 'not_found'],
+    errors: ['validation_failed', ...OF_BODIES, 'not_found'],
   })
   async ticket(
     @Body({ schema: CreateStreamTicket }) filter: CreateStreamTicket,

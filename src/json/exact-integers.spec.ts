@@ -9,5 +9,16 @@ it('keeps the digits of what is not exact, and all else as it is', () => {
     text: '9007199254740993',
     n: 1.5,
   });
+  expect(parseExactly('[9223372036854775808,18446744073709551616,9007199254740992]')).toEqual([
+    '9223372036854775808',
+    '18446744073709551616',
+    9007199254740992,
+  ]);
   expect(() => parseExactly('{9007199254740993}')).toThrow(SyntaxError);
+});
+
+it('keeps numbers that are too large, which would be null', () => {
+  expect(
+    parseExactly(`{"a":1e400,"b":[-1.5E+999,1e300,1e-999],"c":"1e400","d":${'9'.repeat(400)}.5}`),
+  ).toEqual({ a: '1e400', b: ['-1.5E+999', 1e300, 0], c: '1e400', d: `${'9'.repeat(400)}.5` });
 });

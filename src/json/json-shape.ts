@@ -6,7 +6,7 @@ export interface JsonShape {
   depth: number;
   /** Lists, objects and members of objects. They are what takes time: a list of numbers is one. */
   parts: number;
-  /** An integer that a number cannot hold exactly: `JSON.parse` makes 9007199254740992 of 9007199254740993. */
+  /** An integer whose digits a number does not keep: `JSON.parse` makes 9007199254740992 of 9007199254740993. */
   inexact: string | undefined;
 }
 

@@ -1,12 +1,15 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { OF_THE_SERVER, PROBLEM_CODES } from './problem-codes.js';
 
 /** The document of every route, made from the contract's schemas. */
 function buildDocument(app: NestExpressApplication): OpenAPIObject {
+  const codes = OF_THE_SERVER.map((code) => `\`${code}\` (${PROBLEM_CODES[code][0]})`).join(', ');
   const config = new DocumentBuilder()
     .setTitle('CloutAgent Executions')
     .setDescription(
-      'Runs AI-agent workflows and streams what they do: live, durable and exactly in order. Errors are RFC 9457 problems.',
+      'Runs AI-agent workflows and streams what they do: live, durable and exactly in order. ' +
+        `Errors are RFC 9457 problems. Besides the codes of each route there are ${codes}.`,
     )
     .setVersion('0.1.0')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key or a JWT.' })

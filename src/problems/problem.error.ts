@@ -1,4 +1,5 @@
 import type { Problem } from '@cloutagent/contract';
+import type { ProblemCode } from '../openapi/problem-codes.js';
 
 /**
  * A failure that leaves the server as RFC 9457 problem. One subclass or `code` a failure; `detail`
@@ -9,7 +10,7 @@ export class ProblemError extends Error {
 
   constructor(
     readonly status: number,
-    readonly code: string,
+    readonly code: ProblemCode,
     detail: string,
     readonly extra: { errors?: NonNullable<Problem['errors']>; headers?: Record<string, string> } = {},
   ) {

@@ -2,18 +2,20 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger 
 import type { Problem } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
+import zlib from 'node:zlib';
 import type { SecretRedactor } from '../config/secret-redactor.js';
+import type { ProblemCode } from '../openapi/problem-codes.js';
 import { NoContentSignal } from './no-content.signal.js';
 import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
 import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
 
 /** body-parser's errors, by their `type`. */
-const BODY_ERRORS: Record<string, [code: string, detail: string]> = {
+const BODY_ERRORS: Record<string, [code: ProblemCode, detail: string]> = {
   'entity.parse.failed': ['malformed_json', 'The body is not JSON.'],
   'entity.too.large': ['body_too_large', 'The body is larger than this server takes (BODY_LIMIT_BYTES).'],
   'encoding.unsupported': [
     'unsupported_encoding',
-    'Send the body as it is, or with Content-Encoding gzip, deflate or br.',
+    `Send the body as it is, or with Content-Encoding gzip, deflate${'createZstdDecompress' in zlib ? ', br or zstd' : ' or br'}.`,
   ],
   'charset.unsupported': ['unsupported_charset', 'Send the body as UTF-8.'],
   'request.aborted': ['request_aborted', 'The request ended before its body was complete.'],
@@ -80,7 +82,11 @@ export class ProblemFilter implements ExceptionFilter {
       const known = ofTheRequest(error.cause);
       if (known) return { status, code: known[0], detail: known[1] };
       if (status === 404)
-        return { status, code: 'route_not_found', detail: 'There is no such route; /docs lists them all.' };
+        return {
+          status,
+          code: 'route_not_found' satisfies ProblemCode,
+          detail: 'There is no such route; /docs lists them all.',
+        };
       if (status >= 500) this.log(error, request);
       const code = (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_');
       return { status, code, detail: status < 500 ? error.message : 'Something went wrong on this side.' };
@@ -88,7 +94,7 @@ export class ProblemFilter implements ExceptionFilter {
     this.log(error, request);
     return {
       status: 500,
-      code: 'internal_error',
+      code: 'internal_error' satisfies ProblemCode,
       detail: 'Something went wrong on this side. The log has it under this requestId.',
     };
   }
@@ -100,7 +106,7 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 /** What body-parser and the router say of a request that cannot be read: Nest wraps it in an HttpException. */
-function ofTheRequest(cause: unknown): [code: string, detail: string] | undefined {
+function ofTheRequest(cause: unknown): [code: ProblemCode, detail: string] | undefined {
   if (!(cause instanceof Error)) return undefined;
   if (cause instanceof URIError) return ['malformed_url', 'The URL is not properly encoded.'];
   const { type, code } = cause as { type?: string; code?: string };

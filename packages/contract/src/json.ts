@@ -9,7 +9,7 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export const Json = z.unknown().refine(isJson, 'must be JSON').meta({
   id: 'Json',
   description:
-    'Any JSON value. An integer that a number cannot hold exactly (beyond 2^53 - 1) is refused: send it as text.',
+    'Any JSON value. An integer beyond 2^53 - 1 whose digits a number does not keep is refused: send it as text.',
 }) as unknown as z.ZodType<Json>;
 
 /** Level by level, so that depth costs no stack. */

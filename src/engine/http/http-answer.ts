@@ -12,8 +12,8 @@ export interface HttpAnswer {
 }
 
 /**
- * The body as JSON when it says it is and is, else as the text it is. An integer of the JSON that a number cannot hold
- * exactly, such as 9007199254740993, is the text of its digits.
+ * The body as JSON when it says it is and is, else as the text it is. An integer of the JSON whose digits a number does
+ * not keep, such as 9007199254740993, and a number that is too large, such as 1e400, is the text as it stands.
  * @throws NodeError `output_too_deep`, `output_too_large`
  */
 export function parsedBody({ headers, body }: HttpAnswer, limits: ShapeLimits): Json {
