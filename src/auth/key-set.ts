@@ -6,6 +6,9 @@ export class KeySetUnavailableError extends Error {
   override readonly name = 'KeySetUnavailableError';
 }
 
+/** A set that could not be read is asked for again this long after, however many tokens need it. */
+const FAILURE_PAUSE_MS = 1_000;
+
 /**
  * Returns what `jwtVerify` finds a token's key by: the keys at JWKS_URL, read again as the settings say.
  * When they are read again is decided here by the monotonic clock: jose goes by the wall clock, and after that was set
@@ -49,8 +52,8 @@ export function remoteKeySet(
     }
   };
   const readAgain = async (): Promise<void> => {
-    const isCoolingDown = performance.now() - askedAt < settings.JWKS_COOLDOWN_MS;
-    if (!reading && failure && isCoolingDown) throw failure.error;
+    const pauseMs = Math.min(settings.JWKS_COOLDOWN_MS, FAILURE_PAUSE_MS);
+    if (!reading && failure && performance.now() - askedAt < pauseMs) throw failure.error;
     // Those who ask meanwhile share one request.
     await (reading ??= read());
   };
