@@ -2,6 +2,7 @@ import { transform } from '@swc/core';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { delay, start, Watch } from './support/watch.js';
@@ -63,6 +64,8 @@ describe('the commands of the README', () => {
 describe('the commands that the first start prints', () => {
   it('work as they are', async () => {
     const server = await Server.start({ DATABASE_URL: await createDatabase(), BOOTSTRAP_API_KEY: '' });
+    // It comes a moment after the address.
+    while (!server.output().includes('/stream"')) await sleep(20);
     const [post, watch, ...others] = server
       .output()
       .split('\n')

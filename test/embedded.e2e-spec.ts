@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { request } from 'node:http';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -22,6 +22,8 @@ describe('the embedded PostgreSQL', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'cloutagent-embedded-'));
+    // As root, PostgreSQL runs as another user.
+    await chmod(folder, 0o755);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -105,6 +107,7 @@ describe('the embedded PostgreSQL', () => {
     const [postmaster, ...rest] = (await readFile(file, 'utf8')).split('\n');
     await server.kill();
     process.kill(Number(postmaster), 'SIGKILL');
+    // It may still be there, as one that has ended and that nobody has asked for its end.
     await Server.start({ DATA_DIR: place }).then((next) => next.kill('SIGTERM'));
     for (const pid of [process.pid, Number(await anotherPostmaster())]) {
       await writeFile(file, [pid, ...rest].join('\n'));

@@ -26,13 +26,14 @@ export async function readPostmaster(cluster: string): Promise<Postmaster | unde
 }
 
 /**
- * After a power cut the process id in the lock file may be that of any program by now, and PostgreSQL would refuse to
- * start for as long as that one runs. It ignores the id of its own parent, which is this process.
+ * The process id in the lock file may be that of any program by now, as after a power cut, or of a PostgreSQL that was killed
+ * and whose parent has not asked for its end. PostgreSQL would refuse to start for as long as there is a process with this
+ * id. It ignores the id of its own parent, which is this process.
  */
 export async function freeLockFile(cluster: string): Promise<void> {
   const [first, ...rest] = await readLockFile(cluster);
   const pid = Number(first);
-  if (!pid || !isAlive(pid) || (await runsOn(cluster, pid))) return;
+  if (!pid || !exists(pid) || (await runsOn(cluster, pid))) return;
   await writeFile(join(cluster, LOCK_FILE), [process.pid, ...rest].join('\n'));
 }
 
@@ -54,12 +55,16 @@ async function runsOn(cluster: string, pid: number): Promise<boolean> {
 
 /** Whether the process runs. One that has ended, and whose parent has not asked for its end, does not. */
 export function isAlive(pid: number): boolean {
+  return exists(pid) && !isZombie(pid);
+}
+
+function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  return !isZombie(pid);
 }
 
 function isZombie(pid: number): boolean {

@@ -2,6 +2,9 @@ import type { Page, Request } from 'playwright-core';
 import { DashboardStage } from '../support/dashboard-stage.js';
 import { agent, delay, start } from '../support/watch.js';
 
+/** A new tab is a new process of the browser, which takes long on a busy machine. */
+const TAB_MS = 60_000;
+
 const isList = (request: Request): boolean => request.url().includes('/api/executions?');
 
 /** Requests for the list from now on, as they are asked and answered. */
@@ -54,7 +57,7 @@ describe('The list of executions in the dashboard', () => {
     // The list is read again when its stream stands: rows that are added by then move this one.
     await page.locator('.live-sign', { hasText: 'Live' }).waitFor();
     await dashboard.open.until(() => answered.length === 2);
-    const tab = open.context.waitForEvent('page');
+    const tab = open.context.waitForEvent('page', { timeout: TAB_MS });
     const middleOf = async (label: string) => {
       const box = (await row.locator(`td[data-label="${label}"]`).boundingBox())!;
       const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
@@ -69,7 +72,7 @@ describe('The list of executions in the dashboard', () => {
     await page.keyboard.down('ControlOrMeta');
     await page.mouse.click(cost.x, cost.y);
     await page.keyboard.up('ControlOrMeta');
-    await (await tab).waitForURL(new URL(`/executions/${id}`, stage.server.url).href);
+    await (await tab).waitForURL(new URL(`/executions/${id}`, stage.server.url).href, { timeout: TAB_MS });
     const project = await middleOf('Project');
     await page.mouse.click(project.x, project.y);
     await page.locator('.run-head').waitFor();

@@ -22,10 +22,11 @@ describe('A session of the dashboard', () => {
     const id = await waiting();
     const { page, open } = await stage.signIn('/executions');
     const link = page.locator(`a[href="/executions/${id}"]`);
-    const other = open.context.waitForEvent('page');
+    // A new tab is a new process of the browser, which takes long on a busy machine.
+    const other = open.context.waitForEvent('page', { timeout: 60_000 });
     await link.click(how === 'ctrl' ? { modifiers: ['ControlOrMeta'] } : { button: 'middle' });
     const tab = await other;
-    await tab.locator('.step-node').first().waitFor();
+    await tab.locator('.step-node').first().waitFor({ timeout: 60_000 });
     expect(new URL(tab.url()).pathname).toBe(`/executions/${id}`);
     await page.getByRole('heading', { name: 'Executions' }).waitFor();
   });
