@@ -400,7 +400,7 @@ describe('answers', () => {
     ['silence', '/hang', 'http_timeout'],
     ['a trickle', '/trickle', 'http_timeout'],
   ])('that are %s can be asked for again', async (_what, path, code) => {
-    const error = await failure(safeHttp(allowed), at(path), { timeoutMs: 200 });
+    const error = await failure(safeHttp(allowed), at(path), { timeoutMs: 1_500 });
     expect([error.code, error instanceof TransientError]).toEqual([code, true]);
   });
 
