@@ -65,11 +65,13 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
   const filled = (before: string, part: string | ((index: number) => string), after: string): string => {
     const items: string[] = [];
     let bytes = BODY_BYTES - before.length - after.length;
-    let parts = mostParts - partsOf(before + after);
+    const around = partsOf(before + after);
+    let parts = mostParts - around;
     for (let index = 0; ; index += 1) {
       const next = typeof part === 'string' ? part : part(index);
       bytes -= next.length + 1;
-      parts -= partsOf(next);
+      // Where it stands: in a text, brackets are no parts.
+      parts -= partsOf(before + next + after) - around;
       if (bytes < 0 || parts < 0) return before + items.join(',') + after;
       items.push(next);
     }
@@ -182,7 +184,7 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
       'http',
       '{"url":"http://127.0.0.1:1","headers":{',
       // There may be 200 of them.
-      (index) => `"h${index}":"${mostParts === Infinity ? '' : 'x'.repeat(5_000)}"`,
+      (index) => `"h${index}":"${mostParts === Infinity ? '' : 'x'.repeat(5_300)}"`,
       '}}',
     ),
     config(
