@@ -1,7 +1,15 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+
+/** Where servers write their coverage (scripts/coverage.ts); undefined if it is not measured. */
+const COVERAGE = process.env['SERVER_COVERAGE'];
+/** Ends a process as SIGKILL does, once it has written its coverage: see write-coverage.mjs. */
+const COVER_AND_KILL = 'SIGWINCH';
+const COVERAGE_TIMEOUT_MS = 5_000;
 
 export const ADMIN_KEY = 'test-administrator-key-of-32-characters';
 
@@ -40,6 +48,8 @@ export class Server {
     options: SpawnOptions = {},
   ): Promise<Server> {
     const [file, ...args] = typeof script === 'string' ? [process.execPath, script] : script;
+    if (COVERAGE && file === process.execPath)
+      args.unshift('--import', join(import.meta.dirname, 'write-coverage.mjs'));
     const child = spawn(file!, args, {
       ...options,
       env: {
@@ -47,6 +57,8 @@ export class Server {
         PORT: '0',
         BOOTSTRAP_API_KEY: ADMIN_KEY,
         LOG_FORMAT: 'text',
+        // Functions from Node's compile cache would be counted less precisely.
+        ...(COVERAGE && { NODE_V8_COVERAGE: COVERAGE, NODE_DISABLE_COMPILE_CACHE: '1' }),
         ...settings,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -98,6 +110,12 @@ export class Server {
 
   async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return this.process.exitCode;
+    if (COVERAGE && signal === 'SIGKILL') {
+      const exited = once(this.process, 'exit');
+      this.process.kill(COVER_AND_KILL);
+      await Promise.race([exited, sleep(COVERAGE_TIMEOUT_MS, undefined, { ref: false })]);
+      if (this.process.exitCode !== null || this.process.signalCode !== null) return this.process.exitCode;
+    }
     this.process.kill(signal);
     const [code] = (await once(this.process, 'exit')) as [number | null];
     return code;
