@@ -54,7 +54,7 @@ class Watched {
       {
         DATABASE_URL: cluster.urlOf(build.name),
         RATE_LIMIT_REQUESTS: '100000000',
-        AUTH_FAILURES_PER_MINUTE: '100000000',
+        MAX_AUTH_FAILURES_PER_MINUTE: '100000000',
         TRUST_PROXY: '1',
         JWT_SECRET: 'a-shared-secret-of-more-than-32-characters',
         HTTP_ALLOWED_HOSTS: '127.0.0.1',

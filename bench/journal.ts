@@ -24,7 +24,8 @@ const { ProcessPresence } = await built<typeof import('../src/cluster/process-pr
 );
 const { DeathDetector } =
   await built<typeof import('../src/cluster/death-detector.js')>('cluster/death-detector.js');
-const { Announcer } = await built<typeof import('../src/journal/announcer.js')>('journal/announcer.js');
+const { EventNotifier } =
+  await built<typeof import('../src/journal/event-notifier.js')>('journal/event-notifier.js');
 const { Journal, record } = await built<typeof import('../src/journal/journal.js')>('journal/journal.js');
 const { SecretRedactor } =
   await built<typeof import('../src/config/secret-redactor.js')>('config/secret-redactor.js');
@@ -56,7 +57,7 @@ const presence = new ProcessPresence(database, listener, identity, processes);
 await presence.onModuleInit();
 const detector = new DeathDetector(presence, identity, processes);
 detector.onModuleInit();
-const announcer = new Announcer(database, listener, identity, detector);
+const announcer = new EventNotifier(database, listener, identity, detector);
 await announcer.onModuleInit();
 const bus = new EventBus(new EventEmitter2());
 // As long as a server has them: each event is searched for them.
@@ -64,8 +65,8 @@ const secrets = new SecretRedactor(
   ['key', 'gateway', 'password'].map((name) => `${name}-`.padEnd(64, '0123')),
 );
 const journal = new Journal(database, listener, identity, bus, announcer, secrets, {
-  JOURNAL_BATCH_EVENTS: 5_000,
-  JOURNAL_FLUSHES: 2,
+  MAX_EVENTS_PER_FLUSH: 5_000,
+  MAX_FLUSHES_PER_PROCESS: 2,
 });
 
 /** An execution that this process owns. */

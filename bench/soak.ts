@@ -28,8 +28,8 @@ interface Census {
 await withDatabase(async (databaseUrl) => {
   const floods = Math.ceil(((seconds + WARM_UP_SECONDS) * 1000) / FLOOD_EVERY_MS) + 2;
   const rig = await Rig.start('ours', databaseUrl, floods, {
-    STREAM_STALL_MS: STALL_MS,
-    HEARTBEAT_MS: 1_000,
+    STREAM_STALL_TIMEOUT_MS: STALL_MS,
+    HEARTBEAT_INTERVAL_MS: 1_000,
   });
   try {
     let opened = 0;

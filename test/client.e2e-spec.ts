@@ -262,7 +262,7 @@ describe('the client against the server', () => {
 it('goes on, complete, when the server is killed and started again on its port', async () => {
   const settings = {
     DATABASE_URL: await createDatabase(),
-    DISPATCH_POLL_MS: '200',
+    DISPATCH_POLL_INTERVAL_MS: '200',
     STREAM_RETRY_MS: '50',
   };
   let server = await Server.start(settings);

@@ -1,4 +1,4 @@
-// What callers may send, each kind as large as the server takes it: BODY_LIMIT_BYTES for bodies, Node's 16 KB for the header.
+// What callers may send, each kind as large as the server takes it: BODY_MAX_BYTES for bodies, Node's 16 KB for the header.
 import { gzipSync } from 'node:zlib';
 
 const BODY_BYTES = 1_048_576;

@@ -21,8 +21,9 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
   );
   const { EventBus } = await built<typeof import('../../src/events/event-bus.js')>('events/event-bus.js');
   const { Journal } = await built<typeof import('../../src/journal/journal.js')>('journal/journal.js');
-  const { ChannelPool } =
-    await built<typeof import('../../src/streaming/channel-pool.js')>('streaming/channel-pool.js');
+  const { ChannelPool } = await built<typeof import('../../src/streaming/channel/channel-pool.js')>(
+    'streaming/channel/channel-pool.js',
+  );
   const { StreamStats } =
     await built<typeof import('../../src/streaming/stream-stats.js')>('streaming/stream-stats.js');
   const { JournalReader } =
@@ -34,13 +35,13 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
       DATABASE_URL: databaseUrl,
       BOOTSTRAP_API_KEY: KEY,
       RATE_LIMIT_REQUESTS: '10000000',
-      STREAMS_PER_PRINCIPAL: '100000',
-      STREAMS_PER_EXECUTION: '100000',
-      STREAMS_PER_ADDRESS: '100000',
+      MAX_STREAMS_PER_PRINCIPAL: '100000',
+      MAX_STREAMS_PER_EXECUTION: '100000',
+      MAX_STREAMS_PER_ADDRESS: '100000',
       // What a bench publishes on the bus is not in the journal: nobody must look there.
-      JOURNAL_POLL_MS: '3600000',
+      JOURNAL_POLL_INTERVAL_MS: '3600000',
       // Its executions have rows and no run: the dispatcher must not find them.
-      DISPATCH_POLL_MS: '3600000',
+      DISPATCH_POLL_INTERVAL_MS: '3600000',
       ...Object.fromEntries(settings.map((setting) => setting.split('='))),
     }),
   );

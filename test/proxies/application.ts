@@ -34,7 +34,7 @@ export class Application {
         BOOTSTRAP_API_KEY: ADMIN,
         TRUST_PROXY: '1',
         HSTS_MAX_AGE_SECONDS: '60',
-        HEARTBEAT_MS: '2000',
+        HEARTBEAT_INTERVAL_MS: '2000',
         LOG_LEVEL: 'error',
       },
       // It only reads its own checkout, which nobody may not be able to do.

@@ -16,7 +16,7 @@ export interface ClientOptions {
   fetch?: typeof globalThis.fetch | undefined;
   /** Exponential backoff with full jitter, in ms. Default 500 and 30,000; the server's `retry:` is the least. */
   reconnect?: { baseMs?: number | undefined; maxMs?: number | undefined } | undefined;
-  /** The server's HEARTBEAT_MS. A connection silent for 2½ of these is dead. Default 15,000. */
+  /** The server's HEARTBEAT_INTERVAL_MS. A connection silent for 2½ of these is dead. Default 15,000. */
   heartbeatMs?: number | undefined;
   /** Most bytes of one event. A larger one ends the stream with `event_too_large`. Default 64 MiB. */
   maxEventBytes?: number | undefined;
