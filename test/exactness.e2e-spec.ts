@@ -86,7 +86,7 @@ describe('a request body', () => {
       options: null,
       workflow: {
         edges: [{ target: 'b', source: 'a' }],
-        nodes: workflow.nodes.map((node) => Object.fromEntries(Object.entries(node).reverse())),
+        nodes: workflow.nodes.map((node) => Object.fromEntries(Object.entries(node).toReversed())),
       },
       input: { y: [{ q: 2, p: 1 }], x: 1 },
       projectId,
@@ -102,7 +102,7 @@ describe('a request body', () => {
     const third = await post({ ...other, input: { y: [{ q: 2, p: 1 }], x: 2 } }, key);
     expect([third.status, third.body.code]).toEqual([422, 'idempotency_key_reused']);
     const reordered = await post(
-      { ...other, tags: ['t'], workflow: { ...other.workflow, nodes: [...workflow.nodes].reverse() } },
+      { ...other, tags: ['t'], workflow: { ...other.workflow, nodes: workflow.nodes.toReversed() } },
       key,
     );
     expect(reordered.status).toBe(422);

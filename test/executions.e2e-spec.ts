@@ -217,7 +217,7 @@ describe('start, watch, steer', () => {
     const { steps, status } = (await server.call('GET', `/api/executions/${id}`)).body;
     expect(status).toBe('failed');
     expect(
-      steps.map((step: { nodeId: string; status: string }) => `${step.nodeId} ${step.status}`).sort(),
+      steps.map((step: { nodeId: string; status: string }) => `${step.nodeId} ${step.status}`).toSorted(),
     ).toEqual(['bad failed', 'long cancelled']);
   });
 
@@ -302,7 +302,7 @@ describe('start, watch, steer', () => {
     // An EventSource may come back before the server has noticed that its connection is gone.
     const again = await fetch(new URL(body.url, server.url));
     expect(again.status).toBe(200);
-    for (const stream of [withTicket, again])
-      expect(await stream.text()).toContain('event: execution:completed');
+    for (const response of [withTicket, again])
+      expect(await response.text()).toContain('event: execution:completed');
   });
 });

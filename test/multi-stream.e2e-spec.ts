@@ -1,6 +1,6 @@
 import { grow } from './support/large-results.js';
 import { createDatabase, Server } from './support/server.js';
-import { agent, delay, type Frame, ids, start, TERMINAL, upTo, Watch } from './support/watch.js';
+import { agent, delay, type Frame, ids as idsOf, start, TERMINAL, upTo, Watch } from './support/watch.js';
 
 /** Each execution's sequences, in the order they came. */
 function sequences(frames: readonly Frame[]): Map<string, number[]> {
@@ -19,8 +19,8 @@ const approval = { id: 'ask', type: 'approval', data: {} };
 /** Every execution was told whole: 1…n, its end last. */
 async function expectWhole(server: Server, frames: readonly Frame[], ids: readonly string[]): Promise<void> {
   const told = sequences(frames);
-  expect([...told.keys()].sort()).toEqual([...ids].sort());
-  expect(ended(frames).sort()).toEqual([...ids].sort());
+  expect([...told.keys()].toSorted()).toEqual(ids.toSorted());
+  expect(ended(frames).toSorted()).toEqual(ids.toSorted());
   for (const id of ids) {
     const { body } = await server.call('GET', `/api/executions/${id}`);
     expect([id, told.get(id)]).toEqual([id, upTo(body.lastSequence)]);
@@ -344,7 +344,7 @@ it('a stream of many executions whose client has stopped reading slows nobody, a
   for (const watch of [many, single]) await watch.done();
   expect(await blocked()).toBe(1);
   const length = single.frames.length;
-  expect(ids(single.frames)).toEqual(upTo(length));
+  expect(idsOf(single.frames)).toEqual(upTo(length));
   expect(length).toBeGreaterThan(300);
   stopped.read();
   await stopped.done();

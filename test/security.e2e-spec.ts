@@ -220,7 +220,7 @@ describe('hostile input', () => {
   });
   afterAll(() => server.kill('SIGTERM'));
   const post = (body: unknown) => server.call('POST', '/api/executions', body);
-  const node = (node: object) => start([{ id: 'a', type: 'agent', ...node }]);
+  const node = (fields: object) => start([{ id: 'a', type: 'agent', ...fields }]);
 
   it.each<[string, unknown, number, string | undefined]>([
     ['malformed JSON', '{"a":', 400, undefined],

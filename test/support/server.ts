@@ -70,8 +70,8 @@ export class Server {
       const url = /listens on (\S+);/.exec(output)?.[1];
       if (url) ready.resolve(url);
     };
-    child.stdout!.on('data', read);
-    child.stderr!.on('data', read);
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
     child.once('exit', (code) => ready.reject(new Error(`the server ended with code ${code}:\n${output}`)));
     return new Server(await ready.promise, child, () => output);
   }
