@@ -42,8 +42,8 @@ describe('compressed streams', () => {
     return eventsIn(await response.text());
   };
   const metric = async (name: string): Promise<number> => {
-    const { body } = await server.call('GET', '/metrics');
-    return Number(new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(String(body))![1]);
+    const { text } = await server.call('GET', '/metrics');
+    return Number(new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(text)![1]);
   };
   /** An execution that has written some events and then writes no more. */
   const startLive = () =>
@@ -261,8 +261,8 @@ describe('a result of megabytes', () => {
     await server.kill('SIGTERM');
   });
   const metric = async (name: string): Promise<number> => {
-    const { body } = await server.call('GET', '/metrics');
-    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(String(body))![1]);
+    const { text } = await server.call('GET', '/metrics');
+    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)![1]);
   };
 
   it.each([

@@ -23,7 +23,7 @@ describe('a request body', () => {
   ])('with an integer that would be changed is refused: %s', async (input) => {
     const { status, body } = await post(text(input));
     expect([status, body.code]).toEqual([400, 'validation_failed']);
-    expect(body.errors[0].message).toMatch(/the integer -?\d+ would be changed.*send it as text/);
+    expect(body.errors[0]!.message).toMatch(/the integer -?\d+ would be changed.*send it as text/);
   });
 
   it.each([
@@ -61,7 +61,7 @@ describe('a request body', () => {
     expect((await post(text(list('{}', 19_980)))).status).toBe(202);
     expect((await post(text(list('1', 400_000)))).status).toBe(202);
     const { status, body } = await post(text(list('{"a":{}}', 10_000)));
-    expect([status, body.code, body.errors[0].message]).toEqual([
+    expect([status, body.code, body.errors[0]!.message]).toEqual([
       400,
       'validation_failed',
       expect.stringMatching(/JSON may have 20000 .* this has 30016 \(MAX_JSON_PARTS\)/),

@@ -39,7 +39,7 @@ describe('The list of executions', () => {
       expect(JSON.stringify(summary).length).toBeLessThan(2_000);
       for (const name of ['input', 'output', 'steps']) expect(summary).not.toHaveProperty(name);
     }
-    expect(body.executions[0].error).toMatchObject({ code: 'transform_failed', nodeId: 'a' });
+    expect(body.executions[0]!.error).toMatchObject({ code: 'transform_failed', nodeId: 'a' });
     expect(body.nextCursor).toBeNull();
   });
 

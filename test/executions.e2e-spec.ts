@@ -155,7 +155,7 @@ describe('start, watch, steer', () => {
       Array.from({ length: 20 }, async (_unused, index) => {
         const approved = index % 2 === 0;
         const { status, body } = await server.call('POST', `/api/executions/${id}/approve`, { approved });
-        return { approved, status, code: body.code as string | undefined };
+        return { approved, status, code: body.code };
       }),
     );
     const taken = answers.filter(({ status }) => status === 202);
@@ -275,7 +275,7 @@ describe('start, watch, steer', () => {
     expect((await server.call('GET', '/api/executions?projectId=listed&tag=y')).body.executions).toHaveLength(
       1,
     );
-    expect((await server.call('GET', '/api/executions?status=never')).body.errors[0].path).toBe('status.0');
+    expect((await server.call('GET', '/api/executions?status=never')).body.errors[0]!.path).toBe('status.0');
   });
 
   it('answers with a problem what is no proper request', async () => {

@@ -20,9 +20,9 @@ describe('The connection of @cloutagent/react', () => {
   const expectComplete = async (id: string): Promise<void> => {
     await monitor.status('completed');
     const { body } = await stage.server.call('GET', `/api/executions/${id}`);
-    expect((await monitor.read('events'))[id]).toEqual(upTo(body.lastSequence as number));
+    expect((await monitor.read('events'))[id]).toEqual(upTo(body.lastSequence));
     expect((await monitor.read('outputs'))['writer']).toBe(
-      body.steps.findLast((step: any) => step.nodeId === 'writer').output,
+      body.steps.findLast((step) => step.nodeId === 'writer')?.output,
     );
   };
 

@@ -38,7 +38,7 @@ describe('The dashboard', () => {
 
   const journalOutput = async (id: string, nodeId: string): Promise<string> => {
     const { body } = await server.call('GET', `/api/executions/${id}`);
-    return body.steps.findLast((step: any) => step.nodeId === nodeId).output as string;
+    return body.steps.findLast((step) => step.nodeId === nodeId)?.output as string;
   };
   const writing = (chunks = 150) => server.startExecution(start([agent('writer', { chunks, delayMs: 20 })]));
 
@@ -224,7 +224,7 @@ describe('The dashboard', () => {
     dashboard.page.on('response', (response) => {
       if (response.url().includes('/stream?ticket=')) answers.push(response.status());
     });
-    const ids = await read(ticket.url as string);
+    const ids = await read(ticket.url);
     expect(ids).toEqual(Array.from({ length: ids.length }, (_unused, index) => index + 1));
     // Its reconnect, with the same ticket and Last-Event-ID, finds nothing more to come.
     expect(answers).toEqual([200, 204]);
@@ -311,7 +311,7 @@ describe('The dashboard', () => {
         ['/executions', '.execution-link'],
         ['/start', '.step-node'],
         ['/keys', '.key-name'],
-        [`/executions/${body.executions[0].id}`, '.event-row'],
+        [`/executions/${body.executions[0]!.id}`, '.event-row'],
       ];
       for (const [path, ready] of pages) {
         await dashboard.goto(path);
@@ -329,7 +329,7 @@ describe('The dashboard', () => {
     dashboard = await DashboardPage.signedIn(browser, server, '/executions', {
       viewport: { width: 360, height: 740 },
     });
-    for (const path of ['/executions', '/start', '/keys', `/executions/${body.executions[0].id}`]) {
+    for (const path of ['/executions', '/start', '/keys', `/executions/${body.executions[0]!.id}`]) {
       await dashboard.goto(path);
       await dashboard.page.locator('.execution-link, .step-node, .key-name').first().waitFor();
       const width = await dashboard.page.evaluate(() => document.documentElement.scrollWidth);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import type { Body } from './answer.ts';
 
 /** Where servers write their coverage (scripts/coverage.ts); undefined if it is not measured. */
 const COVERAGE = process.env['SERVER_COVERAGE'];
@@ -93,11 +94,11 @@ export class Server {
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    // Tests look into bodies of every shape.
     return {
       status: response.status,
       headers: response.headers,
-      body: text === '' ? undefined : (parse(text) as any),
+      text,
+      body: (text === '' ? undefined : parse(text)) as Body,
     };
   }
 
@@ -105,7 +106,7 @@ export class Server {
   async startExecution(request: object): Promise<string> {
     const { status, body } = await this.call('POST', '/api/executions', request);
     if (status !== 202) throw new Error(`POST answered ${status}: ${JSON.stringify(body)}`);
-    return body.id as string;
+    return body.id;
   }
 
   async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
@@ -125,7 +126,9 @@ export class Server {
 export interface Answer {
   status: number;
   headers: Headers;
-  body: any;
+  text: string;
+  /** The text, parsed if it is JSON; undefined if there is none. */
+  body: Body;
 }
 
 function parse(text: string): unknown {
