@@ -116,7 +116,10 @@ function propertiesAt({
 const read = new Set<ts.Declaration>();
 for (const file of sources) {
   walk(file, isUse, (use) => {
-    for (const declaration of propertyOf(use)?.declarations ?? [])
+    const property = propertyOf(use);
+    // In a constructor, the name of a parameter reads the parameter and not the property that it declares.
+    if (!property || !(property.flags & ts.SymbolFlags.ClassMember)) return;
+    for (const declaration of property.declarations ?? [])
       if (ts.getNameOfDeclaration(declaration) !== use) read.add(declaration);
   });
   walk(file, ts.isElementAccessExpression, (access) => {

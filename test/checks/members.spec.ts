@@ -32,7 +32,9 @@ it('reports methods, getters and properties that nothing reads, also private one
         export class Queue {
           used = 0;
           unusedField = 0;
-          constructor(readonly unusedParameter: number, private readonly usedParameter: number) {}
+          constructor(readonly unusedParameter: number, private readonly usedParameter: number) {
+            this.used = unusedParameter;
+          }
           call(): number { return this.usedParameter; }
           get unusedGetter(): number { return 1; }
           unusedMethod(): void {}
