@@ -8,7 +8,7 @@ export class UnexpectedAnswerError extends Error {
   override readonly name = 'UnexpectedAnswerError';
 
   constructor(
-    contentType: string,
+    readonly contentType: string,
     /** Its beginning. */
     readonly body: string,
   ) {
