@@ -219,7 +219,7 @@ export class StreamHub implements OnModuleDestroy {
   private close(connection: SseConnection): void {
     connection.close();
     this.connections.delete(connection);
-    // Otherwise the stall limit still applies to what the socket has not taken yet.
+    // Otherwise the stall limit still applies to the bytes that the socket has not taken yet.
     if (connection.isClosed) this.pool.wheel.remove(connection);
   }
 }

@@ -2,7 +2,7 @@ import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
 import type { StreamPosition } from './multi/stream-position.js';
 
-/** What opening a stream needs, whatever it sends. */
+/** The fields that every stream needs. */
 export interface CommonStreamRequest {
   /** The event types to send; all if undefined. */
   types?: readonly EventType[] | undefined;

@@ -13,7 +13,7 @@ import { PageCache } from './page-cache.js';
 /** The wheel has this many ticks in the shortest interval that it serves. */
 const TICKS_PER_INTERVAL = 20;
 
-/** The channels of this process, one per watched execution, and what they share: the flush scheduler, the timer, the pages. */
+/** The channels of this process, one per watched execution, and their common flush scheduler, timer and page cache. */
 @Injectable()
 export class ChannelPool implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(ChannelPool.name);

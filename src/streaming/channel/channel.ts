@@ -38,7 +38,7 @@ export interface ChannelLimits {
   pollMs: number;
 }
 
-/** What all channels of a process share. */
+/** The objects that all channels of a process share. */
 export interface ChannelContext {
   readonly bus: EventBus;
   readonly journal: JournalReader;
@@ -50,7 +50,7 @@ export interface ChannelContext {
 }
 
 /**
- * What all watchers of one execution share in this process: one listener on the bus, the recent events, encoded once, and
+ * The state that all watchers of one execution share in this process: one listener on the bus, the recent events, and
  * one joined buffer per flush for all watchers with the same filter.
  */
 export class Channel extends WheelEntry implements Flushable {

@@ -10,7 +10,7 @@ import type { StreamStats } from '../stream-stats.js';
 const PAGE_EVENTS = 1_000;
 /** Approximate memory of a page apart from its blocks. */
 const PAGE_OVERHEAD_BYTES = 512;
-/** A page holds only what its filter admits, so its blocks need no further filter. */
+/** A page holds only events that its filter admits, so its blocks need no further filter. */
 const ALL_TYPES = TypeFilter.of();
 
 /** The events of the journal after `from` up to `to` that one filter admits, encoded. */

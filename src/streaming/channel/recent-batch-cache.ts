@@ -25,7 +25,7 @@ export class RecentBatchCache {
     const known = this.batches.get(key);
     if (known) return known;
     const batch = joinRanges([range], position, filter, Infinity)[0]!;
-    // A whole block is not copied, so there is nothing to share.
+    // A whole block is not copied, so it needs no cache.
     if (batch.chunk !== range.block.whole) this.batches.set(key, batch);
     return batch;
   }

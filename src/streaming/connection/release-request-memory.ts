@@ -16,7 +16,7 @@ const NOTHING = Object.freeze({});
 const SENT_HEADERS = Object.assign(Object.create(null), {
   'content-type': ['Content-Type', 'text/event-stream'],
 }) as object;
-/** What a client may send after the last request of its connection. It is discarded. */
+/** Bytes that a client may send after the last request of its connection. They are discarded. */
 const MAX_DISCARDED_BYTES = 1_000_000;
 
 /** Returns whether the response can be the last one of its connection: its request is complete, and no other has begun after it. */
@@ -34,7 +34,7 @@ export function mayBeLast({ req: request, socket }: ServerResponse): boolean {
 
 /**
  * Frees the HTTP parser of the connection: 6.5 KB, half of the memory of an idle stream. The response must be the last one
- * and have said so (`Connection: close`). What the client sends afterwards is discarded (RFC 9112, section 9.6).
+ * and have said so (`Connection: close`). Later bytes of the client are discarded (RFC 9112, section 9.6).
  */
 export function detachHttpParser({ socket }: ServerResponse): void {
   const parser = parserOf(socket);
@@ -51,7 +51,7 @@ export function detachHttpParser({ socket }: ServerResponse): void {
 }
 
 /**
- * Drops what was needed to answer the request and is not used any more, a third of the memory of a stream. The last two are
+ * Drops objects that were needed to answer the request and are not used any more: a third of the memory of a stream. The last two are
  * private members of Node's response: a version of Node that names them otherwise keeps them.
  */
 export function releaseRequestMemory(response: ServerResponse): void {

@@ -7,7 +7,7 @@ import type { StreamStats } from '../stream-stats.js';
 import { type DrainListener, SocketWriter } from './socket-writer.js';
 import type { TcpSendQueues } from './tcp-send-queues.js';
 
-/** What is the same for all streams. */
+/** The limits and objects that all streams share. */
 export interface StreamRules {
   heartbeatMs: number;
   stallMs: number;
@@ -18,13 +18,13 @@ export interface StreamRules {
   stats: StreamStats;
 }
 
-/** Decides what is written to a connection: the events of one execution, or of many. */
+/** Supplies the frames that a connection writes: the events of one execution, or of many. */
 export interface StreamSource {
-  /** Stops writing: the socket is full. */
+  /** Stops writing, because the socket is full. */
   pause(): void;
-  /** Continues: the socket has drained. */
+  /** Continues, because the socket has drained. */
   resume(): void;
-  /** Releases what the stream holds: it has ended. */
+  /** Releases all resources, because the stream has ended. */
   onClose(): void;
 }
 
@@ -44,9 +44,9 @@ const CHECKS_PER_STALL = 4;
 /** Heartbeats come up to this fraction early, differently for each stream. Otherwise all would be due at once after an event. */
 const HEARTBEAT_SPREAD = 0.2;
 
-/** One open SSE response: writes, heartbeats, stall limit, age and expiry. Its source decides what is written. */
+/** One open SSE response: writes, heartbeats, stall limit, age and expiry. Its source supplies the frames. */
 export class SseConnection extends WheelEntry implements DrainListener {
-  /** Whether the stream has ended and nothing more may be written. The socket may still have to take bytes. */
+  /** Whether the stream has ended and nothing more may be written. The socket may still have bytes to take. */
   hasEnded = false;
   readonly rules: StreamRules;
   /** Ends the response. An error is logged. */
@@ -68,7 +68,7 @@ export class SseConnection extends WheelEntry implements DrainListener {
     this.writer = new SocketWriter(response, encoder, this);
   }
 
-  /** Sets what decides what is written. Must be called before `start`. */
+  /** Sets the source. Must be called before `start`. */
   attach(source: StreamSource): void {
     this.source = source;
   }
@@ -79,7 +79,7 @@ export class SseConnection extends WheelEntry implements DrainListener {
     this.write(greeting, performance.now());
   }
 
-  /** Ends delivery. The stall limit still applies to what the socket has not taken yet. */
+  /** Ends delivery. The stall limit still applies to the bytes that the socket has not taken yet. */
   close(): void {
     this.hasEnded = true;
     this.source?.onClose();
@@ -105,7 +105,7 @@ export class SseConnection extends WheelEntry implements DrainListener {
 
   /**
    * Writes a chunk. The source is paused if the socket is full afterwards.
-   * @param options only where the chunk differs from what is usual for the stream
+   * @param options only for a chunk that differs from the usual ones of the stream
    */
   write(chunk: HttpChunk, now: number, options?: EncodeOptions): void {
     this.writtenAt = now;

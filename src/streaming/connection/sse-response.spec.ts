@@ -19,7 +19,7 @@ class FakeEncoder implements ChunkEncoder {
   }
 }
 
-/** Serves encoded streams, and does what Nest does: pipes a stream into the response and ends it with the Observable. */
+/** Serves encoded streams. Like Nest, it pipes a stream into the response and ends that with the Observable. */
 async function serve(onOpen: (stream: { response: SseResponse; writer: SocketWriter }) => Promise<void>) {
   const server = createServer((_request, serverResponse: ServerResponse) => {
     const response = new SseResponse(serverResponse);

@@ -33,7 +33,7 @@ const LAST_HEADERS = { ...HEADERS, Connection: 'close' };
 /**
  * The response of an `@Sse()` method. Nest controls it until Nest subscribes: guards, pipes, problems, and a client that
  * leaves in the meantime. Then this class sends the headers, takes the response over and lets Nest finish its part,
- * because what Nest and Express hold for a request is most of the memory of an idle stream (docs/adr/0002).
+ * because the objects that Nest and Express hold for a request are most of the memory of an idle stream (docs/adr/0002).
  */
 export class SseResponse {
   /** Encodes the body, if it has a content coding. Must be set before the first write. */
@@ -98,7 +98,7 @@ export class SseResponse {
     process.nextTick(() => socket.uncork());
   }
 
-  /** Sends what Nest's writer would send. That writer would cost a fifth of what a connect allocates. */
+  /** Sends the headers that Nest's writer would send. That writer would make a fifth of the allocations of a connect. */
   private sendHeaders(isLast: boolean): void {
     if (this.source) this.source.commitHeaders = () => undefined;
     this.response.writeHead(this.response.statusCode, isLast ? LAST_HEADERS : HEADERS);
@@ -139,7 +139,7 @@ export class SseResponse {
 
 const CLOSED = Symbol('the stream has ended, or Nest does not control it any more');
 
-/** Aborts with a reason. Without one an error with a stack would be made for each stream, and nothing reads it. */
+/** Aborts with a reason. Without one, Node would create an error with a stack for each stream, which no code reads. */
 function abortWithoutStack(this: AbortController): void {
   AbortController.prototype.abort.call(this, CLOSED);
 }

@@ -9,7 +9,7 @@ export interface EncodeOptions {
 export interface ChunkEncoder {
   /**
    * Encodes the next chunk of the body. The caller writes the result at once, because it depends on all chunks before.
-   * @param options only where the chunk differs from what is usual for the stream
+   * @param options only for a chunk that differs from the usual ones of the stream
    */
   encode(chunk: HttpChunk, options?: EncodeOptions): HttpChunk;
   /** Returns the last bytes of the body. Must be called once, after the last chunk. */

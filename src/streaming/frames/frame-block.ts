@@ -7,8 +7,7 @@ import { frameOf, framesOf } from './sse-frame.js';
 export const LARGE_EVENT_BYTES = 8_192;
 
 /**
- * Consecutive encoded events of an execution in one buffer; nothing but its bytes is kept of an event. The buffer has
- * room around the frames for the framing of an HTTP chunk, so that a full block is written without a copy.
+ * Consecutive encoded events of an execution in one buffer. There is no object per event. The buffer has room around the frames for the framing of an HTTP chunk, so that a full block is written without a copy.
  */
 export class FrameBlock {
   /** Number of events. */

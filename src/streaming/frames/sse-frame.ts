@@ -30,7 +30,7 @@ const EVENT = 'event: '.length;
 const DATA = 'data: {'.length;
 const ID = 'id: '.length;
 
-/** Finds the frames in a buffer that holds nothing but frames as `frameOf` encodes them, with an object as data. */
+/** Finds the frames in a buffer that consists of frames as `frameOf` encodes them, with objects as data. */
 export function* framesOf(body: Buffer): Generator<FrameOffsets> {
   for (let start = 0; start < body.length;) {
     const type = start + EVENT;

@@ -19,7 +19,7 @@ export class GzipBody implements ChunkEncoder {
   private crc = 0;
   private length = 0;
   private hasBegun = false;
-  /** What this response was sent last, which its own segments may refer to. Most of a cursor repeats the one before. */
+  /** The last plain bytes of this response, which its own segments may refer to: most of a cursor repeats the one before. */
   private readonly history: CompressionWindow | undefined;
 
   /** @param options `sharesChunks`: whether other streams usually write the same chunks */

@@ -70,7 +70,7 @@ class World {
   }
 }
 
-/** Does what MultiStreamResolver does with a cursor. */
+/** Resumes from a cursor like MultiStreamResolver. */
 function resume(
   filter: MembershipFilter,
   text: string,

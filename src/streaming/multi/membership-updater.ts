@@ -57,7 +57,7 @@ export class FilterMembershipUpdater {
       for await (const page of this.changes.since(this.membership.horizon, this.membership.filter)) {
         if (this.hasEnded || !this.take(page)) return;
       }
-      // Changes between what was read here and the next notification must not be missed.
+      // Changes between the last page and the next notification must not be missed.
     } while (this.membership.horizon < this.changes.horizon);
     this.isCaughtUp = true;
   }

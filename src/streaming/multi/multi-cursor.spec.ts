@@ -28,7 +28,7 @@ const filterCursor: fc.Arbitrary<FilterCursor> = fc
   }));
 
 describe('cursors of streams of many executions', () => {
-  it('decode to what was encoded, and have one form only', () => {
+  it('decode to the encoded values, and have one form only', () => {
     fc.assert(
       fc.property(filterCursor, (cursor) => {
         const text = encodeFilterCursor(FILTER, cursor).toString();
@@ -77,7 +77,7 @@ describe('cursors of streams of many executions', () => {
     ]);
   });
 
-  it('are refused with a CursorError, or decode to what encodes to the same text, for any input', () => {
+  it('are refused with a CursorError, or encode to the same text after decoding, for any input', () => {
     const bytes = fc.uint8Array({ maxLength: 60 }).map((list) => Buffer.from(list).toString('base64url'));
     // A valid cursor with some changed bytes gets further into the decoder than random bytes.
     const damaged = fc

@@ -82,8 +82,9 @@ export class MultiSubscription implements StreamSource, ListenerOwner {
     this.connection.endWithRetry();
   }
 
-  /** Nothing to do: sending checks the socket after each write. */
-  pause(): void {}
+  pause(): void {
+    // `send` checks the socket after each write.
+  }
 
   resume(): void {
     this.startSending();

@@ -50,12 +50,12 @@ export function varintLength(value: number): number {
   return length;
 }
 
-/** The bytes are not what a VarintWriter writes. */
+/** The bytes were not written by a VarintWriter. */
 export class VarintError extends Error {
   override readonly name = 'VarintError';
 }
 
-/** Reads what a VarintWriter has written. */
+/** Reads the bytes of a VarintWriter. */
 export class VarintReader {
   private at = 0;
 

@@ -9,7 +9,7 @@ export abstract class WheelEntry {
   /** @internal */ slot: Slot | undefined;
 
   /**
-   * Does what is due.
+   * Does the work that is due.
    * @param now ms of the monotonic clock, as `performance.now()` returns them
    * @returns ms until the next call at the latest; Infinity for none
    */
