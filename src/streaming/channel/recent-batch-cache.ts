@@ -22,7 +22,7 @@ export class RecentBatchCache {
     const range = this.recentEvents.after(position);
     if (!range) return undefined;
     const key = `${position} ${range.last} ${filter.key}`;
-    const known = this.batches.get(key);
+    const known = this.batches.peek(key);
     if (known) return known;
     const batch = joinRanges([range], position, filter, Infinity)[0]!;
     // A whole block is not copied, so it needs no cache.

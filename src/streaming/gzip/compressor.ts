@@ -40,7 +40,7 @@ export class Compressor {
 
   /** Compresses a chunk that other streams send too. The result is cached. */
   compressShared(chunk: HttpChunk): DeflateSegment {
-    const known = this.cache.get(chunk) ?? this.large.get(chunk);
+    const known = this.cache.peek(chunk) ?? this.large.get(chunk);
     if (known) return known;
     const { body } = chunk;
     const segment = this.spend(body.length) ? compressedSegment(body) : storedSegment(body);
