@@ -137,7 +137,7 @@ function problemExample(code: ProblemCode): Problem {
       errors: [
         {
           path: 'workflow.edges',
-          message: 'a workflow must have no cycle, and this one goes a -> b -> a',
+          message: 'a workflow must not contain a cycle; this one has a -> b -> a',
         },
       ],
     }),
