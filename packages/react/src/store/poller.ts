@@ -1,50 +1,55 @@
-/** Least time between two readings that are asked for, in ms. */
+/** Minimum time between two polls that are requested with `pollSoon`, in ms. */
 const SPACING_MS = 500;
 
-/** Reads soon when asked to, else at a slow pace or not at all; not while the page is hidden, and never twice at once. */
-export class Refresher {
-  private reading: Promise<void> | undefined;
+/**
+ * Calls `poll` on request, and also regularly if there is an interval. Never runs two polls at once. While the page is
+ * hidden, the regular polls stop.
+ */
+export class Poller {
+  private running: Promise<void> | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private wanted = false;
+  private requested = false;
   private closed = false;
 
-  /** @param pace ms until the next reading that nothing asks for; null for none */
+  /** @param interval returns the ms until the next regular poll; null for none */
   constructor(
-    private readonly read: () => Promise<void>,
-    private readonly pace: () => number | null,
+    private readonly poll: () => Promise<void>,
+    private readonly interval: () => number | null,
   ) {}
 
-  now(): Promise<void> {
+  /** Polls now. If a poll is running, returns that one, and another one follows it soon. */
+  pollNow(): Promise<void> {
     if (this.closed) return Promise.resolve();
-    if (this.reading) {
-      this.wanted = true;
-      return this.reading;
+    if (this.running) {
+      this.requested = true;
+      return this.running;
     }
     clearTimeout(this.timer);
-    this.wanted = false;
-    this.reading = this.read().finally(() => {
-      this.reading = undefined;
-      this.wait();
+    this.requested = false;
+    this.running = this.poll().finally(() => {
+      this.running = undefined;
+      this.reschedule();
     });
-    return this.reading;
+    return this.running;
   }
 
-  soon(): void {
-    if (this.wanted) return;
-    this.wanted = true;
-    if (!this.reading) this.wait();
+  /** Polls within `SPACING_MS`. */
+  pollSoon(): void {
+    if (this.requested) return;
+    this.requested = true;
+    if (!this.running) this.reschedule();
   }
 
-  /** Waits anew, for the pace has changed. */
-  wait(): void {
+  /** Restarts the timer. Call it when the interval has changed. */
+  reschedule(): void {
     clearTimeout(this.timer);
-    if (this.closed || this.reading) return;
-    const again = (): void => {
-      if (!this.wanted && isHidden()) this.wait();
-      else void this.now();
+    if (this.closed || this.running) return;
+    const onTimer = (): void => {
+      if (!this.requested && isHidden()) this.reschedule();
+      else void this.pollNow();
     };
-    const ms = this.wanted ? SPACING_MS : this.pace();
-    if (ms !== null) this.timer = setTimeout(again, ms);
+    const ms = this.requested ? SPACING_MS : this.interval();
+    if (ms !== null) this.timer = setTimeout(onTimer, ms);
   }
 
   close(): void {
