@@ -9,21 +9,21 @@ const notify = () => {
   for (const listener of listeners) listener();
 };
 
-const wentBack = () => {
+const onPopState = () => {
   notify();
   restorePlace();
 };
 
 function subscribe(listener: () => void): () => void {
-  if (listeners.size === 0) addEventListener('popstate', wentBack);
+  if (listeners.size === 0) addEventListener('popstate', onPopState);
   listeners.add(listener);
   return () => {
     listeners.delete(listener);
-    if (listeners.size === 0) removeEventListener('popstate', wentBack);
+    if (listeners.size === 0) removeEventListener('popstate', onPopState);
   };
 }
 
-/** Goes to a path of this dashboard, with its query if it has one. */
+/** Navigates to a path of this dashboard, which may include a query. */
 export function navigate(to: string, { replace = false }: { replace?: boolean } = {}): void {
   if (replace) history.replaceState(null, '', to);
   else {
@@ -34,7 +34,7 @@ export function navigate(to: string, { replace = false }: { replace?: boolean } 
   notify();
 }
 
-/** Changes parameters of the query; null takes one out. Neither a step of the way back nor another place. */
+/** Changes parameters of the query; null removes one. Adds no history entry and keeps the scroll position. */
 export function changeQuery(part: Record<string, string | null>): void {
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(part)) {
@@ -46,10 +46,10 @@ export function changeQuery(part: Record<string, string | null>): void {
   for (const listener of listeners) listener();
 }
 
-/** Whether the present page was reached from within the dashboard, and not by loading it. */
+/** Whether the current page was reached by a navigation inside the dashboard, and not by loading it. */
 export const wasNavigatedTo = (): boolean => navigations > 0;
 
-/** Path and query of the present page. */
+/** Returns path and query of the current page. */
 export function useLocation(): { path: string; query: URLSearchParams } {
   const href = useSyncExternalStore(subscribe, () => location.pathname + location.search);
   const [path = '/', query] = href.split('?');
