@@ -14,9 +14,11 @@ export function useRememberedPages(list: LiveExecutions, listKey: string, pageSi
   if (goal.listKey !== listKey) setGoal(goalOf(listKey));
   const pages = Math.ceil(executions.length / pageSize);
   const isDue = pages > 0 && pages < goal.pages && hasMore && !error;
+  // `executions` is a dependency because a page can arrive before the list has rendered with `loadingMore`. Then only the
+  // executions change, and the next page must still be loaded.
   useEffect(() => {
     if (isDue && !loadingMore) void loadMore();
-  }, [isDue, loadingMore, loadMore]);
+  }, [isDue, loadingMore, loadMore, executions]);
   useEffect(() => {
     if (pages === 0 || isDue) return;
     setGoal({ listKey, pages: 0 });

@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { entry, leavePlace, restorePlace } from './entry.js';
+import { entry, storeScroll, restoreScroll } from './entry.js';
 
 const listeners = new Set<() => void>();
 let navigations = 0;
@@ -11,7 +11,7 @@ const notify = () => {
 
 const onPopState = () => {
   notify();
-  restorePlace();
+  restoreScroll();
 };
 
 function subscribe(listener: () => void): () => void {
@@ -27,7 +27,7 @@ function subscribe(listener: () => void): () => void {
 export function navigate(to: string, { replace = false }: { replace?: boolean } = {}): void {
   if (replace) history.replaceState(null, '', to);
   else {
-    leavePlace();
+    storeScroll();
     history.pushState(null, '', to);
     scrollTo(0, 0);
   }
