@@ -22,10 +22,10 @@ describe('Dashboard: session', () => {
     const id = await startWaiting();
     const { page, open } = await stage.signIn('/executions');
     const link = page.locator(`a[href="/executions/${id}"]`);
+    const tab = await open.openTab(() =>
+      link.click(how === 'ctrl' ? { modifiers: ['ControlOrMeta'] } : { button: 'middle' }),
+    );
     // A new tab starts a new browser process, which takes long on a busy machine.
-    const other = open.context.waitForEvent('page', { timeout: 60_000 });
-    await link.click(how === 'ctrl' ? { modifiers: ['ControlOrMeta'] } : { button: 'middle' });
-    const tab = await other;
     await tab.locator('.step-node').first().waitFor({ timeout: 60_000 });
     expect(new URL(tab.url()).pathname).toBe(`/executions/${id}`);
     await page.getByRole('heading', { name: 'Executions' }).waitFor();
