@@ -4,16 +4,14 @@ import { dirname, join, relative } from 'node:path';
 
 const SRC = join(import.meta.dirname, '../src');
 /** What any folder may use. */
-const OPEN = ['config', 'problems', 'ids', 'json', 'logging', 'openapi', 'tally'];
+const OPEN = ['config', 'problems', 'common', 'logging', 'openapi'];
 /** What each folder may use besides. */
 const ALLOWED: Record<string, string[]> = {
   config: [],
   problems: [],
-  ids: [],
-  json: [],
+  common: [],
   logging: [],
   openapi: [],
-  tally: [],
   database: [],
   events: [],
   cluster: ['database'],

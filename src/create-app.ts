@@ -6,7 +6,7 @@ import { SecretRedactor } from './config/secret-redactor.js';
 import type { Settings } from './config/settings.js';
 import { configureApp } from './configure-app.js';
 import { GracefulAdapter } from './graceful-adapter.js';
-import { configureEdges } from './http-edges.js';
+import { configureServerLimits } from './http-server-limits.js';
 import { AppLogger } from './logging/app-logger.js';
 import { HttpMetrics } from './operations/http-metrics.js';
 import { serveDocument } from './openapi/openapi.js';
@@ -33,7 +33,7 @@ export async function createApp(
   app.useLogger(new AppLogger(settings, app.get(SecretRedactor)));
   app.use(app.get(HttpMetrics).observe);
   configureApp(app, settings);
-  configureEdges(app, settings);
+  configureServerLimits(app, settings);
   serveDocument(app);
   return app;
 }

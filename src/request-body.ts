@@ -2,13 +2,13 @@ import { json, type Request, type RequestHandler } from 'express';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Settings } from './config/settings.js';
-import { jsonShape } from './json/json-shape.js';
+import { jsonShape } from './common/json-shape.js';
 import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
 
 /** JSON bodies, within bounds. What has none, as most that watch, passes by. */
 export function readBody(settings: Settings): RequestHandler {
   const parse = json({
-    limit: settings.BODY_LIMIT_BYTES,
+    limit: settings.BODY_MAX_BYTES,
     strict: false,
     type: ['application/json', 'application/*+json'],
     verify: (request: Checked, _response, body, encoding) => {

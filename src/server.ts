@@ -8,7 +8,7 @@ import { DatabaseError } from './database/database.js';
 import { EmbeddedPostgres } from './database/embedded-postgres.js';
 import { EmbeddedPostgresError } from './database/postgres-places.js';
 import { AppLogger } from './logging/app-logger.js';
-import { firstKey, welcome } from './welcome.js';
+import { firstKey, startupMessage } from './startup-message.js';
 
 const logger = new Logger('Main');
 let secrets = new SecretRedactor();
@@ -88,7 +88,7 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
   const url = await app.getUrl();
   const log = new AppLogger(settings, app.get(SecretRedactor));
   for (const note of embedded?.notes ?? []) log.show(note, 'Main');
-  log.show(welcome(url), 'Main');
+  log.show(startupMessage(url), 'Main');
   if (key !== undefined) console.log(firstKey(url, key));
 }
 

@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { AllowTicket, CurrentPrincipal, Public, RequireScope } from '../src/auth/access.decorators.js';
 import { ApiKeysService } from '../src/auth/api-keys.service.js';
 import { AuthModule } from '../src/auth/auth.module.js';
-import { CredentialWatch } from '../src/auth/credential-watch.js';
+import { RevocationMonitor } from '../src/auth/revocation-monitor.js';
 import type { Principal } from '../src/auth/principal.js';
 import { TicketsService } from '../src/auth/tickets.service.js';
 import { ConfigModule } from '../src/config/config.module.js';
@@ -19,7 +19,7 @@ import { parseSettings } from '../src/config/settings.js';
 import { configureApp } from '../src/configure-app.js';
 import { Database } from '../src/database/database.js';
 import { DatabaseModule } from '../src/database/database.module.js';
-import { v7 as uuidv7 } from '../src/ids/uuid.js';
+import { v7 as uuidv7 } from '../src/common/uuid.js';
 import { NoContentSignal } from '../src/problems/no-content.signal.js';
 import { ADMIN_KEY, createDatabase } from './support/server.js';
 
@@ -270,7 +270,7 @@ describe('credentials', () => {
   });
 
   it('stops an address that tries too many', async () => {
-    const small = await boot({ DATABASE_URL: database, AUTH_FAILURES_PER_MINUTE: '3' });
+    const small = await boot({ DATABASE_URL: database, MAX_AUTH_FAILURES_PER_MINUTE: '3' });
     const attempt = (token: string) => call(`${small.url}/api/things/mine`, { headers: bearer(token) });
     for (let count = 0; count < 3; count += 1) expect((await attempt('wrong')).status).toBe(401);
     for (const token of ['wrong', ADMIN_KEY]) {
@@ -285,7 +285,7 @@ describe('credentials', () => {
   it('takes IPv6 addresses of one /64 for one caller', async () => {
     const small = await boot({
       DATABASE_URL: database,
-      AUTH_FAILURES_PER_MINUTE: '2',
+      MAX_AUTH_FAILURES_PER_MINUTE: '2',
       TRUST_PROXY: 'loopback',
     });
     const from = async (address: string) =>
@@ -424,7 +424,7 @@ describe('keys', () => {
 
 /** Waits until what the principal opened is told to end. */
 async function revoked(one: NestExpressApplication, principal: Principal, within: number): Promise<void> {
-  const watch = one.get(CredentialWatch);
+  const watch = one.get(RevocationMonitor);
   const told = firstValueFrom(
     watch.revoked.pipe(
       filter((id) => id === principal.id),
@@ -448,7 +448,7 @@ describe('what a credential opened ends', () => {
   });
 
   it('when its key was revoked and nobody was told', async () => {
-    const quick = await boot({ DATABASE_URL: database, CREDENTIAL_RECHECK_MS: '500' });
+    const quick = await boot({ DATABASE_URL: database, CREDENTIAL_CHECK_INTERVAL_MS: '500' });
     const { key, id } = (await makeKey()).body;
     const principal = await principalOf(bearer(key));
     const watched = revoked(quick.app, principal, 5_000);
@@ -464,7 +464,7 @@ describe('what a credential opened ends', () => {
 
   it('and is watched no longer than it is open', async () => {
     const principal = await principalOf(admin);
-    const watch = app.get(CredentialWatch);
+    const watch = app.get(RevocationMonitor);
     for (let count = 0; count < 100; count += 1) watch.hold(principal)();
     expect((watch as unknown as { held: Map<unknown, unknown> }).held.size).toBe(0);
   });
@@ -611,7 +611,7 @@ describe('problems', () => {
   });
 
   it('says how large a body may be', async () => {
-    expect((await post(`"${'x'.repeat(2_000_000)}"`)).body.detail).toContain('BODY_LIMIT_BYTES');
+    expect((await post(`"${'x'.repeat(2_000_000)}"`)).body.detail).toContain('BODY_MAX_BYTES');
   });
 
   it('says which encodings it takes', async () => {

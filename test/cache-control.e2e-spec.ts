@@ -19,7 +19,7 @@ describe('what caches may keep', () => {
     server = await Server.start({
       DATABASE_URL: await createDatabase(),
       CORS_ORIGINS: 'https://app.example',
-      AUTH_FAILURES_PER_MINUTE: '100000',
+      MAX_AUTH_FAILURES_PER_MINUTE: '100000',
       RATE_LIMIT_REQUESTS: '100000',
     });
     running = await server.startExecution(start([agent('a', { hang: true })]));
@@ -179,7 +179,7 @@ it('no cache may keep an answer that says when to come back', async () => {
   const server = await Server.start({
     DATABASE_URL: await createDatabase(),
     RATE_LIMIT_REQUESTS: '1',
-    STREAMS_PER_PRINCIPAL: '1',
+    MAX_STREAMS_PER_PRINCIPAL: '1',
   });
   await server.call('GET', '/api/keys');
   const { status, headers } = await server.call('GET', '/api/keys');

@@ -262,7 +262,7 @@ describe('@cloutagent/client against the server', () => {
 it('a stream continues without a gap when the server is killed and restarted on its port', async () => {
   const settings = {
     DATABASE_URL: await createDatabase(),
-    DISPATCH_POLL_MS: '200',
+    DISPATCH_POLL_INTERVAL_MS: '200',
     STREAM_RETRY_MS: '50',
   };
   let server = await Server.start(settings);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { DatabaseControl } from './support/database-control.js';
 import { startFakeHttpServer } from './support/fake-http-server.js';
-import { grow } from './support/grow.js';
+import { grow } from './support/large-results.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, pathOf, start, Watch } from './support/watch.js';
 
@@ -51,12 +51,12 @@ describe('with a wall clock that is set back by an hour', () => {
     stepped = await SteppedServer.start({
       DATABASE_URL: url,
       JWT_SECRET: SECRET,
-      HEARTBEAT_MS: '200',
-      STREAM_STALL_MS: '1500',
-      CHANNEL_RING_BYTES: '20000',
-      CATCH_UP_CACHE_BYTES: '500000',
-      JOURNAL_POLL_MS: '300',
-      CREDENTIAL_RECHECK_MS: '600',
+      HEARTBEAT_INTERVAL_MS: '200',
+      STREAM_STALL_TIMEOUT_MS: '1500',
+      CHANNEL_BUFFER_MAX_BYTES: '20000',
+      CATCH_UP_CACHE_MAX_BYTES: '500000',
+      JOURNAL_POLL_INTERVAL_MS: '300',
+      CREDENTIAL_CHECK_INTERVAL_MS: '600',
       TICKET_TTL_MS: '1500',
       RATE_LIMIT_REQUESTS: '300',
     });
@@ -167,7 +167,7 @@ it('keys of an identity provider are exchanged, and wrong credentials forgotten,
     DATABASE_URL: await createDatabase(),
     JWKS_URL: `${provider.url}/jwks`,
     JWKS_COOLDOWN_MS: '300',
-    AUTH_FAILURES_PER_MINUTE: '2',
+    MAX_AUTH_FAILURES_PER_MINUTE: '2',
   });
   const { server } = stepped;
   const list = (key: string) => server.call('GET', '/api/executions', undefined, bearer(key));

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { eventsIn, GzipWatch } from './support/gzip-watch.js';
-import { fatten, grow } from './support/grow.js';
+import { fatten, grow } from './support/large-results.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, idsIn, pathOf, start, upTo, Watch } from './support/watch.js';
 
@@ -11,8 +11,8 @@ const run = promisify(execFile);
 const settings = {
   STREAM_COMPRESSION: 'gzip',
   STREAM_COMPRESSION_MIN_BYTES: '100',
-  HEARTBEAT_MS: '100',
-  STREAMS_PER_EXECUTION: '4',
+  HEARTBEAT_INTERVAL_MS: '100',
+  MAX_STREAMS_PER_EXECUTION: '4',
 };
 const authorization = `Bearer ${ADMIN_KEY}`;
 
@@ -251,7 +251,7 @@ describe('a result of megabytes', () => {
     server = await Server.start({
       DATABASE_URL: database,
       STREAM_COMPRESSION: 'gzip',
-      STREAM_STALL_MS: '600000',
+      STREAM_STALL_TIMEOUT_MS: '600000',
     });
     id = await server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]));
     await new GzipWatch(server.url, pathOf(id)).done();

@@ -80,7 +80,7 @@ function expectWhole(body: string): void {
 describe('a connection with a stream on it', () => {
   let server: Server;
   beforeAll(async () => {
-    server = await Server.start({ DATABASE_URL: await createDatabase(), HEARTBEAT_MS: '200' });
+    server = await Server.start({ DATABASE_URL: await createDatabase(), HEARTBEAT_INTERVAL_MS: '200' });
   });
   afterAll(async () => {
     // None of it may have been more than it can take.
@@ -142,8 +142,8 @@ describe('a connection with a stream on it', () => {
   it('holds an answer that has to wait for its turn, however long, and nothing once the client has left', async () => {
     const patient = await Server.start({
       DATABASE_URL: await createDatabase(),
-      HEARTBEAT_MS: '50',
-      STREAM_STALL_MS: '200',
+      HEARTBEAT_INTERVAL_MS: '50',
+      STREAM_STALL_TIMEOUT_MS: '200',
     });
     const metric = async (name: string) =>
       new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(

@@ -17,7 +17,7 @@ describe('a database that answers and takes no writes', () => {
     name = new URL(url).pathname.slice(1);
     server = await Server.start({
       DATABASE_URL: url,
-      DISPATCH_POLL_MS: '200',
+      DISPATCH_POLL_INTERVAL_MS: '200',
       DATABASE_QUERY_TIMEOUT_MS: '500',
     });
     control = await DatabaseControl.open(url);

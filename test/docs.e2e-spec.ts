@@ -82,8 +82,8 @@ describe('the commands that the first start prints', () => {
 const imports = (from: string) => `
   import type { Json } from '@cloutagent/contract';
   import { z } from 'zod';
-  import { NodeHandler } from '${from}/engine/node-handler.decorator.js';
-  import type { NodeRun, NodeType } from '${from}/engine/node-handler.js';
+  import { NodeHandler } from '${from}/engine/extension/node-handler.decorator.js';
+  import type { NodeRun, NodeType } from '${from}/engine/extension/node-handler.js';
 `;
 /** The server with a module that provides it. */
 const application = (from: string) => `

@@ -28,7 +28,7 @@ describe('the embedded PostgreSQL', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('comes up by itself after kill -9, with nothing lost, and stops with the server', async () => {
-    const settings = { DATA_DIR: folder, DISPATCH_POLL_MS: '200' };
+    const settings = { DATA_DIR: folder, DISPATCH_POLL_INTERVAL_MS: '200' };
     const first = await Server.start(settings);
     const id = await first.startExecution(start([agent('a', { chunks: 100, delayMs: 10 })]));
     const watch = await new Watch(first.url, `/api/executions/${id}/stream`).until(

@@ -18,7 +18,7 @@ describe('expressions', () => {
   beforeAll(async () => {
     server = await Server.start({
       DATABASE_URL: await createDatabase(),
-      TRANSFORM_PROCESSES: '2',
+      MAX_TRANSFORM_PROCESSES: '2',
       TRANSFORM_TIMEOUT_MS: '1000',
       CHECK_TIMEOUT_MS: '1000',
     });

@@ -17,7 +17,7 @@ describe('the journal on a real database', () => {
     url = await createDatabase();
     observer = new pg.Client({ connectionString: url });
     await observer.connect();
-    opened = await openJournal(url, { JOURNAL_BATCH_EVENTS: '200', JOURNAL_FLUSHES: '3' });
+    opened = await openJournal(url, { MAX_EVENTS_PER_FLUSH: '200', MAX_FLUSHES_PER_PROCESS: '3' });
   });
   afterAll(() => Promise.all([opened.close(), observer.end()]));
 

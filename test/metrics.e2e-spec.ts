@@ -36,9 +36,9 @@ describe('metrics', () => {
   beforeAll(async () => {
     server = await Server.start({
       DATABASE_URL: await createDatabase(),
-      METRICS_MODELS: '2',
+      MAX_METRICS_MODELS: '2',
       RATE_LIMIT_REQUESTS: '60',
-      CHANNEL_RING_BYTES: '2000',
+      CHANNEL_BUFFER_MAX_BYTES: '2000',
     });
   });
   afterAll(() => server.kill('SIGTERM'));

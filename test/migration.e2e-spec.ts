@@ -10,7 +10,7 @@ const REVOKED_KEY = 'ca_DeRJpeY-gsl_5rbLw5B0oDzrIEdwRdgPSqr4nlYMaeI';
 const TICKET = '71yCeRGXjH9VU7HgrcrO4JbD09fYbR3WxJjAcH48JW8';
 const USED_TICKET = 'A0SHO-n-wrmf0dkyl78qo5QkvV00zdnNtymPQlgLcwk';
 /** The fixture is older than any retention period. */
-const SETTINGS = { DISPATCH_POLL_MS: '200', RETENTION_DAYS: '36500' };
+const SETTINGS = { DISPATCH_POLL_INTERVAL_MS: '200', RETENTION_DAYS: '36500' };
 
 /** A column is text here, so that a comparison sees every byte of it. */
 type Row = Record<string, string | null>;

@@ -7,7 +7,7 @@ describe('a database that goes away', () => {
     const url = new URL(await createDatabase());
     const link = await SeverableLink.to(Number(url.port));
     url.port = String(link.port);
-    const server = await Server.start({ DATABASE_URL: url.href, DISPATCH_POLL_MS: '200' });
+    const server = await Server.start({ DATABASE_URL: url.href, DISPATCH_POLL_INTERVAL_MS: '200' });
     const running = await server.startExecution(start([agent('a', { chunks: 300, delayMs: 10 })]));
     const paused = await server.startExecution(start([delay('a', 2_000), delay('b', 1)], [['a', 'b']]));
     await server.call('POST', `/api/executions/${paused}/pause`);

@@ -6,7 +6,11 @@ import { agent, pathOf, start, TERMINAL, upTo, Watch } from './support/watch.js'
 
 const EXECUTIONS = 20;
 const EVENTS = 'cloutagent.events';
-const SETTINGS = { DISPATCH_POLL_MS: '100', JOURNAL_POLL_MS: '500', HTTP_ALLOWED_HOSTS: '127.0.0.1' };
+const SETTINGS = {
+  DISPATCH_POLL_INTERVAL_MS: '100',
+  JOURNAL_POLL_INTERVAL_MS: '500',
+  HTTP_ALLOWED_HOSTS: '127.0.0.1',
+};
 
 /** An HTTP server that answers `/first/…` at once and holds `/last/…` until `release`. */
 class CountingServer {
@@ -73,7 +77,9 @@ class Stage {
     const counting = new CountingServer();
     const url = await counting.url();
     // Full, so that it does not claim its own executions again.
-    const owner = await Stage.startServer(database, 'owner', { EXECUTIONS_PER_PROCESS: String(EXECUTIONS) });
+    const owner = await Stage.startServer(database, 'owner', {
+      MAX_EXECUTIONS_PER_PROCESS: String(EXECUTIONS),
+    });
     const post = (id: string, key: number) => ({
       id,
       type: 'http',

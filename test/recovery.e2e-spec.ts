@@ -10,7 +10,7 @@ async function collect(watch: Watch, seen: Watch['frames']): Promise<void> {
 
 describe('a server that dies', () => {
   it('goes on after kill -9 at ten random moments: no hole, one end, nothing finished runs again', async () => {
-    const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_MS: '200' };
+    const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_INTERVAL_MS: '200' };
     let server = await Server.start(settings);
     const nodes = [
       agent('a', { chunks: 60, delayMs: 10 }),
@@ -63,7 +63,7 @@ describe('a server that dies', () => {
   }, 180_000);
 
   it('is taken over by another process, whose watchers miss nothing; a stale owner is refused', async () => {
-    const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_MS: '500' };
+    const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_INTERVAL_MS: '500' };
     const first = await Server.start(settings);
     const id = await first.startExecution(start([agent('a', { chunks: 1_000, delayMs: 10 })]));
     await new Watch(first.url, pathOf(id)).until((now) => now.frames.length > 5);
@@ -109,7 +109,7 @@ describe('a server that dies', () => {
   });
 
   it('does not count a pause towards the time limit, not even over a restart', async () => {
-    const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_MS: '200' };
+    const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_INTERVAL_MS: '200' };
     const first = await Server.start(settings);
     const id = await first.startExecution(
       start([delay('a', 300), delay('b', 1)], [['a', 'b']], { options: { timeoutMs: 1_500 } }),
@@ -180,7 +180,7 @@ describe('a server that dies', () => {
 
 describe('limits that outlive a process', () => {
   it('lets the time limit stand still during a pause, though the server dies in it', async () => {
-    const settings = { DATABASE_URL: await createDatabase(), HEARTBEAT_MS: '200' };
+    const settings = { DATABASE_URL: await createDatabase(), HEARTBEAT_INTERVAL_MS: '200' };
     const first = await Server.start(settings);
     const nodes = [agent('a', { chunks: 30, delayMs: 10 })];
     const id = await first.startExecution(start(nodes, [], { options: { timeoutMs: 3_000 } }));
@@ -204,7 +204,7 @@ describe('limits that outlive a process', () => {
   it('waits for a person beyond every time limit', async () => {
     const server = await Server.start({
       DATABASE_URL: await createDatabase(),
-      HEARTBEAT_MS: '100',
+      HEARTBEAT_INTERVAL_MS: '100',
       NODE_TIMEOUT_MS: '500',
     });
     const nodes = [{ id: 'ask', type: 'approval' }, delay('then', 1)];
@@ -218,7 +218,7 @@ describe('limits that outlive a process', () => {
   });
 
   it('gives an execution up that kills its processes, and none that restarts hand over', async () => {
-    const settings = { DATABASE_URL: await createDatabase(), MAX_RECOVERIES: '2' };
+    const settings = { DATABASE_URL: await createDatabase(), MAX_RECOVERIES_PER_EXECUTION: '2' };
     const [restarted, deadly] = [
       { id: '', seen: 0 },
       { id: '', seen: 0 },

@@ -4,7 +4,11 @@ import { agent, delay, start, Watch } from './support/watch.js';
 
 describe('retention', () => {
   it('deletes what ended long ago with all that belongs to it, and nothing else', async () => {
-    const settings = { DATABASE_URL: await createDatabase(), RETENTION_DAYS: '1', RETENTION_SWEEP_MS: '100' };
+    const settings = {
+      DATABASE_URL: await createDatabase(),
+      RETENTION_DAYS: '1',
+      RETENTION_SWEEP_INTERVAL_MS: '100',
+    };
     const server = await Server.start(settings);
     const path = (id: string) => `/api/executions/${id}`;
     const client = new pg.Client({ connectionString: settings.DATABASE_URL });

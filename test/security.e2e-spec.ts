@@ -215,7 +215,7 @@ describe('hostile input', () => {
       DATABASE_URL: await createDatabase(),
       RATE_LIMIT_REQUESTS: '200',
       CORS_ORIGINS: 'https://app.example',
-      STREAMS_PER_PRINCIPAL: '3',
+      MAX_STREAMS_PER_PRINCIPAL: '3',
     });
   });
   afterAll(() => server.kill('SIGTERM'));

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { grow } from './support/grow.js';
+import { grow } from './support/large-results.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, ids, idsIn, pathOf, start, upTo, Watch } from './support/watch.js';
 
 const settings = {
-  HEARTBEAT_MS: '200',
-  STREAM_STALL_MS: '1500',
-  CHANNEL_RING_BYTES: '20000',
-  CATCH_UP_CACHE_BYTES: '500000',
+  HEARTBEAT_INTERVAL_MS: '200',
+  STREAM_STALL_TIMEOUT_MS: '1500',
+  CHANNEL_BUFFER_MAX_BYTES: '20000',
+  CATCH_UP_CACHE_MAX_BYTES: '500000',
 };
 
 /** A client that has not read anything yet. */

@@ -66,7 +66,7 @@ describe('an EventSource that opened with a ticket', () => {
     server = await Server.start({
       DATABASE_URL: await createDatabase(),
       STREAM_RETRY_MS: '20',
-      EXECUTIONS_PER_PROJECT: '1',
+      MAX_EXECUTIONS_PER_PROJECT: '1',
     });
     proxy = await CuttingProxy.start(server.url);
   });
@@ -174,8 +174,8 @@ describe('a used ticket', () => {
     await server.kill('SIGTERM');
   });
 
-  it('opens nothing again with TICKET_RESUME_MS=0', async () => {
-    const server = await Server.start({ DATABASE_URL: await createDatabase(), TICKET_RESUME_MS: '0' });
+  it('opens nothing again with TICKET_RESUME_TTL_MS=0', async () => {
+    const server = await Server.start({ DATABASE_URL: await createDatabase(), TICKET_RESUME_TTL_MS: '0' });
     const open = opens(server);
     const id = await server.startExecution(start([agent('a', { hang: true })]));
     const url = await issue(server, `/${id}`);
@@ -185,8 +185,8 @@ describe('a used ticket', () => {
     await server.kill('SIGTERM');
   });
 
-  it('opens nothing any more once TICKET_RESUME_MS have passed since its last use', async () => {
-    const server = await Server.start({ DATABASE_URL: await createDatabase(), TICKET_RESUME_MS: '1' });
+  it('opens nothing any more once TICKET_RESUME_TTL_MS have passed since its last use', async () => {
+    const server = await Server.start({ DATABASE_URL: await createDatabase(), TICKET_RESUME_TTL_MS: '1' });
     const open = opens(server);
     const id = await server.startExecution(start([agent('a', { hang: true })]));
     const url = await issue(server, `/${id}`);

@@ -7,7 +7,7 @@ import { Subject } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
-import { isUuid, v7 as uuidv7 } from '../ids/uuid.js';
+import { isUuid, v7 as uuidv7 } from '../common/uuid.js';
 import { SCHEMA } from '../database/migrations.js';
 import type { ApiKeysTable } from '../database/schema.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
@@ -141,7 +141,7 @@ export class ApiKeysService implements OnModuleInit {
     const cached = this.cache.get(name);
     const row = cached && cached.until > performance.now() ? cached.row : await this.load(hash, name);
     if (!row || !isGood(row)) return undefined;
-    this.noteUse(row.id);
+    this.recordUse(row.id);
     return {
       id: principalIdOf(row.id),
       name: row.name,
@@ -199,7 +199,7 @@ export class ApiKeysService implements OnModuleInit {
     this.revoked.next(id);
   }
 
-  private noteUse(id: string): void {
+  private recordUse(id: string): void {
     const now = performance.now();
     if (now - (this.usedAt.get(id) ?? -Infinity) < USE_RECORDED_EVERY_MS) return;
     if (this.usedAt.size >= CACHED_KEYS) this.usedAt.clear();

@@ -15,7 +15,7 @@ import { ApiKeysService } from './api-keys.service.js';
 import { CredentialsMissingError, InvalidCredentialsError, InvalidTicketError } from './auth.errors.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { JwtVerifier } from './jwt-verifier.js';
-import { OperatorAccess } from './operator-access.js';
+import { MetricsAccess } from './metrics-access.js';
 import type { Principal } from './principal.js';
 import { TicketsService } from './tickets.service.js';
 
@@ -33,7 +33,7 @@ export class AuthGuard implements CanActivate {
     private readonly jwts: JwtVerifier,
     private readonly tickets: TicketsService,
     private readonly limiter: FailureLimiter,
-    private readonly operators: OperatorAccess,
+    private readonly operators: MetricsAccess,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -49,7 +49,7 @@ export class AuthGuard implements CanActivate {
       this.reflector.getAllAndOverride(AllowTicket, targets),
     ).catch((error: unknown) => {
       if (error instanceof InvalidCredentialsError || error instanceof InvalidTicketError)
-        this.limiter.note(address);
+        this.limiter.record(address);
       throw error;
     });
     if (!this.reflector.getAllAndOverride(AllowAnyScope, targets)) this.checkScope(principal, context);

@@ -3,11 +3,11 @@ import { APP_GUARD } from '@nestjs/core';
 import { ApiKeysController } from './api-keys.controller.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { AuthGuard } from './auth.guard.js';
-import { CredentialWatch } from './credential-watch.js';
+import { RevocationMonitor } from './revocation-monitor.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { JwtVerifier } from './jwt-verifier.js';
 import { MeController } from './me.controller.js';
-import { OperatorAccess } from './operator-access.js';
+import { MetricsAccess } from './metrics-access.js';
 import { TicketsService } from './tickets.service.js';
 
 /** Comes before ThrottlingModule in AppModule's imports: global guards run in that order, and quotas are per principal. */
@@ -16,13 +16,13 @@ import { TicketsService } from './tickets.service.js';
   controllers: [ApiKeysController, MeController],
   providers: [
     ApiKeysService,
-    CredentialWatch,
+    RevocationMonitor,
     FailureLimiter,
     JwtVerifier,
-    OperatorAccess,
+    MetricsAccess,
     TicketsService,
     { provide: APP_GUARD, useClass: AuthGuard },
   ],
-  exports: [ApiKeysService, CredentialWatch, TicketsService],
+  exports: [ApiKeysService, RevocationMonitor, TicketsService],
 })
 export class AuthModule {}

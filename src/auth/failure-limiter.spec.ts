@@ -7,10 +7,10 @@ describe('FailureLimiter', () => {
   afterEach(() => jest.useRealTimers());
 
   it('refuses an address after so many failures, until the minute is over', () => {
-    const limiter = new FailureLimiter({ AUTH_FAILURES_PER_MINUTE: 2 });
+    const limiter = new FailureLimiter({ MAX_AUTH_FAILURES_PER_MINUTE: 2 });
     for (let count = 0; count < 2; count += 1) {
       limiter.check('a');
-      limiter.note('a');
+      limiter.record('a');
     }
     const refused = expect.objectContaining({ status: 429, code: 'too_many_failed_attempts' });
     expect(() => limiter.check('a')).toThrow(refused);
@@ -21,8 +21,8 @@ describe('FailureLimiter', () => {
   });
 
   it('stays bounded, and keeps those it has', () => {
-    const limiter = new FailureLimiter({ AUTH_FAILURES_PER_MINUTE: 1 });
-    for (let n = 0; n < 50_000; n += 1) limiter.note(`address ${n}`);
+    const limiter = new FailureLimiter({ MAX_AUTH_FAILURES_PER_MINUTE: 1 });
+    for (let n = 0; n < 50_000; n += 1) limiter.record(`address ${n}`);
     expect((limiter as unknown as { failures: Map<string, number> }).failures.size).toBe(10_000);
     expect(() => limiter.check('address 0')).toThrow();
   });

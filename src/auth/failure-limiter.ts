@@ -11,11 +11,11 @@ export class FailureLimiter {
   private windowEnd = 0;
   private failures = new Map<string, number>();
 
-  constructor(@Inject(Settings) private readonly settings: Pick<Settings, 'AUTH_FAILURES_PER_MINUTE'>) {}
+  constructor(@Inject(Settings) private readonly settings: Pick<Settings, 'MAX_AUTH_FAILURES_PER_MINUTE'>) {}
 
   /** @throws ProblemError 429 */
   check(address: string): void {
-    if ((this.current().get(address) ?? 0) < this.settings.AUTH_FAILURES_PER_MINUTE) return;
+    if ((this.current().get(address) ?? 0) < this.settings.MAX_AUTH_FAILURES_PER_MINUTE) return;
     const seconds = String(Math.ceil((this.windowEnd - performance.now()) / 1000));
     throw new ProblemError(
       429,
@@ -27,7 +27,7 @@ export class FailureLimiter {
     );
   }
 
-  note(address: string): void {
+  record(address: string): void {
     const failures = this.current();
     if (failures.size < MOST_ADDRESSES || failures.has(address))
       failures.set(address, (failures.get(address) ?? 0) + 1);

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { randomBytes } from 'node:crypto';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
-import { isUuid } from '../ids/uuid.js';
+import { isUuid } from '../common/uuid.js';
 import { NotFoundError } from '../problems/problem.error.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { InvalidTicketError } from './auth.errors.js';
@@ -28,7 +28,7 @@ export class TicketsService {
   constructor(
     private readonly database: Database,
     private readonly keys: ApiKeysService,
-    @Inject(Settings) private readonly settings: Pick<Settings, 'TICKET_TTL_MS' | 'TICKET_RESUME_MS'>,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'TICKET_TTL_MS' | 'TICKET_RESUME_TTL_MS'>,
   ) {}
 
   /**
@@ -58,7 +58,7 @@ export class TicketsService {
 
   /**
    * Binds a ticket to the address that uses it first. An EventSource that lost its connection asks for the same URL again,
-   * with or without the id of an event: from this address it opens its stream again, for TICKET_RESUME_MS after each use.
+   * with or without the id of an event: from this address it opens its stream again, for TICKET_RESUME_TTL_MS after each use.
    * A ticket that is offered for another stream is refused and stays good for its own.
    * @param address of the caller, as limits by address count it
    * @throws InvalidTicketError
@@ -72,12 +72,12 @@ export class TicketsService {
         : (['execution_id', target.executionId] as const);
     const row = await this.database.kysely
       .updateTable('stream_tickets')
-      .set({ used_by: address, expires_at: after(this.settings.TICKET_RESUME_MS) })
+      .set({ used_by: address, expires_at: after(this.settings.TICKET_RESUME_TTL_MS) })
       .where('hash', '=', sha256(ticket))
       .where(column, '=', value)
       .where('expires_at', '>', NOW)
       .where((where) =>
-        this.settings.TICKET_RESUME_MS > 0
+        this.settings.TICKET_RESUME_TTL_MS > 0
           ? where.or([where('used_by', 'is', null), where('used_by', '=', address)])
           : where('used_by', 'is', null),
       )

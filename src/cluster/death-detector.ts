@@ -11,7 +11,7 @@ const POLL = `
     clock_timestamp() - pg_postmaster_start_time() > make_interval(secs => $3) AS settled
   FROM cloutagent.processes WHERE identity <> $2`;
 /** A process whose lock is free is looked up once more after this long: it may be about to reconnect. */
-const SECOND_LOOK_MS = 100;
+const CONFIRMATION_MS = 100;
 /** An answer that takes longer says that the database was not itself, and so proves nothing about others. */
 const SLOW_MS = 1_000;
 
@@ -84,7 +84,7 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
     try {
       const free = await this.poll();
       if (free.length === 0) return;
-      await sleep(SECOND_LOOK_MS);
+      await sleep(CONFIRMATION_MS);
       const stillFree = new Set(await this.poll());
       for (const identity of free)
         if (stillFree.has(identity)) this.found.next({ identity, silentSince: undefined });

@@ -193,6 +193,34 @@ const rowQueue: Migration = {
   },
 };
 
+/** Renames columns to the standard terms. PostgreSQL adapts the indexes by itself, but not the trigger's function. */
+const standardTerms: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    const renames = {
+      control: 'desired_state',
+      control_by: 'desired_state_by',
+      control_reason: 'desired_state_reason',
+      created_in: 'created_xid',
+      running_in: 'running_xid',
+      paused_in: 'paused_xid',
+      changed_in: 'changed_xid',
+    };
+    for (const [before, after] of Object.entries(renames))
+      await sql`ALTER TABLE cloutagent.executions RENAME COLUMN ${sql.id(before)} TO ${sql.id(after)}`.execute(
+        db,
+      );
+    await sql`ALTER FUNCTION cloutagent.note_status() RENAME TO record_status_xid`.execute(db);
+    await sql`
+      CREATE OR REPLACE FUNCTION cloutagent.record_status_xid() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        NEW.changed_xid := pg_current_xact_id();
+        IF NEW.status = 'running' THEN NEW.running_xid := NEW.changed_xid; END IF;
+        IF NEW.status = 'paused' THEN NEW.paused_xid := NEW.changed_xid; END IF;
+        RETURN NEW;
+      END $$`.execute(db);
+  },
+};
+
 /** In order; a released one is never changed. */
 export const MIGRATIONS: Record<string, Migration> = {
   '0001-initial': initial,
@@ -200,4 +228,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0003-status-changes': statusChanges,
   '0004-resumable-tickets': resumableTickets,
   '0005-row-queue': rowQueue,
+  '0006-standard-terms': standardTerms,
 };

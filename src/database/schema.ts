@@ -12,7 +12,7 @@ import type {
 type JsonColumn<T> = ColumnType<T, string, string>;
 type Instant = ColumnType<Date, Date | string | undefined, Date | string>;
 
-export type Control = 'run' | 'pause' | 'cancel';
+export type DesiredState = 'run' | 'pause' | 'cancel';
 
 export interface ExecutionsTable {
   id: string;
@@ -31,9 +31,9 @@ export interface ExecutionsTable {
   idempotency_key: string | null;
   request_hash: string | null;
   /** What was last asked for; the owner carries it out. */
-  control: ColumnType<Control, Control | undefined, Control>;
-  control_by: string | null;
-  control_reason: string | null;
+  desired_state: ColumnType<DesiredState, DesiredState | undefined, DesiredState>;
+  desired_state_by: string | null;
+  desired_state_reason: string | null;
   /** Fencing token: each claim raises it, and an append holds only with the present one. */
   attempt: Generated<number>;
   /** Owners that died while they ran it. A hand-over does not count. */

@@ -2,19 +2,19 @@ import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ClusterModule } from '../cluster/cluster.module.js';
 import { JournalModule } from '../journal/journal.module.js';
-import { ControlRequests } from './control-requests.js';
+import { ControlRequests } from './run/control-requests.js';
 import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { ExecutionQueue } from './dispatch/execution-queue.js';
 import { UnownedCancel } from './dispatch/unowned-cancel.js';
-import { EngineStats } from './engine-stats.js';
+import { EngineStats } from './run/engine-stats.js';
 import { ExecutionEngine } from './execution-engine.js';
-import { GraphEngine } from './graph-engine.js';
+import { GraphEngine } from './run/graph-engine.js';
 import { ModelsModule } from './models/models.module.js';
-import { NodeRegistry } from './node-registry.js';
+import { NodeRegistry } from './extension/node-registry.js';
 import { NodesModule } from './nodes/nodes.module.js';
-import { StrayErrors } from './stray-errors.js';
-import { Takeover } from './takeover.js';
+import { StrayErrors } from './run/stray-errors.js';
+import { Takeover } from './run/takeover.js';
 
 @Module({
   imports: [DiscoveryModule, ClusterModule, JournalModule, ModelsModule, NodesModule],

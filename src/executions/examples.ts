@@ -138,7 +138,7 @@ export const EXAMPLE_TICKET: StreamTicket = {
   url: `/api/executions/${ID}/stream?ticket=Vq0n1vX3Yc6mS5o0b7mE2kq8J4tW9rLzA1dF5gH7jKQ`,
 };
 
-export const EXAMPLE_MANY_STREAM = `retry: 1840
+export const EXAMPLE_MULTI_STREAM = `retry: 1840
 event: connection:established
 data: {"timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of these executions, of each in order.","executions":1,"cursor":"AZdwFisrStMxAgECCwAA"}
 id: AZdwFisrStMxAgECCwAA
@@ -151,7 +151,7 @@ id: AZdwFisrStMxAgECDAA
 
 `;
 
-export const EXAMPLE_MANY_TICKET: StreamTicket = {
+export const EXAMPLE_MULTI_STREAM_TICKET: StreamTicket = {
   ...EXAMPLE_TICKET,
   url: `/api/executions/stream?projectId=demo&status=running%2Cpaused&ticket=${EXAMPLE_TICKET.ticket}`,
 };

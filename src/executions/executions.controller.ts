@@ -27,7 +27,7 @@ import {
   EXAMPLE_QUEUED,
 } from './examples.js';
 import { checkId } from './execution-id.js';
-import { ExecutionList } from './execution-list.js';
+import { ExecutionList } from './queries/execution-list.js';
 import { ExecutionsService } from './executions.service.js';
 
 const PAGE_BYTES = 4_194_304;

@@ -5,20 +5,27 @@ import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
 import { ControlController } from './control.controller.js';
 import { ExecutionsController } from './executions.controller.js';
-import { ExecutionList } from './execution-list.js';
+import { ExecutionList } from './queries/execution-list.js';
 import { ExecutionsService } from './executions.service.js';
-import { StreamAdmission } from './stream-admission.js';
-import { StreamLookup } from './stream-lookup.js';
-import { ManyLookup } from './many-lookup.js';
-import { ManyStreamsController } from './many-streams.controller.js';
-import { StreamsController } from './streams.controller.js';
-import { WorkflowCheck } from './workflow-check.js';
+import { StreamAdmission } from './streams/stream-admission.js';
+import { ExecutionLookup } from './streams/execution-lookup.js';
+import { MultiStreamResolver } from './streams/multi-stream-resolver.js';
+import { MultiStreamsController } from './streams/multi-streams.controller.js';
+import { StreamsController } from './streams/streams.controller.js';
+import { WorkflowValidator } from './commands/workflow-validator.js';
 
 @Module({
   imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
   // What comes first wins: `stream` is no execution's id.
-  controllers: [ManyStreamsController, StreamsController, ExecutionsController, ControlController],
-  providers: [ExecutionList, ExecutionsService, ManyLookup, StreamAdmission, StreamLookup, WorkflowCheck],
+  controllers: [MultiStreamsController, StreamsController, ExecutionsController, ControlController],
+  providers: [
+    ExecutionList,
+    ExecutionsService,
+    MultiStreamResolver,
+    StreamAdmission,
+    ExecutionLookup,
+    WorkflowValidator,
+  ],
   exports: [ExecutionsService],
 })
 export class ExecutionsModule {}

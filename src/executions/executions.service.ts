@@ -13,16 +13,16 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { ownsProject, type Principal } from '../auth/principal.js';
 import { Database } from '../database/database.js';
-import type { Control } from '../database/schema.js';
+import type { DesiredState } from '../database/schema.js';
 import { Dispatcher } from '../engine/dispatch/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../engine/execution-row.js';
-import { NodeRegistry } from '../engine/node-registry.js';
+import { NodeRegistry } from '../engine/extension/node-registry.js';
 import { parseEvent } from '../events/event-bus.js';
-import { v7 as uuidv7 } from '../ids/uuid.js';
+import { v7 as uuidv7 } from '../common/uuid.js';
 import { JournalReader } from '../journal/journal-reader.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
 import { checkId } from './execution-id.js';
-import { WorkflowCheck } from './workflow-check.js';
+import { WorkflowValidator } from './commands/workflow-validator.js';
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -38,7 +38,7 @@ export class ExecutionsService {
     private readonly database: Database,
     private readonly journal: JournalReader,
     private readonly dispatcher: Dispatcher,
-    private readonly workflows: WorkflowCheck,
+    private readonly workflows: WorkflowValidator,
     private readonly nodeTypes: NodeRegistry,
   ) {}
 
@@ -93,11 +93,11 @@ export class ExecutionsService {
    */
   async control(
     row: ExecutionRow,
-    control: Control,
+    desired: DesiredState,
     principal: Principal,
     reason?: string,
   ): Promise<Execution> {
-    const already = control === 'cancel' && row.status === 'cancelled';
+    const already = desired === 'cancel' && row.status === 'cancelled';
     if (isTerminal(row.status) && !already) {
       throw new ProblemError(
         409,
@@ -106,18 +106,18 @@ export class ExecutionsService {
       );
     }
     if (already) return this.show(row);
-    if (row.control === 'cancel' && control !== 'cancel') {
+    if (row.desired_state === 'cancel' && desired !== 'cancel') {
       throw new ProblemError(409, 'execution_cancelling', 'The execution is being cancelled.');
     }
-    if (row.control !== control) {
+    if (row.desired_state !== desired) {
       await this.database.kysely
         .updateTable('executions')
-        .set({ control, control_by: principal.id, control_reason: reason ?? null })
+        .set({ desired_state: desired, desired_state_by: principal.id, desired_state_reason: reason ?? null })
         .where('id', '=', row.id)
-        .where('control', '<>', 'cancel')
+        .where('desired_state', '<>', 'cancel')
         .execute();
     }
-    if (control === 'cancel' && (await this.dispatcher.cancelUnowned(row.id, principal.id, reason)))
+    if (desired === 'cancel' && (await this.dispatcher.cancelUnowned(row.id, principal.id, reason)))
       return this.show(await this.find(row.id, principal));
     await this.dispatcher.notifyOwner(row.id);
     return this.show(await this.find(row.id, principal));
@@ -238,7 +238,7 @@ export class ExecutionsService {
   private async showAll(rows: readonly ExecutionRow[]): Promise<Execution[]> {
     const ids = rows.map((row) => row.id);
     const [milestones, last] = await Promise.all([
-      this.journal.milestones(ids),
+      this.journal.stateEvents(ids),
       this.journal.lastSequences(ids),
     ]);
     return rows.map((row) => {

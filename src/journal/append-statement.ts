@@ -120,7 +120,7 @@ const ENDS = new Set<RowChange['status']>(['completed', 'failed', 'cancelled']);
 export interface AppendStatement {
   query: pg.QueryConfig;
   /** What its answer tells: the rows are the refusals, or its count of rows is that of the events inserted. */
-  tells: 'refusals' | 'count';
+  returns: 'refusals' | 'count';
 }
 
 /** @param owner identity of this process */
@@ -139,7 +139,7 @@ export function appendStatement(groups: readonly AppendGroup[], owner: string): 
   );
   if (changes.length === 0) {
     values.push(int4Array(ofEvents((group) => group.attempt)), int4Array(ofEvents(firstToCheck)), owner);
-    return { query: { name: 'journal-append', text: PLAIN, values }, tells: 'count' };
+    return { query: { name: 'journal-append', text: PLAIN, values }, returns: 'count' };
   }
   const asJson = (value: unknown) => (value === undefined ? null : JSON.stringify(value));
   values.push(
@@ -156,7 +156,7 @@ export function appendStatement(groups: readonly AppendGroup[], owner: string): 
     changes.map((change) => asJson(change.error)),
     changes.map((change) => change.at ?? null),
   );
-  return { query: { name: 'journal-append-changing', text: CHANGING, values }, tells: 'refusals' };
+  return { query: { name: 'journal-append-changing', text: CHANGING, values }, returns: 'refusals' };
 }
 
 /** Asks which of these appends were refused, after fewer events were inserted than there are. Its rows are `Refusal`s. */

@@ -3,7 +3,7 @@ import type { EventType } from '@cloutagent/contract';
 import { BatchedLookup } from '../database/batched-lookup.js';
 import { Database } from '../database/database.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
-import { isUuid } from '../ids/uuid.js';
+import { isUuid } from '../common/uuid.js';
 
 // The running sum stops the page at its size without cutting an event: the first one always fits.
 const PAGE = `
@@ -65,7 +65,7 @@ export class JournalReader {
   }
 
   /** All events but the chunks of output: what an execution's state is made of. */
-  async milestones(executionIds: readonly string[]): Promise<Map<string, RecordedEvent[]>> {
+  async stateEvents(executionIds: readonly string[]): Promise<Map<string, RecordedEvent[]>> {
     const { rows } = await this.database.pool.query<RecordedEvent & { execution_id: string }>(
       `SELECT execution_id, sequence, type, data FROM cloutagent.events
        WHERE execution_id = ANY ($1) AND type NOT IN ('execution:output', 'execution:thinking')

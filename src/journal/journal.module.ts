@@ -1,15 +1,15 @@
 import { Module } from '@nestjs/common';
 import { ClusterModule } from '../cluster/cluster.module.js';
-import { Announcer } from './announcer.js';
+import { EventNotifier } from './event-notifier.js';
 import { Journal } from './journal.js';
 import { JournalReader } from './journal-reader.js';
-import { JournalRelay } from './journal-relay.js';
-import { Retention } from './retention.js';
+import { NotificationSource } from './notification-source.js';
+import { RetentionSweeper } from './retention-sweeper.js';
 import { StatusChanges } from './status-changes.js';
 
 @Module({
   imports: [ClusterModule],
-  providers: [Announcer, Journal, JournalReader, JournalRelay, Retention, StatusChanges],
-  exports: [Announcer, Journal, JournalReader, JournalRelay, StatusChanges],
+  providers: [EventNotifier, Journal, JournalReader, NotificationSource, RetentionSweeper, StatusChanges],
+  exports: [EventNotifier, Journal, JournalReader, NotificationSource, StatusChanges],
 })
 export class JournalModule {}

@@ -8,8 +8,8 @@ import { ProcessIdentity } from '../database/process-identity.js';
 import { EventBus } from '../events/event-bus.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { detached } from '../logging/work-context.js';
-import { Tally } from '../tally/tally.js';
-import { Announcer } from './announcer.js';
+import { Histogram } from '../common/histogram.js';
+import { EventNotifier } from './event-notifier.js';
 import {
   isAppendFault,
   isSequenceTaken,
@@ -72,7 +72,7 @@ const BACKOFF_MOST_MS = 2_000;
 const COMPARISONS = 3;
 
 /**
- * The durable, ordered record of all events. Group commit without a timer: while JOURNAL_FLUSHES flushes
+ * The durable, ordered record of all events. Group commit without a timer: while MAX_FLUSHES_PER_PROCESS flushes
  * are under way the next batch collects, so an idle system commits at once and a busy one in large batches.
  * An event is published only after its commit.
  *
@@ -85,9 +85,9 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   /** Since the process started; `/metrics` shows it. */
   readonly stats = {
     /** Events of a commit. */
-    flushEvents: new Tally([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]),
+    flushEvents: new Histogram([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]),
     /** What a commit took, in s. */
-    commitSeconds: new Tally([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]),
+    commitSeconds: new Histogram([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]),
     /** Appends that were refused. */
     failedAppends: 0,
     /** Appends that were sent again because the database did not answer or could not take them. */
@@ -110,9 +110,10 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     private readonly listener: Listener,
     private readonly identity: ProcessIdentity,
     private readonly bus: EventBus,
-    private readonly announcer: Announcer,
+    private readonly announcer: EventNotifier,
     private readonly secrets: SecretRedactor,
-    @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_BATCH_EVENTS' | 'JOURNAL_FLUSHES'>,
+    @Inject(Settings)
+    private readonly settings: Pick<Settings, 'MAX_EVENTS_PER_FLUSH' | 'MAX_FLUSHES_PER_PROCESS'>,
   ) {}
 
   onModuleInit(): void {
@@ -191,7 +192,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     if (!done && unowned) throw new SequenceTakenError(FOREIGN_APPEND);
     if (!done) return false;
     this.bus.publish(executionId, events);
-    this.announcer.announce(executionId, events.at(-1)!.sequence, true);
+    this.announcer.notify(executionId, events.at(-1)!.sequence, true);
     return true;
   }
 
@@ -212,7 +213,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
 
   /** Not a timer: it lets callers that continue in this turn, perhaps after a commit, join the batch. */
   private collect(): void {
-    if (this.turning || this.backoff || this.flushes.size === this.settings.JOURNAL_FLUSHES) return;
+    if (this.turning || this.backoff || this.flushes.size === this.settings.MAX_FLUSHES_PER_PROCESS) return;
     this.turning = true;
     detached(() => setImmediate(() => this.startFlush()));
   }
@@ -237,10 +238,10 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     const left: Append[] = [];
     const attempts = new Map<string, number>();
     let events = 0;
-    const free = this.settings.JOURNAL_FLUSHES - this.flushes.size;
+    const free = this.settings.MAX_FLUSHES_PER_PROCESS - this.flushes.size;
     const share = Math.max(LEAST_SHARE, this.pending.length / free);
     // After a failure in small batches: perhaps it was the size that the database could not take.
-    const most = Math.min(this.settings.JOURNAL_BATCH_EVENTS, this.backoffMs > 0 ? LEAST_SHARE : share);
+    const most = Math.min(this.settings.MAX_EVENTS_PER_FLUSH, this.backoffMs > 0 ? LEAST_SHARE : share);
     for (const append of this.pending) {
       const { executionId } = append;
       const waits =
@@ -348,14 +349,14 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
       }
     }
     let used = 0;
-    let tells: AppendStatement['tells'] = 'refusals';
+    let tells: AppendStatement['returns'] = 'refusals';
     const all = [...groups.values()];
     const answer = await this.database.query<Refusal>((connection) => {
       used = connection;
       for (const { claim, executionId } of batch)
         groups.get(executionId)!.isFirst = (this.checkedOn.get(claim) ?? 0) < connection;
       const statement = appendStatement(all, this.identity.value);
-      tells = statement.tells;
+      tells = statement.returns;
       return statement.query;
     });
     const rows = tells === 'refusals' ? answer.rows : await this.refusals(all, answer.rowCount);
@@ -388,7 +389,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     const last = events.at(-1);
     if (last) {
       this.bus.publish(executionId, events);
-      this.announcer.announce(executionId, last.sequence, change?.status !== undefined);
+      this.announcer.notify(executionId, last.sequence, change?.status !== undefined);
     }
     resolve();
   }

@@ -3,12 +3,12 @@ import type { ExecutionStatus } from '@cloutagent/contract';
 import { type Observable, Subject } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
-import { Announcer } from './announcer.js';
-import { JournalRelay } from './journal-relay.js';
+import { EventNotifier } from './event-notifier.js';
+import { NotificationSource } from './notification-source.js';
 
 /**
  * An execution and when its status changed. "When" is the transaction (`xid8`): these are ordered, and a snapshot says
- * which are over, so that none is missed however late it commits.
+ * which have ended, so that none is missed however late it commits.
  */
 export interface StatusChange {
   ordinal: number;
@@ -16,12 +16,12 @@ export interface StatusChange {
   projectId: string;
   tags: readonly string[];
   status: ExecutionStatus;
-  over: boolean;
-  createdIn: number;
+  ended: boolean;
+  createdXid: number;
   /** When it last became running. */
-  runningIn: number | null;
-  pausedIn: number | null;
-  changedIn: number;
+  runningXid: number | null;
+  pausedXid: number | null;
+  changedXid: number;
 }
 
 /** Which executions a look is for; all of what is left out. */
@@ -37,19 +37,19 @@ export interface Changes {
 }
 
 export const STATUS_COLUMNS = `
-  e.ordinal, e.id AS "executionId", e.project_id AS "projectId", e.tags, e.status, e.completed_at IS NOT NULL AS over,
-  e.created_in::text::bigint AS "createdIn", e.running_in::text::bigint AS "runningIn",
-  e.paused_in::text::bigint AS "pausedIn", e.changed_in::text::bigint AS "changedIn"`;
+  e.ordinal, e.id AS "executionId", e.project_id AS "projectId", e.tags, e.status, e.completed_at IS NOT NULL AS ended,
+  e.created_xid::text::bigint AS "createdXid", e.running_xid::text::bigint AS "runningXid",
+  e.paused_xid::text::bigint AS "pausedXid", e.changed_xid::text::bigint AS "changedXid"`;
 /** Restored from another cluster, rows may be of transactions that are yet to come here. */
-export const NOT_OF_THE_FUTURE = 'e.changed_in < pg_snapshot_xmax(pg_current_snapshot())';
+export const NOT_OF_THE_FUTURE = 'e.changed_xid < pg_snapshot_xmax(pg_current_snapshot())';
 
 const CHANGED = `
   SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, e.* FROM (SELECT) AS one LEFT JOIN LATERAL (
     SELECT ${STATUS_COLUMNS} FROM cloutagent.executions AS e
-    WHERE (e.changed_in, e.ordinal) > ($1::text::xid8, $2::bigint) AND ${NOT_OF_THE_FUTURE}
+    WHERE (e.changed_xid, e.ordinal) > ($1::text::xid8, $2::bigint) AND ${NOT_OF_THE_FUTURE}
       AND ($3::text[] IS NULL OR e.project_id = ANY ($3)) AND ($4::text IS NULL OR $4 = ANY (e.tags))
-    ORDER BY e.changed_in, e.ordinal LIMIT $5
-  ) AS e ON true ORDER BY e."changedIn", e.ordinal`;
+    ORDER BY e.changed_xid, e.ordinal LIMIT $5
+  ) AS e ON true ORDER BY e."changedXid", e.ordinal`;
 const PAGE = 500;
 
 /**
@@ -62,8 +62,8 @@ export class StatusChanges implements OnModuleInit, OnModuleDestroy {
   private readonly told = new Subject<Changes>();
   private holders = 0;
   private started: Promise<void> | undefined;
-  private looking = false;
-  private lookAgain = false;
+  private polling = false;
+  private pollAgain = false;
   private timer: NodeJS.Timeout | undefined;
 
   /** What changed since the look before; the same may be told again. */
@@ -73,16 +73,16 @@ export class StatusChanges implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly database: Database,
-    private readonly announcer: Announcer,
-    private readonly relay: JournalRelay,
-    @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_POLL_MS'>,
+    private readonly announcer: EventNotifier,
+    private readonly relay: NotificationSource,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_POLL_INTERVAL_MS'>,
   ) {}
 
   onModuleInit(): void {
-    this.announcer.statusChanges.subscribe(() => this.look());
-    this.relay.hints.subscribe(({ statusChanged }) => statusChanged && this.look());
-    this.relay.missed.subscribe(() => this.look());
-    this.timer = setInterval(() => this.look(), this.settings.JOURNAL_POLL_MS);
+    this.announcer.statusChanges.subscribe(() => this.poll());
+    this.relay.hints.subscribe(({ statusChanged }) => statusChanged && this.poll());
+    this.relay.missed.subscribe(() => this.poll());
+    this.timer = setInterval(() => this.poll(), this.settings.JOURNAL_POLL_INTERVAL_MS);
     this.timer.unref();
   }
 
@@ -123,25 +123,25 @@ export class StatusChanges implements OnModuleInit, OnModuleDestroy {
         yield { rows: page.rows, horizon };
         return;
       }
-      yield { rows: page.rows, horizon: Math.min(horizon, last.changedIn) };
-      [after, ordinal] = [last.changedIn, last.ordinal];
+      yield { rows: page.rows, horizon: Math.min(horizon, last.changedXid) };
+      [after, ordinal] = [last.changedXid, last.ordinal];
     }
   }
 
-  private look(): void {
+  private poll(): void {
     if (this.holders === 0) return;
-    if (this.looking) {
-      this.lookAgain = true;
+    if (this.polling) {
+      this.pollAgain = true;
       return;
     }
-    this.looking = true;
+    this.polling = true;
     void this.tell()
       .catch((error: Error) => this.logger.warn(`status changes could not be read: ${error.message}`))
       .finally(() => {
-        this.looking = false;
-        if (!this.lookAgain) return;
-        this.lookAgain = false;
-        this.look();
+        this.polling = false;
+        if (!this.pollAgain) return;
+        this.pollAgain = false;
+        this.poll();
       });
   }
 
@@ -177,9 +177,9 @@ export function toChange(row: Record<string, unknown>): StatusChange {
   return {
     ...(row as unknown as StatusChange),
     ordinal: Number(row['ordinal']),
-    createdIn: Number(row['createdIn']),
-    runningIn: number(row['runningIn']),
-    pausedIn: number(row['pausedIn']),
-    changedIn: Number(row['changedIn']),
+    createdXid: Number(row['createdXid']),
+    runningXid: number(row['runningXid']),
+    pausedXid: number(row['pausedXid']),
+    changedXid: Number(row['changedXid']),
   };
 }

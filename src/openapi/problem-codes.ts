@@ -41,7 +41,7 @@ export const PROBLEM_CODES = {
   execution_cancelling: [409, 'The execution is being cancelled.'],
   no_approval_waiting: [409, 'No approval is waited for.'],
   already_decided: [409, 'Node sign-off was already decided by key:0199c0de-0000-7000-8000-000000000002.'],
-  body_too_large: [413, 'The body is larger than this server takes (BODY_LIMIT_BYTES).'],
+  body_too_large: [413, 'The body is larger than this server takes (BODY_MAX_BYTES).'],
   unsupported_media_type: [415, 'Send the body as Content-Type: application/json.'],
   unsupported_charset: [415, 'Send JSON in UTF-8 (RFC 8259, section 8.1).'],
   unsupported_encoding: [415, 'Send the body as it is, or with Content-Encoding gzip, deflate, br or zstd.'],

@@ -1,13 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Gauge, type Histogram, Registry } from 'prom-client';
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  type Histogram as PromHistogram,
+  Registry,
+} from 'prom-client';
 import { Database } from '../database/database.js';
 import { Dispatcher } from '../engine/dispatch/dispatcher.js';
-import { EngineStats } from '../engine/engine-stats.js';
+import { EngineStats } from '../engine/run/engine-stats.js';
 import { EventBus } from '../events/event-bus.js';
 import { Journal } from '../journal/journal.js';
 import { StreamHub } from '../streaming/stream-hub.js';
 import { StreamStats } from '../streaming/stream-stats.js';
-import { Tally } from '../tally/tally.js';
+import { Histogram } from '../common/histogram.js';
 
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 const ENDS = ['completed', 'failed', 'cancelled'] as const;
@@ -41,7 +47,7 @@ export class Metrics {
       'channel_subscribers',
       'Open streams of each watched execution, as they are now: not a running total.',
       () => {
-        const sizes = new Tally(SIZES);
+        const sizes = new Histogram(SIZES);
         for (const size of hub.channelSizes()) sizes.add(size);
         return sizes;
       },
@@ -133,7 +139,7 @@ export class Metrics {
     });
   }
 
-  private histogram(name: string, help: string, read: () => Tally): void {
+  private histogram(name: string, help: string, read: () => Histogram): void {
     const metric = {
       name: `cloutagent_${name}`,
       help,
@@ -141,13 +147,13 @@ export class Metrics {
       get: () => Promise.resolve({ ...metric, values: bucketsOf(metric.name, read()) }),
     };
     // The package's own Histogram takes values one by one only; all the registry asks of one is this.
-    this.registry.registerMetric(metric as unknown as Histogram);
+    this.registry.registerMetric(metric as unknown as PromHistogram);
   }
 }
 
 type Reading = [read: () => Iterable<Sample>] | [labelNames: string[], read: () => Iterable<Sample>];
 
-function bucketsOf(name: string, { bounds, counts, sum }: Tally): object[] {
+function bucketsOf(name: string, { bounds, counts, sum }: Histogram): object[] {
   let upTo = 0;
   const buckets = counts.map((count, place) => {
     upTo += count;

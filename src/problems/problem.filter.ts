@@ -12,7 +12,7 @@ import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
 /** body-parser's errors, by their `type`. */
 const BODY_ERRORS: Record<string, [code: ProblemCode, detail: string]> = {
   'entity.parse.failed': ['malformed_json', 'The body is not JSON.'],
-  'entity.too.large': ['body_too_large', 'The body is larger than this server takes (BODY_LIMIT_BYTES).'],
+  'entity.too.large': ['body_too_large', 'The body is larger than this server takes (BODY_MAX_BYTES).'],
   'encoding.unsupported': [
     'unsupported_encoding',
     `Send the body as it is, or with Content-Encoding gzip, deflate${'createZstdDecompress' in zlib ? ', br or zstd' : ' or br'}.`,

@@ -4,23 +4,23 @@ import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import { StatusChanges } from '../journal/status-changes.js';
-import { codingFor } from './accept-encoding.js';
-import type { Channel } from './channel.js';
-import { ChannelPool } from './channel-pool.js';
-import type { Chunk } from './chunk.js';
-import { Compressor } from './compressor.js';
-import { GzipBody, type Pieces } from './gzip-body.js';
-import type { Vector } from './lane.js';
-import { ManySubscriber } from './many-subscriber.js';
-import { Muster } from './muster.js';
-import type { Outlet, StreamRules } from './outlet.js';
-import { Roster } from './roster.js';
-import { SendQueues } from './send-queues.js';
-import { encodeEstablished } from './sse-frame.js';
-import { type Opening, SseSession } from './sse-session.js';
+import { codingFor } from './gzip/accept-encoding.js';
+import type { Channel } from './channel/channel.js';
+import { ChannelPool } from './channel/channel-pool.js';
+import type { HttpChunk } from './frames/http-chunk.js';
+import { Compressor } from './gzip/compressor.js';
+import { GzipBody, type Sharing } from './gzip/gzip-body.js';
+import type { StreamPosition } from './multi/stream-position.js';
+import { MultiSubscription } from './multi/multi-subscription.js';
+import { FilterMembershipUpdater } from './multi/membership-updater.js';
+import type { SseConnection, StreamRules } from './connection/sse-connection.js';
+import { FilterMembership } from './multi/filter-membership.js';
+import { TcpSendQueues } from './connection/tcp-send-queues.js';
+import { encodeEstablished } from './frames/sse-frame.js';
+import { type StreamHandle, SseResponse } from './connection/sse-response.js';
 import { StreamStats } from './stream-stats.js';
-import { Subscriber } from './subscriber.js';
-import { TypeFilter } from './type-filter.js';
+import { ExecutionSubscription } from './single/execution-subscription.js';
+import { TypeFilter } from './frames/type-filter.js';
 
 interface AnyStreamRequest {
   types?: readonly EventType[] | undefined;
@@ -45,9 +45,9 @@ export interface StreamRequest extends AnyStreamRequest {
   established: Omit<ConnectionEstablished, 'lastSequence' | 'timestamp'>;
 }
 
-export interface ManyStreamRequest extends AnyStreamRequest {
+export interface MultiStreamRequest extends AnyStreamRequest {
   /** Where the stream begins; a Roster's grows by itself, and its stream does not end. */
-  vector: Vector;
+  vector: StreamPosition;
   /** How many executions have joined. */
   executions: number;
 }
@@ -59,7 +59,7 @@ const AGE_SPREAD = 0.1;
 @Injectable()
 export class StreamHub implements OnModuleDestroy {
   private readonly logger = new Logger(StreamHub.name);
-  private readonly outlets = new Map<Outlet, { principalId: string; executionId?: string }>();
+  private readonly connections = new Map<SseConnection, { principalId: string; executionId?: string }>();
   private readonly rules: StreamRules;
   private readonly compressor: Compressor | undefined;
   private isClosing = false;
@@ -71,20 +71,20 @@ export class StreamHub implements OnModuleDestroy {
     private readonly changes: StatusChanges,
   ) {
     this.rules = {
-      heartbeatMs: settings.HEARTBEAT_MS,
-      stallMs: settings.STREAM_STALL_MS,
+      heartbeatMs: settings.HEARTBEAT_INTERVAL_MS,
+      stallMs: settings.STREAM_STALL_TIMEOUT_MS,
       retryMs: settings.STREAM_RETRY_MS,
-      partBytes: settings.STREAM_PAGE_BYTES,
+      batchBytes: settings.STREAM_WRITE_MAX_BYTES,
       pages: pool.pages,
-      queues: new SendQueues(),
+      queues: new TcpSendQueues(),
       stats,
     };
     if (settings.STREAM_COMPRESSION === 'gzip') {
       this.compressor = new Compressor(
         {
           minBytes: settings.STREAM_COMPRESSION_MIN_BYTES,
-          turnBytes: settings.STREAM_COMPRESSION_TURN_BYTES,
-          cacheBytes: settings.STREAM_COMPRESSION_CACHE_BYTES,
+          turnBytes: settings.STREAM_COMPRESSION_TURN_MAX_BYTES,
+          cacheBytes: settings.STREAM_COMPRESSION_CACHE_MAX_BYTES,
         },
         stats,
       );
@@ -94,7 +94,7 @@ export class StreamHub implements OnModuleDestroy {
   /** Tells every stream when to come back and ends it. One that was being opened is ended as soon as it is open. */
   onModuleDestroy(): void {
     this.isClosing = true;
-    for (const outlet of this.outlets.keys()) outlet.farewell();
+    for (const outlet of this.connections.keys()) outlet.endWithRetry();
   }
 
   /** Streams open on an execution here. */
@@ -110,8 +110,8 @@ export class StreamHub implements OnModuleDestroy {
   /** Streams open here, and those of them whose socket takes nothing at the moment. */
   count(): { open: number; blocked: number } {
     let blocked = 0;
-    for (const outlet of this.outlets.keys()) if (outlet.isBlocked) blocked += 1;
-    return { open: this.outlets.size, blocked };
+    for (const outlet of this.connections.keys()) if (outlet.isBlocked) blocked += 1;
+    return { open: this.connections.size, blocked };
   }
 
   /** How many streams each watched execution has. */
@@ -128,7 +128,7 @@ export class StreamHub implements OnModuleDestroy {
   }
 
   /** Ends all streams of a principal: its credential is good no longer. */
-  endOf(principalId: string): number {
+  closeByPrincipal(principalId: string): number {
     return this.end((of) => of.principalId === principalId);
   }
 
@@ -137,25 +137,25 @@ export class StreamHub implements OnModuleDestroy {
    * them once a stream; they are written to `request.response` as shared buffers.
    */
   subscribe(request: StreamRequest): Observable<MessageEvent> {
-    const session = new SseSession(request.response);
-    return session.observe(() => this.openOwn(request, session));
+    const session = new SseResponse(request.response);
+    return session.observe(() => this.openSingle(request, session));
   }
 
   /** A stream of many executions, for an `@Sse()` method to return, in the way of `subscribe`. */
-  watch(request: ManyStreamRequest): Observable<MessageEvent> {
-    const session = new SseSession(request.response);
-    return session.observe(() => this.openMany(request, session));
+  watch(request: MultiStreamRequest): Observable<MessageEvent> {
+    const session = new SseResponse(request.response);
+    return session.observe(() => this.openMulti(request, session));
   }
 
   // What these two return lives as long as the stream, and with it everything that its functions name.
 
-  private openOwn(
+  private openSingle(
     { executionId, response, after, types, principalId, expiresAt, established, enter }: StreamRequest,
-    session: SseSession,
-  ): Opening {
+    session: SseResponse,
+  ): StreamHandle {
     const leave = enter();
     const { channel, ready } = this.pool.join(executionId, 'own');
-    const subscriber = new Subscriber(
+    const subscriber = new ExecutionSubscription(
       channel,
       response,
       TypeFilter.of(types),
@@ -170,7 +170,7 @@ export class StreamHub implements OnModuleDestroy {
       ready,
       start: () => {
         subscriber.start(this.greeting(established, channel));
-        if (this.isClosing) subscriber.farewell();
+        if (this.isClosing) subscriber.endWithRetry();
       },
       close: () => {
         this.close(subscriber);
@@ -180,15 +180,16 @@ export class StreamHub implements OnModuleDestroy {
     };
   }
 
-  private openMany(
-    { vector, response, types, principalId, expiresAt, executions, enter }: ManyStreamRequest,
-    session: SseSession,
-  ): Opening {
+  private openMulti(
+    { vector, response, types, principalId, expiresAt, executions, enter }: MultiStreamRequest,
+    session: SseResponse,
+  ): StreamHandle {
     const leave = enter();
     const finish = (error?: Error) => this.finish(session, 'many executions', error);
     const muster =
-      vector instanceof Roster && new Muster(vector, this.changes, (lane) => subscriber.join(lane), finish);
-    const subscriber = new ManySubscriber(
+      vector instanceof FilterMembership &&
+      new FilterMembershipUpdater(vector, this.changes, (lane) => subscriber.join(lane), finish);
+    const subscriber = new MultiSubscription(
       vector,
       this.pool,
       response,
@@ -213,7 +214,7 @@ export class StreamHub implements OnModuleDestroy {
           cursor: vector.cursor().toString(),
         };
         subscriber.start(encodeEstablished(established, this.settings.STREAM_RETRY_MS));
-        if (this.isClosing) subscriber.farewell();
+        if (this.isClosing) subscriber.endWithRetry();
         else if (muster) muster.begin();
       },
       close: () => {
@@ -232,20 +233,20 @@ export class StreamHub implements OnModuleDestroy {
     return performance.now() + Math.min(left, old);
   }
 
-  private open(outlet: Outlet, of: { principalId: string; executionId?: string }): void {
-    this.outlets.set(outlet, of);
+  private open(outlet: SseConnection, of: { principalId: string; executionId?: string }): void {
+    this.connections.set(outlet, of);
     this.stats.opened += 1;
     this.pool.wheel.add(outlet, 0);
   }
 
-  private negotiate(outlet: Outlet, response: ServerResponse, pieces: Pieces): void {
+  private negotiate(outlet: SseConnection, response: ServerResponse, pieces: Sharing): void {
     if (!this.compressor) return;
     response.appendHeader('Vary', 'Accept-Encoding');
     if (codingFor(response.req.headers['accept-encoding']) === 'gzip')
       outlet.compress(GzipBody.of(response, this.compressor, pieces));
   }
 
-  private greeting(established: StreamRequest['established'], { position }: Channel): Chunk {
+  private greeting(established: StreamRequest['established'], { position }: Channel): HttpChunk {
     const timestamp = new Date().toISOString();
     return encodeEstablished(
       { ...established, timestamp, lastSequence: position },
@@ -253,20 +254,20 @@ export class StreamHub implements OnModuleDestroy {
     );
   }
 
-  private finish(session: SseSession, of: string, error?: Error): void {
+  private finish(session: SseResponse, of: string, error?: Error): void {
     if (error) this.logger.error(`a stream of ${of} broke: ${error.message}`);
     session.end();
   }
 
-  private close(outlet: Outlet): void {
+  private close(outlet: SseConnection): void {
     outlet.close();
-    this.outlets.delete(outlet);
-    if (outlet.gone) this.pool.wheel.remove(outlet);
+    this.connections.delete(outlet);
+    if (outlet.isClosed) this.pool.wheel.remove(outlet);
   }
 
   private end(which: (of: { principalId: string; executionId?: string }) => boolean): number {
-    const ending = [...this.outlets].filter(([, of]) => which(of));
-    for (const [outlet] of ending) outlet.farewell();
+    const ending = [...this.connections].filter(([, of]) => which(of));
+    for (const [outlet] of ending) outlet.endWithRetry();
     return ending.length;
   }
 }

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { JournalModule } from '../journal/journal.module.js';
-import { ChannelPool } from './channel-pool.js';
+import { ChannelPool } from './channel/channel-pool.js';
 import { StreamHub } from './stream-hub.js';
 import { StreamStats } from './stream-stats.js';
 

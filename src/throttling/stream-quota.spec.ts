@@ -1,7 +1,7 @@
 import { StreamQuota } from './stream-quota.js';
 
 const quota = () =>
-  new StreamQuota({ STREAMS_PER_PRINCIPAL: 2, STREAMS_PER_EXECUTION: 3, STREAMS_PER_ADDRESS: 4 });
+  new StreamQuota({ MAX_STREAMS_PER_PRINCIPAL: 2, MAX_STREAMS_PER_EXECUTION: 3, MAX_STREAMS_PER_ADDRESS: 4 });
 const refused = { status: 429, code: 'too_many_streams', extra: { headers: { 'Retry-After': '5' } } };
 
 describe('StreamQuota', () => {

@@ -11,7 +11,7 @@ export class StreamQuota {
     @Inject(Settings)
     private readonly settings: Pick<
       Settings,
-      'STREAMS_PER_PRINCIPAL' | 'STREAMS_PER_EXECUTION' | 'STREAMS_PER_ADDRESS'
+      'MAX_STREAMS_PER_PRINCIPAL' | 'MAX_STREAMS_PER_EXECUTION' | 'MAX_STREAMS_PER_ADDRESS'
     >,
   ) {}
 
@@ -21,13 +21,13 @@ export class StreamQuota {
    * @throws ProblemError 429 `too_many_streams`
    */
   acquire(principalId: string, executionId: string | undefined, address: string): () => void {
-    const { STREAMS_PER_PRINCIPAL, STREAMS_PER_EXECUTION, STREAMS_PER_ADDRESS } = this.settings;
+    const { MAX_STREAMS_PER_PRINCIPAL, MAX_STREAMS_PER_EXECUTION, MAX_STREAMS_PER_ADDRESS } = this.settings;
     const places = [
-      { key: `principal ${principalId}`, what: 'you', most: STREAMS_PER_PRINCIPAL },
+      { key: `principal ${principalId}`, what: 'you', most: MAX_STREAMS_PER_PRINCIPAL },
       ...(executionId === undefined
         ? []
-        : [{ key: `execution ${executionId}`, what: 'this execution', most: STREAMS_PER_EXECUTION }]),
-      { key: `address ${address}`, what: 'your address', most: STREAMS_PER_ADDRESS },
+        : [{ key: `execution ${executionId}`, what: 'this execution', most: MAX_STREAMS_PER_EXECUTION }]),
+      { key: `address ${address}`, what: 'your address', most: MAX_STREAMS_PER_ADDRESS },
     ];
     const full = places.find(({ key, most }) => (this.open.get(key)?.taken ?? 0) >= most);
     if (full) {
@@ -43,7 +43,7 @@ export class StreamQuota {
     // One object a key, however many streams hold it: ten thousand idle ones are to weigh little.
     const held = places.map(({ key }) => this.take(key));
     return () => {
-      for (const place of held.splice(0)) this.giveBack(place);
+      for (const place of held.splice(0)) this.release(place);
     };
   }
 
@@ -54,7 +54,7 @@ export class StreamQuota {
     return place;
   }
 
-  private giveBack(place: Place): void {
+  private release(place: Place): void {
     place.taken -= 1;
     if (place.taken === 0) this.open.delete(place.key);
   }

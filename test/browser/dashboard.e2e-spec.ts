@@ -62,7 +62,7 @@ describe('Dashboard', () => {
     await dashboard.button('Pause').click();
     await dashboard.status('paused');
     await dashboard.button('Resume').click();
-    await dashboard.node('Somebody reviews it', 'approval');
+    await dashboard.node('Review the announcement', 'approval');
     await dashboard.button('Approve').click();
     await dashboard.node('Publish', 'completed');
     await dashboard.status('completed');
@@ -125,10 +125,13 @@ describe('Dashboard', () => {
     const id = await server.startExecution(failing);
     dashboard = await DashboardPage.signedIn(browser, server, `/executions/${id}`);
     const { page } = dashboard;
-    await dashboard.node('Ask one that is down', 'failed');
+    await dashboard.node('Call a model that is down', 'failed');
     await page.locator('.ca-error', { hasText: 'model_unavailable' }).first().waitFor();
     await page.locator('.step-node[data-status=failed]').click();
-    await page.getByRole('region', { name: 'Node Ask one that is down' }).getByText('attempt 2').waitFor();
+    await page
+      .getByRole('region', { name: 'Node Call a model that is down' })
+      .getByText('attempt 2')
+      .waitFor();
 
     await page.getByRole('link', { name: 'Start', exact: true }).click();
     const editor = page.getByLabel('Request as JSON');

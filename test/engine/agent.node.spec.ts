@@ -4,7 +4,7 @@ import type { TestingModule } from '@nestjs/testing';
 import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from '../support/fake-providers.js';
 import { testRun, type TestRun } from '../support/node-run.js';
 import { nodeTypes } from '../support/node-types.js';
-import { NodeError, type NodeEvent, TransientError } from '../../src/engine/node-handler.js';
+import { NodeError, type NodeEvent, TransientError } from '../../src/engine/extension/node-handler.js';
 import { AgentNode } from '../../src/engine/nodes/agent.node.js';
 
 const KEY = 'test-key-that-must-not-leak';

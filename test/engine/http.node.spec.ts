@@ -2,7 +2,7 @@ import type { TestingModule } from '@nestjs/testing';
 import { type FakeHttpServer, startFakeHttpServer } from '../support/fake-http-server.js';
 import { testRun } from '../support/node-run.js';
 import { nodeTypes } from '../support/node-types.js';
-import { NodeError, TransientError } from '../../src/engine/node-handler.js';
+import { NodeError, TransientError } from '../../src/engine/extension/node-handler.js';
 import { HttpNode } from '../../src/engine/nodes/http.node.js';
 
 const utf16 = (text: string) => [...Buffer.from(text, 'utf16le')];

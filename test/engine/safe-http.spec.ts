@@ -1,15 +1,15 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { type FakeHttpServer, startFakeHttpServer } from '../support/fake-http-server.js';
-import { NodeError, TransientError } from '../../src/engine/node-handler.js';
+import { NodeError, TransientError } from '../../src/engine/extension/node-handler.js';
 import { HostPolicy, type HostResolver } from '../../src/engine/http/host-policy.js';
 import { nextHop } from '../../src/engine/http/redirect.js';
-import { type HttpRequest, SafeHttp } from '../../src/engine/http/safe-http.js';
+import { type HttpRequest, RestrictedHttpClient } from '../../src/engine/http/restricted-http-client.js';
 
 let server: FakeHttpServer;
 let other: FakeHttpServer;
 const asked: string[] = [];
-const open: SafeHttp[] = [];
+const open: RestrictedHttpClient[] = [];
 
 /** What the names of these tests resolve to. */
 const NAMES: Record<string, string[]> = {
@@ -38,12 +38,12 @@ const resolver: HostResolver = {
 
 function safeHttp(
   allowed: string[] = [],
-  settings: { HTTP_MAX_RESPONSE_BYTES?: number; HTTP_TIMEOUT_MS?: number } = {},
+  settings: { HTTP_RESPONSE_MAX_BYTES?: number; HTTP_TIMEOUT_MS?: number } = {},
   names = resolver,
-): SafeHttp {
-  const http = new SafeHttp(
+): RestrictedHttpClient {
+  const http = new RestrictedHttpClient(
     {
-      HTTP_MAX_RESPONSE_BYTES: 10_000,
+      HTTP_RESPONSE_MAX_BYTES: 10_000,
       HTTP_TIMEOUT_MS: 2_000,
       OUTPUT_MAX_DEPTH: 100,
       OUTPUT_MAX_PARTS: 20_000,
@@ -54,9 +54,13 @@ function safeHttp(
   open.push(http);
   return http;
 }
-const ask = (http: SafeHttp, url: string, more: Partial<HttpRequest> = {}) =>
+const ask = (http: RestrictedHttpClient, url: string, more: Partial<HttpRequest> = {}) =>
   http.request({ method: 'GET', url, signal: new AbortController().signal, ...more });
-const failure = async (http: SafeHttp, url: string, more: Partial<HttpRequest> = {}): Promise<NodeError> => {
+const failure = async (
+  http: RestrictedHttpClient,
+  url: string,
+  more: Partial<HttpRequest> = {},
+): Promise<NodeError> => {
   const outcome: unknown = await ask(http, url, more).catch((error: unknown) => error);
   expect(outcome).toBeInstanceOf(NodeError);
   return outcome as NodeError;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestingModule } from '@nestjs/testing';
 import type { Json } from '@cloutagent/contract';
-import type { ConfigCheck } from '../../src/engine/node-handler.js';
+import type { ConfigCheck } from '../../src/engine/extension/node-handler.js';
 import { testRun } from '../support/node-run.js';
 import { nodeTypes } from '../support/node-types.js';
 import { TransformNode } from '../../src/engine/nodes/transform.node.js';
@@ -14,7 +14,7 @@ beforeAll(async () => {
   module = await nodeTypes({
     TRANSFORM_TIMEOUT_MS: '1000',
     TRANSFORM_MEMORY_MB: '64',
-    TRANSFORM_PROCESSES: '2',
+    MAX_TRANSFORM_PROCESSES: '2',
     CHECK_TIMEOUT_MS: '500',
     OUTPUT_MAX_BYTES: '100000',
   });

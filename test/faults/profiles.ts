@@ -19,9 +19,9 @@ const ALWAYS = {
 };
 const QUICK = {
   ...ALWAYS,
-  DISPATCH_POLL_MS: '200',
-  JOURNAL_POLL_MS: '500',
-  HEARTBEAT_MS: '1000',
+  DISPATCH_POLL_INTERVAL_MS: '200',
+  JOURNAL_POLL_INTERVAL_MS: '500',
+  HEARTBEAT_INTERVAL_MS: '1000',
   RETRY_BASE_MS: '50',
   DATABASE_POOL_SIZE: '5',
 };
@@ -38,8 +38,8 @@ const PROFILES: Profile[] = [
     processes: 2,
     settings: {
       ...QUICK,
-      EXECUTIONS_PER_PROJECT: '2',
-      EXECUTIONS_PER_PROCESS: '2',
+      MAX_EXECUTIONS_PER_PROJECT: '2',
+      MAX_EXECUTIONS_PER_PROCESS: '2',
       DATABASE_POOL_SIZE: '3',
       DATABASE_QUERY_TIMEOUT_MS: '700',
     },
@@ -47,7 +47,7 @@ const PROFILES: Profile[] = [
   {
     name: 'quick',
     processes: 2,
-    settings: { ...QUICK, JOURNAL_FLUSHES: '1', DATABASE_QUERY_TIMEOUT_MS: '1500' },
+    settings: { ...QUICK, MAX_FLUSHES_PER_PROCESS: '1', DATABASE_QUERY_TIMEOUT_MS: '1500' },
   },
   // A process that stands still for half a second loses what it owns, and comes back with it in its memory.
   {

@@ -191,7 +191,7 @@ export class World {
           ...unseen.map(({ id }) => `The project's watcher has not seen the end of ${id} in ${LIMIT_MS} ms.`),
         ];
       const paused = clients.filter(({ id }) =>
-        open.some((row) => row.id === id && row['control'] === 'pause'),
+        open.some((row) => row.id === id && row['desired_state'] === 'pause'),
       );
       await Promise.all([sleep(POLL_MS), ...paused.map((client) => client.resume())]);
     }

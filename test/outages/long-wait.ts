@@ -15,7 +15,7 @@ export const longWait: Scenario = async (context) => {
   const cluster = await Cluster.create();
   const { executions, script, note } = context;
   const answers = Promise.withResolvers<void>();
-  const settings = { RETENTION_SWEEP_MS: '2000' };
+  const settings = { RETENTION_SWEEP_INTERVAL_MS: '2000' };
   const world = await World.open({
     cluster,
     plan: waiting,

@@ -20,7 +20,7 @@ const SETTINGS = {
   HTTP_ALLOWED_HOSTS: '127.0.0.1',
   RATE_LIMIT_REQUESTS: '10000000',
   // No process dies for good here: two crashes are already wrong, and this makes them seen.
-  MAX_RECOVERIES: '1',
+  MAX_RECOVERIES_PER_EXECUTION: '1',
   // A busy machine must not fail an expression.
   TRANSFORM_TIMEOUT_MS: '120000',
 };

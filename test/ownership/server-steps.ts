@@ -14,7 +14,7 @@ import type { Step } from './search.ts';
 import { NAMES, type State, type Statement, withProcess } from './state.ts';
 
 /** A claim that finds more counted deaths than this makes its owner fail the execution. */
-const MAX_RECOVERIES = 1;
+const MAX_RECOVERIES_PER_EXECUTION = 1;
 
 export function serverSteps(state: State, rules: Rules): Step<State>[] {
   return state.statements.map((statement, index) => {
@@ -51,7 +51,7 @@ function claim(state: State, statement: Statement, rules: Rules): State {
   const attempt = database.attempt + 1;
   const claimed = { ...database, owner: identity, attempt, claim: claims, runnable: false };
   if (client === null) return { ...state, database: claimed, claims };
-  const tooMany = database.crashes.length > MAX_RECOVERIES;
+  const tooMany = database.crashes.length > MAX_RECOVERIES_PER_EXECUTION;
   const answer = { ...statement, token: { identity, attempt, claim: claims }, decided: true, tooMany };
   return { ...state, database: claimed, claims, statements: [...state.statements, answer] };
 }

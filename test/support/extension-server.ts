@@ -11,8 +11,8 @@ const IMPORTS = `
   import { z } from 'zod';
   import { parseSettings } from '../config/settings.js';
   import { createApp } from '../create-app.js';
-  import { NodeHandler } from '../engine/node-handler.decorator.js';
-  import { NodeError, TransientError } from '../engine/node-handler.js';
+  import { NodeHandler } from '../engine/extension/node-handler.decorator.js';
+  import { NodeError, TransientError } from '../engine/extension/node-handler.js';
   import { ExecutionsModule } from '../executions/executions.module.js';
   import { ExecutionsService } from '../executions/executions.service.js';
 `;

@@ -1,5 +1,5 @@
 import type { Json } from '@cloutagent/contract';
-import type { NodeEvent, NodeRun } from '../../src/engine/node-handler.js';
+import type { NodeEvent, NodeRun } from '../../src/engine/extension/node-handler.js';
 
 /** A `NodeRun` for tests: it keeps what the node says. */
 export interface TestRun<Config> extends NodeRun<Config> {

@@ -8,7 +8,7 @@ import { Database } from '../../src/database/database.js';
 import { Listener } from '../../src/database/listener.js';
 import { ProcessIdentity } from '../../src/database/process-identity.js';
 import { EventBus } from '../../src/events/event-bus.js';
-import { Announcer } from '../../src/journal/announcer.js';
+import { EventNotifier } from '../../src/journal/event-notifier.js';
 import { Journal } from '../../src/journal/journal.js';
 
 /** A journal on a real database, with all that it consists of in an application. */
@@ -21,7 +21,7 @@ export async function openJournal(url: string, more: Record<string, string> = {}
   const presence = new ProcessPresence(database, listener, identity, settings);
   await presence.onModuleInit();
   const detector = new DeathDetector(presence, identity, settings);
-  const announcer = new Announcer(database, listener, identity, detector);
+  const announcer = new EventNotifier(database, listener, identity, detector);
   const bus = new EventBus(new EventEmitter2());
   const journal = new Journal(
     database,

@@ -16,7 +16,7 @@ export interface ClientOptions {
   fetch?: typeof globalThis.fetch | undefined;
   /** Exponential backoff with full jitter, in ms. Default 500 and 30,000. The server's `retry:` is the minimum. */
   reconnect?: { baseMs?: number | undefined; maxMs?: number | undefined } | undefined;
-  /** The server's HEARTBEAT_MS. A connection that is silent for 2½ heartbeats counts as dead. Default 15,000. */
+  /** The server's HEARTBEAT_INTERVAL_MS. A connection that is silent for 2½ heartbeats counts as dead. Default 15,000. */
   heartbeatMs?: number | undefined;
   /** Maximum size of one event, in bytes. A larger event ends the stream with `event_too_large`. Default 64 MiB. */
   maxEventBytes?: number | undefined;

@@ -12,14 +12,14 @@ import { Settings } from '../../config/settings.js';
 import { Database } from '../../database/database.js';
 import { Listener } from '../../database/listener.js';
 import { detached } from '../../logging/work-context.js';
-import { backoffMs } from '../backoff.js';
+import { backoffMs } from '../../common/backoff.js';
 import { ExecutionEngine } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { DispatchNotifier } from './dispatch-notifier.js';
 import { ExecutionQueue } from './execution-queue.js';
 import { UnownedCancel } from './unowned-cancel.js';
 
-/** Payload: an execution whose `control` or approvals changed. */
+/** Payload: an execution whose desired state or approvals changed. */
 const CONTROL_CHANNEL = 'cloutagent_control';
 /** Most executions of one claim: the rest is left for the other processes, and comes with the next claim. */
 const CLAIM_LIMIT = 50;
@@ -81,7 +81,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       this.inBackground('re-assert', () => this.reassert());
     });
     this.detector.dead.subscribe((dead) => this.inBackground('reclaim', () => this.reclaim(dead)));
-    const timer = setInterval(() => this.sweep(), this.settings.DISPATCH_POLL_MS);
+    const timer = setInterval(() => this.sweep(), this.settings.DISPATCH_POLL_INTERVAL_MS);
     timer.unref();
     this.timers.push(timer);
     // Executions of a process that ended just before this one started.
@@ -106,7 +106,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     this.notifier.notify();
   }
 
-  /** Notifies the owner, in whatever process, that `control` or approvals changed. */
+  /** Notifies the owner, in whatever process, that the desired state or approvals changed. */
   async notifyOwner(executionId: string): Promise<void> {
     await this.database.pool.query('SELECT pg_notify($1, $2)', [CONTROL_CHANNEL, executionId]);
   }
@@ -153,8 +153,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async claimExecutions(): Promise<void> {
-    const waiting = Math.min(this.idle.size, this.settings.WAITING_PER_PROCESS);
-    const free = this.settings.EXECUTIONS_PER_PROCESS - (this.active.size - waiting);
+    const waiting = Math.min(this.idle.size, this.settings.MAX_WAITING_PER_PROCESS);
+    const free = this.settings.MAX_EXECUTIONS_PER_PROCESS - (this.active.size - waiting);
     if (this.stopping) return;
     if (free <= 0) {
       this.more = true;

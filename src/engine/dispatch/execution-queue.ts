@@ -30,7 +30,7 @@ export class ExecutionQueue {
   constructor(
     private readonly database: Database,
     private readonly identity: ProcessIdentity,
-    @Inject(Settings) private readonly settings: Pick<Settings, 'EXECUTIONS_PER_PROJECT'>,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'MAX_EXECUTIONS_PER_PROJECT'>,
   ) {}
 
   /**
@@ -43,7 +43,7 @@ export class ExecutionQueue {
     // of its own: the second one sees what the claim before it took. All that is filled in are numbers.
     const results = (await this.database.pool.query(
       `SELECT pg_advisory_xact_lock(${CLAIM_LOCK});
-       ${claimStatement(Number(this.identity.value), limit, this.settings.EXECUTIONS_PER_PROJECT)};
+       ${claimStatement(Number(this.identity.value), limit, this.settings.MAX_EXECUTIONS_PER_PROJECT)};
        SELECT EXISTS (SELECT FROM cloutagent.executions WHERE runnable_at <= clock_timestamp()) AS more`,
     )) as unknown as { rows: unknown[] }[];
     const rows = (results[1]!.rows as ExecutionRow[]).sort((one, other) => (one.id < other.id ? -1 : 1));
@@ -140,8 +140,8 @@ export class ExecutionQueue {
   /** Lists executions that nobody owns and that are to be cancelled. */
   async cancellable(): Promise<{ id: string; by: string | null; reason: string | null }[]> {
     const { rows } = await this.database.pool.query<{ id: string; by: string | null; reason: string | null }>(
-      `SELECT id, control_by AS by, control_reason AS reason FROM cloutagent.executions
-       WHERE completed_at IS NULL AND owner IS NULL AND control = 'cancel' LIMIT 100`,
+      `SELECT id, desired_state_by AS by, desired_state_reason AS reason FROM cloutagent.executions
+       WHERE completed_at IS NULL AND owner IS NULL AND desired_state = 'cancel' LIMIT 100`,
     );
     return rows;
   }

@@ -39,7 +39,7 @@ export class UnownedCancel {
   ): Promise<RecordedEvent[] | undefined> {
     // The last sequence first, as a new owner reads it.
     const last = (await this.reader.lastSequences([executionId])).get(executionId) ?? 0;
-    const milestones = (await this.reader.milestones([executionId])).get(executionId) ?? [];
+    const milestones = (await this.reader.stateEvents([executionId])).get(executionId) ?? [];
     if (milestones.some(({ type }) => isTerminalEvent(type))) return undefined;
     const { steps } = milestones.map(parseEvent).reduce(applyEvent, initialState());
     const cut = steps

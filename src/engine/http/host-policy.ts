@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { NodeError } from '../node-handler.js';
+import { NodeError } from '../extension/node-handler.js';
 import { addressMatches, isPublicAddress } from './address.js';
 
 /** Finds the addresses of a host name. */

@@ -1,6 +1,6 @@
 import type { Json } from '@cloutagent/contract';
-import { parseExactly } from '../../json/exact-integers.js';
-import { checkShape, type ShapeLimits } from '../output-shape.js';
+import { parseExactly } from '../../common/exact-integers.js';
+import { checkShape, type ShapeLimits } from '../extension/output-shape.js';
 
 /** An answer, read to its end. */
 export interface HttpAnswer {

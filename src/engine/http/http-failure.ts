@@ -1,5 +1,5 @@
 import { messageOf } from '../../logging/error-info.js';
-import { NodeError, TransientError } from '../node-handler.js';
+import { NodeError, TransientError } from '../extension/node-handler.js';
 import type { HttpAnswer } from './http-answer.js';
 import { retryAfterMs } from './retry-after.js';
 

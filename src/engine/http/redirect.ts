@@ -1,4 +1,4 @@
-import { NodeError } from '../node-handler.js';
+import { NodeError } from '../extension/node-handler.js';
 
 /** One request on its way through redirects. */
 export interface Hop {

@@ -1,6 +1,6 @@
 import { pipeline, type Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { NodeError } from '../node-handler.js';
+import { NodeError } from '../extension/node-handler.js';
 import { decodeText } from './text-encoding.js';
 
 const DECODERS: Record<string, () => NodeJS.ReadWriteStream> = {
@@ -42,7 +42,7 @@ export async function readBody(
     if (bytes > mostBytes)
       throw new NodeError(
         'response_too_large',
-        `The answer has more than ${mostBytes} bytes (HTTP_MAX_RESPONSE_BYTES).`,
+        `The answer has more than ${mostBytes} bytes (HTTP_RESPONSE_MAX_BYTES).`,
       );
     chunks.push(chunk);
   }

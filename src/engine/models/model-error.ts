@@ -1,7 +1,7 @@
 import { APICallError, StreamProviderError } from 'ai';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { retryAfterMs } from '../http/retry-after.js';
-import { NodeError, TransientError } from '../node-handler.js';
+import { NodeError, TransientError } from '../extension/node-handler.js';
 import { providerReason } from './provider-reason.js';
 import { UnexpectedAnswerError } from './unexpected-answer.js';
 

@@ -1,7 +1,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { NodeError } from '../node-handler.js';
+import { NodeError } from '../extension/node-handler.js';
 import { type ModelProvider, ModelProviderName } from './model-provider.js';
 
 /** Something wrong inside `providerOptions`, with its path there. */

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { roundUSD } from '../usd.js';
+import { roundUSD } from '../../common/usd.js';
 
 /** USD per million tokens. */
 interface Price {

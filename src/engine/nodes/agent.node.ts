@@ -1,8 +1,8 @@
 import { type Json, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import { ModelRegistry } from '../models/model-registry.js';
-import { NodeHandler } from '../node-handler.decorator.js';
-import type { NodeRun, NodeType } from '../node-handler.js';
+import { NodeHandler } from '../extension/node-handler.decorator.js';
+import type { NodeRun, NodeType } from '../extension/node-handler.js';
 import { ModelCall } from './model-call.js';
 import { checkModel, ModelConfig } from './model-config.js';
 

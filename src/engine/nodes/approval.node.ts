@@ -1,7 +1,7 @@
 import { type Json, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
-import { NodeHandler } from '../node-handler.decorator.js';
-import { NodeError, type NodeRun, type NodeType } from '../node-handler.js';
+import { NodeHandler } from '../extension/node-handler.decorator.js';
+import { NodeError, type NodeRun, type NodeType } from '../extension/node-handler.js';
 
 const ApprovalConfig = z.strictObject({
   /** What the person is asked. */

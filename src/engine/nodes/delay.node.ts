@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json } from '@cloutagent/contract';
 import { z } from 'zod';
-import { NodeHandler } from '../node-handler.decorator.js';
-import type { NodeRun, NodeType } from '../node-handler.js';
+import { NodeHandler } from '../extension/node-handler.decorator.js';
+import type { NodeRun, NodeType } from '../extension/node-handler.js';
 
 const DelayConfig = z.strictObject({
   ms: z.int().min(0).max(86_400_000).meta({ description: 'How long to wait, in ms; a day at most.' }),

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../problems/problem.error.js';
-import type { ConfigCheck, ConfigProblem } from '../node-handler.js';
+import type { ConfigCheck, ConfigProblem } from '../extension/node-handler.js';
 import { ProjectTurns } from './project-turns.js';
 import type { TransformPool } from './transform-pool.js';
 import { TransformStoppedError } from './transform-process.js';

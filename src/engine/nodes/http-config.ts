@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { urlProblem } from '../http/safe-http.js';
-import { isTemplate } from './template-check.js';
+import { urlProblem } from '../http/restricted-http-client.js';
+import { isTemplate } from '../extension/template-check.js';
 
 /** Set by the client itself; given by hand they could make two requests of one. */
 const OWN_HEADERS = new Set([

@@ -2,7 +2,7 @@ import type { Json } from '@cloutagent/contract';
 import { dynamicTool, jsonSchema, type ToolSet } from 'ai';
 import { type HttpAnswer, parsedBody } from '../http/http-answer.js';
 import { statusFailure } from '../http/http-failure.js';
-import type { SafeHttp } from '../http/safe-http.js';
+import type { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import type { HttpTool } from './model-config.js';
 
 /**
@@ -12,7 +12,7 @@ import type { HttpTool } from './model-config.js';
  */
 export function httpTools(
   tools: readonly HttpTool[],
-  http: SafeHttp,
+  http: RestrictedHttpClient,
   signal: AbortSignal,
   ready: (toolCallId: string) => Promise<void>,
   whileRunning: <T>(work: () => Promise<T>) => Promise<T>,
@@ -36,7 +36,7 @@ export function httpTools(
 async function call(
   { http: target }: HttpTool,
   args: unknown,
-  http: SafeHttp,
+  http: RestrictedHttpClient,
   signal: AbortSignal,
 ): Promise<Json> {
   const given = typeof args === 'object' && args !== null ? args : {};

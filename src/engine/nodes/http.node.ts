@@ -2,9 +2,9 @@ import { type Json, Json as JsonSchema, orDefault, orNull } from '@cloutagent/co
 import { z } from 'zod';
 import { parsedBody } from '../http/http-answer.js';
 import { statusFailure } from '../http/http-failure.js';
-import { SafeHttp } from '../http/safe-http.js';
-import { NodeHandler } from '../node-handler.decorator.js';
-import { NodeError, type NodeRun, type NodeType, TransientError } from '../node-handler.js';
+import { RestrictedHttpClient } from '../http/restricted-http-client.js';
+import { NodeHandler } from '../extension/node-handler.decorator.js';
+import { NodeError, type NodeRun, type NodeType, TransientError } from '../extension/node-handler.js';
 import { Headers, Url, urlProblems } from './http-config.js';
 
 const status = z.int().min(200).max(599);
@@ -38,7 +38,7 @@ export class HttpNode implements NodeType<HttpConfig> {
   readonly config = HttpConfig;
   readonly asks = false;
 
-  constructor(private readonly http: SafeHttp) {}
+  constructor(private readonly http: RestrictedHttpClient) {}
 
   check({ url }: HttpConfig): ReturnType<typeof urlProblems> {
     return urlProblems(url, ['url']);

@@ -8,14 +8,14 @@ import {
 } from 'ai';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
-import { SafeHttp } from '../http/safe-http.js';
+import { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import { modelError } from '../models/model-error.js';
 import { ModelRegistry } from '../models/model-registry.js';
-import { type NodeRun, TransientError } from '../node-handler.js';
+import { type NodeRun, TransientError } from '../extension/node-handler.js';
 import { httpTools } from './http-tools.js';
-import { IdleWatch } from './idle-watch.js';
-import { Milestones } from './milestones.js';
-import { ModelAnswer } from './model-answer.js';
+import { IdleTimeout } from './idle-timeout.js';
+import { Latches } from './latches.js';
+import { ModelStreamReader } from './model-stream-reader.js';
 import type { ModelConfig } from './model-config.js';
 
 // The AI SDK writes its warnings to the console otherwise.
@@ -32,7 +32,7 @@ export interface Question extends ModelConfig {
 export class ModelCall {
   constructor(
     private readonly models: ModelRegistry,
-    private readonly http: SafeHttp,
+    private readonly http: RestrictedHttpClient,
     private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_IDLE_TIMEOUT_MS' | 'OUTPUT_MAX_BYTES'>,
   ) {}
@@ -50,7 +50,7 @@ export class ModelCall {
       request.abort(reason);
       idle.interrupt(reason);
     };
-    const idle = new IdleWatch(idleMs, () =>
+    const idle = new IdleTimeout(idleMs, () =>
       stop(
         new TransientError(
           'model_timeout',
@@ -60,8 +60,8 @@ export class ModelCall {
     );
     const onAbort = () => stop(run.signal.reason as Error);
     run.signal.addEventListener('abort', onAbort, { once: true });
-    const milestones = new Milestones();
-    const answer = new ModelAnswer(run, question, milestones, mostBytes, this.secrets);
+    const milestones = new Latches();
+    const answer = new ModelStreamReader(run, question, milestones, mostBytes, this.secrets);
     try {
       const parts = this.open(run, question, request.signal, milestones, idle)[Symbol.asyncIterator]();
       for (;;) {
@@ -84,8 +84,8 @@ export class ModelCall {
     run: NodeRun<unknown>,
     question: Question,
     abortSignal: AbortSignal,
-    milestones: Milestones,
-    idle: IdleWatch,
+    milestones: Latches,
+    idle: IdleTimeout,
   ): AsyncIterableStream<TextStreamPart<ToolSet>> {
     const {
       model,

@@ -2,7 +2,7 @@ import { Json, orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import type { ModelRegistry } from '../models/model-registry.js';
 import { Headers, Url, urlProblems } from './http-config.js';
-import { isTemplate } from './template-check.js';
+import { isTemplate } from '../extension/template-check.js';
 
 /** A tool that the model may call: one HTTP request, under the same rules as the `http` node. */
 export const HttpTool = z.strictObject({

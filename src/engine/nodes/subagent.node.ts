@@ -1,9 +1,9 @@
 import { type Json, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import { ModelRegistry } from '../models/model-registry.js';
-import { NodeHandler } from '../node-handler.decorator.js';
-import type { NodeRun, NodeType } from '../node-handler.js';
-import { asText } from '../template.js';
+import { NodeHandler } from '../extension/node-handler.decorator.js';
+import type { NodeRun, NodeType } from '../extension/node-handler.js';
+import { asText } from '../extension/template.js';
 import { ModelCall } from './model-call.js';
 import { checkModel, ModelConfig } from './model-config.js';
 

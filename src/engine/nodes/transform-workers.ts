@@ -1,9 +1,9 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
-import { type ConfigCheck, NodeError } from '../node-handler.js';
+import { type ConfigCheck, NodeError } from '../extension/node-handler.js';
 import { ExpressionChecks, type ExpressionProblem } from './expression-checks.js';
-import { checkShape, type ShapeLimits } from '../output-shape.js';
+import { checkShape, type ShapeLimits } from '../extension/output-shape.js';
 import { ProjectTurns } from './project-turns.js';
 import { TransformPool } from './transform-pool.js';
 import { type TransformProcess, TransformStoppedError } from './transform-process.js';
@@ -34,19 +34,19 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
     @Inject(Settings)
     private readonly settings: Pick<
       Settings,
-      | 'CHECK_PROCESSES'
+      | 'MAX_CHECK_PROCESSES'
       | 'CHECK_TIMEOUT_MS'
       | 'TRANSFORM_TIMEOUT_MS'
       | 'TRANSFORM_MEMORY_MB'
-      | 'TRANSFORM_PROCESSES'
+      | 'MAX_TRANSFORM_PROCESSES'
       | 'OUTPUT_MAX_BYTES'
     > &
       ShapeLimits,
   ) {
     this.pool = new TransformPool(settings.TRANSFORM_MEMORY_MB);
-    this.turns = new ProjectTurns(settings.TRANSFORM_PROCESSES);
+    this.turns = new ProjectTurns(settings.MAX_TRANSFORM_PROCESSES);
     // With turns of their own: a project whose expressions take long can still post workflows.
-    this.checks = new ExpressionChecks(this.pool, settings.CHECK_PROCESSES, settings.CHECK_TIMEOUT_MS);
+    this.checks = new ExpressionChecks(this.pool, settings.MAX_CHECK_PROCESSES, settings.CHECK_TIMEOUT_MS);
   }
 
   /** No workflow should be refused because the first check waits for a process to start. */

@@ -1,9 +1,9 @@
 import type { Json } from '@cloutagent/contract';
 import { z } from 'zod';
-import { NodeHandler } from '../node-handler.decorator.js';
-import type { ConfigCheck, ConfigProblem, NodeRun, NodeType } from '../node-handler.js';
+import { NodeHandler } from '../extension/node-handler.decorator.js';
+import type { ConfigCheck, ConfigProblem, NodeRun, NodeType } from '../extension/node-handler.js';
 import { TransformWorkers } from './transform-workers.js';
-import { isTemplate } from './template-check.js';
+import { isTemplate } from '../extension/template-check.js';
 
 const TransformConfig = z.strictObject({
   expression: z.string().min(1).max(20_000),

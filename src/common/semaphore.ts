@@ -1,0 +1,48 @@
+import { Holder } from './holder.js';
+
+/** Bounds how many pieces of work run at the same time. Those that wait get their turn in the order of their calls. */
+export class Semaphore {
+  private free: number;
+  private readonly waiting = new Set<() => void>();
+
+  /** @param permits how many may be held at the same time */
+  constructor(permits: number) {
+    this.free = permits;
+  }
+
+  /**
+   * Waits for a permit.
+   * @throws the signal's reason when it aborts first
+   */
+  async acquire(signal?: AbortSignal): Promise<Holder> {
+    signal?.throwIfAborted();
+    if (this.free > 0) this.free -= 1;
+    else await this.wait(signal);
+    return new Holder(() => this.release());
+  }
+
+  private async wait(signal: AbortSignal | undefined): Promise<void> {
+    const turn = Promise.withResolvers<void>();
+    const onAbort = () => {
+      // Only while it still waits: a permit that has been handed over must be given back by its holder.
+      if (this.waiting.delete(turn.resolve)) turn.reject(signal?.reason as Error);
+    };
+    this.waiting.add(turn.resolve);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      await turn.promise;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  private release(): void {
+    const [next] = this.waiting;
+    if (!next) {
+      this.free += 1;
+      return;
+    }
+    this.waiting.delete(next);
+    next();
+  }
+}

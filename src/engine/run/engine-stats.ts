@@ -1,0 +1,72 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EventDraft, ExecutionState, StepStatus } from '@cloutagent/contract';
+import { Settings } from '../../config/settings.js';
+import { NodeRegistry } from '../extension/node-registry.js';
+import { sumUSD } from '../../common/usd.js';
+
+/** What one model has used. */
+export interface ModelUse {
+  input: number;
+  output: number;
+  /** Of the calls whose price is known. */
+  costUSD: number;
+}
+
+/** What the executions that run in this process have done since it started. Plain numbers: `/metrics` reads them. */
+@Injectable()
+export class EngineStats {
+  /** Steps that came to an end, by node type and how; types that no module handles are `other`. */
+  readonly steps = new Map<string, Map<StepStatus, number>>();
+  /** By model. Workflows may name any number of them: those past MAX_METRICS_MODELS are `other`. */
+  readonly models = new Map<string, ModelUse>();
+  /** Executions taken over from an owner that was no more. */
+  takeovers = 0;
+
+  constructor(
+    private readonly registry: NodeRegistry,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'MAX_METRICS_MODELS'>,
+  ) {}
+
+  /** Counts what a draft adds to what its execution has come to so far. */
+  record(draft: EventDraft, before: ExecutionState): void {
+    switch (draft.type) {
+      case 'execution:started':
+        if (draft.fields.attempt > 1) this.takeovers += 1;
+        break;
+      case 'execution:step':
+        if (draft.fields.status !== 'running') this.countStep(draft.fields.nodeType, draft.fields.status);
+        break;
+      case 'execution:token-usage': {
+        const use = this.useOf(draft.fields.model);
+        use.input += draft.fields.usage.input - before.tokenUsage.input;
+        use.output += draft.fields.usage.output - before.tokenUsage.output;
+        break;
+      }
+      case 'execution:cost-update':
+        for (const [model, { costUSD }] of Object.entries(draft.fields.modelUsage)) {
+          const known = Object.hasOwn(before.modelUsage, model) ? before.modelUsage[model]?.costUSD : 0;
+          const added = sumUSD([costUSD ?? 0, -(known ?? 0)]);
+          const use = this.useOf(model);
+          if (added > 0) use.costUSD = sumUSD([use.costUSD, added]);
+        }
+        break;
+      default:
+        break;
+    }
+  }
+
+  private countStep(nodeType: string, status: StepStatus): void {
+    const type = this.registry.find(nodeType) ? nodeType : 'other';
+    let results = this.steps.get(type);
+    if (!results) this.steps.set(type, (results = new Map()));
+    results.set(status, (results.get(status) ?? 0) + 1);
+  }
+
+  private useOf(model: string): ModelUse {
+    const full = this.models.size >= this.settings.MAX_METRICS_MODELS;
+    const name = full && !this.models.has(model) ? 'other' : model;
+    let use = this.models.get(name);
+    if (!use) this.models.set(name, (use = { input: 0, output: 0, costUSD: 0 }));
+    return use;
+  }
+}

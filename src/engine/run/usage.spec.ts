@@ -1,0 +1,68 @@
+import { applyEvent, type ExecutionEvent, type ExecutionState, initialState } from '@cloutagent/contract';
+import { exceededLimit, tokenCount, usageEvents } from './usage.js';
+import { formatUSD, sumUSD } from '../../common/usd.js';
+
+const PRICES: Record<string, number> = { a: 0.1, b: 0.2, tiny: 1e-9 };
+const count = (state: ExecutionState, model: string, used = { input: 1, output: 0 }): ExecutionState => {
+  const price = PRICES[model];
+  const drafts = usageEvents(state, 'node', model, used, (_name, { input }) =>
+    price === undefined ? null : sumUSD(Array.from({ length: input }, () => price)),
+  );
+  for (const { type, fields } of drafts)
+    applyEvent(state, { type, sequence: 1, executionId: '', timestamp: '', ...fields } as ExecutionEvent);
+  return state;
+};
+
+it('adds costs up without binary fractions', () => {
+  const state = count(count(initialState(), 'a'), 'b');
+  expect(state.costUSD).toBe(0.3);
+  expect(exceededLimit({ maxCostUSD: 0.3 }, state)).toBeUndefined();
+  expect(exceededLimit({ maxCostUSD: 0.29 }, state)?.message).toBe(
+    'The execution cost 0.3 USD; its limit is 0.29.',
+  );
+});
+
+it('writes small amounts without an exponent', () => {
+  const failure = exceededLimit({ maxCostUSD: 1e-9 }, count(initialState(), 'tiny', { input: 2, output: 0 }));
+  expect(failure?.message).toBe('The execution cost 0.000000002 USD; its limit is 0.000000001.');
+  expect([formatUSD(12), formatUSD(100), formatUSD(0), formatUSD(1.5)]).toEqual(['12', '100', '0', '1.5']);
+});
+
+it('does not know the cost when a price is not known', () => {
+  expect(count(count(initialState(), 'a'), 'unknown').costUSD).toBeNull();
+});
+
+it.each<[number | undefined, number | undefined]>([
+  [0, 0],
+  [7, 7],
+  [10.5, 11],
+  [2.25, 3],
+  [-1, undefined],
+  [-500_000, undefined],
+  [1e300, undefined],
+  [2 ** 53, undefined],
+  [Number.NaN, undefined],
+  [Infinity, undefined],
+  [undefined, undefined],
+])('takes %p tokens for %p', (reported, expected) => expect(tokenCount(reported)).toBe(expected));
+
+it('counts whole numbers from 0 on, whatever a node reports', () => {
+  const state = initialState();
+  for (const used of [
+    { input: -500_000, output: 600_000 },
+    { input: 10.5, output: 2.25 },
+    { input: 1e300, output: Number.NaN },
+  ])
+    count(state, 'a', used);
+  expect(state.tokenUsage).toEqual({ input: 11, output: 600_003, total: 600_014 });
+});
+
+it('keeps models apart whose names are members of every object', () => {
+  const state = initialState();
+  for (const model of ['__proto__', 'constructor', '__proto__']) count(state, model);
+  expect(state.tokenUsage.input).toBe(3);
+  expect(Object.entries(state.modelUsage).map(([model, { input }]) => [model, input])).toEqual([
+    ['__proto__', 2],
+    ['constructor', 1],
+  ]);
+});

@@ -1,0 +1,64 @@
+import type { EventDraft, ExecutionFailure, ExecutionOptions, ExecutionState } from '@cloutagent/contract';
+
+import { formatUSD, sumUSD } from '../../common/usd.js';
+
+/** More than any call can use; and a thousand times as much can still be added up. */
+const MOST_TOKENS = 1e12;
+
+/**
+ * Reads what a provider says that a call used. Fractions are rounded up.
+ * @returns nothing for what cannot be a number of tokens: negative, or larger than any call can use
+ */
+export function tokenCount(reported: number | undefined): number | undefined {
+  const isPossible = reported !== undefined && reported >= 0 && reported <= MOST_TOKENS;
+  return isPossible ? Math.ceil(reported) : undefined;
+}
+
+/** Prices tokens; null when a model's price is not known. */
+export type PriceOf = (model: string, usage: { input: number; output: number }) => number | null;
+
+/** What one model call of a node adds to an execution's running totals. */
+export function usageEvents(
+  state: ExecutionState,
+  nodeId: string,
+  model: string,
+  used: { input: number; output: number },
+  priceOf: PriceOf,
+): EventDraft[] {
+  const { tokenUsage, modelUsage } = state;
+  const added = { input: tokenCount(used.input) ?? 0, output: tokenCount(used.output) ?? 0 };
+  const input = tokenUsage.input + added.input;
+  const output = tokenUsage.output + added.output;
+  const before = (Object.hasOwn(modelUsage, model) && modelUsage[model]) || { input: 0, output: 0 };
+  const total = { input: before.input + added.input, output: before.output + added.output };
+  const models = { ...modelUsage, [model]: { ...total, costUSD: priceOf(model, total) } };
+  const costs = Object.values(models).map((entry) => entry.costUSD);
+  const totalCostUSD = costs.some((cost) => cost === null) ? null : sumUSD(costs.map((cost) => cost ?? 0));
+  return [
+    {
+      type: 'execution:token-usage',
+      fields: { usage: { input, output, total: input + output }, nodeId, model },
+    },
+    { type: 'execution:cost-update', fields: { totalCostUSD, modelUsage: models } },
+  ];
+}
+
+/** The failure of an execution that has used more than it may. */
+export function exceededLimit(
+  { maxTokens, maxCostUSD }: NonNullable<ExecutionOptions['limits']>,
+  { tokenUsage, costUSD }: ExecutionState,
+): ExecutionFailure | undefined {
+  if (maxTokens !== undefined && tokenUsage.total > maxTokens) {
+    return {
+      code: 'token_limit_exceeded',
+      message: `The execution used ${tokenUsage.total} tokens; its limit is ${maxTokens}.`,
+    };
+  }
+  if (maxCostUSD !== undefined && costUSD !== null && costUSD > maxCostUSD) {
+    return {
+      code: 'cost_limit_exceeded',
+      message: `The execution cost ${formatUSD(costUSD)} USD; its limit is ${formatUSD(maxCostUSD)}.`,
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,135 @@
+import {
+  Body,
+  Controller,
+  Headers,
+  HttpCode,
+  type MessageEvent,
+  Post,
+  Query,
+  Req,
+  Res,
+  Sse,
+} from '@nestjs/common';
+import { ApiBody, ApiHeader } from '@nestjs/swagger';
+import {
+  CreateStreamTicket,
+  ExecutionEventSchema,
+  type ExecutionFilter,
+  filterKey,
+  OpenExecutionsStream,
+  StreamTicket,
+} from '@cloutagent/contract';
+import type { Request, Response } from 'express';
+import { EMPTY, type Observable } from 'rxjs';
+import {
+  AllowTicket,
+  CurrentPrincipal,
+  RequireScope,
+  type TicketTargetOf,
+} from '../../auth/access.decorators.js';
+import type { Principal } from '../../auth/principal.js';
+import { TicketsService } from '../../auth/tickets.service.js';
+import { Documented } from '../../openapi/documented.decorator.js';
+import { OF_BODIES } from '../../openapi/problem-codes.js';
+import { NoContentSignal } from '../../problems/no-content.signal.js';
+import { StreamHub } from '../../streaming/stream-hub.js';
+import { EXAMPLE_MULTI_STREAM, EXAMPLE_MULTI_STREAM_TICKET } from '../examples.js';
+import { MultiStreamResolver } from './multi-stream-resolver.js';
+import { StreamAdmission } from './stream-admission.js';
+
+/** The filter in the query. One that is not valid opens nothing. */
+const filterInQuery: TicketTargetOf = (request) => {
+  const { data } = OpenExecutionsStream.safeParse(request.query);
+  return data && { filter: filterKey(data) };
+};
+
+/** Comes before ExecutionsController, which would take `stream` for an execution's id. */
+@Controller('api/executions')
+export class MultiStreamsController {
+  constructor(
+    private readonly lookup: MultiStreamResolver,
+    private readonly hub: StreamHub,
+    private readonly admission: StreamAdmission,
+    private readonly tickets: TicketsService,
+  ) {}
+
+  /** Everything is looked up before anything is sent: until then it can still be answered with a problem. */
+  @Sse('stream')
+  @RequireScope('executions:read')
+  @AllowTicket(filterInQuery)
+  @ApiHeader({
+    name: 'Last-Event-ID',
+    required: false,
+    description: 'The stream goes on behind this cursor.',
+  })
+  @Documented({
+    summary: 'Watch many executions, as server-sent events',
+    description:
+      'By filter (projectId, status, tag): those that match and are not at their end, and every later one that comes to match; ' +
+      'the server never ends it. By name (executionIds): just these; the server ends it with the last of them, and 204 says ' +
+      'that there is nothing more to come. Opens with `connection:established` ({ timestamp, message, executions, cursor }), whose ' +
+      'id is the cursor. Then the events of each execution in order: `id` is a cursor over all of them, `event` the type, `data` the ' +
+      'fields shown here without type.',
+    status: 200,
+    query: OpenExecutionsStream,
+    response: ExecutionEventSchema,
+    example: EXAMPLE_MULTI_STREAM,
+    contentType: 'text/event-stream',
+    errors: ['validation_failed', 'invalid_last_event_id', 'invalid_ticket', 'not_found', 'too_many_streams'],
+  })
+  async stream(
+    @Query({ schema: OpenExecutionsStream }) query: OpenExecutionsStream,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @CurrentPrincipal() principal: Principal,
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<Observable<MessageEvent>> {
+    const beginning = await this.lookup.open(query, lastEventId || query.lastEventId || undefined, principal);
+    if (!beginning) throw new NoContentSignal();
+    // HEAD is routed here too and has no body.
+    if (request.method === 'HEAD') return EMPTY;
+    return this.hub.watch({
+      ...beginning,
+      types: query.types,
+      response,
+      principalId: principal.id,
+      expiresAt: principal.expiresAt,
+      enter: this.admission.prepare(principal, undefined, request),
+    });
+  }
+
+  @Post('stream-tickets')
+  @HttpCode(201)
+  @RequireScope('executions:read')
+  @ApiBody({
+    required: false,
+    examples: { filter: { value: { projectId: 'demo', status: ['running', 'paused'] } } },
+  })
+  @Documented({
+    summary:
+      'A ticket to open a stream of many executions with EventSource, which may reconnect with it from the same address',
+    status: 201,
+    response: StreamTicket,
+    example: EXAMPLE_MULTI_STREAM_TICKET,
+    errors: ['validation_failed', ...OF_BODIES, 'not_found'],
+  })
+  async ticket(
+    @Body({ schema: CreateStreamTicket }) filter: CreateStreamTicket,
+    @CurrentPrincipal() principal: Principal,
+  ): Promise<StreamTicket> {
+    const { ticket, expiresAt } = await this.tickets.issue(principal, {
+      filter: await this.lookup.check(filter, principal),
+    });
+    return { ticket, expiresAt, url: `/api/executions/stream?${queryOf(filter, ticket)}` };
+  }
+}
+
+function queryOf({ projectId, status, tag, executionIds }: ExecutionFilter, ticket: string): string {
+  const query = new URLSearchParams();
+  if (projectId !== undefined) query.set('projectId', projectId);
+  if (status) query.set('status', status.join());
+  if (tag !== undefined) query.set('tag', tag);
+  if (executionIds) query.set('executionIds', executionIds.join());
+  query.set('ticket', ticket);
+  return query.toString();
+}

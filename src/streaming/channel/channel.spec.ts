@@ -1,0 +1,313 @@
+import type { EventType } from '@cloutagent/contract';
+import fc from 'fast-check';
+import { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Observable } from 'rxjs';
+import type { EventBus } from '../../events/event-bus.js';
+import type { RecordedEvent } from '../../events/recorded-event.js';
+import type { JournalReader } from '../../journal/journal-reader.js';
+import { Channel } from './channel.js';
+import { HttpChunk } from '../frames/http-chunk.js';
+import { PageCache } from './page-cache.js';
+import { TcpSendQueues } from '../connection/tcp-send-queues.js';
+import { StreamStats } from '../stream-stats.js';
+import { ExecutionSubscription } from '../single/execution-subscription.js';
+import { FlushScheduler } from '../scheduling/flush-scheduler.js';
+import { TypeFilter } from '../frames/type-filter.js';
+
+/** A journal in memory that answers some turns later, as a database does. */
+class MemoryJournal {
+  readonly events: RecordedEvent[] = [];
+  readonly emitter = new EventEmitter();
+
+  async read(
+    _id: string,
+    after: number,
+    options: { types?: readonly EventType[] | undefined; limit: number; bytes: number },
+  ): Promise<RecordedEvent[]> {
+    await nextTurn();
+    const found: RecordedEvent[] = [];
+    let bytes = 0;
+    for (const event of this.events.slice(Math.max(0, after))) {
+      if (options.types && !options.types.includes(event.type)) continue;
+      if (found.length === options.limit || bytes >= options.bytes) break;
+      found.push(event);
+      bytes += Buffer.byteLength(event.data);
+    }
+    await nextTurn();
+    return found;
+  }
+
+  async newest(): Promise<RecordedEvent | undefined> {
+    await nextTurn();
+    return this.events.at(-1);
+  }
+
+  async at(_id: string, sequence: number): Promise<RecordedEvent | undefined> {
+    await nextTurn();
+    return this.events.find((event) => event.sequence === sequence);
+  }
+
+  ofExecution(): Observable<readonly RecordedEvent[]> {
+    return new Observable((subscriber) => {
+      const listener = (events: RecordedEvent[]) => subscriber.next(events);
+      this.emitter.on('events', listener);
+      return () => this.emitter.off('events', listener);
+    });
+  }
+}
+
+/** A socket that is full now and then. */
+class MemoryResponse extends EventEmitter {
+  readonly received: number[] = [];
+  readonly socket = this;
+  readonly req = { method: 'GET' };
+  readonly chunkedEncoding = true;
+  readonly headersSent = true;
+  writableLength = 0;
+  full = false;
+
+  write(buffer: Buffer): boolean {
+    expect(buffer.toString()).toMatch(/^[\da-f]+\r\n(?:[^\r]*)\r\n$/);
+    for (const [, id] of buffer.toString().matchAll(/^id: (\d+)$/gm)) this.received.push(Number(id));
+    return !this.full;
+  }
+}
+
+type Move =
+  | { kind: 'append'; batches: number[]; lost: boolean }
+  | { kind: 'turn' }
+  | { kind: 'stall' }
+  | { kind: 'drain' }
+  | { kind: 'join'; back: number }
+  | { kind: 'leave' };
+const move: fc.Arbitrary<Move> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('append' as const),
+      batches: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }),
+      lost: fc.boolean(),
+    }),
+  },
+  { weight: 4, arbitrary: fc.constant({ kind: 'turn' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'stall' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'drain' as const }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('join' as const), back: fc.nat(10) }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'leave' as const }) },
+);
+
+it('shows 1…n to every watcher, however appends, lost news, stalls, evictions and reconnects interleave', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(move, { maxLength: 40 }),
+      fc.oneof(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 1, max: 40_000 })),
+      fc.constantFrom(100, 400),
+      fc.integer({ min: 0, max: 4_000 }),
+      fc.boolean(),
+      async (moves, ringBytes, partBytes, cacheBytes, rests) => {
+        const journal = new MemoryJournal();
+        let ms = 0;
+        // Each look at this clock is a while later than the one before: every flush is a long one.
+        const turn = new FlushScheduler(rests ? () => (ms += 1) : undefined);
+        const limits = { ringBytes, pageBytes: 150, partBytes, pollMs: 1_000 };
+        const stats = new StreamStats();
+        const pages = new PageCache(
+          journal as unknown as JournalReader,
+          {
+            ...limits,
+            cacheBytes,
+            reads: 2,
+          },
+          stats,
+        );
+        const channel = new Channel(
+          'e',
+          journal as unknown as EventBus,
+          journal as unknown as JournalReader,
+          turn,
+          limits,
+          stats,
+          (error) => {
+            throw error;
+          },
+        );
+        const opened = channel.open();
+        const watchers: {
+          response: MemoryResponse;
+          from: number;
+          subscriber: ExecutionSubscription;
+          types: EventType[] | undefined;
+          ended: boolean;
+          left: boolean;
+        }[] = [];
+        const append = (count: number, terminal: boolean): RecordedEvent[] => {
+          const events = Array.from({ length: count }, (_unused, index): RecordedEvent => {
+            const sequence = journal.events.length + 1 + index;
+            const type =
+              terminal && index === count - 1
+                ? 'execution:completed'
+                : sequence % 3 === 0
+                  ? 'execution:step'
+                  : 'execution:output';
+            // Now and then one that is written by itself.
+            const pad = 'x'.repeat(sequence % 17 === 0 ? 9_000 : sequence % 20);
+            return { sequence, type, data: JSON.stringify({ sequence, pad }) };
+          });
+          journal.events.push(...events);
+          return events;
+        };
+        const join = (from: number) => {
+          const response = new MemoryResponse();
+          const types: EventType[] | undefined = watchers.length % 2 === 0 ? undefined : ['execution:step'];
+          const watcher = {
+            response,
+            from,
+            types,
+            ended: false,
+            left: false,
+            subscriber: undefined as unknown as ExecutionSubscription,
+          };
+          watcher.subscriber = new ExecutionSubscription(
+            channel,
+            response as unknown as ServerResponse,
+            TypeFilter.of(types),
+            from,
+            Infinity,
+            {
+              heartbeatMs: 1e9,
+              stallMs: 1e9,
+              retryMs: 1,
+              batchBytes: partBytes,
+              pages,
+              queues: new TcpSendQueues(),
+              stats,
+            },
+            (error) => {
+              if (error) throw error;
+              watcher.ended = true;
+              watcher.subscriber.close();
+            },
+          );
+          watcher.subscriber.start(HttpChunk.of(': hello\n\n'));
+          watchers.push(watcher);
+        };
+        for (const step of moves) {
+          if (step.kind === 'turn') await nextTurn();
+          if (step.kind === 'append')
+            for (const count of step.batches) {
+              const events = append(count, false);
+              if (!step.lost) journal.emitter.emit('events', events);
+            }
+          if (step.kind === 'stall') for (const { response } of watchers) response.full = true;
+          if (step.kind === 'drain')
+            for (const { response } of watchers) {
+              response.full = false;
+              response.emit('drain');
+            }
+          if (step.kind === 'join') {
+            await opened;
+            join(Math.max(0, journal.events.length - step.back));
+          }
+          if (step.kind === 'leave' && watchers[0] && !watchers[0].ended) {
+            watchers[0].subscriber.close();
+            watchers[0].left = true;
+          }
+        }
+        await opened;
+        join(0);
+        for (const { response } of watchers) {
+          response.full = false;
+          response.emit('drain');
+        }
+        journal.emitter.emit('events', append(2, true));
+        for (let n = 0; n < 2_000 && watchers.some(({ ended, left }) => !ended && !left); n += 1) {
+          await nextTurn();
+          channel.check();
+        }
+        for (const { response, from, types, ended, left } of watchers) {
+          const due = journal.events
+            .filter((event) => event.sequence > from && (!types || types.includes(event.type)))
+            .map((event) => event.sequence);
+          expect(ended || left).toBe(true);
+          expect(response.received).toEqual(left ? due.slice(0, response.received.length) : due);
+        }
+        channel.close();
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+describe('a journal that has lost events', () => {
+  const output = (sequence: number, text = 'x'): RecordedEvent => ({
+    sequence,
+    type: 'execution:output',
+    data: JSON.stringify({ sequence, text }),
+  });
+  const limits = { ringBytes: 1_000, pageBytes: 1_000, partBytes: 400, pollMs: 1_000 };
+
+  /** A channel with one watcher that has seen all events so far. */
+  async function watched(events: RecordedEvent[]) {
+    const journal = new MemoryJournal();
+    journal.events.push(...events);
+    let reads = 0;
+    const read = journal.read.bind(journal);
+    journal.read = (...args) => ((reads += 1), read(...args));
+    const errors: string[] = [];
+    const channel = new Channel(
+      'e',
+      journal as unknown as EventBus,
+      journal as unknown as JournalReader,
+      new FlushScheduler(),
+      limits,
+      new StreamStats(),
+      (error) => errors.push((error as Error).message),
+    );
+    let ended = 0;
+    channel.watchers.add({
+      filter: TypeFilter.of(undefined),
+      isAt: () => false,
+      deliver: () => false,
+      wake: () => undefined,
+      endWithRetry: () => (ended += 1),
+    });
+    await channel.open();
+    return { journal, channel, errors, reads: () => reads, ended: () => ended };
+  }
+
+  const settle = async () => {
+    for (let n = 0; n < 50; n += 1) await nextTurn();
+  };
+
+  it('ends the streams at a hole, and does not read it again and again', async () => {
+    const { journal, errors, reads, ended } = await watched([output(1), output(2)]);
+    // 3 is missing.
+    journal.events.push(output(4), output(5));
+    const { slice } = journal.events;
+    journal.events.slice = (after = 0) =>
+      slice.call(journal.events, 0).filter((event) => event.sequence > after);
+    journal.emitter.emit('events', [output(4)]);
+    await settle();
+    expect([reads(), ended(), errors.length]).toEqual([1, 1, 1]);
+    expect(errors[0]).toContain('the journal has no event 3, but later ones');
+  });
+
+  it.each([
+    ['are gone', []],
+    ['are others now', [output(3, 'y'), output(4, 'y'), output(5)]],
+  ])('ends the streams when the newest events %s after an outage', async (_case, instead) => {
+    const { journal, channel, errors, ended } = await watched([output(1), output(2)]);
+    const seen = [output(3), output(4)];
+    journal.events.push(...seen);
+    journal.emitter.emit('events', seen);
+    await channel.verify();
+    await settle();
+    expect([ended(), errors]).toEqual([0, []]);
+    journal.events.splice(2, 2, ...instead);
+    await channel.verify();
+    await settle();
+    expect([ended(), errors.length]).toEqual([1, 1]);
+  });
+});
