@@ -1,4 +1,4 @@
-import type { Problem } from '@cloutagent/contract';
+import type { Problem, ProblemCode } from '@cloutagent/contract';
 
 /**
  * Codes of errors that the client itself detects. When the server refuses a request, the error has the server's code
@@ -39,7 +39,7 @@ export interface CloutAgentErrorDetails {
 export class CloutAgentError extends Error {
   override readonly name = 'CloutAgentError';
   /** The server's code, or a code of this package. */
-  readonly code: CloutAgentErrorCode | (string & {});
+  readonly code: CloutAgentErrorCode | ProblemCode | (string & {});
   /** Status of the HTTP response, if there was one. */
   readonly status?: number;
   /** The server's problem document (RFC 9457). With `validation_failed` it lists every invalid path. */
@@ -48,7 +48,7 @@ export class CloutAgentError extends Error {
   readonly retryAfterMs?: number;
 
   constructor(
-    code: CloutAgentErrorCode | (string & {}),
+    code: CloutAgentErrorCode | ProblemCode | (string & {}),
     message: string,
     { status, problem, retryAfterMs, cause }: CloutAgentErrorDetails = {},
   ) {

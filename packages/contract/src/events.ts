@@ -4,6 +4,7 @@ import {
   ExecutionId,
   ExecutionProgress,
   ExecutionStatus,
+  OpenFailureCode,
   ProjectId,
   StepStatus,
   TokenUsage,
@@ -58,7 +59,7 @@ export const EVENT_FIELDS = {
   'execution:resumed': z.object(control),
   'execution:cancelled': z.object(control),
   'execution:completed': z.object({ result: Execution }),
-  'execution:failed': z.object({ error: z.string(), code: z.string(), nodeId: NodeId.optional() }),
+  'execution:failed': z.object({ error: z.string(), code: OpenFailureCode, nodeId: NodeId.optional() }),
 } as const;
 
 export type EventType = keyof typeof EVENT_FIELDS;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { FailureCode } from './failure-codes.js';
 import { Json, PlainText, Timestamp } from './json.js';
 import { NAME, NAME_MAX_LENGTH, TAG_MAX_LENGTH } from './patterns.js';
 import { orDefault, orNull } from './or-null.js';
@@ -93,10 +94,13 @@ export type StartExecution = z.infer<typeof StartExecution>;
 /** The request as a caller writes it: fields with a default are optional. */
 export type StartExecutionInput = z.input<typeof StartExecution>;
 
+/** `FailureCode` for completion in editors, and any other string: modules may have codes of their own. */
+export const OpenFailureCode = z.string() as z.ZodType<FailureCode | (string & {}), string>;
+
 export const ExecutionFailure = z
   .object({
     message: z.string().meta({ description: 'A sentence for people.' }),
-    code: z.string().meta({ description: 'A stable code for programs.' }),
+    code: OpenFailureCode.meta({ description: 'A stable code for programs.' }),
     nodeId: NodeId.optional(),
   })
   .meta({ id: 'ExecutionFailure' });
