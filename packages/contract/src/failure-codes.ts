@@ -1,7 +1,7 @@
 /**
  * Codes of failures of nodes and executions. A code is in `execution:failed` and in `Execution.error`. `text` says what
- * happened and what to do. `retried` tells whether the server retries the step automatically; the code reaches
- * `execution:failed` only after the last retry. Modules may add codes of their own.
+ * happened and what to do. If `retried` is true, the server retries the step automatically, and the execution fails with
+ * the code only after the last retry. Modules may have other codes.
  */
 export const FAILURE_CODES = {
   approval_rejected: {

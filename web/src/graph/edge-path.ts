@@ -5,9 +5,9 @@ const SAMPLES = 16;
 
 /** Returns the control points of the curve between two points. It leaves and arrives along the direction. */
 function controlPoints(from: Point, to: Point, direction: Direction): [Point, Point] {
-  const { along, beside, point } = axesOf(direction);
+  const { along, cross, point } = axesOf(direction);
   const middle = (along(from) + along(to)) / 2;
-  return [point(middle, beside(from)), point(middle, beside(to))];
+  return [point(middle, cross(from)), point(middle, cross(to))];
 }
 
 const text = ({ x, y }: Point): string => `${x.toFixed(1)},${y.toFixed(1)}`;

@@ -3,7 +3,7 @@ export interface Point {
   y: number;
 }
 
-/** The direction in which a graph is drawn. Layers follow each other along it; parallel nodes lie beside each other. */
+/** The direction in which a graph is drawn. Layers follow each other along it; parallel nodes lie next to each other. */
 export type Direction = 'across' | 'down';
 
 export const NODE_WIDTH = 196;
@@ -16,20 +16,20 @@ export const axesOf = (direction: Direction) =>
         length: NODE_WIDTH,
         breadth: NODE_HEIGHT,
         along: (point: Point) => point.x,
-        beside: (point: Point) => point.y,
-        point: (along: number, beside: number): Point => ({ x: along, y: beside }),
+        cross: (point: Point) => point.y,
+        point: (along: number, cross: number): Point => ({ x: along, y: cross }),
       }
     : {
         length: NODE_HEIGHT,
         breadth: NODE_WIDTH,
         along: (point: Point) => point.y,
-        beside: (point: Point) => point.x,
-        point: (along: number, beside: number): Point => ({ x: beside, y: along }),
+        cross: (point: Point) => point.x,
+        point: (along: number, cross: number): Point => ({ x: cross, y: along }),
       };
 
 /** Returns the points where edges leave and enter the node with this upper left corner. */
 export function portsOf(corner: Point, direction: Direction): { out: Point; in: Point } {
-  const { length, breadth, along, beside, point } = axesOf(direction);
-  const middle = beside(corner) + breadth / 2;
+  const { length, breadth, along, cross, point } = axesOf(direction);
+  const middle = cross(corner) + breadth / 2;
   return { out: point(along(corner) + length, middle), in: point(along(corner), middle) };
 }

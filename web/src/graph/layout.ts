@@ -10,7 +10,7 @@ export interface Layout {
   direction: Direction;
 }
 
-const GAP_BESIDE = 22;
+const GAP_CROSS = 22;
 /** Gap between layers. It is smaller downwards, because nodes are wider than high. */
 const gapAlong = (direction: Direction): number => (direction === 'across' ? 64 : 32);
 
@@ -71,7 +71,7 @@ function positionNodes(
     const first = (widest - layer.length) / 2;
     sorted.forEach(({ id }, index) => {
       rank.set(id, first + index);
-      points.set(id, point(depth * (length + gapAlong(direction)), (first + index) * (breadth + GAP_BESIDE)));
+      points.set(id, point(depth * (length + gapAlong(direction)), (first + index) * (breadth + GAP_CROSS)));
     });
   });
   return points;

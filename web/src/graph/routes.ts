@@ -33,13 +33,13 @@ export function routesBetween(
   const axes = axesOf(direction);
   const depthOf = new Map(layers.flatMap((layer, depth) => layer.map((id) => [id, depth] as const)));
   /** The near sides of the nodes of each layer, sorted. */
-  const sides = layers.map((layer) => layer.map((id) => axes.beside(points.get(id)!)).sort((a, b) => a - b));
+  const sides = layers.map((layer) => layer.map((id) => axes.cross(points.get(id)!)).sort((a, b) => a - b));
   const lanes: Lane[] = [];
   edges.forEach(({ source, target }, edge) => {
     const [from, to] = [depthOf.get(source), depthOf.get(target)];
     if (from === undefined || to === undefined || lanes.length > MAX_LANES) return;
-    const start = axes.beside(points.get(source)!) + axes.breadth / 2;
-    const end = axes.beside(points.get(target)!) + axes.breadth / 2;
+    const start = axes.cross(points.get(source)!) + axes.breadth / 2;
+    const end = axes.cross(points.get(target)!) + axes.breadth / 2;
     let before = start;
     for (let layer = from + 1; layer < to; layer += 1) {
       const ideal = start + ((end - start) * (layer - from)) / (to - from);
@@ -49,11 +49,11 @@ export function routesBetween(
     }
   });
   const routes: Routes = new Map();
-  for (const [lane, beside] of spread(lanes, sides, axes.breadth)) {
+  for (const [lane, cross] of spread(lanes, sides, axes.breadth)) {
     const begin = axes.along(points.get(layers[lane.layer]![0]!)!);
     const route = routes.get(lane.edge) ?? [];
     routes.set(lane.edge, route);
-    route.push(axes.point(begin - LEAD, beside), axes.point(begin + axes.length + LEAD, beside));
+    route.push(axes.point(begin - LEAD, cross), axes.point(begin + axes.length + LEAD, cross));
   }
   for (const route of routes.values()) route.sort((a, b) => axes.along(a) - axes.along(b));
   return routes;
@@ -129,19 +129,19 @@ function detour(
   direction: Direction,
   side: number,
 ): Point[] {
-  const { along, beside, breadth, length, point } = axesOf(direction);
+  const { along, cross, breadth, length, point } = axesOf(direction);
   const passed = new Set(blocking);
   const [first, last] = [along(start) + 2 * LANE, along(end) - 2 * LANE];
   for (;;) {
-    const sides = [...passed].map(beside);
+    const sides = [...passed].map(cross);
     const lane = side < 0 ? Math.min(...sides) - LANE : Math.max(...sides) + breadth + LANE;
     const met = others.filter(
       (at) =>
         !passed.has(at) &&
         along(at) < last &&
         along(at) + length > first &&
-        lane > beside(at) &&
-        lane < beside(at) + breadth,
+        lane > cross(at) &&
+        lane < cross(at) + breadth,
     );
     if (met.length === 0) return [point(first, lane), point(last, lane)];
     for (const at of met) passed.add(at);
