@@ -15,8 +15,8 @@ export interface ExecutionEngine {
    * Runs an execution until it ends or this process stops running it.
    * @param row as the claim returned it; `attempt` is the claim's fencing token
    * @param signal aborts when this process must release the execution or has lost it
-   * @param onIdle called when the execution begins or stops to only wait, for a resume or a person, after its row says
-   *   so. A run begins as not idle
+   * @param onIdle called after the row's `idle` has changed. `true` means that the execution only waits, for a resume or a
+   *   person. A run begins as not idle
    */
   run(row: ExecutionRow, signal: AbortSignal, onIdle: (idle: boolean) => void): Promise<RunOutcome>;
   /**

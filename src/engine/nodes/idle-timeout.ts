@@ -1,6 +1,6 @@
 /**
- * Limits how long each wait for another party may last. The time between two waits does not count, and neither does time
- * in which work of our own is in progress (`busy`).
+ * Limits the duration of each wait for another party. The time between two waits does not count. Neither does a wait
+ * while the server's own work is in progress (`busy`).
  */
 export class IdleTimeout {
   private rejectWait: ((reason: Error) => void) | undefined;
@@ -33,7 +33,7 @@ export class IdleTimeout {
     this.rejectWait?.(reason);
   }
 
-  /** Runs work of our own. The limit does not apply while it runs. */
+  /** Runs the server's own work. The limit does not apply while it runs. */
   async busy<T>(work: () => Promise<T>): Promise<T> {
     this.busyCount += 1;
     try {

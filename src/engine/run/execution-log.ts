@@ -5,7 +5,7 @@ import type { RowChange } from '../../journal/append-statement.js';
 import { type Claim, type Journal, record } from '../../journal/journal.js';
 import type { EngineStats } from './engine-stats.js';
 
-/** Uncommitted appends of one execution from which on `waitForCapacity` waits. */
+/** `waitForCapacity` waits while an execution has this many uncommitted appends. */
 const MAX_UNCOMMITTED = 64;
 
 /** The owner's access to the journal of one execution. It assigns sequences and keeps the state that the events give. */

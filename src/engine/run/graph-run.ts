@@ -33,7 +33,7 @@ export interface GraphRunOptions {
   readonly secrets: SecretRedactor;
   /** How much of the execution's time limit earlier owners have used. */
   readonly spentMs: number;
-  /** Called when the execution begins or stops to only wait, for a resume or a person, after its row says so. */
+  /** Called after the row's `idle` has changed. `true`: the execution only waits, for a resume or a person. */
   readonly onIdle: (idle: boolean) => void;
 }
 
