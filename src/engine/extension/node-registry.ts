@@ -60,7 +60,7 @@ export class NodeRegistry implements OnModuleInit {
   ): Promise<WorkflowProblem[]> {
     const handler = this.types.get(type);
     if (!handler) {
-      const known = [...this.types.keys()].sort().join(', ');
+      const known = [...this.types.keys()].toSorted().join(', ');
       return [
         {
           path: ['nodes', index, 'type'],

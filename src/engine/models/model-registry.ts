@@ -37,7 +37,7 @@ export class ModelRegistry implements OnModuleInit {
     const [providerName, id] = split(name);
     const provider = id ? this.providers.get(providerName) : undefined;
     if (provider) return provider.problem(id);
-    const known = [...this.providers.keys()].sort().map((each) => `${each}/…`);
+    const known = [...this.providers.keys()].toSorted().map((each) => `${each}/…`);
     return `There is no model "${name}". Write provider/model, such as demo/echo; the providers of this server are ${known.join(', ')}.`;
   }
 

@@ -10,7 +10,7 @@ export class UnexpectedResponseError extends Error {
   override readonly name = 'UnexpectedResponseError';
 
   constructor(
-    readonly contentType: string,
+    contentType: string,
     /** The beginning of the body. */
     readonly body: string,
   ) {

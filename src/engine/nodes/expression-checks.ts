@@ -125,7 +125,7 @@ export class ExpressionChecks {
       const job = { kind: 'check', projectId, expressions } as const;
       const { problems = [] } = await process.run(job, this.timeoutMs, NEVER, new Set(firstIndexes));
       for (const [at, { result, expressions: own }] of workflows.entries())
-        result.resolve(problems.slice(firstIndexes[at]!, firstIndexes[at]! + own.length).map(toProblem));
+        result.resolve(problems.slice(firstIndexes[at], firstIndexes[at]! + own.length).map(toProblem));
     } catch (error) {
       if (error instanceof TransformStoppedError)
         this.refuse(projectId, workflows, firstIndexes, error.expressionIndex);

@@ -8,7 +8,7 @@ import { NodeHandler } from '../extension/node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType, TransientError } from '../extension/node-handler.js';
 import { Headers, Url, urlProblems } from './http-config.js';
 
-const status = z.int().min(200).max(599);
+const Status = z.int().min(200).max(599);
 
 const HttpConfig = z
   .strictObject({
@@ -23,7 +23,7 @@ const HttpConfig = z
     /** Limit for the whole exchange, in ms. */
     timeoutMs: orNull(z.int().min(1).max(600_000)),
     /** The expected status, or a list of them; 200 to 299 by default. */
-    expectStatus: orNull(z.union([status, z.array(status).min(1).max(20)])),
+    expectStatus: orNull(z.union([Status, z.array(Status).min(1).max(20)])),
     /** Repeats a POST or PATCH even if the first one may have had an effect. */
     retryUnsafe: orDefault(z.boolean(), () => false),
   })
