@@ -54,7 +54,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   /** Whether executions were left in the queue because no slot was free. */
   private hasMoreQueued = false;
   private sweeps = 0;
-  private stopping = false;
+  private isStopping = false;
 
   constructor(
     private readonly database: Database,
@@ -92,7 +92,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   /** Releases all running executions. Other processes, or this one after a restart, continue them from the journal. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.stopping = true;
+    this.isStopping = true;
     for (const timer of this.timers) clearInterval(timer);
     await this.claimLock
       .acquire(AbortSignal.timeout(SHUTDOWN_CLAIM_TIMEOUT_MS))
@@ -152,7 +152,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async claimExecutions(): Promise<void> {
-    if (this.stopping) return;
+    if (this.isStopping) return;
     const { MAX_EXECUTIONS_PER_PROCESS, MAX_WAITING_PER_PROCESS } = this.settings;
     const freeSlots = MAX_EXECUTIONS_PER_PROCESS - this.active.takenSlots(MAX_WAITING_PER_PROCESS);
     if (freeSlots <= 0) {
@@ -168,7 +168,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   private start(row: ExecutionRow): void {
     const execution = this.active.start(row.id, row.attempt, (started) => this.run(row, started));
-    if (this.stopping) execution.abort.abort();
+    if (this.isStopping) execution.abort.abort();
     void execution.done.then(() => {
       if (this.hasMoreQueued) this.claim();
     });
@@ -243,7 +243,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
    */
   private async reassert(): Promise<void> {
     const activeIds = await this.underClaimLock(async () => {
-      if (this.stopping) return [];
+      if (this.isStopping) return [];
       const before = new Map(
         [...this.active].map(([id, execution]) => [
           id,

@@ -20,7 +20,7 @@ import { exceededLimit, usageEvents } from './usage.js';
 
 /** One attempt at one node: its time limit, its abort signal, and the `NodeRun` that the handler gets. */
 export class NodeAttempt {
-  private readonly logger = new Logger(NodeAttempt.name);
+  private static readonly logger = new Logger(NodeAttempt.name);
   private readonly limitMs: number;
   private readonly timeLimit: PausableTimeout;
   private readonly abortController = new AbortController();
@@ -116,7 +116,7 @@ export class NodeAttempt {
     if (!hasEnded) this.failure.reject(error);
     // The node did not await a promise of the engine, and that promise was rejected to stop the node.
     if (error instanceof StoppedError || (hasEnded && error === this.signal.reason)) return;
-    this.logger.error('the code of a node did not handle an error', error, members);
+    NodeAttempt.logger.error('the code of a node did not handle an error', error, members);
     if (!hasEnded || stopSignal.aborted) return;
     const message = `The node failed: ${messageOf(error)}`;
     onFailure({ code: 'node_failed', message, nodeId: this.step.node.id });
