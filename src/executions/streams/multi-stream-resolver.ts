@@ -213,7 +213,6 @@ function decoded<T>(decode: () => T): T {
 
 const invalidCursor = (reason: string): ProblemError =>
   new ProblemError(
-    400,
     'invalid_last_event_id',
     `Last-Event-ID must be the id of an event from a stream with this filter; ${reason}. Leave it out to begin anew.`,
   );
