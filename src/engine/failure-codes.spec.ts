@@ -11,9 +11,9 @@ const codesIn = (pattern: RegExp): string[] => [
 ];
 
 it('FAILURE_CODES marks exactly the codes of transient errors as retried', () => {
-  const thrown = codesIn(/\b(?:TransientError|transient)\(\s*'([a-z_]+)'/g).sort();
+  const thrown = codesIn(/\b(?:TransientError|transient)\(\s*'([a-z_]+)'/g).toSorted();
   const retried = Object.entries(FAILURE_CODES).filter(([, { retried: isRetried }]) => isRetried);
-  expect(thrown).toEqual(retried.map(([code]) => code).sort());
+  expect(thrown).toEqual(retried.map(([code]) => code).toSorted());
 });
 
 it('FAILURE_CODES has every code that the engine uses, and no other', () => {
@@ -22,7 +22,7 @@ it('FAILURE_CODES has every code that the engine uses, and no other', () => {
     ...codesIn(/\bcode(?::| =) '([a-z_]+)'/g),
     ...codesIn(/\? '(http_[a-z]+)' : code/g),
   ].filter((code) => code !== 'expression_too_complex');
-  expect([...new Set(used)].sort()).toEqual(Object.keys(FAILURE_CODES).sort());
+  expect([...new Set(used)].toSorted()).toEqual(Object.keys(FAILURE_CODES).toSorted());
 });
 
 it('FAILURE_CODES names only settings that exist', () => {

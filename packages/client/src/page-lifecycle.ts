@@ -10,6 +10,7 @@ interface GlobalScope {
   navigator?: { readonly onLine?: boolean };
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- programs without the DOM's types need it
 const scope = (): GlobalScope => globalThis as GlobalScope;
 
 /** Whether the browser reports that there is no network. False where this is unknown, as in Node. */

@@ -24,7 +24,7 @@ export function EventInspector({ log, nameOf }: { log: EventLog; nameOf: NameOf 
   const query = useDeferredValue(search);
   const id = useId();
   const shown = useMemo(() => filterEvents(events, types, query), [events, types, query]);
-  const present = useMemo(() => [...new Set(events.map(({ type }) => type))].sort(), [events]);
+  const present = useMemo(() => [...new Set(events.map(({ type }) => type))].toSorted(), [events]);
   const filtered = types.size > 0 || query.trim() !== '';
 
   const toggle = (type: EventType) => {

@@ -1,5 +1,6 @@
 import { CloutAgent } from '@cloutagent/client';
-import { type Credential, endSession } from './session.js';
+import type { Credential } from './credential.js';
+import { endSession } from './session.js';
 
 const REFUSED = 'Your key has expired or was revoked. Sign in with another key to return to this page.';
 

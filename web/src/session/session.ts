@@ -1,13 +1,7 @@
-import type { Me } from '@cloutagent/client';
 import { useSyncExternalStore } from 'react';
+import type { Credential } from './credential.js';
 import { clearTab, readTab, writeTab } from './tab-storage.js';
 import { answerOtherTabs, askOtherTabs, signOutOtherTabs } from './tabs.js';
-
-/** A key and its permissions. The permissions of a key never change. */
-export interface Credential {
-  key: string;
-  me: Me;
-}
 
 export interface Session {
   /** null when this tab is not signed in. */

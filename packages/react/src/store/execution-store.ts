@@ -16,7 +16,7 @@ export class ExecutionStore implements EventStreamListener {
   private current: ExecutionSnapshot = EMPTY;
 
   constructor(
-    private readonly stream: SharedEventStream,
+    stream: SharedEventStream,
     private readonly releaseStream: () => void,
   ) {
     this.stopListening = stream.listen(this);
@@ -45,10 +45,6 @@ export class ExecutionStore implements EventStreamListener {
   onEstablished(server: ServerState): void {
     this.server = server;
     inNextFrame(this.publish);
-  }
-
-  reconnect(): void {
-    this.stream.reconnect();
   }
 
   close(): void {
