@@ -1,4 +1,5 @@
 import type { Subscription } from 'rxjs';
+import type { Holder } from '../../common/holder.js';
 import type { Changes, StatusChanges } from '../../journal/status-changes.js';
 import type { ExecutionPosition } from './stream-position.js';
 import type { FilterMembership } from './filter-membership.js';
@@ -9,6 +10,7 @@ import type { FilterMembership } from './filter-membership.js';
  */
 export class FilterMembershipUpdater {
   private subscription: Subscription | undefined;
+  private holder: Holder | undefined;
   private polling = false;
   private pollAgain = false;
   /** Whether it has looked for itself, up to what will be told. */
@@ -34,7 +36,14 @@ export class FilterMembershipUpdater {
       if (this.caughtUp) this.take(changes);
       else if (this.full) this.onRoom();
     });
-    this.changes.hold().then(() => this.poll(), this.onError);
+    this.changes.acquire().then((holder) => {
+      if (this.ended) {
+        holder.release();
+        return;
+      }
+      this.holder = holder;
+      this.poll();
+    }, this.onError);
   }
 
   end(): void {
@@ -42,7 +51,7 @@ export class FilterMembershipUpdater {
     this.ended = true;
     if (!this.subscription) return;
     this.subscription.unsubscribe();
-    this.changes.release();
+    this.holder?.release();
   }
 
   /** There may be room for those that wait for it. */
