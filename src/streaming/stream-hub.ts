@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type MessageEvent, type OnModuleDestroy } f
 import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
+import type { Holder } from '../common/holder.js';
 import { Settings } from '../config/settings.js';
 import { StatusChanges } from '../journal/status-changes.js';
 import { codingFor } from './gzip/accept-encoding.js';
@@ -31,10 +32,10 @@ interface AnyStreamRequest {
   /** When the right to watch ends, ms since the epoch. */
   expiresAt: number | null;
   /**
-   * Called when Nest subscribes, which it never does for a client that left before. What it throws is answered as a
-   * problem; what it returns is called once the stream is over.
+   * Called when Nest subscribes, which it never does for a client that left before. An error that it throws is answered as
+   * a problem. The holder is released when the stream ends.
    */
-  enter: () => () => void;
+  enter: () => Holder;
 }
 
 export interface StreamRequest extends AnyStreamRequest {
@@ -153,7 +154,7 @@ export class StreamHub implements OnModuleDestroy {
     { executionId, response, after, types, principalId, expiresAt, established, enter }: StreamRequest,
     session: SseResponse,
   ): StreamHandle {
-    const leave = enter();
+    const admission = enter();
     const { channel, ready } = this.pool.join(executionId, 'own');
     const subscriber = new ExecutionSubscription(
       channel,
@@ -175,7 +176,7 @@ export class StreamHub implements OnModuleDestroy {
       close: () => {
         this.close(subscriber);
         this.pool.leave(executionId, 'own');
-        leave();
+        admission.release();
       },
     };
   }
@@ -184,7 +185,7 @@ export class StreamHub implements OnModuleDestroy {
     { vector, response, types, principalId, expiresAt, executions, enter }: MultiStreamRequest,
     session: SseResponse,
   ): StreamHandle {
-    const leave = enter();
+    const admission = enter();
     const finish = (error?: Error) => this.finish(session, 'many executions', error);
     const muster =
       vector instanceof FilterMembership &&
@@ -220,7 +221,7 @@ export class StreamHub implements OnModuleDestroy {
       close: () => {
         if (muster) muster.end();
         this.close(subscriber);
-        leave();
+        admission.release();
       },
     };
   }

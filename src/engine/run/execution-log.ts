@@ -1,8 +1,10 @@
 import { applyEvent, type EventDraft, type ExecutionState } from '@cloutagent/contract';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { encodeEvent } from '../../events/encode-event.js';
 import { parseEvent } from '../../events/event-bus.js';
 import type { RowChange } from '../../journal/append-statement.js';
-import { type Claim, type Journal, record } from '../../journal/journal.js';
+import type { Journal } from '../../journal/journal.js';
+import type { Claim } from '../../journal/pending-append.js';
 import type { EngineStats } from './engine-stats.js';
 
 /** Appends of one execution that may be waiting for their commit before `room` holds the writer back. */
@@ -32,7 +34,7 @@ export class ExecutionLog {
    */
   append(drafts: readonly EventDraft[], change?: RowChange): Promise<void> {
     const events = drafts.map((draft) => {
-      const event = record(this.claim.executionId, this.state.lastSequence + 1, draft);
+      const event = encodeEvent(this.claim.executionId, this.state.lastSequence + 1, draft);
       if (draft.type === 'execution:output' || draft.type === 'execution:thinking')
         this.state.lastSequence = event.sequence;
       else {
