@@ -13,6 +13,7 @@ import { ExecutionsRepository } from './executions.repository.js';
 import { EventPages } from './queries/event-pages.js';
 import { ExecutionList } from './queries/execution-list.js';
 import { ExecutionReader } from './queries/execution-reader.js';
+import { ListedExecutionsRepository } from './queries/listed-executions.repository.js';
 import { ExecutionLookup } from './streams/execution-lookup.js';
 import { MultiStreamResolver } from './streams/multi-stream-resolver.js';
 import { MultiStreamsController } from './streams/multi-streams.controller.js';
@@ -32,6 +33,7 @@ import { StreamsController } from './streams/streams.controller.js';
     ExecutionControl,
     ApprovalRecorder,
     ExecutionReader,
+    ListedExecutionsRepository,
     ExecutionList,
     EventPages,
     ExecutionLookup,

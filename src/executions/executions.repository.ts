@@ -1,24 +1,31 @@
 import { Injectable } from '@nestjs/common';
-import type { EventFields, ExecutionFailure, ExecutionStatus, StartExecution } from '@cloutagent/contract';
-import { type RawBuilder, sql } from 'kysely';
+import type { ExecutionStatus, StartExecution } from '@cloutagent/contract';
 import { v7 as uuidv7 } from '../common/uuid.js';
 import { Database } from '../database/database.js';
 import type { DesiredState } from '../database/schema.js';
 import { CONTROL_CHANNEL } from '../engine/dispatch/control-channel.js';
 import type { ExecutionRow } from '../engine/execution-row.js';
-import { INPUT_READ } from './queries/input-preview.js';
 
 const INSERT = `
   INSERT INTO cloutagent.executions
     (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, runnable_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now()) RETURNING *`;
 
-/** What the server must know of an execution before it answers with events. */
+/** The columns of an execution that are needed before its events are sent. */
 export interface ExecutionHead {
   readonly id: string;
   readonly projectId: string;
   readonly status: ExecutionStatus;
   readonly lastSequence: number;
+}
+
+/** The origin of an execution. */
+interface Origin {
+  /** Id of the principal. */
+  createdBy: string;
+  idempotencyKey: string | undefined;
+  /** SHA-256 of the request, in hex. */
+  requestHash: string;
 }
 
 /** A request to pause, resume or cancel. */
@@ -39,37 +46,10 @@ export interface Decision {
   decidedBy: string;
 }
 
-/** The executions of a list. A condition that is left out matches every execution. */
-export interface ListFilter {
-  projectIds: readonly string[] | undefined;
-  status: readonly ExecutionStatus[] | undefined;
-  tag: string | undefined;
-  /** Only executions with a lower id, which are older. */
-  before: string | undefined;
-  limit: number;
-}
-
-/** Columns of an execution that lists and summaries show. */
-export interface ListedRow {
-  id: string;
-  project_id: string;
-  status: ExecutionStatus;
-  error: ExecutionFailure | null;
-  tags: string[];
-  created_at: Date;
-  started_at: Date | null;
-  completed_at: Date | null;
-  /** The beginning of the input's JSON. */
-  input: string;
-  progress: EventFields['execution:progress'] | null;
-  usage: EventFields['execution:token-usage'] | null;
-  cost: EventFields['execution:cost-update'] | null;
-  lastSequence: number;
-  /** Number of the workflow's nodes; null if `progress` has it. */
-  nodes: number | null;
-}
-
-/** Returns the row as it is after the change, or as it is if nothing has to change. */
+/**
+ * Returns the row after the change, or the present one if nothing has to change. PostgreSQL commits transactions that
+ * notify one after the other; that is acceptable here because such requests are rare.
+ */
 const REQUEST_STATE = `
   WITH changed AS (
     UPDATE cloutagent.executions SET desired_state = $3, desired_state_by = $4, desired_state_reason = $5
@@ -102,24 +82,6 @@ const HEADS = `
     coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = e.id), 0) AS "lastSequence"
   FROM cloutagent.executions AS e WHERE id = ANY ($1::uuid[])`;
 
-type ListedType = 'execution:progress' | 'execution:token-usage' | 'execution:cost-update';
-
-/** Reads the newest event of a type. The second condition on the type lets the query use the index without chunks. */
-const newest = <T extends ListedType>(type: T): RawBuilder<EventFields[T] | null> => sql`(
-  SELECT data::json FROM cloutagent.events
-  WHERE execution_id = page.id AND type = ${sql.lit(type)}
-    AND type NOT IN ('execution:output', 'execution:thinking')
-  ORDER BY sequence DESC LIMIT 1
-)`;
-
-const LAST_SEQUENCE = sql<number>`coalesce(
-  (SELECT max(sequence) FROM cloutagent.events WHERE execution_id = page.id), 0
-)`;
-
-/** A workflow may be large, so it is read only while no event has the number of its nodes. */
-const NODES_BEFORE_PROGRESS = sql<number | null>`
-  CASE WHEN ${newest('execution:progress')} IS NULL THEN json_array_length(workflow -> 'nodes') END`;
-
 /** The statements on executions and their approvals that requests of clients need. */
 @Injectable()
 export class ExecutionsRepository {
@@ -131,15 +93,7 @@ export class ExecutionsRepository {
    */
   async insert(
     request: StartExecution,
-    {
-      createdBy,
-      idempotencyKey,
-      requestHash,
-    }: {
-      createdBy: string;
-      idempotencyKey: string | undefined;
-      requestHash: string;
-    },
+    { createdBy, idempotencyKey, requestHash }: Origin,
   ): Promise<ExecutionRow> {
     const { rows } = await this.database.pool.query<ExecutionRow>({
       name: 'execution-insert',
@@ -192,26 +146,6 @@ export class ExecutionsRepository {
   }
 
   /**
-   * Reads a page of executions, newest first. One statement reads status and events, so that a row's status fits its
-   * `lastSequence`: a client that follows the events after it would never correct another status.
-   */
-  async list(filter: ListFilter): Promise<ListedRow[]> {
-    return this.database.kysely
-      .selectFrom(this.page(filter).as('page'))
-      .select(['id', 'project_id', 'status', 'error', 'tags', 'created_at', 'started_at', 'completed_at'])
-      .select([
-        sql<string>`left(input::text, ${sql.lit(INPUT_READ + 1)})`.as('input'),
-        newest('execution:progress').as('progress'),
-        newest('execution:token-usage').as('usage'),
-        newest('execution:cost-update').as('cost'),
-        LAST_SEQUENCE.as('lastSequence'),
-        NODES_BEFORE_PROGRESS.as('nodes'),
-      ])
-      .orderBy('id', 'desc')
-      .execute();
-  }
-
-  /**
    * Stores the desired state of an open execution and notifies its owner. An execution that has ended, or that is to be
    * cancelled, stays as it is.
    * @returns the row after that; undefined if none of the projects has this execution
@@ -251,22 +185,6 @@ export class ExecutionsRepository {
     if (row) return { approved: row.approved, decidedBy: row.decided_by };
     // Another answer was committed during the INSERT. Only a new statement sees it.
     return this.findDecision(executionId, nodeId);
-  }
-
-  private page({ projectIds, status, tag, before, limit }: ListFilter) {
-    // Whole columns: their parts are computed only for the rows of the page.
-    let page = this.database.kysely
-      .selectFrom('executions')
-      .select(['id', 'project_id', 'status', 'input', 'workflow', 'error', 'tags'])
-      .select(['created_at', 'started_at', 'completed_at'])
-      .orderBy('id', 'desc')
-      .limit(limit);
-    // `IN ()` is not valid SQL; no project has an empty id.
-    if (projectIds) page = page.where('project_id', 'in', projectIds.length > 0 ? projectIds : ['']);
-    if (status) page = page.where('status', 'in', status);
-    if (tag !== undefined) page = page.where((where) => where(where.val(tag), '=', where.fn.any('tags')));
-    if (before !== undefined) page = page.where('id', '<', before);
-    return page;
   }
 
   private async tryToRequestState(request: StateRequest): Promise<ExecutionRow | undefined> {

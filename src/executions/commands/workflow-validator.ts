@@ -49,7 +49,7 @@ class ExpressionTooComplexError extends ProblemError {
     super(
       400,
       'expression_too_complex',
-      'An expression is too complex; `errors` has its path. Simplify it, or split it over several nodes.',
+      'An expression is too complex. `errors` has its path. Simplify it, or split it over several nodes.',
       { errors: [error] },
     );
   }

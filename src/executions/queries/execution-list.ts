@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import type { ExecutionPage, ExecutionSummary, ListExecutions } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
-import { ExecutionsRepository, type ListedRow } from '../executions.repository.js';
 import { visibleProjects } from '../visible-projects.js';
 import { previewOf } from './input-preview.js';
 import { decodeCursor, encodeCursor } from './list-cursor.js';
+import { ListedExecutionsRepository, type ListedRow } from './listed-executions.repository.js';
 
 const ERROR_MAX_LENGTH = 500;
 
 /** Lists executions. */
 @Injectable()
 export class ExecutionList {
-  constructor(private readonly repository: ExecutionsRepository) {}
+  constructor(private readonly repository: ListedExecutionsRepository) {}
 
   /**
    * Reads one page of the executions that the principal may see, newest first. Neither steps nor outputs are read.
@@ -20,7 +20,7 @@ export class ExecutionList {
    */
   async list(query: ListExecutions, principal: Principal): Promise<ExecutionPage> {
     const { projectId, status, tag, cursor, limit } = query;
-    const rows = await this.repository.list({
+    const rows = await this.repository.read({
       projectIds: visibleProjects(principal, projectId),
       status,
       tag,

@@ -48,7 +48,7 @@ export class ExecutionReader {
     return outlineOf((await this.find(executionId, principal)).workflow);
   }
 
-  /** Adds to a row what the execution's events make up. */
+  /** Combines a row with the state that the execution's events make up. */
   async show(row: ExecutionRow): Promise<Execution> {
     const { events, lastSequence } = await this.journal.readState(row.id);
     const state = initialState();
