@@ -24,13 +24,15 @@ const AT = `
   SELECT execution_id AS id, e.sequence, type, data FROM cloutagent.events AS e
   JOIN unnest($1::uuid[], $2::int[]) AS a(id, sequence) ON execution_id = a.id AND e.sequence = a.sequence`;
 
+// Ordered inside the join: outside, PostgreSQL would sort events that its index already has in order.
 const STATE = `
   SELECT newest.sequence AS "lastSequence", e.* FROM (
     SELECT max(sequence) AS sequence FROM cloutagent.events WHERE execution_id = $1
-  ) AS newest LEFT JOIN (
+  ) AS newest LEFT JOIN LATERAL (
     SELECT sequence, type, data FROM cloutagent.events
     WHERE execution_id = $1 AND type NOT IN ('execution:output', 'execution:thinking')
-  ) AS e ON true ORDER BY e.sequence`;
+    ORDER BY sequence
+  ) AS e ON true`;
 
 /** The events that make up an execution's state, and how far its journal has come. */
 export interface StateEvents {
@@ -88,9 +90,11 @@ export class JournalReader {
       text: STATE,
       values: [executionId],
     });
-    const lastSequence = rows[0]?.lastSequence ?? 0;
-    const hasEvents = rows[0]?.sequence != null;
-    return { events: hasEvents ? (rows as RecordedEvent[]) : [], lastSequence };
+    // Without state events there is one row, and its columns are null.
+    const events = rows.filter((row): row is StateRow & RecordedEvent => row.sequence !== null);
+    // The join keeps the order, but SQL does not guarantee it. Sorting a sorted list takes one pass.
+    events.sort((one, other) => one.sequence - other.sequence);
+    return { events, lastSequence: rows[0]?.lastSequence ?? 0 };
   }
 
   /** Reads all events except the chunks of output, by execution. They make up an execution's state. */
@@ -154,6 +158,9 @@ export class JournalReader {
   }
 }
 
-interface StateRow extends Record<keyof RecordedEvent, unknown> {
+interface StateRow {
   lastSequence: number | null;
+  sequence: number | null;
+  type: EventType | null;
+  data: string | null;
 }
