@@ -4,7 +4,7 @@ import { EventBus } from './event-bus.js';
 
 @Global()
 @Module({
-  // One listener a watched execution, not one a stream; no limit on how many executions are watched.
+  // Each watched execution has one listener, however many streams it has. Their number has no limit.
   imports: [EventEmitterModule.forRoot({ maxListeners: 0 })],
   providers: [EventBus],
   exports: [EventBus],

@@ -6,10 +6,19 @@ import { JournalReader } from './journal-reader.js';
 import { NotificationSource } from './notification-source.js';
 import { RetentionSweeper } from './retention-sweeper.js';
 import { StatusChanges } from './status-changes.js';
+import { UnownedAppend } from './unowned-append.js';
 
 @Module({
   imports: [ClusterModule],
-  providers: [EventNotifier, Journal, JournalReader, NotificationSource, RetentionSweeper, StatusChanges],
+  providers: [
+    EventNotifier,
+    Journal,
+    JournalReader,
+    NotificationSource,
+    RetentionSweeper,
+    StatusChanges,
+    UnownedAppend,
+  ],
   exports: [EventNotifier, Journal, JournalReader, NotificationSource, StatusChanges],
 })
 export class JournalModule {}
