@@ -10,13 +10,13 @@ export class CredentialsMissingError extends ProblemError {
   }
 }
 
-/** One answer for every reason: which one it was is nobody's business. */
+/** The same answer for every reason, so that it does not reveal why a credential is invalid. */
 export class InvalidCredentialsError extends ProblemError {
   constructor() {
     super(
       401,
       'invalid_credentials',
-      'The credential is not valid, or no longer. Get a new one and try again.',
+      'The credential is invalid, expired or revoked. Get a new one and try again.',
     );
   }
 }
@@ -26,7 +26,7 @@ export class InvalidTicketError extends ProblemError {
     super(
       401,
       'invalid_ticket',
-      'The ticket is expired, was used from another address or is for another stream. Get a new one from …/stream-tickets.',
+      'The ticket is invalid or expired, was used from another address, or is for another stream. Get a new one from …/stream-tickets.',
     );
   }
 }

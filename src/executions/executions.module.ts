@@ -1,8 +1,10 @@
 import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
 import { EngineModule } from '../engine/engine.module.js';
 import { ModelsModule } from '../engine/models/models.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
+import { StreamQuotaModule } from '../throttling/stream-quota.module.js';
 import { ControlController } from './control.controller.js';
 import { ExecutionsController } from './executions.controller.js';
 import { ExecutionList } from './queries/execution-list.js';
@@ -15,7 +17,7 @@ import { StreamsController } from './streams/streams.controller.js';
 import { WorkflowValidator } from './commands/workflow-validator.js';
 
 @Module({
-  imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
+  imports: [AuthModule, EngineModule, JournalModule, ModelsModule, StreamingModule, StreamQuotaModule],
   // What comes first wins: `stream` is no execution's id.
   controllers: [MultiStreamsController, StreamsController, ExecutionsController, ControlController],
   providers: [

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ClusterModule } from '../cluster/cluster.module.js';
+import { EventsModule } from '../events/events.module.js';
 import { EventNotifier } from './event-notifier.js';
 import { Journal } from './journal.js';
 import { JournalReader } from './journal-reader.js';
@@ -8,7 +9,7 @@ import { RetentionSweeper } from './retention-sweeper.js';
 import { StatusChanges } from './status-changes.js';
 
 @Module({
-  imports: [ClusterModule],
+  imports: [ClusterModule, EventsModule],
   providers: [EventNotifier, Journal, JournalReader, NotificationSource, RetentionSweeper, StatusChanges],
   exports: [EventNotifier, Journal, JournalReader, NotificationSource, StatusChanges],
 })

@@ -2,8 +2,8 @@ import type { Problem } from '@cloutagent/contract';
 import type { ProblemCode } from '../openapi/problem-codes.js';
 
 /**
- * A failure that leaves the server as RFC 9457 problem. One subclass or `code` a failure; `detail`
- * is a sentence that says what to do.
+ * A failure that is answered as an RFC 9457 problem. Each kind of failure has its own `code`. `detail` is a sentence that says
+ * what to do.
  */
 export class ProblemError extends Error {
   override readonly name: string = 'ProblemError';
@@ -20,28 +20,28 @@ export class ProblemError extends Error {
 
 export type PathError = NonNullable<Problem['errors']>[number];
 
-/** 400: the request does not have the documented form; every wrong path is listed. */
+/** 400: the request does not have the documented form. `errors` lists every invalid path. */
 export class ValidationFailedError extends ProblemError {
   constructor(errors: PathError[]) {
-    super(400, 'validation_failed', 'The request is not valid; `errors` lists every path to correct.', {
+    super(400, 'validation_failed', 'The request is invalid. `errors` lists every path to correct.', {
       errors,
     });
   }
 }
 
-/** 404, in the same words whether a thing is missing or belongs to somebody else. */
+/** 404. The text is the same whether the resource does not exist or belongs to another project. */
 export class NotFoundError extends ProblemError {
-  constructor(what = 'execution') {
-    super(404, 'not_found', `There is no such ${what}.`);
+  constructor(resource = 'execution') {
+    super(404, 'not_found', `There is no such ${resource}.`);
   }
 }
 
-/** 503: PostgreSQL cannot be reached, or cannot do what was asked of it now. The same request may be sent again. */
+/** 503: PostgreSQL is unreachable, or cannot process the request now. The same request may succeed later. */
 export class DatabaseUnavailableError extends ProblemError {
-  /** @param takesNoWrites whether it answers, but is read-only or full */
-  constructor(takesNoWrites = false) {
-    const what = takesNoWrites ? 'can store nothing at the moment' : 'does not answer';
-    super(503, 'database_unavailable', `The database ${what}. Try again soon.`, {
+  /** @param refusesWrites whether the database answers, but is read-only or full */
+  constructor(refusesWrites = false) {
+    const state = refusesWrites ? 'refuses writes' : 'does not answer';
+    super(503, 'database_unavailable', `The database ${state}. Try again soon.`, {
       headers: { 'Retry-After': '5' },
     });
   }

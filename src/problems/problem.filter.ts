@@ -3,26 +3,29 @@ import type { Problem } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
 import zlib from 'node:zlib';
-import type { SecretRedactor } from '../config/secret-redactor.js';
+import { SecretRedactor } from '../config/secret-redactor.js';
 import type { ProblemCode } from '../openapi/problem-codes.js';
 import { NoContentSignal } from './no-content.signal.js';
 import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
 import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
 
-/** body-parser's errors, by their `type`. */
-const BODY_ERRORS: Record<string, [code: ProblemCode, detail: string]> = {
-  'entity.parse.failed': ['malformed_json', 'The body is not JSON.'],
-  'entity.too.large': ['body_too_large', 'The body is larger than this server takes (BODY_MAX_BYTES).'],
+/** Problems for body-parser's errors, by the error's `type`. */
+const BODY_PROBLEMS: Record<string, [code: ProblemCode, detail: string]> = {
+  'entity.parse.failed': ['malformed_json', 'The body is not valid JSON.'],
+  'entity.too.large': ['body_too_large', 'The body is larger than this server accepts (BODY_MAX_BYTES).'],
   'encoding.unsupported': [
     'unsupported_encoding',
-    `Send the body as it is, or with Content-Encoding gzip, deflate${'createZstdDecompress' in zlib ? ', br or zstd' : ' or br'}.`,
+    `Send the body without Content-Encoding, or with Content-Encoding gzip, deflate${'createZstdDecompress' in zlib ? ', br or zstd' : ' or br'}.`,
   ],
-  'charset.unsupported': ['unsupported_charset', 'Send the body as UTF-8.'],
+  'charset.unsupported': ['unsupported_charset', 'Send the body in UTF-8.'],
   'request.aborted': ['request_aborted', 'The request ended before its body was complete.'],
-  'request.size.invalid': ['request_size_invalid', 'Content-Length does not fit the body.'],
+  'request.size.invalid': [
+    'request_size_invalid',
+    'The body does not have the size that Content-Length says.',
+  ],
 };
 
-/** Shapes every error as RFC 9457. What is not known leaves as a generic sentence and is logged. */
+/** Answers every error as an RFC 9457 problem. An unknown error is logged and answered with a generic sentence. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
@@ -50,7 +53,7 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = this.toProblem(error, request);
     response.locals['problem'] = problem.code;
     const headers = error instanceof ProblemError ? (error.extra.headers ?? {}) : {};
-    // A file server may have said before it failed that its answer can be kept for a year.
+    // The file server may already have allowed caches to keep the response for a year when it failed.
     response.setHeader('Cache-Control', 'no-store');
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     response
@@ -79,40 +82,38 @@ export class ProblemFilter implements ExceptionFilter {
       return { status: error.status, code: error.code, detail: error.message, errors: error.extra.errors };
     if (error instanceof HttpException) {
       const status = error.getStatus();
-      const known = ofTheRequest(error.cause);
+      const known = unreadableRequest(error.cause);
       if (known) return { status, code: known[0], detail: known[1] };
       if (status === 404)
         return {
           status,
           code: 'route_not_found' satisfies ProblemCode,
-          detail: 'There is no such route; /docs lists them all.',
+          detail: 'There is no such route. /docs lists all routes.',
         };
       if (status >= 500) this.log(error, request);
       const code = (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_');
-      return { status, code, detail: status < 500 ? error.message : 'Something went wrong on this side.' };
+      return { status, code, detail: status < 500 ? error.message : 'Internal server error.' };
     }
     this.log(error, request);
     return {
       status: 500,
       code: 'internal_error' satisfies ProblemCode,
-      detail: 'Something went wrong on this side. The log has it under this requestId.',
+      detail: 'Internal server error. The log has the cause under this requestId.',
     };
   }
 
-  /** Without the query: it may hold a ticket. */
+  /** Logs the path without the query, which may contain a ticket. */
   private log(error: unknown, { method, path, requestId }: Request): void {
     this.logger.error(`${method} ${path} failed`, error, { requestId });
   }
 }
 
-/** What body-parser and the router say of a request that cannot be read: Nest wraps it in an HttpException. */
-function ofTheRequest(cause: unknown): [code: ProblemCode, detail: string] | undefined {
+/** Describes the errors of body-parser and the router for unreadable requests. Nest wraps these errors in an HttpException. */
+function unreadableRequest(cause: unknown): [code: ProblemCode, detail: string] | undefined {
   if (!(cause instanceof Error)) return undefined;
   if (cause instanceof URIError) return ['malformed_url', 'The URL is not properly encoded.'];
   const { type, code } = cause as { type?: string; code?: string };
-  if (type !== undefined) return BODY_ERRORS[type];
-  // zlib, zstd and Brotli each name their errors.
-  return code === undefined
-    ? undefined
-    : ['malformed_body', 'The body is not what its Content-Encoding says.'];
+  if (type !== undefined) return BODY_PROBLEMS[type];
+  // Only the decompressors zlib, zstd and Brotli throw errors with a code here.
+  return code === undefined ? undefined : ['malformed_body', 'The body does not match its Content-Encoding.'];
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
-import { addressOf } from '../../auth/address.js';
+import { addressOf } from '../../auth/client-address.js';
 import { RevocationMonitor } from '../../auth/revocation-monitor.js';
 import type { Principal } from '../../auth/principal.js';
 import { StreamQuota } from '../../throttling/stream-quota.js';
@@ -20,11 +20,11 @@ export class StreamAdmission {
   prepare(principal: Principal, executionId: string | undefined, request: Request): () => () => void {
     const address = addressOf(request);
     return () => {
-      const giveBack = this.quota.acquire(principal.id, executionId, address);
-      const letGo = this.watch.hold(principal);
+      const slots = this.quota.acquire(principal.id, executionId, address);
+      const watched = this.watch.watch(principal);
       return () => {
-        letGo();
-        giveBack();
+        watched.release();
+        slots.release();
       };
     };
   }
