@@ -23,7 +23,7 @@ describe('a request body', () => {
   ])('with an integer that would be changed is refused: %s', async (input) => {
     const { status, body } = await post(text(input));
     expect([status, body.code]).toEqual([400, 'validation_failed']);
-    expect(body.errors[0].message).toMatch(/the integer -?\d+ would be changed.*send it as text/);
+    expect(body.errors[0].message).toMatch(/the integer -?\d+ would lose digits.*send it as a string/);
   });
 
   it.each([

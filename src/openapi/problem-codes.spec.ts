@@ -8,14 +8,14 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .map((name) => readFileSync(join(SRC, name), 'utf8'));
 const found = (pattern: RegExp) => sources.flatMap((source) => [...source.matchAll(pattern)]);
 
-it('knows every code that comes with a status, and the status', () => {
+it('lists every code of a ProblemError with its status', () => {
   const pairs = found(/\b([45]\d\d),\s*'([a-z_]+)'/g).map(([, status, code]) => [code, Number(status)]);
   expect(pairs.length).toBeGreaterThan(25);
   const known = pairs.map(([code]) => [code, PROBLEM_CODES[code as keyof typeof PROBLEM_CODES]?.[0]]);
   expect(pairs).toEqual(known);
 });
 
-it("knows every code of the filter's", () => {
+it('lists every code of ProblemFilter', () => {
   const filter = sources.find((source) => source.includes('class ProblemFilter'))!;
   const codes = [...filter.matchAll(/(?:\[\s*|code: )'([a-z]+(?:_[a-z]+)+)'/g)].map(([, code]) => code);
   expect(codes.length).toBeGreaterThan(8);
