@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../common/sha256.js';
 import { VarintError, VarintReader, varintLength, VarintWriter } from './varint.js';
 
 /** First byte: the version of what follows, by filter and by name. */
@@ -26,7 +26,7 @@ export class CursorError extends Error {
 
 /** What stands for a filter in its cursors. */
 export const fingerprintOf = (filterKey: string): Uint8Array =>
-  createHash('sha256').update(filterKey).digest().subarray(0, FINGERPRINT_BYTES);
+  sha256(filterKey).subarray(0, FINGERPRINT_BYTES);
 
 /** Three bytes are four letters of base64url. */
 const GROUP_BYTES = 3;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../../common/sha256.js';
 
 const SUBJECTS = [
   'The plan',
@@ -59,7 +59,7 @@ export function* inChunks(pieces: readonly string[], count: number): Generator<s
 
 /** Numbers that look random and are the same for the same seed (xorshift32). */
 function numbers(seed: string): () => number {
-  let state = createHash('sha256').update(seed).digest().readUInt32LE() || 1;
+  let state = sha256(seed).readUInt32LE() || 1;
   return () => {
     state ^= state << 13;
     state ^= state >>> 17;
