@@ -46,6 +46,8 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
   /** Number of other processes; undefined while it is unknown. */
   private peers: number | undefined;
+  /** Number of calls of `expectPeer`. A poll that began before such a call may not have seen the new process. */
+  private expectations = 0;
 
   readonly dead: Observable<DeadProcess> = this.found;
   /** Checks the other processes now. Resolves after a check that began at or after the call. */
@@ -79,6 +81,7 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
   /** Records that another process exists, so that `isAlone` is false until the next poll. */
   expectPeer(): void {
     this.peers = undefined;
+    this.expectations += 1;
   }
 
   private async checkPeers(): Promise<void> {
@@ -97,6 +100,7 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
 
   /** Emits the processes that have sent no heartbeat for too long. @returns the processes whose lock is free */
   private async poll(): Promise<string[]> {
+    const { expectations } = this;
     const began = performance.now();
     const grace = this.settings.PROCESS_RECONNECT_TIMEOUT_MS;
     const peers = await this.presence.query<Peer & Record<string, unknown>>(POLL, [
@@ -105,7 +109,7 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
       grace / 1000,
     ]);
     const now = performance.now();
-    this.peers = peers.length;
+    if (expectations === this.expectations) this.peers = peers.length;
     if (now - began > SLOW_POLL_MS) this.onDisturbance();
     for (const known of this.beats.keys())
       if (!peers.some(({ identity }) => identity === known)) this.beats.delete(known);
