@@ -43,7 +43,7 @@ export class ApiKeysController {
     },
   })
   @Documented({
-    summary: 'Make an API key. The response is the only place that shows it',
+    summary: 'Make an API key, which is shown only in this response',
     status: 201,
     response: CreatedApiKey,
     example: { ...EXAMPLE_KEY, key: 'ca_Zk3v0mT2…' },
