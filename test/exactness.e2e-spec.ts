@@ -64,7 +64,7 @@ describe('a request body', () => {
     expect([status, body.code, body.errors[0].message]).toEqual([
       400,
       'validation_failed',
-      expect.stringMatching(/JSON may have 20000 .* this has 30016 \(MAX_JSON_PARTS\)/),
+      expect.stringMatching(/JSON must not have more than 20000 .* this has 30016 \(MAX_JSON_PARTS\)/),
     ]);
   });
 
