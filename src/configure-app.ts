@@ -7,7 +7,8 @@ import { readBody } from './request-body.js';
 import { responseHeaders } from './response-headers.js';
 
 /**
- * Configures HTTP for all modules: proxies, request ids, headers, CORS and bodies. The server and the end-to-end tests use it.
+ * Configures HTTP for all modules: proxies, request ids, headers, CORS and bodies. The server and the end-to-end tests
+ * use it.
  * @throws InvalidSettingsError
  */
 export function configureApp(app: NestExpressApplication, settings: Settings): void {

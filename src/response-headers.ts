@@ -5,8 +5,8 @@ import type { Settings } from './config/settings.js';
 /**
  * Sets the default headers of every response: Helmet's headers, and `Cache-Control`. A controller may replace each of them.
  *
- * `Cache-Control: no-store` is the default so that a new route cannot forget it. Shared caches recognise `Authorization`, but
- * not `X-API-Key`, and would send one caller's response to another (RFC 9111, section 3.5).
+ * `Cache-Control: no-store` is the default so that a new route cannot forget it. Shared caches recognise `Authorization`,
+ * but not `X-API-Key`, and would send one caller's response to another (RFC 9111, section 3.5).
  */
 export function responseHeaders(settings: Settings): RequestHandler {
   const setDefaults = headerSetter('no-store', {});
@@ -19,8 +19,8 @@ export function responseHeaders(settings: Settings): RequestHandler {
   const hsts = strictTransportSecurity(settings);
   return (request: Request, response, next) => {
     (/^\/docs(\/|$)/i.test(request.path) ? setForDocumentation : setDefaults)(response);
-    // HSTS must not be sent over plain HTTP (RFC 6797, section 7.2). The server itself does not use TLS, so `secure` is true
-    // only if a trusted proxy reports it.
+    // HSTS must not be sent over plain HTTP (RFC 6797, section 7.2). The server itself does not use TLS, so `secure` is
+    // true only if a trusted proxy reports it.
     if (hsts !== undefined && request.secure) response.setHeader('Strict-Transport-Security', hsts);
     next();
   };

@@ -8,7 +8,9 @@ import type { TicketTarget } from './tickets.service.js';
 /** The route needs no credential. Used for health, documentation and the dashboard. */
 export const Public = Reflector.createDecorator<boolean>({ transform: () => true });
 
-/** The scope that the caller needs. A route without `@RequireScope`, `@AllowAnyScope` and `@Public` refuses every caller. */
+/**
+ * The scope that the caller needs. A route without `@RequireScope`, `@AllowAnyScope` and `@Public` refuses every caller.
+ */
 export const RequireScope = Reflector.createDecorator<Scope>();
 
 /** The route accepts every valid credential, whatever its scopes, because it shows only the caller itself. */

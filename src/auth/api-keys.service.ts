@@ -27,8 +27,8 @@ const FIRST_KEY_LOCK = 0x6b657973;
 type Row = Selectable<ApiKeysTable>;
 
 /**
- * Makes, revokes and verifies API keys. A key has 256 random bits and is stored as its SHA-256. A slow hash is not needed for
- * that many random bits.
+ * Makes, revokes and verifies API keys. A key has 256 random bits and is stored as its SHA-256. A slow hash is not needed
+ * for that many random bits.
  */
 @Injectable()
 export class ApiKeysService implements OnModuleInit {

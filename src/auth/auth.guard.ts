@@ -20,7 +20,10 @@ import { MetricsAccess } from './metrics-access.js';
 import type { Principal } from './principal.js';
 import { TicketsService } from './tickets.service.js';
 
-/** A JWT has three parts, and the first is JSON in base64url, so it begins with e. A key chosen by hand may contain dots too. */
+/**
+ * A JWT has three parts, and the first is JSON in base64url, so it begins with e. A key chosen by hand may contain dots
+ * too.
+ */
 const JWT = /^e[\w-]+\.[\w-]*\.[\w-]*$/;
 
 /** Requires a credential and a scope on every route that is not `@Public()`. */

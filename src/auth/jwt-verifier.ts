@@ -27,8 +27,8 @@ const Claims = z.looseObject({
 });
 
 /**
- * Verifies JWTs. The settings determine which algorithms are accepted, never the token. `alg: none` and a public key used as
- * HMAC secret are therefore refused (RFC 8725, sections 2.1 and 3.1).
+ * Verifies JWTs. The settings determine which algorithms are accepted, never the token. `alg: none` and a public key used
+ * as HMAC secret are therefore refused (RFC 8725, sections 2.1 and 3.1).
  */
 @Injectable()
 export class JwtVerifier implements OnModuleInit {

@@ -10,10 +10,10 @@ export class KeySetUnavailableError extends Error {
 const FAILURE_PAUSE_MS = 1_000;
 
 /**
- * Reads the key set at JWKS_URL and keeps it as the settings say. The times are measured here with the monotonic clock. jose
- * uses the wall clock: if that were set back by an hour, a new key would be unknown for an hour.
- * @returns finds the key of a token for `jwtVerify`. It throws KeySetUnavailableError when the set cannot be read, and other
- *   errors for a token whose key is not in the set or cannot be used
+ * Reads the key set at JWKS_URL and keeps it as the settings say. The times are measured here with the monotonic clock.
+ * jose uses the wall clock: if that were set back by an hour, a new key would be unknown for an hour.
+ * @returns finds the key of a token for `jwtVerify`. It throws KeySetUnavailableError when the set cannot be read, and
+ *   other errors for a token whose key is not in the set or cannot be used
  */
 export function remoteKeySet(
   url: string,

@@ -30,7 +30,10 @@ function hasLargeNumber(value: unknown): boolean {
   return false;
 }
 
-/** Whether JSON.stringify would write the number differently than the token. It writes numbers that are not finite as null. */
+/**
+ * Whether JSON.stringify would write the number differently than the token. It writes numbers that are not finite as
+ * null.
+ */
 const isLost = (token: string): boolean =>
   !token.startsWith('"') && (isInexact(token) || !Number.isFinite(Number(token)));
 

@@ -4,9 +4,14 @@ import { isInexact } from './exact-integers.js';
 export interface JsonShape {
   /** How deep arrays and objects are nested; a scalar has depth 0. */
   depth: number;
-  /** Number of arrays, objects and members of objects, which determine how long parsing takes. An array of numbers counts as one. */
+  /**
+   * Number of arrays, objects and members of objects, which determine how long parsing takes. An array of numbers counts
+   * as one.
+   */
   parts: number;
-  /** The first integer that a number cannot represent exactly: `JSON.parse` turns 9007199254740993 into 9007199254740992. */
+  /**
+   * The first integer that a number cannot represent exactly: `JSON.parse` turns 9007199254740993 into 9007199254740992.
+   */
   inexact: string | undefined;
 }
 

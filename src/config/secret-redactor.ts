@@ -3,7 +3,9 @@ import type { Settings } from './settings.js';
 const REDACTED = '[redacted]';
 /** Shorter values are not redacted, because they occur in ordinary texts, which would be damaged. */
 const MIN_LENGTH = 8;
-/** A password that is an ordinary word, such as `postgres`, is not redacted: outputs contain such words for other reasons. */
+/**
+ * A password that is an ordinary word, such as `postgres`, is not redacted: outputs contain such words for other reasons.
+ */
 const WORD = /^[A-Za-z]{1,15}$/;
 
 /**

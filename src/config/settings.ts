@@ -240,7 +240,8 @@ export function parseSettings(environment: Record<string, string | undefined>): 
   if (result.success) return Object.freeze(result.data);
   const lines = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
-    // The message shows the value unless it may be secret. Any setting may by mistake have a URL with a password as its value.
+    // The message shows the value unless it may be secret. Any setting may by mistake have a URL with a password as its
+    // value.
     const isSecret = /KEY|SECRET|URL|TOKEN$/.test(name) || given[name]?.includes('@');
     return `  ${name}: ${issue.message}${isSecret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
   });

@@ -6,7 +6,10 @@ import { webFolder } from './web-folder.js';
 
 const YEAR_MS = 31_536_000_000;
 
-/** Serves the built files. The names of the files in assets/ contain a hash of their content, so they are cached for a year. */
+/**
+ * Serves the built files. The names of the files in assets/ contain a hash of their content, so they are cached for a
+ * year.
+ */
 @Injectable()
 export class DashboardFiles implements NestMiddleware {
   private readonly serve: ReturnType<typeof serveFiles>;
@@ -27,7 +30,8 @@ export class DashboardFiles implements NestMiddleware {
   }
 
   use(request: Request, response: Response, next: NextFunction): void {
-    // No file has an encoded slash in its name. Such a path could reach index.html without the Content-Security-Policy of pages.
+    // No file has an encoded slash in its name. Such a path could reach index.html without the Content-Security-Policy of
+    // pages.
     if (/%2f|%5c|\.\./i.test(request.path)) next();
     else this.serve(request, response, next);
   }

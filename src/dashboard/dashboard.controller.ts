@@ -14,8 +14,8 @@ import { webFolder } from './web-folder.js';
 const PROGRAM_PATHS = /^\/(api|docs|health|metrics|assets)(\/|$)/i;
 
 /**
- * Answers a browser that navigates to a page of the dashboard with index.html, whose script shows the page for the path. Other
- * requests that match no route are answered with 404.
+ * Answers a browser that navigates to a page of the dashboard with index.html, whose script shows the page for the path.
+ * Other requests that match no route are answered with 404.
  */
 @Controller()
 @Public(true)

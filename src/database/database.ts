@@ -68,7 +68,8 @@ export class Database implements OnApplicationShutdown {
       onConnect: (client) => client.query(`SET statement_timeout = ${timeout}`).then(() => undefined),
       application_name: 'cloutagent-executions',
     });
-    // A connection that breaks while idle is replaced at the next query. Without a listener its error would end the process.
+    // A connection that breaks while idle is replaced at the next query. Without a listener its error would end the
+    // process.
     pool.on('error', (error) =>
       new Logger(Database.name).warn(`an idle database connection broke: ${error.message}`),
     );

@@ -91,8 +91,8 @@ export class EmbeddedPostgres {
   }
 
   /**
-   * Restores the connection that holds the lock. When one of its server processes is killed, PostgreSQL cuts all connections
-   * and accepts new ones a few seconds later.
+   * Restores the connection that holds the lock. When one of its server processes is killed, PostgreSQL cuts all
+   * connections and accepts new ones a few seconds later.
    */
   private async reconnect(): Promise<void> {
     const { server } = this;

@@ -9,7 +9,10 @@ export type OtherUser = typeof NOBODY | undefined;
 /** PostgreSQL refuses to run as root, so a server of root runs it as user nobody. */
 export const postgresUser = (): OtherUser => (process.getuid?.() === 0 ? NOBODY : undefined);
 
-/** Makes the folder if it is missing. The other user can enter it, and the parents that are made now, whatever the umask is. */
+/**
+ * Makes the folder if it is missing. The other user can enter it, and the parents that are made now, whatever the umask
+ * is.
+ */
 export async function makeFolder(folder: string, user: OtherUser): Promise<void> {
   const first = (await mkdir(folder, { recursive: true })) ?? folder;
   if (!user) return;

@@ -22,8 +22,9 @@ export interface PostgresLocation {
 }
 
 /**
- * Chooses the data folder and the binaries of the embedded PostgreSQL. A server of root runs it as user nobody, who may be
- * unable to enter a checkout below a folder such as /root. The binaries are then copied to a folder that this user can enter.
+ * Chooses the data folder and the binaries of the embedded PostgreSQL. A server of root runs it as user nobody, who may
+ * be unable to enter a checkout below a folder such as /root. The binaries are then copied to a folder that this user can
+ * enter.
  * @param dataDir the data folder, which is made if it is missing. By default it is `.data` in the working directory, or a
  *   folder of the user's own if `.data` cannot be used
  * @throws EmbeddedPostgresError

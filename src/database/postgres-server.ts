@@ -106,7 +106,10 @@ export async function connectAndClaim(
   }
 }
 
-/** Connects to the server that runs on the cluster, or starts one. A server that it started is stopped if connecting fails. */
+/**
+ * Connects to the server that runs on the cluster, or starts one. A server that it started is stopped if connecting
+ * fails.
+ */
 async function connectOrLaunch(
   cluster: string,
   password: string,

@@ -5,8 +5,8 @@ import { isAlive } from './postmaster.js';
 const onLinux = process.platform === 'linux' ? it : it.skip;
 
 onLinux('does not count a zombie as alive', async () => {
-  // `exec` replaces the shell by sleep, which never waits for the shell's child. The child must not end before that, because
-  // the shell would reap it.
+  // `exec` replaces the shell by sleep, which never waits for the shell's child. The child must not end before that,
+  // because the shell would reap it.
   const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60']);
   const [line] = (await once(parent.stdout, 'data')) as [Buffer];
   const pid = Number(line.toString());

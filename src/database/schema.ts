@@ -8,7 +8,10 @@ import type {
   Workflow,
 } from '@cloutagent/contract';
 
-/** A `json` column. It stores the text unchanged, while jsonb would refuse U+0000 and reorder keys. pg parses it on reading. */
+/**
+ * A `json` column. It stores the text unchanged, while jsonb would refuse U+0000 and reorder keys. pg parses it on
+ * reading.
+ */
 type JsonColumn<T> = ColumnType<T, string, string>;
 type Instant = ColumnType<Date, Date | string | undefined, Date | string>;
 

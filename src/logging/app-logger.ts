@@ -8,8 +8,8 @@ const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
 type JsonLine = ReturnType<ConsoleLogger['getJsonLogObject']>;
 
 /**
- * Nest's logger, adapted to this server. It writes each message as a line of JSON, or as text in a terminal (LOG_FORMAT). It
- * adds the request and the execution as members, and redacts the server's secrets.
+ * Nest's logger, adapted to this server. It writes each message as a line of JSON, or as text in a terminal (LOG_FORMAT).
+ * It adds the request and the execution as members, and redacts the server's secrets.
  */
 export class AppLogger extends ConsoleLogger {
   readonly isJson: boolean;

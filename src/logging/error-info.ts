@@ -16,8 +16,8 @@ export interface ErrorInfo {
 }
 
 /**
- * Reduces an error and its causes to the properties that help to find the fault. Other properties are left out, because some
- * libraries attach the whole request, with its headers and the user's input.
+ * Reduces an error and its causes to the properties that help to find the fault. Other properties are left out, because
+ * some libraries attach the whole request, with its headers and the user's input.
  */
 export function errorInfo(error: unknown, secrets: SecretRedactor, depth = 0): ErrorInfo {
   // Secrets are redacted before a text is truncated, because a part of a secret would not be recognised.
@@ -50,7 +50,10 @@ export function errorText(info: ErrorInfo): string {
   ].join('\n');
 }
 
-/** Returns the cause of an error as further arguments for a logger. Empty if it has none: a logger would print `undefined`. */
+/**
+ * Returns the cause of an error as further arguments for a logger. Empty if it has none: a logger would print
+ * `undefined`.
+ */
 export const causeOf = (error: Error | undefined): unknown[] =>
   error?.cause === undefined ? [] : [error.cause];
 

@@ -2,8 +2,8 @@ import type { Problem } from '@cloutagent/contract';
 import type { ProblemCode } from '../openapi/problem-codes.js';
 
 /**
- * A failure that is answered as an RFC 9457 problem. Each kind of failure has its own `code`. `detail` is a sentence that says
- * what to do.
+ * A failure that is answered as an RFC 9457 problem. Each kind of failure has its own `code`. `detail` is a sentence that
+ * says what to do.
  */
 export class ProblemError extends Error {
   override readonly name: string = 'ProblemError';

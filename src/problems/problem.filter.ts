@@ -108,7 +108,10 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/** Describes the errors of body-parser and the router for unreadable requests. Nest wraps these errors in an HttpException. */
+/**
+ * Describes the errors of body-parser and the router for unreadable requests. Nest wraps these errors in an
+ * HttpException.
+ */
 function unreadableRequest(cause: unknown): [code: ProblemCode, detail: string] | undefined {
   if (!(cause instanceof Error)) return undefined;
   if (cause instanceof URIError) return ['malformed_url', 'The URL is not properly encoded.'];

@@ -35,8 +35,9 @@ export class ValidationPipe extends StandardSchemaValidationPipe {
   }
 
   /**
-   * Does nothing. Nest would remove every member named `constructor`, `prototype` or `__proto__` at any depth, so an input
-   * would lose them silently. They are safe to keep: the schemas decide which members are accepted, and objects are not merged.
+   * Does nothing. Nest would remove every member named `constructor`, `prototype` or `__proto__` at any depth, so an
+   * input would lose them silently. They are safe to keep: the schemas decide which members are accepted, and objects are
+   * not merged.
    */
   protected override stripProtoKeys(): void {}
 }

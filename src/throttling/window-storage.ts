@@ -7,7 +7,8 @@ type Hit = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
 /**
  * Counts requests in fixed windows, with one number per caller. The package's own storage keeps the time of every request
- * and walks through all of them at each request: with 10,000 requests per minute that would be the largest cost of a request.
+ * and walks through all of them at each request: with 10,000 requests per minute that would be the largest cost of a
+ * request.
  */
 export class WindowStorage implements ThrottlerStorage {
   /** All windows have the same length, so they end in the order in which they began, which is the order of the map. */
