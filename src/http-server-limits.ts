@@ -1,24 +1,14 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { Problem } from '@cloutagent/contract';
+import { type Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Settings } from './config/settings.js';
-import type { ProblemCode } from './openapi/problem-codes.js';
 
-/** Problems for requests that Node's HTTP parser refuses, by the code of its error. They never reach the application. */
-const PARSER_PROBLEMS: Record<string, [status: number, code: ProblemCode, detail: string]> = {
-  HPE_HEADER_OVERFLOW: [431, 'headers_too_large', 'The request line and header fields are too long.'],
-  ERR_HTTP_REQUEST_TIMEOUT: [
-    408,
-    'request_timeout',
-    'The request did not arrive in time (REQUEST_HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS).',
-  ],
+/** Codes of problems for requests that Node's HTTP parser refuses, by the code of its error. */
+const PARSER_PROBLEMS: Record<string, ProblemCode> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
-const MALFORMED: (typeof PARSER_PROBLEMS)[string] = [
-  400,
-  'malformed_request',
-  'This is not a valid HTTP/1.1 request.',
-];
 
 /** Node's own default. */
 const MAX_CHECK_INTERVAL_MS = 30_000;
@@ -40,8 +30,7 @@ export function configureServerLimits(app: NestExpressApplication, settings: Set
       socket.destroy();
       return;
     }
-    const [status, code, detail] = PARSER_PROBLEMS[error.code ?? ''] ?? MALFORMED;
-    const body = problem(status, code, detail);
+    const { status, body } = problem(PARSER_PROBLEMS[error.code ?? ''] ?? 'malformed_request');
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
         `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
@@ -52,23 +41,18 @@ export function configureServerLimits(app: NestExpressApplication, settings: Set
     socket.once('close', () => clearTimeout(timeout));
   });
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const { status, body } = problem('expectation_failed');
     response
-      .writeHead(417, { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' })
-      .end(
-        problem(
-          417,
-          'expectation_failed',
-          'The only Expect header that this server supports is 100-continue.',
-        ),
-      );
+      .writeHead(status, { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' })
+      .end(body);
   });
 }
 
-const problem = (status: number, code: ProblemCode, detail: string): string =>
-  JSON.stringify({
-    type: 'about:blank',
-    title: STATUS_CODES[status] ?? 'Error',
+function problem(code: ProblemCode): { status: number; body: string } {
+  const { status, text: detail } = PROBLEM_CODES[code];
+  const title = STATUS_CODES[status] ?? 'Error';
+  return {
     status,
-    detail,
-    code,
-  } satisfies Problem);
+    body: JSON.stringify({ type: 'about:blank', title, status, detail, code } satisfies Problem),
+  };
+}

@@ -22,11 +22,7 @@ export function readBody(settings: Settings): RequestHandler {
       Number(request.headers['content-length'] ?? 0) > 0 ||
       request.headers['transfer-encoding'] !== undefined;
     if (hasBody && request.body === undefined && request.method === 'POST')
-      return new ProblemError(
-        415,
-        'unsupported_media_type',
-        'Send the body as Content-Type: application/json.',
-      );
+      return new ProblemError('unsupported_media_type');
     return undefined;
   };
   return (request, response, next) => {
@@ -51,11 +47,9 @@ interface VerifiedRequest extends IncomingMessage {
 
 /** Checks a body before it is parsed, because parsing blocks the event loop, and for longer the more parts the body has. */
 function problemOf(body: Buffer, encoding: string, settings: Settings): ProblemError | undefined {
-  if (encoding !== 'utf-8')
-    return new ProblemError(415, 'unsupported_charset', 'Send JSON in UTF-8 (RFC 8259, section 8.1).');
+  if (encoding !== 'utf-8') return new ProblemError('unsupported_charset');
   if (!isUtf8(body))
     return new ProblemError(
-      400,
       'malformed_json',
       'The body is not valid JSON, because it is not UTF-8. Send JSON in UTF-8 (RFC 8259, section 8.1).',
     );

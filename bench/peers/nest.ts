@@ -1,5 +1,5 @@
-// Nest's own @Sse(): an Observable of messages, one subscription a stream. Decorators are applied as functions, so
-// that Node can run the file as it is.
+// Nest's own @Sse(): an Observable of messages with one subscription per stream. Decorators are applied as functions,
+// so that Node can run this file without a build.
 import 'reflect-metadata';
 import { Controller, type MessageEvent, Module, Param, Sse } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

@@ -75,20 +75,17 @@ export class ApiKeysService implements OnModuleInit {
     const foreign = request.projects.find((project) => !ownsProject(by, project));
     if (foreign !== undefined)
       throw new ProblemError(
-        403,
         'not_your_project',
         `You cannot make a key for project ${foreign}, because you have no access to it.`,
       );
     const excess = request.scopes.find((scope) => !by.scopes.includes(scope));
     if (excess)
       throw new ProblemError(
-        403,
         'insufficient_scope',
         `You cannot grant the scope ${excess}, because you do not have it.`,
       );
     const expiresAt = request.expiresAt === undefined ? null : new Date(request.expiresAt);
-    if (expiresAt && expiresAt.getTime() <= Date.now())
-      throw new ProblemError(400, 'expiry_in_the_past', 'expiresAt is in the past.');
+    if (expiresAt && expiresAt.getTime() <= Date.now()) throw new ProblemError('expiry_in_the_past');
     const key = generateKey();
     const row = await this.database.kysely
       .insertInto('api_keys')

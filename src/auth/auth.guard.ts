@@ -71,7 +71,6 @@ export class AuthGuard implements CanActivate {
       );
     if (!scope || !principal.scopes.includes(scope)) {
       throw new ProblemError(
-        403,
         'insufficient_scope',
         `This requires the scope ${scope ?? '(none grants it)'}, which your credential does not have.`,
       );

@@ -85,12 +85,9 @@ export class JwtVerifier implements OnModuleInit {
     const payload = await this.verify(token).catch((error: unknown) => {
       if (error instanceof KeySetUnavailableError) {
         this.logger.warn(`the identity provider's key set is unavailable: ${(error.cause as Error).message}`);
-        throw new ProblemError(
-          503,
-          'identity_provider_unavailable',
-          "The identity provider's key set is unavailable. Try again soon.",
-          { headers: { 'Retry-After': '5' } },
-        );
+        throw new ProblemError('identity_provider_unavailable', undefined, {
+          headers: { 'Retry-After': '5' },
+        });
       }
       if (this.settings.JWKS_URL !== undefined && isKeyFault(error)) this.reportKey(token, error as Error);
       return undefined;

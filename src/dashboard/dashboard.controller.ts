@@ -36,11 +36,7 @@ export class DashboardController {
     const isNavigation = /\btext\/html\b/i.test(request.get('Accept') ?? '');
     if (PROGRAM_PATHS.test(request.path) || !(isHome || isNavigation)) throw new NotFoundException();
     const html = await readFile(this.index, 'utf8').catch(() => {
-      throw new ProblemError(
-        404,
-        'dashboard_not_built',
-        'The dashboard has not been built. Run `npm run build`, or set WEB_DIR to its folder. The API works without it.',
-      );
+      throw new ProblemError('dashboard_not_built');
     });
     response
       .setHeader('Content-Security-Policy', PAGE_POLICY)

@@ -1,28 +1,21 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
-import type { Problem } from '@cloutagent/contract';
+import { type Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
 import zlib from 'node:zlib';
 import { SecretRedactor } from '../config/secret-redactor.js';
-import type { ProblemCode } from '../openapi/problem-codes.js';
 import { NoContentSignal } from './no-content.signal.js';
 import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
 import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
 
-/** Problems for body-parser's errors, by the error's `type`. */
-const BODY_PROBLEMS: Record<string, [code: ProblemCode, detail: string]> = {
-  'entity.parse.failed': ['malformed_json', 'The body is not valid JSON.'],
-  'entity.too.large': ['body_too_large', 'The body is larger than this server accepts (BODY_MAX_BYTES).'],
-  'encoding.unsupported': [
-    'unsupported_encoding',
-    `Send the body without Content-Encoding, or with Content-Encoding gzip, deflate${'createZstdDecompress' in zlib ? ', br or zstd' : ' or br'}.`,
-  ],
-  'charset.unsupported': ['unsupported_charset', 'Send the body in UTF-8.'],
-  'request.aborted': ['request_aborted', 'The request ended before its body was complete.'],
-  'request.size.invalid': [
-    'request_size_invalid',
-    'The body does not have the size that Content-Length says.',
-  ],
+/** Codes of problems for body-parser's errors, by the error's `type`. */
+const BODY_PROBLEMS: Record<string, ProblemCode> = {
+  'entity.parse.failed': 'malformed_json',
+  'entity.too.large': 'body_too_large',
+  'encoding.unsupported': 'unsupported_encoding',
+  'charset.unsupported': 'unsupported_charset',
+  'request.aborted': 'request_aborted',
+  'request.size.invalid': 'request_size_invalid',
 };
 
 /** Answers every error as an RFC 9457 problem. An unknown error is logged and answered with a generic sentence. */
@@ -82,24 +75,15 @@ export class ProblemFilter implements ExceptionFilter {
       return { status: error.status, code: error.code, detail: error.message, errors: error.extra.errors };
     if (error instanceof HttpException) {
       const status = error.getStatus();
-      const known = unreadableRequest(error.cause);
-      if (known) return { status, code: known[0], detail: known[1] };
-      if (status === 404)
-        return {
-          status,
-          code: 'route_not_found' satisfies ProblemCode,
-          detail: 'There is no such route. /docs lists all routes.',
-        };
+      const known = codeOfCause(error.cause);
+      if (known) return { status, code: known, detail: detailOf(known) };
+      if (status === 404) return describeCode('route_not_found');
       if (status >= 500) this.log(error, request);
       const code = (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_');
       return { status, code, detail: status < 500 ? error.message : 'Internal server error.' };
     }
     this.log(error, request);
-    return {
-      status: 500,
-      code: 'internal_error' satisfies ProblemCode,
-      detail: 'Internal server error. The log has the cause under this requestId.',
-    };
+    return describeCode('internal_error');
   }
 
   /** Logs the path without the query, which may contain a ticket. */
@@ -108,15 +92,24 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/**
- * Describes the errors of body-parser and the router for unreadable requests. Nest wraps these errors in an
- * HttpException.
- */
-function unreadableRequest(cause: unknown): [code: ProblemCode, detail: string] | undefined {
+/** Classifies the errors of body-parser and the router for unreadable requests. Nest wraps them in an HttpException. */
+function codeOfCause(cause: unknown): ProblemCode | undefined {
   if (!(cause instanceof Error)) return undefined;
-  if (cause instanceof URIError) return ['malformed_url', 'The URL is not properly encoded.'];
+  if (cause instanceof URIError) return 'malformed_url';
   const { type, code } = cause as { type?: string; code?: string };
   if (type !== undefined) return BODY_PROBLEMS[type];
   // Only the decompressors zlib, zstd and Brotli throw errors with a code here.
-  return code === undefined ? undefined : ['malformed_body', 'The body does not match its Content-Encoding.'];
+  return code === undefined ? undefined : 'malformed_body';
 }
+
+const describeCode = (code: ProblemCode): Pick<Problem, 'status' | 'code' | 'detail'> => ({
+  status: PROBLEM_CODES[code].status,
+  code,
+  detail: detailOf(code),
+});
+
+/** Returns the code's text. On Node 20, which has no zstd, the text for an unsupported encoding does not mention it. */
+const detailOf = (code: ProblemCode): string =>
+  code === 'unsupported_encoding' && !('createZstdDecompress' in zlib)
+    ? 'Send the body uncompressed, or with Content-Encoding gzip, deflate or br.'
+    : PROBLEM_CODES[code].text;

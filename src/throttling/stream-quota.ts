@@ -33,7 +33,6 @@ export class StreamQuota {
     const reached = limits.find(({ key, max }) => (this.counts.get(key)?.open ?? 0) >= max);
     if (reached) {
       throw new ProblemError(
-        429,
         'too_many_streams',
         `${reached.max} streams are open for ${reached.subject}, which is the limit. Close one first.`,
         { headers: { 'Retry-After': '5' } },

@@ -157,9 +157,7 @@ const NEVER = new AbortController().signal;
 /** 503: all processes that check expressions are taken. */
 class NoWorkerFreeError extends ProblemError {
   constructor() {
-    super(503, 'no_worker_free', 'No process is free to check the expressions. Try again soon.', {
-      headers: { 'Retry-After': '1' },
-    });
+    super('no_worker_free', undefined, { headers: { 'Retry-After': '1' } });
   }
 }
 

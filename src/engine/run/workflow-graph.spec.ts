@@ -13,14 +13,14 @@ it('finds what keeps a workflow from running, with where', () => {
   const found = (ids: string, ...edges: string[]) =>
     checkGraph(graph(ids, ...edges), limits).map(({ path, message }) => `${path.join('.')}: ${message}`);
   expect(found('abc', 'ab', 'bc')).toEqual([]);
-  expect(found('abc', 'ab', 'bc', 'ca')[0]).toMatch(/^edges: .* goes (\w -> ){3}\w$/);
-  expect(found('aab')).toEqual(['nodes.1.id: "a" is the id of another node too']);
+  expect(found('abc', 'ab', 'bc', 'ca')[0]).toMatch(/^edges: .* has (\w -> ){3}\w$/);
+  expect(found('aab')).toEqual(['nodes.1.id: another node already has the id "a"']);
   expect(found('a', 'ax', 'aa')).toEqual([
     'edges.0.target: there is no node "x"',
     'edges.1: node "a" cannot wait for itself',
   ]);
-  expect(found('abcd', 'ab', 'bc', 'cd')[0]).toMatch(/3 nodes deep, this one is 4/);
-  expect(found('abcdefghijk')[0]).toMatch(/may have 10 nodes, this one has 11/);
+  expect(found('abcd', 'ab', 'bc', 'cd')[0]).toMatch(/3 nodes deep; this one is 4 deep/);
+  expect(found('abcdefghijk')[0]).toMatch(/at most 10 nodes; this one has 11/);
 });
 
 it('fills placeholders once, in any string', () => {
