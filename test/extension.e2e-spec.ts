@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Global, Injectable, Module } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import type { ExecutionEvent, Json } from '@cloutagent/contract';
@@ -11,11 +11,10 @@ import { configureApp } from '../src/configure-app.js';
 import { DatabaseModule } from '../src/database/database.module.js';
 import { NodeHandler } from '../src/engine/extension/node-handler.decorator.js';
 import { type NodeRun, type NodeType, TransientError } from '../src/engine/extension/node-handler.js';
-import { EventsModule } from '../src/events/events.module.js';
 import { OnExecutionEvent } from '../src/events/on-execution-event.decorator.js';
 import { ExecutionsModule } from '../src/executions/executions.module.js';
+import { ProblemsModule } from '../src/problems/problems.module.js';
 import { StreamHub } from '../src/streaming/stream-hub.js';
-import { StreamQuota } from '../src/throttling/stream-quota.js';
 import { ADMIN_KEY, createDatabase } from './support/server.js';
 import { ids, start, upTo, Watch } from './support/watch.js';
 
@@ -47,11 +46,6 @@ class Audit {
 @Module({ providers: [UppercaseNode, Audit] })
 class TeamModule {}
 
-/** In place of ThrottlingModule: @nestjs/throttler is CommonJS and requires ES modules, which Jest's runtime cannot. */
-@Global()
-@Module({ providers: [StreamQuota], exports: [StreamQuota] })
-class QuotaModule {}
-
 describe('a module of another team', () => {
   let app: NestExpressApplication;
   let base: string;
@@ -65,9 +59,8 @@ describe('a module of another team', () => {
       imports: [
         ConfigModule.forRoot(settings),
         DatabaseModule,
-        EventsModule,
+        ProblemsModule,
         AuthModule,
-        QuotaModule,
         ExecutionsModule,
         TeamModule,
       ],
