@@ -46,7 +46,7 @@ const WORKLOADS = [
     name: 'transforms',
     description: 'five transforms in a row',
     count: 400,
-    nodes: Array(5).fill(transform) as object[],
+    nodes: Array.from({ length: 5 }, () => transform),
   },
   {
     name: 'agent',

@@ -159,7 +159,7 @@ describe('the shapes of configs', () => {
 
   it.each(['__proto__', '.a', ':a', 'a b', ''])('with the node id %j are refused', async (id) => {
     const { status, body } = await post({ projectId: 'demo', workflow: { nodes: [echo(id)] } });
-    expect([status, body.errors[0].path]).toEqual([400, 'workflow.nodes.0.id']);
+    expect([status, body.errors[0]!.path]).toEqual([400, 'workflow.nodes.0.id']);
   });
 
   it('refer to nodes whose ids begin with _ or -', async () => {
@@ -211,12 +211,12 @@ describe('the shapes of configs', () => {
     ['such a URL of a tool', tool({ url: 'example.com' }), 'tools.0.http.url', /is not a URL/],
   ])('that cannot succeed are refused when they are posted: %s', async (_what, node, path, message) => {
     const { status, body } = await post(start([node]));
-    expect([status, body.errors.length, body.errors[0].path]).toEqual([
+    expect([status, body.errors.length, body.errors[0]!.path]).toEqual([
       400,
       1,
       `workflow.nodes.0.data.config.${path}`,
     ]);
-    expect(body.errors[0].message).toMatch(message);
+    expect(body.errors[0]!.message).toMatch(message);
     expect(JSON.stringify(body)).not.toContain('hunter2');
   });
 

@@ -19,8 +19,8 @@ describe('every example', () => {
   afterAll(() => server.kill('SIGTERM'));
 
   it('is known here', async () => {
-    expect((await readdir('examples')).filter((name) => name.endsWith('.json')).sort()).toEqual(
-      Object.keys(ENDS).sort(),
+    expect((await readdir('examples')).filter((name) => name.endsWith('.json')).toSorted()).toEqual(
+      Object.keys(ENDS).toSorted(),
     );
   });
 

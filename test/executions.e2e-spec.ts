@@ -155,7 +155,7 @@ describe('start, watch, steer', () => {
       Array.from({ length: 20 }, async (_unused, index) => {
         const approved = index % 2 === 0;
         const { status, body } = await server.call('POST', `/api/executions/${id}/approve`, { approved });
-        return { approved, status, code: body.code as string | undefined };
+        return { approved, status, code: body.code };
       }),
     );
     const taken = answers.filter(({ status }) => status === 202);
@@ -217,7 +217,7 @@ describe('start, watch, steer', () => {
     const { steps, status } = (await server.call('GET', `/api/executions/${id}`)).body;
     expect(status).toBe('failed');
     expect(
-      steps.map((step: { nodeId: string; status: string }) => `${step.nodeId} ${step.status}`).sort(),
+      steps.map((step: { nodeId: string; status: string }) => `${step.nodeId} ${step.status}`).toSorted(),
     ).toEqual(['bad failed', 'long cancelled']);
   });
 
@@ -275,7 +275,7 @@ describe('start, watch, steer', () => {
     expect((await server.call('GET', '/api/executions?projectId=listed&tag=y')).body.executions).toHaveLength(
       1,
     );
-    expect((await server.call('GET', '/api/executions?status=never')).body.errors[0].path).toBe('status.0');
+    expect((await server.call('GET', '/api/executions?status=never')).body.errors[0]!.path).toBe('status.0');
   });
 
   it('answers with a problem what is no proper request', async () => {
@@ -302,7 +302,7 @@ describe('start, watch, steer', () => {
     // An EventSource may come back before the server has noticed that its connection is gone.
     const again = await fetch(new URL(body.url, server.url));
     expect(again.status).toBe(200);
-    for (const stream of [withTicket, again])
-      expect(await stream.text()).toContain('event: execution:completed');
+    for (const response of [withTicket, again])
+      expect(await response.text()).toContain('event: execution:completed');
   });
 });

@@ -38,7 +38,10 @@ describe('what others answer', () => {
   it('may be nested as deep as the setting says', async () => {
     // The body is one level below the output.
     const { type, data } = await outcome('http', { url: `${other.url}/nested/99` });
-    expect([type, JSON.stringify(data.result.output.body)]).toEqual(['execution:completed', nested(99)]);
+    expect([type, JSON.stringify((data.result.output as { body: unknown }).body)]).toEqual([
+      'execution:completed',
+      nested(99),
+    ]);
   });
 
   // Some 4,390 deep there was stack enough to look at it, and not to record it.

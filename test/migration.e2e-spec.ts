@@ -90,7 +90,7 @@ async function endOf(saved: SavedDatabase, server: Server, id: string): Promise<
   expect(frames.filter((frame) => TERMINAL.test(frame.type))).toEqual([frames.at(-1)]);
   const attempts = frames
     .filter((frame) => frame.type === 'execution:started')
-    .map((frame) => frame.data.attempt as number);
+    .map((frame) => frame.data.attempt);
   expect(attempts).toEqual([...new Set(attempts)].toSorted((a, b) => a - b));
   const first = frames.filter((frame) => frame.type === 'execution:step' && frame.data.nodeId === 'first');
   expect(first.map((frame) => frame.data.status)).toEqual(['running', 'completed']);

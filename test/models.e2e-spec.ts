@@ -54,7 +54,7 @@ describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('
     watch.frames.filter((frame) => frame.type === `execution:${type}`);
   const chunks = (watch: Watch, type: string): string =>
     of(watch, type)
-      .map((frame) => frame.data.chunk as string)
+      .map((frame) => frame.data.chunk)
       .join('');
 
   it('streams text and thinking, and counts tokens and cost', async () => {

@@ -1,6 +1,6 @@
 import { grow } from './support/large-results.js';
 import { createDatabase, Server } from './support/server.js';
-import { agent, delay, type Frame, ids, start, TERMINAL, upTo, Watch } from './support/watch.js';
+import { agent, delay, type Frame, ids as idsOf, start, TERMINAL, upTo, Watch } from './support/watch.js';
 
 /** Each execution's sequences, in the order they came. */
 function sequences(frames: readonly Frame[]): Map<string, number[]> {
@@ -13,14 +13,14 @@ function sequences(frames: readonly Frame[]): Map<string, number[]> {
   return found;
 }
 const ended = (frames: readonly Frame[]): string[] =>
-  frames.filter(({ type }) => TERMINAL.test(type)).map(({ data }) => data.executionId as string);
+  frames.filter(({ type }) => TERMINAL.test(type)).map(({ data }) => data.executionId);
 const approval = { id: 'ask', type: 'approval', data: {} };
 
 /** Every execution was told whole: 1…n, its end last. */
 async function expectWhole(server: Server, frames: readonly Frame[], ids: readonly string[]): Promise<void> {
   const told = sequences(frames);
-  expect([...told.keys()].sort()).toEqual([...ids].sort());
-  expect(ended(frames).sort()).toEqual([...ids].sort());
+  expect([...told.keys()].toSorted()).toEqual(ids.toSorted());
+  expect(ended(frames).toSorted()).toEqual(ids.toSorted());
   for (const id of ids) {
     const { body } = await server.call('GET', `/api/executions/${id}`);
     expect([id, told.get(id)]).toEqual([id, upTo(body.lastSequence)]);
@@ -85,8 +85,8 @@ describe('a stream of many executions', () => {
     await expectWhole(server, frames, ids);
     // Another watcher sees them in one go; the server ends the stream with the last one.
     const whole = await new Watch(server.url, path).done();
-    expect(whole.established).toMatchObject({ id: whole.established.cursor, executions: 3 });
-    expect(whole.established.timestamp).toEqual(expect.any(String));
+    expect(whole.established).toMatchObject({ id: whole.established!.cursor, executions: 3 });
+    expect(whole.established!.timestamp).toEqual(expect.any(String));
     await expectWhole(server, whole.frames, ids);
     expect(whole.frames[0]!.data).toMatchObject({ sequence: 1, projectId: 'names' });
     const last = { 'last-event-id': whole.frames.at(-1)!.cursor };
@@ -138,7 +138,7 @@ describe('a stream of many executions', () => {
     const paused = watchAll('?projectId=status&status=paused');
     const failed = watchAll('?projectId=status&status=failed,cancelled');
     for (const watch of [paused, failed]) await watch.until((now) => now.established !== undefined);
-    expect(paused.established.executions).toBe(0);
+    expect(paused.established!.executions).toBe(0);
     await server.call('POST', `/api/executions/${running}/pause`);
     await paused.until((now) => now.frames.at(-1)?.type === 'execution:paused');
     expect(paused.frames[0]!.data.sequence).toBe(1);
@@ -191,7 +191,7 @@ describe('a stream of many executions', () => {
     const steps = (
       await server.call('GET', `/api/executions/${there}/events?types=execution:step,execution:completed`)
     ).body;
-    expect(sequences(filtered.frames).get(there)).toEqual(steps.events.map((event: any) => event.sequence));
+    expect(sequences(filtered.frames).get(there)).toEqual(steps.events.map((event) => event.sequence));
     // What types left out is not told after a reconnect either.
     const rest = watchAll('?projectId=now&types=execution:step', {
       'last-event-id': filtered.frames.at(-1)!.cursor,
@@ -324,8 +324,8 @@ it('a stream of many executions whose client has stopped reading slows nobody, a
   const database = await createDatabase();
   const server = await Server.start({ DATABASE_URL: database });
   const blocked = async () => {
-    const { body } = await server.call('GET', '/metrics');
-    return Number(/^cloutagent_streams_blocked (.*)$/m.exec(String(body))![1]);
+    const { text } = await server.call('GET', '/metrics');
+    return Number(/^cloutagent_streams_blocked (.*)$/m.exec(text)![1]);
   };
   // Megabytes, more than sockets hold: who does not read stands in the middle of them.
   const large = await server.startExecution(start([agent('a', { chunks: 3 })]));
@@ -344,7 +344,7 @@ it('a stream of many executions whose client has stopped reading slows nobody, a
   for (const watch of [many, single]) await watch.done();
   expect(await blocked()).toBe(1);
   const length = single.frames.length;
-  expect(ids(single.frames)).toEqual(upTo(length));
+  expect(idsOf(single.frames)).toEqual(upTo(length));
   expect(length).toBeGreaterThan(300);
   stopped.read();
   await stopped.done();
@@ -372,7 +372,7 @@ describe('limits of a stream of many executions', () => {
       ids.push(await server.startExecution(start([approval, talk], [['ask', 'a']])));
     const waiting = [...ids];
     const watch = await new Watch(server.url, '/api/executions/stream').until((now) => now.frames.length > 0);
-    expect(watch.established.executions).toBe(3);
+    expect(watch.established!.executions).toBe(3);
     const second = await server.call('GET', '/api/executions/stream');
     expect(second).toMatchObject({ status: 429, body: { code: 'too_many_streams' } });
     for (let n = 0; n < 13; n += 1) ids.push(await server.startExecution(start([talk])));

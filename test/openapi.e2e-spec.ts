@@ -31,7 +31,7 @@ describe('the OpenAPI document', () => {
   afterAll(() => server.kill('SIGTERM'));
 
   it('has every route', () => {
-    expect(operations.map(([route]) => route).sort()).toEqual(
+    expect(operations.map(([route]) => route).toSorted()).toEqual(
       [
         'GET /api/executions',
         'POST /api/executions',
@@ -54,7 +54,7 @@ describe('the OpenAPI document', () => {
         'GET /health/live',
         'GET /health/ready',
         'GET /metrics',
-      ].sort(),
+      ].toSorted(),
     );
   });
 

@@ -180,8 +180,7 @@ describe('who may', () => {
 
   it('refuses tickets that are used elsewhere, expired or for another execution', async () => {
     const another = await server.startExecution(start([delay('a', 1)]));
-    const issue = async () =>
-      (await server.call('POST', `/api/executions/${id}/stream-tickets`)).body.ticket as string;
+    const issue = async () => (await server.call('POST', `/api/executions/${id}/stream-tickets`)).body.ticket;
     const open = async (execution: string, ticket: string, headers = {}) => {
       const response = await fetch(
         new URL(`/api/executions/${execution}/stream?ticket=${ticket}`, server.url),
@@ -220,7 +219,7 @@ describe('hostile input', () => {
   });
   afterAll(() => server.kill('SIGTERM'));
   const post = (body: unknown) => server.call('POST', '/api/executions', body);
-  const node = (node: object) => start([{ id: 'a', type: 'agent', ...node }]);
+  const node = (fields: object) => start([{ id: 'a', type: 'agent', ...fields }]);
 
   it.each<[string, unknown, number, string | undefined]>([
     ['malformed JSON', '{"a":', 400, undefined],
@@ -408,7 +407,7 @@ describe('hostile input', () => {
     }
     const file = node({ type: 'http', data: { config: { url: 'file:///etc/passwd' } } });
     const { status, body } = await server.call('POST', '/api/executions', file);
-    expect([status, body.errors[0].path]).toEqual([400, 'workflow.nodes.0.data.config.url']);
+    expect([status, body.errors[0]!.path]).toEqual([400, 'workflow.nodes.0.data.config.url']);
     inner.close();
   });
 

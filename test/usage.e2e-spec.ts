@@ -77,9 +77,6 @@ describe('what a provider says that it used', () => {
     // 0.1 + 0.1 here; three of them would show a binary fraction.
     await run([both[0]!], {}, { usage });
     const after = await server.call('GET', '/metrics');
-    expect([total.exec(metrics.body as string)?.[1], total.exec(after.body as string)?.[1]]).toEqual([
-      '0.2',
-      '0.3',
-    ]);
+    expect([total.exec(metrics.text)?.[1], total.exec(after.text)?.[1]]).toEqual(['0.2', '0.3']);
   });
 });

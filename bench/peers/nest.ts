@@ -23,6 +23,7 @@ class Streams {
 Controller()(Streams);
 Param('channel')(Streams.prototype, 'stream', 0);
 Sse(':channel')(Streams.prototype, 'stream', Object.getOwnPropertyDescriptor(Streams.prototype, 'stream')!);
+// oxlint-disable-next-line typescript/no-extraneous-class -- decorated below
 class App {}
 Module({ controllers: [Streams] })(App);
 

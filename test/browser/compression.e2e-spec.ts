@@ -46,7 +46,7 @@ it('a browser reads compressed streams live, with fetch and EventSource', async 
           for (const type of ['execution:started', 'step:started', 'execution:output', 'step:completed'])
             source.addEventListener(type, record);
         }),
-      body.url as string,
+      body.url,
     );
     expect((await (await answered).allHeaders())['content-encoding']).toBe('gzip');
     expect((await byEventSource)[0]).toBe('1 execution:started');

@@ -38,7 +38,7 @@ describe('Dashboard', () => {
 
   const journalOutput = async (id: string, nodeId: string): Promise<string> => {
     const { body } = await server.call('GET', `/api/executions/${id}`);
-    return body.steps.findLast((step: any) => step.nodeId === nodeId).output as string;
+    return body.steps.findLast((step) => step.nodeId === nodeId)?.output as string;
   };
   const startWriter = (chunks = 150) =>
     server.startExecution(start([agent('writer', { chunks, delayMs: 20 })]));
@@ -228,7 +228,7 @@ describe('Dashboard', () => {
     dashboard.page.on('response', (response) => {
       if (response.url().includes('/stream?ticket=')) answers.push(response.status());
     });
-    const ids = await read(ticket.url as string);
+    const ids = await read(ticket.url);
     expect(ids).toEqual(Array.from({ length: ids.length }, (_unused, index) => index + 1));
     // It reconnects with the same ticket and Last-Event-ID, and the server has no more events.
     expect(answers).toEqual([200, 204]);
@@ -315,7 +315,7 @@ describe('Dashboard', () => {
         ['/executions', '.execution-link'],
         ['/start', '.step-node'],
         ['/keys', '.key-name'],
-        [`/executions/${body.executions[0].id}`, '.event-row'],
+        [`/executions/${body.executions[0]!.id}`, '.event-row'],
       ];
       for (const [path, ready] of pages) {
         await dashboard.goto(path);
@@ -333,7 +333,7 @@ describe('Dashboard', () => {
     dashboard = await DashboardPage.signedIn(browser, server, '/executions', {
       viewport: { width: 360, height: 740 },
     });
-    for (const path of ['/executions', '/start', '/keys', `/executions/${body.executions[0].id}`]) {
+    for (const path of ['/executions', '/start', '/keys', `/executions/${body.executions[0]!.id}`]) {
       await dashboard.goto(path);
       await dashboard.page.locator('.execution-link, .step-node, .key-name').first().waitFor();
       const width = await dashboard.page.evaluate(() => document.documentElement.scrollWidth);

@@ -33,7 +33,7 @@ describe('<ExecutionMonitor/> with 20,000 output events in 10 seconds', () => {
     await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
     await monitor.page.waitForSelector('.watched:has-text("closed")');
     const outputs = await monitor.read('outputs');
-    for (const node of NODES) expect(outputs[node]).toBe(body.output[node]);
+    for (const node of NODES) expect(outputs[node]).toBe((body.output as Record<string, string>)[node]);
 
     // Neither the DOM nor the memory grows with the number of events.
     expect(await monitor.page.evaluate(() => document.querySelectorAll('*').length)).toBeLessThan(1_000);

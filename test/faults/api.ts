@@ -1,8 +1,9 @@
+import type { Body } from '../support/answer.ts';
 import { ADMIN_KEY } from '../support/server.ts';
 
 export interface ApiAnswer {
   status: number;
-  body: any;
+  body: Body;
 }
 
 /**

@@ -99,7 +99,7 @@ function checkSteps(events: readonly JournalEvent[], workflow: Workflow): string
   /** The sequence at which each node was completed. */
   const completed = new Map<string, number>();
   for (const { type, sequence, fields } of events) {
-    const { nodeId, stepId, status, attempt } = fields as Record<string, any>;
+    const { nodeId, stepId, status, attempt } = fields;
     const done = completed.get(nodeId as string);
     if (nodeId !== undefined && done !== undefined)
       problems.push(`Node ${nodeId} has ${type} at ${sequence}, but it was completed at ${done}.`);
@@ -117,7 +117,7 @@ function checkSteps(events: readonly JournalEvent[], workflow: Workflow): string
       for (const { source, target } of workflow.edges)
         if (target === nodeId && !completed.has(source))
           problems.push(`Node ${nodeId} begins at ${sequence}, before node ${source} is completed.`);
-      steps.set(stepId as string, { nodeId, status, attempt, text: '' } as OpenStep);
+      steps.set(stepId as string, { nodeId, status, attempt, text: '' });
       continue;
     }
     if (!ENDED.has(status as string)) problems.push(`Step ${stepId} has status ${status} at ${sequence}.`);

@@ -12,7 +12,8 @@ import { parseArgs } from 'node:util';
 import { Application, until } from './application.ts';
 import { type Fetch, overHttp1, overHttp2 } from './client.ts';
 import { type Figures, measureProxy, measureStreams } from './measure.ts';
-import { freePorts, interrupted, makeFolder, Process, stopAll } from './processes.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { interrupted, makeFolder, Process, stopAll } from './processes.ts';
 import { PROXIES, type Proxy } from './proxies.ts';
 
 const { values: given } = parseArgs({

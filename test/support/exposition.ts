@@ -23,7 +23,7 @@ export class Exposition {
         throw new Error(`a sample without a type: ${line}`);
       const key = `${name}{${labels
         .split(/,(?=[a-zA-Z_]\w*=")/)
-        .sort()
+        .toSorted()
         .join(',')}}`;
       if (this.samples.has(key)) throw new Error(`told twice: ${line}`);
       this.samples.set(key, Number(value));
@@ -33,7 +33,7 @@ export class Exposition {
   /** The value of a sample; undefined when there is none. */
   value(name: string, labels: Record<string, string> = {}): number | undefined {
     const text = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
-    return this.samples.get(`${name}{${text.sort().join(',')}}`);
+    return this.samples.get(`${name}{${text.toSorted().join(',')}}`);
   }
 
   /** All samples of a name, whatever their labels, added up. */

@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Data, Established } from './answer.js';
 import { ADMIN_KEY } from './server.js';
 
 export interface Frame {
@@ -8,7 +9,7 @@ export interface Frame {
   /** The id as it came: a cursor, on a stream of many executions. */
   cursor: string;
   type: string;
-  data: any;
+  data: Data;
 }
 
 export const TERMINAL = /^execution:(completed|failed|cancelled)$/;
@@ -17,7 +18,7 @@ export const TERMINAL = /^execution:(completed|failed|cancelled)$/;
 export class Watch {
   /** Recorded events, in the order they came. */
   readonly frames: Frame[] = [];
-  established: any;
+  established: Established | undefined;
   comments = 0;
   status = 0;
   ended = false;
@@ -79,7 +80,8 @@ export class Watch {
     const parser = createParser({
       onEvent: ({ id, event, data }) => {
         this.farewell = false;
-        if (event === 'connection:established') this.established = { id, ...(JSON.parse(data) as object) };
+        if (event === 'connection:established')
+          this.established = { id, ...(JSON.parse(data) as object) } as Established;
         else
           this.frames.push({ id: Number(id), cursor: id ?? '', type: event ?? '', data: JSON.parse(data) });
       },

@@ -2,6 +2,7 @@ import { ByteLimitedCache } from '../../common/byte-limited-cache.js';
 import { Semaphore } from '../../common/semaphore.js';
 import type { JournalReader } from '../../journal/journal-reader.js';
 import { joinRanges, type FrameBatch } from '../frames/frame-batch.js';
+import { BlockRange } from '../frames/block-range.js';
 import { type FrameBlock, blocksOf } from '../frames/frame-block.js';
 import { TypeFilter } from '../frames/type-filter.js';
 import type { StreamStats } from '../stream-stats.js';
@@ -69,7 +70,8 @@ export class PageCache {
   async next(executionId: string, filter: TypeFilter, position: number, known: number): Promise<FrameBatch> {
     const page =
       this.covering(executionId, filter, position) ?? (await this.find(executionId, filter, position, known));
-    const range = page.blocks.find(({ last }) => last > position)?.after(position);
+    const block = page.blocks.find(({ last }) => last > position);
+    const range = block && BlockRange.after(block, position);
     // Streams at the start of a block share its buffer. A stream in the middle of a block gets a copy of the rest.
     if (range) return joinRanges([range], position, ALL_TYPES, Infinity)[0]!;
     return { from: position, to: page.to, chunk: undefined, count: 0 };

@@ -63,7 +63,8 @@ export class RecentEvents {
 
   /** Returns the events after a position up to the end of their block; undefined if the next event is not held (any more). */
   after(sequence: number): BlockRange | undefined {
-    return this.blocks.findLast(({ first }) => first <= sequence + 1)?.after(sequence);
+    const block = this.blocks.findLast(({ first }) => first <= sequence + 1);
+    return block && BlockRange.after(block, sequence);
   }
 
   /**

@@ -34,6 +34,20 @@ export class BlockRange {
     return new BlockRange(block, block.bytes - bytes, block.last, 1);
   }
 
+  /** Returns the events of a block after a position; undefined if there are none. */
+  static after(block: FrameBlock, position: number): BlockRange | undefined {
+    if (position >= block.last) return undefined;
+    let [offset, skipped, first] = [0, 0, block.first];
+    if (position >= first)
+      for (const { sequence, end } of framesOf(block.frames(0, block.bytes))) {
+        first = sequence;
+        if (sequence > position) break;
+        offset = end;
+        skipped += 1;
+      }
+    return new BlockRange(block, offset, first, block.length - skipped);
+  }
+
   /** Takes in the event that was just added to the block. */
   grow(): void {
     this.bytes = this.block.bytes - this.offset;

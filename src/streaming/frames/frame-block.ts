@@ -1,7 +1,6 @@
 import type { RecordedEvent } from '../../events/recorded-event.js';
-import { BlockRange } from './block-range.js';
 import { HttpChunk } from './http-chunk.js';
-import { frameOf, framesOf } from './sse-frame.js';
+import { frameOf } from './sse-frame.js';
 
 /** An event of at least this many bytes gets a block of its own, because copying it would cost more than a write. */
 export const LARGE_EVENT_BYTES = 8_192;
@@ -67,20 +66,6 @@ export class FrameBlock {
   get whole(): HttpChunk | undefined {
     if (!this.sealed) return undefined;
     return (this.chunk ??= HttpChunk.around(this.buffer, HttpChunk.ROOM_BEFORE, this.end));
-  }
-
-  /** Returns the events after a position; undefined if there are none. */
-  after(position: number): BlockRange | undefined {
-    if (position >= this.last) return undefined;
-    let [offset, skipped, first] = [0, 0, this.first];
-    if (position >= first)
-      for (const { sequence, end } of framesOf(this.frames(0, this.bytes))) {
-        first = sequence;
-        if (sequence > position) break;
-        offset = end;
-        skipped += 1;
-      }
-    return new BlockRange(this, offset, first, this.length - skipped);
   }
 
   /** Returns a view of the frames between two byte offsets. */

@@ -42,7 +42,7 @@ describe('GzipBody', () => {
   it('is one gzip member with all chunks in order, written to the socket or through the response', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.record({ text, again: fc.boolean(), through: fc.boolean() }), { maxLength: 12 }),
+        fc.array(fc.record({ content: text, again: fc.boolean(), through: fc.boolean() }), { maxLength: 12 }),
         fc.boolean(),
         async (writes, sharesChunks) => {
           const compressor = new Compressor(limits, new StreamStats());
@@ -52,10 +52,10 @@ describe('GzipBody', () => {
             const writer = new SocketWriter(response, body, listener);
             response.writeHead(200);
             response.flushHeaders();
-            for (const { text, again, through } of writes) {
-              const chunk = HttpChunk.of(text);
+            for (const { content, again, through } of writes) {
+              const chunk = HttpChunk.of(content);
               for (let times = again ? 2 : 1; times > 0; times -= 1) {
-                expected += text;
+                expected += content;
                 if (through) response.write(body.encode(chunk).body);
                 else writer.write(chunk, again ? { isShared: true } : undefined);
               }

@@ -61,7 +61,7 @@ class World {
   since(transaction: number): StatusChange[] {
     return [...this.rows.values()]
       .filter(({ changedXid }) => changedXid >= transaction)
-      .sort((one, other) => one.changedXid - other.changedXid);
+      .toSorted((one, other) => one.changedXid - other.changedXid);
   }
 
   private next(): number {
@@ -188,7 +188,7 @@ it('each execution that comes to match joins once, across any reconnects, with a
             membership.positions.map(({ ordinal, position }) => ({ ordinal, position })),
           ]);
           expect(membership.positions.map(({ ordinal }) => ordinal)).toEqual(
-            membership.positions.map(({ ordinal }) => ordinal).sort((one, other) => one - other),
+            membership.positions.map(({ ordinal }) => ordinal).toSorted((one, other) => one - other),
           );
         }
         // All executions end, and all their events are sent.

@@ -27,7 +27,7 @@ describe('the oracle', () => {
     rows.findIndex(
       (row) =>
         row.type === type &&
-        Object.entries(fields).every(([key, value]) => (JSON.parse(row.data) as any)[key] === value),
+        Object.entries(fields).every(([key, value]) => JSON.parse(row.data)[key] === value),
     );
   const workflow = () => start(nodes, edges).workflow as Parameters<typeof checkJournal>[1];
   /** A journal with so many rows replaced at a place; the sequences are counted anew. */
