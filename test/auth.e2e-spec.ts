@@ -21,6 +21,7 @@ import { Database } from '../src/database/database.js';
 import { DatabaseModule } from '../src/database/database.module.js';
 import { v7 as uuidv7 } from '../src/common/uuid.js';
 import { NoContentSignal } from '../src/problems/no-content.signal.js';
+import { ProblemsModule } from '../src/problems/problems.module.js';
 import { ADMIN_KEY, createDatabase } from './support/server.js';
 
 const { jest } = import.meta;
@@ -92,7 +93,7 @@ async function boot(
     ...environment,
   });
   @Module({
-    imports: [ConfigModule.forRoot(settings), DatabaseModule, AuthModule, ThrottlingModule],
+    imports: [ConfigModule.forRoot(settings), DatabaseModule, ProblemsModule, AuthModule, ThrottlingModule],
     controllers: [ThingsController],
   })
   class TestModule {}
@@ -397,11 +398,11 @@ describe('keys', () => {
     expect((await makeKey({ scopes: ['executions:control'] }, as)).code).toBe('insufficient_scope');
   });
 
-  it('read while they are being revoked, are not remembered', async () => {
+  it('that are revoked while they are read are not cached', async () => {
     const keys = app.get(ApiKeysService);
     const { key, id } = (await makeKey()).body;
     const reading = keys.authenticate(key);
-    (keys as unknown as { forget(id: string): void }).forget(id);
+    (keys as unknown as { onRevoked(id: string): void }).onRevoked(id);
     await reading;
     await app
       .get(Database)
@@ -422,18 +423,17 @@ describe('keys', () => {
   });
 });
 
-/** Waits until what the principal opened is told to end. */
+/** Waits until the monitor reports that the principal's key is revoked. */
 async function revoked(one: NestExpressApplication, principal: Principal, within: number): Promise<void> {
-  const watch = one.get(RevocationMonitor);
-  const told = firstValueFrom(
-    watch.revoked.pipe(
+  const monitor = one.get(RevocationMonitor);
+  const reported = firstValueFrom(
+    monitor.revoked.pipe(
       filter((id) => id === principal.id),
       timeout(within),
     ),
   );
-  const letGo = watch.hold(principal);
-  await told;
-  letGo();
+  using _watch = monitor.watch(principal);
+  await reported;
 }
 
 describe('what a credential opened ends', () => {
@@ -452,7 +452,7 @@ describe('what a credential opened ends', () => {
     const { key, id } = (await makeKey()).body;
     const principal = await principalOf(bearer(key));
     const watched = revoked(quick.app, principal, 5_000);
-    // Past the look that every new watch gets.
+    // Waits for the check that every new watch gets.
     const known = jest.spyOn(quick.app.get(ApiKeysService), 'revokedAmong');
     while (known.mock.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
     await app
@@ -464,9 +464,9 @@ describe('what a credential opened ends', () => {
 
   it('and is watched no longer than it is open', async () => {
     const principal = await principalOf(admin);
-    const watch = app.get(RevocationMonitor);
-    for (let count = 0; count < 100; count += 1) watch.hold(principal)();
-    expect((watch as unknown as { held: Map<unknown, unknown> }).held.size).toBe(0);
+    const monitor = app.get(RevocationMonitor);
+    for (let count = 0; count < 100; count += 1) monitor.watch(principal).release();
+    expect((monitor as unknown as { watched: Map<unknown, unknown> }).watched.size).toBe(0);
   });
 });
 
