@@ -1,6 +1,6 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { type Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Settings } from './config/settings.js';
 
@@ -15,7 +15,7 @@ const MAX_CHECK_INTERVAL_MS = 30_000;
 
 /** Sets time limits for incoming requests, and answers requests that never reach a controller with problems. */
 export function configureServerLimits(app: NestExpressApplication, settings: Settings): void {
-  const server = app.getHttpServer() as Server;
+  const server = app.getHttpServer();
   server.headersTimeout = settings.REQUEST_HEADERS_TIMEOUT_MS;
   server.requestTimeout = settings.REQUEST_TIMEOUT_MS;
   // The interval at which Node checks both limits. Nest passes no options to Node, so the property is set instead, which

@@ -23,5 +23,7 @@ describe('.env.example', () => {
 });
 
 /** Settings without a default, or with an empty one, are commented out. */
-const describeDefault = (value: unknown): string =>
-  typeof value === 'object' ? JSON.stringify(value) : String(value as string | undefined);
+function describeDefault(value: unknown): string {
+  if (value === undefined) return 'undefined';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -30,11 +30,6 @@ export class EventBus {
     return this.on(executionId);
   }
 
-  /** Emits events of one type, of every execution that this process owns, from the time of the subscription. */
-  ofType<T extends EventType>(type: T): Observable<Extract<ExecutionEvent, { type: T }>> {
-    return this.on(typeTopic(type));
-  }
-
   private on<T>(topic: string): Observable<T> {
     return new Observable<T>((subscriber) => {
       const listener = (value: T) => subscriber.next(value);

@@ -77,7 +77,9 @@ export class MultiStreamResolver {
     cursor: string | undefined,
     principal: Principal,
   ): Promise<MultiStreamStart | undefined> {
-    const heads = (await this.findByIds(ids, principal)).sort((one, other) => (one.id < other.id ? -1 : 1));
+    const heads = (await this.findByIds(ids, principal)).toSorted((one, other) =>
+      one.id < other.id ? -1 : 1,
+    );
     const fingerprint = fingerprintOf(filterKey(query));
     const sequences =
       cursor === undefined
