@@ -1,6 +1,6 @@
 // Fails on a commit whose subject is not in conventional form or is longer than 72 characters. Merge commits are exempt,
-// and so are commits older than the one that added this file. Where the history is missing, as in an exported or a shallow
-// clone, it checks what there is and says so.
+// and so are commits that do not descend from the one that added this file: their authors did not have this check. Where
+// the history is missing, as in an exported or a shallow clone, it checks what there is and says so.
 import { execFileSync } from 'node:child_process';
 import { join, relative } from 'node:path';
 
@@ -42,7 +42,7 @@ function check(): void {
     console.log(`Commits are not checked: none of them has added ${file}.`);
     return;
   }
-  const lines = (git('log', '--no-merges', '--format=%h %s', `${begin}..HEAD`) ?? '')
+  const lines = (git('log', '--no-merges', '--ancestry-path', '--format=%h %s', `${begin}..HEAD`) ?? '')
     .split('\n')
     .filter(Boolean);
   for (const line of lines) {

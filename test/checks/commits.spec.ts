@@ -76,6 +76,18 @@ describeWithGit('the check of commits', () => {
     expect(stderr).not.toContain('Merge branch');
   });
 
+  it('exempts commits of branches that began before the check', () => {
+    git('init', '--quiet');
+    git('commit', '--quiet', '--allow-empty', '-m', 'before');
+    git('checkout', '--quiet', '-b', 'side');
+    git('commit', '--quiet', '--allow-empty', '-m', 'a parallel commit');
+    git('checkout', '--quiet', '-');
+    git('add', '.');
+    git('commit', '--quiet', '-m', 'build: add the check');
+    git('merge', '--quiet', '--no-ff', 'side', '-m', 'Merge branch side');
+    expect(check()).toMatchObject({ status: 0, stdout: 'Commits checked: 0.\n' });
+  });
+
   it('checks what a shallow clone has', () => {
     commit('build: add the check', 'no form', 'fix: one', 'fix: two');
     const source = `file://${join(folder, 'repository')}`;
