@@ -37,7 +37,7 @@ export class Application {
         HEARTBEAT_INTERVAL_MS: '2000',
         LOG_LEVEL: 'error',
       },
-      // It only reads its own checkout, which nobody may not be able to do.
+      // Run as the current user, because the user nobody may not be able to read the checkout.
       privileged: true,
     });
     await until(
@@ -51,7 +51,7 @@ export class Application {
     await this.process?.stop();
   }
 
-  /** Calls as the administrator, past the proxy. */
+  /** Calls the API as the administrator, without a proxy. */
   call(method: string, path: string, body?: unknown): Promise<Reply> {
     return this.fetch(path, { method, headers: this.admin, body }).then((reply) => reply.done());
   }
@@ -62,7 +62,7 @@ export class Application {
     return json['key'] as string;
   }
 
-  /** Starts an execution whose model gives so many tokens, or none and hangs. */
+  /** Starts an execution whose model emits so many tokens. With 0 tokens the model hangs. */
   async startExecution(projectId: string, tokens: number, delayMs = 20): Promise<string> {
     const demo = tokens === 0 ? { hang: true } : { chunks: tokens, delayMs };
     const config = { model: 'demo/echo', prompt: 'p', providerOptions: { demo } };
@@ -77,7 +77,7 @@ export class Application {
   }
 }
 
-/** Waits until something that is being started answers. @throws Error with its log */
+/** Waits until a program that was just started answers. @throws Error with its log when it exits or the time is up */
 export async function until(what: string, process: Process, answers: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + START_MS;
   while (!(await answers().catch(() => false))) {

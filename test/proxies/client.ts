@@ -12,7 +12,7 @@ interface Call {
 }
 
 export interface Frame {
-  /** When its end arrived, ms since the epoch. */
+  /** When its last byte arrived, in ms of the epoch. */
   at: number;
   id: string;
   type: string;
@@ -24,23 +24,23 @@ export type Fetch = (path: string, call?: Call) => Promise<Reply>;
 const DEADLINE_MS = 30_000;
 const now = (): number => performance.timeOrigin + performance.now();
 
-/** An answer whose body is read as it comes. */
+/** A response whose body is read as it arrives. */
 export class Reply {
   readonly status: number;
   readonly headers: Record<string, unknown>;
   readonly frames: Frame[] = [];
   text = '';
   hasEnded = false;
-  /** When the first byte of the body arrived. */
+  /** When the first byte of the body arrived, in ms of the epoch. */
   firstByteAt: number | undefined;
   private rest = '';
   private wake = Promise.withResolvers<void>();
-  private readonly leave: () => void;
+  private readonly disconnect: () => void;
 
-  constructor(status: number, headers: Record<string, unknown>, body: Readable, leave: () => void) {
+  constructor(status: number, headers: Record<string, unknown>, body: Readable, disconnect: () => void) {
     this.status = status;
     this.headers = headers;
-    this.leave = leave;
+    this.disconnect = disconnect;
     const isGzip = headers['content-encoding'] === 'gzip';
     const plain = isGzip ? body.pipe(createGunzip({ flush: constants.Z_SYNC_FLUSH })) : body;
     plain.setEncoding('utf8').on('data', (text: string) => this.take(text));
@@ -52,15 +52,15 @@ export class Reply {
     return JSON.parse(this.text) as Record<string, unknown>;
   }
 
-  /** @returns whether the condition held before the deadline and the end of the answer */
+  /** Waits for a condition. @returns false when the deadline or the end of the response comes first */
   async until(condition: (reply: Reply) => boolean, ms = DEADLINE_MS): Promise<boolean> {
     const deadline = Date.now() + ms;
     while (!condition(this)) {
       const left = deadline - Date.now();
       if (left <= 0 || this.hasEnded) return false;
       let timer: NodeJS.Timeout | undefined;
-      const late = new Promise((resolve) => (timer = setTimeout(resolve, left)));
-      await Promise.race([this.wake.promise, late]);
+      const timeout = new Promise((resolve) => (timer = setTimeout(resolve, left)));
+      await Promise.race([this.wake.promise, timeout]);
       clearTimeout(timer);
     }
     return true;
@@ -73,7 +73,7 @@ export class Reply {
   }
 
   close(): void {
-    this.leave();
+    this.disconnect();
   }
 
   private take(text: string): void {
@@ -87,15 +87,15 @@ export class Reply {
       const [id, type, data] = [field('id'), field('event'), field('data')];
       if (type.startsWith('execution:')) this.frames.push({ at, id, type, data: JSON.parse(data) });
     }
-    this.stir();
+    this.notify();
   }
 
   private end(): void {
     this.hasEnded = true;
-    this.stir();
+    this.notify();
   }
 
-  private stir(): void {
+  private notify(): void {
     this.wake.resolve();
     this.wake = Promise.withResolvers<void>();
   }
@@ -107,7 +107,7 @@ const headersOf = ({ headers, body }: Call): Record<string, string> => ({
   ...headers,
 });
 
-/** Calls by HTTP/1.1, each on a connection of its own. */
+/** Returns a fetch function over HTTP/1.1. Each call opens a new connection. */
 export const overHttp1 =
   (origin: string): Fetch =>
   (path, call = {}) =>
@@ -126,7 +126,7 @@ export const overHttp1 =
       request.end(call.body === undefined ? undefined : JSON.stringify(call.body));
     });
 
-/** Calls by HTTP/2 without TLS, each on a connection of its own. */
+/** Returns a fetch function over HTTP/2 without TLS. Each call opens a new connection. */
 export const overHttp2 =
   (origin: string): Fetch =>
   (path, call = {}) =>

@@ -6,9 +6,9 @@ export type Figures = Record<string, string | number>;
 
 const TOKENS = 100;
 const FIRST_BYTES = 5;
-const LEAVES = 3;
+const DISCONNECTS = 3;
 const FIRST_BYTE_MS = 5_000;
-const LEAVE_MS = 10_000;
+const DISCONNECT_MS = 10_000;
 const RESTART_MS = 90_000;
 const ELSEWHERE = '127.0.0.2';
 
@@ -18,18 +18,18 @@ const quantile = (sorted: readonly number[], q: number): number =>
   Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN) * 10) / 10;
 const isWhole = (ids: readonly number[]): boolean => ids.every((id, index) => id === index + 1);
 
-/** What a stream is like through a proxy. */
+/** Measures streams through a proxy. */
 export async function measureStreams(app: Application, fetch: Fetch): Promise<Figures> {
   return {
     'first byte ms': await firstByte(app, fetch),
     ...(await tokens(app, fetch)),
     resumes: await resumes(app, fetch),
-    'leaves after ms': await leaves(app, fetch),
-    'keys apart': await keysApart(app, fetch),
+    'leaves after ms': await disconnects(app, fetch),
+    'keys apart': await keysAreSeparate(app, fetch),
   };
 }
 
-/** From the request to the first byte of the body, on an execution that says nothing meanwhile: the median. */
+/** Measures the median time from the request to the first byte of the body. The execution emits nothing meanwhile. */
 async function firstByte(app: Application, fetch: Fetch): Promise<string | number> {
   const id = await app.startExecution('quiet', 0);
   const taken: number[] = [];
@@ -47,7 +47,7 @@ async function firstByte(app: Application, fetch: Fetch): Promise<string | numbe
   );
 }
 
-/** How old tokens are on arrival, and whether all came, in order, with the end of the stream. */
+/** Measures the age of tokens on arrival, and checks that all events arrived in order up to the end of the stream. */
 async function tokens(app: Application, fetch: Fetch): Promise<Figures> {
   const id = await app.startExecution('tokens', TOKENS);
   const stream = await fetch(path(id), { headers: app.admin });
@@ -65,11 +65,11 @@ async function tokens(app: Application, fetch: Fetch): Promise<Figures> {
   };
 }
 
-/** A client that leaves and comes back again and again gets everything once, and 204 at the end. */
+/** Checks that a client that disconnects and resumes many times gets every event once, and 204 at the end. */
 async function resumes(app: Application, fetch: Fetch): Promise<string> {
   const id = await app.startExecution('resumes', 60);
   const seen: number[] = [];
-  for (let turn = 1; turn <= 100; turn += 1) {
+  for (let connection = 1; connection <= 100; connection += 1) {
     const last = seen.at(-1);
     const headers = { ...app.admin, ...(last !== undefined && { 'last-event-id': String(last) }) };
     const stream = await fetch(path(id), { headers });
@@ -81,31 +81,34 @@ async function resumes(app: Application, fetch: Fetch): Promise<string> {
   return 'NO';
 }
 
-/** Until the application notices that a client has left: the longest of several times. */
-async function leaves(app: Application, fetch: Fetch): Promise<string | number> {
-  const id = await app.startExecution('leaves', 0);
+/** Measures how long it takes until the application notices a disconnected client: the longest of several times. */
+async function disconnects(app: Application, fetch: Fetch): Promise<string | number> {
+  const id = await app.startExecution('disconnects', 0);
   const open = async (count: number): Promise<number> => {
     const began = performance.now();
     while ((await app.openStreams()) !== count) {
-      if (performance.now() - began > LEAVE_MS) return Infinity;
+      if (performance.now() - began > DISCONNECT_MS) return Infinity;
       await sleep(10);
     }
     return performance.now() - began;
   };
   const taken: number[] = [];
-  for (let n = 0; n < LEAVES; n += 1) {
+  for (let n = 0; n < DISCONNECTS; n += 1) {
     const stream = await fetch(path(id), { headers: app.admin });
     const hasOpened = (await open(1)) < Infinity;
     stream.close();
     taken.push(hasOpened ? await open(0) : Infinity);
   }
   await app.call('POST', `/api/executions/${id}/cancel`);
-  const most = Math.max(...taken);
-  return most === Infinity ? 'NEVER' : Math.round(most);
+  const longest = Math.max(...taken);
+  return longest === Infinity ? 'NEVER' : Math.round(longest);
 }
 
-/** Whether answers to one key are given to another or to none, and a 204 to whom a stream is due. */
-async function keysApart(app: Application, fetch: Fetch): Promise<string> {
+/**
+ * Checks that the proxy never gives the answer for one key to another key or to a caller without one, and never repeats a 204
+ * for a client that must get a stream.
+ */
+async function keysAreSeparate(app: Application, fetch: Fetch): Promise<string> {
   const keys = { one: await app.createKey('one'), two: await app.createKey('two') };
   const id = await app.startExecution('one', 1);
   const ended = await (await fetch(path(id), { headers: app.admin })).done();
@@ -123,26 +126,29 @@ async function keysApart(app: Application, fetch: Fetch): Promise<string> {
       const none = await (await fetch(page)).done();
       if (others.text.includes('"one"') || none.status !== 401) return 'NO';
     }
-    const over = await fetch(path(id), { headers: { ...as(keys.one), 'last-event-id': last } });
-    over.close();
-    const anew = await fetch(path(id), { headers: as(keys.one) });
-    anew.close();
-    if (over.status !== 204 || anew.status !== 200) return `NO (${over.status}, then ${anew.status})`;
+    const resumed = await fetch(path(id), { headers: { ...as(keys.one), 'last-event-id': last } });
+    resumed.close();
+    const fresh = await fetch(path(id), { headers: as(keys.one) });
+    fresh.close();
+    if (resumed.status !== 204 || fresh.status !== 200) return `NO (${resumed.status}, then ${fresh.status})`;
   }
   return 'yes';
 }
 
-/** What only one protocol has to be asked about. */
+/** Measures what does not depend on the protocol. It runs over HTTP/1.1 only. */
 export async function measureProxy(app: Application, fetch: Fetch): Promise<Figures> {
   return {
-    caller: await tellsCaller(app, fetch),
-    scheme: await tellsScheme(fetch),
-    ...(await comesBack(app, fetch)),
+    caller: await forwardsCaller(app, fetch),
+    scheme: await forwardsScheme(fetch),
+    ...(await survivesRestart(app, fetch)),
   };
 }
 
-/** Whether the application learns who calls, whatever the caller says: a ticket works from the address that used it first. */
-async function tellsCaller(app: Application, fetch: Fetch): Promise<string> {
+/**
+ * Checks that the application gets the caller's address, also when the caller sends a forged header. A ticket shows it: it works
+ * only from the address that used it first.
+ */
+async function forwardsCaller(app: Application, fetch: Fetch): Promise<string> {
   const id = await app.startExecution('caller', 0);
   const { json } = await app.call('POST', `/api/executions/${id}/stream-tickets`, {});
   const open = async (from: string, headers: Record<string, string> = {}): Promise<number> => {
@@ -164,17 +170,18 @@ async function tellsCaller(app: Application, fetch: Fetch): Promise<string> {
   }
 }
 
-/** Whether a caller over plain HTTP can make the application believe that it came over HTTPS. */
-async function tellsScheme(fetch: Fetch): Promise<string> {
+/** Checks that a caller over plain HTTP cannot make the application believe that it uses HTTPS. */
+async function forwardsScheme(fetch: Fetch): Promise<string> {
   const reply = await fetch('/health/live', { headers: { 'x-forwarded-proto': 'https' } });
   reply.close();
   return yes(reply.headers['strict-transport-security'] === undefined);
 }
 
 /**
- * What a stream gets that is opened while the application restarts, and how long after its return the next one opens.
+ * Measures the answer to a stream that is opened while the application restarts, and the time from the restart until the
+ * next stream opens.
  */
-async function comesBack(app: Application, fetch: Fetch): Promise<Figures> {
+async function survivesRestart(app: Application, fetch: Fetch): Promise<Figures> {
   const id = await app.startExecution('restarts', 0);
   const open = async (): Promise<string | number> => {
     const stream = await fetch(path(id), { headers: app.admin });

@@ -5,17 +5,17 @@ import { mkdtemp } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 
-/** As root, what is run here runs as nobody. */
+/** As root, programs run as the user nobody. */
 const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 const STOP_MS = 10_000;
 
-/** Every process that runs now, each with its own children in a group of its own. */
+/** All running processes. Each has its own process group with its children. */
 const running = new Set<Process>();
 process.on('exit', () => {
   for (const each of running) each.kill('SIGKILL');
 });
 
-/** Rejects when this process is asked to end: what was started is then stopped first. */
+/** Rejects when this process gets SIGINT or SIGTERM, so that it stops its programs before it exits. */
 export const interrupted = new Promise<never>((_resolve, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => reject(new Error(`interrupted by ${signal}`)));
@@ -26,7 +26,7 @@ export const stopAll = async (): Promise<void> => {
   await Promise.all([...running].map((each) => each.stop()));
 };
 
-/** A program in the foreground, which is stopped together with all that it started. */
+/** A program in the foreground. It is stopped together with all its children. */
 export class Process {
   readonly ended: Promise<unknown>;
   private readonly child: ChildProcess;
@@ -78,14 +78,14 @@ export class Process {
   }
 }
 
-/** A folder for programs that run here. */
+/** Creates a folder that the programs may write to. */
 export async function makeFolder(parent: string, name: string): Promise<string> {
   const folder = await mkdtemp(join(parent, `${name}-`));
   if (NOBODY.uid !== undefined) chownSync(folder, NOBODY.uid, NOBODY.gid);
   return folder;
 }
 
-/** Ports on loopback that were free just now. */
+/** Returns ports on loopback that were free at the time of the call. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   const ports = await Promise.all(

@@ -1,17 +1,17 @@
-/** A proxy that may be installed, and how it is run with its configuration in this folder. */
+/** A proxy that may be installed, and how to run it with its configuration from this folder. */
 export interface Proxy {
   readonly name: string;
-  /** Names that its program has; the first one that is found is run. */
+  /** Names of its program; the first one that is found is run. */
   readonly programs: readonly string[];
   readonly config: string;
   args(config: string, folder: string, port: number): string[];
-  /** Arguments that make it print its version. */
+  /** The arguments that print its version. */
   readonly version: readonly string[];
-  /** Whether the configuration listens to HTTP/2 on a second port, without TLS. */
+  /** Whether the configuration accepts HTTP/2 without TLS on a second port. */
   readonly http2: boolean;
-  /** Where modules may be, if the configuration loads any. */
+  /** Possible module folders, if the configuration loads modules. */
   readonly modules?: readonly string[];
-  /** What the configuration has for this application's sake, and what stands there by default. */
+  /** The parts of the configuration that this application needs, each with the default that replaces it in a run with --defaults. */
   readonly needed: readonly (readonly [text: string, byDefault: string])[];
 }
 
