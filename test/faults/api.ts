@@ -1,13 +1,15 @@
+import type { Execution, Problem } from '@cloutagent/contract';
 import { ADMIN_KEY } from '../support/server.ts';
 
 export interface ApiAnswer {
   status: number;
-  body: any;
+  /** What the tests read of it; undefined without a body. */
+  body: Partial<Pick<Execution, 'id'> & Pick<Problem, 'code'>> | undefined;
 }
 
 /**
- * Calls a process's API as the administrator.
- * @returns undefined when there was no answer in time, or none at all: what was asked for may have been done
+ * Calls the API of a process as the administrator.
+ * @returns undefined if there was no answer in time; the request may have been carried out
  */
 export async function callApi(
   base: string,

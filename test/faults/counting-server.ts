@@ -9,7 +9,7 @@ export class CountingServer {
     const path = request.url ?? '';
     this.counts.set(path, this.count(path) + 1);
     request.resume();
-    // A connection that is kept would be closed by and by, perhaps just as the next request is sent.
+    // A kept-alive connection would time out at some point, perhaps just when the next request is sent.
     response.writeHead(200, { 'content-type': 'application/json', connection: 'close' });
     response.end('{"taken":true}');
   });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Answers each POST, with 400 below `/refuse/` and else with 200, and counts them by path. */
+/** Answers each POST and counts them by path. The status is 400 for paths below `/refuse/`, otherwise 200. */
 export class CountingServer {
   private readonly posts = new Map<string, number>();
   private readonly server: Server;
@@ -31,7 +31,7 @@ export class CountingServer {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** How often this path was posted to. */
+  /** Returns how many requests this path received. */
   count(path: string): number {
     return this.posts.get(path) ?? 0;
   }
