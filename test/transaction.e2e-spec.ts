@@ -4,7 +4,7 @@ import { parseSettings } from '../src/config/settings.js';
 import { Database } from '../src/database/database.js';
 import { createDatabase } from './support/server.js';
 
-/** Fails on the server's side at once: the time limit of this side would be waited for otherwise. */
+/** Disables the time limit of PostgreSQL, so that the time limit of the client applies. */
 const NO_STATEMENT_TIMEOUT = 'SET statement_timeout = 0';
 const HANGS = 'SELECT pg_sleep(20)';
 
@@ -23,11 +23,11 @@ describe('Database', () => {
     (await database.pool.query<{ text: string }>('SELECT text FROM notes ORDER BY text')).rows.map(
       ({ text }) => text,
     );
-  /** The backends that the pool lends now, each to one of several queries at the same time. */
+  /** Returns the backends that the pool uses for several concurrent transactions. */
   const lent = () =>
     Promise.all(Array.from({ length: 8 }, () => database.transaction((client) => pidOf(client))));
 
-  it('commits what a transaction did, and returns what it returned', async () => {
+  it('commits a transaction and returns its result', async () => {
     const pid = await database.transaction(async (client) => {
       await client.query(`INSERT INTO notes VALUES ('kept')`);
       return pidOf(client);
@@ -36,7 +36,7 @@ describe('Database', () => {
     expect(await lent()).toContain(pid);
   });
 
-  it('rolls back what failed, throws the failure and lends the connection again', async () => {
+  it('rolls back a failed transaction, throws its error and reuses the connection', async () => {
     let pid = 0;
     const failed = database.transaction(async (client) => {
       pid = await pidOf(client);
@@ -48,7 +48,7 @@ describe('Database', () => {
     expect(await lent()).toContain(pid);
   });
 
-  it('throws the first failure although the connection is gone and cannot be rolled back', async () => {
+  it('throws the first error although the connection is closed and the ROLLBACK fails', async () => {
     const failed = database.transaction((client) =>
       client.query('SELECT pg_terminate_backend(pg_backend_pid())'),
     );
@@ -56,7 +56,7 @@ describe('Database', () => {
     expect(await notes()).toEqual(['kept']);
   });
 
-  it('does not report a transaction as committed that PostgreSQL rolled back', async () => {
+  it('throws when PostgreSQL rolled back the transaction instead of committing it', async () => {
     const swallowed = database.transaction(async (client) => {
       await client.query(`INSERT INTO notes VALUES ('kept')`).catch(() => undefined);
     });
@@ -90,7 +90,7 @@ describe('Database', () => {
           await sql.raw(HANGS).execute(connection);
         }),
     ],
-  ])('does not lend a connection again on which %s was given up', async (_what, work) => {
+  ])('does not reuse the connection of %s that timed out', async (_what, work) => {
     await expect(work()).rejects.toThrow();
     const busy = await database.pool.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(20)' AND state = 'active'
@@ -102,7 +102,7 @@ describe('Database', () => {
     expect(await notes()).toEqual(['kept']);
   });
 
-  it('throws the time limit and not that of the ROLLBACK after it', async () => {
+  it('throws the timeout of the statement and not that of the ROLLBACK after it', async () => {
     const failed = database.transaction(async (client) => {
       await client.query(NO_STATEMENT_TIMEOUT);
       await client.query(HANGS).catch((error: Error) => {

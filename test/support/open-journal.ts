@@ -11,7 +11,7 @@ import { EventBus } from '../../src/events/event-bus.js';
 import { EventNotifier } from '../../src/journal/event-notifier.js';
 import { Journal } from '../../src/journal/journal.js';
 
-/** A journal on a real database, with all that it consists of in an application. */
+/** Opens a journal on a real database, with the same parts as in the application. */
 export async function openJournal(url: string, more: Record<string, string> = {}) {
   const settings = parseSettings({ DATABASE_URL: url, ...more });
   const database = await Database.connect(settings);
@@ -21,14 +21,14 @@ export async function openJournal(url: string, more: Record<string, string> = {}
   const presence = new ProcessPresence(database, listener, identity, settings);
   await presence.onModuleInit();
   const detector = new DeathDetector(presence, identity, settings);
-  const announcer = new EventNotifier(database, listener, identity, detector);
+  const notifier = new EventNotifier(database, listener, identity, detector);
   const bus = new EventBus(new EventEmitter2());
   const journal = new Journal(
     database,
     listener,
     identity,
     bus,
-    announcer,
+    notifier,
     SecretRedactor.of(settings),
     settings,
   );
@@ -37,7 +37,7 @@ export async function openJournal(url: string, more: Record<string, string> = {}
     database,
     bus,
     journal,
-    /** Makes an execution that this process owns, at attempt 1. */
+    /** Creates an execution that this process owns, at attempt 1. */
     async own(): Promise<string> {
       const id = randomUUID();
       await database.pool.query(
