@@ -13,7 +13,8 @@ export class GracefulAdapter extends ExpressAdapter {
 
   override initHttpServer(options: Parameters<ExpressAdapter['initHttpServer']>[0]): void {
     super.initHttpServer(options);
-    this.drain = new ConnectionDrain(this.getHttpServer() as Server, this.graceMs);
+    const server: Server = this.getHttpServer();
+    this.drain = new ConnectionDrain(server, this.graceMs);
   }
 
   override beforeClose(): void {

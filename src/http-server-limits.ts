@@ -1,6 +1,6 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Problem } from '@cloutagent/contract';
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Settings } from './config/settings.js';
 import type { ProblemCode } from './openapi/problem-codes.js';
@@ -21,7 +21,7 @@ const LONGEST_CHECK_MS = 30_000;
 
 /** Time limits for what clients send, and problems for requests that never reach a controller. */
 export function configureServerLimits(app: NestExpressApplication, settings: Settings): void {
-  const server = app.getHttpServer() as Server;
+  const server = app.getHttpServer();
   server.headersTimeout = settings.REQUEST_HEADERS_TIMEOUT_MS;
   server.requestTimeout = settings.REQUEST_TIMEOUT_MS;
   // How often both are looked at. Nest hands Node no options, and Node reads this one when it begins to listen.

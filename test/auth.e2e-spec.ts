@@ -1,4 +1,3 @@
-import type { ApiKeyList, CreatedApiKey, Me, Problem } from '@cloutagent/contract';
 import { Controller, Get, Logger, Module, Param, Post, Body, Sse } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -22,6 +21,7 @@ import { Database } from '../src/database/database.js';
 import { DatabaseModule } from '../src/database/database.module.js';
 import { v7 as uuidv7 } from '../src/common/uuid.js';
 import { NoContentSignal } from '../src/problems/no-content.signal.js';
+import type { Body as AnswerBody } from './support/answer.js';
 import { ADMIN_KEY, createDatabase } from './support/server.js';
 
 const { jest } = import.meta;
@@ -116,15 +116,12 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const admin = bearer(ADMIN_KEY);
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** The members of all bodies that the tests read. Which of them a body has depends on the request. */
-type Body = CreatedApiKey & ApiKeyList & Me & Required<Problem>;
-
 interface Answer {
   status: number;
   headers: Headers;
   text: string;
   code: string | undefined;
-  body: Body;
+  body: AnswerBody;
 }
 
 async function call(url: string, init: RequestInit = {}): Promise<Answer> {
@@ -373,7 +370,7 @@ describe('API keys', () => {
   ])('are not created with %s', async (_name, body, path) => {
     const answer = await makeKey(body);
     expect([answer.status, answer.code]).toEqual([400, 'validation_failed']);
-    expect(answer.body.errors!.map((error) => error.path)).toContain(path);
+    expect(answer.body.errors.map((error) => error.path)).toContain(path);
   });
 
   it('are created without an expiry if expiresAt is null', async () => {
@@ -430,18 +427,18 @@ describe('API keys', () => {
   });
 });
 
-/** Watches the principal until the monitor reports it as revoked. */
+/** Waits until what the principal opened is told to end. */
 async function revoked(one: NestExpressApplication, principal: Principal, within: number): Promise<void> {
-  const monitor = one.get(RevocationMonitor);
-  const reported = firstValueFrom(
-    monitor.revoked.pipe(
+  const watch = one.get(RevocationMonitor);
+  const told = firstValueFrom(
+    watch.revoked.pipe(
       filter((id) => id === principal.id),
       timeout(within),
     ),
   );
-  const release = monitor.hold(principal);
-  await reported;
-  release();
+  const letGo = watch.hold(principal);
+  await told;
+  letGo();
 }
 
 describe('RevocationMonitor', () => {
@@ -460,7 +457,7 @@ describe('RevocationMonitor', () => {
     const { key, id } = (await makeKey()).body;
     const principal = await principalOf(bearer(key));
     const watched = revoked(quick.app, principal, 5_000);
-    // Wait for the check that every newly watched key gets.
+    // Past the look that every new watch gets.
     const known = jest.spyOn(quick.app.get(ApiKeysService), 'revokedAmong');
     while (known.mock.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
     await app
@@ -472,9 +469,9 @@ describe('RevocationMonitor', () => {
 
   it('stops watching a principal when it is released', async () => {
     const principal = await principalOf(admin);
-    const monitor = app.get(RevocationMonitor);
-    for (let count = 0; count < 100; count += 1) monitor.hold(principal)();
-    expect((monitor as unknown as { held: Map<unknown, unknown> }).held.size).toBe(0);
+    const watch = app.get(RevocationMonitor);
+    for (let count = 0; count < 100; count += 1) watch.hold(principal)();
+    expect((watch as unknown as { held: Map<unknown, unknown> }).held.size).toBe(0);
   });
 });
 
@@ -577,7 +574,7 @@ describe('a problem', () => {
     [
       'a gzip bomb',
       () =>
-        post(gzipSync(`"${'x'.repeat(20_000_000)}"`) as Uint8Array<ArrayBuffer>, {
+        post(gzipSync(`"${'x'.repeat(20_000_000)}"`), {
           'content-encoding': 'gzip',
         }),
       413,
@@ -653,7 +650,7 @@ describe('a problem', () => {
 
   it('lists every wrong path of a body', async () => {
     const { body } = await post(JSON.stringify({ nodes: [{ id: 'a' }, {}, { id: 1 }] }));
-    expect(body.errors!.map(({ path }) => path)).toEqual(['name', 'nodes.1.id', 'nodes.2.id']);
+    expect(body.errors.map(({ path }) => path)).toEqual(['name', 'nodes.1.id', 'nodes.2.id']);
   });
 
   it('lists at most 100 wrong paths', async () => {

@@ -100,7 +100,7 @@ describe('after the wall clock was set back by an hour', () => {
       projects: ['demo'],
       scopes: ['executions:read'],
     });
-    const stream = await watch(await hanging(), bearer(body.key as string));
+    const stream = await watch(await hanging(), bearer(body.key));
     await stepped.setBack();
     await database.rows('UPDATE cloutagent.api_keys SET revoked_at = now() WHERE id = $1', [body.id]);
     await stream.done();
@@ -117,7 +117,7 @@ describe('after the wall clock was set back by an hour', () => {
     await once(socket, 'connect');
     socket.write(`GET ${pathOf(id)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n\r\n`);
     const metric = async (line: RegExp) =>
-      line.test(String((await server.call('GET', '/metrics')).body)) || (await sleep(20), false);
+      line.test((await server.call('GET', '/metrics')).text) || (await sleep(20), false);
     while (!(await metric(/^cloutagent_streams_blocked 1$/m)));
     await stepped.setBack();
     while (!(await metric(/^cloutagent_streams_stalled_total 1$/m)));

@@ -42,8 +42,8 @@ describe('compressed streams', () => {
     return eventsIn(await response.text());
   };
   const metric = async (name: string): Promise<number> => {
-    const { body } = await server.call('GET', '/metrics');
-    return Number(new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(String(body))![1]);
+    const { text } = await server.call('GET', '/metrics');
+    return Number(new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(text)![1]);
   };
   /** Starts an execution that records some events and then no more. */
   const startLive = () =>
@@ -245,11 +245,11 @@ describe('compressed streams', () => {
   it('leave problems uncompressed', async () => {
     const id = await startLive();
     const open = upTo(4).map(() => new GzipWatch(server.url, pathOf(id)));
-    for (const watch of open) await watch.until(({ text }) => text.includes('established'));
+    for (const live of open) await live.until(({ text }) => text.includes('established'));
     const refused = await server.call('GET', pathOf(id));
     expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_streams' } });
     expect(refused.headers.get('content-encoding')).toBeNull();
-    for (const watch of open) await watch.disconnect();
+    for (const live of open) await live.disconnect();
     await server.call('POST', `/api/executions/${id}/cancel`);
   });
 });
@@ -288,8 +288,8 @@ describe('a result of several megabytes', () => {
     await server.kill('SIGTERM');
   });
   const metric = async (name: string): Promise<number> => {
-    const { body } = await server.call('GET', '/metrics');
-    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(String(body))![1]);
+    const { text } = await server.call('GET', '/metrics');
+    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)![1]);
   };
 
   it.each([

@@ -160,7 +160,7 @@ describe('a posted workflow', () => {
 
   it.each(['__proto__', '.a', ':a', 'a b', ''])('is refused with the node id %j', async (id) => {
     const { status, body } = await post({ projectId: 'demo', workflow: { nodes: [echo(id)] } });
-    expect([status, body.errors[0].path]).toEqual([400, 'workflow.nodes.0.id']);
+    expect([status, body.errors[0]!.path]).toEqual([400, 'workflow.nodes.0.id']);
   });
 
   it('may refer to nodes whose ids start with _ or -', async () => {
@@ -212,12 +212,12 @@ describe('a posted workflow', () => {
     ['a malformed URL of a tool', tool({ url: 'example.com' }), 'tools.0.http.url', /is not a URL/],
   ])('is refused with %s', async (_what, node, path, message) => {
     const { status, body } = await post(start([node]));
-    expect([status, body.errors.length, body.errors[0].path]).toEqual([
+    expect([status, body.errors.length, body.errors[0]!.path]).toEqual([
       400,
       1,
       `workflow.nodes.0.data.config.${path}`,
     ]);
-    expect(body.errors[0].message).toMatch(message);
+    expect(body.errors[0]!.message).toMatch(message);
     expect(JSON.stringify(body)).not.toContain('hunter2');
   });
 

@@ -95,7 +95,7 @@ describe('a connection with a stream', () => {
   const endless = () => server.startExecution(start([agent('a', { hang: true })]));
   /** Waits until no stream is open. */
   async function noneOpen(): Promise<void> {
-    while (!/^cloutagent_streams_open 0$/m.test(String((await server.call('GET', '/metrics')).body)));
+    while (!/^cloutagent_streams_open 0$/m.test((await server.call('GET', '/metrics')).text));
   }
 
   it('carries plain frames without chunks over HTTP/1.0, and is closed at the end', async () => {
@@ -149,9 +149,7 @@ describe('a connection with a stream', () => {
       STREAM_STALL_TIMEOUT_MS: '200',
     });
     const metric = async (name: string) =>
-      new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(
-        String((await patient.call('GET', '/metrics')).body),
-      )![1];
+      new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec((await patient.call('GET', '/metrics')).text)![1];
     const first = await patient.startExecution(start([agent('a', { hang: true })]));
     const second = await patient.startExecution(start([agent('a', { chunks: 3000, delayMs: 0 })]));
     const [raw, other] = [await Raw.open(patient), await Raw.open(patient)];

@@ -58,7 +58,7 @@ describe('the embedded PostgreSQL', () => {
       await client.connect();
       const { rows } = await client.query<{ pid: string }>({ text: query });
       await client.end();
-      return rows.map(({ pid }) => String(pid));
+      return rows.map(({ pid }) => pid);
     };
     const ofClient = (name: string) =>
       `SELECT pid FROM pg_stat_activity WHERE application_name = '${name}' AND pid <> pg_backend_pid()`;
@@ -162,7 +162,7 @@ describe('the embedded PostgreSQL', () => {
           /cannot start: another process is using the data folder \S+ Stop it/,
         );
     expect((await winner!.call('GET', '/api/executions')).status).toBe(200);
-    expect((await readdir(race)).sort()).toEqual(['postgres', 'postgres-password', 'postgres.log']);
+    expect((await readdir(race)).toSorted()).toEqual(['postgres', 'postgres-password', 'postgres.log']);
 
     expect(await winner!.kill('SIGTERM')).toBe(0);
     await writeFile(join(race, 'postgres-password'), 'another');

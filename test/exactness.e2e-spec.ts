@@ -23,7 +23,7 @@ describe('a request body', () => {
   ])('is refused if a number cannot hold its integer exactly: %s', async (input) => {
     const { status, body } = await post(text(input));
     expect([status, body.code]).toEqual([400, 'validation_failed']);
-    expect(body.errors[0].message).toMatch(/the integer -?\d+ would be changed.*send it as text/);
+    expect(body.errors[0]!.message).toMatch(/the integer -?\d+ would be changed.*send it as text/);
   });
 
   it.each([
@@ -61,7 +61,7 @@ describe('a request body', () => {
     expect((await post(text(list('{}', 19_980)))).status).toBe(202);
     expect((await post(text(list('1', 400_000)))).status).toBe(202);
     const { status, body } = await post(text(list('{"a":{}}', 10_000)));
-    expect([status, body.code, body.errors[0].message]).toEqual([
+    expect([status, body.code, body.errors[0]!.message]).toEqual([
       400,
       'validation_failed',
       expect.stringMatching(/JSON may have 20000 .* this has 30016 \(MAX_JSON_PARTS\)/),
@@ -86,7 +86,7 @@ describe('a request body', () => {
       options: null,
       workflow: {
         edges: [{ target: 'b', source: 'a' }],
-        nodes: workflow.nodes.map((node) => Object.fromEntries(Object.entries(node).reverse())),
+        nodes: workflow.nodes.map((node) => Object.fromEntries(Object.entries(node).toReversed())),
       },
       input: { y: [{ q: 2, p: 1 }], x: 1 },
       projectId,
@@ -102,7 +102,7 @@ describe('a request body', () => {
     const third = await post({ ...other, input: { y: [{ q: 2, p: 1 }], x: 2 } }, key);
     expect([third.status, third.body.code]).toEqual([422, 'idempotency_key_reused']);
     const reordered = await post(
-      { ...other, tags: ['t'], workflow: { ...other.workflow, nodes: [...workflow.nodes].reverse() } },
+      { ...other, tags: ['t'], workflow: { ...other.workflow, nodes: workflow.nodes.toReversed() } },
       key,
     );
     expect(reordered.status).toBe(422);

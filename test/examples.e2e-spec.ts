@@ -19,8 +19,8 @@ describe('the examples', () => {
   afterAll(() => server.kill('SIGTERM'));
 
   it('are all in this test', async () => {
-    expect((await readdir('examples')).filter((name) => name.endsWith('.json')).sort()).toEqual(
-      Object.keys(ENDS).sort(),
+    expect((await readdir('examples')).filter((name) => name.endsWith('.json')).toSorted()).toEqual(
+      Object.keys(ENDS).toSorted(),
     );
   });
 

@@ -39,7 +39,7 @@ describe('the list of executions', () => {
       expect(JSON.stringify(summary).length).toBeLessThan(2_000);
       for (const name of ['input', 'output', 'steps']) expect(summary).not.toHaveProperty(name);
     }
-    expect(body.executions[0].error).toMatchObject({ code: 'transform_failed', nodeId: 'a' });
+    expect(body.executions[0]!.error).toMatchObject({ code: 'transform_failed', nodeId: 'a' });
     expect(body.nextCursor).toBeNull();
   });
 
@@ -74,7 +74,7 @@ describe('the list of executions', () => {
     ['an empty text', '  ', ''],
     ['a long text', 'é'.repeat(300), `${'é'.repeat(199)}…`],
     ['a very long text', '😀'.repeat(9_000), `${'😀'.repeat(199)}…`],
-    ['a text of escaped characters', `${'\u0001'.repeat(9_000)}`, `${'\u0001'.repeat(199)}…`],
+    ['a text of escaped characters', '\u0001'.repeat(9_000), `${'\u0001'.repeat(199)}…`],
     ['long JSON', { text: 'x'.repeat(9_000) }, `{"text":"${'x'.repeat(190)}…`],
   ])('shows a preview of an input that is %s', async (_what, input, inputPreview) => {
     const id = await server.startExecution(start([delay('a', 1)], [], { input }));

@@ -154,7 +154,7 @@ describe('an execution', () => {
       Array.from({ length: 20 }, async (_unused, index) => {
         const approved = index % 2 === 0;
         const { status, body } = await server.call('POST', `/api/executions/${id}/approve`, { approved });
-        return { approved, status, code: body.code as string | undefined };
+        return { approved, status, code: body.code };
       }),
     );
     const taken = answers.filter(({ status }) => status === 202);
@@ -218,7 +218,7 @@ describe('an execution', () => {
     const { steps, status } = (await server.call('GET', `/api/executions/${id}`)).body;
     expect(status).toBe('failed');
     expect(
-      steps.map((step: { nodeId: string; status: string }) => `${step.nodeId} ${step.status}`).sort(),
+      steps.map((step: { nodeId: string; status: string }) => `${step.nodeId} ${step.status}`).toSorted(),
     ).toEqual(['bad failed', 'long cancelled']);
   });
 
@@ -282,7 +282,7 @@ describe('an execution', () => {
   });
 
   it('cannot be listed by an unknown status', async () => {
-    expect((await server.call('GET', '/api/executions?status=never')).body.errors[0].path).toBe('status.0');
+    expect((await server.call('GET', '/api/executions?status=never')).body.errors[0]!.path).toBe('status.0');
   });
 
   it('is streamed with a ticket, and again while the first stream is open', async () => {
@@ -293,7 +293,7 @@ describe('an execution', () => {
     // An EventSource may reconnect before the server has noticed that its connection has closed.
     const again = await fetch(new URL(body.url, server.url));
     expect(again.status).toBe(200);
-    for (const stream of [withTicket, again])
-      expect(await stream.text()).toContain('event: execution:completed');
+    for (const response of [withTicket, again])
+      expect(await response.text()).toContain('event: execution:completed');
   });
 });

@@ -1,21 +1,13 @@
 import 'reflect-metadata';
-import { Global, Injectable, Module } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { Test } from '@nestjs/testing';
 import type { ExecutionEvent, Json } from '@cloutagent/contract';
 import { z } from 'zod';
-import { AuthModule } from '../src/auth/auth.module.js';
-import { ConfigModule } from '../src/config/config.module.js';
 import { parseSettings } from '../src/config/settings.js';
-import { configureApp } from '../src/configure-app.js';
-import { DatabaseModule } from '../src/database/database.module.js';
 import { NodeHandler } from '../src/engine/extension/node-handler.decorator.js';
 import { type NodeRun, type NodeType, TransientError } from '../src/engine/extension/node-handler.js';
-import { EventsModule } from '../src/events/events.module.js';
 import { OnExecutionEvent } from '../src/events/on-execution-event.decorator.js';
-import { ExecutionsModule } from '../src/executions/executions.module.js';
 import { StreamHub } from '../src/streaming/stream-hub.js';
-import { StreamQuota } from '../src/throttling/stream-quota.js';
 import { ADMIN_KEY, createDatabase } from './support/server.js';
 import { ids, start, upTo, Watch } from './support/watch.js';
 
@@ -47,11 +39,6 @@ class Audit {
 @Module({ providers: [UppercaseNode, Audit] })
 class TeamModule {}
 
-/** Replaces ThrottlingModule: @nestjs/throttler is CommonJS and requires ES modules, which Jest does not support. */
-@Global()
-@Module({ providers: [StreamQuota], exports: [StreamQuota] })
-class QuotaModule {}
-
 describe('a module of another team', () => {
   let app: NestExpressApplication;
   let base: string;
@@ -61,22 +48,9 @@ describe('a module of another team', () => {
       BOOTSTRAP_API_KEY: ADMIN_KEY,
       RETRY_BASE_MS: '5',
     });
-    const module = await Test.createTestingModule({
-      imports: [
-        ConfigModule.forRoot(settings),
-        DatabaseModule,
-        EventsModule,
-        AuthModule,
-        QuotaModule,
-        ExecutionsModule,
-        TeamModule,
-      ],
-    }).compile();
-    app = module.createNestApplication<NestExpressApplication>({
-      bodyParser: false,
-      forceCloseConnections: true,
-    });
-    configureApp(app, settings);
+    // The application as it is shipped. Its throttler is CommonJS, which Jest loads only once @nestjs/common is loaded.
+    const { createApp } = await import('../src/create-app.js');
+    app = await createApp(settings, [TeamModule]);
     await app.listen(0, '127.0.0.1');
     base = await app.getUrl();
   });

@@ -133,7 +133,7 @@ describe('the journal on a real database', () => {
     const [id = ''] = await own(1);
     await append(id, [draft(id, 1)]);
     const results = await Promise.allSettled([finish(id, 2), append(id, [draft(id, 3)])]);
-    expect(results[0]!.status).toBe('fulfilled');
+    expect(results[0].status).toBe('fulfilled');
     await expect(append(id, [draft(id, 4)])).rejects.toBeInstanceOf(StaleOwnerError);
     const { rows } = await opened.database.pool.query(
       'SELECT status, owner, completed_at IS NOT NULL AS ended FROM cloutagent.executions WHERE id = $1',

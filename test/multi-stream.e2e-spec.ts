@@ -1,7 +1,6 @@
-import type { CreatedApiKey, EventPage } from '@cloutagent/contract';
 import { insertLargeOutput } from './support/large-results.js';
 import { createDatabase, Server } from './support/server.js';
-import { agent, delay, type Frame, ids, start, TERMINAL, upTo, Watch } from './support/watch.js';
+import { agent, delay, type Frame, ids as idsOf, start, TERMINAL, upTo, Watch } from './support/watch.js';
 
 /** Returns the sequences of each execution in the order of their arrival. */
 function sequences(frames: readonly Frame[]): Map<string, number[]> {
@@ -20,8 +19,8 @@ const approval = { id: 'ask', type: 'approval', data: {} };
 /** Checks that the frames hold exactly these executions, each with all its events 1…n and its end. */
 async function expectWhole(server: Server, frames: readonly Frame[], ids: readonly string[]): Promise<void> {
   const received = sequences(frames);
-  expect([...received.keys()].sort()).toEqual([...ids].sort());
-  expect(ended(frames).sort()).toEqual([...ids].sort());
+  expect([...received.keys()].toSorted()).toEqual(ids.toSorted());
+  expect(ended(frames).toSorted()).toEqual(ids.toSorted());
   for (const id of ids) {
     const { body } = await server.call('GET', `/api/executions/${id}`);
     expect([id, received.get(id)]).toEqual([id, upTo(body.lastSequence)]);
@@ -192,9 +191,10 @@ describe('a stream of many executions', () => {
     expect(new Set(filtered.frames.map(({ type }) => type))).toEqual(
       new Set(['execution:step', 'execution:completed']),
     );
-    const page = (
-      await server.call('GET', `/api/executions/${existing}/events?types=execution:step,execution:completed`)
-    ).body as EventPage;
+    const { body: page } = await server.call(
+      'GET',
+      `/api/executions/${existing}/events?types=execution:step,execution:completed`,
+    );
     expect(sequences(filtered.frames).get(existing)).toEqual(page.events.map(({ sequence }) => sequence));
     // Events that the filter left out are not sent after a reconnect either.
     const rest = watchAll('?projectId=now&types=execution:step', {
@@ -207,7 +207,7 @@ describe('a stream of many executions', () => {
 
   const createKey = async (projectId: string) => {
     const request = { name: 'k', projects: [projectId], scopes: ['executions:read'] };
-    const { key, id } = (await server.call('POST', '/api/keys', request)).body as CreatedApiKey;
+    const { key, id } = (await server.call('POST', '/api/keys', request)).body;
     return { id, caller: { authorization: `Bearer ${key}` } };
   };
   const refusals =
@@ -336,8 +336,8 @@ it('a stream of many executions whose client stops reading delays no other strea
   const database = await createDatabase();
   const server = await Server.start({ DATABASE_URL: database });
   const blocked = async () => {
-    const { body } = await server.call('GET', '/metrics');
-    return Number(/^cloutagent_streams_blocked (.*)$/m.exec(String(body))![1]);
+    const { text } = await server.call('GET', '/metrics');
+    return Number(/^cloutagent_streams_blocked (.*)$/m.exec(text)![1]);
   };
   // More megabytes than sockets buffer, so that a client that does not read is blocked in the middle of them.
   const large = await server.startExecution(start([agent('a', { chunks: 3 })]));
@@ -356,7 +356,7 @@ it('a stream of many executions whose client stops reading delays no other strea
   for (const watch of [multi, single]) await watch.done();
   expect(await blocked()).toBe(1);
   const length = single.frames.length;
-  expect(ids(single.frames)).toEqual(upTo(length));
+  expect(idsOf(single.frames)).toEqual(upTo(length));
   expect(length).toBeGreaterThan(300);
   stopped.read();
   await stopped.done();

@@ -27,7 +27,7 @@ describe('the OpenAPI document', () => {
 
   beforeAll(async () => {
     server = await Server.start({ DATABASE_URL: await createDatabase() });
-    document = (await server.call('GET', '/docs/openapi.json')).body as OpenApiDocument;
+    document = JSON.parse((await server.call('GET', '/docs/openapi.json')).text) as OpenApiDocument;
     operations = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]): [string, Operation] => [
         `${method.toUpperCase()} ${path}`,
@@ -38,7 +38,7 @@ describe('the OpenAPI document', () => {
   afterAll(() => server.kill('SIGTERM'));
 
   it('has every route', () => {
-    expect(operations.map(([route]) => route).sort()).toEqual(
+    expect(operations.map(([route]) => route).toSorted()).toEqual(
       [
         'GET /api/executions',
         'POST /api/executions',
@@ -61,7 +61,7 @@ describe('the OpenAPI document', () => {
         'GET /health/live',
         'GET /health/ready',
         'GET /metrics',
-      ].sort(),
+      ].toSorted(),
     );
   });
 

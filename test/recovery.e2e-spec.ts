@@ -268,7 +268,7 @@ describe('several processes', () => {
       Server.start(settings),
       Server.start(settings),
     ]);
-    const [one, two, three] = servers as [Server, Server, Server];
+    const [one, two, three] = servers;
     const id = await one.startExecution(start([agent('a', { hang: true })]));
     const watch = await new Watch(two.url, pathOf(id)).until((now) =>
       now.frames.some((frame) => frame.type === 'execution:output'),

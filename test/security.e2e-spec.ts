@@ -183,8 +183,7 @@ describe('access control', () => {
 
   it('refuses tickets from another address, after their expiry and for another execution', async () => {
     const another = await server.startExecution(start([delay('a', 1)]));
-    const issue = async () =>
-      (await server.call('POST', `/api/executions/${id}/stream-tickets`)).body.ticket as string;
+    const issue = async () => (await server.call('POST', `/api/executions/${id}/stream-tickets`)).body.ticket;
     const open = async (execution: string, ticket: string, headers = {}) => {
       const response = await fetch(
         new URL(`/api/executions/${execution}/stream?ticket=${ticket}`, server.url),
@@ -223,7 +222,7 @@ describe('a hostile request', () => {
   });
   afterAll(() => server.kill('SIGTERM'));
   const post = (body: unknown) => server.call('POST', '/api/executions', body);
-  const node = (node: object) => start([{ id: 'a', type: 'agent', ...node }]);
+  const node = (fields: object) => start([{ id: 'a', type: 'agent', ...fields }]);
 
   it.each<[string, unknown, number, string | undefined]>([
     ['malformed JSON', '{"a":', 400, undefined],
@@ -411,7 +410,7 @@ describe('a hostile request', () => {
     }
     const file = node({ type: 'http', data: { config: { url: 'file:///etc/passwd' } } });
     const { status, body } = await server.call('POST', '/api/executions', file);
-    expect([status, body.errors[0].path]).toEqual([400, 'workflow.nodes.0.data.config.url']);
+    expect([status, body.errors[0]!.path]).toEqual([400, 'workflow.nodes.0.data.config.url']);
     inner.close();
   });
 

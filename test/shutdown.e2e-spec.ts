@@ -30,7 +30,7 @@ describe('SIGTERM', () => {
   afterAll(() => Promise.all([models.close(), http.close()]));
 
   it('requeues executions that wait for other servers, which complete even without retries', async () => {
-    const once = { options: { maxRetries: 0 } };
+    const noRetries = { options: { maxRetries: 0 } };
     const nodes = {
       // Takes longer than the first process is running.
       transform: { type: 'transform', data: { config: { expression: '$sum([1..100000].($ % 7))' } } },
@@ -40,7 +40,7 @@ describe('SIGTERM', () => {
     models.script({ text: ['lost'], after: 2, ending: 'hang' });
     const first = await Server.start(settings);
     const executions = await Promise.all(
-      Object.values(nodes).map((node) => first.startExecution(start([{ ...node, id: 'a' }], [], once))),
+      Object.values(nodes).map((node) => first.startExecution(start([{ ...node, id: 'a' }], [], noRetries))),
     );
     const before = await Promise.all(
       executions.map((id) =>
@@ -116,11 +116,11 @@ describe('SIGTERM during requests', () => {
   afterAll(() => database.close());
 
   /** Posts over the connection of an agent. Without a body it sends an incomplete request. */
-  const post = (server: Server, agent: Agent, body: string | undefined): Promise<IncomingMessage> =>
+  const post = (server: Server, client: Agent, body: string | undefined): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const call = request(new URL('/api/executions', server.url), {
         method: 'POST',
-        agent,
+        agent: client,
         headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
       });
       call.on('response', resolve).on('error', reject);

@@ -30,7 +30,7 @@ describe('streams', () => {
     database = await createDatabase();
     server = await Server.start({ DATABASE_URL: database, ...settings });
   });
-  const metrics = async () => String((await server.call('GET', '/metrics')).body);
+  const metrics = async () => (await server.call('GET', '/metrics')).text;
   afterAll(() => server.kill('SIGTERM'));
 
   it('send heartbeats while nothing happens, end with the execution, and then answer 204', async () => {

@@ -77,9 +77,6 @@ describe('the usage that a model provider reports', () => {
     // 0.1 three times: with binary fractions the sum would not be exactly 0.3.
     await run([both[0]!], {}, { usage });
     const after = await server.call('GET', '/metrics');
-    expect([total.exec(metrics.body as string)?.[1], total.exec(after.body as string)?.[1]]).toEqual([
-      '0.2',
-      '0.3',
-    ]);
+    expect([total.exec(metrics.text)?.[1], total.exec(after.text)?.[1]]).toEqual(['0.2', '0.3']);
   });
 });

@@ -119,14 +119,6 @@ export class StreamHub implements OnModuleDestroy {
     for (const channel of this.pool.all()) yield channel.watchers.size;
   }
 
-  /**
-   * Ends all streams of an execution here; they are told when to come back.
-   * @returns how many
-   */
-  unsubscribe(executionId: string): number {
-    return this.end((of) => of.executionId === executionId);
-  }
-
   /** Ends all streams of a principal: its credential is good no longer. */
   closeByPrincipal(principalId: string): number {
     return this.end((of) => of.principalId === principalId);

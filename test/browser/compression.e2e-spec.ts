@@ -46,7 +46,7 @@ it('compressed streams are read by a browser as they come, by fetch and EventSou
           for (const type of ['execution:started', 'step:started', 'execution:output', 'step:completed'])
             source.addEventListener(type, take);
         }),
-      body.url as string,
+      body.url,
     );
     expect((await (await answered).allHeaders())['content-encoding']).toBe('gzip');
     expect((await byEventSource)[0]).toBe('1 execution:started');

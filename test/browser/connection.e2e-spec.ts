@@ -20,9 +20,9 @@ describe('The connection of @cloutagent/react', () => {
   const expectComplete = async (id: string): Promise<void> => {
     await monitor.status('completed');
     const { body } = await stage.server.call('GET', `/api/executions/${id}`);
-    expect((await monitor.read('events'))[id]).toEqual(upTo(body.lastSequence as number));
+    expect((await monitor.read('events'))[id]).toEqual(upTo(body.lastSequence));
     expect((await monitor.read('outputs'))['writer']).toBe(
-      body.steps.findLast((step: any) => step.nodeId === 'writer').output,
+      body.steps.findLast((step) => step.nodeId === 'writer')?.output,
     );
   };
 
@@ -45,10 +45,10 @@ describe('The connection of @cloutagent/react', () => {
       await stage.server.startExecution(start([delay('a', 60_000)])),
       await stage.server.startExecution(start([delay('b', 60_000)])),
     ];
-    for (const id of [one, two, one, two, one]) await monitor.show({ monitors: [{ executionId: id! }] });
+    for (const id of [one, two, one, two, one]) await monitor.show({ monitors: [{ executionId: id }] });
     await monitor.page.waitForSelector('.ca-step-name:text("a")');
     await monitor.open.until(() => stage.site.openStreams === 1);
-    await monitor.show({ monitors: [{ executionId: two! }] });
+    await monitor.show({ monitors: [{ executionId: two }] });
     await monitor.page.waitForSelector('.ca-step-name:text("b")');
     expect(await monitor.page.locator('.ca-step-name:text("a")').count()).toBe(0);
     await monitor.open.until(() => stage.site.openStreams === 1);

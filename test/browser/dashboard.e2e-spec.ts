@@ -38,7 +38,7 @@ describe('The dashboard', () => {
 
   const journalOutput = async (id: string, nodeId: string): Promise<string> => {
     const { body } = await server.call('GET', `/api/executions/${id}`);
-    return body.steps.findLast((step: any) => step.nodeId === nodeId).output as string;
+    return body.steps.findLast((step) => step.nodeId === nodeId)?.output as string;
   };
   const writing = (chunks = 150) => server.startExecution(start([agent('writer', { chunks, delayMs: 20 })]));
 
@@ -61,7 +61,7 @@ describe('The dashboard', () => {
     await dashboard.button('Pause').click();
     await dashboard.status('paused');
     await dashboard.button('Resume').click();
-    await dashboard.node('Somebody reviews it', 'approval');
+    await dashboard.node('Review the announcement', 'approval');
     await dashboard.button('Approve').click();
     await dashboard.node('Publish', 'completed');
     await dashboard.status('completed');
@@ -124,10 +124,13 @@ describe('The dashboard', () => {
     const id = await server.startExecution(failing);
     dashboard = await DashboardPage.signedIn(browser, server, `/executions/${id}`);
     const { page } = dashboard;
-    await dashboard.node('Ask one that is down', 'failed');
+    await dashboard.node('Call a model that is down', 'failed');
     await page.locator('.ca-error', { hasText: 'model_unavailable' }).first().waitFor();
     await page.locator('.step-node[data-status=failed]').click();
-    await page.getByRole('region', { name: 'Node Ask one that is down' }).getByText('attempt 2').waitFor();
+    await page
+      .getByRole('region', { name: 'Node Call a model that is down' })
+      .getByText('attempt 2')
+      .waitFor();
 
     await page.getByRole('link', { name: 'Start', exact: true }).click();
     const editor = page.getByLabel('Request as JSON');
@@ -224,7 +227,7 @@ describe('The dashboard', () => {
     dashboard.page.on('response', (response) => {
       if (response.url().includes('/stream?ticket=')) answers.push(response.status());
     });
-    const ids = await read(ticket.url as string);
+    const ids = await read(ticket.url);
     expect(ids).toEqual(Array.from({ length: ids.length }, (_unused, index) => index + 1));
     // Its reconnect, with the same ticket and Last-Event-ID, finds nothing more to come.
     expect(answers).toEqual([200, 204]);
@@ -311,7 +314,7 @@ describe('The dashboard', () => {
         ['/executions', '.execution-link'],
         ['/start', '.step-node'],
         ['/keys', '.key-name'],
-        [`/executions/${body.executions[0].id}`, '.event-row'],
+        [`/executions/${body.executions[0]!.id}`, '.event-row'],
       ];
       for (const [path, ready] of pages) {
         await dashboard.goto(path);
@@ -329,7 +332,7 @@ describe('The dashboard', () => {
     dashboard = await DashboardPage.signedIn(browser, server, '/executions', {
       viewport: { width: 360, height: 740 },
     });
-    for (const path of ['/executions', '/start', '/keys', `/executions/${body.executions[0].id}`]) {
+    for (const path of ['/executions', '/start', '/keys', `/executions/${body.executions[0]!.id}`]) {
       await dashboard.goto(path);
       await dashboard.page.locator('.execution-link, .step-node, .key-name').first().waitFor();
       const width = await dashboard.page.evaluate(() => document.documentElement.scrollWidth);

@@ -33,7 +33,7 @@ describe('20,000 events of output in 10 seconds', () => {
     await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
     await monitor.page.waitForSelector('.watched:has-text("closed")');
     const outputs = await monitor.read('outputs');
-    for (const node of NODES) expect(outputs[node]).toBe(body.output[node]);
+    for (const node of NODES) expect(outputs[node]).toBe((body.output as Record<string, string>)[node]);
 
     // Bounded: neither the page's tree nor its memory grows with the events.
     expect(await monitor.page.evaluate(() => document.querySelectorAll('*').length)).toBeLessThan(1_000);

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestingModule } from '@nestjs/testing';
 import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from '../support/fake-providers.js';
-import { testRun, type TestRun } from '../support/node-run.js';
+import { testRun } from '../support/node-run.js';
 import { nodeTypes } from '../support/node-types.js';
 import { NodeError, type NodeEvent, TransientError } from '../../src/engine/extension/node-handler.js';
 import { AgentNode } from '../../src/engine/nodes/agent.node.js';
@@ -60,7 +60,7 @@ afterAll(async () => {
 
 function runOf(config: Record<string, unknown>, more: Parameters<typeof testRun>[1] = {}) {
   const parsed = agent.config.parse({ prompt: 'Say hello', ...config });
-  return testRun(parsed, more as never) as TestRun<typeof parsed>;
+  return testRun(parsed, more as never);
 }
 
 async function failure(run: ReturnType<typeof runOf>): Promise<NodeError & { retryAfterMs?: number }> {

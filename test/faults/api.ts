@@ -1,10 +1,9 @@
-import type { Execution, Problem } from '@cloutagent/contract';
+import type { Body } from '../support/answer.ts';
 import { ADMIN_KEY } from '../support/server.ts';
 
 export interface ApiAnswer {
   status: number;
-  /** What the tests read of it; undefined without a body. */
-  body: Partial<Pick<Execution, 'id'> & Pick<Problem, 'code'>> | undefined;
+  body: Body;
 }
 
 /**

@@ -46,7 +46,7 @@ export class ExecutionClient {
     });
     if (!answer) return;
     if (answer.status !== 202) throw new Error(`${this.name}: POST answered ${JSON.stringify(answer.body)}`);
-    this.id = answer.body!.id!;
+    this.id = answer.body.id;
     this.answered.resolve();
     this.trace(`${this.name} is ${this.id}`);
     this.plan.watchers.forEach((watcher, index) => {

@@ -128,7 +128,7 @@ export class FaultLink {
   private shuffled(target: Target): LinkConnection[] {
     return this.matching(target)
       .map((connection) => ({ connection, order: this.random.next() }))
-      .sort((a, b) => a.order - b.order)
+      .toSorted((a, b) => a.order - b.order)
       .map(({ connection }) => connection);
   }
 

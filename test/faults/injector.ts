@@ -110,7 +110,7 @@ export class Injector {
       );
       const pids = rows
         .map(({ pid }) => ({ pid, order: this.random.next() }))
-        .sort((a, b) => a.order - b.order);
+        .toSorted((a, b) => a.order - b.order);
       const chosen = pids.slice(0, count).map(({ pid }) => pid);
       await client.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [chosen]);
     });

@@ -1,5 +1,5 @@
 import type { Json, StepStatus, Workflow } from '@cloutagent/contract';
-import type { AnyEventData } from '../support/any-event-data.ts';
+import type { Data } from '../support/answer.ts';
 
 /** A row of the journal as it is stored. */
 export interface JournalRow {
@@ -11,7 +11,7 @@ export interface JournalRow {
 interface JournalEvent {
   sequence: number;
   type: string;
-  fields: Partial<AnyEventData>;
+  fields: Partial<Data>;
 }
 
 interface OpenStep {
@@ -35,7 +35,7 @@ export const isTerminalType = (type: string): boolean => TERMINAL.test(type);
  */
 export function checkJournal(rows: readonly JournalRow[], workflow: Workflow): string[] {
   const events = rows.map(({ sequence, type, data }): JournalEvent => {
-    const fields = JSON.parse(data) as Partial<AnyEventData>;
+    const fields = JSON.parse(data) as Partial<Data>;
     return { sequence, type, fields };
   });
   return [
@@ -167,7 +167,7 @@ function checkText(step: OpenStep, output: Json, workflow: Workflow): string[] {
 export function outline(rows: readonly JournalRow[]): string {
   const parts: { text: string; from: number; to: number }[] = [];
   for (const { sequence, type, data } of rows) {
-    const { nodeId, status, attempt, code, by } = JSON.parse(data) as Partial<AnyEventData>;
+    const { nodeId, status, attempt, code, by } = JSON.parse(data) as Partial<Data>;
     const details = [nodeId, status, attempt === undefined ? undefined : `#${attempt}`, code, by];
     const text = [type.replace('execution:', ''), ...details.filter((detail) => detail !== undefined)].join(
       ' ',

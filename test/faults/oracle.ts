@@ -1,7 +1,7 @@
 import type { ExecutionFailure, Step, Workflow } from '@cloutagent/contract';
 import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
-import type { AnyEventData } from '../support/any-event-data.ts';
+import type { Data } from '../support/answer.ts';
 import { ADMIN_KEY } from '../support/server.ts';
 import { checkJournal, isTerminalType, type JournalRow, outline } from './journal-rules.ts';
 
@@ -117,7 +117,7 @@ function checkRow(row: Row, journal: readonly JournalRow[], expected: ExpectedEx
     .map(({ data }) => (JSON.parse(data) as { attempt: number }).attempt);
   if (Math.max(0, ...attempts) > row.attempt)
     problems.push(`The row has attempt ${row.attempt}; the journal has ${Math.max(...attempts)}.`);
-  if (end) problems.push(...checkOutcome(row, JSON.parse(end.data) as Partial<AnyEventData>));
+  if (end) problems.push(...checkOutcome(row, JSON.parse(end.data) as Partial<Data>));
   return problems;
 }
 
@@ -125,7 +125,7 @@ const describe = (error: Row['error']): string =>
   error ? ` The error is ${error.code}: ${error.message}` : '';
 
 /** Checks that the row and the terminal event have the same result. */
-function checkOutcome(row: Row, end: Partial<AnyEventData>): string[] {
+function checkOutcome(row: Row, end: Partial<Data>): string[] {
   if (row.status === 'completed') {
     if (!isDeepStrictEqual(end.result?.output, row.output))
       return ['The output of the row differs from that of the terminal event.'];
@@ -141,7 +141,7 @@ function checkRequests(journal: readonly JournalRow[], { requests }: ExpectedExe
     let attempt = 0;
     let isCompleted = false;
     for (const { type, data } of journal) {
-      const fields = JSON.parse(data) as AnyEventData;
+      const fields = JSON.parse(data) as Data;
       if (type === 'execution:started') attempt = fields.attempt;
       isCompleted = type === 'execution:step' && fields.nodeId === nodeId && fields.status === 'completed';
       if (isCompleted) break;

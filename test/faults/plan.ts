@@ -81,7 +81,7 @@ export function makePlan(random: SeededRandom, profile: Profile, urlOf: (n: numb
       fault: planFault(own, profile),
     };
   });
-  return { phaseMs, executions, faults: faults.sort((a, b) => a.at - b.at) };
+  return { phaseMs, executions, faults: faults.toSorted((a, b) => a.at - b.at) };
 }
 
 function planExecution(

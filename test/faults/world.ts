@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { createDatabase } from '../support/server.ts';
-import { CountingServer } from './counting-server.ts';
+import { CountingServer } from '../support/counting-server.ts';
 import { ExecutionClient } from './execution-client.ts';
 import { Injector } from './injector.ts';
 import { judge } from './oracle.ts';

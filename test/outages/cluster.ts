@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, cp, mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { freePorts } from '../support/free-ports.ts';
 
 interface Binaries {
   initdb: string;
@@ -82,10 +82,8 @@ export class Cluster {
     const initdb = spawn(binaries.initdb, args, { ...RUN_AS, stdio: ['ignore', 'ignore', 'inherit'] });
     const [code] = (await once(initdb, 'close')) as [number | null];
     if (code !== 0) throw new Error(`initdb ended with code ${code}`);
-    const cluster = new Cluster(folder, dataFolder, await freePort(), binaries, {
-      ...BASE_SETTINGS,
-      ...settings,
-    });
+    const [port] = await freePorts(1);
+    const cluster = new Cluster(folder, dataFolder, port!, binaries, { ...BASE_SETTINGS, ...settings });
     await cluster.start();
     return cluster;
   }
@@ -174,14 +172,4 @@ async function copyFolder(from: string, to: string): Promise<void> {
   const copy = spawn('cp', ['-a', `${from}/.`, to], { stdio: ['ignore', 'ignore', 'inherit'] });
   const [code] = (await once(copy, 'close')) as [number | null];
   if (code !== 0) throw new Error(`cp ended with code ${code}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port on 127.0.0.1');
-  return address.port;
 }

@@ -4,7 +4,7 @@ import { isTerminalType } from '../faults/journal-rules.ts';
 import { Server } from '../support/server.ts';
 import { Api } from './api.ts';
 import type { Cluster } from './cluster.ts';
-import { CountingServer } from './counting-server.ts';
+import { CountingServer } from '../support/counting-server.ts';
 import { Follower } from './follower.ts';
 import { measureIdle } from './idle.ts';
 import { Person } from './person.ts';
@@ -196,7 +196,7 @@ export class World {
       server.process.kill('SIGCONT');
       await server.kill();
     }
-    this.counting.close();
+    await this.counting.close();
   }
 
   private async startOne(n: number): Promise<void> {

@@ -35,7 +35,7 @@ function encodeRest(state: State, first: Slot, dead: readonly Identity[]): strin
 
   let text = encodeDatabase(database, name);
   if (replica) text += `=${encodeDatabase(replica, name)}`;
-  if (statements.length > 0) text += `|${statements.map(statementText).sort().join()}`;
+  if (statements.length > 0) text += `|${statements.map(statementText).toSorted().join()}`;
   if (sweep) text += `|${names(sweep.registered, name)}${sweep.attempt}`;
   return `${text}|${ending ?? ''}|${claims}|${Object.values(faults).join('')}${state.falselyAcknowledged ?? ''}`;
 }
@@ -59,5 +59,5 @@ function encodeDatabase(database: Database, name: (identity: Identity) => string
 
 function names(identities: readonly Identity[], name: (identity: Identity) => string): string {
   if (identities.length < 2) return identities.length === 0 ? '' : name(identities[0]!);
-  return identities.map(name).sort().join('');
+  return identities.map(name).toSorted().join('');
 }

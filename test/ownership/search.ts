@@ -52,7 +52,7 @@ export function search<S>(model: Model<S>, maxStates = 5_000_000): Finding {
   const trace = (index: number): string[] => {
     const path: string[] = [];
     for (let at = index; at > 0; at = parents[at]!) path.push(names[at]!);
-    return path.reverse();
+    return path.toReversed();
   };
   const finding = (end: { violated: string; index: number } | undefined): Finding => ({
     states: seen.size,

@@ -12,7 +12,7 @@ interface Call {
 }
 
 export interface Frame {
-  /** When its last byte arrived, in ms of the epoch. */
+  /** Time of arrival of its last byte, in ms since the epoch. */
   at: number;
   id: string;
   type: string;
@@ -24,23 +24,23 @@ export type Fetch = (path: string, call?: Call) => Promise<Reply>;
 const DEADLINE_MS = 30_000;
 const now = (): number => performance.timeOrigin + performance.now();
 
-/** A response whose body is read as it arrives. */
+/** An answer whose body is read as it arrives. */
 export class Reply {
   readonly status: number;
   readonly headers: Record<string, unknown>;
   readonly frames: Frame[] = [];
   text = '';
   hasEnded = false;
-  /** When the first byte of the body arrived, in ms of the epoch. */
+  /** Time of arrival of the first byte of the body, in ms since the epoch. */
   firstByteAt: number | undefined;
   private rest = '';
   private wake = Promise.withResolvers<void>();
-  private readonly disconnect: () => void;
+  private readonly leave: () => void;
 
-  constructor(status: number, headers: Record<string, unknown>, body: Readable, disconnect: () => void) {
+  constructor(status: number, headers: Record<string, unknown>, body: Readable, leave: () => void) {
     this.status = status;
     this.headers = headers;
-    this.disconnect = disconnect;
+    this.leave = leave;
     const isGzip = headers['content-encoding'] === 'gzip';
     const plain = isGzip ? body.pipe(createGunzip({ flush: constants.Z_SYNC_FLUSH })) : body;
     plain.setEncoding('utf8').on('data', (text: string) => this.take(text));
@@ -52,15 +52,15 @@ export class Reply {
     return JSON.parse(this.text) as Record<string, unknown>;
   }
 
-  /** Waits for a condition. @returns false when the deadline or the end of the response comes first */
+  /** Waits for a condition. @returns whether it held before the deadline and before the end of the answer */
   async until(condition: (reply: Reply) => boolean, ms = DEADLINE_MS): Promise<boolean> {
     const deadline = Date.now() + ms;
     while (!condition(this)) {
       const left = deadline - Date.now();
       if (left <= 0 || this.hasEnded) return false;
       let timer: NodeJS.Timeout | undefined;
-      const timeout = new Promise((resolve) => (timer = setTimeout(resolve, left)));
-      await Promise.race([this.wake.promise, timeout]);
+      const late = new Promise((resolve) => (timer = setTimeout(resolve, left)));
+      await Promise.race([this.wake.promise, late]);
       clearTimeout(timer);
     }
     return true;
@@ -73,7 +73,7 @@ export class Reply {
   }
 
   close(): void {
-    this.disconnect();
+    this.leave();
   }
 
   private take(text: string): void {
@@ -107,7 +107,7 @@ const headersOf = ({ headers, body }: Call): Record<string, string> => ({
   ...headers,
 });
 
-/** Returns a fetch function over HTTP/1.1. Each call opens a new connection. */
+/** Sends requests over HTTP/1.1, each on a connection of its own. */
 export const overHttp1 =
   (origin: string): Fetch =>
   (path, call = {}) =>
@@ -126,7 +126,7 @@ export const overHttp1 =
       request.end(call.body === undefined ? undefined : JSON.stringify(call.body));
     });
 
-/** Returns a fetch function over HTTP/2 without TLS. Each call opens a new connection. */
+/** Sends requests over HTTP/2 without TLS, each on a connection of its own. */
 export const overHttp2 =
   (origin: string): Fetch =>
   (path, call = {}) =>

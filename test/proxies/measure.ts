@@ -6,9 +6,9 @@ export type Figures = Record<string, string | number>;
 
 const TOKENS = 100;
 const FIRST_BYTES = 5;
-const DISCONNECTS = 3;
+const LEAVES = 3;
 const FIRST_BYTE_MS = 5_000;
-const DISCONNECT_MS = 10_000;
+const LEAVE_MS = 10_000;
 const RESTART_MS = 90_000;
 const ELSEWHERE = '127.0.0.2';
 
@@ -18,18 +18,18 @@ const quantile = (sorted: readonly number[], q: number): number =>
   Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN) * 10) / 10;
 const isWhole = (ids: readonly number[]): boolean => ids.every((id, index) => id === index + 1);
 
-/** Measures streams through a proxy. */
+/** Measures the behaviour of a stream through a proxy. */
 export async function measureStreams(app: Application, fetch: Fetch): Promise<Figures> {
   return {
     'first byte ms': await firstByte(app, fetch),
     ...(await tokens(app, fetch)),
     resumes: await resumes(app, fetch),
-    'leaves after ms': await disconnects(app, fetch),
-    'keys apart': await keysAreSeparate(app, fetch),
+    'leaves after ms': await leaves(app, fetch),
+    'keys apart': await keysApart(app, fetch),
   };
 }
 
-/** Measures the median time from the request to the first byte of the body. The execution emits nothing meanwhile. */
+/** Returns the median time from a request to the first byte of its body, on an execution without further events. */
 async function firstByte(app: Application, fetch: Fetch): Promise<string | number> {
   const id = await app.startExecution('quiet', 0);
   const taken: number[] = [];
@@ -47,7 +47,7 @@ async function firstByte(app: Application, fetch: Fetch): Promise<string | numbe
   );
 }
 
-/** Measures the age of tokens on arrival, and checks that all events arrived in order up to the end of the stream. */
+/** Returns the age of tokens on arrival, and whether all arrived in order, with the end of the stream. */
 async function tokens(app: Application, fetch: Fetch): Promise<Figures> {
   const id = await app.startExecution('tokens', TOKENS);
   const stream = await fetch(path(id), { headers: app.admin });
@@ -65,11 +65,11 @@ async function tokens(app: Application, fetch: Fetch): Promise<Figures> {
   };
 }
 
-/** Checks that a client that disconnects and resumes many times gets every event once, and 204 at the end. */
+/** Returns whether a client that reconnects again and again receives each event once, and 204 at the end. */
 async function resumes(app: Application, fetch: Fetch): Promise<string> {
   const id = await app.startExecution('resumes', 60);
   const seen: number[] = [];
-  for (let connection = 1; connection <= 100; connection += 1) {
+  for (let turn = 1; turn <= 100; turn += 1) {
     const last = seen.at(-1);
     const headers = { ...app.admin, ...(last !== undefined && { 'last-event-id': String(last) }) };
     const stream = await fetch(path(id), { headers });
@@ -81,34 +81,34 @@ async function resumes(app: Application, fetch: Fetch): Promise<string> {
   return 'NO';
 }
 
-/** Measures how long it takes until the application notices a disconnected client: the longest of several times. */
-async function disconnects(app: Application, fetch: Fetch): Promise<string | number> {
-  const id = await app.startExecution('disconnects', 0);
+/** Returns the time until the application notices that a client has disconnected: the longest of several tries. */
+async function leaves(app: Application, fetch: Fetch): Promise<string | number> {
+  const id = await app.startExecution('leaves', 0);
   const open = async (count: number): Promise<number> => {
     const began = performance.now();
     while ((await app.openStreams()) !== count) {
-      if (performance.now() - began > DISCONNECT_MS) return Infinity;
+      if (performance.now() - began > LEAVE_MS) return Infinity;
       await sleep(10);
     }
     return performance.now() - began;
   };
   const taken: number[] = [];
-  for (let n = 0; n < DISCONNECTS; n += 1) {
+  for (let n = 0; n < LEAVES; n += 1) {
     const stream = await fetch(path(id), { headers: app.admin });
     const hasOpened = (await open(1)) < Infinity;
     stream.close();
     taken.push(hasOpened ? await open(0) : Infinity);
   }
   await app.call('POST', `/api/executions/${id}/cancel`);
-  const longest = Math.max(...taken);
-  return longest === Infinity ? 'NEVER' : Math.round(longest);
+  const most = Math.max(...taken);
+  return most === Infinity ? 'NEVER' : Math.round(most);
 }
 
 /**
- * Checks that the proxy never gives the answer for one key to another key or to a caller without one, and never repeats a 204
- * for a client that must get a stream.
+ * Returns whether the proxy keeps the answers of different keys apart: no answer to one key goes to another key or to a
+ * request without one, and a stored 204 does not replace a stream.
  */
-async function keysAreSeparate(app: Application, fetch: Fetch): Promise<string> {
+async function keysApart(app: Application, fetch: Fetch): Promise<string> {
   const keys = { one: await app.createKey('one'), two: await app.createKey('two') };
   const id = await app.startExecution('one', 1);
   const ended = await (await fetch(path(id), { headers: app.admin })).done();
@@ -135,18 +135,18 @@ async function keysAreSeparate(app: Application, fetch: Fetch): Promise<string> 
   return 'yes';
 }
 
-/** Measures what does not depend on the protocol. It runs over HTTP/1.1 only. */
+/** Measures properties of a proxy that do not depend on the protocol. */
 export async function measureProxy(app: Application, fetch: Fetch): Promise<Figures> {
   return {
     caller: await forwardsCaller(app, fetch),
     scheme: await forwardsScheme(fetch),
-    ...(await survivesRestart(app, fetch)),
+    ...(await recovers(app, fetch)),
   };
 }
 
 /**
- * Checks that the application gets the caller's address, also when the caller sends a forged header. A ticket shows it: it works
- * only from the address that used it first.
+ * Returns whether the application sees the real address of a caller, even with forged headers. A ticket works only from
+ * the address that used it first.
  */
 async function forwardsCaller(app: Application, fetch: Fetch): Promise<string> {
   const id = await app.startExecution('caller', 0);
@@ -170,7 +170,7 @@ async function forwardsCaller(app: Application, fetch: Fetch): Promise<string> {
   }
 }
 
-/** Checks that a caller over plain HTTP cannot make the application believe that it uses HTTPS. */
+/** Returns whether the application sees a plain HTTP request as such, even with a forged header. */
 async function forwardsScheme(fetch: Fetch): Promise<string> {
   const reply = await fetch('/health/live', { headers: { 'x-forwarded-proto': 'https' } });
   reply.close();
@@ -178,10 +178,10 @@ async function forwardsScheme(fetch: Fetch): Promise<string> {
 }
 
 /**
- * Measures the answer to a stream that is opened while the application restarts, and the time from the restart until the
- * next stream opens.
+ * Returns the answer to a stream that is opened while the application restarts, and the time from the application's return
+ * to the first stream that opens.
  */
-async function survivesRestart(app: Application, fetch: Fetch): Promise<Figures> {
+async function recovers(app: Application, fetch: Fetch): Promise<Figures> {
   const id = await app.startExecution('restarts', 0);
   const open = async (): Promise<string | number> => {
     const stream = await fetch(path(id), { headers: app.admin });

@@ -1,17 +1,17 @@
-/** A proxy that may be installed, and how to run it with its configuration from this folder. */
+/** A proxy that may be installed, and how to run it with its configuration in this folder. */
 export interface Proxy {
   readonly name: string;
-  /** Names of its program; the first one that is found is run. */
+  /** Names of its program; the first one that exists is run. */
   readonly programs: readonly string[];
   readonly config: string;
   args(config: string, folder: string, port: number): string[];
-  /** The arguments that print its version. */
+  /** Arguments with which it prints its version. */
   readonly version: readonly string[];
-  /** Whether the configuration accepts HTTP/2 without TLS on a second port. */
+  /** Whether the configuration also accepts HTTP/2 without TLS, on a second port. */
   readonly http2: boolean;
-  /** Possible module folders, if the configuration loads modules. */
+  /** Folders that may contain the modules, if the configuration loads any. */
   readonly modules?: readonly string[];
-  /** The parts of the configuration that this application needs, each with the default that replaces it in a run with --defaults. */
+  /** Texts that this application needs in the configuration, each with the text that replaces it for `--defaults`. */
   readonly needed: readonly (readonly [text: string, byDefault: string])[];
 }
 

@@ -1,7 +1,7 @@
-// Measures streams through proxies that are configured as in docs/proxies.md. Runs all installed proxies, unprivileged, on
-// loopback ports and in a temporary folder, and prints one row for each. `--only nginx,squid` runs some of them.
-// `--defaults` adds a row for each proxy without the settings that this application needs. `--app FOLDER` tests another
-// build.
+// Runs the application behind proxies that are configured as in docs/proxies.md, and prints how streams behave through
+// them. Runs each installed proxy without privileges, on loopback ports and in a temporary folder. `--only nginx,squid`
+// runs some of them, `--defaults` adds a row for each without the lines that this application needs, `--app FOLDER` uses
+// another build of the application.
 import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
@@ -12,7 +12,8 @@ import { parseArgs } from 'node:util';
 import { Application, until } from './application.ts';
 import { type Fetch, overHttp1, overHttp2 } from './client.ts';
 import { type Figures, measureProxy, measureStreams } from './measure.ts';
-import { freePorts, interrupted, makeFolder, Process, stopAll } from './processes.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { interrupted, makeFolder, Process, stopAll } from './processes.ts';
 import { PROXIES, type Proxy } from './proxies.ts';
 
 const { values: given } = parseArgs({
@@ -39,7 +40,7 @@ function versionOf(program: string, { version }: Proxy): string {
   return /\d+(\.\d+)+/.exec(`${stdout}${stderr}`)?.[0] ?? '?';
 }
 
-/** Fills in the placeholders of a configuration. @throws Error if a needed part is missing */
+/** Returns the configuration with its placeholders filled in. @throws Error if a needed text is missing */
 function configure(proxy: Proxy, values: Record<string, string>, byDefault: boolean): string {
   let text = readFileSync(join(import.meta.dirname, proxy.config), 'utf8');
   for (const [needed, instead] of proxy.needed) {

@@ -38,7 +38,7 @@ export class DashboardStage {
   /** Makes a key and returns it. */
   async makeKey(name: string, scopes: string[], projects = ['demo']): Promise<string> {
     const { body } = await this.server.call('POST', '/api/keys', { name, scopes, projects });
-    return body.key as string;
+    return body.key;
   }
 
   async restartServer(): Promise<void> {

@@ -23,7 +23,7 @@ export class Exposition {
         throw new Error(`a sample without a type: ${line}`);
       const key = `${name}{${labels
         .split(/,(?=[a-zA-Z_]\w*=")/)
-        .sort()
+        .toSorted()
         .join(',')}}`;
       if (this.samples.has(key)) throw new Error(`a second sample with these labels: ${line}`);
       this.samples.set(key, Number(value));
@@ -33,7 +33,7 @@ export class Exposition {
   /** Returns the value of a sample; undefined if there is none. */
   value(name: string, labels: Record<string, string> = {}): number | undefined {
     const text = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
-    return this.samples.get(`${name}{${text.sort().join(',')}}`);
+    return this.samples.get(`${name}{${text.toSorted().join(',')}}`);
   }
 
   /** Returns the sum of all samples with this name, over all labels. */

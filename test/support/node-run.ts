@@ -1,4 +1,3 @@
-import type { Json } from '@cloutagent/contract';
 import type { NodeEvent, NodeRun } from '../../src/engine/extension/node-handler.js';
 
 /** A `NodeRun` for tests. It records the events and the usage that the node reports. */
@@ -23,7 +22,7 @@ export function testRun<Config>(config: Config, more: Partial<NodeRun<Config>> =
     attempt: 1,
     config,
     input: null,
-    inputs: {} as Record<string, Json>,
+    inputs: {},
     signal: controller.signal,
     emit: (event) => {
       controller.signal.throwIfAborted();

@@ -1,8 +1,7 @@
-import type { ConnectionEstablished, ExecutionsConnectionEstablished } from '@cloutagent/contract';
 import { createParser } from 'eventsource-parser';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AnyEventData } from './any-event-data.js';
+import type { Data, Established } from './answer.js';
 import { ADMIN_KEY } from './server.js';
 
 export interface Frame {
@@ -10,13 +9,10 @@ export interface Frame {
   /** The id as it was sent. On a stream of many executions it is a cursor. */
   cursor: string;
   type: string;
-  data: AnyEventData;
+  data: Data;
 }
 
 export const TERMINAL = /^execution:(completed|failed|cancelled)$/;
-
-/** The data of the first frame of either kind of stream, and the frame's id. */
-type Established = { id: string | undefined } & ConnectionEstablished & ExecutionsConnectionEstablished;
 
 /** One connection to a stream. A third-party SSE parser reads it. */
 export class Watch {
@@ -90,7 +86,8 @@ export class Watch {
     const parser = createParser({
       onEvent: ({ id, event, data }) => {
         this.endsWithRetry = false;
-        if (event === 'connection:established') this.established = { id, ...JSON.parse(data) };
+        if (event === 'connection:established')
+          this.established = { id, ...(JSON.parse(data) as object) } as Established;
         else
           this.frames.push({ id: Number(id), cursor: id ?? '', type: event ?? '', data: JSON.parse(data) });
       },

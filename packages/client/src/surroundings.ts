@@ -10,6 +10,7 @@ interface Scope {
   navigator?: { readonly onLine?: boolean };
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- unless the DOM's types are missing
 const scope = (): Scope => globalThis as Scope;
 
 /** Whether the browser knows that there is no network. False where nobody knows. */

@@ -46,7 +46,7 @@ export class ExecutionQueue {
        ${claimStatement(Number(this.identity.value), limit, this.settings.MAX_EXECUTIONS_PER_PROJECT)};
        SELECT EXISTS (SELECT FROM cloutagent.executions WHERE runnable_at <= clock_timestamp()) AS more`,
     )) as unknown as { rows: unknown[] }[];
-    const rows = (results[1]!.rows as ExecutionRow[]).sort((one, other) => (one.id < other.id ? -1 : 1));
+    const rows = (results[1]!.rows as ExecutionRow[]).toSorted((one, other) => (one.id < other.id ? -1 : 1));
     return { rows, more: (results[2]!.rows[0] as { more: boolean }).more };
   }
 

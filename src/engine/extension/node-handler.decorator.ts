@@ -6,4 +6,4 @@ export const NodeTypeName = DiscoveryService.createDecorator<string>();
 
 /** Makes a provider the handler of a node type: `@NodeHandler('http')` on a class that implements `NodeType`. */
 export const NodeHandler = (type: string): ClassDecorator =>
-  applyDecorators(Injectable(), NodeTypeName(type)) as ClassDecorator;
+  applyDecorators(Injectable(), NodeTypeName(type));

@@ -59,7 +59,7 @@ export class NodeRegistry implements OnModuleInit {
   ): Promise<WorkflowProblem[]> {
     const handler = this.types.get(type);
     if (!handler) {
-      const known = [...this.types.keys()].sort().join(', ');
+      const known = [...this.types.keys()].toSorted().join(', ');
       return [
         { path: ['nodes', index, 'type'], message: `there is no node type "${type}"; there are ${known}` },
       ];

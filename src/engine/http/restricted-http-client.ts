@@ -1,6 +1,6 @@
 import { type LookupFunction, isIPv6 } from 'node:net';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { Agent, buildConnector } from 'undici';
 import { Settings } from '../../config/settings.js';
 import type { ShapeLimits } from '../extension/output-shape.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
@@ -103,7 +103,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     const response = await this.agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
-      method: method as Dispatcher.HttpMethod,
+      method,
       headers,
       body: body ?? null,
       signal,

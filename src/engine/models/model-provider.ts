@@ -24,4 +24,4 @@ export const ModelProviderName = DiscoveryService.createDecorator<string>();
  * that implements `ModelProvider`. Another team adds one in its own module.
  */
 export const ProvidesModels = (name: string): ClassDecorator =>
-  applyDecorators(Injectable(), ModelProviderName(name)) as ClassDecorator;
+  applyDecorators(Injectable(), ModelProviderName(name));

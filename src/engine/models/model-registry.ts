@@ -36,7 +36,7 @@ export class ModelRegistry implements OnModuleInit {
     const [provider, id] = split(name);
     const source = id ? this.providers.get(provider) : undefined;
     if (source) return source.problem(id);
-    const known = [...this.providers.keys()].sort().map((known) => `${known}/…`);
+    const known = [...this.providers.keys()].toSorted().map((key) => `${key}/…`);
     return `There is no model "${name}". Name it provider/model, such as demo/echo; the providers here are ${known.join(', ')}.`;
   }
 

@@ -8,7 +8,7 @@ export class UnexpectedAnswerError extends Error {
   override readonly name = 'UnexpectedAnswerError';
 
   constructor(
-    readonly contentType: string,
+    contentType: string,
     /** Its beginning. */
     readonly body: string,
   ) {

@@ -121,7 +121,7 @@ export class ExpressionChecks {
       const job = { kind: 'check', projectId, expressions } as const;
       const { problems = [] } = await process.ask(job, this.mostMs, NEVER, new Set(firsts));
       for (const [at, { found, expressions: own }] of workflows.entries())
-        found.resolve(problems.slice(firsts[at]!, firsts[at]! + own.length).map(describe));
+        found.resolve(problems.slice(firsts[at], firsts[at]! + own.length).map(describe));
     } catch (error) {
       if (error instanceof TransformStoppedError) this.refuse(projectId, workflows, firsts, error.reached);
       else for (const { found } of workflows) found.reject(error);

@@ -7,7 +7,7 @@ import { NodeHandler } from '../extension/node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType, TransientError } from '../extension/node-handler.js';
 import { Headers, Url, urlProblems } from './http-config.js';
 
-const status = z.int().min(200).max(599);
+const Status = z.int().min(200).max(599);
 
 const HttpConfig = z
   .strictObject({
@@ -22,7 +22,7 @@ const HttpConfig = z
     /** For the whole exchange, in ms. */
     timeoutMs: orNull(z.int().min(1).max(600_000)),
     /** The status that is wanted, or a list of them, instead of 200 to 299. */
-    expectStatus: orNull(z.union([status, z.array(status).min(1).max(20)])),
+    expectStatus: orNull(z.union([Status, z.array(Status).min(1).max(20)])),
     /** Repeats POST and PATCH even when the first one may have had its effect. */
     retryUnsafe: orDefault(z.boolean(), () => false),
   })

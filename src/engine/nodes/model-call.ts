@@ -16,16 +16,10 @@ import { httpTools } from './http-tools.js';
 import { IdleTimeout } from './idle-timeout.js';
 import { Latches } from './latches.js';
 import { ModelStreamReader } from './model-stream-reader.js';
-import type { ModelConfig } from './model-config.js';
+import type { Question } from './model-config.js';
 
 // The AI SDK writes its warnings to the console otherwise.
 globalThis.AI_SDK_LOG_WARNINGS = false;
-
-/** What to ask a model. */
-export interface Question extends ModelConfig {
-  prompt: string;
-  system?: string | undefined;
-}
 
 /** Asks a model on behalf of a node, carries out the tools it calls, and streams all of it into the node's run. */
 @Injectable()

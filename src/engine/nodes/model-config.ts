@@ -40,6 +40,12 @@ export const ModelConfig = z.strictObject({
 });
 export type ModelConfig = z.infer<typeof ModelConfig>;
 
+/** What to ask a model. */
+export interface Question extends ModelConfig {
+  prompt: string;
+  system?: string | undefined;
+}
+
 /** What only the registry can tell about a config when it is posted. */
 export function checkModel(
   models: ModelRegistry,

@@ -3,9 +3,9 @@ import type { TextStreamPart, ToolSet } from 'ai';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { messageOf } from '../../logging/error-info.js';
 import { NodeError, type NodeRun, TransientError } from '../extension/node-handler.js';
+import { tokenCount } from '../models/token-count.js';
 import type { Latches } from './latches.js';
-import type { Question } from './model-call.js';
-import { tokenCount } from '../run/usage.js';
+import type { Question } from './model-config.js';
 import { TextChunker } from './text-chunker.js';
 
 /** Turns the parts of a model's stream into events of a node, one by one, and keeps its final text. */

@@ -1,5 +1,6 @@
 import { applyEvent, type ExecutionEvent, type ExecutionState, initialState } from '@cloutagent/contract';
-import { exceededLimit, tokenCount, usageEvents } from './usage.js';
+import { tokenCount } from '../models/token-count.js';
+import { exceededLimit, usageEvents } from './usage.js';
 import { formatUSD, sumUSD } from '../../common/usd.js';
 
 const PRICES: Record<string, number> = { a: 0.1, b: 0.2, tiny: 1e-9 };

@@ -92,7 +92,9 @@ export class MultiStreamResolver {
     cursor: string | undefined,
     principal: Principal,
   ): Promise<{ vector: StreamPosition; executions: number } | undefined> {
-    const found = (await this.findNamed(ids, principal)).sort((one, other) => (one.id < other.id ? -1 : 1));
+    const found = (await this.findNamed(ids, principal)).toSorted((one, other) =>
+      one.id < other.id ? -1 : 1,
+    );
     const fingerprint = fingerprintOf(filterKey(query));
     const positions =
       cursor === undefined

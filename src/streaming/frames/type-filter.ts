@@ -14,7 +14,7 @@ export class TypeFilter {
 
   private constructor(readonly types?: readonly EventType[]) {
     this.set = types && new Set(types);
-    this.key = this.set ? [...this.set].sort().join() : '*';
+    this.key = this.set ? [...this.set].toSorted().join() : '*';
   }
 
   admits(type: EventType): boolean {

@@ -41,7 +41,7 @@ describe('a gzip body', () => {
   it('is one member that holds all that was written, whatever way, in order', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.record({ text, again: fc.boolean(), aside: fc.boolean() }), { maxLength: 12 }),
+        fc.array(fc.record({ content: text, again: fc.boolean(), aside: fc.boolean() }), { maxLength: 12 }),
         fc.constantFrom('shared' as const, 'own' as const),
         async (writes, pieces) => {
           const compressor = new Compressor(limits, new StreamStats());
@@ -53,11 +53,11 @@ describe('a gzip body', () => {
             response.flushHeaders();
             response.write('\n');
             expected += '\n';
-            for (const { text, again, aside } of writes) {
-              const chunk = HttpChunk.of(text);
+            for (const { content, again, aside } of writes) {
+              const chunk = HttpChunk.of(content);
               for (let times = again ? 2 : 1; times > 0; times -= 1) {
-                expected += text;
-                if (aside) response.write(text);
+                expected += content;
+                if (aside) response.write(content);
                 else writer.write(chunk);
               }
               if (aside) await new Promise(setImmediate);

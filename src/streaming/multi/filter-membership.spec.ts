@@ -61,7 +61,7 @@ class World {
   since(transaction: number): StatusChange[] {
     return [...this.rows.values()]
       .filter(({ changedXid }) => changedXid >= transaction)
-      .sort((one, other) => one.changedXid - other.changedXid);
+      .toSorted((one, other) => one.changedXid - other.changedXid);
   }
 
   private next(): number {
@@ -184,7 +184,7 @@ it('lets each execution that comes to match join once, over any reconnects, with
             roster.positions.map(({ ordinal, position }) => ({ ordinal, position })),
           ]);
           expect(roster.positions.map(({ ordinal }) => ordinal)).toEqual(
-            roster.positions.map(({ ordinal }) => ordinal).sort((one, other) => one - other),
+            roster.positions.map(({ ordinal }) => ordinal).toSorted((one, other) => one - other),
           );
         }
         // Everything comes to its end, and is told.

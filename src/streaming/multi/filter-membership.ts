@@ -108,7 +108,7 @@ export class FilterMembership extends StreamPosition {
 
   protected encode(): CursorText {
     const { began, horizon, members: open } = this;
-    const done = [...this.done.keys()].sort((one, other) => one - other);
+    const done = [...this.done.keys()].toSorted((one, other) => one - other);
     return encodeFilterCursor(this.fingerprint, { began, horizon, open, done });
   }
 

@@ -17,7 +17,7 @@ const ordinals = fc
   .uniqueArray(fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 2 ** 52 })), {
     maxLength: MOST,
   })
-  .map((list) => list.sort((one, other) => one - other));
+  .map((list) => list.toSorted((one, other) => one - other));
 const filterCursor: fc.Arbitrary<FilterCursor> = fc
   .record({ began: transaction, later: fc.nat(), open: ordinals, done: ordinals, position })
   .map(({ began, later, open, done, position: most }) => ({

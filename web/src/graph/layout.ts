@@ -21,7 +21,7 @@ const gapAlong = (direction: Direction): number => (direction === 'across' ? 64 
 export function layOut(outline: WorkflowOutline, wanted: Direction): Layout {
   const given = outline.nodes.map(({ id, position }) => [id, position] as const);
   if (given.every((entry): entry is [string, Point] => entry[1] !== undefined) && !overlap(given)) {
-    const points = new Map(given as [string, Point][]);
+    const points = new Map(given);
     const direction = directionOf(outline, points) ?? wanted;
     return { points, routes: routesAround(outline.edges, points, direction), direction };
   }
@@ -67,7 +67,7 @@ function place(
   layers.forEach((layer, depth) => {
     const sorted = layer
       .map((id, index) => ({ id, weight: meanRank(graph.parentsOf(id), rank) ?? index }))
-      .sort((a, b) => a.weight - b.weight);
+      .toSorted((a, b) => a.weight - b.weight);
     const first = (widest - layer.length) / 2;
     sorted.forEach(({ id }, index) => {
       rank.set(id, first + index);

@@ -33,7 +33,9 @@ export function routesBetween(
   const axes = axesOf(direction);
   const depthOf = new Map(layers.flatMap((layer, depth) => layer.map((id) => [id, depth] as const)));
   /** The near sides of each layer's nodes, in order. */
-  const sides = layers.map((layer) => layer.map((id) => axes.beside(points.get(id)!)).sort((a, b) => a - b));
+  const sides = layers.map((layer) =>
+    layer.map((id) => axes.beside(points.get(id)!)).toSorted((a, b) => a - b),
+  );
   const lanes: Lane[] = [];
   edges.forEach(({ source, target }, edge) => {
     const [from, to] = [depthOf.get(source), depthOf.get(target)];
@@ -114,7 +116,7 @@ export function routesAround(edges: Edges, points: ReadonlyMap<string, Point>, d
     const best = [-1, 1]
       .map((side) => detour(start, end, blocking, others, direction, side))
       .map((route) => ({ route, left: hits(route).length }))
-      .sort((a, b) => a.left - b.left)[0]!;
+      .toSorted((a, b) => a.left - b.left)[0]!;
     if (best.left < blocking.length) routes.set(edge, best.route);
   });
   return routes;

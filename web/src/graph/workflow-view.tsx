@@ -61,7 +61,7 @@ function Flow({ outline, layout, states, selected = null, onSelect }: Props & { 
   );
   return (
     <div className="workflow-view" ref={frame} role="region" aria-label="Workflow">
-      <ReactFlow<StepNode, Edge>
+      <ReactFlow<StepNode>
         nodes={nodes}
         edges={edges}
         nodeTypes={NODE_TYPES}

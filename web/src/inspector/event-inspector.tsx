@@ -24,7 +24,7 @@ export function EventInspector({ log, nameOf }: { log: EventLog; nameOf: NameOf 
   const sought = useDeferredValue(search);
   const id = useId();
   const shown = useMemo(() => filterEvents(events, types, sought), [events, types, sought]);
-  const present = useMemo(() => [...new Set(events.map(({ type }) => type))].sort(), [events]);
+  const present = useMemo(() => [...new Set(events.map(({ type }) => type))].toSorted(), [events]);
   const filtered = types.size > 0 || sought.trim() !== '';
 
   const toggle = (type: EventType) => {

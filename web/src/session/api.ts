@@ -1,5 +1,6 @@
 import { CloutAgent } from '@cloutagent/client';
-import { type Credential, endSession } from './session.js';
+import type { Credential } from './credential.js';
+import { endSession } from './session.js';
 
 const REFUSED =
   'Your key is no longer good: it has expired or was revoked. Sign in with another one to go on where you were.';

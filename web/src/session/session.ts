@@ -1,13 +1,7 @@
-import type { Me } from '@cloutagent/client';
 import { useSyncExternalStore } from 'react';
+import type { Credential } from './credential.js';
 import { clearTab, readTab, writeTab } from './tab-storage.js';
 import { answerOtherTabs, askOtherTabs, signOutOtherTabs } from './tabs.js';
-
-/** A key, and what the server says of it. What a key may never changes. */
-export interface Credential {
-  key: string;
-  me: Me;
-}
 
 export interface Session {
   /** null: this tab is not signed in. */

@@ -1,4 +1,4 @@
-import type { Credential } from './session.js';
+import type { Credential } from './credential.js';
 
 type Message =
   | { type: 'ask' }

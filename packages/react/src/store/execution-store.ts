@@ -16,7 +16,7 @@ export class ExecutionStore implements FeedListener {
   private current: ExecutionSnapshot = EMPTY;
 
   constructor(
-    private readonly feed: EventFeed,
+    feed: EventFeed,
     private readonly releaseFeed: () => void,
   ) {
     this.stopListening = feed.listen(this);
@@ -45,10 +45,6 @@ export class ExecutionStore implements FeedListener {
   onEstablished(server: ServerState): void {
     this.server = server;
     inNextFrame(this.publish);
-  }
-
-  reconnect(): void {
-    this.feed.reconnect();
   }
 
   close(): void {

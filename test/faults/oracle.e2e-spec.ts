@@ -27,9 +27,7 @@ describe('the oracle', () => {
     rows.findIndex(
       (row) =>
         row.type === type &&
-        Object.entries(fields).every(
-          ([key, value]) => (JSON.parse(row.data) as Record<string, unknown>)[key] === value,
-        ),
+        Object.entries(fields).every(([key, value]) => JSON.parse(row.data)[key] === value),
     );
   const workflow = () => start(nodes, edges).workflow as Parameters<typeof checkJournal>[1];
   /** Replaces so many rows at an index, and numbers the sequences again. */
