@@ -13,8 +13,7 @@ export class GracefulAdapter extends ExpressAdapter {
 
   override initHttpServer(options: Parameters<ExpressAdapter['initHttpServer']>[0]): void {
     super.initHttpServer(options);
-    const server: Server = this.getHttpServer();
-    this.drain = new ConnectionDrain(server, this.graceMs);
+    this.drain = new ConnectionDrain(this.getHttpServer() as Server, this.graceMs);
   }
 
   override beforeClose(): void {

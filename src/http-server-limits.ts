@@ -1,27 +1,21 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { Problem } from '@cloutagent/contract';
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Settings } from './config/settings.js';
-import type { ProblemCode } from './openapi/problem-codes.js';
 
 /** What Node's HTTP parser says of a request that never reaches the application. */
-const FAILURES: Record<string, [status: number, code: ProblemCode, detail: string]> = {
-  HPE_HEADER_OVERFLOW: [431, 'headers_too_large', 'The request line and header fields are too long.'],
-  ERR_HTTP_REQUEST_TIMEOUT: [
-    408,
-    'request_timeout',
-    'The request did not arrive in time (REQUEST_HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS).',
-  ],
+const FAILURES: Record<string, ProblemCode> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
-const MALFORMED: (typeof FAILURES)[string] = [400, 'malformed_request', 'This is no HTTP/1.1 request.'];
 
 /** Node's own default. */
 const LONGEST_CHECK_MS = 30_000;
 
 /** Time limits for what clients send, and problems for requests that never reach a controller. */
 export function configureServerLimits(app: NestExpressApplication, settings: Settings): void {
-  const server = app.getHttpServer();
+  const server = app.getHttpServer() as Server;
   server.headersTimeout = settings.REQUEST_HEADERS_TIMEOUT_MS;
   server.requestTimeout = settings.REQUEST_TIMEOUT_MS;
   // How often both are looked at. Nest hands Node no options, and Node reads this one when it begins to listen.
@@ -35,8 +29,7 @@ export function configureServerLimits(app: NestExpressApplication, settings: Set
       socket.destroy();
       return;
     }
-    const [status, code, detail] = FAILURES[error.code ?? ''] ?? MALFORMED;
-    const body = problem(status, code, detail);
+    const { status, body } = problem(FAILURES[error.code ?? ''] ?? 'malformed_request');
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
         `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
@@ -47,17 +40,18 @@ export function configureServerLimits(app: NestExpressApplication, settings: Set
     socket.once('close', () => clearTimeout(gone));
   });
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const { status, body } = problem('expectation_failed');
     response
-      .writeHead(417, { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' })
-      .end(problem(417, 'expectation_failed', 'The only Expect this server knows is 100-continue.'));
+      .writeHead(status, { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' })
+      .end(body);
   });
 }
 
-const problem = (status: number, code: ProblemCode, detail: string): string =>
-  JSON.stringify({
-    type: 'about:blank',
-    title: STATUS_CODES[status] ?? 'Error',
+function problem(code: ProblemCode): { status: number; body: string } {
+  const { status, text: detail } = PROBLEM_CODES[code];
+  const title = STATUS_CODES[status] ?? 'Error';
+  return {
     status,
-    detail,
-    code,
-  } satisfies Problem);
+    body: JSON.stringify({ type: 'about:blank', title, status, detail, code } satisfies Problem),
+  };
+}

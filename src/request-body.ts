@@ -22,11 +22,7 @@ export function readBody(settings: Settings): RequestHandler {
       Number(request.headers['content-length'] ?? 0) > 0 ||
       request.headers['transfer-encoding'] !== undefined;
     if (sent && request.body === undefined && request.method === 'POST')
-      return new ProblemError(
-        415,
-        'unsupported_media_type',
-        'Send the body as Content-Type: application/json.',
-      );
+      return new ProblemError('unsupported_media_type');
     return undefined;
   };
   return (request, response, next) => {
@@ -48,11 +44,9 @@ interface Checked extends IncomingMessage {
 
 /** Before it is parsed: the loop stands still meanwhile, and for longer the more parts there are. */
 function problemOf(body: Buffer, encoding: string, settings: Settings): ProblemError | undefined {
-  if (encoding !== 'utf-8')
-    return new ProblemError(415, 'unsupported_charset', 'Send JSON in UTF-8 (RFC 8259, section 8.1).');
+  if (encoding !== 'utf-8') return new ProblemError('unsupported_charset');
   if (!isUtf8(body))
     return new ProblemError(
-      400,
       'malformed_json',
       'The body is not JSON, as it is not UTF-8. Send JSON in UTF-8 (RFC 8259, section 8.1).',
     );

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PROBLEM_CODES } from '../src/openapi/problem-codes.js';
+import { PROBLEM_CODES } from '@cloutagent/contract';
 import { createDatabase, Server } from './support/server.js';
 
 interface Media {

@@ -70,20 +70,17 @@ export class ApiKeysService implements OnModuleInit {
     const foreign = request.projects.find((project) => !ownsProject(by, project));
     if (foreign !== undefined)
       throw new ProblemError(
-        403,
         'not_your_project',
         `You cannot give a key for project ${foreign}: it is not yours.`,
       );
     const beyond = request.scopes.find((scope) => !by.scopes.includes(scope));
     if (beyond)
       throw new ProblemError(
-        403,
         'insufficient_scope',
         `You cannot give the scope ${beyond}: you do not have it.`,
       );
     const expiresAt = request.expiresAt === undefined ? null : new Date(request.expiresAt);
-    if (expiresAt && expiresAt.getTime() <= Date.now())
-      throw new ProblemError(400, 'expiry_in_the_past', 'expiresAt is in the past.');
+    if (expiresAt && expiresAt.getTime() <= Date.now()) throw new ProblemError('expiry_in_the_past');
     const key = generateKey();
     const row = await this.database.kysely
       .insertInto('api_keys')

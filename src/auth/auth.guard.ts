@@ -67,7 +67,6 @@ export class AuthGuard implements CanActivate {
       );
     if (!scope || !principal.scopes.includes(scope)) {
       throw new ProblemError(
-        403,
         'insufficient_scope',
         `This needs the scope ${scope ?? '(none can have it)'}, which your credential does not have.`,
       );

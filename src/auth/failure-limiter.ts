@@ -18,7 +18,6 @@ export class FailureLimiter {
     if ((this.current().get(address) ?? 0) < this.settings.MAX_AUTH_FAILURES_PER_MINUTE) return;
     const seconds = String(Math.ceil((this.windowEnd - performance.now()) / 1000));
     throw new ProblemError(
-      429,
       'too_many_failed_attempts',
       `Too many wrong credentials came from your address. Try again in ${seconds} s.`,
       {

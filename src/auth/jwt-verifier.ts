@@ -85,14 +85,9 @@ export class JwtVerifier implements OnModuleInit {
     const payload = await this.verify(token).catch((error: unknown) => {
       if (error instanceof KeySetUnavailableError) {
         this.logger.warn(`the key set cannot be read: ${(error.cause as Error).message}`);
-        throw new ProblemError(
-          503,
-          'identity_provider_unavailable',
-          'The keys to check this token with cannot be had. Try again soon.',
-          {
-            headers: { 'Retry-After': '5' },
-          },
-        );
+        throw new ProblemError('identity_provider_unavailable', undefined, {
+          headers: { 'Retry-After': '5' },
+        });
       }
       if (this.settings.JWKS_URL !== undefined && isOfTheKey(error)) this.report(token, error as Error);
       return undefined;

@@ -63,7 +63,7 @@ class Forms {
 
   constructor(forms: readonly string[]) {
     // The longest first: one secret may be part of another.
-    this.forms = [...new Set(forms)].toSorted((one, other) => other.length - one.length);
+    this.forms = [...new Set(forms)].sort((one, other) => other.length - one.length);
     this.pattern = new RegExp(this.forms.map(escapePattern).join('|') || '$^', 'g');
     for (const form of this.forms)
       for (let length = form.length - 1; length > 0; length -= 1) {

@@ -1,4 +1,4 @@
-import { MOST_EDGES, MOST_NODES } from '@cloutagent/contract';
+import { MAX_EDGES, MAX_NODES } from '@cloutagent/contract';
 import { z } from 'zod';
 
 const text = z.string().trim().min(1);
@@ -100,8 +100,8 @@ const SettingsSchema = z
     RATE_LIMIT_WINDOW_MS: ms(60_000),
     MAX_JSON_DEPTH: count(32, 1, 1_000),
     MAX_JSON_PARTS: count(20_000),
-    MAX_WORKFLOW_NODES: count(500, 1, MOST_NODES),
-    MAX_WORKFLOW_EDGES: count(2_000, 1, MOST_EDGES),
+    MAX_WORKFLOW_NODES: count(500, 1, MAX_NODES),
+    MAX_WORKFLOW_EDGES: count(2_000, 1, MAX_EDGES),
     MAX_WORKFLOW_DEPTH: count(100),
 
     HEARTBEAT_INTERVAL_MS: ms(15_000),

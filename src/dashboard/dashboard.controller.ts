@@ -36,11 +36,7 @@ export class DashboardController {
     const navigates = /\btext\/html\b/i.test(request.get('Accept') ?? '');
     if (FOR_PROGRAMS.test(request.path) || !(home || navigates)) throw new NotFoundException();
     const html = await readFile(this.index, 'utf8').catch(() => {
-      throw new ProblemError(
-        404,
-        'dashboard_not_built',
-        'The dashboard has not been built: run `npm run build`, or set WEB_DIR to where it is. The API works without it.',
-      );
+      throw new ProblemError('dashboard_not_built');
     });
     response
       .setHeader('Content-Security-Policy', PAGE_POLICY)

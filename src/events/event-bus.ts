@@ -31,6 +31,11 @@ export class EventBus {
     return this.on(executionId);
   }
 
+  /** Events of one type, of every execution this process owns, from now on. */
+  ofType<T extends EventType>(type: T): Observable<Extract<ExecutionEvent, { type: T }>> {
+    return this.on(typeTopic(type));
+  }
+
   private on<T>(topic: string): Observable<T> {
     return new Observable<T>((subscriber) => {
       const listener = (value: T) => subscriber.next(value);

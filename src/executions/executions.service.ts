@@ -100,14 +100,13 @@ export class ExecutionsService {
     const already = desired === 'cancel' && row.status === 'cancelled';
     if (isTerminal(row.status) && !already) {
       throw new ProblemError(
-        409,
         'execution_over',
         `The execution is ${row.status}: nothing about it changes any more.`,
       );
     }
     if (already) return this.show(row);
     if (row.desired_state === 'cancel' && desired !== 'cancel') {
-      throw new ProblemError(409, 'execution_cancelling', 'The execution is being cancelled.');
+      throw new ProblemError('execution_cancelling', 'The execution is being cancelled.');
     }
     if (row.desired_state !== desired) {
       await this.database.kysely
@@ -129,11 +128,7 @@ export class ExecutionsService {
    */
   async approve(row: ExecutionRow, answer: ApproveExecution, principal: Principal): Promise<Execution> {
     if (isTerminal(row.status))
-      throw new ProblemError(
-        409,
-        'execution_over',
-        `The execution is ${row.status}: no approval is waited for.`,
-      );
+      throw new ProblemError('execution_over', `The execution is ${row.status}: no approval is waited for.`);
     const running = (await this.show(row)).steps.filter((step) => step.status === 'running');
     const asks = ({ nodeType }: Step) => this.nodeTypes.find(nodeType)?.asks;
     const asking = running.filter((step) => asks(step) === true);
@@ -146,11 +141,11 @@ export class ExecutionsService {
         waiting.length === 0
           ? 'No approval is waited for.'
           : `Several approvals are waited for (${waiting.join(', ')}): name one as nodeId.`;
-      throw new ProblemError(409, 'no_approval_waiting', which);
+      throw new ProblemError('no_approval_waiting', which);
     }
     const before = await this.decisionOn(row.id, nodeId);
     if (!before && !mayAsk.some((step) => step.nodeId === nodeId))
-      throw new ProblemError(409, 'no_approval_waiting', `Node ${nodeId} does not wait for an approval.`);
+      throw new ProblemError('no_approval_waiting', `Node ${nodeId} does not wait for an approval.`);
     await this.database.kysely
       .insertInto('approvals')
       .values({
@@ -166,7 +161,6 @@ export class ExecutionsService {
     const decision = before ?? (await this.decisionOn(row.id, nodeId));
     if (decision && decision.approved !== answer.approved)
       throw new ProblemError(
-        409,
         'already_decided',
         `Node ${nodeId} was already decided by ${decision.decided_by}.`,
       );
@@ -226,11 +220,7 @@ export class ExecutionsService {
       .executeTakeFirst();
     if (!row) return undefined;
     if (row.request_hash !== hash && !isStartedBy(row, body)) {
-      throw new ProblemError(
-        422,
-        'idempotency_key_reused',
-        'This Idempotency-Key came with another body before. Use a new key for a new request.',
-      );
+      throw new ProblemError('idempotency_key_reused');
     }
     return this.show(row);
   }

@@ -143,7 +143,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     return new Promise((resolve, reject) => {
       const refused = this.refused.get(executionId);
       if (refused?.attempt === attempt) {
-        reject(refused.cause);
+        reject(refused.cause as Error);
         return;
       }
       const at = change?.status === undefined ? {} : { at: new Date().toISOString() };

@@ -165,7 +165,7 @@ export class StatusChanges implements OnModuleInit, OnModuleDestroy {
       values: [String(transaction), ordinal, filter.projectIds ?? null, filter.tag ?? null, PAGE],
     });
     return {
-      rows: rows.filter((row) => row.ordinal !== null).map(toChange),
+      rows: rows.filter(({ ordinal }) => ordinal !== null).map(toChange),
       horizon: Number(rows[0]!['horizon']),
     };
   }

@@ -1,9 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse } from '@nestjs/swagger';
-import { Problem } from '@cloutagent/contract';
+import { Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
-import { ALWAYS, PROBLEM_CODES, type ProblemCode } from './problem-codes.js';
+import { ALWAYS } from './problem-codes.js';
 
 type SchemaObject = Exclude<
   Parameters<typeof ApiResponse>[0] extends infer O ? (O extends { schema: infer S } ? S : never) : never,
@@ -83,7 +83,7 @@ export function Documented({
     ...(example !== undefined && { example }),
   };
   const always = ALWAYS.filter((code) => !anyScope || code !== 'insufficient_scope');
-  const byStatus = Map.groupBy([...errors, ...(open ? [] : always)], (code) => PROBLEM_CODES[code][0]);
+  const byStatus = Map.groupBy([...errors, ...(open ? [] : always)], (code) => PROBLEM_CODES[code].status);
   return applyDecorators(
     ...(open ? [] : [ApiBearerAuth()]),
     ...(query ? parametersOf(query) : []),
@@ -124,7 +124,7 @@ function parametersOf(query: z.ZodType): MethodDecorator[] {
 }
 
 function problemExample(code: ProblemCode): Problem {
-  const [status, detail] = PROBLEM_CODES[code];
+  const { status, text: detail } = PROBLEM_CODES[code];
   return {
     type: 'about:blank',
     title: STATUS_CODES[status] ?? '',
@@ -137,7 +137,7 @@ function problemExample(code: ProblemCode): Problem {
       errors: [
         {
           path: 'workflow.edges',
-          message: 'a workflow must have no cycle, and this one goes a -> b -> a',
+          message: 'a workflow must not contain a cycle; this one has a -> b -> a',
         },
       ],
     }),

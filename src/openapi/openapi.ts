@@ -1,10 +1,11 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { OF_THE_SERVER, PROBLEM_CODES } from './problem-codes.js';
+import { PROBLEM_CODES } from '@cloutagent/contract';
+import { OF_THE_SERVER } from './problem-codes.js';
 
 /** The document of every route, made from the contract's schemas. */
 function buildDocument(app: NestExpressApplication): OpenAPIObject {
-  const codes = OF_THE_SERVER.map((code) => `\`${code}\` (${PROBLEM_CODES[code][0]})`).join(', ');
+  const codes = OF_THE_SERVER.map((code) => `\`${code}\` (${PROBLEM_CODES[code].status})`).join(', ');
   const config = new DocumentBuilder()
     .setTitle('CloutAgent Executions')
     .setDescription(

@@ -127,7 +127,6 @@ export class Metrics {
 
   private sampled(Kind: typeof Counter | typeof Gauge, name: string, help: string, rest: Reading): void {
     const [labelNames, read] = rest.length === 1 ? [[], rest[0]] : rest;
-    // oxlint-disable-next-line no-new -- it registers itself
     new Kind({
       name: `cloutagent_${name}`,
       help,

@@ -24,7 +24,6 @@ export class PrincipalThrottlerGuard extends ThrottlerGuard {
     const seconds = detail.timeToBlockExpire;
     return Promise.reject(
       new ProblemError(
-        429,
         'rate_limited',
         `The limit is ${detail.limit} requests per ${detail.ttl / 1000} s. Try again in ${seconds} s.`,
         {

@@ -32,7 +32,6 @@ export class StreamQuota {
     const full = places.find(({ key, most }) => (this.open.get(key)?.taken ?? 0) >= most);
     if (full) {
       throw new ProblemError(
-        429,
         'too_many_streams',
         `There are ${full.most} streams open for ${full.what}, which is the limit. Close one first.`,
         {

@@ -27,7 +27,7 @@ const evaluate = (
   more: { input?: Json; inputs?: Record<string, Json>; signal?: AbortSignal; projectId?: string } = {},
 ) => transform.run(testRun(transform.config.parse({ expression }), more));
 
-/** What this process has worked, in ms: an expression that it evaluated itself would be seen, other load is not. */
+/** CPU time of this process, in ms. It shows whether this process evaluated an expression itself, whatever other load there is. */
 const cpuMs = (): number => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
@@ -44,7 +44,7 @@ it.each<[string, Json]>([
   ['$map([1..3], function($n) { $n * 2 })', [2, 4, 6]],
   ['"😀" & $uppercase("é")', '😀É'],
   ['input.items ~> $map(function($i) { $i.name }) ~> $join("-")', 'a-b-c'],
-])('evaluates %s', async (expression, expected) => {
+])('evaluates the expression %s', async (expression, expected) => {
   const input = {
     items: [
       { name: 'a', price: 2 },
@@ -55,7 +55,7 @@ it.each<[string, Json]>([
   expect(await evaluate(expression, { input, inputs: { writer: 'written' } })).toEqual(expected);
 });
 
-// Each of these would stop or end a server that evaluated it in its own event loop.
+// Each of these would block or end a server that evaluated it in its own event loop.
 it.each<[string, string]>([
   ['endless recursion', '($f := function($n) { $f($n + 1) + 1 }; $f(0))'],
   ['an endless loop by tail calls', '($f := function($n) { $f($n + 1) }; $f(0))'],
@@ -76,13 +76,13 @@ it.each<[string, string]>([
     '$contains("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", /^(a+)+$/)',
   ],
   ['a replacement that explodes', '$replace($pad("a", 1000000, "a"), /a/, $pad("b", 10000, "b"))'],
-  ['a result longer than an output may be', '$pad("x", 200000)'],
+  ['a result longer than OUTPUT_MAX_BYTES', '$pad("x", 200000)'],
   ['eval of an endless loop', '$eval("($f := function($n) { $f($n + 1) }; $f(0))")'],
   ['a function as the result', 'function($x) { $x }'],
   ['a function inside the result', '{ "f": $sum }'],
   ['an error of its own', '$error("no")'],
   ['a wrong type', '$sum("a")'],
-])('fails with %s and goes on', async (_what, expression) => {
+])('fails with %s and then evaluates the next expression', async (_what, expression) => {
   const before = cpuMs();
   await expect(evaluate(expression)).rejects.toMatchObject({
     code: 'transform_failed',
@@ -96,11 +96,11 @@ it.each([
   ['$.constructor', null],
   ['input.__proto__', null],
   ['$lookup(input, "constructor")', null],
-])('shows nothing of the server with %s', async (expression, expected) => {
+])('reveals nothing of the server to the expression %s', async (expression, expected) => {
   expect(await evaluate(expression, { input: {} })).toEqual(expected);
 });
 
-it('stops when it is aborted', async () => {
+it('kills the evaluation when the run is aborted', async () => {
   const run = testRun(transform.config.parse({ expression: '($f := function($n) { $f($n + 1) }; $f(0))' }));
   const started = performance.now();
   const ended = transform.run(run);
@@ -110,14 +110,14 @@ it('stops when it is aborted', async () => {
   expect(performance.now() - started).toBeLessThan(900);
 });
 
-it('evaluates many at once, in a few processes', async () => {
+it('evaluates many expressions at once with few processes', async () => {
   const results = await Promise.all(
     Array.from({ length: 50 }, (_, index) => evaluate(`input + ${index}`, { input: 1 })),
   );
   expect(results).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
 });
 
-// Each would be seen by the next expression of the project if it could change what expressions share.
+// If one of these could change shared state, the next expression of the project would see it.
 it.each<[string, string]>([
   ['replaces a function', '{ "a": 1 } ~> |$sum|{ "implementation": 5, "signature": 5 }|'],
   ['removes a function', '{ "a": 1 } ~> |$sum|{}, ["implementation", "signature"]|'],
@@ -134,20 +134,20 @@ it.each<[string, string]>([
     '{ "__proto__": { "left": 1 }, "constructor": { "prototype": { "left": 1 } } }',
   ],
   ['evaluates text', '$eval("($left := 1; $left)")'],
-])('leaves nothing when an expression %s', async (what, expression) => {
+])('leaves nothing for the next expression when one %s', async (what, expression) => {
   const project = { projectId: what };
   await evaluate(expression, project).catch(() => undefined);
   expect(
     await evaluate('[$sum([1, 2]), $count([1]), $uppercase("a"), $exists($left), $exists(left)]', project),
   ).toEqual([3, 1, 'A', false, false]);
   expect(await evaluate('[1, 2] ~> $map(function($x) { $x * 2 }) ~> $sum', project)).toBe(6);
-  // The library would name $uppercase as it was called last.
+  // Left-over notes would make the library name $uppercase in this message.
   await expect(evaluate('$map([1], $uppercase)', project)).rejects.toThrow(
     'Argument 1 of function "map" does not match',
   );
 });
 
-it('takes data with members of any name', async () => {
+it('accepts data with members of any name', async () => {
   const input = JSON.parse(
     '{"constructor":1,"toString":{"valueOf":2},"hasOwnProperty":3,"__proto__":{"a":4},"prototype":5,"then":6}',
   ) as Json;
@@ -171,14 +171,14 @@ it.each<[string, Json]>([
   expect(await evaluate('$base64encode(input)', { input: text })).toBe(encoded);
   expect(await evaluate('$base64decode(input)', { input: encoded })).toBe(text);
 });
-it('decodes base64 as browsers do', async () => {
+it('decodes base64 like browsers', async () => {
   expect(await evaluate('$base64decode(" Zm 8\n")')).toBe('fo');
   for (const wrong of ['Zm9vY', 'Zm8*', 'Z=m8'])
     await expect(evaluate('$base64decode(input)', { input: wrong })).rejects.toThrow('not correctly encoded');
   await expect(evaluate('$base64encode("€")')).rejects.toThrow('Invalid character');
 });
 
-it('answers only when every branch of an expression has ended', async () => {
+it('finishes only when every branch of an expression has ended', async () => {
   // The first element fails at once; the other one never ends.
   await expect(evaluate('[$error("no"), ($f := function($n) { $f($n + 1) }; $f(0))]')).rejects.toThrow(
     'TRANSFORM_TIMEOUT_MS',
@@ -198,21 +198,30 @@ it("does not make one project wait for another's expressions", async () => {
   await Promise.all(hanging);
 });
 
-describe('when posted', () => {
+describe('the check of a posted expression', () => {
   const check = (expression: string, batch: ConfigCheck = { projectId: 'demo' }) =>
     transform.check({ expression }, batch);
 
-  it('reports wrong syntax', async () => {
+  it('reports a syntax error', async () => {
     expect(await check('input.[')).toEqual([
       { path: ['expression'], message: expect.stringContaining('is not valid JSONata') as string },
     ]);
     expect(await check('('.repeat(20_000))).toHaveLength(1);
+  });
+
+  it('finds no problem in a valid expression', async () => {
     expect(await check('input.a')).toEqual([]);
+  });
+
+  it('does not parse an expression that contains a placeholder', async () => {
     expect(await check('{{input}}(')).toEqual([]);
+  });
+
+  it('refuses a config with an unknown member', () => {
     expect(transform.config.safeParse({ expression: 'input', extra: 1 }).success).toBe(false);
   });
 
-  it('checks all expressions of a workflow together', async () => {
+  it('gives each expression of a workflow its own result', async () => {
     const workflow = { projectId: 'demo' };
     const checks = await Promise.all(
       Array.from({ length: 100 }, (_, index) => check(index % 2 ? `input + ${index}` : `input +`, workflow)),

@@ -1,3 +1,2 @@
-// So that `import '@cloutagent/react/styles.css'` is known to TypeScript without a bundler's types.
-// oxlint-disable-next-line unicorn/require-module-specifiers -- makes this file a module
+// Lets TypeScript accept `import '@cloutagent/react/styles.css'` without the types of a bundler.
 export {};

@@ -1,7 +1,7 @@
 import { applyDecorators, Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 
-/** The metadata that NodeRegistry looks for. */
+/** The metadata by which `NodeRegistry` finds node types. */
 export const NodeTypeName = DiscoveryService.createDecorator<string>();
 
 /** Makes a provider the handler of a node type: `@NodeHandler('http')` on a class that implements `NodeType`. */

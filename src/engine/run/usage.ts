@@ -2,10 +2,10 @@ import type { EventDraft, ExecutionFailure, ExecutionOptions, ExecutionState } f
 import { formatUSD, sumUSD } from '../../common/usd.js';
 import { tokenCount } from '../models/token-count.js';
 
-/** Prices tokens; null when a model's price is not known. */
+/** Computes the cost of tokens in USD; null if the model's price is not known. */
 export type PriceOf = (model: string, usage: { input: number; output: number }) => number | null;
 
-/** What one model call of a node adds to an execution's running totals. */
+/** Makes the events of one model call: an execution's running totals with the usage of the call added. */
 export function usageEvents(
   state: ExecutionState,
   nodeId: string,
@@ -31,7 +31,7 @@ export function usageEvents(
   ];
 }
 
-/** The failure of an execution that has used more than it may. */
+/** Returns the failure of an execution that has exceeded its limit of tokens or cost; undefined if it has not. */
 export function exceededLimit(
   { maxTokens, maxCostUSD }: NonNullable<ExecutionOptions['limits']>,
   { tokenUsage, costUSD }: ExecutionState,

@@ -10,7 +10,6 @@ export function parseLastEventId(value: string | undefined): number {
   const sequence = /^\d{1,10}$/.test(value) ? Number(value) : NaN;
   if (!(sequence <= 2_147_483_647)) {
     throw new ProblemError(
-      400,
       'invalid_last_event_id',
       'Last-Event-ID must be the id of the last event you received, in digits. Leave it out to start at the beginning.',
     );

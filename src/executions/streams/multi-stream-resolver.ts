@@ -80,7 +80,7 @@ export class MultiStreamResolver {
     query: OpenExecutionsStream,
     cursor: string | undefined,
     principal: Principal,
-  ): Promise<{ vector: StreamPosition; executions: number } | undefined> {
+  ): Promise<{ position: StreamPosition; executions: number } | undefined> {
     return query.executionIds
       ? this.openNamed(query, query.executionIds, cursor, principal)
       : { ...(await this.openFilter(query, cursor, principal)) };
@@ -91,10 +91,8 @@ export class MultiStreamResolver {
     ids: readonly string[],
     cursor: string | undefined,
     principal: Principal,
-  ): Promise<{ vector: StreamPosition; executions: number } | undefined> {
-    const found = (await this.findNamed(ids, principal)).toSorted((one, other) =>
-      one.id < other.id ? -1 : 1,
-    );
+  ): Promise<{ position: StreamPosition; executions: number } | undefined> {
+    const found = (await this.findNamed(ids, principal)).sort((one, other) => (one.id < other.id ? -1 : 1));
     const fingerprint = fingerprintOf(filterKey(query));
     const positions =
       cursor === undefined
@@ -110,25 +108,25 @@ export class MultiStreamResolver {
     );
     const settled = found.every(({ status }) => isTerminal(status));
     if (settled && (open.length === 0 || !(await this.journal.hasAfter(open, query.types)))) return undefined;
-    return { vector: new FixedStreamPosition(fingerprint, lanes, open), executions: lanes.length };
+    return { position: new FixedStreamPosition(fingerprint, lanes, open), executions: lanes.length };
   }
 
   private async openFilter(
     query: OpenExecutionsStream,
     cursor: string | undefined,
     principal: Principal,
-  ): Promise<{ vector: StreamPosition; executions: number }> {
+  ): Promise<{ position: StreamPosition; executions: number }> {
     const filter: MembershipFilter = {
       key: filterKey(query),
       projectIds: this.projectsOf(query, principal),
       status: query.status,
       tag: query.tag,
     };
-    const vector =
+    const position =
       cursor === undefined
         ? await this.begin(filter, query.from === 'now')
         : await this.resume(filter, cursor);
-    return { vector, executions: vector.positions.length };
+    return { position, executions: position.positions.length };
   }
 
   private async begin(filter: MembershipFilter, now: boolean): Promise<FilterMembership> {
@@ -215,7 +213,6 @@ function decoded<T>(decode: () => T): T {
 
 const invalidCursor = (reason: string): ProblemError =>
   new ProblemError(
-    400,
     'invalid_last_event_id',
     `Last-Event-ID must be the id of an event from a stream with this filter; ${reason}. Leave it out to begin anew.`,
   );

@@ -1,13 +1,13 @@
 import type { EventType } from '@cloutagent/contract';
 
-/** The event types a stream shows; equal filters have equal keys. */
+/** The event types that a stream sends. Equal filters have equal keys. */
 export class TypeFilter {
   readonly key: string;
   private readonly set: ReadonlySet<EventType> | undefined;
 
   private static readonly everything = new TypeFilter();
 
-  /** @param types the types to show; all when left out */
+  /** @param types the types to admit; all types if undefined */
   static of(types?: readonly EventType[]): TypeFilter {
     return types ? new TypeFilter(types) : TypeFilter.everything;
   }

@@ -3,41 +3,41 @@ import type { ExecutionEvent } from '@cloutagent/contract';
 import { toClientError } from './client-error.js';
 import { report } from './report.js';
 
-/** What the server says when a connection is made. */
+/** State of the server when a connection opens. */
 export interface ServerState {
-  /** What to add to this machine's clock to get the server's, in ms. */
+  /** Server clock minus local clock, in ms. */
   clockOffset: number;
-  /** Where the journal stood. */
+  /** Sequence of the last event that was recorded at that time. */
   lastSequence: number;
 }
 
-export interface FeedListener {
-  /** Every event behind `after`, once and in order. */
+export interface EventStreamListener {
+  /** Called with every event after `after`, once and in order. */
   onEvent(event: ExecutionEvent): void;
   onState?(state: ConnectionState): void;
-  /** Called when a connection is made, and for a listener that comes later. */
+  /** Called when a connection opens; a listener that is added later is called when it is added. */
   onEstablished?(server: ServerState): void;
-  /** Sequence after which to begin; default 0, the beginning. */
+  /** Delivers events after this sequence. Default 0, the beginning. */
   after?: number;
 }
 
 interface Entry {
-  listener: FeedListener;
+  listener: EventStreamListener;
   position: number;
-  /** Whether it has all that this connection has brought. */
+  /** Whether the listener has caught up and gets events directly from the connection. */
   live: boolean;
 }
 
-/** Events asked for at once by a listener that came late. */
-const PAGE = 1_000;
-const RETRY_MS = 500;
-const RETRY_MOST_MS = 15_000;
+/** Events per request when a late listener catches up. */
+const PAGE_SIZE = 1_000;
+const RETRY_BASE_MS = 500;
+const RETRY_MAX_MS = 15_000;
 
 /**
- * The one connection for everybody in this page who watches an execution. Whoever comes late reads what was before
- * from the journal, and then goes on with the rest.
+ * One connection that all listeners of an execution in this page share. A listener that is added later first reads the
+ * earlier events from the journal, page by page, and then gets events from the connection.
  */
-export class EventFeed {
+export class SharedEventStream {
   private readonly entries = new Set<Entry>();
   private readonly closing = new AbortController();
   private connecting: AbortController | undefined;
@@ -50,20 +50,20 @@ export class EventFeed {
     private readonly executionId: string,
   ) {}
 
-  /** Returns how to stop listening. */
-  listen(listener: FeedListener): () => void {
+  /** Adds a listener. @returns a function that removes it */
+  listen(listener: EventStreamListener): () => void {
     const entry: Entry = { listener, position: listener.after ?? 0, live: false };
     this.entries.add(entry);
     if (this.state.status === 'idle') this.connect();
-    else this.tell(entry);
+    else this.notifyState(entry);
     void this.catchUp(entry);
     return () => this.entries.delete(entry);
   }
 
-  /** Tries again now: in place of a wait, or after a refusal. */
+  /** Reconnects now: ends a wait, or retries after a refusal. */
   reconnect(): void {
-    const over = this.state.status === 'closed' && this.state.reason === 'ended';
-    if (this.closing.signal.aborted || over) return;
+    const ended = this.state.status === 'closed' && this.state.reason === 'ended';
+    if (this.closing.signal.aborted || ended) return;
     this.connecting?.abort();
     this.connect();
   }
@@ -103,7 +103,10 @@ export class EventFeed {
     }
   }
 
-  /** Brings a listener to where the connection is. The last look and going live are one step, so nothing falls between. */
+  /**
+   * Reads events from the journal until the listener has reached the connection's position. Checking the position and
+   * setting `live` happen in one synchronous step, so no event is missed in between.
+   */
   private async catchUp(entry: Entry): Promise<void> {
     const { signal } = this.closing;
     for (let failures = 0; this.entries.has(entry);) {
@@ -112,14 +115,14 @@ export class EventFeed {
         return;
       }
       try {
-        const query = { after: entry.position, limit: PAGE };
+        const query = { after: entry.position, limit: PAGE_SIZE };
         const { events } = await this.client.executions.events(this.executionId, query, { signal });
         failures = 0;
         for (const event of events) if (this.entries.has(entry)) deliver(entry, event);
       } catch {
-        // What is wrong with the server is told by the connection's state.
+        // The connection's state already shows the problem.
         failures += 1;
-        await pause(Math.min(RETRY_MS * 2 ** failures, RETRY_MOST_MS) * Math.random(), signal);
+        await delay(Math.min(RETRY_BASE_MS * 2 ** failures, RETRY_MAX_MS) * Math.random(), signal);
       }
     }
   }
@@ -134,7 +137,8 @@ export class EventFeed {
     for (const { listener } of this.entries) guard(() => listener.onEstablished?.(server));
   }
 
-  private tell({ listener }: Entry): void {
+  /** Calls a new listener with the current state. */
+  private notifyState({ listener }: Entry): void {
     guard(() => listener.onState?.(this.state));
     const { server } = this;
     if (server) guard(() => listener.onEstablished?.(server));
@@ -147,7 +151,7 @@ function deliver(entry: Entry, event: ExecutionEvent): void {
   guard(() => entry.listener.onEvent(event));
 }
 
-/** A listener that throws takes nothing from the others. */
+/** Calls a listener. An error that it throws is reported and does not affect the other listeners. */
 function guard(call: () => void): void {
   try {
     call();
@@ -156,7 +160,7 @@ function guard(call: () => void): void {
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function delay(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
     signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });

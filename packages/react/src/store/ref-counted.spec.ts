@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Shared } from './shared.js';
+import { RefCounted } from './ref-counted.js';
 
-describe('What is shared by key', () => {
+describe('RefCounted', () => {
   const made: { key: string; closed: boolean; close(): void }[] = [];
   const make = (key: string) => {
     const one = { key, closed: false, close: () => void (one.closed = true) };
@@ -10,10 +10,10 @@ describe('What is shared by key', () => {
   };
   beforeEach(() => made.splice(0));
 
-  it('is one object until the last user has left', async () => {
-    const shared = new Shared(make, 0);
-    const first = shared.acquire('x');
-    const second = shared.acquire('x');
+  it('keeps one object per key until its last user has released it', async () => {
+    const objects = new RefCounted(make, 0);
+    const first = objects.acquire('x');
+    const second = objects.acquire('x');
     expect(first.value).toBe(second.value);
     first.release();
     first.release();
@@ -22,13 +22,13 @@ describe('What is shared by key', () => {
     second.release();
     await sleep(5);
     expect(made.map(({ closed }) => closed)).toEqual([true]);
-    expect(shared.peek('x')).toBeUndefined();
+    expect(objects.peek('x')).toBeUndefined();
   });
 
-  it('survives being let go of and taken again at once, as StrictMode does', async () => {
-    const shared = new Shared(make, 0);
-    shared.acquire('x').release();
-    const { value } = shared.acquire('x');
+  it('keeps an object that is released and acquired again immediately, as in StrictMode', async () => {
+    const objects = new RefCounted(make, 0);
+    objects.acquire('x').release();
+    const { value } = objects.acquire('x');
     await sleep(5);
     expect(made).toHaveLength(1);
     expect(value.closed).toBe(false);

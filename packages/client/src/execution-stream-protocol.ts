@@ -1,14 +1,14 @@
 import type { EventType, ExecutionEvent } from '@cloutagent/contract';
 import type { EventSourceMessage } from 'eventsource-parser';
-import { checkGap, type Feed, isTerminal, parseData } from './feed.js';
+import { checkGap, isTerminal, parseData, type StreamProtocol } from './stream-protocol.js';
 import type { Query } from './http.js';
 
-/** One execution's events: its ids are 1, 2, 3 …; with a filter of types some are left out. */
-export class ExecutionFeed implements Feed {
+/** The stream of one execution. The event ids are 1, 2, 3 …; with a filter of types, some ids are left out. */
+export class ExecutionStreamProtocol implements StreamProtocol {
   readonly path: string;
   readonly query: Query;
 
-  /** @param position sequence of the last event that the caller has */
+  /** @param position sequence of the last event that the caller has received; 0 for none */
   constructor(
     private readonly executionId: string,
     private readonly types: readonly EventType[] | undefined,
@@ -26,7 +26,7 @@ export class ExecutionFeed implements Feed {
 
   accept(message: EventSourceMessage): ExecutionEvent | undefined {
     const sequence = parseSequence(message.id);
-    // What has no id is no recorded event.
+    // A frame without an id is not a recorded event.
     if (sequence === undefined || message.event === undefined || sequence <= this.position) return undefined;
     if (!this.types) checkGap(sequence, this.position + 1, this.executionId);
     const event = { ...parseData(message), sequence, type: message.event } as ExecutionEvent;

@@ -2,14 +2,14 @@ import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } fro
 import { currentContext } from '../../logging/work-context.js';
 
 /**
- * Catches what no code handles: a promise that rejects after a module's node forgot about it, or an error thrown in a
- * timer that it set. Node would end the process, and with it all executions that run here. Where the error can be
- * traced to a node, its execution fails; else it is logged. An error that was thrown, and cannot be traced, still ends
- * the process: it may have left anything behind half done.
+ * Handles errors that no code catches, such as a rejected promise that a module's node does not await, or an error thrown
+ * in a timer of the node. Without this class Node would end the process, and with it all its executions. If the error can
+ * be traced to a node, the node's execution fails; otherwise the error is logged. A thrown error that cannot be traced
+ * still ends the process, because it may have left any data half changed.
  */
 @Injectable()
-export class StrayErrors implements OnModuleInit, OnApplicationShutdown {
-  private readonly logger = new Logger(StrayErrors.name);
+export class UnhandledErrors implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger(UnhandledErrors.name);
 
   onModuleInit(): void {
     process.on('unhandledRejection', this.onRejection);
@@ -24,7 +24,7 @@ export class StrayErrors implements OnModuleInit, OnApplicationShutdown {
   private readonly onRejection = (reason: unknown): void => {
     const context = currentContext();
     if (context) context.onStray(reason);
-    else this.logger.error('a promise was rejected, and nothing handled it', reason);
+    else this.logger.error('a promise was rejected and no code handled the rejection', reason);
   };
 
   private readonly onException = (error: unknown): void => {
@@ -33,8 +33,8 @@ export class StrayErrors implements OnModuleInit, OnApplicationShutdown {
       context.onStray(error);
       return;
     }
-    this.logger.fatal('an error was thrown, and nothing caught it', error);
-    // Another listener, of whoever embeds this application, decides itself.
+    this.logger.fatal('an error was thrown and no code caught it', error);
+    // If the embedding application has a listener of its own, it decides whether the process ends.
     if (process.listenerCount('uncaughtException') === 1) process.exit(1);
   };
 }

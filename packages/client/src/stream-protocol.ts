@@ -8,23 +8,23 @@ import type { EventSourceMessage } from 'eventsource-parser';
 import { CloutAgentError } from './error.js';
 import type { Query } from './http.js';
 
-/** First frame of every stream. `executionId`, `status` and `lastSequence` are those of a stream of one execution. */
+/** First frame of every stream. Only a stream of one execution has `executionId`, `status` and `lastSequence`. */
 export type Established = ConnectionEstablished | ExecutionsConnectionEstablished;
 
-/** What a stream is asked for, and how its frames are followed. It keeps the position. */
-export interface Feed {
+/** The request of one kind of stream, and how to read its frames. It keeps the position in the stream. */
+export interface StreamProtocol {
   readonly path: string;
-  /** Asks for what comes behind the last event that `accept` returned. */
   readonly query: Query;
+  /** Where to resume: the id of the last event that `accept` returned; undefined for the beginning. */
   readonly lastEventId: string | undefined;
   /**
-   * The event of a frame; undefined for one that was here before.
-   * @throws CloutAgentError `sequence_gap` when events are missing before it, `invalid_event` when it is none
+   * Returns the event of a frame; undefined for a duplicate, and for a frame that is not a recorded event.
+   * @throws CloutAgentError `sequence_gap` when events before it are missing, `invalid_event` when it cannot be parsed
    */
   accept(message: EventSourceMessage): ExecutionEvent | undefined;
-  /** The stream has begun. */
+  /** Takes the first frame of a connection. */
   begin(established: Established): void;
-  /** Whether nothing can come after this event. */
+  /** Whether the stream ends with this event. */
   isLast(event: ExecutionEvent): boolean;
 }
 
@@ -36,27 +36,27 @@ const TERMINAL: readonly EventType[] = [
 
 export const isTerminal = (event: ExecutionEvent): boolean => TERMINAL.includes(event.type);
 
-/** @throws CloutAgentError `invalid_event` */
+/** Parses the JSON object in a frame's data. @throws CloutAgentError `invalid_event` */
 export function parseData(message: EventSourceMessage): Record<string, unknown> {
   try {
     const value = JSON.parse(message.data) as unknown;
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       return value as Record<string, unknown>;
   } catch {
-    // Told below.
+    // Falls through to the error below.
   }
   throw new CloutAgentError(
     'invalid_event',
-    `The data of event ${message.id ?? 'without id'} is no JSON object.`,
+    `The data of event ${message.id ?? 'without id'} is not a JSON object.`,
   );
 }
 
-/** @throws CloutAgentError `sequence_gap` */
+/** Checks that no event is missing. @throws CloutAgentError `sequence_gap` */
 export function checkGap(sequence: number, expected: number, executionId: string): void {
   if (sequence > expected) {
     throw new CloutAgentError(
       'sequence_gap',
-      `Event ${expected} of ${executionId} is missing: event ${sequence} came instead.`,
+      `Event ${expected} of ${executionId} is missing: the server sent event ${sequence}.`,
     );
   }
 }

@@ -1,14 +1,14 @@
 import type { EventType, ExecutionEvent } from '@cloutagent/contract';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { CloutAgentError } from './error.js';
-import { checkGap, type Established, type Feed, isTerminal, parseData } from './feed.js';
 import type { Query } from './http.js';
+import { checkGap, type Established, isTerminal, parseData, type StreamProtocol } from './stream-protocol.js';
 
-/** Ended executions that are still remembered, against events that come twice. */
-const ENDED_REMEMBERED = 1_000;
+/** Number of ended executions whose position is kept, so that duplicates of their events are dropped. */
+const MAX_ENDED_POSITIONS = 1_000;
 
-/** Many executions' events: the id is a cursor of the server's, the position is kept by execution. */
-export class WatchFeed implements Feed {
+/** The stream of many executions. A frame's id is the server's cursor; the position of each execution is kept here. */
+export class ExecutionsStreamProtocol implements StreamProtocol {
   readonly path = '/api/executions/stream';
   private readonly positions = new Map<string, number>();
   private readonly ended = new Set<string>();
@@ -23,7 +23,10 @@ export class WatchFeed implements Feed {
     return this.cursor;
   }
 
-  /** Before the first event a lost connection would begin anew, and lose what came meanwhile. */
+  /**
+   * Keeps the cursor of the first frame. Without it, a connection that is lost before the first event would start
+   * again at the current state, and the events in between would be missing.
+   */
   begin(established: Established): void {
     if ('cursor' in established && typeof established.cursor === 'string') this.cursor ??= established.cursor;
   }
@@ -35,7 +38,7 @@ export class WatchFeed implements Feed {
     if (typeof executionId !== 'string' || !Number.isSafeInteger(sequence)) {
       throw new CloutAgentError(
         'invalid_event',
-        `An event ${message.event} names no execution and sequence.`,
+        `An event ${message.event} has no executionId or no sequence.`,
       );
     }
     const position = this.positions.get(executionId);
@@ -43,18 +46,19 @@ export class WatchFeed implements Feed {
     if (position !== undefined && !this.types) checkGap(sequence, position + 1, executionId);
     this.positions.set(executionId, sequence);
     this.cursor = message.id;
-    if (isTerminal(event)) this.forgetOldest(executionId);
+    if (isTerminal(event)) this.recordEnded(executionId);
     return event;
   }
 
-  /** By name the server ends the stream, by filter nobody does. */
+  /** No event ends the stream: with ids the server ends it (204), with a filter it never ends. */
   isLast(): boolean {
     return false;
   }
 
-  private forgetOldest(executionId: string): void {
+  /** Records that an execution has ended, and forgets the position of the one that ended first. */
+  private recordEnded(executionId: string): void {
     this.ended.add(executionId);
-    if (this.ended.size <= ENDED_REMEMBERED) return;
+    if (this.ended.size <= MAX_ENDED_POSITIONS) return;
     for (const oldest of this.ended) {
       this.ended.delete(oldest);
       this.positions.delete(oldest);

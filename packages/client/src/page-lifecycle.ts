@@ -1,5 +1,5 @@
-/** What the page or worker tells about the world; nothing where there is neither, as in Node. */
-interface Scope {
+/** The parts of a page's or worker's global object that are used here. Node has none of them. */
+interface GlobalScope {
   addEventListener?: (type: string, listener: () => void) => void;
   removeEventListener?: (type: string, listener: () => void) => void;
   document?: {
@@ -10,18 +10,17 @@ interface Scope {
   navigator?: { readonly onLine?: boolean };
 }
 
-// oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- unless the DOM's types are missing
-const scope = (): Scope => globalThis as Scope;
+const scope = (): GlobalScope => globalThis as GlobalScope;
 
-/** Whether the browser knows that there is no network. False where nobody knows. */
+/** Whether the browser reports that there is no network. False where this is unknown, as in Node. */
 export const isOffline = (): boolean => scope().navigator?.onLine === false;
 
 /**
- * Calls back when the network returns, and when the page is looked at again: browsers hold back the timers of a
- * hidden page, and a computer that slept has stopped them.
- * @returns stops listening
+ * Calls back when the network returns, and when the page becomes visible again. Timers can be late then: browsers
+ * throttle the timers of a hidden page, and they stop while a computer sleeps.
+ * @returns a function that stops listening
  */
-export function onReturn(callback: (what: 'online' | 'visible') => void): () => void {
+export function onReturn(callback: (event: 'online' | 'visible') => void): () => void {
   const { addEventListener, removeEventListener, document } = scope();
   const online = (): void => callback('online');
   const visible = (): void => {

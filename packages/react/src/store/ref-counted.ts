@@ -1,30 +1,32 @@
-interface Shareable {
+interface Closeable {
   close(): void;
 }
 
 /**
- * One object for all who use the same key: made for the first, closed after the last has left. A little after, for
- * React's StrictMode and a change of pages let go of it only to take it again at once.
+ * Reference-counted objects by key. The first user creates an object; it is closed after the last user has released it.
+ * The object is kept for `lingerMs` after that, because React's StrictMode and a change of pages release it and acquire
+ * it again immediately.
  */
-export class Shared<T extends Shareable> {
+export class RefCounted<T extends Closeable> {
   private readonly entries = new Map<
     string,
     { value: T; users: number; timer?: ReturnType<typeof setTimeout> }
   >();
 
-  /** @param lingerMs how long an unused object is kept */
+  /** @param lingerMs how long an unused object is kept, in ms */
   constructor(
-    private readonly make: (key: string) => T,
+    private readonly create: (key: string) => T,
     private readonly lingerMs: number,
   ) {}
 
+  /** Returns the object without counting a user; undefined if there is none. */
   peek(key: string): T | undefined {
     return this.entries.get(key)?.value;
   }
 
-  /** Returns the object and how to let go of it. */
+  /** Returns the object, and a function that releases it. */
   acquire(key: string): { value: T; release: () => void } {
-    const entry = this.entries.get(key) ?? { value: this.make(key), users: 0 };
+    const entry = this.entries.get(key) ?? { value: this.create(key), users: 0 };
     this.entries.set(key, entry);
     clearTimeout(entry.timer);
     entry.users += 1;

@@ -11,7 +11,7 @@ let other: FakeHttpServer;
 const asked: string[] = [];
 const open: RestrictedHttpClient[] = [];
 
-/** What the names of these tests resolve to. */
+/** The addresses of the names in these tests. */
 const NAMES: Record<string, string[]> = {
   localhost: ['127.0.0.1', '::1'],
   'local.test': ['127.0.0.1'],
@@ -36,7 +36,7 @@ const resolver: HostResolver = {
   },
 };
 
-function safeHttp(
+function clientFor(
   allowed: string[] = [],
   settings: { HTTP_RESPONSE_MAX_BYTES?: number; HTTP_TIMEOUT_MS?: number } = {},
   names = resolver,
@@ -132,7 +132,7 @@ afterAll(async () => {
   await other.close();
 });
 
-/** Ways to write an address that nobody may reach, or a name that leads to one. */
+/** Spellings of addresses that are not allowed, and names that resolve to such addresses. */
 const PRIVATE = [
   'http://127.0.0.1:PORT/',
   'http://127.0.0.1.:PORT/',
@@ -184,14 +184,14 @@ const PRIVATE = [
 
 it.each([
   ...PRIVATE,
-  // As the location of a redirect these could not be sent, or would be relative.
+  // In a Location header these could not be sent, or would be relative.
   'http://①②⑦.⓪.⓪.①:PORT/',
   'http://127。0。0。1:PORT/',
   'http://127.0.\n0.1:PORT/',
   'http:127.0.0.1:PORT/',
-])('without an allow-list %j may not be reached', async (url) => {
+])('refuses %j without an allow-list', async (url) => {
   const before = server.connections();
-  const error = await failure(safeHttp(), url.replace('PORT', String(server.port)));
+  const error = await failure(clientFor(), url.replace('PORT', String(server.port)));
   expect([error.code, error instanceof TransientError]).toEqual(['host_not_allowed', false]);
   expect(server.connections()).toBe(before);
 });
@@ -207,8 +207,8 @@ it.each([
   ['http://', 'invalid_config'],
   ['http://a b/', 'invalid_config'],
   ['{{input}}', 'invalid_config'],
-])('refuses %s with %s', async (url, code) => {
-  const error = await failure(safeHttp(['local.test']), url);
+])('refuses the URL %s with the error %s', async (url, code) => {
+  const error = await failure(clientFor(['local.test']), url);
   expect(error.code).toBe(code);
   expect(error.message).not.toContain('secret');
 });
@@ -238,30 +238,30 @@ describe('with an allow-list', () => {
     ['10.0.0.0/8', 'mixed.test', false],
     ['local.test', '127.0.0.1', false],
     ['', '127.0.0.1', false],
-  ])('%s lets %s through: %p', async (entry, host, allowed) => {
-    const http = safeHttp([entry.replace('PORT', String(server.port)), 'unrelated.test']);
+  ])('with the entry %s allows %s: %p', async (entry, host, allowed) => {
+    const http = clientFor([entry.replace('PORT', String(server.port)), 'unrelated.test']);
     const url = `http://${host}:${server.port}/`;
     if (allowed) expect((await ask(http, url)).body).toBe('fine');
     else expect((await failure(http, url)).code).toBe('host_not_allowed');
   });
 
-  it('keeps public hosts out that it does not name', async () => {
-    expect((await failure(safeHttp(['local.test']), 'http://8.8.8.8/')).code).toBe('host_not_allowed');
+  it('refuses public hosts that the allow-list does not name', async () => {
+    expect((await failure(clientFor(['local.test']), 'http://8.8.8.8/')).code).toBe('host_not_allowed');
   });
 });
 
-it('resolves a name once and connects to what it was told then', async () => {
+it('resolves a name once and connects to the address of that answer', async () => {
   let answers = 0;
   const rebinding: HostResolver = {
     resolve: () => Promise.resolve(answers++ === 0 ? ['127.0.0.1'] : ['10.0.0.1']),
   };
-  const http = safeHttp(['rebind.test'], {}, rebinding);
+  const http = clientFor(['rebind.test'], {}, rebinding);
   expect((await ask(http, `http://rebind.test:${server.port}/`)).body).toBe('fine');
   expect(answers).toBe(1);
   expect(server.requests.at(-1)!.headers.host).toBe(`rebind.test:${server.port}`);
 });
 
-it('names the host in TLS, where the certificate is checked against it', async () => {
+it('sends the host name in TLS, which verifies the certificate against it', async () => {
   const hello = Promise.withResolvers<string>();
   const raw = createServer((socket) =>
     socket.once('data', (data) => {
@@ -270,12 +270,12 @@ it('names the host in TLS, where the certificate is checked against it', async (
     }),
   );
   await new Promise<void>((resolve) => raw.listen(0, '127.0.0.1', resolve));
-  await failure(safeHttp(['local.test']), `https://local.test:${(raw.address() as AddressInfo).port}/`);
+  await failure(clientFor(['local.test']), `https://local.test:${(raw.address() as AddressInfo).port}/`);
   expect(await hello.promise).toContain('local.test');
   raw.close();
 });
 
-describe('redirects', () => {
+describe('redirect', () => {
   const at = (path: string) => `http://local.test:${server.port}${path}`;
   const to = (url: string) => at(`/to/${encodeURIComponent(url)}`);
 
@@ -284,27 +284,27 @@ describe('redirects', () => {
     ['file:///etc/passwd', 'host_not_allowed'],
     ['http://user:pass@local.test:PORT/', 'host_not_allowed'],
     ['http://a b/', 'redirect_not_allowed'],
-  ])('to %s end with %s', async (location, code) => {
-    const http = safeHttp([`local.test:${server.port}`]);
+  ])('to %s fails with %s', async (location, code) => {
+    const http = clientFor([`local.test:${server.port}`]);
     expect((await failure(http, to(location.replace('PORT', String(server.port))))).code).toBe(code);
   });
 
-  it.each(PRIVATE)('to %j are not followed', async (url) => {
+  it.each(PRIVATE)('to %j is not followed', async (url) => {
     const path = `/to/${encodeURIComponent(url.replace('PORT', String(server.port)))}`;
-    const error = await failure(safeHttp(['first.test']), `http://first.test:${server.port}${path}`);
+    const error = await failure(clientFor(['first.test']), `http://first.test:${server.port}${path}`);
     expect(error.code).toBe('host_not_allowed');
     expect(server.requests.at(-1)!.path).toBe(path);
   });
 
-  it('are followed five times', async () => {
-    const http = safeHttp(['local.test']);
+  it('is followed at most five times', async () => {
+    const http = clientFor(['local.test']);
     expect((await ask(http, at('/count/5'))).body).toBe('fine');
     expect((await failure(http, at('/count/6'))).code).toBe('too_many_redirects');
     expect((await failure(http, at('/loop'))).code).toBe('too_many_redirects');
   });
 
-  it('keep headers on the same origin and leave all that may be secret behind on another', async () => {
-    const http = safeHttp(['local.test', '127.0.0.1']);
+  it('keeps all headers on the same origin, and only harmless ones on another origin', async () => {
+    const http = clientFor(['local.test', '127.0.0.1']);
     const headers = {
       Authorization: 'a',
       Cookie: 'b',
@@ -335,15 +335,15 @@ describe('redirects', () => {
     [307, 'POST', 'POST', 'data'],
     [308, 'PUT', 'PUT', 'data'],
     [302, 'PUT', 'PUT', 'data'],
-  ])('with status %i make of a %s a %s', async (status, method, then, body) => {
-    await ask(safeHttp(['local.test']), at(`/status/${status}/${encodeURIComponent('/fine')}`), {
+  ])('with status %i turns a %s into a %s', async (status, method, then, body) => {
+    await ask(clientFor(['local.test']), at(`/status/${status}/${encodeURIComponent('/fine')}`), {
       method,
       body: 'data',
     });
     expect(server.requests.at(-1)).toMatchObject({ method: then, path: '/fine', body });
   });
 
-  it('never go from https to http', () => {
+  it('is never followed from https to http', () => {
     const hop = { url: new URL('https://a.test/'), method: 'GET', headers: {}, body: undefined };
     expect(() => nextHop(hop, 302, 'http://a.test/')).toThrow(
       expect.objectContaining({ code: 'redirect_not_allowed' }) as Error,
@@ -351,78 +351,81 @@ describe('redirects', () => {
     expect(nextHop(hop, 302, '/b')?.url.href).toBe('https://a.test/b');
   });
 
-  it('without a location are answers', async () => {
-    expect((await ask(safeHttp(['local.test']), at('/status/302'))).status).toBe(302);
-    expect((await ask(safeHttp(['local.test']), at('/status/304'))).status).toBe(304);
+  it('without a location is a normal response', async () => {
+    expect((await ask(clientFor(['local.test']), at('/status/302'))).status).toBe(302);
+    expect((await ask(clientFor(['local.test']), at('/status/304'))).status).toBe(304);
   });
 });
 
-describe('answers', () => {
+describe('response', () => {
   const at = (path: string) => `${server.url}${path}`;
   const allowed = ['127.0.0.1'];
 
-  it('have lower-case headers, and no status is an error', async () => {
-    const answer = await ask(safeHttp(allowed), at('/fine'), { method: 'POST', body: 'grüß' });
+  it('has header names in lower case', async () => {
+    const answer = await ask(clientFor(allowed), at('/fine'), { method: 'POST', body: 'grüß' });
     expect(answer).toMatchObject({
       status: 200,
       headers: { 'x-upper': 'Y', 'set-cookie': 'a=b' },
       body: 'fine grüß',
     });
-    expect((await ask(safeHttp(allowed), at('/status/503'))).status).toBe(503);
   });
 
-  it.each(['gzip', 'br', 'deflate'])('are unpacked from %s', async (encoding) => {
-    expect((await ask(safeHttp(allowed), at(`/${encoding}`))).body).toBe('zipped');
+  it('with an error status is not an error', async () => {
+    expect((await ask(clientFor(allowed), at('/status/503'))).status).toBe(503);
   });
 
-  it('without a body may claim one', async () => {
-    expect((await ask(safeHttp(allowed), at('/gzip'), { method: 'HEAD' })).body).toBe('');
+  it.each(['gzip', 'br', 'deflate'])('is decompressed from %s', async (encoding) => {
+    expect((await ask(clientFor(allowed), at(`/${encoding}`))).body).toBe('zipped');
   });
 
-  it('may have just as many bytes as allowed', async () => {
-    expect((await ask(safeHttp(allowed), at('/bytes/10000'))).body).toHaveLength(10_000);
-    expect((await failure(safeHttp(allowed), at('/bytes/10001'))).code).toBe('response_too_large');
+  it('to HEAD is empty even if its headers describe a body', async () => {
+    expect((await ask(clientFor(allowed), at('/gzip'), { method: 'HEAD' })).body).toBe('');
   });
 
-  it.each(['/bomb', '/brbomb', '/bytes/5000000'])('are not read on beyond that: %s', async (path) => {
-    // Unpacking takes its time on a busy machine.
-    const http = safeHttp(allowed, { HTTP_TIMEOUT_MS: 20_000 });
+  it('may have exactly as many bytes as the limit', async () => {
+    expect((await ask(clientFor(allowed), at('/bytes/10000'))).body).toHaveLength(10_000);
+    expect((await failure(clientFor(allowed), at('/bytes/10001'))).code).toBe('response_too_large');
+  });
+
+  it.each(['/bomb', '/brbomb', '/bytes/5000000'])('is not read beyond the limit: %s', async (path) => {
+    // Decompression takes long on a busy machine.
+    const http = clientFor(allowed, { HTTP_TIMEOUT_MS: 20_000 });
     const before = process.memoryUsage().rss;
     expect((await failure(http, at(path))).code).toBe('response_too_large');
     expect(process.memoryUsage().rss - before).toBeLessThan(30_000_000);
     expect((await ask(http, at('/fine'))).body).toBe('fine');
   });
 
-  it('in an encoding nobody asked for are refused', async () => {
-    expect((await failure(safeHttp(allowed), at('/odd'))).code).toBe('unknown_encoding');
+  it('in an unsupported encoding is refused', async () => {
+    expect((await failure(clientFor(allowed), at('/odd'))).code).toBe('unknown_encoding');
   });
 
   it.each([
     ['a reset', '/reset', 'http_connection_lost'],
-    ['an end in the middle', '/half', 'http_connection_lost'],
-    ['an end in the middle of the packed', '/cut', 'http_connection_lost'],
+    ['an early end', '/half', 'http_connection_lost'],
+    ['an early end of compressed data', '/cut', 'http_connection_lost'],
     ['silence', '/hang', 'http_timeout'],
     ['a trickle', '/trickle', 'http_timeout'],
-  ])('that are %s can be asked for again', async (_what, path, code) => {
-    const error = await failure(safeHttp(allowed), at(path), { timeoutMs: 1_500 });
+  ])('with %s fails with a transient error', async (_what, path, code) => {
+    const error = await failure(clientFor(allowed), at(path), { timeoutMs: 1_500 });
     expect([error.code, error instanceof TransientError]).toEqual([code, true]);
   });
 
-  it('nobody gives can be asked for again', async () => {
+  it('of a closed port fails with a transient error', async () => {
     const closed = await startFakeHttpServer(() => undefined);
     await closed.close();
-    const error = await failure(safeHttp(allowed), closed.url);
+    const error = await failure(clientFor(allowed), closed.url);
     expect([error.code, error instanceof TransientError]).toEqual(['http_connect_failed', true]);
   });
 
-  it('of a name that does not exist never come', async () => {
-    const error = await failure(safeHttp(['nowhere.test']), 'http://nowhere.test/');
+  it('of an unknown name fails permanently', async () => {
+    const error = await failure(clientFor(['nowhere.test']), 'http://nowhere.test/');
     expect([error.code, error instanceof TransientError]).toEqual(['host_not_found', false]);
   });
 
-  it.each(['/hang', '/trickle'])('stop at once when aborted: %s', async (path) => {
+  it.each(['/hang', '/trickle'])('stops immediately when the request is aborted: %s', async (path) => {
     const controller = new AbortController();
-    const ended = ask(safeHttp(allowed), at(path), { signal: controller.signal });
+    const ended = ask(clientFor(allowed), at(path), { signal: controller.signal });
     setTimeout(() => controller.abort(new Error('enough')), 50);
     await expect(ended).rejects.toThrow('enough');
   });

@@ -1,7 +1,7 @@
 import type { CloutAgent, ConnectionState } from '@cloutagent/client';
 import type { ExecutionEvent } from '@cloutagent/contract';
 import { EventEmitter, once } from 'node:events';
-import { EventFeed } from './event-feed.js';
+import { SharedEventStream } from './shared-event-stream.js';
 
 const event = (sequence: number): ExecutionEvent => ({
   type: 'execution:output',
@@ -14,10 +14,10 @@ const event = (sequence: number): ExecutionEvent => ({
 });
 const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_unused, index) => from + index);
 
-/** A journal in memory, spoken to like the client: one stream, pages, and failures when told to. */
+/** An in-memory journal with the interface of the client: one stream, pages, and failures on demand. */
 class Journal {
   readonly streams: number[] = [];
-  failing = 0;
+  failuresLeft = 0;
   private readonly events: ExecutionEvent[] = [];
   private readonly grown = new EventEmitter();
   private ended = false;
@@ -65,8 +65,8 @@ class Journal {
 
   private async page({ after, limit }: { after: number; limit: number }) {
     await Promise.resolve();
-    if (this.failing > 0) {
-      this.failing -= 1;
+    if (this.failuresLeft > 0) {
+      this.failuresLeft -= 1;
       throw new Error('cut');
     }
     return {
@@ -77,20 +77,20 @@ class Journal {
   }
 }
 
-describe('The feed of an execution', () => {
+describe('SharedEventStream', () => {
   let journal: Journal;
-  let feed: EventFeed;
+  let stream: SharedEventStream;
   beforeEach(() => {
     journal = new Journal();
-    feed = new EventFeed(journal.client, 'x');
+    stream = new SharedEventStream(journal.client, 'x');
   });
-  afterEach(() => feed.close());
+  afterEach(() => stream.close());
 
-  /** Listens, and tells when it has `count` events. */
+  /** Adds a listener; `full` resolves when it has received `count` events. */
   const listen = (count: number, after = 0): { seen: number[]; full: Promise<void>; stop: () => void } => {
     const seen: number[] = [];
     const { promise: full, resolve } = Promise.withResolvers<void>();
-    const stop = feed.listen({
+    const stop = stream.listen({
       after,
       onEvent: ({ sequence }) => seen.push(sequence) === count && resolve(),
     });
@@ -106,13 +106,13 @@ describe('The feed of an execution', () => {
     expect(journal.streams).toEqual([0]);
   });
 
-  it('brings late listeners to where the others are, while events go on coming', async () => {
+  it('brings late listeners up to date while new events arrive', async () => {
     journal.append(2_500);
     const early = listen(6_000);
     await listen(2_500).full;
     const late = listen(6_000);
     const later = listen(1_000, 5_000);
-    journal.failing = 1;
+    journal.failuresLeft = 1;
     const grow = setInterval(() => journal.append(500), 1);
     await Promise.all([early.full, late.full, later.full]);
     clearInterval(grow);
@@ -122,7 +122,7 @@ describe('The feed of an execution', () => {
     expect(journal.streams).toEqual([0]);
   });
 
-  it('gives a listener that comes after the end everything too', async () => {
+  it('delivers every event to a listener that is added after the end', async () => {
     journal.append(5);
     journal.end();
     await listen(5).full;
@@ -131,21 +131,21 @@ describe('The feed of an execution', () => {
     expect(late.seen).toEqual(upTo(5));
   });
 
-  it('goes on from where it was when it is told to connect again', async () => {
+  it('resumes at its position after reconnect()', async () => {
     const one = listen(8);
     journal.append(4);
     await listen(4).full;
-    feed.reconnect();
+    stream.reconnect();
     journal.append(4);
     await one.full;
     expect(one.seen).toEqual(upTo(8));
     expect(journal.streams).toEqual([0, 4]);
   });
 
-  it('does not let one listener’s error take events from another', async () => {
+  it('delivers every event to a listener when another listener throws', async () => {
     const thrown: unknown[] = [];
     Object.assign(globalThis, { reportError: (error: unknown) => thrown.push(error) });
-    feed.listen({
+    stream.listen({
       onEvent: () => {
         throw new Error('mine');
       },
@@ -157,7 +157,7 @@ describe('The feed of an execution', () => {
     Reflect.deleteProperty(globalThis, 'reportError');
   });
 
-  it('tells nobody anything after they have left', async () => {
+  it('delivers nothing to a listener that was removed', async () => {
     const one = listen(1);
     const two = listen(3);
     one.stop();
