@@ -27,7 +27,12 @@ const { DeathDetector } =
   await built<typeof import('../src/cluster/death-detector.js')>('cluster/death-detector.js');
 const { EventNotifier } =
   await built<typeof import('../src/journal/event-notifier.js')>('journal/event-notifier.js');
-const { Journal, record } = await built<typeof import('../src/journal/journal.js')>('journal/journal.js');
+const { Journal } = await built<typeof import('../src/journal/journal.js')>('journal/journal.js');
+const { JournalReader } =
+  await built<typeof import('../src/journal/journal-reader.js')>('journal/journal-reader.js');
+const { UnownedAppend } =
+  await built<typeof import('../src/journal/unowned-append.js')>('journal/unowned-append.js');
+const { encodeEvent } = await built<typeof import('../src/events/encode-event.js')>('events/encode-event.js');
 const { SecretRedactor } =
   await built<typeof import('../src/config/secret-redactor.js')>('config/secret-redactor.js');
 const { EventBus } = await built<typeof import('../src/events/event-bus.js')>('events/event-bus.js');
@@ -65,7 +70,8 @@ const bus = new EventBus(new EventEmitter2());
 const secrets = new SecretRedactor(
   ['key', 'gateway', 'password'].map((name) => `${name}-`.padEnd(64, '0123')),
 );
-const journal = new Journal(database, listener, identity, bus, notifier, secrets, {
+const unowned = new UnownedAppend(database, new JournalReader(database), secrets);
+const journal = new Journal(database, listener, identity, bus, notifier, unowned, secrets, {
   MAX_EVENTS_PER_FLUSH: 5_000,
   MAX_FLUSHES_PER_PROCESS: 2,
 });
@@ -91,7 +97,7 @@ async function throughJournal(writers: number, window: number): Promise<number> 
     const claim = { executionId: id, attempt: 1 };
     for (let sequence = 1; performance.now() < end;) {
       const appends = Array.from({ length: window }, () =>
-        journal.append(claim, [record(id, sequence++, draft)]),
+        journal.append(claim, [encodeEvent(id, sequence++, draft)]),
       );
       await Promise.all(appends);
       events += window;
@@ -112,7 +118,7 @@ async function bare(writers: number, window: number): Promise<number> {
     const rows = ids.flatMap((id) =>
       Array.from({ length: window }, (_unused, n) => [id, sequence + n] as const),
     );
-    const data = rows.map(([id, n]) => record(id, n, draft).data);
+    const data = rows.map(([id, n]) => encodeEvent(id, n, draft).data);
     await client.query({
       name: 'bare',
       text: 'INSERT INTO cloutagent.events SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[])',

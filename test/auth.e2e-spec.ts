@@ -263,7 +263,7 @@ describe('API keys', () => {
     const keys = app.get(ApiKeysService);
     const { key, id } = (await makeKey()).body;
     const reading = keys.authenticate(key);
-    (keys as unknown as { forget(id: string): void }).forget(id);
+    (keys as unknown as { onRevoked(id: string): void }).onRevoked(id);
     await reading;
     await app
       .get(Database)
@@ -284,18 +284,17 @@ describe('API keys', () => {
   });
 });
 
-/** Waits until what the principal opened is told to end. */
+/** Waits until the monitor reports that the principal's key is revoked. */
 async function revoked(one: NestExpressApplication, principal: Principal, within: number): Promise<void> {
-  const watch = one.get(RevocationMonitor);
-  const told = firstValueFrom(
-    watch.revoked.pipe(
+  const monitor = one.get(RevocationMonitor);
+  const reported = firstValueFrom(
+    monitor.revoked.pipe(
       filter((id) => id === principal.id),
       timeout(within),
     ),
   );
-  const letGo = watch.hold(principal);
-  await told;
-  letGo();
+  using _watch = monitor.watch(principal);
+  await reported;
 }
 
 describe('RevocationMonitor', () => {
@@ -314,7 +313,7 @@ describe('RevocationMonitor', () => {
     const { key, id } = (await makeKey()).body;
     const principal = await principalOf(bearer(key));
     const watched = revoked(quick.app, principal, 5_000);
-    // Past the look that every new watch gets.
+    // Waits for the check that every new watch gets.
     const known = jest.spyOn(quick.app.get(ApiKeysService), 'revokedAmong');
     while (known.mock.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
     await app
@@ -326,9 +325,9 @@ describe('RevocationMonitor', () => {
 
   it('stops watching a principal when it is released', async () => {
     const principal = await principalOf(admin);
-    const watch = app.get(RevocationMonitor);
-    for (let count = 0; count < 100; count += 1) watch.hold(principal)();
-    expect((watch as unknown as { held: Map<unknown, unknown> }).held.size).toBe(0);
+    const monitor = app.get(RevocationMonitor);
+    for (let count = 0; count < 100; count += 1) monitor.watch(principal).release();
+    expect((monitor as unknown as { watched: Map<unknown, unknown> }).watched.size).toBe(0);
   });
 });
 

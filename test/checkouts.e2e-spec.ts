@@ -82,7 +82,7 @@ describe('a checkout', () => {
     const unchanged = await run('npm', ['run', 'prestart'], { cwd: root, ...options });
     expect(unchanged.stdout + unchanged.stderr).not.toMatch(/nest build/);
     const server = await startServer();
-    const data = /The data are in (\/var\/lib\/cloutagent\/\S.*?), as /.exec(server.output())?.[1];
+    const data = /The data is in (\/var\/lib\/cloutagent\/\S.*?), because /.exec(server.output())?.[1];
     if (data !== undefined) dataFolders.push(data);
     const id = await server.startExecution(start([agent('a', { chunks: 3 })]));
     const { frames } = await new Watch(server.url, `/api/executions/${id}/stream`).done();
@@ -100,10 +100,10 @@ describe('a checkout', () => {
     const output = await use(root);
     if (!isRoot) return;
     expect(output).toMatch(
-      /PostgreSQL runs from \/var\/lib\/cloutagent\/postgresql-\S+, as user nobody may not enter \S+\/closed/,
+      /PostgreSQL runs from \/var\/lib\/cloutagent\/postgresql-\S+, because user nobody may not enter \S+\/closed/,
     );
     expect(output).toMatch(
-      /The data are in \/var\/lib\/cloutagent\/a 'new' Projekt für 東京-[0-9a-f]{8}, as /,
+      /The data is in \/var\/lib\/cloutagent\/a 'new' Projekt für 東京-[0-9a-f]{8}, because /,
     );
   });
 
@@ -125,7 +125,7 @@ describe('a checkout', () => {
     const output = await use(root, { options: isRoot ? USER : {}, settings: { HOME: home } });
     await chmod(root, 0o755);
     expect(output).toMatch(
-      /The data are in \S+\/home\/\.local\/share\/cloutagent\/read only-[0-9a-f]{8}, as /,
+      /The data is in \S+\/home\/\.local\/share\/cloutagent\/read only-[0-9a-f]{8}, because /,
     );
   });
 
@@ -137,7 +137,7 @@ describe('a checkout', () => {
     await run('chown', ['12345:12345', data]);
     const command = [nodeIn(root), 'dist/main.js'];
     await expect(Server.start({}, command, { cwd: root, ...unknown })).rejects.toThrow(
-      /only runs as a user that the machine knows: start as one, or set DATABASE_URL/,
+      /runs only as a user that exists on this machine. Start as such a user, or set DATABASE_URL/,
     );
   });
 
@@ -180,7 +180,7 @@ describe('a checkout', () => {
   (canMount ? it : it.skip)('works in a folder whose name has special characters of a shell', async () => {
     const root = await checkout('a"b`id`$HOME');
     expect(await use(root)).toMatch(
-      /PostgreSQL runs from \/\S+, as it cannot run from a folder of that name/,
+      /PostgreSQL runs from \/\S+, because it cannot run from a folder with the name /,
     );
   });
 

@@ -70,9 +70,9 @@ describe('a database that accepts connections but refuses statements', () => {
     expect(await ready()).toBe(200);
     const watch = await running();
     await setReadOnly('on');
-    await control.until(async () => (await post()).text.includes('store nothing'), 20_000);
-    await expectRefused(post(), /can store nothing/);
-    await expectRefused(server.call('GET', '/health/ready'), /can store nothing/);
+    await control.until(async () => (await post()).text.includes('refuses writes'), 20_000);
+    await expectRefused(post(), /refuses writes/);
+    await expectRefused(server.call('GET', '/health/ready'), /refuses writes/);
     expect((await server.call('GET', '/api/executions')).status).toBe(200);
     expect((await server.call('GET', '/health/live')).status).toBe(200);
     await setReadOnly('off');
@@ -84,8 +84,8 @@ describe('a database that accepts connections but refuses statements', () => {
   it('makes writes answer 503 while its disk is full, also if no execution runs', async () => {
     await fill(['executions']);
     expect(await ready()).toBe(200);
-    await expectRefused(post(), /can store nothing/);
-    await expectRefused(server.call('GET', '/health/ready'), /can store nothing/);
+    await expectRefused(post(), /refuses writes/);
+    await expectRefused(server.call('GET', '/health/ready'), /refuses writes/);
     expect((await server.call('GET', '/api/executions')).status).toBe(200);
     await control.rows('DROP TRIGGER full_disk ON cloutagent.executions');
     expect((await post()).status).toBe(202);

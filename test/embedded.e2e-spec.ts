@@ -167,7 +167,7 @@ describe('the embedded PostgreSQL', () => {
     expect(await winner!.kill('SIGTERM')).toBe(0);
     await writeFile(join(race, 'postgres-password'), 'another');
     await expect(Server.start({ DATA_DIR: race })).rejects.toThrow(
-      /postgres-password is not that of the database/,
+      /postgres-password is not the password of the database/,
     );
     // The PostgreSQL that was started to check the password has been stopped.
     await expect(readFile(join(race, 'postgres', 'postmaster.pid'))).rejects.toThrow(/ENOENT/);
@@ -202,7 +202,7 @@ describe('a start that fails', () => {
   it('names the reason without a stack trace: an address of another machine', async () => {
     const settings = { DATABASE_URL: await createDatabase(), HOST: '203.0.113.1' };
     const failure: unknown = await Server.start(settings).catch((error: unknown) => error);
-    expect(String(failure)).toMatch(/cannot start: HOST is no address of this machine/);
+    expect(String(failure)).toMatch(/cannot start: HOST is not an address of this machine/);
     expect(String(failure)).not.toMatch(/\n\s+at /);
   });
 
@@ -211,7 +211,7 @@ describe('a start that fails', () => {
     await once(taken, 'listening');
     const { port } = taken.address() as { port: number };
     await expect(Server.start({ DATABASE_URL: await createDatabase(), PORT: String(port) })).rejects.toThrow(
-      /port \d+ on 127\.0\.0\.1 is taken/,
+      /port \d+ on 127\.0\.0\.1 is already in use/,
     );
     taken.close();
   });

@@ -23,7 +23,7 @@ describe('a request body', () => {
   ])('is refused if a number cannot hold its integer exactly: %s', async (input) => {
     const { status, body } = await post(text(input));
     expect([status, body.code]).toEqual([400, 'validation_failed']);
-    expect(body.errors[0]!.message).toMatch(/the integer -?\d+ would be changed.*send it as text/);
+    expect(body.errors[0]!.message).toMatch(/the integer -?\d+ would lose digits.*send it as a string/);
   });
 
   it.each([
@@ -64,7 +64,7 @@ describe('a request body', () => {
     expect([status, body.code, body.errors[0]!.message]).toEqual([
       400,
       'validation_failed',
-      expect.stringMatching(/JSON may have 20000 .* this has 30016 \(MAX_JSON_PARTS\)/),
+      expect.stringMatching(/JSON must not have more than 20000 .* this has 30016 \(MAX_JSON_PARTS\)/),
     ]);
   });
 

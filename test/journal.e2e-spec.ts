@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { RecordedEvent } from '../src/events/recorded-event.js';
 import { LostTailError, SequenceTakenError, StaleOwnerError } from '../src/journal/append-errors.js';
-import { record } from '../src/journal/journal.js';
+import { encodeEvent } from '../src/events/encode-event.js';
 import { JournalReader } from '../src/journal/journal-reader.js';
 import { openJournal } from './support/open-journal.js';
 import { createDatabase } from './support/server.js';
@@ -22,9 +22,9 @@ describe('the journal on a real database', () => {
   afterAll(() => Promise.all([opened.close(), observer.end()]));
 
   const draft = (id: string, sequence: number): RecordedEvent =>
-    record(id, sequence, { type: 'execution:output', fields: { chunk: 'x', stepId: 's', nodeId: 'n' } });
+    encodeEvent(id, sequence, { type: 'execution:output', fields: { chunk: 'x', stepId: 's', nodeId: 'n' } });
   const end = (id: string, sequence: number): RecordedEvent =>
-    record(id, sequence, { type: 'execution:cancelled', fields: {} });
+    encodeEvent(id, sequence, { type: 'execution:cancelled', fields: {} });
   const append = (id: string, events: RecordedEvent[], attempt = 1) =>
     opened.journal.append({ executionId: id, attempt }, events);
   const finish = (id: string, sequence: number, attempt = 1) =>
@@ -95,7 +95,7 @@ describe('the journal on a real database', () => {
 
   it.each([
     ['another process owns the execution', "owner = '1'"],
-    ['the execution has no owner', 'owner = NULL'],
+    ['no process owns the execution', 'owner = NULL'],
     ['a newer claim owns the execution', 'attempt = 2'],
     ['the execution has ended', 'completed_at = now()'],
   ])('records neither an event nor an end when %s', async (_case, set) => {
@@ -237,15 +237,68 @@ describe('the journal on a real database', () => {
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
   });
 
-  it('appends the end of an execution only if it has no owner', async () => {
-    const [id = ''] = await own(1);
-    await append(id, [draft(id, 1)]);
-    expect(await opened.journal.appendIfUnowned(id, [end(id, 2)])).toBe(false);
-    await change(id, 'owner = NULL, runnable_at = now()');
-    await expect(opened.journal.appendIfUnowned(id, [end(id, 3)])).rejects.toBeInstanceOf(SequenceTakenError);
-    expect(await opened.journal.appendIfUnowned(id, [end(id, 2)])).toBe(true);
-    expect(await opened.journal.appendIfUnowned(id, [end(id, 3)])).toBe(false);
-    expect(await opened.journal.appendIfUnowned(randomUUID(), [end(id, 1)])).toBe(false);
-    expect(await stored(id)).toEqual([1, 2]);
+  describe('the end of an execution that no process owns', () => {
+    const cancel = (id: string) => opened.journal.appendIfUnowned(id, { by: 'someone', reason: null });
+
+    it('is written and published once, and only while no process owns the execution', async () => {
+      const [id = ''] = await own(1);
+      const published: RecordedEvent[] = [];
+      opened.bus.ofExecution(id).subscribe((events) => published.push(...events));
+      await append(id, [draft(id, 1)]);
+      expect(await cancel(id)).toBe(false);
+      await change(id, 'owner = NULL, runnable_at = now()');
+      expect(await cancel(id)).toBe(true);
+      expect(await cancel(id)).toBe(false);
+      expect(await cancel(randomUUID())).toBe(false);
+      expect(await stored(id)).toEqual([1, 2]);
+      expect(published.at(-1)).toMatchObject({ sequence: 2, type: 'execution:cancelled' });
+      expect(JSON.parse(published.at(-1)!.data)).toMatchObject({ executionId: id, by: 'someone' });
+    });
+
+    it('cuts off the running step', async () => {
+      const [id = ''] = await own(1);
+      const step = { step: 'a', stepId: 's', nodeId: 'a', nodeType: 'delay', attempt: 1 };
+      const fields = { ...step, status: 'running' as const };
+      await append(id, [encodeEvent(id, 1, { type: 'execution:step', fields })]);
+      await change(id, 'owner = NULL, runnable_at = now()');
+      expect(await cancel(id)).toBe(true);
+      const { events } = await new JournalReader(opened.database).readState(id);
+      expect(events.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
+        expect.objectContaining({ stepId: 's', status: 'running' }),
+        expect.objectContaining({ stepId: 's', status: 'cancelled' }),
+        expect.objectContaining({ by: 'someone' }),
+      ]);
+    });
+
+    it.each([
+      ['follows the events that a former owner appends at the same time', 1],
+      ['is given up when a former owner appends at each try', 5],
+    ])('%s', async (_case, appends) => {
+      const [id = ''] = await own(1);
+      await append(id, [draft(id, 1)]);
+      await change(id, 'owner = NULL, runnable_at = now()');
+      const { pool } = opened.database;
+      const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
+      let sequence = 1;
+      pool.query = (async (...args: unknown[]) => {
+        const answer = await query(...args);
+        // After the journal was read and before the end is written.
+        if ((args[0] as { name?: string }).name === 'journal-state' && sequence <= appends) {
+          sequence += 1;
+          const { type, data } = draft(id, sequence);
+          await observer.query('INSERT INTO cloutagent.events VALUES ($1, $2, $3, $4)', [
+            id,
+            sequence,
+            type,
+            data,
+          ]);
+        }
+        return answer;
+      }) as never;
+      const cancelled = await cancel(id).catch((error: unknown) => error);
+      pool.query = query as never;
+      if (appends === 1) expect([cancelled, await stored(id)]).toEqual([true, upTo(3)]);
+      else expect([cancelled, await stored(id)]).toEqual([expect.any(SequenceTakenError), upTo(6)]);
+    });
   });
 });

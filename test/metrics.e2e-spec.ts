@@ -69,9 +69,9 @@ describe('/metrics', () => {
     expect(open.value('cloutagent_streams_open')).toBe(3);
     expect(open.value('cloutagent_streams_blocked')).toBe(0);
     expect(open.value('cloutagent_executions_running')).toBe(1);
-    expect(open.value('cloutagent_channel_subscribers_bucket', { le: '2' })).toBe(0);
-    expect(open.value('cloutagent_channel_subscribers_bucket', { le: '5' })).toBe(1);
-    expect(open.value('cloutagent_channel_subscribers_count')).toBe(1);
+    expect(open.value('cloutagent_channel_streams_bucket', { le: '2' })).toBe(0);
+    expect(open.value('cloutagent_channel_streams_bucket', { le: '5' })).toBe(1);
+    expect(open.value('cloutagent_channel_streams_count')).toBe(1);
 
     await server.call('POST', `/api/executions/${id}/approve`);
     await Promise.all(watches.map((watch) => watch.done()));
@@ -87,7 +87,7 @@ describe('/metrics', () => {
     expect(counts('events_delivered_total')).toBe(4 * body.lastSequence);
     expect(counts('stream_bytes_total')).toBeGreaterThan(4 * 100 * body.lastSequence);
     expect(counts('catch_up_reads_total')).toBeGreaterThan(0);
-    expect(counts('ring_evictions_total')).toBeGreaterThan(0);
+    expect(counts('recent_events_evicted_total')).toBeGreaterThan(0);
     expect(counts('streams_opened_total')).toBe(4);
     expect(counts('executions_started_total')).toBe(1);
     expect(counts('executions_running')).toBe(0);

@@ -96,7 +96,7 @@ const MODULE = `
   @NodeHandler('finds')
   class Finds {
     readonly config = Config;
-    constructor(private readonly executions: ExecutionsService) {}
+    constructor(private readonly executions: ExecutionReader) {}
     async run(run: NodeRun<object>) {
       const principal = { id: 'team', projects: ['*'], scopes: [], expiresAt: null };
       const found: unknown[] = [];

@@ -6,7 +6,7 @@ export class CredentialsMissingError extends ProblemError {
   }
 }
 
-/** One answer for every reason: which one it was is nobody's business. */
+/** The same answer for every reason, so that it does not reveal why a credential is invalid. */
 export class InvalidCredentialsError extends ProblemError {
   constructor() {
     super('invalid_credentials');

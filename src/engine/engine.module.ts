@@ -6,7 +6,6 @@ import { ControlRequests } from './run/control-requests.js';
 import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { ExecutionQueue } from './dispatch/execution-queue.js';
-import { UnownedCancel } from './dispatch/unowned-cancel.js';
 import { EngineStats } from './run/engine-stats.js';
 import { ExecutionEngine } from './execution-engine.js';
 import { GraphEngine } from './run/graph-engine.js';
@@ -25,7 +24,6 @@ import { Takeover } from './run/takeover.js';
     ControlRequests,
     Takeover,
     ExecutionQueue,
-    UnownedCancel,
     DispatchNotifier,
     Dispatcher,
     { provide: ExecutionEngine, useClass: GraphEngine },

@@ -18,7 +18,7 @@ it('FAILURE_CODES marks exactly the codes of transient errors as retried', () =>
 
 it('FAILURE_CODES has every code that the engine uses, and no other', () => {
   const used = [
-    ...codesIn(/\b(?:NodeError|TransientError|final|transient)\(\s*'([a-z_]+)'/g),
+    ...codesIn(/\b(?:NodeError|TransientError|permanent|transient)\(\s*'([a-z_]+)'/g),
     ...codesIn(/\bcode(?::| =) '([a-z_]+)'/g),
     ...codesIn(/\? '(http_[a-z]+)' : code/g),
   ].filter((code) => code !== 'expression_too_complex');

@@ -5,9 +5,8 @@ import { Observable } from 'rxjs';
 import type { RecordedEvent } from './recorded-event.js';
 
 /**
- * Carries events that are already in the journal, inside this process: by execution id for streams,
- * by type for listeners, both of them topics as they are. A type's listeners get parsed events; nothing is parsed when
- * nobody listens.
+ * Carries events that the journal has committed, inside this process. The topics are execution ids, for streams, and
+ * event types, for listeners. Listeners of a type get parsed events; without a listener nothing is parsed.
  */
 @Injectable()
 export class EventBus {
@@ -26,12 +25,12 @@ export class EventBus {
     }
   }
 
-  /** Batches of consecutive events of one execution, from now on. */
+  /** Emits batches of consecutive events of one execution, from the time of the subscription. */
   ofExecution(executionId: string): Observable<readonly RecordedEvent[]> {
     return this.on(executionId);
   }
 
-  /** Events of one type, of every execution this process owns, from now on. */
+  /** Emits events of one type, of every execution that this process owns, from the time of the subscription. */
   ofType<T extends EventType>(type: T): Observable<Extract<ExecutionEvent, { type: T }>> {
     return this.on(typeTopic(type));
   }
@@ -45,9 +44,9 @@ export class EventBus {
   }
 }
 
-/** Topic of a type's events: the type itself. */
+/** Returns the topic for events of a type: the type itself. */
 export const typeTopic = (type: EventType): string => type;
 
-/** The event as consumers hold it. */
+/** Parses an event into the form that consumers use. */
 export const parseEvent = (event: RecordedEvent): ExecutionEvent =>
   ({ sequence: event.sequence, type: event.type, ...(JSON.parse(event.data) as object) }) as ExecutionEvent;

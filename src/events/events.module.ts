@@ -1,10 +1,10 @@
-import { Global, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { EventEmitterModule } from '@nestjs/event-emitter';
 import { EventBus } from './event-bus.js';
 
-@Global()
+/** Provides the EventBus. Methods with `@OnExecutionEvent` are found in every module, also without importing this one. */
 @Module({
-  // One listener a watched execution, not one a stream; no limit on how many executions are watched.
+  // Each watched execution has one listener, however many streams it has. Their number has no limit.
   imports: [EventEmitterModule.forRoot({ maxListeners: 0 })],
   providers: [EventBus],
   exports: [EventBus],

@@ -3,8 +3,8 @@ import type { EventType } from '@cloutagent/contract';
 import { typeTopic } from './event-bus.js';
 
 /**
- * Calls the method with every recorded event (`ExecutionEvent`) of a type, for executions that run in
- * this process. An error in the method is logged and changes nothing else.
+ * Calls the method with every recorded event (`ExecutionEvent`) of a type, for executions that run in this process.
+ * An error that the method throws is logged and has no other effect.
  */
 export const OnExecutionEvent = (type: EventType): MethodDecorator =>
   OnEvent(typeTopic(type), { suppressErrors: true });

@@ -1,6 +1,6 @@
 import type { EventType } from '@cloutagent/contract';
 
-/** A row of the journal: `data` is the frame's data line, exactly as it goes out. */
+/** A row of the journal. `data` is the `data` line of the event's frame, sent unchanged. */
 export interface RecordedEvent {
   readonly sequence: number;
   readonly type: EventType;

@@ -5,18 +5,22 @@ import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import type { Principal } from '../auth/principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
 import { OF_BODIES } from '../openapi/problem-codes.js';
+import { ApprovalRecorder } from './commands/approval-recorder.js';
+import { ExecutionControl } from './commands/execution-control.js';
 import { EXAMPLE_COMPLETED, EXAMPLE_PAUSED } from './examples.js';
-import { checkId } from './execution-id.js';
-import { ExecutionsService } from './executions.service.js';
 
-/** A request that steers an execution: answered 202 with the Execution as it is now. */
-const Control = (
-  action: string,
-  summary: string,
-  request: object,
-  example: Execution,
-  conflicts: readonly ProblemCode[],
-): MethodDecorator =>
+interface ControlRoute {
+  action: string;
+  summary: string;
+  /** Example of a body. */
+  request: object;
+  /** Example of an answer. */
+  example: Execution;
+  conflicts: readonly ProblemCode[];
+}
+
+/** Routes a request that controls an execution. It is answered with 202 and the execution as it is now. */
+const Control = ({ action, summary, request, example, conflicts }: ControlRoute): MethodDecorator =>
   applyDecorators(
     Post(`:executionId/${action}`),
     HttpCode(202),
@@ -31,64 +35,71 @@ const Control = (
     }),
   );
 
-const OVER = ['execution_over', 'execution_cancelling'] as const;
-
-/** Steers executions; what is asked for is carried out by the process that owns the execution. */
+/** Takes requests that control executions. The process that owns the execution applies them. */
 @Controller('api/executions')
 export class ControlController {
-  constructor(private readonly executions: ExecutionsService) {}
+  constructor(
+    private readonly control: ExecutionControl,
+    private readonly approvals: ApprovalRecorder,
+  ) {}
 
-  @Control(
-    'pause',
-    'Pause: nothing further is emitted or started',
-    { reason: 'Waiting for the data' },
-    EXAMPLE_PAUSED,
-    OVER,
-  )
-  async pause(
+  @Control({
+    action: 'pause',
+    summary: 'Pause: the execution starts no further node and emits nothing until it is resumed',
+    request: { reason: 'Waiting for the data' },
+    example: EXAMPLE_PAUSED,
+    conflicts: ['execution_over', 'execution_cancelling'],
+  })
+  pause(
     @Param('executionId') id: string,
     @Body({ schema: ControlExecution }) { reason }: ControlExecution,
     @CurrentPrincipal() principal: Principal,
   ): Promise<Execution> {
-    return this.executions.control(await this.find(id, principal), 'pause', principal, reason);
+    return this.control.request(id, 'pause', principal, reason);
   }
 
-  @Control('resume', 'Go on after a pause', { reason: 'The data is here' }, EXAMPLE_PAUSED, OVER)
-  async resume(
+  @Control({
+    action: 'resume',
+    summary: 'Resume a paused execution',
+    request: { reason: 'The data is here' },
+    example: EXAMPLE_PAUSED,
+    conflicts: ['execution_over', 'execution_cancelling'],
+  })
+  resume(
     @Param('executionId') id: string,
     @Body({ schema: ControlExecution }) { reason }: ControlExecution,
     @CurrentPrincipal() principal: Principal,
   ): Promise<Execution> {
-    return this.executions.control(await this.find(id, principal), 'run', principal, reason);
+    return this.control.request(id, 'run', principal, reason);
   }
 
-  @Control('cancel', 'Cancel: what runs is aborted', { reason: 'No longer needed' }, EXAMPLE_PAUSED, [
-    'execution_over',
-  ])
-  async cancel(
+  @Control({
+    action: 'cancel',
+    summary: 'Cancel: running nodes are aborted and the execution ends',
+    request: { reason: 'No longer needed' },
+    example: EXAMPLE_PAUSED,
+    conflicts: ['execution_over'],
+  })
+  cancel(
     @Param('executionId') id: string,
     @Body({ schema: ControlExecution }) { reason }: ControlExecution,
     @CurrentPrincipal() principal: Principal,
   ): Promise<Execution> {
-    return this.executions.control(await this.find(id, principal), 'cancel', principal, reason);
+    return this.control.request(id, 'cancel', principal, reason);
   }
 
-  @Control(
-    'approve',
-    'Answer a waiting approval node',
-    { nodeId: 'sign-off', approved: true, comment: 'Looks right' },
-    EXAMPLE_COMPLETED,
-    ['execution_over', 'no_approval_waiting', 'already_decided'],
-  )
-  async approve(
+  @Control({
+    action: 'approve',
+    summary: 'Answer a waiting approval node',
+    request: { nodeId: 'sign-off', approved: true, comment: 'Looks right' },
+    example: EXAMPLE_COMPLETED,
+    conflicts: ['execution_over', 'no_approval_waiting', 'already_decided'],
+  })
+  approve(
     @Param('executionId') id: string,
     @Body({ schema: ApproveExecution.default({ approved: true }) }) body: ApproveExecution,
     @CurrentPrincipal() principal: Principal,
   ): Promise<Execution> {
-    return this.executions.approve(await this.find(id, principal), body, principal);
-  }
-
-  private find(id: string, principal: Principal): ReturnType<ExecutionsService['find']> {
-    return this.executions.find(checkId(id), principal);
+    return this.approvals.record(id, body, principal);
   }
 }

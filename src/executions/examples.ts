@@ -1,10 +1,16 @@
-import type { EventPage, Execution, ExecutionPage, StartExecution, StreamTicket } from '@cloutagent/contract';
-
-import { outlineOf, Workflow } from '@cloutagent/contract';
+import {
+  type EventPage,
+  type Execution,
+  type ExecutionPage,
+  outlineOf,
+  type StartExecution,
+  type StreamTicket,
+  Workflow,
+} from '@cloutagent/contract';
 
 type Given = Omit<StartExecution, 'workflow'> & { workflow: unknown };
 
-/** The request of examples/compare.json, for the documentation. */
+/** The request of examples/compare.json. */
 export const EXAMPLE: Given = {
   projectId: 'demo',
   input: 'Server-sent events',
@@ -42,7 +48,7 @@ export const EXAMPLE: Given = {
 
 const ID = '0199c0de-0000-7000-8000-000000000001';
 
-/** What `EXAMPLE` has come to, as `GET /api/executions/:executionId` shows it. */
+/** The execution that `EXAMPLE` starts, after its end, as `GET /api/executions/:executionId` shows it. */
 export const EXAMPLE_COMPLETED: Execution = {
   id: ID,
   projectId: 'demo',
@@ -73,7 +79,7 @@ export const EXAMPLE_COMPLETED: Execution = {
 
 const { output: _output, completedAt: _completedAt, duration: _duration, ...begun } = EXAMPLE_COMPLETED;
 
-/** The same execution a moment after it was posted. */
+/** The same execution directly after its start. */
 export const EXAMPLE_QUEUED: Execution = {
   ...begun,
   status: 'queued',
@@ -119,7 +125,7 @@ export const EXAMPLE_EVENTS: EventPage = {
   lastSequence: 312,
 };
 
-/** The first frames of a stream, as they go over the wire. */
+/** The first frames of a stream, as they are sent. */
 export const EXAMPLE_STREAM = `retry: 2310
 event: connection:established
 data: {"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of this execution, in order.","status":"running","lastSequence":11}

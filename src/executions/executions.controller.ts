@@ -5,7 +5,6 @@ import {
   Execution,
   ExecutionPage,
   ListExecutions,
-  outlineOf,
   ReadEvents,
   StartExecution,
   WorkflowOutline,
@@ -13,11 +12,10 @@ import {
 import type { Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import type { Principal } from '../auth/principal.js';
-import { parseEvent } from '../events/event-bus.js';
-import { JournalReader } from '../journal/journal-reader.js';
 import { Documented } from '../openapi/documented.decorator.js';
 import { OF_BODIES } from '../openapi/problem-codes.js';
-import { ValidationFailedError } from '../problems/problem.error.js';
+import { ExecutionStarter } from './commands/execution-starter.js';
+import { checkIdempotencyKey } from './commands/idempotency-key.js';
 import {
   EXAMPLE,
   EXAMPLE_COMPLETED,
@@ -26,18 +24,17 @@ import {
   EXAMPLE_PAGE,
   EXAMPLE_QUEUED,
 } from './examples.js';
-import { checkId } from './execution-id.js';
+import { EventPages } from './queries/event-pages.js';
 import { ExecutionList } from './queries/execution-list.js';
-import { ExecutionsService } from './executions.service.js';
-
-const PAGE_BYTES = 4_194_304;
+import { ExecutionReader } from './queries/execution-reader.js';
 
 @Controller('api/executions')
 export class ExecutionsController {
   constructor(
-    private readonly executions: ExecutionsService,
+    private readonly starter: ExecutionStarter,
+    private readonly reader: ExecutionReader,
     private readonly executionList: ExecutionList,
-    private readonly journal: JournalReader,
+    private readonly eventPages: EventPages,
   ) {}
 
   @Post()
@@ -47,7 +44,7 @@ export class ExecutionsController {
     name: 'Idempotency-Key',
     required: false,
     description:
-      'Up to 255 characters; the same key starts the same execution once. The order of members in the body does not count.',
+      'Up to 255 characters. Requests with the same key start one execution. The order of members in the body does not count.',
   })
   @ApiBody({
     required: true,
@@ -73,12 +70,7 @@ export class ExecutionsController {
     @Headers('idempotency-key') key: string | undefined,
     @Res({ passthrough: true }) response: Response,
   ): Promise<Execution> {
-    if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
-      throw new ValidationFailedError([
-        { path: 'Idempotency-Key', message: 'takes 1 to 255 printable ASCII characters without spaces' },
-      ]);
-    }
-    const { execution, replayed } = await this.executions.start(body, principal, key);
+    const { execution, replayed } = await this.starter.start(body, principal, checkIdempotencyKey(key));
     response.location(`/api/executions/${execution.id}`);
     if (replayed) response.setHeader('Idempotency-Replayed', 'true');
     return execution;
@@ -104,62 +96,47 @@ export class ExecutionsController {
   @Get(':executionId')
   @RequireScope('executions:read')
   @Documented({
-    summary: 'An execution with its steps, usage and cost',
+    summary: 'Get an execution with its steps, usage and cost',
     status: 200,
     response: Execution,
     example: EXAMPLE_COMPLETED,
     errors: ['not_found'],
   })
-  async get(@Param('executionId') id: string, @CurrentPrincipal() principal: Principal): Promise<Execution> {
-    return this.executions.show(await this.executions.find(checkId(id), principal));
+  get(@Param('executionId') id: string, @CurrentPrincipal() principal: Principal): Promise<Execution> {
+    return this.reader.get(id, principal);
   }
 
   @Get(':executionId/workflow')
   @RequireScope('executions:read')
   @Documented({
-    summary: 'The graph that an execution runs: nodes and edges without their configs',
+    summary: 'Get the graph that an execution runs: nodes and edges without their configs',
     status: 200,
     response: WorkflowOutline,
     example: EXAMPLE_OUTLINE,
     errors: ['not_found'],
   })
-  async workflow(
+  workflow(
     @Param('executionId') id: string,
     @CurrentPrincipal() principal: Principal,
   ): Promise<WorkflowOutline> {
-    return outlineOf((await this.executions.find(checkId(id), principal)).workflow);
+    return this.reader.outline(id, principal);
   }
 
   @Get(':executionId/events')
   @RequireScope('executions:read')
   @Documented({
-    summary: 'Recorded events, by page',
+    summary: 'Read recorded events by page',
     status: 200,
     query: ReadEvents,
     response: EventPage,
     example: EXAMPLE_EVENTS,
     errors: ['validation_failed', 'not_found'],
   })
-  async events(
+  events(
     @Param('executionId') id: string,
     @Query({ schema: ReadEvents }) query: ReadEvents,
     @CurrentPrincipal() principal: Principal,
   ): Promise<EventPage> {
-    const row = await this.executions.find(checkId(id), principal);
-    const lastSequence = (await this.journal.lastSequences([row.id])).get(row.id) ?? 0;
-    const events = await this.journal.read(row.id, query.after, {
-      types: query.types,
-      limit: query.limit,
-      bytes: PAGE_BYTES,
-    });
-    const [more] =
-      events.length === 0
-        ? []
-        : await this.journal.read(row.id, events.at(-1)!.sequence, {
-            types: query.types,
-            limit: 1,
-            bytes: 1,
-          });
-    return { events: events.map(parseEvent), nextAfter: more ? events.at(-1)!.sequence : null, lastSequence };
+    return this.eventPages.read(id, query, principal);
   }
 }

@@ -1,31 +1,49 @@
 import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
 import { EngineModule } from '../engine/engine.module.js';
 import { ModelsModule } from '../engine/models/models.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
+import { ApprovalRecorder } from './commands/approval-recorder.js';
+import { ExecutionControl } from './commands/execution-control.js';
+import { ExecutionStarter } from './commands/execution-starter.js';
+import { WorkflowValidator } from './commands/workflow-validator.js';
+import { StreamQuotaModule } from '../throttling/stream-quota.module.js';
 import { ControlController } from './control.controller.js';
 import { ExecutionsController } from './executions.controller.js';
+import { ExecutionsRepository } from './executions.repository.js';
+import { EventPages } from './queries/event-pages.js';
 import { ExecutionList } from './queries/execution-list.js';
-import { ExecutionsService } from './executions.service.js';
-import { StreamAdmission } from './streams/stream-admission.js';
+import { ExecutionReader } from './queries/execution-reader.js';
+import { ListedExecutionsRepository } from './queries/listed-executions.repository.js';
 import { ExecutionLookup } from './streams/execution-lookup.js';
 import { MultiStreamResolver } from './streams/multi-stream-resolver.js';
 import { MultiStreamsController } from './streams/multi-streams.controller.js';
+import { StreamAdmission } from './streams/stream-admission.js';
+import { StreamMembersRepository } from './streams/stream-members.repository.js';
+import { StreamResolver } from './streams/stream-resolver.js';
 import { StreamsController } from './streams/streams.controller.js';
-import { WorkflowValidator } from './commands/workflow-validator.js';
 
 @Module({
-  imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
-  // What comes first wins: `stream` is no execution's id.
+  imports: [AuthModule, EngineModule, JournalModule, ModelsModule, StreamingModule, StreamQuotaModule],
+  // The first route that matches wins: `stream` is not an execution's id.
   controllers: [MultiStreamsController, StreamsController, ExecutionsController, ControlController],
   providers: [
+    ExecutionsRepository,
+    ExecutionStarter,
+    WorkflowValidator,
+    ExecutionControl,
+    ApprovalRecorder,
+    ExecutionReader,
+    ListedExecutionsRepository,
     ExecutionList,
-    ExecutionsService,
+    EventPages,
+    ExecutionLookup,
+    StreamResolver,
+    StreamMembersRepository,
     MultiStreamResolver,
     StreamAdmission,
-    ExecutionLookup,
-    WorkflowValidator,
   ],
-  exports: [ExecutionsService],
+  exports: [ExecutionStarter, ExecutionControl, ApprovalRecorder, ExecutionReader],
 })
 export class ExecutionsModule {}

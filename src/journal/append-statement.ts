@@ -3,44 +3,48 @@ import type pg from 'pg';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { int4Array, textArray, uuidArray } from './binary-array.js';
 
-/** What an append changes in the execution's row, in the same commit. */
+/** Columns of the execution's row that an append changes, in the same commit. */
 export interface RowChange {
   status?: Execution['status'];
-  /** When the status changed, ISO 8601; becomes the start or the end. */
+  /** When the status changed, in ISO 8601. It is stored as the time of the start or of the end. */
   at?: string;
   output?: Json;
   error?: ExecutionFailure;
-  /** Whether the owner only waits, so that the execution takes no concurrency slot. */
+  /** Whether the owner only waits. The execution then takes no concurrency slot. */
   idle?: boolean;
 }
 
-/** All that one flush appends to one execution. */
+/** Everything that one flush appends to one execution. */
 export interface AppendGroup {
   executionId: string;
-  /** The claim under which it was written. */
+  /** Fencing token of the claim under which the events were written. */
   attempt: number;
   events: RecordedEvent[];
   change: RowChange | undefined;
-  /** Whether it is the claim's first one on a connection as new as this: only then may the server be another one. */
+  /**
+   * Whether the claim has not appended yet on a connection as new as this one. Only then can the connection lead to
+   * another server than before.
+   */
   isFirst: boolean;
 }
 
-/** Why nothing was appended to an execution: `lost` the event before is missing; else this process does not own it. */
+/** An execution to which nothing was appended. */
 export interface Refusal {
   id: string;
+  /** Whether the event before the first one is missing. Otherwise this process does not own the execution. */
   lost: boolean;
 }
 
 /**
- * A parameter that is an array. As a subquery it looks the same to the planner whatever it holds: of the parameter
- * itself the planner sees the length, always expects a plan for just that length to be cheaper, and plans each append
- * anew. For an append of one event that was 40 % of PostgreSQL's time.
+ * Writes an array parameter as a subquery, which hides its length from the planner. When the planner sees the length, it
+ * always expects a plan for exactly that length to be cheaper and plans each append again. For an append of one event
+ * that took 40 % of PostgreSQL's time.
  */
 const array = (position: number, type: string): string => `(SELECT $${position}::${type}[])`;
 
-// The event before the first one must be there: after a failover that lost the newest events the owner would
-// otherwise leave a hole for ever. That is checked when the connection is a newer one than before; each time would cost
-// half as much CPU again as the insert. Scalar subqueries, so that every plan looks rows up by their primary keys.
+// The event before the first one must exist. Otherwise an owner would leave a permanent hole after a failover that lost
+// the newest events. The check runs only on a connection that is newer than those before: on every append it would add
+// half of the insert's CPU time. Scalar subqueries make every plan look rows up by their primary keys.
 const FOLLOWS = `(a.first IS NULL OR a.first = 1 OR (
   SELECT 1 FROM cloutagent.events AS p WHERE p.execution_id = a.id AND p.sequence = a.first - 1) IS NOT NULL)`;
 
@@ -62,9 +66,10 @@ const CHANGES = `
 const CHANGED_IDS = `${array(9, 'uuid')}::uuid[]`;
 
 /**
- * Appends that change no row. Whether this process owns the execution is read without a lock: an owner that is stale
- * by the time of its commit finds its sequence taken, or is found by the next owner (docs/ownership.md). All events of an
- * execution have the same answer. It tells how many were inserted and no more, which costs a sixth less for single events.
+ * Appends events that change no row of `executions`. The ownership check takes no lock: if the owner is stale by the time
+ * of the commit, it finds its sequence taken, or the next owner reads its events (docs/ownership.md). The check has the
+ * same result for all events of an execution. The statement returns only the number of inserted events, which saves a
+ * sixth of the cost of single events.
  */
 const PLAIN = `
   INSERT INTO cloutagent.events (execution_id, sequence, type, data)
@@ -75,7 +80,10 @@ const PLAIN = `
     SELECT e.owner = $7 AND e.attempt = a.attempt AND e.completed_at IS NULL
     FROM cloutagent.executions AS e WHERE e.id = a.id) AND ${FOLLOWS}`;
 
-/** Finds those of which PLAIN has inserted nothing: what is stored at their first sequence is not what they appended. */
+/**
+ * Finds the appends of which PLAIN has inserted nothing. The event that is stored at their first sequence, if any, is not
+ * their own.
+ */
 const REFUSED = `
   SELECT a.id, ${owned(6)} AND NOT ${FOLLOWS} AS lost
   FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::text[]) AS a(id, attempt, first, sequence, data)
@@ -83,8 +91,9 @@ const REFUSED = `
     SELECT FROM cloutagent.events AS s WHERE s.execution_id = a.id AND s.sequence = a.sequence AND s.data = a.data)`;
 
 /**
- * Appends of which some change their execution's row. The change decides: only where it finds this claim in the
- * newest version of the row, which it locks, are the events inserted. So an end holds or does not, as a whole.
+ * Appends events of which some change their execution's row. The UPDATE locks the row and checks the claim against its
+ * newest version. The events are inserted only if the UPDATE changed the row, so an end is stored completely or not at
+ * all.
  */
 const CHANGING = `
   WITH held AS MATERIALIZED (${HELD}),
@@ -116,14 +125,18 @@ const CHANGING = `
 
 const ENDS = new Set<RowChange['status']>(['completed', 'failed', 'cancelled']);
 
-/** The query that appends to some executions, each at most once, in one statement. */
+/** A query that appends to several executions in one statement. */
 export interface AppendStatement {
   query: pg.QueryConfig;
-  /** What its answer tells: the rows are the refusals, or its count of rows is that of the events inserted. */
+  /** `refusals`: the result's rows are `Refusal`s. `count`: the result's row count is the number of inserted events. */
   returns: 'refusals' | 'count';
 }
 
-/** @param owner identity of this process */
+/**
+ * Makes the query that appends the groups.
+ * @param groups at most one for each execution
+ * @param owner identity of this process
+ */
 export function appendStatement(groups: readonly AppendGroup[], owner: string): AppendStatement {
   const events = groups.flatMap((group) => group.events);
   const ofEvents = <Value>(of: (group: AppendGroup) => Value): Value[] =>
@@ -159,7 +172,7 @@ export function appendStatement(groups: readonly AppendGroup[], owner: string): 
   return { query: { name: 'journal-append-changing', text: CHANGING, values }, returns: 'refusals' };
 }
 
-/** Asks which of these appends were refused, after fewer events were inserted than there are. Its rows are `Refusal`s. */
+/** Makes the query that finds the refused groups when fewer events were inserted than sent. Its rows are `Refusal`s. */
 export function refusalsQuery(groups: readonly AppendGroup[], owner: string): pg.QueryConfig {
   const values = [
     groups.map((group) => group.executionId),

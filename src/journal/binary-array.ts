@@ -1,11 +1,11 @@
-/** How PostgreSQL has arrays of a type on the wire (array_recv in its arrayfuncs.c): with this OID (pg_type.dat). */
+/** OIDs of the element types (pg_type.dat), as the wire format of an array has them (array_recv in arrayfuncs.c). */
 const OIDS = { int4: 23, text: 25, uuid: 2950 } as const;
 const HEAD_BYTES = 20;
 const UUID_BYTES = 16;
 
 /*
- * The parameters of an append are written as PostgreSQL has them in memory. As text, each event is searched for quotes and
- * copied here, and searched and copied again there: a quarter of all that an append costs.
+ * Appends send their parameters in PostgreSQL's binary format. In text format, this process and PostgreSQL each search
+ * every event for quotes and copy it, which takes a quarter of the cost of an append.
  */
 
 /** Writes an `int4[]`. */
@@ -35,7 +35,10 @@ export function textArray(values: readonly string[]): Buffer {
   return bytes;
 }
 
-/** Writes a `uuid[]`. Equal ids that follow each other are read once. */
+/**
+ * Writes a `uuid[]`. Equal ids that follow each other are parsed once.
+ * @throws Error when a value is not a UUID
+ */
 export function uuidArray(values: readonly string[]): Buffer {
   const bytes = arrayOf('uuid', values.length, values.length * (4 + UUID_BYTES));
   let at = HEAD_BYTES;
@@ -43,16 +46,16 @@ export function uuidArray(values: readonly string[]): Buffer {
     at = bytes.writeInt32BE(UUID_BYTES, at);
     if (index > 0 && value === values[index - 1]) bytes.copy(bytes, at, at - 4 - UUID_BYTES, at - 4);
     else if (bytes.write(value.replaceAll('-', ''), at, 'hex') !== UUID_BYTES)
-      throw new Error(`${value} is no UUID`);
+      throw new Error(`${value} is not a UUID`);
     at += UUID_BYTES;
   });
   return bytes;
 }
 
-/** One dimension, counted from 1; the elements follow. */
+/** Allocates an array of one dimension with indexes from 1 and writes its header. The elements follow. */
 function arrayOf(type: keyof typeof OIDS, length: number, bytes: number): Buffer {
   const array = Buffer.allocUnsafe(HEAD_BYTES + bytes);
-  // Whether it holds NULL is told for each element, too; PostgreSQL only checks that the flag is one.
+  // The flag says that elements may be NULL. Each element says so itself; PostgreSQL only checks that the flag is 0 or 1.
   [1, 0, OIDS[type], length, 1].forEach((value, index) => array.writeInt32BE(value, 4 * index));
   return array;
 }

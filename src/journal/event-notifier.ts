@@ -1,29 +1,32 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import { DeathDetector } from '../cluster/death-detector.js';
+import { coalesce } from '../common/coalesce.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
 import { ProcessIdentity } from '../database/process-identity.js';
 
-/** Channel of the announcements; a payload is `<process> <execution id>:<sequence>[!] …`. */
+/** Channel of the notifications. A payload is `<process> <execution id>:<sequence>[!] …`. */
 export const EVENTS_CHANNEL = 'cloutagent_events';
 /** Ends an entry whose events change the execution's status. */
 export const STATUS_CHANGED = '!';
-/** PostgreSQL takes payloads of less than 8,000 bytes; an entry has at most 49. */
+/** PostgreSQL accepts payloads of less than 8,000 bytes; an entry has at most 49. */
 const ENTRIES_PER_PAYLOAD = 150;
 
 /**
- * Tells the other processes which executions have new events. Off the commit's path and coalesced: while
- * one NOTIFY is under way the next collects. A lost one is no harm, the others also look for themselves.
+ * Notifies the other processes of new events. It runs after the commit and is coalesced: while one NOTIFY is under way,
+ * the next one collects. A lost notification causes only a delay, because the other processes also poll.
  */
 @Injectable()
 export class EventNotifier implements OnModuleInit {
   private readonly logger = new Logger(EventNotifier.name);
-  private latest = new Map<string, { sequence: number; statusChanged: boolean }>();
-  private readonly changes = new Subject<void>();
-  /** The status of an execution changed, in a transaction of this process that is committed. */
-  readonly statusChanges: Observable<void> = this.changes;
-  private sending = false;
+  private readonly statusSubject = new Subject<void>();
+  /** The newest sequence of each execution that no NOTIFY has carried yet. */
+  private unsent = new Map<string, { sequence: number; statusChanged: boolean }>();
+  private readonly send = coalesce(() => this.sendUnsent());
+
+  /** Emits when this process has committed a change of an execution's status. */
+  readonly statusChanges: Observable<void> = this.statusSubject;
 
   constructor(
     private readonly database: Database,
@@ -36,41 +39,36 @@ export class EventNotifier implements OnModuleInit {
     (await this.listener.listen(EVENTS_CHANNEL)).subscribe((payload) => {
       if (!payload.startsWith(this.identity.value)) this.peers.expectPeer();
     });
-    // Processes that believe themselves alone learn that they are not.
+    // A process that has found no other one until now learns of this one.
     await this.database.pool.query('SELECT pg_notify($1, $2)', [EVENTS_CHANNEL, this.identity.value]);
   }
 
+  /** Notifies the other processes that an execution has events up to a sequence. */
   notify(executionId: string, sequence: number, statusChanged: boolean): void {
-    if (statusChanged) this.changes.next();
+    if (statusChanged) this.statusSubject.next();
     if (this.peers.isAlone) return;
-    const unsent = this.latest.get(executionId)?.statusChanged ?? false;
-    this.latest.set(executionId, { sequence, statusChanged: statusChanged || unsent });
-    if (!this.sending) void this.send();
+    const earlier = this.unsent.get(executionId)?.statusChanged ?? false;
+    this.unsent.set(executionId, { sequence, statusChanged: statusChanged || earlier });
+    void this.send();
   }
 
-  private async send(): Promise<void> {
-    this.sending = true;
+  private async sendUnsent(): Promise<void> {
+    const entries = [...this.unsent].map(
+      ([id, { sequence, statusChanged }]) => `${id}:${sequence}${statusChanged ? STATUS_CHANGED : ''}`,
+    );
+    this.unsent = new Map();
+    const payloads: string[] = [];
+    for (let start = 0; start < entries.length; start += ENTRIES_PER_PAYLOAD)
+      payloads.push([this.identity.value, ...entries.slice(start, start + ENTRIES_PER_PAYLOAD)].join(' '));
     try {
-      while (this.latest.size > 0) {
-        const entries = [...this.latest].map(
-          ([id, { sequence, statusChanged }]) => `${id}:${sequence}${statusChanged ? STATUS_CHANGED : ''}`,
-        );
-        this.latest = new Map();
-        const payloads: string[] = [];
-        for (let start = 0; start < entries.length; start += ENTRIES_PER_PAYLOAD) {
-          payloads.push(
-            [this.identity.value, ...entries.slice(start, start + ENTRIES_PER_PAYLOAD)].join(' '),
-          );
-        }
-        await this.database.pool.query('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [
-          EVENTS_CHANNEL,
-          payloads,
-        ]);
-      }
+      await this.database.pool.query('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [
+        EVENTS_CHANNEL,
+        payloads,
+      ]);
     } catch (error) {
-      this.logger.warn(`other processes could not be told of new events: ${(error as Error).message}`);
-    } finally {
-      this.sending = false;
+      this.logger.warn(
+        `the other processes could not be notified of new events: ${(error as Error).message}`,
+      );
     }
   }
 }

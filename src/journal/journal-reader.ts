@@ -5,7 +5,7 @@ import { Database } from '../database/database.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { isUuid } from '../common/uuid.js';
 
-// The running sum stops the page at its size without cutting an event: the first one always fits.
+// The running sum ends the page at its size without cutting an event. The first event always fits.
 const PAGE = `
   SELECT sequence, type, data FROM (
     SELECT sequence, type, data, sum(octet_length(data)) OVER (ORDER BY sequence) - octet_length(data) AS before
@@ -21,10 +21,28 @@ const NEWEST = `
     LATERAL (SELECT sequence, type FROM cloutagent.events WHERE execution_id = id ORDER BY sequence DESC LIMIT 1) AS newest`;
 
 const AT = `
-  SELECT execution_id AS id, sequence, type, data FROM cloutagent.events
-  JOIN unnest($1::uuid[], $2::int[]) AS a(id, place) ON execution_id = a.id AND sequence = a.place`;
+  SELECT execution_id AS id, e.sequence, type, data FROM cloutagent.events AS e
+  JOIN unnest($1::uuid[], $2::int[]) AS a(id, sequence) ON execution_id = a.id AND e.sequence = a.sequence`;
 
-/** Reads the journal by page. What is no execution id names an execution without events. */
+// Ordered inside the join: outside, PostgreSQL would sort events that its index already has in order.
+const STATE = `
+  SELECT newest.sequence AS "lastSequence", e.* FROM (
+    SELECT max(sequence) AS sequence FROM cloutagent.events WHERE execution_id = $1
+  ) AS newest LEFT JOIN LATERAL (
+    SELECT sequence, type, data FROM cloutagent.events
+    WHERE execution_id = $1 AND type NOT IN ('execution:output', 'execution:thinking')
+    ORDER BY sequence
+  ) AS e ON true`;
+
+/** The events that make up an execution's state, and how far its journal has come. */
+export interface StateEvents {
+  /** All events except the chunks of output, in order. */
+  events: RecordedEvent[];
+  /** Of the newest event of any type; 0 without events. */
+  lastSequence: number;
+}
+
+/** Reads the journal. A text that is not an execution id is treated as an execution without events. */
 @Injectable()
 export class JournalReader {
   private readonly newestOf = new BatchedLookup((ids) => this.readNewest(ids));
@@ -32,12 +50,12 @@ export class JournalReader {
 
   constructor(private readonly database: Database) {}
 
-  /** The sequence and type of an execution's newest event, if it has one. Many at once cost few queries. */
+  /** Reads the sequence and type of an execution's newest event, if it has one. Simultaneous calls share queries. */
   newest(executionId: string): Promise<Pick<RecordedEvent, 'sequence' | 'type'> | undefined> {
     return isUuid(executionId) ? this.newestOf.find(executionId.toLowerCase()) : Promise.resolve(undefined);
   }
 
-  /** Reads one event of an execution, if it has it. Many at once cost few queries. */
+  /** Reads one event of an execution, if it exists. Simultaneous calls share queries. */
   at(executionId: string, sequence: number): Promise<RecordedEvent | undefined> {
     return isUuid(executionId)
       ? this.eventAt.find(`${executionId.toLowerCase()}:${sequence}`)
@@ -45,10 +63,10 @@ export class JournalReader {
   }
 
   /**
-   * The events after a position, in order.
-   * @param types only these; all when left out
-   * @param limit most events
-   * @param bytes most bytes of data, but at least one event
+   * Reads the events after a sequence, in order.
+   * @param options.types types to read; all when left out
+   * @param options.limit maximum number of events
+   * @param options.bytes maximum bytes of data; the first event is returned whatever its size
    */
   async read(
     executionId: string,
@@ -64,7 +82,22 @@ export class JournalReader {
     return rows;
   }
 
-  /** All events but the chunks of output: what an execution's state is made of. */
+  /** Reads the events that make up an execution's state, and its last sequence, from one snapshot. */
+  async readState(executionId: string): Promise<StateEvents> {
+    if (!isUuid(executionId)) return { events: [], lastSequence: 0 };
+    const { rows } = await this.database.pool.query<StateRow>({
+      name: 'journal-state',
+      text: STATE,
+      values: [executionId],
+    });
+    // Without state events there is one row, and its columns are null.
+    const events = rows.filter((row): row is StateRow & RecordedEvent => row.sequence !== null);
+    // The join keeps the order, but SQL does not guarantee it. Sorting a sorted list takes one pass.
+    events.sort((one, other) => one.sequence - other.sequence);
+    return { events, lastSequence: rows[0]?.lastSequence ?? 0 };
+  }
+
+  /** Reads all events except the chunks of output, by execution. They make up an execution's state. */
   async stateEvents(executionIds: readonly string[]): Promise<Map<string, RecordedEvent[]>> {
     const { rows } = await this.database.pool.query<RecordedEvent & { execution_id: string }>(
       `SELECT execution_id, sequence, type, data FROM cloutagent.events
@@ -75,29 +108,7 @@ export class JournalReader {
     return Map.groupBy(rows, (row) => row.execution_id);
   }
 
-  private async readAt(keys: readonly string[]): Promise<Map<string, RecordedEvent>> {
-    const places = keys.map((key) => key.split(':') as [string, string]);
-    const { rows } = await this.database.pool.query<RecordedEvent & { id: string }>(AT, [
-      places.map(([id]) => id),
-      places.map(([, sequence]) => Number(sequence)),
-    ]);
-    return new Map(rows.map((row) => [`${row.id}:${row.sequence}`, row]));
-  }
-
-  private async readNewest(
-    ids: readonly string[],
-  ): Promise<Map<string, Pick<RecordedEvent, 'sequence' | 'type'>>> {
-    const { rows } = await this.database.pool.query<
-      Pick<RecordedEvent, 'sequence' | 'type'> & { id: string }
-    >({
-      name: 'journal-newest',
-      text: NEWEST,
-      values: [ids],
-    });
-    return new Map(rows.map((row) => [row.id, row]));
-  }
-
-  /** Whether any of these executions has an event after its position, of these types. */
+  /** Checks whether any of these executions has an event of these types after its position. */
   async hasAfter(
     positions: readonly { executionId: string; position: number }[],
     types: readonly EventType[] | undefined,
@@ -115,7 +126,7 @@ export class JournalReader {
     return rows[0]!.found;
   }
 
-  /** The last sequence of each execution that has events. */
+  /** Reads the last sequence of each execution; 0 without events. */
   async lastSequences(executionIds: readonly string[]): Promise<Map<string, number>> {
     const { rows } = await this.database.pool.query<{ id: string; last: number | null }>(
       `SELECT id, (SELECT max(sequence) FROM cloutagent.events WHERE execution_id = id) AS last FROM unnest($1::uuid[]) AS id`,
@@ -123,4 +134,33 @@ export class JournalReader {
     );
     return new Map(rows.map((row) => [row.id, row.last ?? 0]));
   }
+
+  private async readAt(keys: readonly string[]): Promise<Map<string, RecordedEvent>> {
+    const positions = keys.map((key) => key.split(':') as [string, string]);
+    const { rows } = await this.database.pool.query<RecordedEvent & { id: string }>(AT, [
+      positions.map(([id]) => id),
+      positions.map(([, sequence]) => Number(sequence)),
+    ]);
+    return new Map(rows.map((row) => [`${row.id}:${row.sequence}`, row]));
+  }
+
+  private async readNewest(
+    ids: readonly string[],
+  ): Promise<Map<string, Pick<RecordedEvent, 'sequence' | 'type'>>> {
+    const { rows } = await this.database.pool.query<
+      Pick<RecordedEvent, 'sequence' | 'type'> & { id: string }
+    >({
+      name: 'journal-newest',
+      text: NEWEST,
+      values: [ids],
+    });
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+}
+
+interface StateRow {
+  lastSequence: number | null;
+  sequence: number | null;
+  type: EventType | null;
+  data: string | null;
 }

@@ -4,20 +4,21 @@ import { Listener } from '../database/listener.js';
 import { ProcessIdentity } from '../database/process-identity.js';
 import { EVENTS_CHANNEL, STATUS_CHANGED } from './event-notifier.js';
 
-/** An execution of another process has events up to `sequence`. */
+/** A notification that an execution of another process has events up to `sequence`. */
 export interface JournalHint {
   executionId: string;
   sequence: number;
-  /** Whether the execution's status changed with them. */
+  /** Whether these events change the execution's status. */
   statusChanged: boolean;
 }
 
-/** News of executions that run elsewhere, from the other processes' NOTIFY. */
+/** Receives the notifications that the `EventNotifier`s of the other processes send. */
 @Injectable()
 export class NotificationSource implements OnModuleInit {
-  private readonly heard = new Subject<JournalHint>();
-  readonly hints: Observable<JournalHint> = this.heard;
-  /** Hints may have been missed: whoever waits for some looks into the journal. */
+  private readonly received = new Subject<JournalHint>();
+  /** Emits each hint of another process. */
+  readonly hints: Observable<JournalHint> = this.received;
+  /** Emits when hints may have been missed. A subscriber that depends on them then reads the journal. */
   readonly missed: Observable<void>;
 
   constructor(
@@ -35,7 +36,7 @@ export class NotificationSource implements OnModuleInit {
       for (const entry of entries) {
         const statusChanged = entry.endsWith(STATUS_CHANGED);
         const [executionId = '', sequence = ''] = entry.split(':');
-        this.heard.next({ executionId, sequence: Number.parseInt(sequence, 10), statusChanged });
+        this.received.next({ executionId, sequence: Number.parseInt(sequence, 10), statusChanged });
       }
     });
   }

@@ -8,11 +8,12 @@ import {
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 
+/** Executions that one transaction deletes. */
 const BATCH = 100;
-/** One process sweeps at a time. */
+/** Advisory lock that lets one process sweep at a time. */
 const RETENTION_LOCK = 0x72657461;
 
-/** Deletes executions that ended longer than RETENTION_DAYS ago, with their events. */
+/** Deletes executions that ended more than RETENTION_DAYS ago, with their events. */
 @Injectable()
 export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(RetentionSweeper.name);
@@ -38,7 +39,7 @@ export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy
     clearInterval(this.timer);
   }
 
-  /** @returns how many executions were deleted */
+  /** Deletes the expired executions. @returns their number; less if another process sweeps at the same time */
   async sweep(): Promise<number> {
     let deleted = 0;
     for (;;) {

@@ -1,14 +1,16 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { ExecutionStatus } from '@cloutagent/contract';
 import { type Observable, Subject } from 'rxjs';
+import { coalesce } from '../common/coalesce.js';
+import { Holder } from '../common/holder.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { EventNotifier } from './event-notifier.js';
 import { NotificationSource } from './notification-source.js';
 
 /**
- * An execution and when its status changed. "When" is the transaction (`xid8`): these are ordered, and a snapshot says
- * which have ended, so that none is missed however late it commits.
+ * The status of an execution and the transactions (`xid8`) that changed it. Transaction ids are ordered, and a snapshot
+ * says which transactions have ended. So a reader finds every change, however late it is committed.
  */
 export interface StatusChange {
   ordinal: number;
@@ -18,13 +20,13 @@ export interface StatusChange {
   status: ExecutionStatus;
   ended: boolean;
   createdXid: number;
-  /** When it last became running. */
+  /** The transaction that last set the status to running. */
   runningXid: number | null;
   pausedXid: number | null;
   changedXid: number;
 }
 
-/** Which executions a look is for; all of what is left out. */
+/** The executions whose changes are read. A condition that is left out matches every execution. */
 export interface ChangesFilter {
   projectIds?: readonly string[] | undefined;
   tag?: string | undefined;
@@ -32,7 +34,7 @@ export interface ChangesFilter {
 
 export interface Changes {
   rows: readonly StatusChange[];
-  /** All transactions before this one were over: none of them can change what was just read. */
+  /** All transactions before this one had ended when the rows were read, so none of them can add a change. */
   horizon: number;
 }
 
@@ -40,7 +42,7 @@ export const STATUS_COLUMNS = `
   e.ordinal, e.id AS "executionId", e.project_id AS "projectId", e.tags, e.status, e.completed_at IS NOT NULL AS ended,
   e.created_xid::text::bigint AS "createdXid", e.running_xid::text::bigint AS "runningXid",
   e.paused_xid::text::bigint AS "pausedXid", e.changed_xid::text::bigint AS "changedXid"`;
-/** Restored from another cluster, rows may be of transactions that are yet to come here. */
+/** Leaves out rows that were restored from another cluster and have transaction ids that this one has not reached. */
 export const NOT_OF_THE_FUTURE = 'e.changed_xid < pg_snapshot_xmax(pg_current_snapshot())';
 
 const CHANGED = `
@@ -50,39 +52,42 @@ const CHANGED = `
       AND ($3::text[] IS NULL OR e.project_id = ANY ($3)) AND ($4::text IS NULL OR $4 = ANY (e.tags))
     ORDER BY e.changed_xid, e.ordinal LIMIT $5
   ) AS e ON true ORDER BY e."changedXid", e.ordinal`;
+/** Changes that one query reads. */
 const PAGE = 500;
 
 /**
- * Tells streams of many executions what starts, pauses and ends, here and in other processes. One query serves all of
- * them, when somebody says that there is something, and now and then in case nobody could. It looks only while it is held.
+ * Publishes status changes of all processes to the streams of many executions. One query serves all streams of this
+ * process. It runs after a notification, and every JOURNAL_POLL_INTERVAL_MS because notifications can get lost. It runs
+ * only while a stream holds it.
  */
 @Injectable()
 export class StatusChanges implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(StatusChanges.name);
-  private readonly told = new Subject<Changes>();
+  private readonly published = new Subject<Changes>();
+  private readonly poll = coalesce(() => this.publishChanges());
   private holders = 0;
+  /** Resolves when `horizon` has its first value since there are holders. */
   private started: Promise<void> | undefined;
-  private polling = false;
-  private pollAgain = false;
   private timer: NodeJS.Timeout | undefined;
 
-  /** What changed since the look before; the same may be told again. */
-  readonly changes: Observable<Changes> = this.told;
-  /** Up to where all was told. */
+  /** Emits the changes since the poll before. It can emit a change again. */
+  readonly changes: Observable<Changes> = this.published;
+  /** All changes by transactions before this one have been published. */
   horizon = 0;
 
   constructor(
     private readonly database: Database,
-    private readonly announcer: EventNotifier,
-    private readonly relay: NotificationSource,
+    private readonly notifier: EventNotifier,
+    private readonly notifications: NotificationSource,
     @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_POLL_INTERVAL_MS'>,
   ) {}
 
   onModuleInit(): void {
-    this.announcer.statusChanges.subscribe(() => this.poll());
-    this.relay.hints.subscribe(({ statusChanged }) => statusChanged && this.poll());
-    this.relay.missed.subscribe(() => this.poll());
-    this.timer = setInterval(() => this.poll(), this.settings.JOURNAL_POLL_INTERVAL_MS);
+    const poll = () => void this.poll();
+    this.notifier.statusChanges.subscribe(poll);
+    this.notifications.hints.subscribe(({ statusChanged }) => statusChanged && poll());
+    this.notifications.missed.subscribe(poll);
+    this.timer = setInterval(poll, this.settings.JOURNAL_POLL_INTERVAL_MS);
     this.timer.unref();
   }
 
@@ -91,27 +96,29 @@ export class StatusChanges implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Tells changes until the hold is given back.
-   * @returns once `horizon` counts
+   * Starts to publish changes. They are published until the last holder is released.
+   * @returns a holder, once `horizon` is valid
    */
-  async hold(): Promise<void> {
+  async acquire(): Promise<Holder> {
     this.holders += 1;
-    this.started ??= this.read(Number.MAX_SAFE_INTEGER, 0, {}).then(({ horizon }) => {
-      this.horizon = horizon;
-    });
-    await this.started.catch((error: unknown) => {
-      this.started = undefined;
+    const holder = new Holder(() => this.release());
+    const started = (this.started ??= this.start());
+    try {
+      await started;
+      return holder;
+    } catch (error) {
+      if (this.started === started) this.started = undefined;
+      holder.release();
       throw error;
-    });
+    }
   }
 
-  /** Gives a hold back. */
-  release(): void {
+  private release(): void {
     this.holders -= 1;
     if (this.holders === 0) this.started = undefined;
   }
 
-  /** Everything that changed in a transaction or later, in that order, by page. */
+  /** Reads by page, in order, all changes by a transaction and those after it. */
   async *since(transaction: number, filter: ChangesFilter): AsyncGenerator<Changes> {
     let [after, ordinal] = [transaction, 0];
     let horizon: number | undefined;
@@ -128,34 +135,26 @@ export class StatusChanges implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  private poll(): void {
-    if (this.holders === 0) return;
-    if (this.polling) {
-      this.pollAgain = true;
-      return;
-    }
-    this.polling = true;
-    void this.tell()
-      .catch((error: Error) => this.logger.warn(`status changes could not be read: ${error.message}`))
-      .finally(() => {
-        this.polling = false;
-        if (!this.pollAgain) return;
-        this.pollAgain = false;
-        this.poll();
-      });
+  private async start(): Promise<void> {
+    const { horizon } = await this.read(Number.MAX_SAFE_INTEGER, 0, {});
+    this.horizon = horizon;
   }
 
-  private async tell(): Promise<void> {
-    await this.started;
-    const from = this.horizon;
-    const rows: StatusChange[] = [];
-    let horizon = from;
-    for await (const page of this.since(from, {})) {
-      rows.push(...page.rows);
-      horizon = page.horizon;
+  private async publishChanges(): Promise<void> {
+    if (this.holders === 0) return;
+    try {
+      await this.started;
+      const rows: StatusChange[] = [];
+      let { horizon } = this;
+      for await (const page of this.since(horizon, {})) {
+        rows.push(...page.rows);
+        horizon = page.horizon;
+      }
+      this.horizon = horizon;
+      this.published.next({ rows, horizon });
+    } catch (error) {
+      this.logger.warn(`status changes could not be read: ${(error as Error).message}`);
     }
-    this.horizon = horizon;
-    this.told.next({ rows, horizon });
   }
 
   private async read(transaction: number, ordinal: number, filter: ChangesFilter): Promise<Changes> {
@@ -171,7 +170,7 @@ export class StatusChanges implements OnModuleInit, OnModuleDestroy {
   }
 }
 
-/** A row of `STATUS_COLUMNS`; pg gives 64-bit integers as text, and all of these fit a number. */
+/** Parses a row of `STATUS_COLUMNS`. pg returns 64-bit integers as text, and these ones all fit into a number. */
 export function toChange(row: Record<string, unknown>): StatusChange {
   const number = (value: unknown) => (value === null ? null : Number(value));
   return {

@@ -1,6 +1,6 @@
 import type { ProblemCode } from '@cloutagent/contract';
 
-/** What any route that takes a body may answer. */
+/** Codes of problems with the body, which any route that accepts a body may answer with. */
 export const OF_BODIES: readonly ProblemCode[] = [
   'malformed_json',
   'malformed_body',
@@ -12,7 +12,7 @@ export const OF_BODIES: readonly ProblemCode[] = [
   'unsupported_encoding',
 ];
 
-/** What the server may answer to any request, also to one that is for no route. */
+/** Codes that the server may answer any request with, also a request that matches no route. */
 export const OF_THE_SERVER: readonly ProblemCode[] = [
   'malformed_request',
   'malformed_url',
@@ -25,7 +25,7 @@ export const OF_THE_SERVER: readonly ProblemCode[] = [
   'database_unavailable',
 ];
 
-/** What any route that asks for a credential may answer. */
+/** Codes that any route with a required credential may answer with. */
 export const ALWAYS: readonly ProblemCode[] = [
   'credentials_missing',
   'invalid_credentials',

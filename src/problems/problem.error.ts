@@ -28,17 +28,17 @@ export class ValidationFailedError extends ProblemError {
 
 /** 404. The message is the same for a missing resource and for one that the caller has no access to. */
 export class NotFoundError extends ProblemError {
-  constructor(what = 'execution') {
-    super('not_found', `There is no such ${what}.`);
+  constructor(resource = 'execution') {
+    super('not_found', `There is no such ${resource}.`);
   }
 }
 
 /** 503: PostgreSQL cannot be reached, or cannot execute the statement now. The same request may be sent again. */
 export class DatabaseUnavailableError extends ProblemError {
-  /** @param takesNoWrites whether the database answers but is read-only or full */
-  constructor(takesNoWrites = false) {
-    const what = takesNoWrites ? 'can store nothing at the moment' : 'does not answer';
-    super('database_unavailable', `The database ${what}. Try again soon.`, {
+  /** @param refusesWrites whether the database answers but is read-only or full */
+  constructor(refusesWrites = false) {
+    const state = refusesWrites ? 'refuses writes' : 'does not answer';
+    super('database_unavailable', `The database ${state}. Try again soon.`, {
       headers: { 'Retry-After': '5' },
     });
   }

@@ -118,7 +118,7 @@ export class StreamHub implements OnModuleDestroy {
 
   private openSingle(request: StreamRequest, response: SseResponse): StreamHandle {
     const { executionId, after, types, established, enter } = request;
-    const leave = enter();
+    const admission = enter();
     const lease = this.pool.join(executionId, LEASE);
     const finish = (error?: Error) => this.finish(response, `execution ${executionId}`, error);
     response.encoder = this.negotiate(request.response, { sharesChunks: true });
@@ -135,14 +135,14 @@ export class StreamHub implements OnModuleDestroy {
       },
       close: () => {
         this.close(connection);
-        leave();
+        admission.release();
       },
     };
   }
 
   private openMulti(request: MultiStreamRequest, response: SseResponse): StreamHandle {
     const { position, types, executions, enter } = request;
-    const leave = enter();
+    const admission = enter();
     const finish = (error?: Error) => this.finish(response, 'many executions', error);
     // The frames of each stream have their own ids.
     response.encoder = this.negotiate(request.response, { sharesChunks: false });
@@ -176,7 +176,7 @@ export class StreamHub implements OnModuleDestroy {
       close: () => {
         updater?.end();
         this.close(connection);
-        leave();
+        admission.release();
       },
     };
   }

@@ -1,5 +1,6 @@
 import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
+import type { Holder } from '../common/holder.js';
 import type { StreamPosition } from './multi/stream-position.js';
 
 /** The fields that every stream needs. */
@@ -14,9 +15,9 @@ export interface CommonStreamRequest {
   expiresAt: number | null;
   /**
    * Called when Nest subscribes, which it never does for a client that has left before. An error is answered as a problem.
-   * The returned function is called once the stream has ended.
+   * The holder is released when the stream ends.
    */
-  enter: () => () => void;
+  enter: () => Holder;
 }
 
 /** Opens a stream of one execution. */

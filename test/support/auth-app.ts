@@ -14,6 +14,7 @@ import { parseSettings } from '../../src/config/settings.js';
 import { configureApp } from '../../src/configure-app.js';
 import { DatabaseModule } from '../../src/database/database.module.js';
 import { NoContentSignal } from '../../src/problems/no-content.signal.js';
+import { ProblemsModule } from '../../src/problems/problems.module.js';
 import type { Body as AnswerBody } from './answer.js';
 import { ADMIN_KEY, createDatabase } from './server.js';
 
@@ -86,7 +87,7 @@ export async function boot(
     ...environment,
   });
   @Module({
-    imports: [ConfigModule.forRoot(settings), DatabaseModule, AuthModule, ThrottlingModule],
+    imports: [ConfigModule.forRoot(settings), DatabaseModule, ProblemsModule, AuthModule, ThrottlingModule],
     controllers: [ThingsController],
   })
   class TestModule {}

@@ -14,7 +14,7 @@ const IMPORTS = `
   import { NodeHandler } from '../engine/extension/node-handler.decorator.js';
   import { NodeError, type NodeRun, TransientError } from '../engine/extension/node-handler.js';
   import { ExecutionsModule } from '../executions/executions.module.js';
-  import { ExecutionsService } from '../executions/executions.service.js';
+  import { ExecutionReader } from '../executions/queries/execution-reader.js';
 `;
 const START = `
   const app = await createApp(parseSettings(process.env), [TeamModule]);

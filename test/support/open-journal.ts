@@ -10,8 +10,10 @@ import { ProcessIdentity } from '../../src/database/process-identity.js';
 import { EventBus } from '../../src/events/event-bus.js';
 import { EventNotifier } from '../../src/journal/event-notifier.js';
 import { Journal } from '../../src/journal/journal.js';
+import { JournalReader } from '../../src/journal/journal-reader.js';
+import { UnownedAppend } from '../../src/journal/unowned-append.js';
 
-/** Opens a journal on a real database, with the same parts as in the application. */
+/** Opens a journal on a real database, with the parts that it has in an application. */
 export async function openJournal(url: string, more: Record<string, string> = {}) {
   const settings = parseSettings({ DATABASE_URL: url, ...more });
   const database = await Database.connect(settings);
@@ -22,22 +24,16 @@ export async function openJournal(url: string, more: Record<string, string> = {}
   await presence.onModuleInit();
   const detector = new DeathDetector(presence, identity, settings);
   const notifier = new EventNotifier(database, listener, identity, detector);
+  const secrets = SecretRedactor.of(settings);
+  const unowned = new UnownedAppend(database, new JournalReader(database), secrets);
   const bus = new EventBus(new EventEmitter2());
-  const journal = new Journal(
-    database,
-    listener,
-    identity,
-    bus,
-    notifier,
-    SecretRedactor.of(settings),
-    settings,
-  );
+  const journal = new Journal(database, listener, identity, bus, notifier, unowned, secrets, settings);
   journal.onModuleInit();
   return {
     database,
     bus,
     journal,
-    /** Creates an execution that this process owns, at attempt 1. */
+    /** Inserts an execution that this process owns, at attempt 1. */
     async own(): Promise<string> {
       const id = randomUUID();
       await database.pool.query(

@@ -8,21 +8,19 @@ import {
 import { type DeadProcess, DeathDetector } from '../../cluster/death-detector.js';
 import { ProcessPresence } from '../../cluster/process-presence.js';
 import { Settings } from '../../config/settings.js';
-import { Database } from '../../database/database.js';
 import { Listener } from '../../database/listener.js';
 import { detached } from '../../logging/work-context.js';
 import { backoffMs } from '../../common/backoff.js';
 import { coalesce } from '../../common/coalesce.js';
 import { Semaphore } from '../../common/semaphore.js';
+import { Journal } from '../../journal/journal.js';
 import { ExecutionEngine } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { type ActiveExecution, ActiveExecutions } from './active-executions.js';
+import { CONTROL_CHANNEL } from './control-channel.js';
 import { DispatchNotifier } from './dispatch-notifier.js';
 import { ExecutionQueue } from './execution-queue.js';
-import { UnownedCancel } from './unowned-cancel.js';
 
-/** Payload: an execution whose desired state or approvals changed. */
-const CONTROL_CHANNEL = 'cloutagent_control';
 /** Executions of one claim. The rest is left to the other processes and to the next claim. */
 const MAX_EXECUTIONS_PER_CLAIM = 50;
 /** How long a shutdown waits for a claim that the database does not answer. */
@@ -57,13 +55,12 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private isStopping = false;
 
   constructor(
-    private readonly database: Database,
     private readonly listener: Listener,
     private readonly presence: ProcessPresence,
     private readonly detector: DeathDetector,
     private readonly queue: ExecutionQueue,
     private readonly notifier: DispatchNotifier,
-    private readonly unowned: UnownedCancel,
+    private readonly journal: Journal,
     @Inject(ExecutionEngine) private readonly engine: ExecutionEngine,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
@@ -105,16 +102,6 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   notifyQueued(): void {
     this.claim();
     this.notifier.notify();
-  }
-
-  /** Notifies the owner, in whatever process, that the desired state or approvals changed. */
-  async notifyOwner(executionId: string): Promise<void> {
-    await this.database.pool.query('SELECT pg_notify($1, $2)', [CONTROL_CHANNEL, executionId]);
-  }
-
-  /** Cancels an execution that nobody owns. @returns whether it was done */
-  cancelUnowned(executionId: string, by: string, reason: string | undefined): Promise<boolean> {
-    return this.unowned.cancel(executionId, by, reason ?? null);
   }
 
   private inBackground(name: string, work: () => Promise<void>): void {
@@ -230,8 +217,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async cancelPending(): Promise<void> {
     for (const { id, by, reason } of await this.queue.cancellable())
-      await this.unowned
-        .cancel(id, by, reason)
+      await this.journal
+        .appendIfUnowned(id, { by, reason })
         .catch((error: Error) =>
           this.logger.warn(`the execution could not be cancelled yet: ${error.message}`, { executionId: id }),
         );

@@ -1,8 +1,10 @@
 import { applyEvent, type EventDraft, type ExecutionState } from '@cloutagent/contract';
 import { abortable } from '../../common/abortable.js';
+import { encodeEvent } from '../../events/encode-event.js';
 import { parseEvent } from '../../events/event-bus.js';
 import type { RowChange } from '../../journal/append-statement.js';
-import { type Claim, type Journal, record } from '../../journal/journal.js';
+import type { Journal } from '../../journal/journal.js';
+import type { Claim } from '../../journal/pending-append.js';
 import type { EngineStats } from './engine-stats.js';
 
 /** `waitForCapacity` waits while an execution has this many uncommitted appends. */
@@ -36,7 +38,7 @@ export class ExecutionLog {
    */
   append(drafts: readonly EventDraft[], change?: RowChange): Promise<void> {
     const events = drafts.map((draft) => {
-      const event = record(this.claim.executionId, this.state.lastSequence + 1, draft);
+      const event = encodeEvent(this.claim.executionId, this.state.lastSequence + 1, draft);
       if (draft.type === 'execution:output' || draft.type === 'execution:thinking')
         this.state.lastSequence = event.sequence;
       else {

@@ -1,13 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { checkGraph, type StartExecution } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
-import { PriceTable } from '../../engine/models/prices.js';
 import { NodeRegistry, type WorkflowProblem } from '../../engine/extension/node-registry.js';
+import { PriceTable } from '../../engine/models/prices.js';
 import { type PathError, ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 
-const MOST_ERRORS = 100;
+/** Errors that one answer lists. */
+const MAX_ERRORS = 100;
 
-/** Refuses what could not run: graphs with cycles, configs no handler takes, limits that cannot be kept. */
+/** Refuses workflows that cannot run: cyclic graphs, configs that no handler accepts, limits that cannot be enforced. */
 @Injectable()
 export class WorkflowValidator {
   constructor(
@@ -17,24 +18,28 @@ export class WorkflowValidator {
   ) {}
 
   /**
-   * @throws ValidationFailedError with every wrong path; ProblemError 400 `expression_too_complex`, 503 `no_worker_free`
+   * Checks the workflow of a request.
+   * @throws ValidationFailedError with every wrong path
+   * @throws ProblemError 400 `expression_too_complex`, 503 `no_worker_free`
    */
   async check({ projectId, workflow, options }: StartExecution): Promise<void> {
     const graph = checkGraph(workflow, this.settings);
     const problems: WorkflowProblem[] =
       graph.length > 0 ? graph : await this.registry.check(workflow, projectId);
     const errors = problems.map(({ path, message }) => ({ path: ['workflow', ...path].join('.'), message }));
-    if (options?.limits?.maxCostUSD !== undefined) {
-      workflow.nodes.forEach((node, index) => {
-        const { model } = node.data.config;
-        if (typeof model !== 'string' || this.prices.knows(model)) return;
-        const message = `the price of ${model} is not known, so maxCostUSD cannot be kept: leave the limit out, or add the price to MODEL_PRICES`;
-        errors.push({ path: `workflow.nodes.${index}.data.config.model`, message });
-      });
-    }
+    if (options?.limits?.maxCostUSD !== undefined) errors.push(...this.unknownPrices(workflow));
     const tooComplex = problems.findIndex(({ code }) => code === 'expression_too_complex');
     if (tooComplex >= 0) throw new ExpressionTooComplexError(errors[tooComplex]!);
-    if (errors.length > 0) throw new ValidationFailedError(errors.slice(0, MOST_ERRORS));
+    if (errors.length > 0) throw new ValidationFailedError(errors.slice(0, MAX_ERRORS));
+  }
+
+  private unknownPrices({ nodes }: StartExecution['workflow']): PathError[] {
+    return nodes.flatMap((node, index) => {
+      const { model } = node.data.config;
+      if (typeof model !== 'string' || this.prices.knows(model)) return [];
+      const message = `the price of ${model} is not known, so maxCostUSD cannot be enforced: leave the limit out, or add the price to MODEL_PRICES`;
+      return [{ path: `workflow.nodes.${index}.data.config.model`, message }];
+    });
   }
 }
 

@@ -1,60 +1,41 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type ExecutionFilter, filterKey, isTerminal, type OpenExecutionsStream } from '@cloutagent/contract';
-import { ownsProject, type Principal } from '../../auth/principal.js';
+import type { Principal } from '../../auth/principal.js';
 import { Settings } from '../../config/settings.js';
-import { Database } from '../../database/database.js';
 import { JournalReader } from '../../journal/journal-reader.js';
-import {
-  NOT_OF_THE_FUTURE,
-  STATUS_COLUMNS,
-  type StatusChange,
-  toChange,
-} from '../../journal/status-changes.js';
-import { NotFoundError, ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
-import {
-  type ExecutionPosition,
-  FixedStreamPosition,
-  type StreamPosition,
-} from '../../streaming/multi/stream-position.js';
+import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
+import { FilterMembership, type MembershipFilter } from '../../streaming/multi/filter-membership.js';
 import {
   CursorError,
   decodeFilterCursor,
   decodeNamedCursor,
   fingerprintOf,
 } from '../../streaming/multi/multi-cursor.js';
-import { FilterMembership, type MembershipFilter } from '../../streaming/multi/filter-membership.js';
-import { checkId } from '../execution-id.js';
-import { ExecutionLookup, type WatchableExecution } from './execution-lookup.js';
+import {
+  type ExecutionPosition,
+  FixedStreamPosition,
+  type StreamPosition,
+} from '../../streaming/multi/stream-position.js';
+import type { ExecutionHead } from '../executions.repository.js';
+import { visibleProjects } from '../visible-projects.js';
+import { ExecutionLookup } from './execution-lookup.js';
+import { StreamMembersRepository } from './stream-members.repository.js';
 
-/** Entries that a cursor may have, whatever the settings of the process that made it. */
-const MOST_ENTRIES = 4_000;
+/** Executions that a cursor may contain. It does not depend on the settings of the process that made the cursor. */
+const MAX_CURSOR_ENTRIES = 4_000;
 
-// Under way first, then the oldest that wait: when there is no room for all, the others join once their status changes.
-const BEGINNING = `
-  WITH s AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS horizon)
-  SELECT s.horizon::text::bigint AS horizon, e.* FROM s LEFT JOIN LATERAL (
-    (SELECT ${STATUS_COLUMNS} FROM cloutagent.executions AS e
-     WHERE e.completed_at IS NULL AND ($1::text[] IS NULL OR e.project_id = ANY ($1))
-       AND ($2::text IS NULL OR $2 = ANY (e.tags)) AND ($3::text[] IS NULL OR e.status = ANY ($3))
-     ORDER BY e.status = 'queued', e.ordinal LIMIT $4)
-    UNION ALL
-    SELECT ${STATUS_COLUMNS} FROM cloutagent.executions AS e
-    WHERE e.completed_at IS NOT NULL AND e.changed_xid >= s.horizon AND ${NOT_OF_THE_FUTURE}
-      AND ($1::text[] IS NULL OR e.project_id = ANY ($1)) AND ($2::text IS NULL OR $2 = ANY (e.tags))
-  ) AS e ON true`;
-const MEMBERS = `
-  WITH s AS (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next)
-  SELECT s.next, e.* FROM s LEFT JOIN (
-    SELECT ${STATUS_COLUMNS} FROM cloutagent.executions AS e
-    WHERE e.ordinal = ANY ($1::bigint[]) AND ($2::text[] IS NULL OR e.project_id = ANY ($2))
-      AND ($3::text IS NULL OR $3 = ANY (e.tags))
-  ) AS e ON true`;
+/** Where a stream of many executions starts. */
+export interface MultiStreamStart {
+  position: StreamPosition;
+  /** Number of executions that have joined. */
+  executions: number;
+}
 
-/** Finds out where a stream of many executions begins, and whether its caller may have it. */
+/** Determines where a stream of many executions starts, and whether the caller may open it. */
 @Injectable()
 export class MultiStreamResolver {
   constructor(
-    private readonly database: Database,
+    private readonly members: StreamMembersRepository,
     private readonly journal: JournalReader,
     private readonly executions: ExecutionLookup,
     @Inject(Settings)
@@ -62,145 +43,134 @@ export class MultiStreamResolver {
   ) {}
 
   /**
-   * The filter's key, when all it names is the caller's.
-   * @throws NotFoundError
+   * Checks that everything that a filter names is the principal's, and returns the filter's key.
+   * @throws NotFoundError if an execution or the project is not
+   * @throws ValidationFailedError if the filter names too many executions
    */
   async check(filter: ExecutionFilter, principal: Principal): Promise<string> {
-    if (filter.executionIds) await this.findNamed(filter.executionIds, principal);
-    else this.projectsOf(filter, principal);
+    if (filter.executionIds) await this.findByIds(filter.executionIds, principal);
+    else visibleProjects(principal, filter.projectId);
     return filterKey(filter);
   }
 
   /**
-   * @param cursor where to go on
-   * @returns nothing when there is nothing more to come
-   * @throws NotFoundError, ProblemError 400 for a cursor that is none of this stream
+   * Resolves a request for a stream.
+   * @param cursor where the stream continues; undefined for a new stream
+   * @returns undefined if the executions that the query names have ended and have no further events
+   * @throws NotFoundError if an execution or the project is not the principal's
+   * @throws ValidationFailedError if the query names too many executions
+   * @throws ProblemError 400 `invalid_last_event_id` if the cursor is not of a stream with this filter
    */
   async open(
     query: OpenExecutionsStream,
     cursor: string | undefined,
     principal: Principal,
-  ): Promise<{ position: StreamPosition; executions: number } | undefined> {
+  ): Promise<MultiStreamStart | undefined> {
     return query.executionIds
-      ? this.openNamed(query, query.executionIds, cursor, principal)
-      : { ...(await this.openFilter(query, cursor, principal)) };
+      ? this.openByIds(query, query.executionIds, cursor, principal)
+      : this.openByFilter(query, cursor, principal);
   }
 
-  private async openNamed(
+  private async openByIds(
     query: OpenExecutionsStream,
     ids: readonly string[],
     cursor: string | undefined,
     principal: Principal,
-  ): Promise<{ position: StreamPosition; executions: number } | undefined> {
-    const found = (await this.findNamed(ids, principal)).sort((one, other) => (one.id < other.id ? -1 : 1));
+  ): Promise<MultiStreamStart | undefined> {
+    const heads = (await this.findByIds(ids, principal)).sort((one, other) => (one.id < other.id ? -1 : 1));
     const fingerprint = fingerprintOf(filterKey(query));
-    const positions =
+    const sequences =
       cursor === undefined
-        ? found.map(({ lastSequence }) => (query.from === 'now' ? lastSequence : 0))
-        : decoded(() => decodeNamedCursor(cursor, fingerprint, found.length));
-    const lanes = found.map(({ id, lastSequence }, place): ExecutionPosition => {
-      const position = positions[place]!;
+        ? heads.map(({ lastSequence }) => (query.from === 'now' ? lastSequence : 0))
+        : decoded(() => decodeNamedCursor(cursor, fingerprint, heads.length));
+    const positions = heads.map(({ id, lastSequence }, index): ExecutionPosition => {
+      const position = sequences[index]!;
       if (position > lastSequence) throw invalidCursor(`it is past the end of execution ${id}`);
-      return { ordinal: place + 1, executionId: id, position };
+      return { ordinal: index + 1, executionId: id, position };
     });
-    const open = lanes.filter(
-      ({ position }, place) => !isTerminal(found[place]!.status) || position < found[place]!.lastSequence,
+    const open = positions.filter(
+      ({ position }, index) => !isTerminal(heads[index]!.status) || position < heads[index]!.lastSequence,
     );
-    const settled = found.every(({ status }) => isTerminal(status));
-    if (settled && (open.length === 0 || !(await this.journal.hasAfter(open, query.types)))) return undefined;
-    return { position: new FixedStreamPosition(fingerprint, lanes, open), executions: lanes.length };
+    const haveEnded = heads.every(({ status }) => isTerminal(status));
+    if (haveEnded && (open.length === 0 || !(await this.journal.hasAfter(open, query.types))))
+      return undefined;
+    return {
+      position: new FixedStreamPosition(fingerprint, positions, open),
+      executions: positions.length,
+    };
   }
 
-  private async openFilter(
+  private async openByFilter(
     query: OpenExecutionsStream,
     cursor: string | undefined,
     principal: Principal,
-  ): Promise<{ position: StreamPosition; executions: number }> {
+  ): Promise<MultiStreamStart> {
     const filter: MembershipFilter = {
       key: filterKey(query),
-      projectIds: this.projectsOf(query, principal),
+      projectIds: visibleProjects(principal, query.projectId),
       status: query.status,
       tag: query.tag,
     };
-    const position =
+    const membership =
       cursor === undefined
         ? await this.begin(filter, query.from === 'now')
         : await this.resume(filter, cursor);
-    return { position, executions: position.positions.length };
+    return { position: membership, executions: membership.positions.length };
   }
 
-  private async begin(filter: MembershipFilter, now: boolean): Promise<FilterMembership> {
-    const most = this.settings.MULTI_STREAM_MAX_EXECUTIONS;
-    const values = [filter.projectIds ?? null, filter.tag ?? null, filter.status ?? null, most];
-    const { rows } = await this.database.pool.query<Record<string, unknown>>(BEGINNING, values);
-    const horizon = Number(rows[0]!['horizon']);
-    const changes = rowsOf(rows);
-    const open = changes.filter(({ ended }) => !ended);
-    const last = now
+  private async begin(filter: MembershipFilter, fromNow: boolean): Promise<FilterMembership> {
+    const { MULTI_STREAM_MAX_EXECUTIONS } = this.settings;
+    const { executions, horizon } = await this.members.current(filter, MULTI_STREAM_MAX_EXECUTIONS);
+    const open = executions.filter(({ ended }) => !ended);
+    const lastSequences = fromNow
       ? await this.journal.lastSequences(open.map(({ executionId }) => executionId))
-      : new Map();
-    const roster = new FilterMembership(filter, horizon, horizon, most);
-    for (const change of open) roster.add(change, (last.get(change.executionId) as number | undefined) ?? 0);
-    // Ended before, though in a transaction that counts as later: they are not to join.
-    for (const change of changes) if (change.ended) roster.forget(change);
-    return roster;
+      : new Map<string, number>();
+    const membership = new FilterMembership(filter, horizon, horizon, MULTI_STREAM_MAX_EXECUTIONS);
+    for (const change of open) membership.add(change, lastSequences.get(change.executionId) ?? 0);
+    // These executions had ended before this stream opened, but their transaction id is at or after the horizon. Mark them
+    // as done so that they do not join.
+    for (const change of executions) if (change.ended) membership.forget(change);
+    return membership;
   }
 
   private async resume(filter: MembershipFilter, text: string): Promise<FilterMembership> {
-    const cursor = decoded(() => decodeFilterCursor(text, fingerprintOf(filter.key), MOST_ENTRIES));
-    const ordinals = [...cursor.open.map(({ ordinal }) => ordinal), ...cursor.done];
-    const { rows } = await this.database.pool.query<Record<string, unknown>>(MEMBERS, [
-      ordinals,
-      filter.projectIds ?? null,
-      filter.tag ?? null,
-    ]);
-    if (cursor.horizon > Number(rows[0]!['next'])) throw invalidCursor('it is of another database');
-    // Those that are not there are not the caller's, or not any more.
-    const found = new Map(rowsOf(rows).map((change) => [change.ordinal, change]));
-    const last = await this.journal.lastSequences(
-      cursor.open.flatMap(({ ordinal }) => found.get(ordinal)?.executionId ?? []),
+    const { began, horizon, open, done } = decoded(() =>
+      decodeFilterCursor(text, fingerprintOf(filter.key), MAX_CURSOR_ENTRIES),
     );
-    const roster = new FilterMembership(
-      filter,
-      cursor.began,
-      cursor.horizon,
-      this.settings.MULTI_STREAM_MAX_EXECUTIONS,
+    const ordinals = [...open.map(({ ordinal }) => ordinal), ...done];
+    const { executions, nextXid } = await this.members.byOrdinal(ordinals, filter);
+    if (horizon > nextXid) throw invalidCursor('it is from another database');
+    // An execution that is missing here is deleted, or is not the caller's (any more).
+    const found = new Map(executions.map((change) => [change.ordinal, change]));
+    const lastSequences = await this.journal.lastSequences(
+      open.flatMap(({ ordinal }) => found.get(ordinal)?.executionId ?? []),
     );
-    for (const { ordinal, position } of cursor.open) {
+    const { MULTI_STREAM_MAX_EXECUTIONS } = this.settings;
+    const membership = new FilterMembership(filter, began, horizon, MULTI_STREAM_MAX_EXECUTIONS);
+    for (const { ordinal, position } of open) {
       const change = found.get(ordinal);
       if (!change) continue;
-      const end = last.get(change.executionId) ?? 0;
+      const end = lastSequences.get(change.executionId) ?? 0;
       if (position > end) throw invalidCursor(`it is past the end of execution ${change.executionId}`);
-      if (change.ended && position === end) roster.forget(change);
-      else roster.add(change, position);
+      if (change.ended && position === end) membership.forget(change);
+      else membership.add(change, position);
     }
-    for (const ordinal of cursor.done) {
+    for (const ordinal of done) {
       const change = found.get(ordinal);
-      if (change) roster.forget(change);
+      if (change) membership.forget(change);
     }
-    return roster;
+    return membership;
   }
 
-  private async findNamed(ids: readonly string[], principal: Principal): Promise<WatchableExecution[]> {
-    const { MULTI_STREAM_MAX_IDS: most } = this.settings;
-    if (ids.length > most) {
-      const message = `takes at most ${most} executions (MULTI_STREAM_MAX_IDS), these are ${ids.length}`;
+  private async findByIds(ids: readonly string[], principal: Principal): Promise<ExecutionHead[]> {
+    const { MULTI_STREAM_MAX_IDS: limit } = this.settings;
+    if (ids.length > limit) {
+      const message = `must name at most ${limit} executions (MULTI_STREAM_MAX_IDS), but names ${ids.length}`;
       throw new ValidationFailedError([{ path: 'executionIds', message }]);
     }
-    return Promise.all(ids.map(async (id) => this.executions.find(checkId(id), principal)));
-  }
-
-  private projectsOf({ projectId }: ExecutionFilter, principal: Principal): readonly string[] | undefined {
-    if (projectId !== undefined) {
-      if (!ownsProject(principal, projectId)) throw new NotFoundError('project');
-      return [projectId];
-    }
-    return principal.projects.includes('*') ? undefined : principal.projects;
+    return Promise.all(ids.map((id) => this.executions.find(id, principal)));
   }
 }
-
-const rowsOf = (rows: readonly Record<string, unknown>[]): StatusChange[] =>
-  rows.filter((row) => row['ordinal'] !== null).map(toChange);
 
 function decoded<T>(decode: () => T): T {
   try {
@@ -214,5 +184,5 @@ function decoded<T>(decode: () => T): T {
 const invalidCursor = (reason: string): ProblemError =>
   new ProblemError(
     'invalid_last_event_id',
-    `Last-Event-ID must be the id of an event from a stream with this filter; ${reason}. Leave it out to begin anew.`,
+    `Last-Event-ID must be the id of an event from a stream with this filter; ${reason}. Leave it out to start a new stream.`,
   );

@@ -37,39 +37,40 @@ import { EXAMPLE_MULTI_STREAM, EXAMPLE_MULTI_STREAM_TICKET } from '../examples.j
 import { MultiStreamResolver } from './multi-stream-resolver.js';
 import { StreamAdmission } from './stream-admission.js';
 
-/** The filter in the query. One that is not valid opens nothing. */
+/** Reads the filter of the query. A filter that is not valid matches no ticket. */
 const filterInQuery: TicketTargetOf = (request) => {
   const { data } = OpenExecutionsStream.safeParse(request.query);
   return data && { filter: filterKey(data) };
 };
 
-/** Comes before ExecutionsController, which would take `stream` for an execution's id. */
+/** Must be registered before ExecutionsController, which would treat `stream` as an execution's id. */
 @Controller('api/executions')
 export class MultiStreamsController {
   constructor(
-    private readonly lookup: MultiStreamResolver,
+    private readonly resolver: MultiStreamResolver,
     private readonly hub: StreamHub,
     private readonly admission: StreamAdmission,
     private readonly tickets: TicketsService,
   ) {}
 
-  /** Everything is looked up before anything is sent: until then it can still be answered with a problem. */
+  /** Checks everything before the headers are sent: until then a request can be answered with a problem. */
   @Sse('stream')
   @RequireScope('executions:read')
   @AllowTicket(filterInQuery)
   @ApiHeader({
     name: 'Last-Event-ID',
     required: false,
-    description: 'The stream goes on behind this cursor.',
+    description: 'The stream continues after this cursor.',
   })
   @Documented({
-    summary: 'Watch many executions, as server-sent events',
+    summary: 'Watch many executions as server-sent events',
     description:
-      'By filter (projectId, status, tag): those that match and are not at their end, and every later one that comes to match; ' +
-      'the server never ends it. By name (executionIds): just these; the server ends it with the last of them, and 204 says ' +
-      'that there is nothing more to come. Opens with `connection:established` ({ timestamp, message, executions, cursor }), whose ' +
-      'id is the cursor. Then the events of each execution in order: `id` is a cursor over all of them, `event` the type, `data` the ' +
-      'fields shown here without type.',
+      'By filter (projectId, status, tag): the stream covers the executions that match and have not ended, and every later one that ' +
+      'starts to match; the server never ends it. By id (executionIds): it covers exactly these executions. The server ends it ' +
+      'after the last of them, and 204 means that they have no further events. With neither, the stream covers every execution ' +
+      'that the caller may see. The first frame is `connection:established` ({ timestamp, message, executions, cursor }), whose id ' +
+      'is the cursor. It is followed by the events of each execution in order: `id` is a cursor over all executions, `event` the ' +
+      'type, and `data` the fields shown here without type.',
     status: 200,
     query: OpenExecutionsStream,
     response: ExecutionEventSchema,
@@ -84,12 +85,13 @@ export class MultiStreamsController {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<Observable<MessageEvent>> {
-    const beginning = await this.lookup.open(query, lastEventId || query.lastEventId || undefined, principal);
-    if (!beginning) throw new NoContentSignal();
-    // HEAD is routed here too and has no body.
+    const cursor = lastEventId || query.lastEventId || undefined;
+    const start = await this.resolver.open(query, cursor, principal);
+    if (!start) throw new NoContentSignal();
+    // HEAD is routed here too. It gets the headers, without a stream that keeps its connection open.
     if (request.method === 'HEAD') return EMPTY;
     return this.hub.watch({
-      ...beginning,
+      ...start,
       types: query.types,
       response,
       principalId: principal.id,
@@ -107,7 +109,7 @@ export class MultiStreamsController {
   })
   @Documented({
     summary:
-      'A ticket to open a stream of many executions with EventSource, which may reconnect with it from the same address',
+      'Create a ticket that opens a stream of many executions with EventSource, which can reconnect with it from the same address',
     status: 201,
     response: StreamTicket,
     example: EXAMPLE_MULTI_STREAM_TICKET,
@@ -118,7 +120,7 @@ export class MultiStreamsController {
     @CurrentPrincipal() principal: Principal,
   ): Promise<StreamTicket> {
     const { ticket, expiresAt } = await this.tickets.issue(principal, {
-      filter: await this.lookup.check(filter, principal),
+      filter: await this.resolver.check(filter, principal),
     });
     return { ticket, expiresAt, url: `/api/executions/stream?${queryOf(filter, ticket)}` };
   }

@@ -12,52 +12,52 @@ import {
   Sse,
 } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
-import { ExecutionEventSchema, isTerminal, OpenStream, StreamTicket } from '@cloutagent/contract';
+import { ExecutionEventSchema, OpenStream, StreamTicket } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { EMPTY, type Observable } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import { RevocationMonitor } from '../../auth/revocation-monitor.js';
 import type { Principal } from '../../auth/principal.js';
 import { TicketsService } from '../../auth/tickets.service.js';
-import { JournalReader } from '../../journal/journal-reader.js';
 import { Documented } from '../../openapi/documented.decorator.js';
 import { NoContentSignal } from '../../problems/no-content.signal.js';
-import { ProblemError } from '../../problems/problem.error.js';
 import { StreamHub } from '../../streaming/stream-hub.js';
 import { EXAMPLE_STREAM, EXAMPLE_TICKET } from '../examples.js';
-import { checkId } from '../execution-id.js';
-import { ExecutionsService } from '../executions.service.js';
-import { parseLastEventId } from './last-event-id.js';
 import { ExecutionLookup } from './execution-lookup.js';
 import { StreamAdmission } from './stream-admission.js';
+import { StreamResolver } from './stream-resolver.js';
 
 @Controller('api/executions/:executionId')
 export class StreamsController implements OnModuleInit {
   constructor(
-    private readonly executions: ExecutionsService,
-    private readonly lookup: ExecutionLookup,
-    private readonly journal: JournalReader,
+    private readonly resolver: StreamResolver,
+    private readonly executions: ExecutionLookup,
     private readonly hub: StreamHub,
     private readonly admission: StreamAdmission,
-    private readonly watch: RevocationMonitor,
+    private readonly revocations: RevocationMonitor,
     private readonly tickets: TicketsService,
   ) {}
 
   onModuleInit(): void {
-    this.watch.revoked.subscribe((principalId) => this.hub.closeByPrincipal(principalId));
+    this.revocations.revoked.subscribe((principalId) => this.hub.closeByPrincipal(principalId));
   }
 
-  /** The execution is looked up before anything is sent: until then it can still be answered with a problem. */
+  /** Checks everything before the headers are sent: until then a request can be answered with a problem. */
   @Sse('stream')
   @RequireScope('executions:read')
   @AllowTicket()
-  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Events after this sequence are sent.' })
+  @ApiHeader({
+    name: 'Last-Event-ID',
+    required: false,
+    description: 'The stream sends the events after this sequence.',
+  })
   @Documented({
-    summary: 'Watch an execution, as server-sent events',
+    summary: 'Watch an execution as server-sent events',
     description:
-      'Opens with `connection:established`, which has no id. Then every recorded event after Last-Event-ID, in order: `id` is the ' +
-      'sequence, `event` the type, `data` the fields shown here without sequence and type. Comments (`: ping`) are heartbeats. ' +
-      'The server ends the stream with the execution; 204 says that there is nothing more to come.',
+      'The first frame is `connection:established`, which has no id. It is followed by every recorded event after Last-Event-ID, in ' +
+      'order: `id` is the sequence, `event` the type, and `data` the fields shown here without sequence and type. Comments ' +
+      '(`: ping`) are heartbeats. The server closes the stream after the last event of the execution. 204 means that the execution ' +
+      'has ended and has no further events.',
     status: 200,
     query: OpenStream,
     response: ExecutionEventSchema,
@@ -73,17 +73,11 @@ export class StreamsController implements OnModuleInit {
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<Observable<MessageEvent>> {
-    const { id: executionId, status, lastSequence } = await this.lookup.find(checkId(id), principal);
-    const after = parseLastEventId(lastEventId || query.lastEventId);
-    if (after > lastSequence) {
-      throw new ProblemError(
-        'invalid_last_event_id',
-        `Last-Event-ID ${after} is past the end: the execution has ${lastSequence} events. Start again without it.`,
-      );
-    }
-    if (isTerminal(status) && !(await this.hasMore(executionId, after, lastSequence, query.types)))
-      throw new NoContentSignal();
-    // HEAD is routed here too and has no body: the headers, and no stream that holds its connection.
+    const position = lastEventId || query.lastEventId;
+    const start = await this.resolver.resolve(id, position, query.types, principal);
+    if (!start) throw new NoContentSignal();
+    const { executionId, status, after } = start;
+    // HEAD is routed here too. It gets the headers, without a stream that keeps its connection open.
     if (request.method === 'HEAD') return EMPTY;
     return this.hub.subscribe({
       executionId,
@@ -106,7 +100,7 @@ export class StreamsController implements OnModuleInit {
   @RequireScope('executions:read')
   @Documented({
     summary:
-      'A ticket to open the stream with EventSource, which may reconnect with it from the same address',
+      'Create a ticket that opens the stream with EventSource, which can reconnect with it from the same address',
     status: 201,
     response: StreamTicket,
     example: EXAMPLE_TICKET,
@@ -116,18 +110,8 @@ export class StreamsController implements OnModuleInit {
     @Param('executionId') id: string,
     @CurrentPrincipal() principal: Principal,
   ): Promise<StreamTicket> {
-    const row = await this.executions.find(checkId(id), principal);
-    const { ticket, expiresAt } = await this.tickets.issue(principal, { executionId: row.id });
-    return { ticket, expiresAt, url: `/api/executions/${row.id}/stream?ticket=${ticket}` };
-  }
-
-  private async hasMore(
-    executionId: string,
-    after: number,
-    last: number,
-    types: OpenStream['types'],
-  ): Promise<boolean> {
-    if (!types || after >= last) return after < last;
-    return (await this.journal.read(executionId, after, { types, limit: 1, bytes: 1 })).length > 0;
+    const { id: executionId } = await this.executions.find(id, principal);
+    const { ticket, expiresAt } = await this.tickets.issue(principal, { executionId });
+    return { ticket, expiresAt, url: `/api/executions/${executionId}/stream?ticket=${ticket}` };
   }
 }

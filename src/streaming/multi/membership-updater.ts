@@ -1,5 +1,6 @@
 import type { Subscription } from 'rxjs';
 import { coalesce } from '../../common/coalesce.js';
+import type { Holder } from '../../common/holder.js';
 import type { Changes, StatusChanges } from '../../journal/status-changes.js';
 import type { FilterMembership } from './filter-membership.js';
 import type { ExecutionPosition } from './stream-position.js';
@@ -10,6 +11,7 @@ import type { ExecutionPosition } from './stream-position.js';
  */
 export class FilterMembershipUpdater {
   private subscription: Subscription | undefined;
+  private holder: Holder | undefined;
   /** Whether it has read all changes up to those that it will be notified of. */
   private isCaughtUp = false;
   /** Whether an execution waits for capacity. */
@@ -34,7 +36,14 @@ export class FilterMembershipUpdater {
       if (this.isCaughtUp) this.take(changes);
       else if (this.isFull) this.onCapacity();
     });
-    this.changes.hold().then(() => this.poll(), this.onError);
+    this.changes.acquire().then((holder) => {
+      if (this.hasEnded) {
+        holder.release();
+        return;
+      }
+      this.holder = holder;
+      void this.poll();
+    }, this.onError);
   }
 
   end(): void {
@@ -42,7 +51,7 @@ export class FilterMembershipUpdater {
     this.hasEnded = true;
     if (!this.subscription) return;
     this.subscription.unsubscribe();
-    this.changes.release();
+    this.holder?.release();
   }
 
   /** Must be called when an execution has left the stream. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../common/sha256.js';
 import { VarintError, VarintReader, varintLength, VarintWriter } from './varint.js';
 
 /** The first byte of a cursor: the version of the format, for streams by filter and by execution id. */
@@ -26,7 +26,7 @@ export class CursorError extends Error {
 
 /** Returns the bytes that identify a filter in its cursors. */
 export const fingerprintOf = (filterKey: string): Uint8Array =>
-  createHash('sha256').update(filterKey).digest().subarray(0, FINGERPRINT_BYTES);
+  sha256(filterKey).subarray(0, FINGERPRINT_BYTES);
 
 /** Base64url encodes three bytes as four letters. */
 const GROUP_BYTES = 3;

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { sha256 } from '../../../common/sha256.js';
 
 const SUBJECTS = [
   'The plan',
@@ -59,7 +59,7 @@ export function* inChunks(pieces: readonly string[], count: number): Generator<s
 
 /** Generates pseudo-random numbers; the same seed gives the same sequence (xorshift32). */
 function pseudoRandom(seed: string): () => number {
-  let state = hash('sha256', seed, 'buffer').readUInt32LE() || 1;
+  let state = sha256(seed).readUInt32LE() || 1;
   return () => {
     state ^= state << 13;
     state ^= state >>> 17;

@@ -1,4 +1,4 @@
 import { hash } from 'node:crypto';
 
-/** How keys and tickets are kept: they have 256 random bits, so no slow hash is called for. */
+/** Returns the SHA-256 digest of a text's UTF-8 bytes: 32 bytes. */
 export const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer');

@@ -1,4 +1,4 @@
-import { addressOf } from './address.js';
+import { addressOf } from './client-address.js';
 
 it.each([
   ['192.0.2.1', '192.0.2.1'],
@@ -9,7 +9,7 @@ it.each([
   ['not an address', '198.51.100.7'],
   ['', '198.51.100.7'],
   [undefined, '198.51.100.7'],
-])('%s counts as %s', (ip, expected) => {
+])('counts %s as %s', (ip, expected) => {
   const socket = { remoteAddress: '198.51.100.7' };
   expect(addressOf({ ip, socket } as unknown as Parameters<typeof addressOf>[0])).toBe(expected);
 });

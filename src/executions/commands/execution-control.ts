@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { type Execution, isTerminal } from '@cloutagent/contract';
+import type { Principal } from '../../auth/principal.js';
+import type { DesiredState } from '../../database/schema.js';
+import { Journal } from '../../journal/journal.js';
+import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
+import { checkId } from '../execution-id.js';
+import { ExecutionsRepository } from '../executions.repository.js';
+import { ExecutionReader } from '../queries/execution-reader.js';
+import { visibleProjects } from '../visible-projects.js';
+import { ExecutionEndedError } from './execution-ended.error.js';
+
+/** Pauses, resumes and cancels executions. */
+@Injectable()
+export class ExecutionControl {
+  constructor(
+    private readonly repository: ExecutionsRepository,
+    private readonly reader: ExecutionReader,
+    private readonly journal: Journal,
+  ) {}
+
+  /**
+   * Requests a state of an execution. Its owner applies the request; repeating it is harmless. An execution without an
+   * owner is cancelled here.
+   * @returns the execution as it is now, usually before the owner has applied the request
+   * @throws NotFoundError if the execution does not exist or is not the principal's
+   * @throws ProblemError 409 `execution_over` or `execution_cancelling`
+   */
+  async request(
+    executionId: string,
+    desired: DesiredState,
+    principal: Principal,
+    reason: string | null = null,
+  ): Promise<Execution> {
+    const id = checkId(executionId);
+    const projectIds = visibleProjects(principal, undefined);
+    const by = principal.id;
+    const row = await this.repository.requestState({ executionId: id, projectIds, desired, by, reason });
+    if (!row) throw new NotFoundError();
+    const isDone = desired === 'cancel' && row.status === 'cancelled';
+    if (isTerminal(row.status) && !isDone) throw new ExecutionEndedError(row.status);
+    if (row.desired_state === 'cancel' && desired !== 'cancel')
+      throw new ProblemError('execution_cancelling', 'The execution is being cancelled.');
+    if (desired === 'cancel' && !isDone && row.owner === null) {
+      // A process that claims the execution before this append finds the request in the row.
+      await this.journal.appendIfUnowned(id, { by, reason });
+      return this.reader.get(id, principal);
+    }
+    return this.reader.show(row);
+  }
+}

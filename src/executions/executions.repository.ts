@@ -1,0 +1,195 @@
+import { Injectable } from '@nestjs/common';
+import type { ExecutionStatus, StartExecution } from '@cloutagent/contract';
+import { v7 as uuidv7 } from '../common/uuid.js';
+import { Database } from '../database/database.js';
+import type { DesiredState } from '../database/schema.js';
+import { CONTROL_CHANNEL } from '../engine/dispatch/control-channel.js';
+import type { ExecutionRow } from '../engine/execution-row.js';
+
+const INSERT = `
+  INSERT INTO cloutagent.executions
+    (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, runnable_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now()) RETURNING *`;
+
+/** The columns of an execution that are needed before its events are sent. */
+export interface ExecutionHead {
+  readonly id: string;
+  readonly projectId: string;
+  readonly status: ExecutionStatus;
+  readonly lastSequence: number;
+}
+
+/** The origin of an execution. */
+interface Origin {
+  /** Id of the principal. */
+  createdBy: string;
+  idempotencyKey: string | undefined;
+  /** SHA-256 of the request, in hex. */
+  requestHash: string;
+}
+
+/** A request to pause, resume or cancel. */
+export interface StateRequest {
+  executionId: string;
+  /** Projects of the caller; undefined for all. */
+  projectIds: readonly string[] | undefined;
+  desired: DesiredState;
+  /** Id of the principal. */
+  by: string;
+  reason: string | null;
+}
+
+/** A person's answer to an approval node. */
+export interface Decision {
+  approved: boolean;
+  /** Id of the principal. */
+  decidedBy: string;
+}
+
+/**
+ * Returns the row after the change, or the present one if nothing has to change. PostgreSQL commits transactions that
+ * notify one after the other; that is acceptable here because such requests are rare.
+ */
+const REQUEST_STATE = `
+  WITH changed AS (
+    UPDATE cloutagent.executions SET desired_state = $3, desired_state_by = $4, desired_state_reason = $5
+    WHERE id = $1 AND ($2::text[] IS NULL OR project_id = ANY ($2))
+      AND completed_at IS NULL AND desired_state NOT IN ('cancel', $3)
+    RETURNING *
+  ), found AS (
+    SELECT * FROM changed
+    UNION ALL
+    SELECT * FROM cloutagent.executions
+    WHERE id = $1 AND ($2::text[] IS NULL OR project_id = ANY ($2)) AND NOT EXISTS (SELECT FROM changed)
+  )
+  SELECT found.*, CASE WHEN completed_at IS NULL THEN pg_notify('${CONTROL_CHANNEL}', id::text)::text END AS notified
+  FROM found`;
+
+const DECIDE = `
+  WITH inserted AS (
+    INSERT INTO cloutagent.approvals (execution_id, node_id, approved, comment, decided_by)
+    VALUES ($1::uuid, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING approved, decided_by
+  ), decision AS (
+    SELECT * FROM inserted
+    UNION ALL
+    SELECT approved, decided_by FROM cloutagent.approvals
+    WHERE execution_id = $1 AND node_id = $2 AND NOT EXISTS (SELECT FROM inserted)
+  )
+  SELECT decision.*, pg_notify('${CONTROL_CHANNEL}', $1::text)::text AS notified FROM decision`;
+
+const HEADS = `
+  SELECT id, project_id AS "projectId", status,
+    coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = e.id), 0) AS "lastSequence"
+  FROM cloutagent.executions AS e WHERE id = ANY ($1::uuid[])`;
+
+/** The statements on executions and their approvals that requests of clients need. */
+@Injectable()
+export class ExecutionsRepository {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Inserts an execution that is queued at once.
+   * @throws the database's unique violation (23505) if the idempotency key is taken
+   */
+  async insert(
+    request: StartExecution,
+    { createdBy, idempotencyKey, requestHash }: Origin,
+  ): Promise<ExecutionRow> {
+    const { rows } = await this.database.pool.query<ExecutionRow>({
+      name: 'execution-insert',
+      text: INSERT,
+      values: [
+        uuidv7(),
+        request.projectId,
+        JSON.stringify(request.input),
+        JSON.stringify(request.workflow),
+        JSON.stringify(request.options ?? {}),
+        request.tags,
+        createdBy,
+        idempotencyKey ?? null,
+        requestHash,
+      ],
+    });
+    return rows[0]!;
+  }
+
+  async find(executionId: string): Promise<ExecutionRow | undefined> {
+    return this.database.kysely
+      .selectFrom('executions')
+      .selectAll()
+      .where('id', '=', executionId)
+      .executeTakeFirst();
+  }
+
+  async findByIdempotencyKey(
+    projectId: string,
+    createdBy: string,
+    key: string,
+  ): Promise<ExecutionRow | undefined> {
+    return this.database.kysely
+      .selectFrom('executions')
+      .selectAll()
+      .where('project_id', '=', projectId)
+      .where('created_by', '=', createdBy)
+      .where('idempotency_key', '=', key)
+      .executeTakeFirst();
+  }
+
+  /** Reads the heads of those of the executions that exist. */
+  async findHeads(executionIds: readonly string[]): Promise<ExecutionHead[]> {
+    const { rows } = await this.database.pool.query<ExecutionHead>({
+      name: 'execution-heads',
+      text: HEADS,
+      values: [executionIds],
+    });
+    return rows;
+  }
+
+  /**
+   * Stores the desired state of an open execution and notifies its owner. An execution that has ended, or that is to be
+   * cancelled, stays as it is.
+   * @returns the row after that; undefined if none of the projects has this execution
+   */
+  async requestState(request: StateRequest): Promise<ExecutionRow | undefined> {
+    const row = await this.tryToRequestState(request);
+    if (!row || row.completed_at || ['cancel', request.desired].includes(row.desired_state)) return row;
+    // The UPDATE waited for another change of the row and then did not apply. Only a new statement sees that change.
+    return this.tryToRequestState(request);
+  }
+
+  async findDecision(executionId: string, nodeId: string): Promise<Decision | undefined> {
+    const row = await this.database.kysely
+      .selectFrom('approvals')
+      .select(['approved', 'decided_by'])
+      .where('execution_id', '=', executionId)
+      .where('node_id', '=', nodeId)
+      .executeTakeFirst();
+    return row && { approved: row.approved, decidedBy: row.decided_by };
+  }
+
+  /**
+   * Stores the answer to an approval node, unless the node has one already, and notifies the execution's owner.
+   * @returns the answer that counts: of several answers at once, the first
+   */
+  async decide(
+    executionId: string,
+    nodeId: string,
+    { approved, comment, decidedBy }: Decision & { comment: string | null },
+  ): Promise<Decision | undefined> {
+    const { rows } = await this.database.pool.query<{ approved: boolean; decided_by: string }>({
+      name: 'execution-decide',
+      text: DECIDE,
+      values: [executionId, nodeId, approved, comment, decidedBy],
+    });
+    const [row] = rows;
+    if (row) return { approved: row.approved, decidedBy: row.decided_by };
+    // Another answer was committed during the INSERT. Only a new statement sees it.
+    return this.findDecision(executionId, nodeId);
+  }
+
+  private async tryToRequestState(request: StateRequest): Promise<ExecutionRow | undefined> {
+    const { executionId, projectIds, desired, by, reason } = request;
+    const values = [executionId, projectIds ?? null, desired, by, reason];
+    return (await this.database.pool.query<ExecutionRow>(REQUEST_STATE, values)).rows[0];
+  }
+}

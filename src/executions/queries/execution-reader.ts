@@ -1,0 +1,59 @@
+import { Injectable } from '@nestjs/common';
+import {
+  applyEvent,
+  type Execution,
+  initialState,
+  outlineOf,
+  type WorkflowOutline,
+} from '@cloutagent/contract';
+import { ownsProject, type Principal } from '../../auth/principal.js';
+import { type ExecutionRow, toExecution } from '../../engine/execution-row.js';
+import { parseEvent } from '../../events/event-bus.js';
+import { JournalReader } from '../../journal/journal-reader.js';
+import { NotFoundError } from '../../problems/problem.error.js';
+import { checkId } from '../execution-id.js';
+import { ExecutionsRepository } from '../executions.repository.js';
+
+/** Reads single executions. */
+@Injectable()
+export class ExecutionReader {
+  constructor(
+    private readonly repository: ExecutionsRepository,
+    private readonly journal: JournalReader,
+  ) {}
+
+  /**
+   * Finds the row of an execution.
+   * @throws NotFoundError if it does not exist or is not the principal's
+   */
+  async find(executionId: string, principal: Principal): Promise<ExecutionRow> {
+    const row = await this.repository.find(checkId(executionId));
+    if (!row || !ownsProject(principal, row.project_id)) throw new NotFoundError();
+    return row;
+  }
+
+  /**
+   * Reads an execution with its steps, usage and cost.
+   * @throws NotFoundError if it does not exist or is not the principal's
+   */
+  async get(executionId: string, principal: Principal): Promise<Execution> {
+    return this.show(await this.find(executionId, principal));
+  }
+
+  /**
+   * Reads the graph that an execution runs.
+   * @throws NotFoundError if the execution does not exist or is not the principal's
+   */
+  async outline(executionId: string, principal: Principal): Promise<WorkflowOutline> {
+    return outlineOf((await this.find(executionId, principal)).workflow);
+  }
+
+  /** Combines a row with the state that the execution's events make up. */
+  async show(row: ExecutionRow): Promise<Execution> {
+    const { events, lastSequence } = await this.journal.readState(row.id);
+    const state = initialState();
+    for (const event of events) applyEvent(state, parseEvent(event));
+    state.lastSequence = lastSequence;
+    return toExecution(row, state);
+  }
+}

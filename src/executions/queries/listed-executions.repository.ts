@@ -1,0 +1,95 @@
+import { Injectable } from '@nestjs/common';
+import type { EventFields, ExecutionFailure, ExecutionStatus } from '@cloutagent/contract';
+import { type RawBuilder, sql } from 'kysely';
+import { Database } from '../../database/database.js';
+import { INPUT_READ } from './input-preview.js';
+
+/** The executions of a list. A condition that is left out matches every execution. */
+export interface ListFilter {
+  projectIds: readonly string[] | undefined;
+  status: readonly ExecutionStatus[] | undefined;
+  tag: string | undefined;
+  /** Only executions with a lower id, which are older. */
+  before: string | undefined;
+  limit: number;
+}
+
+/** Columns of an execution that lists and summaries show. */
+export interface ListedRow {
+  id: string;
+  project_id: string;
+  status: ExecutionStatus;
+  error: ExecutionFailure | null;
+  tags: string[];
+  created_at: Date;
+  started_at: Date | null;
+  completed_at: Date | null;
+  /** The beginning of the input's JSON. */
+  input: string;
+  progress: EventFields['execution:progress'] | null;
+  usage: EventFields['execution:token-usage'] | null;
+  cost: EventFields['execution:cost-update'] | null;
+  lastSequence: number;
+  /** Number of the workflow's nodes; null if `progress` has it. */
+  nodes: number | null;
+}
+
+type ListedType = 'execution:progress' | 'execution:token-usage' | 'execution:cost-update';
+
+/** Reads the newest event of a type. The second condition on the type lets the query use the index without chunks. */
+const newest = <T extends ListedType>(type: T): RawBuilder<EventFields[T] | null> => sql`(
+  SELECT data::json FROM cloutagent.events
+  WHERE execution_id = page.id AND type = ${sql.lit(type)}
+    AND type NOT IN ('execution:output', 'execution:thinking')
+  ORDER BY sequence DESC LIMIT 1
+)`;
+
+const LAST_SEQUENCE = sql<number>`coalesce(
+  (SELECT max(sequence) FROM cloutagent.events WHERE execution_id = page.id), 0
+)`;
+
+/** A workflow may be large, so it is read only while no event has the number of its nodes. */
+const NODES_BEFORE_PROGRESS = sql<number | null>`
+  CASE WHEN ${newest('execution:progress')} IS NULL THEN json_array_length(workflow -> 'nodes') END`;
+
+/** Reads the executions of lists. */
+@Injectable()
+export class ListedExecutionsRepository {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Reads a page of executions, newest first. One statement reads status and events, so that a row's status fits its
+   * `lastSequence`: a client that follows the events after it would never correct another status.
+   */
+  async read(filter: ListFilter): Promise<ListedRow[]> {
+    return this.database.kysely
+      .selectFrom(this.page(filter).as('page'))
+      .select(['id', 'project_id', 'status', 'error', 'tags', 'created_at', 'started_at', 'completed_at'])
+      .select([
+        sql<string>`left(input::text, ${sql.lit(INPUT_READ + 1)})`.as('input'),
+        newest('execution:progress').as('progress'),
+        newest('execution:token-usage').as('usage'),
+        newest('execution:cost-update').as('cost'),
+        LAST_SEQUENCE.as('lastSequence'),
+        NODES_BEFORE_PROGRESS.as('nodes'),
+      ])
+      .orderBy('id', 'desc')
+      .execute();
+  }
+
+  private page({ projectIds, status, tag, before, limit }: ListFilter) {
+    // Whole columns: their parts are computed only for the rows of the page.
+    let page = this.database.kysely
+      .selectFrom('executions')
+      .select(['id', 'project_id', 'status', 'input', 'workflow', 'error', 'tags'])
+      .select(['created_at', 'started_at', 'completed_at'])
+      .orderBy('id', 'desc')
+      .limit(limit);
+    // `IN ()` is not valid SQL; no project has an empty id.
+    if (projectIds) page = page.where('project_id', 'in', projectIds.length > 0 ? projectIds : ['']);
+    if (status) page = page.where('status', 'in', status);
+    if (tag !== undefined) page = page.where((where) => where(where.val(tag), '=', where.fn.any('tags')));
+    if (before !== undefined) page = page.where('id', '<', before);
+    return page;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Claim, PendingAppend } from './pending-append.js';
+
+/** Appends that wait for a flush, in the order of their calls. */
+export class AppendQueue {
+  private waiting: PendingAppend[] = [];
+
+  get length(): number {
+    return this.waiting.length;
+  }
+
+  add(append: PendingAppend): void {
+    this.waiting.push(append);
+  }
+
+  /** Puts appends back before all that wait. */
+  putBack(batch: readonly PendingAppend[]): void {
+    this.waiting = [...batch, ...this.waiting];
+  }
+
+  /**
+   * Takes appends for one flush, of each execution under one claim only.
+   * @param maxEvents the batch ends with the append that reaches this number
+   * @param busy executions that other flushes write: their appends are left in the queue
+   */
+  take(maxEvents: number, busy: readonly ReadonlySet<string>[]): PendingAppend[] {
+    const batch: PendingAppend[] = [];
+    const left: PendingAppend[] = [];
+    const attempts = new Map<string, number>();
+    let events = 0;
+    for (const append of this.waiting) {
+      const { executionId } = append;
+      const isLeft =
+        events >= maxEvents ||
+        (attempts.get(executionId) ?? append.attempt) !== append.attempt ||
+        busy.some((executions) => executions.has(executionId));
+      if (isLeft) {
+        left.push(append);
+        continue;
+      }
+      attempts.set(executionId, append.attempt);
+      batch.push(append);
+      events += append.events.length;
+    }
+    this.waiting = left;
+    return batch;
+  }
+
+  /** Finds the appends of a claim, by the identity of the claim's object. */
+  find(claim: Claim): PendingAppend[] {
+    return this.waiting.filter((append) => append.claim === claim);
+  }
+
+  /** Removes all appends under a claim and returns them. */
+  remove({ executionId, attempt }: Claim): PendingAppend[] {
+    const isOfClaim = (append: PendingAppend) =>
+      append.executionId === executionId && append.attempt === attempt;
+    const removed = this.waiting.filter(isOfClaim);
+    this.waiting = this.waiting.filter((append) => !isOfClaim(append));
+    return removed;
+  }
+}

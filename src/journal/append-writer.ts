@@ -1,0 +1,80 @@
+import type { Database } from '../database/database.js';
+import { isStored } from './append-errors.js';
+import {
+  type AppendGroup,
+  type AppendStatement,
+  appendStatement,
+  type Refusal,
+  refusalsQuery,
+} from './append-statement.js';
+import type { Claim, PendingAppend } from './pending-append.js';
+
+const STORED = `
+  SELECT execution_id AS id, sequence, data FROM cloutagent.events
+  JOIN unnest($1::uuid[], $2::int[]) AS a(id, first) ON execution_id = a.id AND sequence = a.first`;
+
+/** Sends batches of appends to the database. */
+export class AppendWriter {
+  /** The newest connection on which each claim has found its events complete. */
+  private readonly checkedOn = new WeakMap<Claim, number>();
+
+  /** @param owner identity of this process */
+  constructor(
+    private readonly database: Database,
+    private readonly owner: string,
+  ) {}
+
+  /**
+   * Inserts a batch in one statement.
+   * @param batch appends of an execution must have the same claim and be in order
+   * @returns the executions to which nothing was appended
+   * @throws the database's error; then nothing is inserted, or the answer was lost
+   */
+  async insert(batch: readonly PendingAppend[]): Promise<Map<string, Refusal>> {
+    const groups = new Map<string, AppendGroup>();
+    for (const { executionId, attempt, events, change } of batch) {
+      const group = groups.get(executionId);
+      if (!group) groups.set(executionId, { executionId, attempt, events, change, isFirst: true });
+      else {
+        group.events = [...group.events, ...events];
+        // A statement changes a row once: the last value of each column counts.
+        if (change) group.change = { ...group.change, ...change };
+      }
+    }
+    let used = 0;
+    let returns: AppendStatement['returns'] = 'refusals';
+    const all = [...groups.values()];
+    const answer = await this.database.query<Refusal>((connection) => {
+      used = connection;
+      for (const { claim, executionId } of batch)
+        groups.get(executionId)!.isFirst = (this.checkedOn.get(claim) ?? 0) < connection;
+      const statement = appendStatement(all, this.owner);
+      returns = statement.returns;
+      return statement.query;
+    });
+    const rows = returns === 'refusals' ? answer.rows : await this.refusals(all, answer.rowCount);
+    for (const { claim } of batch)
+      if ((this.checkedOn.get(claim) ?? 0) < used) this.checkedOn.set(claim, used);
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  /** Finds the uncertain appends that are committed, by the event that is stored at their first sequence. */
+  async findCommitted(uncertain: readonly PendingAppend[]): Promise<Set<PendingAppend>> {
+    const { rows } = await this.database.pool.query<{ id: string; sequence: number; data: string }>(STORED, [
+      uncertain.map((append) => append.executionId),
+      uncertain.map((append) => append.events[0]!.sequence),
+    ]);
+    const stored = new Map(rows.map(({ id, sequence, data }) => [`${id}:${sequence}`, data]));
+    return new Set(
+      uncertain.filter(({ executionId, events }) =>
+        isStored(events, stored.get(`${executionId}:${events[0]!.sequence}`)),
+      ),
+    );
+  }
+
+  private async refusals(groups: readonly AppendGroup[], inserted: number | null): Promise<Refusal[]> {
+    const wanted = groups.reduce((sum, { events }) => sum + events.length, 0);
+    if (inserted === wanted) return [];
+    return (await this.database.pool.query<Refusal>(refusalsQuery(groups, this.owner))).rows;
+  }
+}
