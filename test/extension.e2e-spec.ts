@@ -14,7 +14,7 @@ import { ids, start, upTo, Watch } from './support/watch.js';
 const UppercaseConfig = z.strictObject({ text: z.string(), failures: z.int().default(0) });
 type UppercaseConfig = z.infer<typeof UppercaseConfig>;
 
-/** What another team would write. */
+/** A node type as another team would write it. */
 @NodeHandler('uppercase')
 class UppercaseNode implements NodeType<UppercaseConfig> {
   readonly config = UppercaseConfig;
@@ -31,7 +31,7 @@ class Audit {
   readonly completed: ExecutionEvent[] = [];
 
   @OnExecutionEvent('execution:completed')
-  note(event: ExecutionEvent): void {
+  record(event: ExecutionEvent): void {
     this.completed.push(event);
   }
 }
@@ -66,7 +66,7 @@ describe('a module of another team', () => {
     return { id, watch: new Watch(base, `/api/executions/${id}/stream`) };
   };
 
-  it('adds a node type and listens to events without touching ours', async () => {
+  it('adds a node type and listens to events', async () => {
     const { id, watch } = await run({ text: '{{input}}', failures: 1 });
     await watch.done();
     expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
@@ -79,7 +79,7 @@ describe('a module of another team', () => {
     ]);
   });
 
-  it('frees the channel when the last watcher has left', async () => {
+  it('can see that a channel is released when its last client disconnects', async () => {
     const hub = app.get(StreamHub, { strict: false });
     const response = await fetch(`${base}/api/executions`, {
       method: 'POST',

@@ -58,7 +58,7 @@ describe('Database', () => {
     expect(await notes()).toEqual(['kept']);
   });
 
-  it('does not report a transaction as committed that PostgreSQL rolled back', async () => {
+  it('throws when PostgreSQL rolled back the transaction instead of committing it', async () => {
     const swallowed = database.transaction(async (client) => {
       await client.query(`INSERT INTO notes VALUES ('kept')`).catch(() => undefined);
     });

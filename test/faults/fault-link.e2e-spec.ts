@@ -3,7 +3,7 @@ import { createDatabase } from '../support/server.ts';
 import { FaultLink } from './fault-link.ts';
 import { SeededRandom } from './random.ts';
 
-describe('a fault link', () => {
+describe('FaultLink', () => {
   let database: string;
   let direct: pg.Client;
   let link: FaultLink;
@@ -22,7 +22,7 @@ describe('a fault link', () => {
     const { rows } = await direct.query<{ n: number }>('SELECT n FROM numbers ORDER BY n');
     return rows.map(({ n }) => n);
   };
-  /** Waits until PostgreSQL has no connection but the direct one. */
+  /** Waits until PostgreSQL has only the direct connection. */
   const untilAlone = async (): Promise<void> => {
     for (;;) {
       const { rows } = await direct.query(
@@ -50,7 +50,7 @@ describe('a fault link', () => {
   });
   afterAll(() => direct.end());
 
-  it('passes everything on while it is calm, large messages too', async () => {
+  it('forwards everything while no fault is active, large messages too', async () => {
     const client = await connect('one');
     const text = 'x'.repeat(3_000_000);
     const { rows } = await client.query<{ text: string }>('SELECT $1::text AS text', [text]);
@@ -66,7 +66,7 @@ describe('a fault link', () => {
     expect([link.count('one'), link.count('other'), link.hits['cut']]).toEqual([0, 1, 1]);
   });
 
-  it('refuses new connections until it is calm', async () => {
+  it('refuses new connections until calm() is called', async () => {
     link.refuse(true);
     await expect(connect('one')).rejects.toThrow();
     link.calm();
@@ -74,7 +74,7 @@ describe('a fault link', () => {
     expect(await stored()).toEqual([1]);
   });
 
-  it('loses the answer of a statement that was carried out', async () => {
+  it('loses the answer to a statement that PostgreSQL has executed', async () => {
     const client = await connect('one');
     link.loseAnswers('one', 1, 'late');
     await expect(insert(client, 1)).rejects.toThrow();
@@ -82,7 +82,7 @@ describe('a fault link', () => {
     expect(link.hits['lost answer']).toBe(1);
   });
 
-  it('breaks the connection right after a statement went out', async () => {
+  it('breaks the connection right after it has forwarded a statement', async () => {
     const client = await connect('one');
     link.loseAnswers('one', 1, 'early');
     await expect(insert(client, 1)).rejects.toThrow();
@@ -90,14 +90,14 @@ describe('a fault link', () => {
     expect(await stored()).toEqual([1]);
   });
 
-  it('cuts in the middle of a message', async () => {
+  it('cuts a connection in the middle of a message', async () => {
     const client = await connect('one');
     link.cutAtByte('one', 20);
     await expect(insert(client, 1).then(() => insert(client, 2))).rejects.toThrow();
     expect(link.hits['cut at a byte']).toBe(1);
   });
 
-  it('freezes one direction or both, and lets flow later what was held', async () => {
+  it('freezes one direction or both, and forwards the held data after the freeze', async () => {
     const [one, other] = [await connect('one'), await connect('other')];
     const thawAnswers = link.enforce({ kind: 'freeze', target: 'one', direction: 'toClient' });
     let answered = false;
@@ -115,7 +115,7 @@ describe('a fault link', () => {
     expect(await stored()).toEqual([1, 2, 3, 4]);
   });
 
-  it('freezes a connection that is made during the freeze', async () => {
+  it('freezes a connection that opens during the freeze', async () => {
     const thaw = link.enforce({ kind: 'freeze', target: 'one', direction: 'both' });
     const connecting = connect('one');
     await insert(await connect('other'), 1);
@@ -124,7 +124,7 @@ describe('a fault link', () => {
     await insert(await connecting, 2);
   });
 
-  it('delivers a statement after its client has seen the break', async () => {
+  it('delivers a statement to PostgreSQL after its client has seen the connection break', async () => {
     const client = await connect('one');
     const thaw = link.enforce({ kind: 'freeze', target: 'one', direction: 'toServer' });
     const lost = insert(client, 1);
@@ -138,7 +138,7 @@ describe('a fault link', () => {
     expect(await stored()).toEqual([1]);
   });
 
-  it('delays connections against each other', async () => {
+  it('delays each connection by a different time', async () => {
     const clients = await Promise.all(Array.from({ length: 8 }, (_unused, n) => connect(`c${n}`)));
     link.enforce({ kind: 'delay', target: 'all', mostMs: 200 });
     const order: number[] = [];
@@ -148,8 +148,8 @@ describe('a fault link', () => {
   });
 });
 
-describe('a seeded source', () => {
-  it('gives the same for the same seed, whatever else was drawn', () => {
+describe('SeededRandom', () => {
+  it('gives the same numbers for the same seed and fork, independent of earlier draws', () => {
     const draw = (random: SeededRandom) => [random.whole(1, 1_000_000), random.pick('abcdefgh'.split(''))];
     const [one, two] = [new SeededRandom(7), new SeededRandom(7)];
     two.next();
@@ -158,12 +158,16 @@ describe('a seeded source', () => {
     expect(draw(new SeededRandom(1))).not.toEqual(draw(new SeededRandom(2)));
   });
 
-  it('is fair, and picks by weight', () => {
+  it('picks keys in proportion to their weights', () => {
     const random = new SeededRandom('fair');
     const draws = Array.from({ length: 10_000 }, () => random.weighted({ rare: 1, often: 3 }));
     const rare = draws.filter((draw) => draw === 'rare').length;
     expect(rare).toBeGreaterThan(2_200);
     expect(rare).toBeLessThan(2_800);
+  });
+
+  it('draws every whole number of a range', () => {
+    const random = new SeededRandom('range');
     expect(new Set(Array.from({ length: 1_000 }, () => random.whole(1, 6))).size).toBe(6);
   });
 });

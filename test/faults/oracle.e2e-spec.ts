@@ -30,15 +30,15 @@ describe('the oracle', () => {
         Object.entries(fields).every(([key, value]) => JSON.parse(row.data)[key] === value),
     );
   const workflow = () => start(nodes, edges).workflow as Parameters<typeof checkJournal>[1];
-  /** A journal with so many rows replaced at a place; the sequences are counted anew. */
-  const spliced = (place: number, removed: number, ...added: Omit<JournalRow, 'sequence'>[]) =>
+  /** Replaces so many rows at an index, and numbers the sequences again. */
+  const spliced = (index: number, removed: number, ...added: Omit<JournalRow, 'sequence'>[]) =>
     rows
-      .toSpliced(place, removed, ...added.map((row) => ({ sequence: 0, ...row })))
-      .map((row, index) => ({ ...row, sequence: index + 1 }));
-  const changed = (place: number, fields: Record<string, unknown>): JournalRow[] => {
-    const row = rows[place]!;
+      .toSpliced(index, removed, ...added.map((row) => ({ sequence: 0, ...row })))
+      .map((row, position) => ({ ...row, sequence: position + 1 }));
+  const changed = (index: number, fields: Record<string, unknown>): JournalRow[] => {
+    const row = rows[index]!;
     const data = JSON.stringify({ ...(JSON.parse(row.data) as object), ...fields });
-    return rows.with(place, { ...row, data });
+    return rows.with(index, { ...row, data });
   };
 
   beforeAll(async () => {
@@ -66,7 +66,7 @@ describe('the oracle', () => {
     await server.kill('SIGTERM');
   });
 
-  it('finds nothing wrong with an execution that ended as it should', async () => {
+  it('reports nothing for an execution that ended as expected', async () => {
     expect(await judge(database, evidence)).toEqual([]);
     expect(checkJournal(rows, workflow())).toEqual([]);
   });
@@ -74,73 +74,73 @@ describe('the oracle', () => {
   it.each<[string, () => JournalRow[], RegExp]>([
     ['a hole', () => rows.toSpliced(2, 1), /sequence 4 where 3 is expected/],
     ['a repeated sequence', () => rows.toSpliced(2, 0, rows[2]!), /sequence 3 where 4 is expected/],
-    ['a missing end', () => rows.slice(0, -1), /no terminal event/],
-    ['two ends', () => spliced(rows.length, 0, rows.at(-1)!), /2 terminal events/],
+    ['no terminal event', () => rows.slice(0, -1), /no terminal event/],
+    ['two terminal events', () => spliced(rows.length, 0, rows.at(-1)!), /2 terminal events/],
     [
-      'an event after the end',
+      'an event after the terminal event',
       () => spliced(rows.length, 0, rows[at('execution:progress')]!),
       /execution:progress at \d+ after execution:completed/,
     ],
     [
-      'a result of another length',
+      'a result with another last sequence',
       () => spliced(at('execution:progress'), 1),
       /names \d+ as the last sequence; the event has/,
     ],
     [
-      'an attempt that does not rise',
+      'an attempt number that does not rise',
       () => spliced(1, 0, rows[0]!),
-      /Attempt 1 is started at 2 after attempt 1/,
+      /Attempt 1 starts at 2 after attempt 1/,
     ],
-    ['a late start', () => spliced(0, 1, rows[1]!, rows[0]!), /begins with execution:step/],
+    ['a late execution:started', () => spliced(0, 1, rows[1]!, rows[0]!), /starts with execution:step/],
     [
-      'work during a pause',
+      'output during a pause',
       () => spliced(at('execution:output'), 0, { type: 'execution:paused', data: '{}' }),
-      /execution:output at \d+ comes during the pause/,
+      /execution:output at \d+ was recorded during the pause/,
     ],
     [
-      'a node that runs again after it was completed',
+      'a node that runs again after it has completed',
       () => spliced(rows.length - 1, 0, rows[at('execution:step', { nodeId: 'b', status: 'running' })]!),
-      /Node b has execution:step at \d+, but it was completed at/,
+      /Node b has execution:step at \d+, but it completed at/,
     ],
     [
-      'output of a node after it was completed',
+      'output of a node after it has completed',
       () => spliced(rows.length - 1, 0, rows[at('execution:output', { nodeId: 'b' })]!),
-      /Node b has execution:output at \d+, but it was completed/,
+      /Node b has execution:output at \d+, but it completed/,
     ],
     [
-      'an output of no step',
+      'output without a step',
       () => changed(at('execution:output'), { stepId: 'other' }),
-      /execution:output at \d+ belongs to a step that is not known/,
+      /execution:output at \d+ belongs to a step that is unknown/,
     ],
     [
-      'a step that begins twice',
+      'a step that starts twice',
       () => {
-        const place = at('execution:step', { nodeId: 'a', status: 'running' });
-        return spliced(place, 0, rows[place]!);
+        const index = at('execution:step', { nodeId: 'a', status: 'running' });
+        return spliced(index, 0, rows[index]!);
       },
-      /of node a begins again/,
+      /of node a starts again/,
     ],
     [
-      'two steps of a node at once',
+      'two steps of a node at the same time',
       () =>
         changed(at('execution:step', { nodeId: 'a', status: 'retrying' }), {
           status: 'running',
           stepId: 'x',
         }),
-      /Node a begins at \d+ while another step of it runs/,
+      /Node a starts at \d+ while another step of it is running/,
     ],
     [
-      'an attempt at a node that does not rise',
+      'an attempt number of a node that does not rise',
       () => changed(at('execution:step', { nodeId: 'a', status: 'running', attempt: 2 }), { attempt: 1 }),
-      /Node a begins attempt 1 at \d+ after attempt 1/,
+      /Node a starts attempt 1 at \d+ after attempt 1/,
     ],
     [
-      'a node that begins before those it waits for',
+      'a node that starts before its parents have completed',
       () => {
-        const place = at('execution:step', { nodeId: 'd', status: 'running' });
-        return spliced(1, 0, rows[place]!);
+        const index = at('execution:step', { nodeId: 'd', status: 'running' });
+        return spliced(1, 0, rows[index]!);
       },
-      /Node d begins at 2, before node c is completed/,
+      /Node d starts at 2, before node c has completed/,
     ],
     [
       'a step with an unknown status',
@@ -148,19 +148,19 @@ describe('the oracle', () => {
       /has status lost/,
     ],
     [
-      'a step that ends and never began',
+      'a step that ends without having started',
       () => spliced(at('execution:step', { nodeId: 'a', status: 'running' }), 1),
-      /of node a ends as retrying at \d+, but it is not known/,
+      /of node a ends as retrying at \d+, but it is unknown/,
     ],
     [
       'a step that never ends',
       () => spliced(at('execution:step', { nodeId: 'a', status: 'retrying' }), 1),
-      /Step .+ of node a began and never ended/,
+      /Step .+ of node a started and never ended/,
     ],
     [
-      'a node that is not done',
+      'a node that has not completed',
       () => spliced(at('execution:step', { nodeId: 'd', status: 'completed' }), 1),
-      /is completed, but its node d is not/,
+      /has completed, but its node d has not/,
     ],
     [
       'a lost chunk',
@@ -168,14 +168,14 @@ describe('the oracle', () => {
       /Node b has an output of \d+ bytes of JSON, its chunks have/,
     ],
     [
-      'a doubled chunk',
+      'a duplicated chunk',
       () => {
-        const place = at('execution:output', { nodeId: 'b' });
-        return spliced(place, 0, rows[place]!);
+        const index = at('execution:output', { nodeId: 'b' });
+        return spliced(index, 0, rows[index]!);
       },
       /Node b has an output of \d+ bytes of JSON, its chunks have/,
     ],
-  ])('sees %s in a journal', (_what, broken, violation) => {
+  ])('reports %s in a journal', (_what, broken, violation) => {
     expect(checkJournal(broken(), workflow()).join('\n')).toMatch(violation);
   });
 
@@ -191,33 +191,42 @@ describe('the oracle', () => {
       /Watcher w saw .+ the journal has/,
     ],
     [
-      'gets another data',
+      'gets a frame with different data',
       () => frames((seen) => seen.with(2, { ...seen[2]!, data: '{}' })),
       /Watcher w saw execution:step 3 \{\}; the journal has/,
     ],
     [
-      'gets another type',
+      'gets a frame with a different type',
       () => frames((seen) => seen.with(2, { ...seen[2]!, type: 'execution:paused' })),
       /Watcher w saw execution:paused 3/,
     ],
-    ['does not get the end', () => frames((seen) => seen.slice(0, -1)), /and not the end/],
     [
-      'gets more than there is',
+      'does not get the terminal event',
+      () => frames((seen) => seen.slice(0, -1)),
+      /without the terminal one/,
+    ],
+    [
+      'gets more frames than the journal has events',
       () => frames((seen) => [...seen, { ...seen.at(-1)!, id: String(seen.length + 1) }]),
       /the journal has nothing more/,
     ],
     [
-      'is refused',
+      'gets an error response',
       () => ({ watchers: [{ ...evidence.watchers[0]!, complaints: ['It got 404.'] }] }),
       /Watcher w: It got 404/,
     ],
-  ])('sees that a watcher %s', async (_what, broken, violation) => {
+  ])('reports a watcher that %s', async (_what, broken, violation) => {
     expect((await judge(database, { ...evidence, ...broken() })).join('\n')).toMatch(violation);
   });
 
-  it('takes frames that name type and sequence too, and a watcher that began later', async () => {
+  it('accepts a watcher that starts at a later event', async () => {
+    const { watchers } = frames((seen) => seen.slice(4));
+    expect(await judge(database, { ...evidence, watchers: [{ ...watchers![0]!, after: 4 }] })).toEqual([]);
+  });
+
+  it('accepts frames whose data also holds type and sequence', async () => {
     const { watchers } = frames((seen) =>
-      seen.slice(4).map((frame) => ({
+      seen.map((frame) => ({
         ...frame,
         data: JSON.stringify({
           type: frame.type,
@@ -226,7 +235,7 @@ describe('the oracle', () => {
         }),
       })),
     );
-    expect(await judge(database, { ...evidence, watchers: [{ ...watchers![0]!, after: 4 }] })).toEqual([]);
+    expect(await judge(database, { ...evidence, watchers: watchers! })).toEqual([]);
   });
 
   const expecting = (more: object): Evidence => ({
@@ -235,16 +244,20 @@ describe('the oracle', () => {
   });
   it.each<[string, () => Evidence, RegExp]>([
     [
-      'that is not there',
+      'that is not in the database',
       () => expecting({ id: '00000000-0000-7000-8000-000000000000' }),
       /not in the database/,
     ],
     [
-      'that ended as it should not',
+      'that ended with another status than expected',
       () => expecting({ endings: ['failed'] }),
-      /It is completed; expected is failed/,
+      /It is completed; expected: failed/,
     ],
-    ['that was started by no key', () => expecting({ idempotencyKey: 'none' }), /started 0 executions/],
+    [
+      'that no request with its Idempotency-Key has started',
+      () => expecting({ idempotencyKey: 'none' }),
+      /started 0 executions/,
+    ],
     [
       'that sent too many requests',
       () => expecting({ requests: new Map([['a', 2]]) }),
@@ -253,9 +266,9 @@ describe('the oracle', () => {
     [
       'that sent no request',
       () => expecting({ requests: new Map([['a', 0]]) }),
-      /is completed and sent no request/,
+      /has completed and sent no request/,
     ],
-  ])('sees an execution %s', async (_what, broken, violation) => {
+  ])('reports an execution %s', async (_what, broken, violation) => {
     expect((await judge(database, broken())).join('\n')).toMatch(violation);
   });
 
@@ -266,19 +279,19 @@ describe('the oracle', () => {
       /row has status cancelled; the journal ends with execution:completed/,
     ],
     ['no completed_at', 'completed_at = NULL', /no completed_at/],
-    ['another output', `output = '"other"'`, /output of the row is not that of the terminal event/],
+    ['another output', `output = '"other"'`, /output of the row differs from that of the terminal event/],
     [
       'a failure',
       `status = 'failed', error = '{"code":"too_many_recoveries","message":"25 died"}'`,
-      /expected is completed. The error is too_many_recoveries: 25 died/,
+      /expected: completed. The error is too_many_recoveries: 25 died/,
     ],
     ['an older attempt', 'attempt = 0', /row has attempt 0; the journal has 1/],
-  ])('sees a row with %s', async (_what, change, violation) => {
+  ])('reports a row with %s', async (_what, change, violation) => {
     const { id } = evidence.executions[0]!;
     expect(await judgeChanged(id, change)).toMatch(violation);
   });
 
-  it('sees an ended execution that is still owned or queued', async () => {
+  it('reports an ended execution that is still owned or queued', async () => {
     const columns = await client.query<{ column_name: string }>(
       `SELECT column_name FROM information_schema.columns WHERE table_schema = 'cloutagent' AND table_name = 'executions'`,
     );
@@ -288,14 +301,14 @@ describe('the oracle', () => {
     expect(await judgeChanged(id, 'runnable_at = now()')).toMatch(/still queued/);
   });
 
-  it('sees a process that answers otherwise than the database', async () => {
+  it('reports a process whose answer differs from the database', async () => {
     const other = await Server.start({ DATABASE_URL: await createDatabase() });
     const problems = await judge(database, { ...evidence, servers: [server.url, other.url] });
     expect(problems.join('\n')).toMatch(/GET answers 404 not_found/);
     await other.kill('SIGTERM');
   });
 
-  /** Judges with a change in the row, and takes it back. */
+  /** Changes the row, judges, and undoes the change. */
   async function judgeChanged(id: string, change: string): Promise<string> {
     await client.query('CREATE TEMP TABLE kept AS SELECT * FROM cloutagent.executions WHERE id = $1', [id]);
     await client.query(`UPDATE cloutagent.executions SET ${change} WHERE id = $1`, [id]);

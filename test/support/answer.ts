@@ -17,7 +17,7 @@ type ValueAt<T, K> = T extends unknown ? (K extends keyof T ? Exclude<T[K], unde
 /** All members that at least one of the types has. */
 type Merged<T> = { [K in KeyIn<T>]: ValueAt<T, K> };
 
-/** The body of an answer, before a test has checked which one it is. */
+/** The body of an answer before a test has checked its kind. */
 export type Body = Merged<
   | ApiKeyList
   | CreatedApiKey
@@ -32,8 +32,8 @@ export type Body = Merged<
   | { paths: Record<string, object> }
 >;
 
-/** The data of an event, before a test has checked its type. `result` is that of the execution, not of a tool. */
+/** The data of an event before a test has checked its type. `result` is the result of the execution, not of a tool. */
 export type Data = Omit<Merged<ExecutionEvent>, 'result'> & { result: Execution };
 
-/** What a stream begins with, of one execution or of many. */
+/** The data of the first frame of a stream, of one execution or of many. */
 export type Established = Merged<ConnectionEstablished | { id: string; cursor: string; executions: number }>;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A real HTTP server on 127.0.0.1 that counts requests by path. It answers 400 below `/refuse/`, and else 200. */
+/** A real HTTP server on 127.0.0.1 that counts requests by path. The status is 400 below `/refuse/`, otherwise 200. */
 export class CountingServer {
   private readonly counts = new Map<string, number>();
   private readonly server = createServer((request, response) => {
@@ -10,7 +10,7 @@ export class CountingServer {
     this.counts.set(path, this.count(path) + 1);
     request.resume();
     request.on('end', () => {
-      // An idle connection would be closed after some time, perhaps just as the next request is sent.
+      // A kept-alive connection would time out at some point, perhaps just when the next request is sent.
       response.writeHead(path.startsWith('/refuse/') ? 400 : 200, {
         'content-type': 'application/json',
         connection: 'close',
@@ -30,7 +30,7 @@ export class CountingServer {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** Returns how many requests for this path have come. */
+  /** Returns how many requests this path has received. */
   count(path: string): number {
     return this.counts.get(path) ?? 0;
   }
