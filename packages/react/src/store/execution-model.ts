@@ -49,10 +49,6 @@ export class ExecutionModel {
     this.retries = new ListLog(limits.retries);
   }
 
-  get lastSequence(): number {
-    return this.state.lastSequence;
-  }
-
   /** Applies one event. @returns false for a duplicate, which changes nothing */
   apply(event: ExecutionEvent): boolean {
     if (event.sequence <= this.state.lastSequence) return false;
