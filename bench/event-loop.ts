@@ -1,6 +1,6 @@
-// How long the event loop of a real server stands still for the largest input of each kind: no request may hold up all
-// others. `--against <folder of another build>` measures that build too. Prints a table, writes
-// bench/results/event-loop.json, and fails when a kind takes longer than it may.
+// Measures how long the largest input of each kind blocks the event loop of a real server, because one request must not
+// delay all others. `--against <folder of another build>` measures that build too. Prints a table, writes
+// bench/results/event-loop.json, and fails if a kind exceeds the limit.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { cpus, loadavg } from 'node:os';
@@ -17,7 +17,7 @@ const { values: given } = parseArgs({
   options: {
     against: { type: 'string' },
     tries: { type: 'string', default: '20' },
-    /** Only kinds whose name has this in it. */
+    /** Selects the kinds whose names contain this text. */
     only: { type: 'string', default: '' },
   },
 });
@@ -30,10 +30,10 @@ interface Stall {
   cpuMs: number;
 }
 
-/** A server of one build whose loop is watched. */
-class Watched {
+/** A server of one build whose event loop is measured. */
+class MeasuredServer {
   readonly build: Build;
-  /** As large as this build takes them. */
+  /** Inputs as large as this build accepts them. */
   readonly inputs: readonly LargestInput[];
   private readonly agent = new Agent({ keepAlive: true });
   private readonly server: ServerProcess;
@@ -48,7 +48,7 @@ class Watched {
     this.database = database;
   }
 
-  static async start(build: Build, cluster: Cluster): Promise<Watched> {
+  static async start(build: Build, cluster: Cluster): Promise<MeasuredServer> {
     await cluster.createDatabase(build.name);
     const server = build.spawn(
       {
@@ -65,15 +65,15 @@ class Watched {
     const url = await server.listening;
     const database = new pg.Client({ connectionString: cluster.urlOf(build.name) });
     await database.connect();
-    return new Watched(build, server, url, database);
+    return new MeasuredServer(build, server, url, database);
   }
 
-  /** Sends an input, waits until what it started has ended, and returns the longest stall meanwhile. */
+  /** Sends an input, waits until an execution that it started has ended, and returns the longest stall meanwhile. */
   async try(input: LargestInput): Promise<Stall & { status: number }> {
     await this.stall();
     const { status, id } = await this.send(input);
     if (id !== undefined) await this.ended(id);
-    // The loop has to come round once more for the last stall to be seen.
+    // The probe sees a stall only in the next turn of the event loop.
     await sleep(20);
     return { status, ...(await this.stall()) };
   }
@@ -132,17 +132,17 @@ class Watched {
 
 const rounded = (value: number): number => Number(value.toFixed(1));
 const cluster = await Cluster.start();
-const watched: Watched[] = [];
+const servers: MeasuredServer[] = [];
 let isTooLong = false;
 try {
-  for (const build of Build.list(given.against)) watched.push(await Watched.start(build, cluster));
+  for (const build of Build.list(given.against)) servers.push(await MeasuredServer.start(build, cluster));
   const results: Record<string, string | number>[] = [];
-  for (const { kind } of watched[0]!.inputs) {
+  for (const { kind } of servers[0]!.inputs) {
     if (!kind.includes(given.only)) continue;
     const row: Record<string, string | number> = { kind };
-    for (const server of watched) {
+    for (const server of servers) {
       const input = server.inputs.find((one) => one.kind === kind)!;
-      // Compiled code and caches are warm afterwards.
+      // Send the input once more first, so that compiled code and caches are warm.
       if (tries > 1) await server.try(input);
       const stalls: (Stall & { status: number })[] = [];
       for (let round = 0; round < tries; round += 1) stalls.push(await server.try(input));
@@ -159,21 +159,21 @@ try {
     results.push(row);
   }
   console.log(
-    `the longest stall of the event loop for the largest input of each kind, medians of ${tries} tries`,
+    `longest stall of the event loop for the largest input of each kind, medians of ${tries} tries`,
   );
   console.table(results);
   const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version, load: loadavg()[0] };
-  const builds = Object.fromEntries(watched.map(({ build }) => [build.name, build.commit]));
+  const builds = Object.fromEntries(servers.map(({ build }) => [build.name, build.commit]));
   await mkdir(new URL('results/', import.meta.url), { recursive: true });
   await writeFile(
     new URL('results/event-loop.json', import.meta.url),
     `${JSON.stringify({ at: new Date().toISOString(), machine, builds, tries, mostMs: MOST_MS, results }, null, 2)}\n`,
   );
 } finally {
-  for (const server of watched) await server.stop();
+  for (const server of servers) await server.stop();
   await cluster.stop();
 }
 if (isTooLong) {
-  console.error(`one of them stands still for more than ${MOST_MS} ms`);
+  console.error(`an input blocks the event loop for more than ${MOST_MS} ms`);
   process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
-// What an execution costs: statements, CPU of the server and of PostgreSQL, time. `--against <folder of another build>`
-// runs both builds in turn and prints how many times as much ours takes. Prints a table for each workload and writes
-// bench/results/executions.json.
+// Measures the cost of an execution: statements, CPU of the server and of PostgreSQL, time. `--against <folder of
+// another build>` runs both builds in turn and prints the ratio of ours to the other one. Prints a table for each
+// workload and writes bench/results/executions.json.
 import { Agent, request } from 'node:http';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -19,13 +19,13 @@ const { values: given } = parseArgs({
     /** Scales the number of executions of each workload. */
     scale: { type: 'string', default: '1' },
     concurrency: { type: 'string', default: '50' },
-    /** Also prints which statements were run, and how often for one execution. */
+    /** Also prints the statements, and how often each ran per execution. */
     statements: { type: 'boolean', default: false },
   },
 });
 const concurrency = Number(given.concurrency);
 const rounds = Number(given.rounds);
-/** What a server still does about executions after their ends: removing jobs, notifying. */
+/** Time for work that a server does after the end of an execution, such as removing jobs and notifying. */
 const SETTLE_MS = 300;
 const POLL_MS = 4;
 
@@ -38,26 +38,26 @@ const providerOptions = { demo: { chunks: 100, delayMs: 0 } };
 const WORKLOADS = [
   {
     name: 'delay',
-    says: 'one delay of 1 ms',
+    description: 'one delay of 1 ms',
     count: 1000,
     nodes: [{ type: 'delay', data: { config: { ms: 1 } } }],
   },
   {
     name: 'transforms',
-    says: 'five transforms in a row',
+    description: 'five transforms in a row',
     count: 400,
-    nodes: Array(5).fill(transform) as object[],
+    nodes: Array.from({ length: 5 }, () => transform),
   },
   {
     name: 'agent',
-    says: 'an agent that streams 100 chunks',
+    description: 'an agent that streams 100 chunks',
     count: 300,
     nodes: [{ type: 'agent', data: { config: { model: 'demo/echo', prompt: 'p', providerOptions } } }],
   },
 ].map((workload) => ({ ...workload, count: Math.ceil(workload.count * Number(given.scale)) }));
 type Workload = (typeof WORKLOADS)[number];
 
-/** A build that runs on a database of its own in the cluster. */
+/** A server of one build, on its own database in the cluster. */
 class Candidate {
   readonly build: Build;
   private readonly cluster: Cluster;
@@ -65,9 +65,9 @@ class Candidate {
   private readonly url: string;
   private readonly client: pg.Client;
   private readonly backend: number;
-  /** Made anew for each measurement: a server closes connections that are idle between two. */
+  /** Created again for each measurement, because a server closes connections that are idle in between. */
   private agent = new Agent();
-  /** Executions whose end is waited for. */
+  /** Executions that have not ended yet, each with the function that resolves its promise. */
   private readonly open = new Map<string, () => void>();
 
   private constructor(
@@ -101,7 +101,7 @@ class Candidate {
     });
   }
 
-  /** Runs executions and returns what one of them took. */
+  /** Runs executions and returns the cost of one. */
   async measure({ nodes, count }: Workload): Promise<Figures> {
     await this.client.query('VACUUM (ANALYZE)');
     await this.client.query('CHECKPOINT');
@@ -125,7 +125,7 @@ class Candidate {
     };
   }
 
-  /** The statements of the last measurement, by text. */
+  /** Returns the statements of the last measurement, by text. */
   async statements(count: number): Promise<object[]> {
     const { rows } = await this.cluster.admin.query<{
       calls: number;
@@ -177,7 +177,7 @@ class Candidate {
     this.agent.destroy();
   }
 
-  /** Asks the database and not the server, so that nothing is measured but the executions themselves. */
+  /** Polls the database and not the server, so that polling adds no work to the measured server. */
   private async poll(isRunning: () => boolean): Promise<void> {
     while (isRunning()) {
       await sleep(POLL_MS);
@@ -222,7 +222,7 @@ const roundedAll = (figures: Figures, digits = 3): Figures =>
 
 const cluster = await Cluster.start({
   shared_preload_libraries: 'pg_stat_statements',
-  // A worker that cleans up after one build would be counted with the other: each gets its VACUUM before it is measured.
+  // The CPU of an autovacuum worker for one build would count for the other. Each build is vacuumed before it is measured.
   autovacuum: 'off',
 });
 const candidates: Candidate[] = [];
@@ -232,7 +232,7 @@ try {
   const results = [];
   for (const workload of WORKLOADS) {
     const measured = candidates.map(({ build }) => ({ build: build.name, rounds: [] as Figures[] }));
-    // Compiled code, pools and caches are warm from the first round on.
+    // Measure once without recording, so that compiled code, pools and caches are warm from the first round on.
     for (const candidate of candidates) await candidate.measure(workload);
     for (let round = 0; round < rounds; round += 1)
       for (const [index, candidate] of candidates.entries()) {
@@ -247,7 +247,7 @@ try {
       ),
     );
     console.log(
-      `${workload.says}, ${workload.count} executions, figures of one execution, medians of ${rounds} rounds`,
+      `${workload.description}, ${workload.count} executions, figures of one execution, medians of ${rounds} rounds`,
     );
     console.table(
       Object.fromEntries([...rows, ...(pairs ? [['ours ÷ against', roundedAll(medians(pairs))]] : [])]),
@@ -255,7 +255,7 @@ try {
     if (pairs) console.table(pairs.map((pair) => roundedAll(pair)));
     results.push({
       workload: workload.name,
-      says: workload.says,
+      description: workload.description,
       executions: workload.count,
       ...Object.fromEntries(rows),
       ...(pairs && {

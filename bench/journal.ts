@@ -1,5 +1,6 @@
-// Durable events per second through the journal, beside a bare INSERT … unnest loop on the same database in the
-// same run; then how long an event takes to its watcher. Prints a table and writes bench/results/journal.json.
+// Measures durable events per second through the journal, compared with a bare INSERT … unnest loop on the same database
+// in the same run. Then measures the time from an event to its watcher. Prints tables and writes
+// bench/results/journal.json.
 import { EventEmitter2 } from '@nestjs/event-emitter';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -8,7 +9,7 @@ import { get } from 'node:http';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-// What is measured is what is shipped: the build. Its types are the sources'.
+// The benchmark measures the build, because the build is what ships. The types come from the sources.
 const built = async <T>(path: string): Promise<T> =>
   (await import(new URL(`../dist/${path}`, import.meta.url).href)) as T;
 const { EmbeddedPostgres } = await built<typeof import('../src/database/embedded-postgres.js')>(
@@ -65,7 +66,7 @@ detector.onModuleInit();
 const notifier = new EventNotifier(database, listener, identity, detector);
 await notifier.onModuleInit();
 const bus = new EventBus(new EventEmitter2());
-// As long as a server has them: each event is searched for them.
+// Secrets of a realistic length, because the journal searches each event for them.
 const secrets = new SecretRedactor(
   ['key', 'gateway', 'password'].map((name) => `${name}-`.padEnd(64, '0123')),
 );
@@ -75,7 +76,7 @@ const journal = new Journal(database, listener, identity, bus, notifier, unowned
   MAX_FLUSHES_PER_PROCESS: 2,
 });
 
-/** An execution that this process owns. */
+/** Inserts an execution that this process owns. */
 async function ownedExecution(): Promise<string> {
   const id = randomUUID();
   await database.pool.query(
@@ -86,13 +87,13 @@ async function ownedExecution(): Promise<string> {
   return id;
 }
 
-/** `writers` executions, each with up to `window` events under way, as the engine has them. */
+/** Appends for `writers` executions, each with up to `window` unconfirmed events, as the engine does. @returns events per second */
 async function throughJournal(writers: number, window: number): Promise<number> {
   const ids = await Promise.all(Array.from({ length: writers }, ownedExecution));
   const end = performance.now() + SECONDS * 1000;
   let events = 0;
   const write = async (id: string) => {
-    // One object for each claim, as the engine has: by it the journal knows what it has checked.
+    // One object per claim, as in the engine: the journal remembers by this object what it has checked.
     const claim = { executionId: id, attempt: 1 };
     for (let sequence = 1; performance.now() < end;) {
       const appends = Array.from({ length: window }, () =>
@@ -107,7 +108,7 @@ async function throughJournal(writers: number, window: number): Promise<number> 
   return (events / (performance.now() - began)) * 1000;
 }
 
-/** The same rows in the same batches on one connection, and nothing else. */
+/** Inserts the same rows in the same batches on one connection. @returns rows per second */
 async function bare(writers: number, window: number): Promise<number> {
   const client = await database.pool.connect();
   const ids = Array.from({ length: writers }, () => randomUUID());
@@ -154,14 +155,14 @@ for (const [writers, window] of [
     );
   throughput.push({
     executions: writers,
-    underWay: window,
+    unconfirmed: window,
     eventsPerSecond: rounded(median('ours')),
     bareInsert: rounded(median('peer')),
     ratio: rounded(median('ratio'), 2),
   });
 }
 console.table(throughput);
-// What the real server would run if it found it.
+// The real server below would otherwise take these executions over.
 await database.pool.query('DELETE FROM cloutagent.executions');
 detector.onModuleDestroy();
 presence.onModuleDestroy();
@@ -194,7 +195,7 @@ async function startExecution(chunks: number, delayMs: number): Promise<string> 
   return ((await response.json()) as { id: string }).id;
 }
 
-/** Calls back with each event's type, timestamp and time of arrival, until the stream ends. */
+/** Calls `onEvent` with each event's type, timestamp and time of arrival, until the stream ends. */
 function watch(
   id: string,
   onEvent: (type: string, timestamp: number, arrived: number) => void,
@@ -226,13 +227,13 @@ for (let n = 0; n < 220; n += 1) {
   const posted = performance.timeOrigin + performance.now();
   const id = await startExecution(1, 0);
   await watch(id, (type, _timestamp, arrived) => {
-    // The first ones warm the server up.
+    // The first 20 executions warm up the server.
     if (type === 'execution:started' && n >= 20) toStarted.push(arrived - posted);
   });
 }
 const latency = [
   {
-    what: 'event made to watcher, 100 events/s (ms)',
+    what: 'event to watcher, 100 events/s (ms)',
     median: rounded(quantile(toWatcher, 0.5), 1),
     p99: rounded(quantile(toWatcher, 0.99), 1),
   },

@@ -1,6 +1,6 @@
-// How long executions stand still when their process is killed: from the kill to the first event of the next owner, with
-// a second process there, and with the only process restarted at once. `--against <folder of another build>` runs both
-// builds in turn. Prints a table for each case and writes bench/results/recovery.json.
+// Measures how long executions stop when their process is killed: from the kill to the first event of the next owner,
+// once with a second process, and once with a single process that is restarted at once. `--against <folder of another
+// build>` runs both builds in turn. Prints a table for each case and writes bench/results/recovery.json.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -22,9 +22,9 @@ const { values: given } = parseArgs({
 const AGENTS = 3;
 const OUTPUTS_BEFORE_KILL = 10;
 const RETRY_MS = 50;
-/** A process watches the others, and lets the database be up, for some seconds before it judges anybody. */
-const ACQUAINTED_MS = 6_500;
-/** Kills are spread over the longest interval at which a process polls, so that no figure depends on its phase. */
+/** A process declares no other process dead before the database and its own checks have been running for some seconds. */
+const SETTLE_MS = 6_500;
+/** Kills are spread over the longest polling interval of a process, so that no figure depends on its phase. */
 const POLL_MS = 2_000;
 const PROCESS_LOCK = 0x636c6f75;
 
@@ -55,7 +55,7 @@ async function untilStreaming(watchers: readonly Watcher[]): Promise<void> {
   );
 }
 
-/** The first event of the next owner. */
+/** Waits for the first event of the next owner. */
 const takenOver = (watcher: Watcher) =>
   watcher.first(({ type, data }) => type === 'execution:started' && data.attempt! > 1);
 
@@ -68,10 +68,10 @@ async function freePort(): Promise<string> {
   return String(port);
 }
 
-/** Two processes, of which the one dies that owns most. */
+/** Runs two processes and kills the one that owns more executions. */
 class OtherProcess {
   readonly name = 'other';
-  readonly says = 'one of two processes is killed (ms from the kill)';
+  readonly description = 'one of two processes is killed (ms from the kill)';
   private readonly build: Build;
   private readonly cluster: Cluster;
   private readonly processes = new Map<string, ServerProcess>();
@@ -91,7 +91,7 @@ class OtherProcess {
   }
 
   async try(): Promise<Figures> {
-    await sleep(Math.max(0, this.startedAt + ACQUAINTED_MS + Math.random() * POLL_MS - Date.now()));
+    await sleep(Math.max(0, this.startedAt + SETTLE_MS + Math.random() * POLL_MS - Date.now()));
     const urls = new Map<string, string>();
     for (const [role, process] of this.processes) urls.set(role, await process.listening);
     const executions = await startExecutions([...urls.values()][0]!);
@@ -130,7 +130,7 @@ class OtherProcess {
     this.startedAt = Date.now();
   }
 
-  /** The role of each execution's owner, by the lock that the owner holds. */
+  /** Returns the database role of each execution's owner, found by the lock that the owner holds. */
   private async ownersOf(executions: readonly string[]): Promise<Map<string, string>> {
     const { rows } = await this.cluster.query<{ id: string; role: string }>(
       `${this.build.name}_other`,
@@ -147,10 +147,10 @@ class OtherProcess {
 const count = (owners: ReadonlyMap<string, string>, role: string): number =>
   [...owners.values()].filter((owner) => owner === role).length;
 
-/** The only process, which is started again at once. */
+/** Kills the only process and starts it again at once. */
 class Restart {
   readonly name = 'restart';
-  readonly says =
+  readonly description =
     'the only process is killed and started again at once (ms from the kill; the parts follow each other)';
   private readonly build: Build;
   private readonly cluster: Cluster;
@@ -169,7 +169,7 @@ class Restart {
       PORT: await freePort(),
     };
     this.process = this.spawn();
-    await sleep(ACQUAINTED_MS);
+    await sleep(SETTLE_MS);
   }
 
   async try(): Promise<Figures> {
@@ -182,7 +182,7 @@ class Restart {
     void this.process!.end('SIGKILL');
     this.process = this.spawn();
     const firsts = await Promise.all(watchers.map(takenOver));
-    const news = watchers.map(
+    const firstNew = watchers.map(
       ({ arrivals }, index) => arrivals.slice(seen[index]).find(({ at }) => at > killedAt)!.at,
     );
     const owned = Math.min(...firsts.map(({ data }) => Date.parse(data.timestamp)));
@@ -190,7 +190,7 @@ class Restart {
     const { boot, main, connect, listen } = this.startTimes();
     const first = Math.min(...firsts.map(({ at }) => at));
     return {
-      'first new event': Math.min(...news) - killedAt,
+      'first new event': Math.min(...firstNew) - killedAt,
       'first of next owner': first - killedAt,
       'last of next owner': Math.max(...firsts.map(({ at }) => at)) - killedAt,
       listens: listen - killedAt,
@@ -224,7 +224,7 @@ const CASES = { other: OtherProcess, restart: Restart };
 const middle = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
-/** Median and maximum of each figure. */
+/** Returns median and maximum of each figure. */
 function summary(tries: readonly Figures[]): Record<string, { median: number; most: number }> {
   return Object.fromEntries(
     Object.keys(tries[0]!).map((name) => {
@@ -251,11 +251,11 @@ try {
     } finally {
       for (const { run } of candidates) await run.stop();
     }
-    console.log(candidates[0]!.run.says);
+    console.log(candidates[0]!.run.description);
     for (const { build, tries } of candidates)
       console.table({ [`${build.name} (${build.commit})`]: {}, ...summary(tries) });
     results[name] = {
-      says: candidates[0]!.run.says,
+      description: candidates[0]!.run.description,
       ...Object.fromEntries(candidates.map(({ build, tries }) => [build.name, { ...summary(tries), tries }])),
     };
   }

@@ -1,5 +1,5 @@
-// Random connects, disconnects, stalls and cancels for a while, on the built server with its engine; afterwards heap,
-// sockets, listeners, timers and channels have to be back where they were. `node bench/soak.ts --seconds 600`.
+// Connects, disconnects, stalls and cancels at random, on the built server with its engine. Afterwards heap, sockets,
+// listeners, timers and channels have to be back at their earlier values. `node bench/soak.ts --seconds 600`.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -8,7 +8,7 @@ import { Rig, withDatabase } from './load/bench.ts';
 const { values: given } = parseArgs({ options: { seconds: { type: 'string', default: '600' } } });
 const seconds = Number(given.seconds);
 const WARM_UP_SECONDS = 20;
-/** One execution that writes more than the kernel holds for its watchers, some of whom have stopped reading. */
+/** An execution that writes more than the kernel buffers for its watchers, some of which have stopped reading. */
 const FLOOD_EVERY_MS = 15_000;
 const FLOOD = { seconds: 1, perSecond: 1_500, bytes: 10_000 };
 const STALL_MS = 2_000;
@@ -61,7 +61,7 @@ await withDatabase(async (databaseUrl) => {
         opened += count;
         await rig
           .openAt(execution, { count, ...kind, parallel: 20, group: String(random(8)) })
-          // Some connect when it is all over, which is 204.
+          // A connect after the end of the execution is answered with 204.
           .catch(() => undefined);
         if (random(3) === 0) await rig.client.call('close', String(random(8)), random(60));
         if (random(4) === 0) {
@@ -77,7 +77,7 @@ await withDatabase(async (databaseUrl) => {
       for (let n = 0; n < 3; n += 1) await rig.server.call('collect');
       return rig.server.call<Census>('census');
     };
-    // Code, pools and caches are as warm at the start as at the end.
+    // Warm up first, so that code, pools and caches are as warm before the run as after it.
     const before = await run(WARM_UP_SECONDS);
     const after = await run(seconds);
     const stats = await rig.server.call<object>('stats');

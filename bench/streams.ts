@@ -1,6 +1,6 @@
-// The streams beside their peers, in the same run. `--only fan-out,idle` runs scenarios by the beginning of their
-// names, `--rounds 1` is quick, `--peers ours,bare` leaves the others out, `--seconds 20` shortens the one with slow readers. Prints a table for each and writes
-// bench/results/streams.json.
+// Compares the streams with their peers in the same run. `--only fan-out,idle` selects scenarios by the beginning of
+// their names, `--rounds 1` is fast, `--peers ours,bare` leaves out the other peers, `--seconds 20` shortens the
+// scenario with slow readers. Prints a table for each scenario and writes bench/results/streams.json.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -8,7 +8,7 @@ import { type PeerName, PEERS, withDatabase } from './load/bench.ts';
 import { available } from './peers/nchan.ts';
 import { FAN_OUTS } from './scenarios/fan-out.ts';
 import { IDLE } from './scenarios/idle.ts';
-import { MANY } from './scenarios/many.ts';
+import { MULTI_STREAM } from './scenarios/multi-stream.ts';
 import { RECONNECT } from './scenarios/reconnect.ts';
 import { SLOW_READERS } from './scenarios/slow.ts';
 import { PACED } from './scenarios/paced.ts';
@@ -25,7 +25,7 @@ const only = given.only.split(',');
 const wanted = given.peers.split(',');
 const peers: PeerName[] = PEERS.filter((peer) => wanted.includes(peer) && (peer !== 'nchan' || available()));
 if (wanted.includes('nchan') && !peers.includes('nchan'))
-  console.log('nginx with nchan is not installed: left out');
+  console.log('nchan is left out: nginx with nchan is not installed');
 
 const results = new URL('results/streams.json', import.meta.url);
 const before = JSON.parse(await readFile(results, 'utf8').catch(() => '{}')) as { scenarios?: object };
@@ -33,7 +33,7 @@ const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.ve
 const scenarios: Record<string, unknown> = { ...before.scenarios };
 await mkdir(new URL('results/', import.meta.url), { recursive: true });
 await withDatabase(async (databaseUrl) => {
-  for (const scenario of [...FAN_OUTS, ...PACED, MANY, IDLE, RECONNECT, SLOW_READERS]) {
+  for (const scenario of [...FAN_OUTS, ...PACED, MULTI_STREAM, IDLE, RECONNECT, SLOW_READERS]) {
     if (!only.some((start) => scenario.name.startsWith(start))) continue;
     const load = loadavg()[0];
     const rows = await scenario.run({
@@ -42,11 +42,11 @@ await withDatabase(async (databaseUrl) => {
       peers,
       seconds: Number(given.seconds),
     });
-    console.log(scenario.says);
+    console.log(scenario.description);
     console.table(rows);
     const at = new Date().toISOString();
     scenarios[scenario.name] = {
-      says: scenario.says,
+      description: scenario.description,
       at,
       rounds: Number(given.rounds),
       loadBefore: load,

@@ -26,7 +26,7 @@ async function* filesIn(path: string): AsyncGenerator<string> {
   const entries = await readdir(join(ROOT, path), { withFileTypes: true }).catch(() => undefined);
   if (!entries) yield path;
   else
-    for (const { name } of entries.sort((one, other) => (one.name < other.name ? -1 : 1)))
+    for (const { name } of entries.toSorted((one, other) => (one.name < other.name ? -1 : 1)))
       if (!APART.has(name)) yield* filesIn(join(path, name));
 }
 

@@ -4,21 +4,25 @@ import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DashboardModule } from './dashboard/dashboard.module.js';
 import { DatabaseModule } from './database/database.module.js';
-import { EventsModule } from './events/events.module.js';
 import { ExecutionsModule } from './executions/executions.module.js';
 import { OperationsModule } from './operations/operations.module.js';
+import { ProblemsModule } from './problems/problems.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
 
-/** The whole application. `settings.DATABASE_URL` must be set: main starts the embedded server if need be. */
+/** The root module of the application. */
 @Module({})
 export class AppModule {
+  /**
+   * @param settings must have DATABASE_URL; `server.ts` sets it when it starts the embedded PostgreSQL
+   * @param extensions modules of other teams
+   */
   static forRoot(settings: Settings, extensions: NonNullable<DynamicModule['imports']> = []): DynamicModule {
     return {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(settings),
         DatabaseModule,
-        EventsModule,
+        ProblemsModule,
         AuthModule,
         ThrottlingModule,
         ExecutionsModule,

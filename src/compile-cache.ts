@@ -1,4 +1,4 @@
 import { join } from 'node:path';
 
-/** Where `npm run build` leaves the compiled code of every module (scripts/compile-cache.ts). */
+/** The folder where `npm run build` stores the compiled code of every module (scripts/compile-cache.ts). */
 export const COMPILE_CACHE = join(import.meta.dirname, '../node_modules/.cache/cloutagent');

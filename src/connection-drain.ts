@@ -1,14 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type Socket, Server as NetServer } from 'node:net';
 
-/** The connections of a server, and how they end when it is shut down. */
+/** Ends the connections of an HTTP server in a shutdown, without cutting off responses. */
 export class ConnectionDrain {
   private readonly open = new Set<Socket>();
-  /** Those that had a stream when the shutdown began: its client is not waited for. */
+  /** Connections that had a stream when the shutdown began. The shutdown does not wait for their clients. */
   private readonly streaming = new Set<Socket>();
-  /** The last answer of a connection, where it had to wait for another when its request came. */
+  /** The last response of a connection, if its request was pipelined: it waits for an earlier response. */
   private readonly queued = new WeakMap<Socket, ServerResponse>();
-  /** Those whose last answer is settled. */
+  /** Connections whose last response is known. They accept no further request. */
   private readonly ending = new WeakSet<Socket>();
   private deadline = Infinity;
 
@@ -27,16 +27,16 @@ export class ConnectionDrain {
     });
   }
 
-  /** Refuses new connections and closes idle ones. The others end with the last answer that they are busy with. */
+  /** Refuses new connections and closes idle ones. Each other connection ends after the last response under way on it. */
   begin(): void {
     if (this.deadline < Infinity) return;
     this.deadline = performance.now() + this.graceMs;
-    // Not that of HTTP: it would cut off an answer that the client has not taken in yet, and end the time limits for
-    // requests that are arriving.
+    // The close method of the HTTP server is not used: it would cut off responses that the client has not received
+    // completely, and would stop the timeouts of requests that are arriving.
     if (this.server.listening) NetServer.prototype.close.call(this.server);
     this.refuseFurther();
     for (const socket of this.open) this.finish(socket);
-    // After what has arrived by now was read.
+    // Requests that have arrived by now are read before this runs.
     setImmediate(() => {
       for (const socket of this.open) {
         if (this.ending.has(socket)) continue;
@@ -46,32 +46,32 @@ export class ConnectionDrain {
     });
   }
 
-  /** Waits until all connections have ended, and cuts off those that have not when their time is up. */
+  /** Waits until all connections have ended. Destroys those that are still open when the grace period is over. */
   async end(): Promise<void> {
     this.begin();
     for (const socket of this.streaming) socket.destroy();
-    const last = Promise.withResolvers<void>();
+    const allClosed = Promise.withResolvers<void>();
     const check = () => {
-      if (this.open.size === 0) last.resolve();
+      if (this.open.size === 0) allClosed.resolve();
     };
     for (const socket of this.open) socket.once('close', check);
     check();
-    const timer = setTimeout(last.resolve, this.deadline - performance.now());
-    await last.promise;
+    const timer = setTimeout(allClosed.resolve, this.deadline - performance.now());
+    await allClosed.promise;
     clearTimeout(timer);
     for (const socket of this.open) socket.destroy();
-    // Ends what Node checks connections by.
+    // Stops the timer by which Node checks the timeouts of connections.
     this.server.close(() => undefined);
   }
 
-  /** Does not take on requests behind the last answer of their connection (RFC 9112, section 9.6). */
+  /** Ignores requests that follow the last response of their connection (RFC 9112, section 9.6). */
   private refuseFurther(): void {
     const listeners = this.server.listeners('request');
     this.server.removeAllListeners('request');
     this.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       const { socket } = request;
       if (this.ending.has(socket)) {
-        // Bytes that nobody has read would reset the connection when it is closed, and the client might lose an answer.
+        // Closing a connection with unread bytes would reset it, and the client might lose a response.
         request.resume();
         return;
       }
@@ -88,13 +88,13 @@ export class ConnectionDrain {
     if (!last) return;
     this.ending.add(socket);
     if (!last.headersSent) last.shouldKeepAlive = false;
-    // A stream that waits for another answer has to let that one be sent.
+    // A queued stream does not count here, because the response before it must be sent completely.
     else if (last === current && String(last.getHeader('Content-Type')).startsWith('text/event-stream'))
       this.streaming.add(socket);
     else last.once('finish', () => socket.destroySoon());
   }
 }
 
-/** The answer that a connection is busy with. Node has no public name for it. */
+/** Returns the response that is being sent on a connection. Node has no public API for it. */
 const responseOn = (socket: Socket): ServerResponse | undefined =>
   (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;

@@ -1,7 +1,7 @@
 import type { CorsOptions } from '@nestjs/common/interfaces/external/cors-options.interface.js';
 import type { Settings } from './config/settings.js';
 
-/** What the API itself reads, what caches are told, and what tracing and older request libraries add to every request. */
+/** Request headers that the API reads, that control caches, or that tracing and older request libraries always add. */
 const ALLOWED_HEADERS = [
   'Authorization',
   'X-API-Key',
@@ -18,7 +18,7 @@ const ALLOWED_HEADERS = [
   'X-Requested-With',
 ];
 
-/** What answers carry beside the headers that a page may always read. */
+/** Response headers that a page may read in addition to those that CORS always exposes. */
 const EXPOSED_HEADERS = [
   'Location',
   'Retry-After',
@@ -30,14 +30,20 @@ const EXPOSED_HEADERS = [
   'WWW-Authenticate',
 ];
 
-/** Lets pages of CORS_ORIGINS call. There are no cookies: a page has to know a credential, whatever headers it may send. */
-export function corsOptions({ CORS_ORIGINS: origins, CORS_ALLOWED_HEADERS: more }: Settings): CorsOptions {
+/**
+ * Allows pages of CORS_ORIGINS to call the API. The API uses no cookies, so a page must know a credential, whatever headers
+ * it may send.
+ */
+export function corsOptions({
+  CORS_ORIGINS: origins,
+  CORS_ALLOWED_HEADERS: furtherHeaders,
+}: Settings): CorsOptions {
   return {
     origin: origins.includes('*') ? '*' : [...origins],
     credentials: false,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-    // A star among them does not cover Authorization (Fetch Standard, CORS-preflight fetch), which is named.
-    allowedHeaders: [...ALLOWED_HEADERS, ...more],
+    // A star in CORS_ALLOWED_HEADERS does not cover Authorization (Fetch Standard, CORS-preflight fetch), so it is listed.
+    allowedHeaders: [...ALLOWED_HEADERS, ...furtherHeaders],
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: 600,
   };

@@ -11,10 +11,13 @@ import { AppLogger } from './logging/app-logger.js';
 import { HttpMetrics } from './operations/http-metrics.js';
 import { serveDocument } from './openapi/openapi.js';
 
-/** Of the time that a shutdown may take; the rest is for what comes after the last connection, such as the database. */
+/** Share of SHUTDOWN_TIMEOUT_MS for ending connections. The rest is for closing the database and what else follows. */
 const DRAIN_SHARE = 0.75;
 
-/** The application, ready to listen. */
+/**
+ * Creates the application, ready to listen.
+ * @param extensions modules of other teams
+ */
 export async function createApp(
   settings: Settings,
   extensions: NonNullable<DynamicModule['imports']> = [],
@@ -25,8 +28,8 @@ export async function createApp(
     adapter,
     {
       bodyParser: false,
+      // A failure is thrown, and the caller reports it.
       abortOnError: false,
-      // What goes wrong while it is put together is thrown, and told by whoever called.
       logger: false,
     },
   );

@@ -2,11 +2,11 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Server } from 'node:http';
 import { ConnectionDrain } from './connection-drain.js';
 
-/** Express that lets requests under way be answered when the application is closed. */
+/** An Express adapter that completes the responses under way when the application is closed. */
 export class GracefulAdapter extends ExpressAdapter {
   private drain: ConnectionDrain | undefined;
 
-  /** @param graceMs how long connections may take to end, from the beginning of the shutdown on */
+  /** @param graceMs how long connections may take to end, measured from the start of the shutdown */
   constructor(private readonly graceMs: number) {
     super();
   }

@@ -1,7 +1,7 @@
 import { enableCompileCache } from 'node:module';
 import { COMPILE_CACHE } from './compile-cache.js';
 
-// Executions stand still while their process starts again, and most of that time Node compiles modules. The cache takes
-// effect for what is imported after this line, and so the application is no static import.
+// Executions pause while their process restarts, and compiling modules is the largest part of that time. The cache applies
+// only to modules that are imported after this line, so the server is imported dynamically.
 enableCompileCache(COMPILE_CACHE);
 await import('./server.js');

@@ -3,28 +3,30 @@ import helmet from 'helmet';
 import type { Settings } from './config/settings.js';
 
 /**
- * Sets the headers that every response begins with: Helmet's, and `Cache-Control`. A controller may replace each.
+ * Sets the default headers of every response: Helmet's headers, and `Cache-Control`. A controller may replace each of them.
  *
- * `no-store` is the default, so that a new route cannot forget it: caches know `Authorization`, but not `X-API-Key`, and
- * would give one caller's answer to another (RFC 9111, section 3.5).
+ * `Cache-Control: no-store` is the default so that a new route cannot forget it. Shared caches recognise `Authorization`,
+ * but not `X-API-Key`, and would send one caller's response to another (RFC 9111, section 3.5).
  */
 export function responseHeaders(settings: Settings): RequestHandler {
-  const everywhere = headers('no-store', {});
-  // Swagger UI's page has a <style> of its own and its style sheet images as data: URLs. It is the same for every caller.
-  const documentation = headers('no-cache', {
+  const setDefaults = headerSetter('no-store', {});
+  // Swagger UI's page contains a <style> element, and its style sheet contains images as data: URLs. The page is the same
+  // for every caller, so it may be cached.
+  const setForDocumentation = headerSetter('no-cache', {
     styleSrc: ["'self'", "'unsafe-inline'"],
     imgSrc: ["'self'", 'data:'],
   });
   const hsts = strictTransportSecurity(settings);
   return (request: Request, response, next) => {
-    (/^\/docs(\/|$)/i.test(request.path) ? documentation : everywhere)(response);
-    // Never over plain HTTP (RFC 6797, section 7.2). The server itself speaks no TLS: a trusted proxy says so.
+    (/^\/docs(\/|$)/i.test(request.path) ? setForDocumentation : setDefaults)(response);
+    // HSTS must not be sent over plain HTTP (RFC 6797, section 7.2). The server itself does not use TLS, so `secure` is
+    // true only if a trusted proxy reports it.
     if (hsts !== undefined && request.secure) response.setHeader('Strict-Transport-Security', hsts);
     next();
   };
 }
 
-/** The header's value; undefined when it was not chosen, since it binds the host, or all its subdomains, for as long. */
+/** Returns the header's value. Undefined by default, because the header binds the host, or all its subdomains, for long. */
 function strictTransportSecurity({
   HSTS_MAX_AGE_SECONDS: maxAge,
   HSTS_INCLUDE_SUBDOMAINS: subdomains,
@@ -32,8 +34,8 @@ function strictTransportSecurity({
   return maxAge === 0 ? undefined : `max-age=${maxAge}${subdomains ? '; includeSubDomains' : ''}`;
 }
 
-/** Helmet's headers are the same for all responses, so its twelve middlewares run once and not for each. */
-function headers(cacheControl: string, relaxed: Record<string, string[]>): (response: Response) => void {
+/** Runs Helmet's twelve middlewares once and records their headers, which are the same for all responses. */
+function headerSetter(cacheControl: string, relaxed: Record<string, string[]>): (response: Response) => void {
   const values: [name: string, value: string][] = [['Cache-Control', cacheControl]];
   const recorder = {
     setHeader: (name: string, value: string) => values.push([name, value]),
@@ -43,8 +45,8 @@ function headers(cacheControl: string, relaxed: Record<string, string[]>): (resp
     strictTransportSecurity: false,
     crossOriginResourcePolicy: { policy: 'cross-origin' },
     contentSecurityPolicy: {
-      // The defaults allow any https: font and style, and upgrade-insecure-requests, which would break the
-      // pages of a server without TLS: whether there is any is the proxy's matter.
+      // Helmet's defaults allow fonts and styles from any https: URL, and have upgrade-insecure-requests, which would break
+      // the pages of a server without TLS. Whether to use TLS is the proxy's decision.
       useDefaults: false,
       directives: {
         defaultSrc: ["'self'"],

@@ -5,19 +5,22 @@ import { InvalidSettingsError, parseSettings, type Settings } from './config/set
 import { SecretRedactor } from './config/secret-redactor.js';
 import { createApp } from './create-app.js';
 import { DatabaseError } from './database/database.js';
+import { EmbeddedPostgresError } from './database/embedded-postgres.error.js';
 import { EmbeddedPostgres } from './database/embedded-postgres.js';
-import { EmbeddedPostgresError } from './database/postgres-places.js';
 import { AppLogger } from './logging/app-logger.js';
 import { firstKey, startupMessage } from './startup-message.js';
 
 const logger = new Logger('Main');
 let secrets = new SecretRedactor();
 
-/** While the server starts, a signal is remembered: what has been started, PostgreSQL above all, has to be stopped again. */
-let signalled = false;
+/**
+ * Whether a signal has arrived during the start. The start then stops at the next possible moment and shuts down in order,
+ * above all the embedded PostgreSQL. A second signal ends the process at once.
+ */
+let hasSignal = false;
 let onSignal = (): void => {
-  if (signalled) process.exit(1);
-  signalled = true;
+  if (hasSignal) process.exit(1);
+  hasSignal = true;
 };
 
 async function main(): Promise<void> {
@@ -30,17 +33,17 @@ async function main(): Promise<void> {
         cause: error,
       });
   }
-  const given = parseSettings(process.env);
-  secrets = SecretRedactor.of(given);
-  Logger.overrideLogger(new AppLogger(given, secrets));
+  const settings = parseSettings(process.env);
+  secrets = SecretRedactor.of(settings);
+  Logger.overrideLogger(new AppLogger(settings, secrets));
   const embedded =
-    given.DATABASE_URL === undefined ? await EmbeddedPostgres.start(given.DATA_DIR) : undefined;
+    settings.DATABASE_URL === undefined ? await EmbeddedPostgres.start(settings.DATA_DIR) : undefined;
   try {
-    if (signalled) {
+    if (hasSignal) {
       await embedded?.stop();
       process.exit(0);
     }
-    await serve(embedded ? { ...given, DATABASE_URL: embedded.url } : given, embedded);
+    await serve(embedded ? { ...settings, DATABASE_URL: embedded.url } : settings, embedded);
   } catch (error) {
     await embedded?.stop();
     throw error;
@@ -51,7 +54,7 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
   const app = await createApp(settings);
   let stopping: Promise<void> | undefined;
   const stop = (code: number) => {
-    // A second signal, or a shutdown that hangs, ends it all the same.
+    // A second signal ends the process at once, and so does a shutdown that takes too long.
     if (stopping) process.exit(1);
     setTimeout(() => {
       logger.error(`shutdown took longer than ${settings.SHUTDOWN_TIMEOUT_MS} ms (SHUTDOWN_TIMEOUT_MS)`);
@@ -69,7 +72,7 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
       );
   };
   onSignal = () => stop(0);
-  if (signalled) {
+  if (hasSignal) {
     onSignal();
     return;
   }
@@ -87,20 +90,20 @@ async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined)
     settings.BOOTSTRAP_API_KEY === undefined ? await app.get(ApiKeysService).createFirstKey() : undefined;
   const url = await app.getUrl();
   const log = new AppLogger(settings, app.get(SecretRedactor));
-  for (const note of embedded?.notes ?? []) log.show(note, 'Main');
+  for (const notice of embedded?.notices ?? []) log.show(notice, 'Main');
   log.show(startupMessage(url), 'Main');
   if (key !== undefined) console.log(firstKey(url, key));
 }
 
-/** What goes wrong at start is told in a sentence; a stack only for what is not known. */
+/** Describes a failure of the start in a sentence. Unknown errors are shown with their stack. */
 function explain(error: unknown): string {
   const { code, port, address } = error as { code?: string; port?: number; address?: string };
   if (code === 'EADDRINUSE')
-    return `port ${port} on ${address} is taken. Stop what listens there, or set PORT to another, for example PORT=3001`;
+    return `port ${port} on ${address} is already in use. Stop the program that listens there, or set PORT to another port, for example PORT=3001`;
   if (code === 'EACCES' && port !== undefined)
-    return `port ${port} may not be used by this user. Set PORT to one above 1023, for example PORT=3000`;
+    return `this user may not listen on port ${port}. Set PORT to a port above 1023, for example PORT=3000`;
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return `HOST is no address of this machine (${(error as Error).message}). Set it to one that is, for example 127.0.0.1, or 0.0.0.0 for all`;
+    return `HOST is not an address of this machine (${(error as Error).message}). Set it to such an address, for example 127.0.0.1, or to 0.0.0.0 for all of them`;
   if (
     error instanceof InvalidSettingsError ||
     error instanceof DatabaseError ||

@@ -1,13 +1,16 @@
-/** Says where the server listens. */
+/** Returns the message that names the server's addresses. */
 export const startupMessage = (baseUrl: string): string =>
-  `CloutAgent Executions listens on ${baseUrl}; its dashboard is there too, its documentation at ${baseUrl}/docs`;
+  `CloutAgent Executions listens on ${baseUrl}; the dashboard is at the same address, the API documentation at ${baseUrl}/docs`;
 
-/** Shows the key that was just made, once, and commands to paste. It is always plain text: a person copies it. */
+/**
+ * Returns the new administrator key, which is shown only once, and commands to paste. It is plain text in every log format,
+ * because a person copies it.
+ */
 export function firstKey(baseUrl: string, key: string): string {
   const post = `curl -s -X POST ${baseUrl}/api/executions -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d @examples/compare.json`;
   return [
     '',
-    `Your first administrator key, shown this once: ${key}`,
+    `Your first administrator key, which is shown only once: ${key}`,
     '',
     'Start the example workflow:',
     `  ${post}`,

@@ -11,7 +11,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const directives = (headers: Headers): string[] =>
   (headers.get('cache-control') ?? '').split(',').map((directive) => directive.trim());
 
-describe('what caches may keep', () => {
+describe('Cache-Control', () => {
   let server: Server;
   let running: string;
   let ended: string;
@@ -28,7 +28,7 @@ describe('what caches may keep', () => {
   });
   afterAll(() => server.kill('SIGTERM'));
 
-  /** The status and headers of an answer; its body is not read. */
+  /** Sends a request and discards the body of its answer. */
   async function ask(
     method: string,
     path: string,
@@ -47,7 +47,7 @@ describe('what caches may keep', () => {
   const createKey = async (scopes: string[]): Promise<{ id: string; key: string }> =>
     (await server.call('POST', '/api/keys', { name: 'k', projects: ['*'], scopes })).body;
 
-  /** Every path under /api, with each kind of id that it may have. */
+  /** Returns every path under /api, with each kind of id that it may have. */
   async function paths(): Promise<string[]> {
     const { body } = await server.call('GET', '/docs/openapi.json');
     const templates = Object.keys(body.paths as object).filter((path) => path.startsWith('/api/'));
@@ -58,7 +58,7 @@ describe('what caches may keep', () => {
     );
   }
 
-  it('no answer of any route under /api, whatever its method, status and caller', async () => {
+  it('is no-store for every route under /api, with any method, status and caller', async () => {
     const writer = await createKey(['executions:write']);
     const callers: Record<string, string>[] = [
       {},
@@ -86,7 +86,7 @@ describe('what caches may keep', () => {
         wrong.push([method, path, answer.status, answer.headers.get('cache-control')]);
     }
     expect(wrong.slice(0, 20)).toEqual([]);
-    // The walk has met answers of every kind that it is meant to meet.
+    // Make sure that the requests got every kind of answer.
     for (const status of [200, 201, 202, 204, 400, 401, 403, 404, 409, 413, 415])
       expect([status, statuses.has(status)]).toEqual([status, true]);
   });
@@ -95,7 +95,7 @@ describe('what caches may keep', () => {
   const adminKey = () =>
     (admin ??= createKey(['executions:read', 'executions:write', 'executions:control', 'keys:manage']));
 
-  it('no answer that is a success', async () => {
+  it('is no-store for successful answers under /api', async () => {
     const key = await createKey(['executions:read']);
     const started = await server.startExecution(start([agent('a', { hang: true })]));
     const last = String((await server.call('GET', `/api/executions/${ended}`)).body.lastSequence);
@@ -115,7 +115,7 @@ describe('what caches may keep', () => {
       expect([status, status < 300, directives(headers)]).toEqual([status, true, ['no-store']]);
   });
 
-  it('no stream, which no cache may transform either', async () => {
+  it('is no-store and no-transform for streams', async () => {
     for (const [method, path] of [
       ['GET', `/api/executions/${running}/stream`],
       ['HEAD', `/api/executions/${running}/stream`],
@@ -132,10 +132,10 @@ describe('what caches may keep', () => {
   });
 
   it.each<[string, string]>([
-    ['is not HTTP', 'nonsense\r\n\r\n'],
-    ['has too many header fields', `GET /api/keys HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
-    ['expects what the server does not know', 'GET /api/keys HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n'],
-  ])('no answer to a request that %s', async (_what, request) => {
+    ['that is not HTTP', 'nonsense\r\n\r\n'],
+    ['with too many header fields', `GET /api/keys HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
+    ['with an unknown expectation', 'GET /api/keys HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n'],
+  ])('is no-store for a request %s', async (_what, request) => {
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => socket.write(request));
     let answer = '';
     socket.on('data', (data: Buffer) => {
@@ -146,28 +146,33 @@ describe('what caches may keep', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d [^]*\r\nCache-Control: no-store\r\n/i);
   });
 
-  it.each<[string, string, number, string]>([
-    ['health, which changes at any moment', '/health/live', 200, 'no-store'],
-    ['health, which changes at any moment', '/health/ready', 200, 'no-store'],
-    ['metrics', '/metrics', 200, 'no-store'],
-    ['what is not there', '/nowhere', 404, 'no-store'],
-    ['the documentation, if asked whether it is still right', '/docs', 200, 'no-cache'],
-    ['the documentation, if asked whether it is still right', '/docs/openapi.json', 200, 'no-cache'],
-    ['the documentation, if asked whether it is still right', '/docs/swagger-ui.css', 200, 'no-cache'],
-    ['what is not in the documentation', '/docs/nowhere', 404, 'no-store'],
-    ['a page, if asked whether it is still right', '/', 200, 'no-cache'],
-  ])('elsewhere: %s (%s)', async (_what, path, status, expected) => {
+  it.each<[string, string, string, number]>([
+    ['no-store', 'health', '/health/live', 200],
+    ['no-store', 'readiness', '/health/ready', 200],
+    ['no-store', 'metrics', '/metrics', 200],
+    ['no-store', 'an unknown path', '/nowhere', 404],
+    ['no-cache', 'the documentation', '/docs', 200],
+    ['no-cache', 'the OpenAPI document', '/docs/openapi.json', 200],
+    ['no-cache', 'a file of the documentation', '/docs/swagger-ui.css', 200],
+    ['no-store', 'an unknown file of the documentation', '/docs/nowhere', 404],
+    ['no-cache', 'a page of the dashboard', '/', 200],
+  ])('is %s for %s (%s)', async (expected, _what, path, status) => {
     const answer = await ask('GET', path);
     expect([answer.status, directives(answer.headers)]).toEqual([status, [expected]]);
   });
 
-  it('a built file for ever, but not an answer that says that it cannot be sent', async () => {
-    const script = (await readdir('web/dist/assets')).find((name) => name.endsWith('.js'));
+  const builtScript = async () => (await readdir('web/dist/assets')).find((name) => name.endsWith('.js'));
+  it('is immutable for a built file', async () => {
+    const script = await builtScript();
     const whole = await ask('GET', `/assets/${script}`);
     expect([whole.status, directives(whole.headers)]).toEqual([
       200,
       ['public', 'max-age=31536000', 'immutable'],
     ]);
+  });
+
+  it('is no-store for a range or precondition of a built file that fails', async () => {
+    const script = await builtScript();
     const past = await ask('GET', `/assets/${script}`, { range: 'bytes=99999999-' });
     const changed = await ask('GET', `/assets/${script}`, { 'if-match': '"other"' });
     for (const { status, headers } of [past, changed])
@@ -175,7 +180,7 @@ describe('what caches may keep', () => {
   });
 });
 
-it('no cache may keep an answer that says when to come back', async () => {
+it('Cache-Control is no-store for an answer with Retry-After', async () => {
   const server = await Server.start({
     DATABASE_URL: await createDatabase(),
     RATE_LIMIT_REQUESTS: '1',

@@ -18,7 +18,7 @@ async function collect(stream: AsyncIterable<ExecutionEvent>): Promise<Execution
   return events;
 }
 
-describe('the client against the server', () => {
+describe('@cloutagent/client against the server', () => {
   let server: Server;
   let client: CloutAgent;
 
@@ -32,7 +32,7 @@ describe('the client against the server', () => {
   });
   afterAll(() => server.kill('SIGTERM'));
 
-  it('starts once with one key, shows, lists and streams to the end', async () => {
+  it('starts one execution per idempotency key, then gets, lists and streams it to the end', async () => {
     const request = start([agent('a', { chunks: 20 })], [], { tags: ['once'] });
     const first = await client.executions.start(request as never, { idempotencyKey: 'once' });
     const again = await client.executions.start(request as never, { idempotencyKey: 'once' });
@@ -54,7 +54,7 @@ describe('the client against the server', () => {
     expect(page.executions.map(({ id }) => id)).toEqual([first.id]);
   });
 
-  it('pages through the events, and streams only some types', async () => {
+  it('reads events page by page, and streams only the requested types', async () => {
     const { id } = await client.executions.start(start([agent('a', { chunks: 20 })]) as never);
     const all = await collect(client.executions.stream(id));
     const paged: ExecutionEvent[] = [];
@@ -99,9 +99,9 @@ describe('the client against the server', () => {
     await expect(client.executions.pause(other.id)).rejects.toMatchObject({ status: 409 });
   });
 
-  it('throws one kind of error, with the code of the server', async () => {
-    const nobody = '0199c0de-0000-7000-8000-000000000001';
-    const stream = client.executions.stream(nobody);
+  it('throws CloutAgentError with the code of the server', async () => {
+    const unknownId = '0199c0de-0000-7000-8000-000000000001';
+    const stream = client.executions.stream(unknownId);
     await expect(collect(stream)).rejects.toMatchObject({ code: 'not_found', status: 404 });
     expect(stream.state).toMatchObject({
       status: 'closed',
@@ -110,7 +110,7 @@ describe('the client against the server', () => {
     });
     const stranger = new CloutAgent({ baseUrl: server.url, apiKey: 'not-a-key-of-anybody-here-0123456789' });
     await expect(stranger.executions.list()).rejects.toBeInstanceOf(CloutAgentError);
-    await expect(collect(stranger.executions.stream(nobody))).rejects.toMatchObject({ status: 401 });
+    await expect(collect(stranger.executions.stream(unknownId))).rejects.toMatchObject({ status: 401 });
     await expect(client.executions.start({} as never)).rejects.toMatchObject({
       code: 'validation_failed',
       problem: { errors: expect.arrayContaining([expect.objectContaining({ path: 'projectId' })]) },
@@ -122,7 +122,7 @@ describe('the client against the server', () => {
     });
   });
 
-  it('has the complete output through a network that cuts at random places', async () => {
+  it('receives the complete output over a network that cuts connections at random', async () => {
     const proxy = await CuttingProxy.start(server.url);
     const through = new CloutAgent({
       baseUrl: proxy.url,
@@ -140,7 +140,7 @@ describe('the client against the server', () => {
     await proxy.close();
   });
 
-  it('watches a project from now on, over a connection that is cut before the first event and at random places', async () => {
+  it('watches a project from now on, over a connection that is cut before the first event and at random after it', async () => {
     const proxy = await CuttingProxy.start(server.url);
     const through = new CloutAgent({
       baseUrl: proxy.url,
@@ -158,17 +158,17 @@ describe('the client against the server', () => {
       }
     })();
     await begun.promise;
-    // While it is away an execution begins and ends.
+    // An execution starts and ends while the client is disconnected.
     proxy.freeze();
-    const ask = (chunks: number) =>
+    const startWatched = (chunks: number) =>
       client.executions.start(
         start([agent('a', { chunks, delayMs: 1 })], [], { projectId: 'watched' }) as never,
       );
-    const early = await ask(3);
+    const early = await startWatched(3);
     await collect(client.executions.stream(early.id));
     proxy.budget = () => 2_000 + Math.random() * 12_000;
     proxy.cut();
-    const later = await Promise.all([ask(200), ask(200)]);
+    const later = await Promise.all([startWatched(200), startWatched(200)]);
     await following;
     for (const { id } of [early, ...later]) {
       const { lastSequence } = await client.executions.get(id);
@@ -177,7 +177,7 @@ describe('the client against the server', () => {
     await proxy.close();
   });
 
-  it('notices a connection that is dead without a word, and a slow consumer misses nothing', async () => {
+  it('detects a silent dead connection, and a slow consumer receives every event', async () => {
     const proxy = await CuttingProxy.start(server.url);
     const through = new CloutAgent({
       baseUrl: proxy.url,
@@ -195,13 +195,13 @@ describe('the client against the server', () => {
       if (event.sequence === 50) proxy.freeze();
       if (event.sequence % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    expect(reasons).toContain('Nothing came for 250 ms.');
+    expect(reasons).toContain('The server sent nothing for 250 ms.');
     expect(events.map((event) => event.sequence)).toEqual(upTo(events.length));
     expect(outputOf(events, 'a')).toBe((await client.executions.get(id)).output);
     await proxy.close();
   });
 
-  it('fetches a new token when the one it has expires in the middle of a stream', async () => {
+  it('gets a new token when its token expires during a stream', async () => {
     let made = 0;
     const token = (): Promise<string> => {
       made += 1;
@@ -209,7 +209,7 @@ describe('the client against the server', () => {
         new SignJWT({ projects: ['demo'], scope: 'executions:read executions:write' })
           .setProtectedHeader({ alg: 'HS256' })
           .setSubject('someone')
-          // The server's clock may be 5 s behind: the first one is good for 2 s.
+          // The server tolerates a clock skew of 5 s, so the first token is valid for 2 s.
           .setExpirationTime(Math.floor(Date.now() / 1000) + (made === 1 ? -3 : 60))
           .sign(new TextEncoder().encode(SECRET))
       );
@@ -222,7 +222,7 @@ describe('the client against the server', () => {
     expect(events.at(-1)?.type).toBe('execution:completed');
   });
 
-  it('makes, lists and revokes keys; a revoked one is refused', async () => {
+  it('creates, lists and revokes keys, and a revoked key is refused', async () => {
     const { id, key } = await client.keys.create({
       name: 'reader',
       projects: ['demo'],
@@ -237,7 +237,7 @@ describe('the client against the server', () => {
     await expect(reader.executions.list()).rejects.toMatchObject({ status: 401 });
   });
 
-  it('watches with handlers', async () => {
+  it('calls the handlers of SSEClient', async () => {
     const { id } = await client.executions.start(start([agent('a', { chunks: 50, delayMs: 1 })]) as never);
     const sse = new SSEClient({ baseUrl: server.url, apiKey: ADMIN_KEY });
     let text = '';
@@ -259,7 +259,7 @@ describe('the client against the server', () => {
   });
 });
 
-it('goes on, complete, when the server is killed and started again on its port', async () => {
+it('a stream continues without a gap when the server is killed and restarted on its port', async () => {
   const settings = {
     DATABASE_URL: await createDatabase(),
     DISPATCH_POLL_INTERVAL_MS: '200',
@@ -285,7 +285,7 @@ it('goes on, complete, when the server is killed and started again on its port',
     sequences.push(event.sequence);
     if (event.type === 'execution:output')
       output.set(event.nodeId, (output.get(event.nodeId) ?? '') + event.chunk);
-    // What a step that runs again has put out so far is to be dropped.
+    // A step that is retried starts again: discard its output so far.
     if (event.type === 'execution:step' && event.status === 'retrying') output.delete(event.nodeId);
     if (event.sequence === 60) {
       await server.kill();
@@ -295,7 +295,7 @@ it('goes on, complete, when the server is killed and started again on its port',
   await restarted;
   const { steps, lastSequence } = await client.executions.get(id);
   expect(sequences).toEqual(upTo(lastSequence));
-  for (const { nodeId, status, output: told } of steps)
-    if (status === 'completed') expect(output.get(nodeId)).toBe(told);
+  for (const { nodeId, status, output: expected } of steps)
+    if (status === 'completed') expect(output.get(nodeId)).toBe(expected);
   await server.kill('SIGTERM');
 });

@@ -1,18 +1,18 @@
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { DatabaseControl } from './support/database-control.js';
-import { startFakeHttpServer } from './support/fake-http-server.js';
-import { grow } from './support/large-results.js';
+import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
+import { insertLargeOutput } from './support/large-results.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, pathOf, start, Watch } from './support/watch.js';
 
 const SECRET = 'a-shared-secret-of-more-than-32-characters';
 const STEPPED = pathToFileURL('test/support/stepped-clock.mjs').href;
 
-/** A server whose wall clock a test sets back by an hour. */
+/** A server whose wall clock a test can set back by an hour. */
 class SteppedServer {
   private steps = 0;
   private constructor(readonly server: Server) {}
@@ -21,7 +21,7 @@ class SteppedServer {
     return new SteppedServer(await Server.start({ ...settings, NODE_OPTIONS: `--import=${STEPPED}` }));
   }
 
-  /** What its wall clock shows, in s. */
+  /** The time of its wall clock, in s. */
   get seconds(): number {
     return Math.floor(Date.now() / 1000) - this.steps * 3_600;
   }
@@ -41,7 +41,7 @@ const token = (expires: string | number, subject = 'ann') =>
     .setExpirationTime(expires)
     .sign(new TextEncoder().encode(SECRET));
 
-describe('with a wall clock that is set back by an hour', () => {
+describe('after the wall clock was set back by an hour', () => {
   let stepped: SteppedServer;
   let server: Server;
   let database: DatabaseControl;
@@ -72,7 +72,7 @@ describe('with a wall clock that is set back by an hour', () => {
   const watch = (id: string, headers = {}) =>
     new Watch(server.url, pathOf(id), headers).until((now) => now.frames.length >= 2);
 
-  it('streams beat, and see by polling what they are not notified of', async () => {
+  it('streams send heartbeats, and polling finds events without a notification', async () => {
     const id = await hanging();
     const stream = await watch(id);
     await stepped.setBack();
@@ -91,33 +91,33 @@ describe('with a wall clock that is set back by an hour', () => {
     const stream = await watch(id, bearer(await token(stepped.seconds + 8)));
     await stepped.setBack();
     await stream.done();
-    expect(stream.farewell).toBe(true);
+    expect(stream.endsWithRetry).toBe(true);
   });
 
-  it('a stream ends when its key is revoked, also when the notification is lost', async () => {
+  it('a stream ends when its key is revoked, although the notification is lost', async () => {
     const { body } = await server.call('POST', '/api/keys', {
       name: 'k',
       projects: ['demo'],
       scopes: ['executions:read'],
     });
-    const stream = await watch(await hanging(), bearer(body.key as string));
+    const stream = await watch(await hanging(), bearer(body.key));
     await stepped.setBack();
     await database.rows('UPDATE cloutagent.api_keys SET revoked_at = now() WHERE id = $1', [body.id]);
     await stream.done();
-    expect(stream.farewell).toBe(true);
+    expect(stream.endsWithRetry).toBe(true);
   });
 
-  it('a stream that takes nothing is ended', async () => {
+  it('a stream whose client reads nothing is ended as stalled', async () => {
     const id = await server.startExecution(start([agent('a', { chunks: 5, delayMs: 0 })]));
     await new Watch(server.url, pathOf(id)).done();
-    await grow(url, id);
+    await insertLargeOutput(url, id);
     const { port, hostname } = new URL(server.url);
     const socket = connect({ port: Number(port), host: hostname });
     socket.pause();
     await once(socket, 'connect');
     socket.write(`GET ${pathOf(id)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n\r\n`);
     const metric = async (line: RegExp) =>
-      line.test(String((await server.call('GET', '/metrics')).body)) || (await sleep(20), false);
+      line.test((await server.call('GET', '/metrics')).text) || (await sleep(20), false);
     while (!(await metric(/^cloutagent_streams_blocked 1$/m)));
     await stepped.setBack();
     while (!(await metric(/^cloutagent_streams_stalled_total 1$/m)));
@@ -136,7 +136,7 @@ describe('with a wall clock that is set back by an hour', () => {
     expect(answer.status).toBe(401);
   });
 
-  it('a wait after too many requests is none of an hour', async () => {
+  it('Retry-After for too many requests stays within a minute', async () => {
     const ann = bearer(await token('2h', 'busy'));
     const ask = () => server.call('GET', '/api/executions?limit=1', undefined, ann);
     expect((await ask()).status).toBe(200);
@@ -147,42 +147,57 @@ describe('with a wall clock that is set back by an hour', () => {
   });
 });
 
-it('keys of an identity provider are exchanged, and wrong credentials forgotten, whatever the wall clock does', async () => {
-  const [one, two] = await Promise.all(
-    ['one', 'two'].map(async (kid) => {
-      const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
-      const claims = new SignJWT({ projects: ['demo'], scope: 'executions:read' }).setSubject('ann');
-      const signed = claims
-        .setExpirationTime('5h')
-        .setProtectedHeader({ alg: 'ES256', kid })
-        .sign(privateKey);
-      return { jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256' }, token: await signed };
-    }),
-  );
-  let published = [one];
-  const provider = await startFakeHttpServer((_request, response) => {
-    response.end(JSON.stringify({ keys: published.map((key) => key!.jwk) }));
+describe('after the wall clock was set back by an hour, with an identity provider', () => {
+  let stepped: SteppedServer;
+  let server: Server;
+  let provider: FakeHttpServer;
+  /** The keys that the provider publishes. */
+  let published: JWK[] = [];
+  beforeAll(async () => {
+    provider = await startFakeHttpServer((_request, response) => {
+      response.end(JSON.stringify({ keys: published }));
+    });
+    stepped = await SteppedServer.start({
+      DATABASE_URL: await createDatabase(),
+      JWKS_URL: `${provider.url}/jwks`,
+      JWKS_COOLDOWN_MS: '300',
+      MAX_AUTH_FAILURES_PER_MINUTE: '2',
+    });
+    ({ server } = stepped);
   });
-  const stepped = await SteppedServer.start({
-    DATABASE_URL: await createDatabase(),
-    JWKS_URL: `${provider.url}/jwks`,
-    JWKS_COOLDOWN_MS: '300',
-    MAX_AUTH_FAILURES_PER_MINUTE: '2',
+  afterAll(async () => {
+    await server?.kill('SIGTERM');
+    await provider?.close();
   });
-  const { server } = stepped;
+
+  const makeKey = async (kid: string): Promise<{ jwk: JWK; token: string }> => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+    const signed = new SignJWT({ projects: ['demo'], scope: 'executions:read' })
+      .setSubject('ann')
+      .setExpirationTime('5h')
+      .setProtectedHeader({ alg: 'ES256', kid })
+      .sign(privateKey);
+    return { jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256' }, token: await signed };
+  };
   const list = (key: string) => server.call('GET', '/api/executions', undefined, bearer(key));
-  expect((await list(one!.token)).status).toBe(200);
-  await stepped.setBack();
-  published = [two];
-  const fetched = performance.now();
-  while (performance.now() - fetched < 400) await sleep(20);
-  expect((await list(two!.token)).status).toBe(200);
-  await list('x'.repeat(40));
-  await stepped.setBack();
-  await list('x'.repeat(40));
-  const refused = await list('x'.repeat(40));
-  expect(refused.body.code).toBe('too_many_failed_attempts');
-  expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
-  await server.kill('SIGTERM');
-  await provider.close();
+
+  it('a new key of the provider is fetched', async () => {
+    const [one, two] = [await makeKey('one'), await makeKey('two')];
+    published = [one.jwk];
+    expect((await list(one.token)).status).toBe(200);
+    await stepped.setBack();
+    published = [two.jwk];
+    const fetched = performance.now();
+    while (performance.now() - fetched < 400) await sleep(20);
+    expect((await list(two.token)).status).toBe(200);
+  });
+
+  it('Retry-After for too many failed attempts stays within a minute', async () => {
+    await list('x'.repeat(40));
+    await stepped.setBack();
+    await list('x'.repeat(40));
+    const refused = await list('x'.repeat(40));
+    expect(refused.body.code).toBe('too_many_failed_attempts');
+    expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+  });
 });

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { eventsIn, GzipWatch } from './support/gzip-watch.js';
-import { fatten, grow } from './support/large-results.js';
+import { enlargeResult, insertLargeOutput } from './support/large-results.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, idsIn, pathOf, start, upTo, Watch } from './support/watch.js';
 
@@ -16,10 +16,10 @@ const settings = {
 };
 const authorization = `Bearer ${ADMIN_KEY}`;
 
-const MANY = '/api/executions/stream';
-const manyOf = (...ids: string[]) => `${MANY}?executionIds=${ids.join()}`;
+const MULTI_STREAM = '/api/executions/stream';
+const multiStreamOf = (...ids: string[]) => `${MULTI_STREAM}?executionIds=${ids.join()}`;
 
-/** Those of one execution on a stream of many. */
+/** The sequences of one execution on a stream of many executions. */
 const sequencesIn = (text: string, id: string): number[] =>
   [...text.matchAll(/^data: (.*)$/gm)]
     .map(([, data]) => JSON.parse(data!) as { executionId: string; sequence: number })
@@ -42,10 +42,10 @@ describe('compressed streams', () => {
     return eventsIn(await response.text());
   };
   const metric = async (name: string): Promise<number> => {
-    const { body } = await server.call('GET', '/metrics');
-    return Number(new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(String(body))![1]);
+    const { text } = await server.call('GET', '/metrics');
+    return Number(new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(text)![1]);
   };
-  /** An execution that has written some events and then writes no more. */
+  /** Starts an execution that records some events and then no more. */
   const startLive = () =>
     server.startExecution(
       start([agent('a', { chunks: 20, delayMs: 1 }), agent('b', { hang: true })], [['a', 'b']]),
@@ -61,7 +61,7 @@ describe('compressed streams', () => {
   });
   afterAll(() => server.kill('SIGTERM'));
 
-  it('are decodable as they come, heartbeats too, and end as gzip ends', async () => {
+  it('can be decoded while they arrive, heartbeats too, and end with a valid gzip trailer', async () => {
     const id = await startLive();
     const watches = [1, 2].map(() => new GzipWatch(server.url, pathOf(id)));
     for (const watch of watches) await watch.until(({ text }) => isAtB(text) && /(: ping\n\n){2}/.test(text));
@@ -79,7 +79,7 @@ describe('compressed streams', () => {
     }
   });
 
-  it('are the same bytes and fewer, from the start, resumed and filtered', async () => {
+  it('hold the same events in fewer bytes: from the start, resumed and filtered', async () => {
     const saved = await metric('stream_bytes_saved_total');
     const cases: [string, Record<string, string>][] = [
       ['', {}],
@@ -97,25 +97,47 @@ describe('compressed streams', () => {
     expect(await metric('stream_bytes_saved_total')).toBeGreaterThan(saved + ended.plain.length / 2);
   });
 
-  it('are read by curl, gunzip and fetch', async () => {
-    const url = new URL(pathOf(ended.id), server.url).href;
-    const curl = ['-sSN', '-H', `Authorization: ${authorization}`];
-    const { stdout } = await run('curl', [...curl, '--compressed', url], { maxBuffer: 1e8 });
+  const curl = ['-sSN', '-H', `Authorization: ${authorization}`];
+  const endedUrl = () => new URL(pathOf(ended.id), server.url).href;
+
+  it('can be read by curl', async () => {
+    const { stdout } = await run('curl', [...curl, '--compressed', endedUrl()], { maxBuffer: 1e8 });
     expect(eventsIn(stdout)).toBe(ended.plain);
+  });
+
+  it('can be read by gunzip, also when they resume', async () => {
     const tested = `curl "$@" | gunzip -c`;
-    const sh = ['-c', tested, 'sh', ...curl, '-H', 'Accept-Encoding: gzip', '-H', 'Last-Event-ID: 3', url];
+    const sh = [
+      '-c',
+      tested,
+      'sh',
+      ...curl,
+      '-H',
+      'Accept-Encoding: gzip',
+      '-H',
+      'Last-Event-ID: 3',
+      endedUrl(),
+    ];
     const unzipped = await run('sh', sh, { maxBuffer: 1e8 });
     expect(unzipped.stderr).toBe('');
     expect(eventsIn(unzipped.stdout)).toBe(await plainOf(ended.id, '', { 'last-event-id': '3' }));
-    // nginx asks so, unless it is told otherwise.
-    const old = [...curl, '--http1.0', '--compressed', '-w', '%{size_download}', url];
+  });
+
+  // nginx uses HTTP/1.0 by default.
+  it('are compressed over HTTP/1.0 too', async () => {
+    const old = [...curl, '--http1.0', '--compressed', '-w', '%{size_download}', endedUrl()];
     const { stdout: answer } = await run('curl', old, { maxBuffer: 1e8 });
     expect(eventsIn(answer)).toBe(ended.plain);
     expect(Number(answer.split('\n').at(-1))).toBeLessThan(ended.plain.length / 2);
-    const response = await fetch(url, { headers: { authorization } });
+  });
+
+  it('can be read by fetch', async () => {
+    const response = await fetch(endedUrl(), { headers: { authorization } });
     expect(response.headers.get('content-encoding')).toBe('gzip');
     expect(eventsIn(await response.text())).toBe(ended.plain);
+  });
 
+  it('can be read by fetch while the execution runs', async () => {
     const live = await fetch(new URL(pathOf(await startLive()), server.url), { headers: { authorization } });
     const reader = live.body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
@@ -123,10 +145,10 @@ describe('compressed streams', () => {
     await reader.cancel();
   });
 
-  it('wait for a slow reader, and lose nothing of what hardly compresses', async () => {
+  it('lose no event for a slow client, although the data hardly compresses', async () => {
     const id = await server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]));
     await new GzipWatch(server.url, pathOf(id)).done();
-    const last = await grow(database, id);
+    const last = await insertLargeOutput(database, id);
     const slow = new GzipWatch(server.url, pathOf(id), {}, true);
     await slow.until(({ response }) => response !== undefined);
     while ((await metric('streams_blocked')) === 0) await sleep(20);
@@ -136,8 +158,8 @@ describe('compressed streams', () => {
     expect(gunzipSync(slow.raw).toString()).toBe(slow.text);
   });
 
-  it('of many executions are the same bytes and far fewer, from the start, resumed and filtered', async () => {
-    const path = manyOf(ended.id);
+  it('of many executions hold the same events in fewer bytes: from the start, resumed and filtered', async () => {
+    const path = multiStreamOf(ended.id);
     const plain = await plainAt(path);
     const cursors = [...plain.matchAll(/^id: (.*)$/gm)].map(([, id]) => id!);
     expect(cursors.length).toBeGreaterThan(300);
@@ -156,18 +178,20 @@ describe('compressed streams', () => {
     }
   });
 
-  it('of many executions are decodable as they come, each one for itself, heartbeats too', async () => {
+  it('of many executions can be decoded independently while they arrive, heartbeats too', async () => {
     const ids = [await startLive(), await startLive()];
-    const watches = [MANY, manyOf(...ids), manyOf(...ids)].map((path) => new GzipWatch(server.url, path));
+    const watches = [MULTI_STREAM, multiStreamOf(...ids), multiStreamOf(...ids)].map(
+      (path) => new GzipWatch(server.url, path),
+    );
     const areAtB = (text: string) =>
       ids.every((id) => new RegExp(`^data: .*"executionId":"${id}".*"nodeId":"b"`, 'm').test(text));
     for (const watch of watches)
       await watch.until(({ text }) => areAtB(text) && /(: ping\n\n){2}/.test(text));
     for (const id of ids) await server.call('POST', `/api/executions/${id}/cancel`);
     const ends = (text: string) => text.match(/^event: execution:cancelled$/gm)?.length === ids.length;
-    // By filter the server does not end it.
+    // The server never ends a stream by filter.
     await watches[0]!.until(({ text }) => ends(text));
-    await watches[0]!.leave();
+    await watches[0]!.disconnect();
     for (const watch of watches.slice(1)) {
       await watch.done();
       expect(gunzipSync(watch.raw).toString()).toBe(watch.text);
@@ -175,17 +199,17 @@ describe('compressed streams', () => {
     }
   });
 
-  it('of many executions wait for a slow reader and lose nothing', async () => {
+  it('of many executions lose no event for a slow client', async () => {
     const ids = await Promise.all(
       [1, 2].map(() => server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]))),
     );
-    await new GzipWatch(server.url, manyOf(...ids)).done();
-    const last = await grow(database, ids[0]!);
+    await new GzipWatch(server.url, multiStreamOf(...ids)).done();
+    const last = await insertLargeOutput(database, ids[0]!);
     const { lastSequence } = (await server.call('GET', `/api/executions/${ids[1]}`)).body;
-    const slow = new GzipWatch(server.url, manyOf(...ids), {}, true);
+    const slow = new GzipWatch(server.url, multiStreamOf(...ids), {}, true);
     await slow.until(({ response }) => response !== undefined);
     while ((await metric('streams_blocked')) === 0) await sleep(20);
-    const quick = await new GzipWatch(server.url, manyOf(...ids)).done();
+    const quick = await new GzipWatch(server.url, multiStreamOf(...ids)).done();
     slow.read();
     await slow.done();
     for (const { text, raw } of [slow, quick]) {
@@ -194,11 +218,11 @@ describe('compressed streams', () => {
     }
   });
 
-  it('may be left in the middle', async () => {
+  it('of other clients continue after one client disconnects in the middle', async () => {
     const id = await startLive();
     const [left, stays] = [1, 2].map(() => new GzipWatch(server.url, pathOf(id)));
     await left!.until(({ text }) => text.includes('event: execution:started'));
-    await left!.leave();
+    await left!.disconnect();
     await stays!.until(({ text }) => isAtB(text));
     await server.call('POST', `/api/executions/${id}/cancel`);
     await stays!.done();
@@ -212,22 +236,25 @@ describe('compressed streams', () => {
     },
   );
 
-  it('are for those who want no plain bytes too; problems stay readable', async () => {
+  it('are sent to clients that refuse identity', async () => {
     const asked = { 'accept-encoding': 'identity;q=0, *;q=0.1' };
     const watch = await new GzipWatch(server.url, pathOf(ended.id), asked).done();
     expect(eventsIn(watch.text)).toBe(ended.plain);
+  });
+
+  it('leave problems uncompressed', async () => {
     const id = await startLive();
     const open = upTo(4).map(() => new GzipWatch(server.url, pathOf(id)));
-    for (const watch of open) await watch.until(({ text }) => text.includes('established'));
+    for (const live of open) await live.until(({ text }) => text.includes('established'));
     const refused = await server.call('GET', pathOf(id));
     expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_streams' } });
     expect(refused.headers.get('content-encoding')).toBeNull();
-    for (const watch of open) await watch.leave();
+    for (const live of open) await live.disconnect();
     await server.call('POST', `/api/executions/${id}/cancel`);
   });
 });
 
-it('compressed streams of a certain age are told when to come back, and end as gzip ends', async () => {
+it('a compressed stream that reaches its maximum age ends with retry and a valid gzip trailer', async () => {
   const server = await Server.start({
     DATABASE_URL: await createDatabase(),
     ...settings,
@@ -240,7 +267,7 @@ it('compressed streams of a certain age are told when to come back, and end as g
   await server.kill('SIGTERM');
 });
 
-describe('a result of megabytes', () => {
+describe('a result of several megabytes', () => {
   const streams = 30;
   let server: Server;
   let id: string;
@@ -255,43 +282,43 @@ describe('a result of megabytes', () => {
     });
     id = await server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]));
     await new GzipWatch(server.url, pathOf(id)).done();
-    result = await fatten(database, id);
+    result = await enlargeResult(database, id);
   });
   afterAll(async () => {
     await server.kill('SIGTERM');
   });
   const metric = async (name: string): Promise<number> => {
-    const { body } = await server.call('GET', '/metrics');
-    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(String(body))![1]);
+    const { text } = await server.call('GET', '/metrics');
+    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)![1]);
   };
 
   it.each([
     ['one execution', 'gzip'],
     ['many executions', 'gzip'],
     ['many executions', 'identity'],
-  ])('is held once, however many streams wait with it: of %s, %s', async (of, coding) => {
+  ])('is in memory once for all blocked streams of %s with the encoding %s', async (of, coding) => {
     const before = await metric('nodejs_external_memory_bytes');
     const types = 'types=execution:completed';
-    const path = of === 'one execution' ? `${pathOf(id)}?${types}` : `${manyOf(id)}&${types}`;
+    const path = of === 'one execution' ? `${pathOf(id)}?${types}` : `${multiStreamOf(id)}&${types}`;
     const Kind = coding === 'gzip' ? GzipWatch : Watch;
     const watches = Array.from({ length: streams }, () => new Kind(server.url, path, {}, true));
     while ((await metric('cloutagent_streams_blocked')) < streams);
-    // Plain, what streams of many have of it in common, compressed, and what is yet to be collected.
+    // The limit covers the plain result, its shared part on streams of many executions, the compressed result and garbage.
     while ((await metric('nodejs_external_memory_bytes')) - before > 16 * result.length);
     expect(await metric('cloutagent_streams_blocked')).toBe(streams);
     for (const watch of watches) {
       watch.read();
       await watch.done();
-      const told =
+      const received =
         watch instanceof Watch
           ? watch.frames.map(({ data }) => data as unknown)
           : [JSON.parse(/^event: execution:completed\ndata: (.*)$/m.exec(watch.text)![1]!)];
-      expect(told).toMatchObject([{ executionId: id, result }]);
+      expect(received).toMatchObject([{ executionId: id, result }]);
     }
   });
 });
 
-it('streams are not compressed unless it is asked for by a setting', async () => {
+it('streams are not compressed with STREAM_COMPRESSION=off', async () => {
   const server = await Server.start({ DATABASE_URL: await createDatabase(), STREAM_COMPRESSION: 'off' });
   const id = await server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]));
   const { status, headers } = await server.call('GET', pathOf(id), undefined, { 'accept-encoding': 'gzip' });

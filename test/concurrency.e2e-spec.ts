@@ -1,14 +1,14 @@
 import { createDatabase, Server } from './support/server.js';
 import { agent, delay, start, Watch } from './support/watch.js';
 
-describe('places among the running', () => {
+describe('the limit of running executions', () => {
   const hanging = agent('a', { hang: true });
   const streamOf = (server: Server, id: string) => new Watch(server.url, `/api/executions/${id}/stream`);
   const running = (server: Server, id: string) =>
     streamOf(server, id).until((now) => now.frames.some((frame) => frame.type === 'execution:output'));
 
   it.each(['MAX_EXECUTIONS_PER_PROJECT', 'MAX_EXECUTIONS_PER_PROCESS'])(
-    'keeps what is beyond %s queued, in order, and can cancel it at once',
+    'queues executions above %s in order, and cancels a queued one at once',
     async (limit) => {
       const server = await Server.start({ DATABASE_URL: await createDatabase(), [limit]: '1' });
       const first = await server.startExecution(start([hanging]));
@@ -39,7 +39,7 @@ describe('places among the running', () => {
     60_000,
   );
 
-  it('gives none to those that are paused or wait for a person, and these go on at once', async () => {
+  it('does not count paused executions and those that wait for an approval, which continue at once', async () => {
     const settings = {
       DATABASE_URL: await createDatabase(),
       MAX_EXECUTIONS_PER_PROJECT: '1',
@@ -55,7 +55,7 @@ describe('places among the running', () => {
     const other = await first.startExecution(start([delay('d', 1)]));
     expect((await streamOf(first, other).done()).frames.at(-1)!.type).toBe('execution:completed');
 
-    // After a crash they wait again, and one that runs for long does not keep them from going on.
+    // After a crash they wait again. A long-running execution in the only slot does not keep them from continuing.
     await first.kill();
     const second = await Server.start(settings);
     const statusOf = async (id: string) => (await second.call('GET', `/api/executions/${id}`)).body.status;
@@ -75,7 +75,7 @@ describe('places among the running', () => {
     await second.kill('SIGTERM');
   });
 
-  it('can cancel at once what was handed back and waits for a place', async () => {
+  it('permits an immediate cancel of a requeued execution that waits for a slot', async () => {
     const settings = { DATABASE_URL: await createDatabase(), MAX_EXECUTIONS_PER_PROJECT: '2' };
     const first = await Server.start(settings);
     const begun = [

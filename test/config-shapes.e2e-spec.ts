@@ -3,7 +3,7 @@ import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-se
 import { createDatabase, Server } from './support/server.js';
 import { start, Watch } from './support/watch.js';
 
-describe('the shapes of configs', () => {
+describe('a posted workflow', () => {
   let models: FakeModelServer;
   let upstream: FakeHttpServer;
   let server: Server;
@@ -47,7 +47,7 @@ describe('the shapes of configs', () => {
     ...more,
   });
 
-  it('of a graph as React Flow saves it are taken', async () => {
+  it('may have the form in which React Flow saves a graph', async () => {
     const node = (id: string) =>
       echo(id, {
         position: { x: 12.5, y: -3 },
@@ -75,12 +75,12 @@ describe('the shapes of configs', () => {
     };
     const workflow = { nodes: [node('_a'), node('-b')], edges: [edge], viewport: { x: 0, y: 0, zoom: 1 } };
     const { id, result } = await complete({ projectId: 'demo', workflow });
-    expect(result.steps.map((step: { nodeId: string }) => step.nodeId)).toEqual(['_a', '-b']);
+    expect(result.steps.map((step) => step.nodeId)).toEqual(['_a', '-b']);
     const outline = await server.call('GET', `/api/executions/${id}/workflow`);
     expect(outline.body.nodes[0]).toMatchObject({ id: '_a', position: { x: 12.5, y: -3 } });
   });
 
-  it('of an edge as Langflow saves it are taken, however long its id is', async () => {
+  it('may have edges as Langflow saves them, with very long ids', async () => {
     const handle = {
       dataType: 'LanguageModelComponent',
       id: 'LanguageModelComponent-aaaaa',
@@ -99,7 +99,7 @@ describe('the shapes of configs', () => {
     await complete({ projectId: 'demo', workflow: { nodes: [echo('a'), echo('b')], edges: [edge] } });
   });
 
-  it('with null for all that may be left out are taken, and null means left out', async () => {
+  it('may have null for every optional member', async () => {
     const nodes = [
       {
         id: 'a',
@@ -140,10 +140,13 @@ describe('the shapes of configs', () => {
     const edges = [{ id: null, source: 'a', target: 'b' }];
     const options = { timeoutMs: null, maxRetries: null, limits: { maxTokens: null, maxCostUSD: null } };
     await complete({ projectId: 'demo', input: null, workflow: { nodes, edges }, options, tags: null });
-    // Only there null is a value.
+    // For the body of an http node null is a value.
     expect(upstream.requests.find(({ method }) => method === 'POST')?.body).toBe('null');
     await complete({ projectId: 'demo', workflow: { nodes: [echo('a')], edges: null }, options: null });
     await complete({ projectId: 'demo', workflow: { nodes: [echo('a')] }, options: { limits: null } });
+  });
+
+  it('is approved and controlled by requests that may have null for every optional member', async () => {
     const approval = { id: 'a', type: 'approval', data: null };
     const waiting = await server.startExecution({ projectId: 'demo', workflow: { nodes: [approval] } });
     const watch = new Watch(server.url, `/api/executions/${waiting}/stream`);
@@ -151,18 +154,16 @@ describe('the shapes of configs', () => {
     const answer = { nodeId: null, comment: null };
     expect((await server.call('POST', `/api/executions/${waiting}/approve`, answer)).status).toBe(202);
     await watch.done();
-    const key = { name: 'x', projects: ['demo'], scopes: ['executions:read'], expiresAt: null };
-    expect((await server.call('POST', '/api/keys', key)).body.expiresAt).toBeNull();
     const paused = await server.call('POST', `/api/executions/${waiting}/pause`, { reason: null });
     expect(paused.body.code).toBe('execution_over');
   });
 
-  it.each(['__proto__', '.a', ':a', 'a b', ''])('with the node id %j are refused', async (id) => {
+  it.each(['__proto__', '.a', ':a', 'a b', ''])('is refused with the node id %j', async (id) => {
     const { status, body } = await post({ projectId: 'demo', workflow: { nodes: [echo(id)] } });
-    expect([status, body.errors[0].path]).toEqual([400, 'workflow.nodes.0.id']);
+    expect([status, body.errors[0]!.path]).toEqual([400, 'workflow.nodes.0.id']);
   });
 
-  it('refer to nodes whose ids begin with _ or -', async () => {
+  it('may refer to nodes whose ids start with _ or -', async () => {
     const config = {
       model: 'demo/echo',
       prompt: 'Repeat {{nodes._a.output}}',
@@ -189,34 +190,34 @@ describe('the shapes of configs', () => {
 
   it.each<[string, object, string, RegExp]>([
     [
-      'a header outside of Latin-1',
+      'a header value outside Latin-1',
       http({ url: 'http://127.0.0.1/', headers: { 'x-name': 'Łukasz' } }),
       'headers.x-name',
       /Latin-1/,
     ],
     [
-      'such a header of a tool',
+      'a header value of a tool outside Latin-1',
       tool({ url: 'http://127.0.0.1/', headers: { 'x-name': '日本' } }),
       'tools.0.http.headers.x-name',
       /Latin-1/,
     ],
-    ['a URL that is none', http({ url: 'example.com/items' }), 'url', /is not a URL/],
-    ['a URL of another scheme', http({ url: 'ftp://example.com/' }), 'url', /ftp: is not allowed/],
+    ['a malformed URL', http({ url: 'example.com/items' }), 'url', /is not a URL/],
+    ['a URL with another scheme', http({ url: 'ftp://example.com/' }), 'url', /ftp: is not allowed/],
     [
       'a URL with a password',
       http({ url: 'https://u:hunter2@example.com/' }),
       'url',
       /may not hold a user name/,
     ],
-    ['such a URL of a tool', tool({ url: 'example.com' }), 'tools.0.http.url', /is not a URL/],
-  ])('that cannot succeed are refused when they are posted: %s', async (_what, node, path, message) => {
+    ['a malformed URL of a tool', tool({ url: 'example.com' }), 'tools.0.http.url', /is not a URL/],
+  ])('is refused with %s', async (_what, node, path, message) => {
     const { status, body } = await post(start([node]));
-    expect([status, body.errors.length, body.errors[0].path]).toEqual([
+    expect([status, body.errors.length, body.errors[0]!.path]).toEqual([
       400,
       1,
       `workflow.nodes.0.data.config.${path}`,
     ]);
-    expect(body.errors[0].message).toMatch(message);
+    expect(body.errors[0]!.message).toMatch(message);
     expect(JSON.stringify(body)).not.toContain('hunter2');
   });
 
@@ -231,14 +232,18 @@ describe('the shapes of configs', () => {
       }),
       'headers.x-name',
     ],
-    ['a GET', http({ url: 'http://127.0.0.1:1/', headers: { 'x-name': '{{input}}' } }), 'headers.x-name'],
+    [
+      'an http node with GET',
+      http({ url: 'http://127.0.0.1:1/', headers: { 'x-name': '{{input}}' } }),
+      'headers.x-name',
+    ],
     [
       'a tool',
       tool({ url: 'http://127.0.0.1:1/', headers: { 'x-name': '{{input}}' } }),
       'tools.0.http.headers.x-name',
     ],
   ])(
-    'that cannot succeed once they are filled in fail at once and say where: %s',
+    'fails without a retry and names the member when a filled-in header of %s is outside Latin-1',
     async (_what, node, path) => {
       const failure = await fail(start([node], [], { input: 'Łukasz' }));
       expect(failure).toMatchObject({ code: 'invalid_config', attempts: 1 });
@@ -246,7 +251,7 @@ describe('the shapes of configs', () => {
     },
   );
 
-  it.each(['', '  \n'])('with the system prompt %j have none', async (input) => {
+  it.each(['', '  \n'])('sends no system prompt if the filled-in prompt is %j', async (input) => {
     for (const model of ['anthropic/claude-sonnet-4-5', 'openai-compatible/m']) {
       const config = { model, prompt: 'Say hello.', system: '{{input}}' };
       await complete(start([{ id: 'a', type: 'agent', data: { config } }], [], { input }));
@@ -256,7 +261,7 @@ describe('the shapes of configs', () => {
     }
   });
 
-  it('of a subagent to which nothing but blanks was handed over have a task all the same', async () => {
+  it('gives a subagent a task even if its input is blank', async () => {
     const config = { name: 'Ann', instructions: 'Help.', model: 'anthropic/claude-sonnet-4-5' };
     await complete(start([{ id: 'a', type: 'subagent', data: { config } }], [], { input: ' ' }));
     expect(JSON.stringify(models.requests.at(-1)!.body['messages'])).toContain('nothing was handed over');

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, idsIn, pathOf, start, upTo } from './support/watch.js';
 
-/** A connection of a client that keeps to HTTP as it likes. */
+/** A connection of a client that may send any bytes. */
 class Raw {
   text = '';
   readonly closed: Promise<unknown>;
@@ -27,19 +27,22 @@ class Raw {
     return this;
   }
 
-  /** Waits for a text; fails when the connection closes before. */
+  /**
+   * Waits for a text.
+   * @throws Error when the connection closes first
+   */
   async until(text: string | RegExp): Promise<this> {
-    const isThere = () => (typeof text === 'string' ? this.text.includes(text) : text.test(this.text));
+    const hasArrived = () => (typeof text === 'string' ? this.text.includes(text) : text.test(this.text));
     const closed = this.closed.then(() => true);
-    while (!isThere()) {
-      const over = await Promise.race([closed, once(this.socket, 'data').then(() => false)]);
-      if (over && !isThere()) throw new Error(`closed after: ${this.text.slice(-500)}`);
+    while (!hasArrived()) {
+      const isClosed = await Promise.race([closed, once(this.socket, 'data').then(() => false)]);
+      if (isClosed && !hasArrived()) throw new Error(`closed after: ${this.text.slice(-500)}`);
     }
     return this;
   }
 }
 
-/** The bodies of the chunked answers on a connection; fails where the framing is broken. */
+/** Returns the bodies of the answers on a connection. Fails on broken framing. */
 function bodiesOf(text: string): string[] {
   const bodies: string[] = [];
   for (let at = 0; at < text.length;) {
@@ -70,20 +73,20 @@ function bodiesOf(text: string): string[] {
   return bodies;
 }
 
-/** All of an execution's events, and its end. */
+/** Checks that a stream has all events of an execution, up to its end. */
 function expectWhole(body: string): void {
   const ids = idsIn(body);
   expect(ids).toEqual(upTo(ids.length));
   expect(body.match(/^event: .*$/gm)!.at(-1)).toBe('event: execution:completed');
 }
 
-describe('a connection with a stream on it', () => {
+describe('a connection with a stream', () => {
   let server: Server;
   beforeAll(async () => {
     server = await Server.start({ DATABASE_URL: await createDatabase(), HEARTBEAT_INTERVAL_MS: '200' });
   });
   afterAll(async () => {
-    // None of it may have been more than it can take.
+    // The server must have handled everything without an error.
     expect(server.output()).not.toMatch(/ERROR|Unhandled|uncaught/i);
     expect(await server.kill('SIGTERM')).toBe(0);
   });
@@ -92,10 +95,10 @@ describe('a connection with a stream on it', () => {
   const endless = () => server.startExecution(start([agent('a', { hang: true })]));
   /** Waits until no stream is open. */
   async function noneOpen(): Promise<void> {
-    while (!/^cloutagent_streams_open 0$/m.test(String((await server.call('GET', '/metrics')).body)));
+    while (!/^cloutagent_streams_open 0$/m.test((await server.call('GET', '/metrics')).text));
   }
 
-  it('gets plain frames and no chunks under HTTP/1.0, and is closed at the end', async () => {
+  it('carries plain frames without chunks over HTTP/1.0, and is closed at the end', async () => {
     const raw = (await Raw.open(server)).ask(pathOf(await brief()), '1.0');
     await once(raw.socket, 'end');
     raw.socket.end();
@@ -106,7 +109,7 @@ describe('a connection with a stream on it', () => {
     expectWhole(frames[0]!);
   });
 
-  it('is kept for what was asked behind the stream, which is answered after it and in order', async () => {
+  it('stays open for pipelined requests, which are answered in order after the stream', async () => {
     const [first, second] = [await brief(), await brief()];
     const raw = await Raw.open(server);
     raw.socket.cork();
@@ -122,12 +125,12 @@ describe('a connection with a stream on it', () => {
     expect(bodies).toHaveLength(4);
     expectWhole(bodies[0]!);
     expect(JSON.parse(bodies[1]!)).toMatchObject({ id: first });
-    // It may have been over before its turn came, but it was asked for while it ran.
+    // The execution may have ended before this request was answered, but it was running when the request arrived.
     expectWhole(bodies[2]!);
     expect(JSON.parse(bodies[3]!)).toMatchObject({ status: 404 });
   });
 
-  it('says that the stream is the last answer, and is closed behind it, whatever is asked meanwhile', async () => {
+  it('announces the stream as the last answer and is closed after it, also if another request arrives', async () => {
     const raw = (await Raw.open(server)).ask('/health/live').ask(pathOf(await brief()));
     await raw.until('id: 2\n');
     raw.ask('/health/live');
@@ -139,16 +142,14 @@ describe('a connection with a stream on it', () => {
     expect(raw.text.match(/^Connection: .*$/gim)).toEqual(['Connection: keep-alive', 'Connection: close']);
   });
 
-  it('holds an answer that has to wait for its turn, however long, and nothing once the client has left', async () => {
+  it('keeps a pipelined answer for any time, and releases it when the client disconnects', async () => {
     const patient = await Server.start({
       DATABASE_URL: await createDatabase(),
       HEARTBEAT_INTERVAL_MS: '50',
       STREAM_STALL_TIMEOUT_MS: '200',
     });
     const metric = async (name: string) =>
-      new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec(
-        String((await patient.call('GET', '/metrics')).body),
-      )![1];
+      new RegExp(`^cloutagent_${name} (.*)$`, 'm').exec((await patient.call('GET', '/metrics')).text)![1];
     const first = await patient.startExecution(start([agent('a', { hang: true })]));
     const second = await patient.startExecution(start([agent('a', { chunks: 3000, delayMs: 0 })]));
     const [raw, other] = [await Raw.open(patient), await Raw.open(patient)];
@@ -156,7 +157,7 @@ describe('a connection with a stream on it', () => {
     for (const each of [raw, other]) each.ask(pathOf(first)).ask(pathOf(second));
     for (const { socket } of [raw, other]) socket.uncork();
     while ((await metric('streams_blocked')) !== '2');
-    // The stall limit, several times.
+    // Wait for several times the stall timeout.
     const seen = raw.text.length;
     await raw.until(new RegExp(`^[^]{${seen}}(?:[^]*: ping){20}`));
     expect(await metric('streams_open')).toBe('4');
@@ -173,20 +174,20 @@ describe('a connection with a stream on it', () => {
   it.each<[string, (socket: Socket) => void]>([
     ['ends its side', (socket) => socket.end()],
     ['resets it', (socket) => socket.resetAndDestroy()],
-    ['sends more than it has to', (socket) => socket.write(Buffer.alloc(3_000_000))],
-    ['sends a request that is broken off', (socket) => socket.end('GET / HTTP/1.1\r\nHost')],
-  ])('is over for the stream when the client %s', async (_what, leave) => {
+    ['sends megabytes of unexpected data', (socket) => socket.write(Buffer.alloc(3_000_000))],
+    ['sends an incomplete request', (socket) => socket.end('GET / HTTP/1.1\r\nHost')],
+  ])('ends its stream when the client %s', async (_what, disconnect) => {
     const raw = (await Raw.open(server)).ask(pathOf(await endless()));
     await raw.until(': ping');
-    const over = Promise.race([raw.closed, once(raw.socket, 'end')]);
-    leave(raw.socket);
-    await Promise.all([noneOpen(), over.catch(() => undefined)]);
+    const ended = Promise.race([raw.closed, once(raw.socket, 'end')]);
+    disconnect(raw.socket);
+    await Promise.all([noneOpen(), ended.catch(() => undefined)]);
     raw.socket.destroy();
-    // Nothing but frames in the stream: no other answer may begin in the middle of this one.
+    // No other answer may start in the middle of the stream.
     expect(raw.text.match(/HTTP\/1\.1 /g)).toHaveLength(1);
   });
 
-  it('is not disturbed by what is no HTTP', async () => {
+  it('completes its stream although the client sends bytes that are not HTTP', async () => {
     const raw = (await Raw.open(server)).ask(
       pathOf(await server.startExecution(start([agent('a', { chunks: 50, delayMs: 10 })]))),
     );
@@ -197,7 +198,7 @@ describe('a connection with a stream on it', () => {
     expectWhole(bodiesOf(raw.text)[0]!);
   });
 
-  it('may be reset while the server writes as much as it can', async () => {
+  it('may be reset while the server writes at full speed', async () => {
     const id = await server.startExecution(start([agent('a', { chunks: 3000, delayMs: 0 })]));
     const crowd = await Promise.all(Array.from({ length: 30 }, () => Raw.open(server)));
     await Promise.all(crowd.map((raw) => raw.ask(pathOf(id)).until('id: 2\n')));
@@ -206,7 +207,7 @@ describe('a connection with a stream on it', () => {
   });
 });
 
-describe('a request that does not come to its end', () => {
+describe('an invalid request', () => {
   let server: Server;
   beforeAll(async () => {
     server = await Server.start({
@@ -225,30 +226,30 @@ describe('a request that does not come to its end', () => {
       '\r\n',
     );
   const authorization = `Authorization: Bearer ${ADMIN_KEY}`;
-  it.each<[string, begins: string, goesOn: string]>([
-    ['says nothing', '', ''],
-    ['has no end of its header', 'GET / HTTP/1.1\r\nHost: ', 'x'],
-    ['has header fields without end', 'GET / HTTP/1.1\r\n', 'X: y\r\n'],
+  it.each<[string, first: string, then: string]>([
+    ['sends nothing', '', ''],
+    ['has a header field without end', 'GET / HTTP/1.1\r\nHost: ', 'x'],
+    ['has endless header fields', 'GET / HTTP/1.1\r\n', 'X: y\r\n'],
     ['sends its body byte by byte', post(authorization, 'Content-Length: 100000'), ' '],
     ['sends nothing of its body', post(authorization, 'Content-Length: 100000'), ''],
-    ['has chunks without end', post(authorization, 'Transfer-Encoding: chunked'), '1\r\n \r\n'],
+    ['has endless chunks', post(authorization, 'Transfer-Encoding: chunked'), '1\r\n \r\n'],
     ['has a chunk without end', `${post(authorization, 'Transfer-Encoding: chunked')}ffff\r\n`, ' '],
-    ['is of nobody', post('Content-Length: 100000'), ' '],
-  ])('is 408 and the end of its connection when it %s', async (_what, begins, goesOn) => {
+    ['has no credential', post('Content-Length: 100000'), ' '],
+  ])('is answered 408 and its connection is closed when it %s', async (_what, first, then) => {
     const raw = await Raw.open(server);
-    raw.socket.write(begins);
-    let drips = goesOn;
-    const drip = setInterval(() => raw.socket.write(drips), 20);
+    raw.socket.write(first);
+    let next = then;
+    const timer = setInterval(() => raw.socket.write(next), 20);
     await Promise.race([raw.closed, once(raw.socket, 'end')]);
-    // A client that takes no notice is closed nevertheless.
-    drips = 'x';
+    // The server closes the connection even if the client continues to send.
+    next = 'x';
     await raw.closed;
-    clearInterval(drip);
+    clearInterval(timer);
     expect(raw.text).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
     expect(JSON.parse(raw.text.slice(raw.text.indexOf('{')))).toMatchObject({ code: 'request_timeout' });
   });
 
-  it('does not touch the stream that it is sent behind', async () => {
+  it('does not end the stream that it is pipelined after', async () => {
     const id = await server.startExecution(start([agent('a', { chunks: 100, delayMs: 30 })]));
     const raw = (await Raw.open(server)).ask(pathOf(id));
     await raw.until('id: 2\n');
@@ -258,5 +259,25 @@ describe('a request that does not come to its end', () => {
     const bodies = bodiesOf(raw.text);
     expect(bodies).toHaveLength(1);
     expectWhole(bodies[0]!);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['is not HTTP', 'HELLO\r\n\r\n', /^HTTP\/1.1 400 [^]*"code":"malformed_request"/],
+    [
+      'has headers that are too large',
+      `GET /?${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+      /^HTTP\/1.1 431 [^]*"code":"headers_too_large"/,
+    ],
+    [
+      'has an unknown expectation',
+      'GET /health/live HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n',
+      /^HTTP\/1.1 417 [^]*"code":"expectation_failed"/,
+    ],
+  ])('is answered with a problem when it %s', async (_what, request, expected) => {
+    const raw = await Raw.open(server);
+    raw.socket.write(request);
+    await once(raw.socket, 'end');
+    raw.socket.end();
+    expect(raw.text).toMatch(expected);
   });
 });

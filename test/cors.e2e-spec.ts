@@ -2,7 +2,7 @@ import { createDatabase, Server } from './support/server.js';
 import { delay, start, Watch } from './support/watch.js';
 
 const ORIGIN = 'https://app.example';
-/** Readable without being exposed (Fetch Standard, CORS-safelisted response-header name). */
+/** Scripts can read these without Access-Control-Expose-Headers (Fetch Standard: CORS-safelisted response-header name). */
 const SAFELISTED = [
   'cache-control',
   'content-language',
@@ -12,7 +12,7 @@ const SAFELISTED = [
   'last-modified',
   'pragma',
 ];
-/** For browsers and connections, not for scripts. */
+/** These are for browsers and connections, not for scripts. */
 const FOR_BROWSERS =
   /^(access-control-.*|connection|content-security-policy|cross-origin-.*|date|keep-alive|origin-agent-cluster|referrer-policy|strict-transport-security|transfer-encoding|vary|x-accel-buffering|x-content-type-options|x-dns-prefetch-control|x-download-options|x-frame-options|x-permitted-cross-domain-policies|x-xss-protection)$/;
 
@@ -52,7 +52,7 @@ describe('a page of an allowed origin', () => {
     'x-request-id',
     'cache-control',
     'pragma',
-    // W3C Trace Context and Baggage, as OpenTelemetry sends them; Sentry's own; what older libraries add.
+    // W3C Trace Context and Baggage, as OpenTelemetry sends them; Sentry's header; a header of older libraries.
     'traceparent',
     'tracestate',
     'baggage',
@@ -60,24 +60,24 @@ describe('a page of an allowed origin', () => {
     'x-requested-with',
     'x-tenant',
     'x-datadog-trace-id',
-  ])('may send %s', async (name) => {
+  ])('may send the header %s', async (name) => {
     const headers = await preflight('POST', '/api/executions', name);
     expect(listOf(headers.get('access-control-allow-headers'))).toContain(name);
   });
 
-  it('may use the method of every route', async () => {
+  it('may use every method of the API, and those of other modules', async () => {
     const { paths } = (await server.call('GET', '/docs/openapi.json')).body as {
       paths: Record<string, object>;
     };
     const methods = new Set(Object.values(paths).flatMap((path) => Object.keys(path)));
-    // Those that a module of a team may add are no different.
+    // Modules of other teams may add routes with other methods.
     for (const method of [...methods, 'put', 'patch']) {
       const headers = await preflight(method.toUpperCase(), '/api/keys', 'authorization');
       expect(listOf(headers.get('access-control-allow-methods'))).toContain(method);
     }
   });
 
-  it('may read every header that the API answers with', async () => {
+  it('may read every header of the API that is meant for scripts', async () => {
     const origin = { origin: ORIGIN };
     const once = { ...origin, 'idempotency-key': 'once' };
     const body = start([delay('a', 1)]);
@@ -108,13 +108,13 @@ describe('a page of an allowed origin', () => {
     }
   });
 
-  it('of another origin may not', async () => {
+  it('is the only one that gets Access-Control-Allow-Origin', async () => {
     const headers = await preflight('POST', '/api/executions', 'traceparent', 'https://evil.example');
     expect(headers.get('access-control-allow-origin')).toBeNull();
   });
 });
 
-it('CORS_ALLOWED_HEADERS takes a star, beside which Authorization is still named', async () => {
+it('CORS_ALLOWED_HEADERS=* allows every header and still names Authorization', async () => {
   const server = await Server.start({
     DATABASE_URL: await createDatabase(),
     CORS_ORIGINS: '*',

@@ -3,10 +3,10 @@ import { insideFrames, LineClient } from './support/line-client.js';
 import { createDatabase, Server } from './support/server.js';
 import { agent, pathOf, start, TERMINAL, upTo } from './support/watch.js';
 
-/** Longer than what streams of many executions copy for each of them. */
+/** Its output is longer than the largest frame that streams of many executions copy per stream. */
 const LONG = { id: 'long', type: 'transform', data: { config: { expression: '$pad("", 70000, "x")' } } };
 
-describe('a connection that breaks inside a frame, for a client that takes an id when it reads its line', () => {
+describe('a client that stores an id when it reads its line, on a connection that breaks inside a frame', () => {
   let server: Server;
   let proxy: CuttingProxy;
   beforeAll(async () => {
@@ -26,7 +26,7 @@ describe('a connection that breaks inside a frame, for a client that takes an id
   it.each<[string, boolean]>([
     ['plain', false],
     ['compressed', true],
-  ])('loses nothing of one execution, %s', async (_how, gzip) => {
+  ])('gets every event of one execution (%s stream)', async (_how, gzip) => {
     const id = await startOne('one');
     const client = gzip
       ? new LineClient(new URL(pathOf(id), server.url), { gzip, cutter: insideFrames() })
@@ -39,7 +39,7 @@ describe('a connection that breaks inside a frame, for a client that takes an id
   it.each<[string, boolean]>([
     ['plain', false],
     ['compressed', true],
-  ])('loses nothing of many executions, %s', async (how, gzip) => {
+  ])('gets every event of many executions (%s stream)', async (how, gzip) => {
     const tag = `many-${how}`;
     const all = await Promise.all([startOne(tag), startOne(tag)]);
     const path = `/api/executions/stream?executionIds=${all.join()}`;

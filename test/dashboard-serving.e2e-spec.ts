@@ -5,7 +5,7 @@ import { createDatabase, Server } from './support/server.js';
 
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
 
-describe('the dashboard is served', () => {
+describe('the dashboard', () => {
   let server: Server;
   let asset: string;
   beforeAll(async () => {
@@ -17,7 +17,7 @@ describe('the dashboard is served', () => {
     fetch(new URL(path, server.url), { method, headers });
 
   it.each(['/', '/executions', '/executions/01890000-0000-7000-8000-000000000000', '/keys', '/start?x=1'])(
-    'at %s, to a browser, with nothing inline allowed',
+    'is served at %s to a browser, without inline scripts and styles',
     async (path) => {
       const page = await get(path, BROWSER);
       expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
@@ -34,18 +34,21 @@ describe('the dashboard is served', () => {
     },
   );
 
-  it('at /, whatever is asked for', async () => {
+  it('is served at / for any Accept header, and for HEAD', async () => {
     expect((await get('/')).headers.get('content-type')).toContain('text/html');
     expect((await get('/', {}, 'HEAD')).status).toBe(200);
   });
 
-  it('files with a hash in their name for ever, others to be asked for again', async () => {
+  it('has immutable caching for files with a hash in their name', async () => {
     const hashed = await get(asset);
     expect([hashed.status, hashed.headers.get('cache-control')]).toEqual([
       200,
       'public, max-age=31536000, immutable',
     ]);
     expect(hashed.headers.get('content-type')).toContain('text/javascript');
+  });
+
+  it('has caching with revalidation for other files', async () => {
     const icon = await get('/favicon.svg');
     expect([icon.status, icon.headers.get('cache-control')]).toEqual([200, 'no-cache']);
     const again = await get('/favicon.svg', {
@@ -64,7 +67,7 @@ describe('the dashboard is served', () => {
     ['/assets/..%2f..%2fpackage.json', BROWSER],
     ['/executions', { accept: 'application/json' }],
     ['/nowhere', { accept: '*/*' }],
-  ])('but %s stays a problem for %j', async (path, headers) => {
+  ])('is not served at %s for %j, which stays a 404 problem', async (path, headers) => {
     const answer = await get(path, headers);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([
       404,
@@ -73,7 +76,7 @@ describe('the dashboard is served', () => {
     expect(((await answer.json()) as { code: string }).code).toBe('route_not_found');
   });
 
-  it('and takes no place of other routes', async () => {
+  it('does not replace other routes', async () => {
     expect((await get('/health/live', BROWSER)).headers.get('content-type')).toContain('json');
     expect((await get('/metrics', BROWSER)).headers.get('content-type')).not.toContain('html');
     expect(await (await get('/docs', BROWSER)).text()).toContain('swagger');
@@ -82,7 +85,7 @@ describe('the dashboard is served', () => {
   });
 });
 
-it('says what to do when the dashboard was not built', async () => {
+it('without a built dashboard the server answers dashboard_not_built and serves the API', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cloutagent-web-'));
   const server = await Server.start({ DATABASE_URL: await createDatabase(), WEB_DIR: folder });
   const answer = await fetch(server.url);

@@ -3,11 +3,11 @@ import { DatabaseControl } from './support/database-control.js';
 import { createDatabase, Server } from './support/server.js';
 import { agent, ids, start, upTo, Watch } from './support/watch.js';
 
-/** What a full disk answers to an INSERT; a test cannot fill one. */
+/** Raises the error of a full disk on INSERT, because a test cannot fill a disk. */
 const FULL = `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '53100'; END $$`;
 
-describe('a database that answers and takes no writes', () => {
+describe('a database that accepts connections but refuses statements', () => {
   let url: string;
   let name: string;
   let control: DatabaseControl;
@@ -27,7 +27,7 @@ describe('a database that answers and takes no writes', () => {
     await server.kill('SIGTERM');
   });
 
-  /** Ends the server's connections: what is set for a database counts from the next ones on. */
+  /** Also ends the server's connections, because the setting of a database applies to new connections only. */
   const setReadOnly = async (value: 'on' | 'off'): Promise<void> => {
     const admin = new pg.Client({ connectionString: process.env['TEST_DATABASE_URL'] });
     await admin.connect();
@@ -66,13 +66,13 @@ describe('a database that answers and takes no writes', () => {
     expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
   };
 
-  it('is 503 while it is read-only; what runs continues when it is not any more', async () => {
+  it('makes writes answer 503 while it is read-only, and running executions continue afterwards', async () => {
     expect(await ready()).toBe(200);
     const watch = await running();
     await setReadOnly('on');
-    await control.until(async () => (await post()).body.detail?.includes('store nothing') === true, 20_000);
-    await expectRefused(post(), /can store nothing/);
-    await expectRefused(server.call('GET', '/health/ready'), /can store nothing/);
+    await control.until(async () => (await post()).text.includes('refuses writes'), 20_000);
+    await expectRefused(post(), /refuses writes/);
+    await expectRefused(server.call('GET', '/health/ready'), /refuses writes/);
     expect((await server.call('GET', '/api/executions')).status).toBe(200);
     expect((await server.call('GET', '/health/live')).status).toBe(200);
     await setReadOnly('off');
@@ -81,18 +81,18 @@ describe('a database that answers and takes no writes', () => {
     expect((await post()).status).toBe(202);
   });
 
-  it('is 503 while it is full, also when nothing runs', async () => {
+  it('makes writes answer 503 while its disk is full, also if no execution runs', async () => {
     await fill(['executions']);
     expect(await ready()).toBe(200);
-    await expectRefused(post(), /can store nothing/);
-    await expectRefused(server.call('GET', '/health/ready'), /can store nothing/);
+    await expectRefused(post(), /refuses writes/);
+    await expectRefused(server.call('GET', '/health/ready'), /refuses writes/);
     expect((await server.call('GET', '/api/executions')).status).toBe(200);
     await control.rows('DROP TRIGGER full_disk ON cloutagent.executions');
     expect((await post()).status).toBe(202);
     await untilReady();
   });
 
-  it('is not ready while the events of an execution wait to be stored', async () => {
+  it('makes the server not ready while events of an execution cannot be stored', async () => {
     const watch = await running();
     await fill(['events']);
     expect(await control.until(async () => (await ready()) === 503, 20_000)).toBe(true);
@@ -101,7 +101,7 @@ describe('a database that answers and takes no writes', () => {
     await untilReady();
   });
 
-  it('is 503 when a statement reaches its time limit, or waits too long for a lock', async () => {
+  it('makes reads answer 503 when a statement waits too long for a lock', async () => {
     const unlock = await control.lock('cloutagent.executions', 'ACCESS EXCLUSIVE');
     await expectRefused(server.call('GET', '/api/executions'), /does not answer/);
     await unlock();

@@ -10,19 +10,19 @@ import { delay, start, Watch } from './support/watch.js';
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
 
-/** The code blocks of a page that are in `language`. */
+/** Returns the code blocks of a page in one language. */
 async function blocks(page: string, language: string): Promise<string[]> {
   const text = await readFile(join(root, page), 'utf8');
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map(([, code]) => code!);
 }
 
-/** Runs what a reader would paste, in the checkout, and gives what it printed. */
+/** Runs a command in the checkout, as a reader would paste it. Returns its output. */
 async function paste(command: string, env: Record<string, string> = {}): Promise<string> {
   const options = { cwd: root, env: { PATH: process.env['PATH'], ...env }, timeout: 20_000 };
   return (await run('sh', ['-c', command], options)).stdout;
 }
 
-/** The recorded events in what `curl -N` printed. */
+/** Returns the types of the recorded events in the output of `curl -N`. */
 const events = (printed: string): string[] =>
   [...printed.matchAll(/^event: (\S+)\ndata: \{.*\}\nid: \d+$/gm)].map(([, type]) => type!);
 
@@ -33,7 +33,7 @@ describe('the commands of the README', () => {
   });
   afterAll(() => server.kill('SIGTERM'));
 
-  it('start the example, show it to its end, and pause one that runs', async () => {
+  it('start the example, show it to its end, and pause a running execution', async () => {
     const commands = (await blocks('README.md', 'bash'))
       .flatMap((block) => block.replaceAll('\\\n', '').split('\n'))
       .filter((line) => line.startsWith('curl '))
@@ -44,7 +44,7 @@ describe('the commands of the README', () => {
 
     const execution = JSON.parse(await as(post!, '')) as { id: string; status: string };
     expect(execution).toMatchObject({ projectId: 'demo', status: 'queued' });
-    // The key in it makes a second paste harmless.
+    // Its Idempotency-Key makes a second paste harmless.
     expect(JSON.parse(await as(post!, ''))).toMatchObject({ id: execution.id });
 
     const types = events(await as(stream!, execution.id));
@@ -62,9 +62,9 @@ describe('the commands of the README', () => {
 });
 
 describe('the commands that the first start prints', () => {
-  it('work as they are', async () => {
+  it('start an execution and show it to its end', async () => {
     const server = await Server.start({ DATABASE_URL: await createDatabase(), BOOTSTRAP_API_KEY: '' });
-    // It comes a moment after the address.
+    // The server prints the commands shortly after its address.
     while (!server.output().includes('/stream"')) await sleep(20);
     const [post, watch, ...others] = server
       .output()
@@ -78,14 +78,14 @@ describe('the commands that the first start prints', () => {
   });
 });
 
-/** What an editor adds above the node of docs/architecture.md. */
+/** The imports that an editor adds above the node of docs/architecture.md. */
 const imports = (from: string) => `
   import type { Json } from '@cloutagent/contract';
   import { z } from 'zod';
   import { NodeHandler } from '${from}/engine/extension/node-handler.decorator.js';
   import type { NodeRun, NodeType } from '${from}/engine/extension/node-handler.js';
 `;
-/** The server with a module that provides it. */
+/** The server with a module that provides the node. */
 const application = (from: string) => `
   import 'reflect-metadata';
   import { Module } from '@nestjs/common';
@@ -102,12 +102,12 @@ const application = (from: string) => `
 describe('the node type of docs/architecture.md', () => {
   let folder: string;
   beforeAll(async () => {
-    // Below the checkout, so that it finds what is installed there.
+    // Inside the checkout, so that Node finds the installed packages.
     folder = await mkdtemp(join(root, 'dist', 'docs-'));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('type-checks, and runs in the real server', async () => {
+  it('passes the type check and runs in the real server', async () => {
     const code = await blocks('docs/architecture.md', 'ts');
     expect(code).toHaveLength(1);
     await writeFile(join(folder, 'node.ts'), imports(join(root, 'src')) + code[0]!);

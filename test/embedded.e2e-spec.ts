@@ -9,7 +9,7 @@ import pg from 'pg';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, ids, start, upTo, Watch } from './support/watch.js';
 
-/** The PostgreSQL of this run of the tests. */
+/** Returns the process id of the PostgreSQL that this test run uses. */
 async function anotherPostmaster(): Promise<string> {
   const client = new pg.Client(process.env['TEST_DATABASE_URL']);
   await client.connect();
@@ -22,12 +22,12 @@ describe('the embedded PostgreSQL', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'cloutagent-embedded-'));
-    // As root, PostgreSQL runs as another user.
+    // PostgreSQL runs as another user if the test runs as root.
     await chmod(folder, 0o755);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('comes up by itself after kill -9, with nothing lost, and stops with the server', async () => {
+  it('starts again after kill -9 without losing events, and stops with the server', async () => {
     const settings = { DATA_DIR: folder, DISPATCH_POLL_INTERVAL_MS: '200' };
     const first = await Server.start(settings);
     const id = await first.startExecution(start([agent('a', { chunks: 100, delayMs: 10 })]));
@@ -47,24 +47,24 @@ describe('the embedded PostgreSQL', () => {
     expect(await third.kill('SIGTERM')).toBe(0);
   });
 
-  it('comes back by itself after one of its processes was killed or its connections were cut', async () => {
-    const place = join(folder, 'cut');
-    const server = await Server.start({ DATA_DIR: place });
+  it('recovers when one of its processes is killed or its connections are cut', async () => {
+    const dataDir = join(folder, 'cut');
+    const server = await Server.start({ DATA_DIR: dataDir });
     const inDatabase = async (query: string): Promise<string[]> => {
-      const password = await readFile(join(place, 'postgres-password'), 'utf8');
-      const port = (await readFile(join(place, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[3];
+      const password = await readFile(join(dataDir, 'postgres-password'), 'utf8');
+      const port = (await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[3];
       const client = new pg.Client(`postgres://postgres:${password}@127.0.0.1:${port}/postgres`);
       client.on('error', () => undefined);
       await client.connect();
       const { rows } = await client.query<{ pid: string }>({ text: query });
       await client.end();
-      return rows.map(({ pid }) => String(pid));
+      return rows.map(({ pid }) => pid);
     };
     const ofClient = (name: string) =>
       `SELECT pid FROM pg_stat_activity WHERE application_name = '${name}' AND pid <> pg_backend_pid()`;
-    const claimed = async (): Promise<void> => {
+    const untilClaimed = async (): Promise<void> => {
       const [seen] = await inDatabase(ofClient('cloutagent-data-folder')).catch(() => []);
-      if (seen === undefined || seen === owner) return claimed();
+      if (seen === undefined || seen === owner) return untilClaimed();
       owner = seen;
     };
     let [owner] = await inDatabase(ofClient('cloutagent-data-folder'));
@@ -86,11 +86,11 @@ describe('the embedded PostgreSQL', () => {
       await watch.done();
       expect(ids(watch.frames)).toEqual(upTo(watch.frames.at(-1)!.id));
       expect(watch.frames.at(-1)!.type).toBe('execution:completed');
-      await claimed();
+      await untilClaimed();
     }
-    await expect(Server.start({ DATA_DIR: place })).rejects.toThrow(/another process is using/);
+    await expect(Server.start({ DATA_DIR: dataDir })).rejects.toThrow(/another process is using/);
     const postmaster = Number(
-      (await readFile(join(place, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0],
+      (await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0],
     );
     process.kill(postmaster, 'SIGKILL');
     const [code] = (await once(server.process, 'exit')) as [number];
@@ -100,26 +100,26 @@ describe('the embedded PostgreSQL', () => {
     ]);
   });
 
-  it('starts where a stale lock file names another program', async () => {
-    const place = join(folder, 'stale');
-    const server = await Server.start({ DATA_DIR: place });
-    const file = join(place, 'postgres', 'postmaster.pid');
+  it('starts although a stale lock file names another process', async () => {
+    const dataDir = join(folder, 'stale');
+    const server = await Server.start({ DATA_DIR: dataDir });
+    const file = join(dataDir, 'postgres', 'postmaster.pid');
     const [postmaster, ...rest] = (await readFile(file, 'utf8')).split('\n');
     await server.kill();
     process.kill(Number(postmaster), 'SIGKILL');
-    // It may still be there, as one that has ended and that nobody has asked for its end.
-    await Server.start({ DATA_DIR: place }).then((next) => next.kill('SIGTERM'));
+    // The killed postmaster may still exist as a zombie process.
+    await Server.start({ DATA_DIR: dataDir }).then((next) => next.kill('SIGTERM'));
     for (const pid of [process.pid, Number(await anotherPostmaster())]) {
       await writeFile(file, [pid, ...rest].join('\n'));
-      const next = await Server.start({ DATA_DIR: place });
+      const next = await Server.start({ DATA_DIR: dataDir });
       expect(await next.kill('SIGTERM')).toBe(0);
     }
   });
 
-  it('starts while the one before is about to stop', async () => {
-    const place = join(folder, 'overlap');
-    const first = await Server.start({ DATA_DIR: place, SHUTDOWN_TIMEOUT_MS: '4000' });
-    // A request that is still arriving holds it up.
+  it('starts while the previous server is shutting down', async () => {
+    const dataDir = join(folder, 'overlap');
+    const first = await Server.start({ DATA_DIR: dataDir, SHUTDOWN_TIMEOUT_MS: '4000' });
+    // A request whose body has not arrived yet delays the shutdown.
     const upload = request(new URL('/api/executions', first.url), {
       method: 'POST',
       headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
@@ -130,18 +130,18 @@ describe('the embedded PostgreSQL', () => {
       socket.connecting ? once(socket, 'connect') : undefined,
     );
     const ended = first.kill('SIGTERM');
-    const second = await Server.start({ DATA_DIR: place });
+    const second = await Server.start({ DATA_DIR: dataDir });
     expect(await ended).toBe(0);
     expect((await second.call('GET', '/api/executions')).status).toBe(200);
     expect(await second.kill('SIGTERM')).toBe(0);
   });
 
-  it('stops again when a signal comes while it starts', async () => {
-    const place = join(folder, 'early');
-    await Server.start({ DATA_DIR: place }).then((server) => server.kill('SIGTERM'));
-    const file = join(place, 'postgres', 'postmaster.pid');
+  it('stops when SIGTERM arrives during the start', async () => {
+    const dataDir = join(folder, 'early');
+    await Server.start({ DATA_DIR: dataDir }).then((server) => server.kill('SIGTERM'));
+    const file = join(dataDir, 'postgres', 'postmaster.pid');
     const child = spawn(process.execPath, ['dist/main.js'], {
-      env: { PATH: process.env['PATH'], PORT: '0', DATA_DIR: place },
+      env: { PATH: process.env['PATH'], PORT: '0', DATA_DIR: dataDir },
       stdio: 'ignore',
     });
     const exited = once(child, 'exit');
@@ -151,7 +151,7 @@ describe('the embedded PostgreSQL', () => {
     await expect(readFile(file)).rejects.toThrow(/ENOENT/);
   });
 
-  it('starts once when two first starts race for one folder, and nobody keeps a file of it', async () => {
+  it('is created once when several servers start with one empty folder, and refuses another password', async () => {
     const race = join(folder, 'race');
     const starts = await Promise.allSettled([1, 2, 3].map(() => Server.start({ DATA_DIR: race })));
     const [winner, ...others] = starts.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []));
@@ -162,24 +162,24 @@ describe('the embedded PostgreSQL', () => {
           /cannot start: another process is using the data folder \S+ Stop it/,
         );
     expect((await winner!.call('GET', '/api/executions')).status).toBe(200);
-    expect((await readdir(race)).sort()).toEqual(['postgres', 'postgres-password', 'postgres.log']);
+    expect((await readdir(race)).toSorted()).toEqual(['postgres', 'postgres-password', 'postgres.log']);
 
     expect(await winner!.kill('SIGTERM')).toBe(0);
     await writeFile(join(race, 'postgres-password'), 'another');
     await expect(Server.start({ DATA_DIR: race })).rejects.toThrow(
-      /postgres-password is not that of the database/,
+      /postgres-password is not the password of the database/,
     );
-    // The server that was started for this is stopped again.
+    // The PostgreSQL that was started to check the password has been stopped.
     await expect(readFile(join(race, 'postgres', 'postmaster.pid'))).rejects.toThrow(/ENOENT/);
   });
 });
 
-describe('what keeps it from starting is said in a sentence', () => {
+describe('a start that fails', () => {
   it.each([
     ['a wrong setting', { PORT: 'many' }, /PORT: .*"many"/],
     ['a short key', { BOOTSTRAP_API_KEY: 'short' }, /BOOTSTRAP_API_KEY: must have at least 32 characters/],
     [
-      'a database of another kind',
+      'the URL of another kind of database',
       { DATABASE_URL: 'mysql://u@h/d' },
       /DATABASE_URL: must be like postgres:\/\//,
     ],
@@ -189,29 +189,29 @@ describe('what keeps it from starting is said in a sentence', () => {
       /the database 127\.0\.0\.1:1\/db cannot be used/,
     ],
     [
-      'a folder that cannot be written',
+      'a data folder that is not writable',
       { DATA_DIR: '/dev/null/data' },
       /the data folder \/dev\/null\/data is not writable/,
     ],
-  ])('%s', async (_name, settings, message) => {
+  ])('names the reason without a stack trace: %s', async (_name, settings, message) => {
     const failure: unknown = await Server.start(settings).catch((error: unknown) => error);
     expect(String(failure)).toMatch(message);
     expect(String(failure)).not.toMatch(/\n\s+at /);
   });
 
-  it('an address of another machine', async () => {
+  it('names the reason without a stack trace: an address of another machine', async () => {
     const settings = { DATABASE_URL: await createDatabase(), HOST: '203.0.113.1' };
     const failure: unknown = await Server.start(settings).catch((error: unknown) => error);
-    expect(String(failure)).toMatch(/cannot start: HOST is no address of this machine/);
+    expect(String(failure)).toMatch(/cannot start: HOST is not an address of this machine/);
     expect(String(failure)).not.toMatch(/\n\s+at /);
   });
 
-  it('a taken port', async () => {
+  it('names the reason: a port that is in use', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as { port: number };
     await expect(Server.start({ DATABASE_URL: await createDatabase(), PORT: String(port) })).rejects.toThrow(
-      /port \d+ on 127\.0\.0\.1 is taken/,
+      /port \d+ on 127\.0\.0\.1 is already in use/,
     );
     taken.close();
   });

@@ -20,10 +20,10 @@ describe('a request body', () => {
     '9223372036854775808',
     '[18446744073709551616]',
     '1152921504606847232',
-  ])('with an integer that would be changed is refused: %s', async (input) => {
+  ])('is refused if a number cannot hold its integer exactly: %s', async (input) => {
     const { status, body } = await post(text(input));
     expect([status, body.code]).toEqual([400, 'validation_failed']);
-    expect(body.errors[0].message).toMatch(/the integer -?\d+ would be changed.*send it as text/);
+    expect(body.errors[0]!.message).toMatch(/the integer -?\d+ would lose digits.*send it as a string/);
   });
 
   it.each([
@@ -32,7 +32,7 @@ describe('a request body', () => {
     '1e300',
     '0.30000000000000004',
     '[100000000000000000]',
-  ])('with %s is taken as it is', async (input) => {
+  ])('keeps the value %s exactly', async (input) => {
     const { status, body } = await post(text(input));
     expect([status, body.input]).toEqual([202, JSON.parse(input)]);
   });
@@ -43,37 +43,37 @@ describe('a request body', () => {
     'application/json; charset=utf-8',
     'application/json; charset=us-ascii',
     'application/json; charset=unicode-1-1-utf-8',
-  ])('of type %s is taken', async (type) => {
+  ])('is accepted with the content type %s', async (type) => {
     expect((await post(text('"ü"'), { 'content-type': type })).body.input).toBe('ü');
   });
 
   it.each(['application/json; charset=latin1', 'application/json; charset=nonsense'])(
-    'of type %s is refused',
+    'is refused with the content type %s',
     async (type) => {
       const { status, body } = await post(text('"ü"'), { 'content-type': type });
       expect([status, body.code]).toEqual([415, 'unsupported_charset']);
     },
   );
 
-  it('may have as many parts as the setting says, however large it is', async () => {
+  it('may have MAX_JSON_PARTS objects and lists, and any number of scalars', async () => {
     const list = (item: string, length: number) => `[${Array<string>(length).fill(item).join()}]`;
-    // What surrounds the input has 15, and the list is one.
+    // The body around the input has 15 parts, and the list is one part.
     expect((await post(text(list('{}', 19_980)))).status).toBe(202);
     expect((await post(text(list('1', 400_000)))).status).toBe(202);
     const { status, body } = await post(text(list('{"a":{}}', 10_000)));
-    expect([status, body.code, body.errors[0].message]).toEqual([
+    expect([status, body.code, body.errors[0]!.message]).toEqual([
       400,
       'validation_failed',
-      expect.stringMatching(/JSON may have 20000 .* this has 30016 \(MAX_JSON_PARTS\)/),
+      expect.stringMatching(/JSON must not have more than 20000 .* this has 30016 \(MAX_JSON_PARTS\)/),
     ]);
   });
 
-  it('in another encoding than UTF-8 is refused', async () => {
+  it('is refused with another encoding than UTF-8', async () => {
     const { status, body } = await post(text('1'), { 'content-type': 'application/json; charset=utf-16' });
     expect([status, body.code]).toEqual([415, 'unsupported_charset']);
   });
 
-  it('with the same Idempotency-Key is the same one, in whatever order its members are', async () => {
+  it('matches its Idempotency-Key in any order of members, and is refused with another content', async () => {
     const key = { 'idempotency-key': 'one' };
     const one = {
       ...start([delay('a', 1), delay('b', 2)], [['a', 'b']]),
@@ -86,7 +86,7 @@ describe('a request body', () => {
       options: null,
       workflow: {
         edges: [{ target: 'b', source: 'a' }],
-        nodes: workflow.nodes.map((node) => Object.fromEntries(Object.entries(node).reverse())),
+        nodes: workflow.nodes.map((node) => Object.fromEntries(Object.entries(node).toReversed())),
       },
       input: { y: [{ q: 2, p: 1 }], x: 1 },
       projectId,
@@ -102,7 +102,7 @@ describe('a request body', () => {
     const third = await post({ ...other, input: { y: [{ q: 2, p: 1 }], x: 2 } }, key);
     expect([third.status, third.body.code]).toEqual([422, 'idempotency_key_reused']);
     const reordered = await post(
-      { ...other, tags: ['t'], workflow: { ...other.workflow, nodes: [...workflow.nodes].reverse() } },
+      { ...other, tags: ['t'], workflow: { ...other.workflow, nodes: workflow.nodes.toReversed() } },
       key,
     );
     expect(reordered.status).toBe(422);

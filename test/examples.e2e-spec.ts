@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createDatabase, Server } from './support/server.js';
 import { Watch } from './support/watch.js';
 
-/** How each of examples/ ends; `data` asks the internet, so that it only has to start. */
+/** The terminal event of each file in examples/. `data.json` needs the internet, so it only has to start. */
 const ENDS: Record<string, string | null> = {
   'approval.json': 'execution:completed',
   'compare.json': 'execution:completed',
@@ -11,20 +11,20 @@ const ENDS: Record<string, string | null> = {
   'retry.json': 'execution:completed',
 };
 
-describe('every example', () => {
+describe('the examples', () => {
   let server: Server;
   beforeAll(async () => {
     server = await Server.start({ DATABASE_URL: await createDatabase() });
   });
   afterAll(() => server.kill('SIGTERM'));
 
-  it('is known here', async () => {
-    expect((await readdir('examples')).filter((name) => name.endsWith('.json')).sort()).toEqual(
-      Object.keys(ENDS).sort(),
+  it('are all in this test', async () => {
+    expect((await readdir('examples')).filter((name) => name.endsWith('.json')).toSorted()).toEqual(
+      Object.keys(ENDS).toSorted(),
     );
   });
 
-  it.each(Object.entries(ENDS))('%s runs', async (name, end) => {
+  it.each(Object.entries(ENDS))('run: %s', async (name, end) => {
     const id = await server.startExecution(JSON.parse(await readFile(`examples/${name}`, 'utf8')) as object);
     const watch = new Watch(server.url, `/api/executions/${id}/stream`);
     if (end === null) {

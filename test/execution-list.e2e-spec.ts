@@ -4,7 +4,7 @@ import { agent, delay, start, Watch } from './support/watch.js';
 
 const LARGE = 100_000;
 
-describe('The list of executions', () => {
+describe('the list of executions', () => {
   let server: Server;
   beforeAll(async () => {
     server = await Server.start({ DATABASE_URL: await createDatabase(), RETRY_BASE_MS: '1' });
@@ -28,7 +28,7 @@ describe('The list of executions', () => {
   const show = async (id: string): Promise<Execution> =>
     (await server.call('GET', `/api/executions/${id}`)).body as Execution;
 
-  it('has summaries that stay small, however large inputs, outputs and errors are', async () => {
+  it('has small summaries for large inputs, outputs and errors', async () => {
     const large = `$pad("", ${LARGE}, "x")`;
     const input = 'i'.repeat(LARGE);
     for (const expression of [large, `$error(${large})`])
@@ -39,11 +39,11 @@ describe('The list of executions', () => {
       expect(JSON.stringify(summary).length).toBeLessThan(2_000);
       for (const name of ['input', 'output', 'steps']) expect(summary).not.toHaveProperty(name);
     }
-    expect(body.executions[0].error).toMatchObject({ code: 'transform_failed', nodeId: 'a' });
+    expect(body.executions[0]!.error).toMatchObject({ code: 'transform_failed', nodeId: 'a' });
     expect(body.nextCursor).toBeNull();
   });
 
-  it('says of each what the execution itself says', async () => {
+  it('has the same values as the execution itself', async () => {
     const id = await run(start([agent('a', { chunks: 5, delayMs: 0 })], [], { tags: ['x', 'y'] }));
     const { input: _input, output: _output, steps: _steps, ...rest } = await show(id);
     expect(await listed(id)).toEqual({
@@ -53,7 +53,7 @@ describe('The list of executions', () => {
     });
   });
 
-  it('counts nodes as steps, and not the attempts at them', async () => {
+  it('counts completed nodes, not attempts, in the progress', async () => {
     const flaky = agent('a', { chunks: 1, delayMs: 0, failTimes: 2 });
     const retried = await run(start([flaky, delay('b', 1)], [['a', 'b']]));
     expect((await show(retried)).steps).toHaveLength(4);
@@ -69,14 +69,14 @@ describe('The list of executions', () => {
 
   it.each([
     ['text', 'one\n  two\t', 'one two'],
-    ['nothing', null, ''],
+    ['null', null, ''],
     ['JSON', { a: [1, 'b'] }, '{"a":[1,"b"]}'],
     ['an empty text', '  ', ''],
     ['a long text', 'é'.repeat(300), `${'é'.repeat(199)}…`],
     ['a very long text', '😀'.repeat(9_000), `${'😀'.repeat(199)}…`],
-    ['escapes at every place of the cut', `${'\u0001'.repeat(9_000)}`, `${'\u0001'.repeat(199)}…`],
+    ['a text of escaped characters', '\u0001'.repeat(9_000), `${'\u0001'.repeat(199)}…`],
     ['long JSON', { text: 'x'.repeat(9_000) }, `{"text":"${'x'.repeat(190)}…`],
-  ])('shows the beginning of an input that is %s', async (_what, input, inputPreview) => {
+  ])('shows a preview of an input that is %s', async (_what, input, inputPreview) => {
     const id = await server.startExecution(start([delay('a', 1)], [], { input }));
     expect((await listed(id)).inputPreview).toBe(inputPreview);
   });

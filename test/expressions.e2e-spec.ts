@@ -4,7 +4,7 @@ import { createDatabase, Server } from './support/server.js';
 import { pathOf, start, Watch } from './support/watch.js';
 
 const HANGING = '($f := function($n) { $f($n + 1) }; $f(0))';
-/** Of the largest size; takes half a second to parse, and longer than the limit together with nine others. */
+/** Has the maximum size. One takes half a second to parse; ten take longer than the limit. */
 const COMPLEX = `a.b.c${'.(%.%)'.repeat(3_332)}`;
 const transform = (id: string, expression: string, more: object = {}) => ({
   id,
@@ -26,7 +26,7 @@ describe('expressions', () => {
   afterAll(() => server.kill('SIGTERM'));
 
   const endOf = async (id: string) => (await new Watch(server.url, pathOf(id)).done(60_000)).frames.at(-1)!;
-  /** Connections that the loop of the server answers meanwhile, one after the other. */
+  /** Counts the requests that the server answers one after another until `done` settles. */
   const answersUntil = async (done: Promise<unknown>): Promise<number> => {
     let answers = 0;
     let isDone = false;
@@ -39,7 +39,7 @@ describe('expressions', () => {
     return answers;
   };
 
-  it('refuses 50 expressions of the largest size that take minutes to parse, and serves others meanwhile', async () => {
+  it('that would take minutes to parse are refused while the server answers other requests', async () => {
     const nodes = Array.from({ length: 50 }, (_, index) => transform(`n${index}`, COMPLEX));
     const refused = server.call('POST', '/api/executions', of('complex', nodes));
     expect(await answersUntil(refused)).toBeGreaterThan(3);
@@ -49,7 +49,7 @@ describe('expressions', () => {
       'expression_too_complex',
       [
         {
-          // How many a process parses within the limit depends on the machine.
+          // The number of expressions that a process parses within the limit depends on the machine.
           path: expect.stringMatching(/^workflow\.nodes\.\d+\.data\.config\.expression$/) as string,
           message: expect.stringContaining('CHECK_TIMEOUT_MS') as string,
         },
@@ -57,7 +57,7 @@ describe('expressions', () => {
     ]);
   });
 
-  it('answers 503 where no process is free to check, and keeps one for other projects', async () => {
+  it('get 503 when no process is free to check them, and one process stays free for other projects', async () => {
     const nodes = Array.from({ length: 10 }, (_, index) => transform(`n${index}`, COMPLEX));
     const complex = of('complex', nodes);
     const posted = Array.from({ length: 4 }, () => server.call('POST', '/api/executions', complex));
@@ -69,7 +69,7 @@ describe('expressions', () => {
     expect(answers.filter(({ status }) => status === 400).length).toBeGreaterThan(0);
   });
 
-  it("runs a project's expression while 30 of another one hang, and lets each have its time", async () => {
+  it('of one project run while 30 of another project hang, and waiting does not count towards their time limit', async () => {
     const hanging = await Promise.all(
       Array.from({ length: 30 }, () =>
         server.startExecution(of('hanging', [transform('a', HANGING, { maxRetries: 0, timeoutMs: 5_000 })])),
@@ -83,7 +83,7 @@ describe('expressions', () => {
       expect([end.type, end.data.result.output]).toEqual(['execution:completed', 2]);
     }
     expect(ended).toBeLessThan(10);
-    // Waiting for a process is none of the node's time, of which the last one waits thirty seconds.
+    // The last node waits thirty seconds for a process, which does not count towards its time limit of five seconds.
     for (const end of await Promise.all(ends)) expect(end.data.code).toBe('transform_failed');
   });
 });

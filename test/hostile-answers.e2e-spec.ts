@@ -5,7 +5,7 @@ import { pathOf, start, Watch } from './support/watch.js';
 
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 
-describe('what others answer', () => {
+describe('the output of a node', () => {
   let other: FakeHttpServer;
   let models: FakeModelServer;
   let server: Server;
@@ -35,31 +35,33 @@ describe('what others answer', () => {
   };
   const tooDeep = { code: 'output_too_deep', error: expect.stringContaining('OUTPUT_MAX_DEPTH') as string };
 
-  it('may be nested as deep as the setting says', async () => {
+  it('may be nested up to OUTPUT_MAX_DEPTH', async () => {
     // The body is one level below the output.
     const { type, data } = await outcome('http', { url: `${other.url}/nested/99` });
-    expect([type, JSON.stringify(data.result.output.body)]).toEqual(['execution:completed', nested(99)]);
+    const { body } = data.result.output as { body: unknown };
+    expect([type, JSON.stringify(body)]).toEqual(['execution:completed', nested(99)]);
   });
 
-  // Some 4,390 deep there was stack enough to look at it, and not to record it.
-  it.each([100, 4_390, 500_000])('nested %i deep is no output', async (depth) => {
+  // At a depth of about 4,390 the stack was once large enough to check the output, but not to record it.
+  it.each([100, 4_390, 500_000])('fails the node when it is nested %i levels deep', async (depth) => {
     const { type, data } = await outcome('http', { url: `${other.url}/nested/${depth}` });
     expect([type, data]).toEqual(['execution:failed', expect.objectContaining(tooDeep)]);
   });
 
-  it('may have as many parts as the setting says, whoever puts them out', async () => {
-    // The list and the output are parts too, and three members of the output and the header fields.
+  const tooMany = { code: 'output_too_large', error: expect.stringContaining('OUTPUT_MAX_PARTS') as string };
+
+  it('of an http node may have up to OUTPUT_MAX_PARTS parts', async () => {
+    // The list, the output, three members of the output and the header fields are parts too.
     expect((await outcome('http', { url: `${other.url}/objects/19900` })).type).toBe('execution:completed');
-    const tooMany = {
-      code: 'output_too_large',
-      error: expect.stringContaining('OUTPUT_MAX_PARTS') as string,
-    };
     const { data } = await outcome('http', { url: `${other.url}/objects/20000` });
     expect(data).toMatchObject(tooMany);
+  });
+
+  it('of a transform node may have up to OUTPUT_MAX_PARTS parts', async () => {
     expect((await outcome('transform', { expression: '[1..10000].{"a":1}' })).data).toMatchObject(tooMany);
   });
 
-  const asks = (toolCall: { name: string; args: unknown }) => {
+  const callTool = (toolCall: { name: string; args: unknown }) => {
     models.script({ toolCalls: [toolCall] });
     const tool = {
       name: 'look',
@@ -69,18 +71,21 @@ describe('what others answer', () => {
     };
     return outcome('agent', { model: 'openai-compatible/any', prompt: 'Look.', tools: [tool] });
   };
-  it('is bounded for tools too, and so is what a model gives them', async () => {
+  it('of an agent completes when the result of a tool is nested too deep, and the model gets the error', async () => {
     const before = other.requests.length;
-    // The model is told, and goes on without it.
-    expect((await asks({ name: 'look', args: {} })).type).toBe('execution:completed');
+    expect((await callTool({ name: 'look', args: {} })).type).toBe('execution:completed');
     expect(JSON.stringify(models.requests.at(-1)!.body)).toContain('OUTPUT_MAX_DEPTH');
-    expect(other.requests.length).toBe(before + 1);
-    const args = { what: JSON.parse(nested(3_000)) as unknown };
-    expect((await asks({ name: 'look', args })).data).toMatchObject(tooDeep);
     expect(other.requests.length).toBe(before + 1);
   });
 
-  it('leaves the server as it was', async () => {
+  it('of an agent fails when the arguments of a tool are nested too deep, and no request is sent', async () => {
+    const before = other.requests.length;
+    const args = { what: JSON.parse(nested(3_000)) as unknown };
+    expect((await callTool({ name: 'look', args })).data).toMatchObject(tooDeep);
+    expect(other.requests.length).toBe(before);
+  });
+
+  it('never overflows the stack of the server', async () => {
     expect((await server.call('GET', '/health/live')).status).toBe(200);
     expect(server.output()).not.toContain('call stack');
   });

@@ -11,7 +11,7 @@ import { upTo } from './support/watch.js';
 describe('the journal on a real database', () => {
   let opened: Awaited<ReturnType<typeof openJournal>>;
   let url: string;
-  /** Watches the others' statements. Not in a transaction: one would see them as they were at its first look. */
+  /** Reads pg_stat_activity. Not in a transaction, which would keep the view of its first query. */
   let observer: pg.Client;
   beforeAll(async () => {
     url = await createDatabase();
@@ -37,7 +37,7 @@ describe('the journal on a real database', () => {
   const change = (id: string, set: string) =>
     opened.database.pool.query(`UPDATE cloutagent.executions SET ${set} WHERE id = $1`, [id]);
 
-  it('publishes each execution in order and after its commit, however many flushes are under way', async () => {
+  it('publishes the events of each execution in order and after their commit, with concurrent flushes', async () => {
     const executions = await own(300);
     const published = new Map<string, number[]>();
     const checks: Promise<boolean>[] = [];
@@ -67,14 +67,14 @@ describe('the journal on a real database', () => {
     expect((await Promise.all(checks)).every(Boolean)).toBe(true);
   });
 
-  it('refuses a stale owner alone: what others wrote in the same batch is committed', async () => {
+  it('refuses only the events of a stale owner and commits the others of the same batch', async () => {
     const [stale = '', ...others] = await own(50);
     await append(stale, [draft(stale, 1)]);
-    const heard: number[] = [];
+    const published: number[] = [];
     opened.bus
       .ofExecution(stale)
-      .subscribe((events) => heard.push(...events.map(({ sequence }) => sequence)));
-    // As the next claim does.
+      .subscribe((events) => published.push(...events.map(({ sequence }) => sequence)));
+    // The next claim does the same.
     await change(stale, 'attempt = 2');
     const results = await Promise.allSettled([
       ...others.map((id) => append(id, [draft(id, 1)])),
@@ -87,7 +87,7 @@ describe('the journal on a real database', () => {
       expect.any(StaleOwnerError),
     ]);
     expect(await Promise.all(others.map(stored))).toEqual(others.map(() => [1]));
-    expect([await stored(stale), heard]).toEqual([[1], []]);
+    expect([await stored(stale), published]).toEqual([[1], []]);
     // The new claim continues.
     await append(stale, [draft(stale, 2)], 2);
     expect(await stored(stale)).toEqual([1, 2]);
@@ -96,7 +96,7 @@ describe('the journal on a real database', () => {
   it.each([
     ['another process owns the execution', "owner = '1'"],
     ['no process owns the execution', 'owner = NULL'],
-    ['the execution has been claimed anew', 'attempt = 2'],
+    ['a newer claim owns the execution', 'attempt = 2'],
     ['the execution has ended', 'completed_at = now()'],
   ])('records neither an event nor an end when %s', async (_case, set) => {
     const [id = ''] = await own(1);
@@ -112,7 +112,7 @@ describe('the journal on a real database', () => {
     expect(rows).toEqual([{ status: 'running' }]);
   });
 
-  it('decides an end by the newest version of the row, not by the one that it saw at first', async () => {
+  it('decides an end by the newest version of the row, not by the version that it has read first', async () => {
     const [id = ''] = await own(1);
     await append(id, [draft(id, 1)]);
     const taker = new pg.Client({ connectionString: url });
@@ -129,11 +129,11 @@ describe('the journal on a real database', () => {
     expect(await stored(id)).toEqual([1]);
   });
 
-  it('ends an execution once, and takes nothing after it', async () => {
+  it('ends an execution once and refuses later events', async () => {
     const [id = ''] = await own(1);
     await append(id, [draft(id, 1)]);
     const results = await Promise.allSettled([finish(id, 2), append(id, [draft(id, 3)])]);
-    expect(results[0]!.status).toBe('fulfilled');
+    expect(results[0].status).toBe('fulfilled');
     await expect(append(id, [draft(id, 4)])).rejects.toBeInstanceOf(StaleOwnerError);
     const { rows } = await opened.database.pool.query(
       'SELECT status, owner, completed_at IS NOT NULL AS ended FROM cloutagent.executions WHERE id = $1',
@@ -142,7 +142,7 @@ describe('the journal on a real database', () => {
     expect(rows).toEqual([{ status: 'cancelled', owner: null, ended: true }]);
   });
 
-  it('leaves no hole where the database has lost events', async () => {
+  it('refuses events that would leave a hole after the database has lost events', async () => {
     const [id = ''] = await own(1);
     await append(id, [draft(id, 1), draft(id, 2), draft(id, 3)]);
     await opened.database.pool.query(
@@ -154,10 +154,10 @@ describe('the journal on a real database', () => {
     expect(await stored(id)).toEqual([1, 2]);
   });
 
-  it('finds lost events on the first connection after a failover, and does not ask before', async () => {
+  it('checks for lost events only on the first append over a new connection', async () => {
     const claim = { executionId: await opened.own(), attempt: 1 };
     const next = (sequence: number) => opened.journal.append(claim, [draft(claim.executionId, sequence)]);
-    // Until the claim has used each connection of the pool.
+    // Repeat until the claim has used each connection of the pool.
     for (let sequence = 1; sequence <= 20; sequence += 1) await next(sequence);
     const lose = 'DELETE FROM cloutagent.events WHERE execution_id = $1 AND sequence > $2';
     await observer.query(lose, [claim.executionId, 19]);
@@ -171,7 +171,7 @@ describe('the journal on a real database', () => {
     expect(await stored(claim.executionId)).toEqual(upTo(18));
   });
 
-  it('says that a sequence is taken while it owns the execution: the journal is to be read again', async () => {
+  it('reports a taken sequence as SequenceTakenError while it owns the execution', async () => {
     const [id = ''] = await own(1);
     await append(id, [draft(id, 1)]);
     await expect(append(id, [draft(id, 1)])).rejects.toBeInstanceOf(SequenceTakenError);
@@ -192,7 +192,7 @@ describe('the journal on a real database', () => {
         await new Promise((resolve) => setTimeout(resolve, 5));
     };
 
-    it('is sent again with all that waits, in order, when it was not committed', async () => {
+    it('is sent again in order with all waiting events if it was not committed', async () => {
       const [id = ''] = await own(1);
       await blocker.query('BEGIN');
       await blocker.query('LOCK TABLE cloutagent.events IN EXCLUSIVE MODE');
@@ -205,14 +205,16 @@ describe('the journal on a real database', () => {
       expect(await stored(id)).toEqual(upTo(7));
     });
 
-    it('is not sent twice when it was committed, an end included', async () => {
+    it('is not executed twice if it was committed, also for an end', async () => {
       const [id = ''] = await own(1);
-      const heard: number[] = [];
-      opened.bus.ofExecution(id).subscribe((events) => heard.push(...events.map(({ sequence }) => sequence)));
+      const published: number[] = [];
+      opened.bus
+        .ofExecution(id)
+        .subscribe((events) => published.push(...events.map(({ sequence }) => sequence)));
       const { database } = opened;
       const query = database.query.bind(database);
       let lost = 0;
-      // The answers of appends get lost on their way, the statements are real.
+      // The statements are executed, but the answers to the first appends are lost.
       database.query = async (make) => {
         const answer = await query(make);
         if ((lost += 1) > 4) return answer as never;
@@ -224,11 +226,11 @@ describe('the journal on a real database', () => {
       database.query = query;
       expect(lost).toBeGreaterThanOrEqual(3);
       expect(await stored(id)).toEqual(upTo(4));
-      expect(heard).toEqual(upTo(4));
+      expect(published).toEqual(upTo(4));
     });
   });
 
-  it('refuses what can never be stored, and only that', async () => {
+  it('refuses only the events that PostgreSQL can never store', async () => {
     const [bad = '', good = ''] = await own(2);
     const nul = { ...draft(bad, 1), data: 'a\u0000b' };
     const results = await Promise.allSettled([append(bad, [nul]), append(good, [draft(good, 1)])]);
@@ -269,7 +271,7 @@ describe('the journal on a real database', () => {
     });
 
     it.each([
-      ['follows the events that a former owner appends meanwhile', 1],
+      ['follows the events that a former owner appends at the same time', 1],
       ['is given up when a former owner appends at each try', 5],
     ])('%s', async (_case, appends) => {
       const [id = ''] = await own(1);

@@ -10,7 +10,7 @@ const makeKey = async (kid: string) => {
   return {
     jwk,
     token: await claims().setProtectedHeader({ alg: 'RS256', kid }).sign(privateKey),
-    /** Signed with the public key, as if it were a shared secret. */
+    /** Signed with the public key as a shared secret. */
     confused: await claims()
       .setProtectedHeader({ alg: 'HS256', kid })
       .sign(new TextEncoder().encode(JSON.stringify(jwk))),
@@ -20,7 +20,7 @@ type Key = Awaited<ReturnType<typeof makeKey>>;
 
 describe('keys from a JWKS URL', () => {
   let provider: FakeHttpServer;
-  /** What the provider has; nothing when it does not answer. */
+  /** The keys of the provider; undefined while it does not answer. */
   let published: Key[] | undefined;
   let server: Server;
   let [one, two, three]: Key[] = [];
@@ -46,17 +46,23 @@ describe('keys from a JWKS URL', () => {
   const statuses = async (...tokens: string[]) =>
     (await Promise.all(tokens.map(list))).map(({ status }) => status);
 
-  it('without an audience are warned of, once', () => {
+  it('without JWT_AUDIENCE cause one warning', () => {
     expect(server.output().match(/WARN.*JWT_AUDIENCE/g)).toHaveLength(1);
   });
 
-  it('are asked for once for a crowd, and are no shared secrets', async () => {
+  it('are fetched once for concurrent requests', async () => {
     published = [one!];
-    expect(await statuses(one!.token, one!.token, one!.token, one!.confused)).toEqual([200, 200, 200, 401]);
+    expect(await statuses(one!.token, one!.token, one!.token)).toEqual([200, 200, 200]);
     expect(provider.requests).toHaveLength(1);
   });
 
-  it('are exchanged while the server runs', async () => {
+  it('are not accepted as shared secrets', async () => {
+    published = [one!];
+    expect(await statuses(one!.token, one!.confused)).toEqual([200, 401]);
+    expect(provider.requests).toHaveLength(1);
+  });
+
+  it('can be replaced while the server runs', async () => {
     published = [one!, two!];
     expect(await statuses(two!.token)).toEqual([200]);
     expect(await statuses(one!.token, two!.token)).toEqual([200, 200]);
@@ -65,7 +71,7 @@ describe('keys from a JWKS URL', () => {
     expect(await statuses(one!.token, two!.token, three!.token)).toEqual([401, 401, 200]);
   });
 
-  it('that do not come are 503 for those who need them, and nobody else waits', async () => {
+  it('cause 503 for requests that need them while the provider is down, and delay no other request', async () => {
     published = undefined;
     const unknown = list(one!.token);
     expect(await statuses(three!.token)).toEqual([200]);

@@ -17,7 +17,7 @@ interface Line {
   error?: { name: string; code?: string; message: string; stack?: string; cause?: { code?: string } };
 }
 
-describe('the log where no terminal reads it', () => {
+describe('the log without a terminal', () => {
   let server: Server;
   let url: string;
   beforeAll(async () => {
@@ -45,7 +45,7 @@ describe('the log where no terminal reads it', () => {
     return lines().filter((line) => line.executionId === id);
   };
 
-  it('is JSON from its first line on, with what the start has to say', () => {
+  it('is JSON from its first line, with the startup message', () => {
     expect(lines().some(({ message, level }) => level === 'log' && message.includes('listens on'))).toBe(
       true,
     );
@@ -54,31 +54,37 @@ describe('the log where no terminal reads it', () => {
   it.each<[string, object, string, string]>([
     ['http', { url: '{{input}}', method: 'PUT' }, 'http_connect_failed', 'ECONNREFUSED'],
     ['agent', { model: 'openai-compatible/m', prompt: 'Hi' }, 'model_unavailable', 'ECONNREFUSED'],
-  ])('names each failed attempt of a node of type %s and its cause', async (type, config, code, cause) => {
-    const input = await closedAddress();
-    const id = await server.startExecution(start([{ id: 'a', type, data: { config } }], [], { input }));
-    await new Watch(server.url, `/api/executions/${id}/stream`).done();
-    const found = lines().filter((line) => line.executionId === id);
-    expect(found.map(({ level, attempt }) => [level, attempt])).toEqual([
-      ['log', 1],
-      ['log', 2],
-      ['warn', 3],
-    ]);
-    for (const line of found) {
-      expect(line).toMatchObject({ nodeId: 'a', nodeType: type, code });
-      expect(line.stepId).toMatch(/^[\w-]{36}$/);
-      const { error } = line;
-      expect([error?.code, error?.cause?.code]).toContain(cause);
-    }
-  });
+  ])(
+    'has a line for each failed attempt of a node of type %s, with its cause',
+    async (type, config, code, cause) => {
+      const input = await closedAddress();
+      const id = await server.startExecution(start([{ id: 'a', type, data: { config } }], [], { input }));
+      await new Watch(server.url, `/api/executions/${id}/stream`).done();
+      const found = lines().filter((line) => line.executionId === id);
+      expect(found.map(({ level, attempt }) => [level, attempt])).toEqual([
+        ['log', 1],
+        ['log', 2],
+        ['warn', 3],
+      ]);
+      for (const line of found) {
+        expect(line).toMatchObject({ nodeId: 'a', nodeType: type, code });
+        expect(line.stepId).toMatch(/^[\w-]{36}$/);
+        const { error } = line;
+        expect([error?.code, error?.cause?.code]).toContain(cause);
+      }
+    },
+  );
 
-  it('names what fails for a reason of the execution itself', async () => {
+  it('has a line for a node that reaches its time limit', async () => {
     const [line] = await run({
       id: 'a',
       type: 'delay',
       data: { config: { ms: 60_000 }, timeoutMs: 1, maxRetries: 0 },
     });
     expect(line).toMatchObject({ level: 'warn', nodeId: 'a', code: 'node_timeout' });
+  });
+
+  it('has a line for an execution that reaches its time limit', async () => {
     const limited = start([{ id: 'a', type: 'delay', data: { config: { ms: 60_000 } } }], [], {
       options: { timeoutMs: 1 },
     });
@@ -87,7 +93,7 @@ describe('the log where no terminal reads it', () => {
     expect(lines().find((each) => each.executionId === id)).toMatchObject({ code: 'execution_timeout' });
   });
 
-  it('names the request that failed by its id, also when its body was read', async () => {
+  it('has the id of a failed request, also after its body was read', async () => {
     const control = await DatabaseControl.open(url);
     await control.rows(
       `CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a fault' USING ERRCODE = 'XX000'; END $$`,
@@ -115,7 +121,7 @@ describe('the log where no terminal reads it', () => {
   });
 });
 
-it('is text for people where LOG_FORMAT says so, and has the same members', async () => {
+it('the log with LOG_FORMAT=text is readable text with the same members', async () => {
   const server = await Server.start({ DATABASE_URL: await createDatabase(), LOG_FORMAT: 'text' });
   const id = await server.startExecution(
     start([{ id: 'a', type: 'transform', data: { config: { expression: '$error("no")' } } }]),

@@ -7,7 +7,7 @@ import { agent, delay, start, Watch } from './support/watch.js';
 
 const TOKEN = 'a-metrics-token-of-more-than-32-characters';
 
-/** GET /metrics with just these headers; fetch would set Host itself. */
+/** Sends GET /metrics with exactly these headers, because fetch sets Host itself. */
 async function get(
   base: string,
   headers: Record<string, string> = {},
@@ -21,17 +21,20 @@ async function get(
 }
 const scrape = async (base: string): Promise<Exposition> => new Exposition((await get(base)).text);
 
-/** Scrapes until a condition holds: what is counted when a response closes comes just after the client has it. */
+/**
+ * Scrapes until a condition holds, because some values are counted shortly after the client has the response.
+ * @throws Error when it does not hold within ten seconds
+ */
 async function until(base: string, condition: (metrics: Exposition) => boolean): Promise<Exposition> {
   const deadline = Date.now() + 10_000;
   for (;;) {
     const metrics = await scrape(base);
     if (condition(metrics)) return metrics;
-    if (Date.now() > deadline) throw new Error('the metrics never came to say so');
+    if (Date.now() > deadline) throw new Error('the metrics never fulfilled the condition');
   }
 }
 
-describe('metrics', () => {
+describe('/metrics', () => {
   let server: Server;
   beforeAll(async () => {
     server = await Server.start({
@@ -43,7 +46,7 @@ describe('metrics', () => {
   });
   afterAll(() => server.kill('SIGTERM'));
 
-  it('says what an execution, its watchers and their requests came to', async () => {
+  it('counts executions, events, streams, tokens and requests', async () => {
     const before = await get(server.url);
     expect(before).toMatchObject({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8' });
     const nodes = [
@@ -66,17 +69,17 @@ describe('metrics', () => {
     expect(open.value('cloutagent_streams_open')).toBe(3);
     expect(open.value('cloutagent_streams_blocked')).toBe(0);
     expect(open.value('cloutagent_executions_running')).toBe(1);
-    expect(open.value('cloutagent_channel_subscribers_bucket', { le: '2' })).toBe(0);
-    expect(open.value('cloutagent_channel_subscribers_bucket', { le: '5' })).toBe(1);
-    expect(open.value('cloutagent_channel_subscribers_count')).toBe(1);
+    expect(open.value('cloutagent_channel_streams_bucket', { le: '2' })).toBe(0);
+    expect(open.value('cloutagent_channel_streams_bucket', { le: '5' })).toBe(1);
+    expect(open.value('cloutagent_channel_streams_count')).toBe(1);
 
     await server.call('POST', `/api/executions/${id}/approve`);
     await Promise.all(watches.map((watch) => watch.done()));
     await new Watch(server.url, path).done();
-    const over = await until(server.url, (now) => now.value('cloutagent_streams_open') === 0);
+    const ended = await until(server.url, (now) => now.value('cloutagent_streams_open') === 0);
     const { body } = await server.call('GET', `/api/executions/${id}`);
-    const counts = (name: string, labels = {}) => over.value(`cloutagent_${name}`, labels);
-    expect(over.total('cloutagent_events_published_total')).toBe(body.lastSequence);
+    const counts = (name: string, labels = {}) => ended.value(`cloutagent_${name}`, labels);
+    expect(ended.total('cloutagent_events_published_total')).toBe(body.lastSequence);
     expect(counts('events_published_total', { type: 'execution:completed' })).toBe(1);
     expect(counts('journal_flush_events_sum')).toBe(body.lastSequence);
     expect(counts('journal_commit_seconds_count')).toBe(counts('journal_flush_events_count'));
@@ -84,7 +87,7 @@ describe('metrics', () => {
     expect(counts('events_delivered_total')).toBe(4 * body.lastSequence);
     expect(counts('stream_bytes_total')).toBeGreaterThan(4 * 100 * body.lastSequence);
     expect(counts('catch_up_reads_total')).toBeGreaterThan(0);
-    expect(counts('ring_evictions_total')).toBeGreaterThan(0);
+    expect(counts('recent_events_evicted_total')).toBeGreaterThan(0);
     expect(counts('streams_opened_total')).toBe(4);
     expect(counts('executions_started_total')).toBe(1);
     expect(counts('executions_running')).toBe(0);
@@ -92,20 +95,20 @@ describe('metrics', () => {
     expect(counts('executions_ended_total', { status: 'failed' })).toBe(0);
     expect(counts('steps_total', { type: 'agent', result: 'completed' })).toBe(3);
     expect(counts('steps_total', { type: 'approval', result: 'completed' })).toBe(1);
-    const models = over.labelValues('model');
+    const models = ended.labelValues('model');
     expect(models.size).toBe(3);
     expect(models.has('other')).toBe(true);
-    expect(over.total('cloutagent_model_tokens_total')).toBe(body.tokenUsage.total);
+    expect(ended.total('cloutagent_model_tokens_total')).toBe(body.tokenUsage.total);
     const stream = { method: 'GET', route: '/api/executions/:executionId/stream', status: '200' };
     expect(counts('http_requests_total', stream)).toBe(4);
     expect(counts('http_request_seconds_count', { method: 'GET', route: stream.route })).toBeUndefined();
     expect(counts('http_request_seconds_count', { method: 'POST', route: '/api/executions' })).toBe(1);
     expect(counts('database_connections', { state: 'busy' })).toBeGreaterThanOrEqual(0);
-    expect(over.types.get('nodejs_eventloop_lag_p99_seconds')).toBe('gauge');
-    expect(over.types.get('process_resident_memory_bytes')).toBe('gauge');
+    expect(ended.types.get('nodejs_eventloop_lag_p99_seconds')).toBe('gauge');
+    expect(ended.types.get('process_resident_memory_bytes')).toBe('gauge');
   });
 
-  it('tells failures apart, and lets no client invent a label', async () => {
+  it('counts failures by kind, and clients cannot create labels', async () => {
     const id = await server.startExecution(start([delay('d', 60_000)]));
     const watch = await new Watch(server.url, `/api/executions/${id}/stream`).until(
       (now) => now.frames.length > 1,
@@ -131,13 +134,17 @@ describe('metrics', () => {
     expect([...metrics.labelValues('route')].filter((route) => route.includes('such'))).toEqual([]);
   });
 
-  it('is for operators: this machine, the token, or the scope keys:manage', async () => {
-    const admin = { authorization: `Bearer ${ADMIN_KEY}` };
-    const proxied = { 'x-forwarded-for': '192.0.2.1' };
+  const admin = { authorization: `Bearer ${ADMIN_KEY}` };
+  const proxied = { 'x-forwarded-for': '192.0.2.1' };
+
+  it('without METRICS_TOKEN answers this machine and the scope keys:manage', async () => {
     expect((await get(server.url, proxied)).status).toBe(401);
     expect((await get(server.url, { host: 'evil.example' })).status).toBe(401);
     expect((await get(server.url, { authorization: 'Bearer wrong' })).status).toBe(401);
     expect((await get(server.url, { ...admin, ...proxied })).status).toBe(200);
+  });
+
+  it('with METRICS_TOKEN answers the token and the scope keys:manage', async () => {
     const guarded = await Server.start({ DATABASE_URL: await createDatabase(), METRICS_TOKEN: TOKEN });
     const reader = { name: 'reader', projects: ['*'], scopes: ['executions:read'] };
     const { key } = (await guarded.call('POST', '/api/keys', reader)).body as { key: string };
@@ -153,7 +160,7 @@ describe('metrics', () => {
     await guarded.kill('SIGTERM');
   });
 
-  it('shares nothing between two applications of one process', async () => {
+  it('has separate values for two applications in one process', async () => {
     const program = `
       const { createApp } = await import('./dist/create-app.js');
       const { parseSettings } = await import('./dist/config/settings.js');

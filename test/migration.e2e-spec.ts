@@ -4,7 +4,7 @@ import pg from 'pg';
 import { createDatabase, Server } from './support/server.js';
 import { ids, pathOf, TERMINAL, upTo, Watch } from './support/watch.js';
 
-/** Keys and tickets that the fixture holds the hashes of. */
+/** The keys and tickets whose hashes are in the fixture. */
 const API_KEY = 'ca_cE3OhHVKPioxVoWXIM5uM5WWS8jsOv2BIIJkq6nz2ZU';
 const REVOKED_KEY = 'ca_DeRJpeY-gsl_5rbLw5B0oDzrIEdwRdgPSqr4nlYMaeI';
 const TICKET = '71yCeRGXjH9VU7HgrcrO4JbD09fYbR3WxJjAcH48JW8';
@@ -12,7 +12,7 @@ const USED_TICKET = 'A0SHO-n-wrmf0dkyl78qo5QkvV00zdnNtymPQlgLcwk';
 /** The fixture is older than any retention period. */
 const SETTINGS = { DISPATCH_POLL_INTERVAL_MS: '200', RETENTION_DAYS: '36500' };
 
-/** A column is text here, so that a comparison sees every byte of it. */
+/** All columns are text, so that a comparison sees every byte. */
 type Row = Record<string, string | null>;
 
 const EXECUTIONS = `
@@ -23,7 +23,7 @@ const EVENTS = `
   SELECT sequence::text, type, data FROM cloutagent.events WHERE execution_id = $1 ORDER BY events.sequence`;
 const FOREIGN_JOBS = `SELECT to_jsonb(job)::text AS job FROM pgboss.job WHERE name LIKE 'letters%' ORDER BY name, id`;
 
-/** The saved database, in an empty one of its own; test/fixtures/release-0.1.sql describes its executions. */
+/** The saved database, loaded into a new one. test/fixtures/release-0.1.sql describes its executions. */
 class SavedDatabase {
   private constructor(
     readonly url: string,
@@ -32,7 +32,7 @@ class SavedDatabase {
     private readonly events: ReadonlyMap<string, Row[]>,
   ) {}
 
-  /** @param more statements that are run after the release's own */
+  /** @param more statements to run after the release's own */
   static async load(more = ''): Promise<SavedDatabase> {
     const url = await createDatabase();
     const client = new pg.Client({ connectionString: url });
@@ -45,7 +45,7 @@ class SavedDatabase {
     return new SavedDatabase(url, client, rows, events);
   }
 
-  /** The executions of a case, as they were saved. */
+  /** Returns the saved executions of a case. */
   all(tag: string): Row[] {
     return this.executions.filter((row) => row['tag'] === tag);
   }
@@ -54,7 +54,7 @@ class SavedDatabase {
     return this.all(tag).map((row) => row['id']!);
   }
 
-  /** The events of an execution as they were saved. */
+  /** Returns the saved events of an execution. */
   savedEvents(id: string): Row[] {
     return this.events.get(id)!;
   }
@@ -78,8 +78,8 @@ class SavedDatabase {
 }
 
 /**
- * Waits for the end of an execution and checks what holds for each: saved events are unchanged and those that follow
- * leave no hole, there is one terminal event, attempts rise, and a completed node does not run again.
+ * Waits for the end of an execution and checks the invariants: the saved events are unchanged, the new ones leave no hole,
+ * there is one terminal event, attempts rise, and a completed node does not run again.
  * @returns the events of the new release
  */
 async function endOf(saved: SavedDatabase, server: Server, id: string): Promise<Watch['frames']> {
@@ -90,7 +90,7 @@ async function endOf(saved: SavedDatabase, server: Server, id: string): Promise<
   expect(frames.filter((frame) => TERMINAL.test(frame.type))).toEqual([frames.at(-1)]);
   const attempts = frames
     .filter((frame) => frame.type === 'execution:started')
-    .map((frame) => frame.data.attempt as number);
+    .map((frame) => frame.data.attempt);
   expect(attempts).toEqual([...new Set(attempts)].toSorted((a, b) => a - b));
   const first = frames.filter((frame) => frame.type === 'execution:step' && frame.data.nodeId === 'first');
   expect(first.map((frame) => frame.data.status)).toEqual(['running', 'completed']);
@@ -112,29 +112,29 @@ describe('the database of release 0.1', () => {
     await saved.close();
   });
 
-  it('no longer has the schema of the former queue', async () => {
+  it('loses the schema of the former queue', async () => {
     expect(await saved.query(`SELECT nspname FROM pg_namespace WHERE nspname = 'pgboss'`)).toEqual([]);
   });
 
   it.each(['running', 'handed-over', 'queued', 'lost'])(
-    'completes the executions of case %s, and their completed nodes do not run again',
+    'completes its executions of case %s without running completed nodes again',
     async (tag) => {
       for (const id of saved.ids(tag)) {
-        const news = await endOf(saved, server, id);
-        expect(news[0]!.type).toBe('execution:started');
-        expect(news.at(-1)!.type).toBe('execution:completed');
+        const added = await endOf(saved, server, id);
+        expect(added[0]!.type).toBe('execution:started');
+        expect(added.at(-1)!.type).toBe('execution:completed');
         expect(await statusOf(server, id)).toBe('completed');
       }
     },
   );
 
-  it('takes the answer to an approval that was open', async () => {
+  it('accepts the answer to an approval that was open', async () => {
     const [id] = saved.ids('approval-open') as [string];
     expect((await server.call('POST', `/api/executions/${id}/approve`)).status).toBe(202);
     expect((await endOf(saved, server, id)).at(-1)!.type).toBe('execution:completed');
   });
 
-  it('honours the answers that were given just before the crash', async () => {
+  it('applies an approval that was given just before the crash', async () => {
     const [given] = saved.ids('approval-given') as [string];
     const approved = await endOf(saved, server, given);
     expect(
@@ -143,6 +143,9 @@ describe('the database of release 0.1', () => {
       output: { approved: true, comment: 'yes' },
     });
     expect(approved.at(-1)!.type).toBe('execution:completed');
+  });
+
+  it('applies a rejection that was given just before the crash', async () => {
     const [refused] = saved.ids('approval-refused') as [string];
     expect((await endOf(saved, server, refused)).at(-1)!).toMatchObject({
       type: 'execution:failed',
@@ -154,20 +157,20 @@ describe('the database of release 0.1', () => {
     const [id] = saved.ids('paused') as [string];
     expect(await statusOf(server, id)).toBe('paused');
     expect((await server.call('POST', `/api/executions/${id}/resume`)).status).toBe(202);
-    const news = await endOf(saved, server, id);
-    const resumed = news.findIndex((frame) => frame.type === 'execution:resumed');
-    const output = news.findIndex((frame) => frame.type === 'execution:output');
+    const added = await endOf(saved, server, id);
+    const resumed = added.findIndex((frame) => frame.type === 'execution:resumed');
+    const output = added.findIndex((frame) => frame.type === 'execution:output');
     expect(resumed).toBeGreaterThanOrEqual(0);
     expect(output).toBeGreaterThan(resumed);
-    expect(news.at(-1)!.type).toBe('execution:completed');
+    expect(added.at(-1)!.type).toBe('execution:completed');
   });
 
-  it('carries out a resume that came just before the crash', async () => {
+  it('applies a resume that was requested just before the crash', async () => {
     const [id] = saved.ids('resume-asked') as [string];
     expect((await endOf(saved, server, id)).at(-1)!.type).toBe('execution:completed');
   });
 
-  it('carries out a pause that came just before the crash', async () => {
+  it('applies a pause that was requested just before the crash', async () => {
     const [id] = saved.ids('pause-asked') as [string];
     const seen = saved.savedEvents(id).length;
     const watch = new Watch(server.url, pathOf(id), { 'last-event-id': String(seen) });
@@ -179,15 +182,15 @@ describe('the database of release 0.1', () => {
     watch.close();
   });
 
-  it('carries out a cancel that came just before the crash', async () => {
+  it('applies a cancel that was requested just before the crash', async () => {
     const [id] = saved.ids('cancel-asked') as [string];
-    const news = await endOf(saved, server, id);
-    expect(news.at(-1)!).toMatchObject({ type: 'execution:cancelled', data: { reason: 'enough' } });
-    expect(news.some((frame) => frame.type === 'execution:output')).toBe(false);
+    const added = await endOf(saved, server, id);
+    expect(added.at(-1)!).toMatchObject({ type: 'execution:cancelled', data: { reason: 'enough' } });
+    expect(added.some((frame) => frame.type === 'execution:output')).toBe(false);
   });
 
   it.each(['completed', 'failed', 'cancelled'])(
-    'repairs the open row of an execution whose newest event says %s, and appends nothing',
+    'gets its open row repaired, without a new event, if the newest event says %s',
     async (status) => {
       const [id] = saved.ids(`terminal-${status}`) as [string];
       const { frames } = await new Watch(server.url, pathOf(id)).done();
@@ -201,8 +204,8 @@ describe('the database of release 0.1', () => {
     },
   );
 
-  it('leaves what had ended as it was, to the byte', async () => {
-    // By now the new release has swept, dispatched and ended all the others.
+  it('keeps ended executions unchanged to the byte', async () => {
+    // At this point the new release has swept and has ended all other executions.
     for (const tag of ['completed', 'failed', 'cancelled', 'cancelled-queued', 'job-left'])
       for (const row of saved.all(tag)) {
         expect(await saved.rowNow(row['id']!)).toEqual(row);
@@ -210,12 +213,15 @@ describe('the database of release 0.1', () => {
       }
   });
 
-  it('keeps keys, tickets and idempotency keys', async () => {
-    const [known] = saved.all('completed') as [Row];
+  it('keeps its API keys', async () => {
     const list = (key: string) =>
       server.call('GET', '/api/executions?projectId=demo', undefined, { authorization: `Bearer ${key}` });
     expect((await list(API_KEY)).status).toBe(200);
     expect((await list(REVOKED_KEY)).status).toBe(401);
+  });
+
+  it('keeps its idempotency keys', async () => {
+    const [known] = saved.all('completed') as [Row];
     const again = await server.call(
       'POST',
       '/api/executions',
@@ -224,18 +230,21 @@ describe('the database of release 0.1', () => {
     );
     expect(again.headers.get('idempotency-replayed')).toBe('true');
     expect(again.body.id).toBe(known['id']);
+  });
+
+  it('keeps its stream tickets', async () => {
     const open = async (id: string, ticket: string): Promise<number> => {
       const response = await fetch(new URL(`${pathOf(id)}?ticket=${ticket}`, server.url));
       await response.body?.cancel();
       return response.status;
     };
     const [fresh, used] = saved.ids('running') as [string, string];
-    // It was used from this address.
+    // The used ticket was used from this address.
     expect(await open(used, USED_TICKET)).toBe(200);
     expect(await open(fresh, TICKET)).toBe(200);
   });
 
-  it('is started on again without a further change', async () => {
+  it('needs no further migration at the next start', async () => {
     const migrations = await saved.query(
       'SELECT name, timestamp FROM cloutagent.kysely_migration ORDER BY name',
     );
@@ -252,8 +261,8 @@ describe('the database of release 0.1', () => {
   });
 });
 
-describe('the database of release 0.1 in which another application uses the same queue schema', () => {
-  // One queue shares the table of ours, the other has a table of its own.
+describe('the database of release 0.1 with queues of another application', () => {
+  // One queue shares the table of our former queue, the other has its own table.
   const LETTERS = `
     SELECT pgboss.create_queue('letters', '{"policy": "standard"}');
     SELECT pgboss.create_queue('letters-apart', '{"policy": "standard", "partition": "true", "deadLetter": "letters"}');
@@ -263,7 +272,7 @@ describe('the database of release 0.1 in which another application uses the same
         generate_series(1, 2) AS n;
     INSERT INTO pgboss.schedule (name, cron) VALUES ('letters', '0 8 * * *')`;
 
-  it('keeps the queues of that application with their jobs; only ours goes', async () => {
+  it('keeps the other queues with their jobs and loses only ours', async () => {
     const saved = await SavedDatabase.load(LETTERS);
     const jobs = await saved.query(FOREIGN_JOBS);
     expect(jobs).toHaveLength(12);

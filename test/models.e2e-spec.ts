@@ -5,7 +5,9 @@ import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from './s
 import { createDatabase, Server } from './support/server.js';
 import { type Frame, ids, start, upTo, Watch } from './support/watch.js';
 
-describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('%s', (model) => {
+const MODELS = ['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'];
+
+describe.each(MODELS)('an agent with %s', (model) => {
   let models: FakeModelServer;
   let tool: ReturnType<typeof createServer>;
   let server: Server;
@@ -54,7 +56,7 @@ describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('
     watch.frames.filter((frame) => frame.type === `execution:${type}`);
   const chunks = (watch: Watch, type: string): string =>
     of(watch, type)
-      .map((frame) => frame.data.chunk as string)
+      .map((frame) => frame.data.chunk)
       .join('');
 
   it('streams text and thinking, and counts tokens and cost', async () => {
@@ -70,7 +72,7 @@ describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('
       usage: { input: 1000, output: 500, total: 1500 },
       model,
     });
-    // 1000 × 3 and 500 × 15 USD per million; the other model's price nobody knows.
+    // 1000 × 3 and 500 × 15 USD per million tokens. The price of the other model is unknown.
     expect(of(watch, 'cost-update')[0]!.data.totalCostUSD).toBe(
       model.startsWith('anthropic') ? 0.0105 : null,
     );
@@ -78,7 +80,7 @@ describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('
     expect(JSON.stringify(models.requests.at(-1)!.body)).toContain('Be brief.');
   });
 
-  it('lets the model call a tool and go on with its result', async () => {
+  it('calls a tool for the model and sends it the result', async () => {
     const weather = {
       name: 'weather',
       description: 'The weather',
@@ -105,18 +107,18 @@ describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('
     expect(JSON.stringify(models.requests.at(-1)!.body)).toContain('celsius');
   });
 
-  /** Frames until the first chunk of text is out: Anthropic opens a message, pings and opens a block before it. */
+  /** The number of frames up to the first text. Anthropic sends a message start, a ping and a block start before it. */
   const after = model.startsWith('anthropic') ? 4 : 2;
 
   it.each<[string, FakeAnswer]>([
-    ['529', { status: 529 }],
-    ['503', { status: 503 }],
+    ['status 529', { status: 529 }],
+    ['status 503', { status: 503 }],
     ['a reset in mid-stream', { text: ['lost '], after, ending: 'reset' }],
     ['a malformed event', { text: ['lost '], after, ending: 'malformed' }],
     ['an error in the stream', { text: ['lost '], after, ending: 'error' }],
     ['an end without a finish', { text: ['lost '], after, ending: 'end' }],
     ['a hang', { text: ['lost '], after, ending: 'hang' }],
-  ])('tries again after %s', async (_name, answer) => {
+  ])('retries after %s', async (_name, answer) => {
     const { watch } = await ask({}, {}, answer, { text: ['kept'] });
     await watch.done();
     expect(of(watch, 'step').map((frame) => [frame.data.status, frame.data.attempt])).toEqual([
@@ -130,7 +132,7 @@ describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('
     expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
   });
 
-  it('honours Retry-After', async () => {
+  it('waits as long as Retry-After says before it retries', async () => {
     const { watch } = await ask({}, {}, { status: 429, headers: { 'retry-after': '1' } }, { text: ['kept'] });
     await watch.done();
     expect(of(watch, 'retry')[0]!.data.delayMs).toBe(1000);
@@ -138,14 +140,17 @@ describe.each(['anthropic/claude-sonnet-4-5', 'openai-compatible/some-model'])('
     expect(Date.parse(again.data.timestamp) - Date.parse(failed.data.timestamp)).toBeGreaterThanOrEqual(990);
   });
 
-  it('gives up after maxRetries, and at once on what will not pass', async () => {
-    const tired = await ask({}, { maxRetries: 1 }, { status: 529 }, { status: 529 });
-    await tired.watch.done();
-    expect(tired.watch.frames.at(-1)!.data).toMatchObject({ code: 'model_overloaded', nodeId: 'a' });
-    const refused = await ask({}, {}, { status: 401 });
-    await refused.watch.done();
-    expect(refused.watch.frames.at(-1)!.data.code).toBe('model_auth_failed');
-    expect(of(refused.watch, 'retry')).toEqual([]);
+  it('fails after maxRetries', async () => {
+    const { watch } = await ask({}, { maxRetries: 1 }, { status: 529 }, { status: 529 });
+    await watch.done();
+    expect(watch.frames.at(-1)!.data).toMatchObject({ code: 'model_overloaded', nodeId: 'a' });
+  });
+
+  it('fails without a retry after a permanent error', async () => {
+    const { watch } = await ask({}, {}, { status: 401 });
+    await watch.done();
+    expect(watch.frames.at(-1)!.data.code).toBe('model_auth_failed');
+    expect(of(watch, 'retry')).toEqual([]);
   });
 
   it('aborts the request to the model on cancel', async () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PROBLEM_CODES } from '../src/openapi/problem-codes.js';
+import { PROBLEM_CODES } from '@cloutagent/contract';
 import { createDatabase, Server } from './support/server.js';
 
 interface Media {
@@ -8,30 +8,37 @@ interface Media {
   examples?: Record<string, { value: unknown }>;
 }
 interface Operation {
+  parameters: { in: string; name: string }[];
   requestBody?: { content: Record<string, Media> };
   responses: Record<string, { content?: Record<string, Media> }>;
 }
 
+/** The parts of an OpenAPI document that the tests read. */
+interface OpenApiDocument {
+  info: { description: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object> };
+}
+
 describe('the OpenAPI document', () => {
   let server: Server;
-  let document: any;
+  let document: OpenApiDocument;
   let operations: [route: string, operation: Operation][];
 
   beforeAll(async () => {
     server = await Server.start({ DATABASE_URL: await createDatabase() });
-    document = (await server.call('GET', '/docs/openapi.json')).body;
-    operations = Object.entries(document.paths as Record<string, Record<string, Operation>>).flatMap(
-      ([path, methods]) =>
-        Object.entries(methods).map(([method, operation]): [string, Operation] => [
-          `${method.toUpperCase()} ${path}`,
-          operation,
-        ]),
+    document = JSON.parse((await server.call('GET', '/docs/openapi.json')).text) as OpenApiDocument;
+    operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]): [string, Operation] => [
+        `${method.toUpperCase()} ${path}`,
+        operation,
+      ]),
     );
   });
   afterAll(() => server.kill('SIGTERM'));
 
   it('has every route', () => {
-    expect(operations.map(([route]) => route).sort()).toEqual(
+    expect(operations.map(([route]) => route).toSorted()).toEqual(
       [
         'GET /api/executions',
         'POST /api/executions',
@@ -54,11 +61,11 @@ describe('the OpenAPI document', () => {
         'GET /health/live',
         'GET /health/ready',
         'GET /metrics',
-      ].sort(),
+      ].toSorted(),
     );
   });
 
-  it('shows an example of every request and answer, which its own schema takes', () => {
+  it('shows a valid example of every request and answer', () => {
     for (const [route, { requestBody, responses }] of operations) {
       const bodies = [requestBody, ...Object.values(responses)].flatMap((body) =>
         Object.entries(body?.content ?? {}).map(([type, media]) => ({ type, media })),
@@ -75,7 +82,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('names the codes of every problem, under the status they come with', () => {
+  it('lists the codes of every problem under their status', () => {
     for (const [route, { responses }] of operations) {
       for (const [status, { content }] of Object.entries(responses)) {
         const examples = content?.['application/problem+json']?.examples ?? {};
@@ -86,29 +93,34 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('names every code that the server has', () => {
+  it('names every problem code of the server', () => {
     const text = JSON.stringify(document);
     expect(Object.keys(PROBLEM_CODES).filter((code) => !text.includes(code))).toEqual([]);
     expect(document.info.description).toContain('`headers_too_large` (431)');
   });
 
-  it('has the schema of every event of a stream, and no reference that leads nowhere', () => {
+  it('has the schemas of the events of a stream', () => {
     const stream = JSON.stringify(document.paths['/api/executions/{executionId}/stream']);
     expect(stream).toContain('execution:tool-call');
+  });
+
+  it('has a schema for every reference', () => {
     const references = JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g);
     for (const [, name] of references) expect(Object.keys(document.components.schemas)).toContain(name);
   });
 
-  it('names every parameter of a query', () => {
+  it('names every query parameter of the lists and streams', () => {
     const names = (path: string) =>
-      document.paths[path].get.parameters.filter((p: any) => p.in === 'query').map((p: any) => p.name);
+      document.paths[path]!['get']!.parameters.filter((parameter) => parameter.in === 'query').map(
+        ({ name }) => name,
+      );
     expect(names('/api/executions')).toEqual(['projectId', 'status', 'tag', 'limit', 'cursor']);
     expect(names('/api/executions/{executionId}/stream')).toEqual(['lastEventId', 'types', 'ticket']);
-    const many = ['projectId', 'status', 'tag', 'executionIds', 'types', 'from', 'lastEventId', 'ticket'];
-    expect(names('/api/executions/stream')).toEqual(many);
+    const multi = ['projectId', 'status', 'tag', 'executionIds', 'types', 'from', 'lastEventId', 'ticket'];
+    expect(names('/api/executions/stream')).toEqual(multi);
   });
 
-  /** A schema of the document by itself, with the document's own as its definitions. */
+  /** Returns a schema of the document as a standalone schema, with the document's schemas as its definitions. */
   function standalone(schema: object): z.core.JSONSchema.JSONSchema {
     const whole = { allOf: [schema], definitions: document.components.schemas };
     const text = JSON.stringify(whole).replaceAll('#/components/schemas/', '#/definitions/');

@@ -2,8 +2,8 @@ import { createDatabase, Server } from './support/server.js';
 import { SeverableLink } from './support/severable-link.js';
 import { agent, delay, ids, start, upTo, Watch } from './support/watch.js';
 
-describe('a database that goes away', () => {
-  it('is told as 503 and in the log, and waited for: nothing is lost', async () => {
+describe('an outage of the database', () => {
+  it('makes requests answer 503, is logged, and every execution continues after it without losing events', async () => {
     const url = new URL(await createDatabase());
     const link = await SeverableLink.to(Number(url.port));
     url.port = String(link.port);

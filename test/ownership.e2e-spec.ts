@@ -14,7 +14,7 @@ const SETTINGS = {
 
 /** An HTTP server that answers `/first/…` at once and holds `/last/…` until `release`. */
 class CountingServer {
-  /** How often each path was posted to. */
+  /** The number of requests by path. */
   readonly posts = new Map<string, number>();
   private held: ServerResponse[] = [];
   private status: number | undefined;
@@ -61,7 +61,7 @@ interface ExecutionRow {
   attempt: number;
 }
 
-/** Two server processes on one database, and executions of the first whose last node waits for the counting server. */
+/** Two server processes on one database. The first one owns executions whose last node waits for the counting server. */
 class Stage {
   private constructor(
     readonly database: DatabaseControl,
@@ -72,11 +72,11 @@ class Stage {
     readonly watches: readonly Watch[],
   ) {}
 
-  static async set(): Promise<Stage> {
+  static async open(): Promise<Stage> {
     const database = await DatabaseControl.open(await createDatabase());
     const counting = new CountingServer();
     const url = await counting.url();
-    // Full, so that it does not claim its own executions again.
+    // All its slots are in use, so that it does not claim its own executions again.
     const owner = await Stage.startServer(database, 'owner', {
       MAX_EXECUTIONS_PER_PROCESS: String(EXECUTIONS),
     });
@@ -93,7 +93,7 @@ class Stage {
     const inOwner = ids.map((id) => new Watch(owner.url, pathOf(id)));
     for (const watch of inOwner) await watch.until((now) => now.frames.some(isLastRunning));
     await database.until(() => Promise.resolve(counting.waiting === EXECUTIONS), 60_000);
-    // Started only now, so that everything runs in the first process.
+    // The second process starts only now, so that the first one owns all executions.
     const taker = await Stage.startServer(database, 'taker');
     const inTaker = ids.map((id) => new Watch(taker.url, pathOf(id)));
     for (const watch of inTaker) await watch.until((now) => now.frames.some(isLastRunning));
@@ -114,11 +114,11 @@ class Stage {
     ]);
   }
 
-  /** Waits for the ends, stops both processes, and counts what is wrong with the executions. */
-  async verdict(status: string): Promise<Record<string, number>> {
-    const isOver = async () =>
+  /** Waits for the ends, stops both processes, and counts the executions and watchers with each kind of violation. */
+  async countViolations(status: string): Promise<Record<string, number>> {
+    const hasEnded = async () =>
       this.watches.every((watch) => watch.ended) && (await this.rows()).every((row) => row.completed_at);
-    await this.database.until(isOver, 60_000);
+    await this.database.until(hasEnded, 60_000);
     await Promise.all([this.owner.kill('SIGTERM'), this.taker.kill('SIGTERM')]);
     const rows = await this.rows();
     const events = await this.database.rows<EventRow>(
@@ -171,19 +171,19 @@ const CLEAN = {
   watchersThatDiffer: 0,
 };
 
-describe('the one owner of an execution', () => {
+describe('the owner of an execution', () => {
   let stage: Stage;
   beforeEach(async () => {
-    stage = await Stage.set();
+    stage = await Stage.open();
   });
   afterEach(() => stage.close());
 
   it.each(['completed', 'failed', 'cancelled'])(
-    'records one end though the owner lives and records "%s" while another process takes over',
+    'records one end, also if it appends "%s" while another process takes the execution over',
     async (status) => {
       const { database, owner, taker } = stage;
       if (status === 'cancelled') {
-        // The owner learns of it only once the table is locked.
+        // The owner must get the requests only after the table is locked.
         owner.process.kill('SIGSTOP');
         for (const id of stage.ids) await taker.call('POST', `/api/executions/${id}/cancel`);
       }
@@ -197,41 +197,41 @@ describe('the one owner of an execution', () => {
         const now = rows.map(({ owner: by, attempt }) => `${by} ${attempt}`).join();
         const isStill = now === before;
         before = now;
-        // What is to be cancelled may be ended without a claim.
+        // An execution with a cancel request may be ended without a claim.
         const isTaken = ({ attempt, owner: by }: ExecutionRow) =>
           attempt === 2 || (status === 'cancelled' && by === null);
         return isStill && rows.every(isTaken) && (await database.waitsFor('taker', EVENTS));
       };
       const admit = await database.cut('owner', LOCK_CONNECTIONS);
       const takenOver = await database.until(isTakenOver, 60_000);
-      // What the owner writes comes first: between the claim and the `execution:started` of the other process.
-      const letTakerGoOn = await database.holdBack('taker', EVENTS);
+      // The owner must append first: between the claim and the `execution:started` of the other process.
+      const resumeTaker = await database.stopWaiting('taker', EVENTS);
       await unlock();
       await database.until(() => database.isIdle('owner'), 60_000);
-      letTakerGoOn();
+      resumeTaker();
       await admit();
       expect({ ownerAppends, takenOver }).toEqual({ ownerAppends: true, takenOver: true });
-      expect(await stage.verdict(status)).toEqual(CLEAN);
+      expect(await stage.countViolations(status)).toEqual(CLEAN);
     },
   );
 
-  it('stays the owner without a LISTEN connection, while a process that died is noticed', async () => {
+  it('stays the owner while its LISTEN connection is down and another process is found dead', async () => {
     const { database, owner, taker } = stage;
     const mortal = await Stage.startServer(database, 'mortal');
-    // While the others stand still, the third process gets the next execution.
+    // While the others are stopped, the third process claims the next execution.
     for (const { process } of [owner, taker]) process.kill('SIGSTOP');
     const orphan = await mortal.startExecution(start([agent('hang', { hang: true })]));
     await new Watch(mortal.url, pathOf(orphan)).until((now) => now.frames.length > 2);
     const admit = await database.cut('owner', ['cloutagent-listener']);
     for (const { process } of [owner, taker]) process.kill('SIGCONT');
     await mortal.kill();
-    const isNoticed = () =>
+    const claimedAgain = () =>
       database.rows('SELECT FROM cloutagent.executions WHERE id = $1 AND attempt = 2', [orphan]);
-    const noticed = await database.until(async () => (await isNoticed()).length > 0, 60_000);
+    const isFound = await database.until(async () => (await claimedAgain()).length > 0, 60_000);
     await admit();
-    expect(noticed).toBe(true);
+    expect(isFound).toBe(true);
     stage.counting.release(200);
-    expect(await stage.verdict('completed')).toEqual(CLEAN);
+    expect(await stage.countViolations('completed')).toEqual(CLEAN);
     expect((await stage.rows()).filter((row) => row.attempt > 1)).toHaveLength(0);
   });
 });

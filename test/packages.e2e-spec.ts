@@ -9,9 +9,9 @@ import { delay, start } from './support/watch.js';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
-/** In the order of their dependence. */
+/** In the order of their dependencies. */
 const PACKAGES = ['contract', 'client', 'react'];
-/** What a project with React has of its own: where each package is here, by React's version. */
+/** By version of React: the packages that a project with React installs, and their folders in this checkout. */
 const REACT = {
   18: {
     react: 'react-18',
@@ -34,7 +34,7 @@ const REACT = {
   },
 } as const;
 
-/** The folder of a dependency, as the package `from` finds it. */
+/** Returns the folder of a dependency as the package `from` resolves it. */
 async function folderOf(dependency: string, from: string): Promise<string> {
   let folder = dirname(createRequire(join(root, 'packages', from, 'package.json')).resolve(dependency));
   for (; ; folder = dirname(folder)) {
@@ -43,14 +43,14 @@ async function folderOf(dependency: string, from: string): Promise<string> {
   }
 }
 
-/** The code blocks of a package's README. */
+/** Returns the code blocks of a package's README. */
 async function examplesOf(name: string, language = 'ts'): Promise<string[]> {
   const readme = await readFile(join(root, 'packages', name, 'README.md'), 'utf8');
   const blocks = readme.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'));
   return [...blocks].map(([, code]) => code!);
 }
 
-/** An empty project elsewhere that has the packed packages installed, without a network. */
+/** An empty project in another folder that has the packed packages installed. No network is used. */
 describe('the packed packages in an empty project', () => {
   let project: string;
   const compile = (config: object) =>
@@ -98,9 +98,9 @@ describe('the packed packages in an empty project', () => {
   });
   afterAll(() => rm(project, { recursive: true, force: true }));
 
-  it('type-check with nodenext and bundler resolution, and run the README against a server', async () => {
+  it('pass the type check with nodenext and bundler resolution, and run the README against a server', async () => {
     const server = await Server.start({ DATABASE_URL: await createDatabase() });
-    // What the README pauses.
+    // The README pauses this execution.
     await server.startExecution(start([delay('d', 600_000)]));
     const examples = await examplesOf('client');
     expect(examples.length).toBeGreaterThan(2);
@@ -119,25 +119,27 @@ describe('the packed packages in an empty project', () => {
     await server.kill('SIGTERM');
   });
 
-  it.each([18, 19] as const)('type-check and render with React %i, without a connection', async (version) => {
-    for (const [name, here] of Object.entries(REACT[version])) {
-      const target = join(project, 'node_modules', name);
-      await rm(target, { recursive: true, force: true });
-      await cp(join(root, 'node_modules', here), target, { recursive: true });
-    }
-    const [whole, ...hooks] = await examplesOf('react', 'tsx');
-    expect(hooks.length).toBeGreaterThan(2);
-    const rest = hooks.map(
-      (code, number) => `export async function use${number}(executionId: string) {\n${code}\n}`,
-    );
-    const names = ['useExecution', 'useExecutionControls', 'useSSEConnection', 'useExecutions'];
-    await writeFile(
-      join(project, 'src', 'readme.tsx'),
-      `import { ${names.join(', ')} } from '@cloutagent/react';\n${whole}\n${rest.join('\n')}\n`,
-    );
-    await writeFile(
-      join(project, 'src', 'server.tsx'),
-      `import { version } from 'react';
+  it.each([18, 19] as const)(
+    'pass the type check and render with React %i without a connection',
+    async (version) => {
+      for (const [name, here] of Object.entries(REACT[version])) {
+        const target = join(project, 'node_modules', name);
+        await rm(target, { recursive: true, force: true });
+        await cp(join(root, 'node_modules', here), target, { recursive: true });
+      }
+      const [whole, ...hooks] = await examplesOf('react', 'tsx');
+      expect(hooks.length).toBeGreaterThan(2);
+      const rest = hooks.map(
+        (code, number) => `export async function use${number}(executionId: string) {\n${code}\n}`,
+      );
+      const names = ['useExecution', 'useExecutionControls', 'useSSEConnection', 'useExecutions'];
+      await writeFile(
+        join(project, 'src', 'readme.tsx'),
+        `import { ${names.join(', ')} } from '@cloutagent/react';\n${whole}\n${rest.join('\n')}\n`,
+      );
+      await writeFile(
+        join(project, 'src', 'server.tsx'),
+        `import { version } from 'react';
       import { renderToString } from 'react-dom/server';
       import { CloutAgent } from '@cloutagent/client';
       import { CloutAgentProvider, type ExecutionControls, ExecutionMonitor, useExecutionControls } from '@cloutagent/react';
@@ -151,25 +153,26 @@ describe('the packed packages in an empty project', () => {
       const page = <CloutAgentProvider client={client}><ExecutionMonitor executionId={id} /><Pending /></CloutAgentProvider>;
       console.log(version + ' ' + renderToString(page));
       export {};`,
-    );
-    for (const [module, moduleResolution] of [
-      ['esnext', 'bundler'],
-      ['nodenext', 'nodenext'],
-    ])
-      await compile({ module, moduleResolution, jsx: 'react-jsx' });
-    const { stdout, stderr } = await run(process.execPath, [join(project, 'out', 'server.js')]);
-    expect(stderr).toBe('');
-    expect(stdout).toContain('ca-monitor');
-    expect(stdout).toContain('<p>idle</p>');
-    expect(stdout).toMatch(new RegExp(`^${version}\\.`));
-  });
+      );
+      for (const [module, moduleResolution] of [
+        ['esnext', 'bundler'],
+        ['nodenext', 'nodenext'],
+      ])
+        await compile({ module, moduleResolution, jsx: 'react-jsx' });
+      const { stdout, stderr } = await run(process.execPath, [join(project, 'out', 'server.js')]);
+      expect(stderr).toBe('');
+      expect(stdout).toContain('ca-monitor');
+      expect(stdout).toContain('<p>idle</p>');
+      expect(stdout).toMatch(new RegExp(`^${version}\\.`));
+    },
+  );
 
-  it('say which versions of React they take', async () => {
+  it('declare the supported versions of React', async () => {
     const manifest = await readFile(join(project, 'node_modules/@cloutagent/react/package.json'), 'utf8');
     expect(JSON.parse(manifest)).toMatchObject({ peerDependencies: { react: '^18 || ^19' } });
   });
 
-  it('load no Zod but with the contract itself', async () => {
+  it('load Zod only with the contract package', async () => {
     const script = `
       await import('@cloutagent/client');
       const { initialState, applyEvent } = await import('@cloutagent/contract/reduce');

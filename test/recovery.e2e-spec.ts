@@ -2,14 +2,14 @@ import pg from 'pg';
 import { createDatabase, Server } from './support/server.js';
 import { agent, delay, ids, pathOf, start, TERMINAL, upTo, Watch } from './support/watch.js';
 
-/** Follows a stream across deaths of the server, by Last-Event-ID, until the server says that it is over. */
+/** Adds the frames of one connection to `seen` when the connection has ended. */
 async function collect(watch: Watch, seen: Watch['frames']): Promise<void> {
   await watch.until((now) => now.ended, 60_000).catch(() => undefined);
   seen.push(...watch.frames);
 }
 
-describe('a server that dies', () => {
-  it('goes on after kill -9 at ten random moments: no hole, one end, nothing finished runs again', async () => {
+describe('an execution whose process crashes or stops', () => {
+  it('continues over ten kill -9 at random moments, without a hole and without running completed nodes again', async () => {
     const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_INTERVAL_MS: '200' };
     let server = await Server.start(settings);
     const nodes = [
@@ -53,7 +53,7 @@ describe('a server that dies', () => {
     for (const { id: nodeId } of nodes) {
       const own = steps.filter((frame) => frame.data.nodeId === nodeId);
       const completed = own.findIndex((frame) => frame.data.status === 'completed');
-      // Nothing about a node after it was completed, and every attempt that was cut off is said to be dropped.
+      // A node has no event after its completion, and every interrupted attempt has ended as retrying.
       expect(completed).toBe(own.length - 1);
       expect(own.filter((frame) => frame.data.status === 'running')).toHaveLength(
         own.filter((frame) => frame.data.status === 'retrying').length + 1,
@@ -62,7 +62,7 @@ describe('a server that dies', () => {
     await server.kill('SIGTERM');
   }, 180_000);
 
-  it('is taken over by another process, whose watchers miss nothing; a stale owner is refused', async () => {
+  it('is taken over by another process, whose clients miss no event, and refuses a stale owner', async () => {
     const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_INTERVAL_MS: '500' };
     const first = await Server.start(settings);
     const id = await first.startExecution(start([agent('a', { chunks: 1_000, delayMs: 10 })]));
@@ -90,14 +90,14 @@ describe('a server that dies', () => {
     await second.kill('SIGTERM');
   });
 
-  it('does not take back what another process took over while it stood still', async () => {
+  it('stays with the new owner when its stopped process resumes', async () => {
     const settings = { DATABASE_URL: await createDatabase(), PROCESS_TIMEOUT_MS: '1000' };
     const first = await Server.start(settings);
     const id = await first.startExecution(start([agent('a', { chunks: 900, delayMs: 10 })]));
     await new Watch(first.url, pathOf(id)).until((now) => now.frames.length > 5);
     const second = await Server.start(settings);
     const watch = new Watch(second.url, pathOf(id));
-    // Its connections stay, so it is silent and not dead.
+    // Its connections stay open, so the process is silent and not dead.
     first.process.kill('SIGSTOP');
     await watch.until((now) => now.frames.some(({ data }) => data.attempt === 2), 20_000);
     first.process.kill('SIGCONT');
@@ -108,7 +108,7 @@ describe('a server that dies', () => {
     await Promise.all([first.kill('SIGTERM'), second.kill('SIGTERM')]);
   });
 
-  it('does not count a pause towards the time limit, not even over a restart', async () => {
+  it('does not count a pause towards its time limit, also over a crash during the pause', async () => {
     const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_INTERVAL_MS: '200' };
     const first = await Server.start(settings);
     const id = await first.startExecution(
@@ -130,12 +130,12 @@ describe('a server that dies', () => {
     await second.kill('SIGTERM');
   });
 
-  it('stops an owner that was overtaken while it lives', async () => {
+  it('stops in a living process that has lost it', async () => {
     const settings = { DATABASE_URL: await createDatabase() };
     const server = await Server.start(settings);
     const id = await server.startExecution(start([agent('a', { chunks: 300, delayMs: 10 })]));
     const watch = await new Watch(server.url, pathOf(id)).until((now) => now.frames.length > 20);
-    // Somebody else appends, as a new owner would: its sequences are taken from under the old one.
+    // Append like a new owner, so that the next sequence of the old owner is taken.
     const client = new pg.Client({ connectionString: settings.DATABASE_URL });
     await client.connect();
     const foreign = await client.query<{ sequence: number }>(
@@ -148,7 +148,7 @@ describe('a server that dies', () => {
     await client.end();
     await watch.done(60_000);
     expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
-    // The owner met the taken sequence, stopped, and took the execution over again, as a new attempt.
+    // The owner found the sequence taken, stopped the run, and took the execution over again as a new attempt.
     const started = watch.frames.filter((frame) => frame.type === 'execution:started');
     expect(started.map((frame) => frame.data.attempt)).toEqual([1, 2]);
     expect(started[1]!.id).toBeGreaterThan(foreign.rows[0]!.sequence);
@@ -156,7 +156,7 @@ describe('a server that dies', () => {
     await server.kill('SIGTERM');
   });
 
-  it('hands executions back on SIGTERM and tells streams when to come back', async () => {
+  it('is requeued on SIGTERM, and its streams end and resume without a hole', async () => {
     const settings = { DATABASE_URL: await createDatabase() };
     const first = await Server.start(settings);
     const id = await first.startExecution(
@@ -178,8 +178,8 @@ describe('a server that dies', () => {
   });
 });
 
-describe('limits that outlive a process', () => {
-  it('lets the time limit stand still during a pause, though the server dies in it', async () => {
+describe('the limits of an execution', () => {
+  it('stop the time during a pause, also if the process dies in it', async () => {
     const settings = { DATABASE_URL: await createDatabase(), HEARTBEAT_INTERVAL_MS: '200' };
     const first = await Server.start(settings);
     const nodes = [agent('a', { chunks: 30, delayMs: 10 })];
@@ -201,7 +201,7 @@ describe('limits that outlive a process', () => {
     await second.kill('SIGTERM');
   });
 
-  it('waits for a person beyond every time limit', async () => {
+  it('do not count the wait for an approval', async () => {
     const server = await Server.start({
       DATABASE_URL: await createDatabase(),
       HEARTBEAT_INTERVAL_MS: '100',
@@ -217,9 +217,9 @@ describe('limits that outlive a process', () => {
     await server.kill('SIGTERM');
   });
 
-  it('gives an execution up that kills its processes, and none that restarts hand over', async () => {
+  it('fail an execution that has killed too many processes, and do not count restarts', async () => {
     const settings = { DATABASE_URL: await createDatabase(), MAX_RECOVERIES_PER_EXECUTION: '2' };
-    const [restarted, deadly] = [
+    const [restarted, crashing] = [
       { id: '', seen: 0 },
       { id: '', seen: 0 },
     ];
@@ -228,8 +228,8 @@ describe('limits that outlive a process', () => {
       const server = await Server.start(settings);
       restarted.id ||= await server.startExecution(start([agent('a', { hang: true })]));
       if (ending === 'SIGKILL')
-        deadly.id ||= await server.startExecution(start([agent('a', { hang: true })]));
-      for (const execution of [restarted, deadly]) {
+        crashing.id ||= await server.startExecution(start([agent('a', { hang: true })]));
+      for (const execution of [restarted, crashing]) {
         if (execution.id === '') continue;
         const watch = await new Watch(server.url, pathOf(execution.id), {
           'last-event-id': String(execution.seen || ''),
@@ -240,7 +240,7 @@ describe('limits that outlive a process', () => {
       await server.kill(ending);
     }
     const server = await Server.start(settings);
-    for (const { id, seen } of [restarted, deadly]) {
+    for (const { id, seen } of [restarted, crashing]) {
       const watch = await new Watch(server.url, pathOf(id), { 'last-event-id': String(seen) }).until(
         (now) => now.frames.at(-1)?.type === 'execution:output',
       );
@@ -250,7 +250,7 @@ describe('limits that outlive a process', () => {
     await server.kill('SIGKILL');
     const last = await Server.start(settings);
     const [first, second] = await Promise.all(
-      [restarted.id, deadly.id].map((id) => new Watch(last.url, pathOf(id)).done()),
+      [restarted.id, crashing.id].map((id) => new Watch(last.url, pathOf(id)).done()),
     );
     expect(first!.frames.at(-1)!.data.code).toBe('too_many_recoveries');
     expect(second!.frames.at(-1)!.data.code).toBe('too_many_recoveries');
@@ -261,14 +261,14 @@ describe('limits that outlive a process', () => {
 });
 
 describe('several processes', () => {
-  it('start together on an empty database, and carry out control from anywhere', async () => {
+  it('start together on an empty database, and each of them can control an execution', async () => {
     const settings = { DATABASE_URL: await createDatabase() };
     const servers = await Promise.all([
       Server.start(settings),
       Server.start(settings),
       Server.start(settings),
     ]);
-    const [one, two, three] = servers as [Server, Server, Server];
+    const [one, two, three] = servers;
     const id = await one.startExecution(start([agent('a', { hang: true })]));
     const watch = await new Watch(two.url, pathOf(id)).until((now) =>
       now.frames.some((frame) => frame.type === 'execution:output'),

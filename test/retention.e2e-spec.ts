@@ -3,7 +3,7 @@ import { createDatabase, Server } from './support/server.js';
 import { agent, delay, start, Watch } from './support/watch.js';
 
 describe('retention', () => {
-  it('deletes what ended long ago with all that belongs to it, and nothing else', async () => {
+  it('deletes executions that ended long ago with all their rows, and nothing else', async () => {
     const settings = {
       DATABASE_URL: await createDatabase(),
       RETENTION_DAYS: '1',
@@ -29,7 +29,7 @@ describe('retention', () => {
       expect([table, await count(table, old)]).toEqual([table, expect.any(Number)]);
     expect(await count('events', old)).toBeGreaterThan(0);
 
-    // A month ago all of them began; one of them also ended then.
+    // All of them started a month ago. One of them ended longer ago than the retention period.
     await client.query(
       `UPDATE cloutagent.executions SET created_at = now() - interval '30 days', started_at = now() - interval '30 days'`,
     );

@@ -11,13 +11,13 @@ const SECRETS = {
 };
 const PASSWORD = 'p@ss/word-1';
 const ALL = [...Object.values(SECRETS), PASSWORD];
-/** Everything that must not leave, as text and as JSON has it. */
+/** Returns the secrets in a text, also in URL and JSON encoding. */
 const leaks = (text: string): string[] =>
   ALL.flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]).filter(
     (form) => text.includes(form),
   );
 
-/** What an upstream says that repeats all of it, in a shape that nobody knows. */
+/** An answer of an upstream that repeats all secrets in a format that the server does not know. */
 const QUOTE = `You sent <<${ALL.join('>>; <<')}>> and ${encodeURIComponent(PASSWORD)}, see below.`;
 const chunk = (delta: object, finish_reason: string | null = null) =>
   `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
@@ -25,7 +25,7 @@ const stream = (...frames: string[]) => frames.join('') + 'data: [DONE]\n\n';
 const SSE = 'text/event-stream';
 const JSON_TYPE = 'application/json';
 
-/** By the model's name, which is the first segment of the path of the tool's URL as well. */
+/** The answers of the upstream by model name. */
 const ANSWERS: Record<string, [status: number, type: string, body: string]> = {
   text400: [400, 'text/plain', QUOTE],
   json400: [400, JSON_TYPE, JSON.stringify({ error: { message: QUOTE, type: 'invalid_request_error' } })],
@@ -33,7 +33,7 @@ const ANSWERS: Record<string, [status: number, type: string, body: string]> = {
   json401: [401, JSON_TYPE, JSON.stringify({ error: { message: QUOTE } })],
   json500: [500, JSON_TYPE, JSON.stringify({ error: QUOTE })],
   stream: [200, SSE, stream(`data: ${JSON.stringify({ error: { message: QUOTE } })}\n\n`)],
-  // One character a chunk.
+  // One character per chunk.
   text: [200, SSE, stream(...Array.from(QUOTE, (content) => chunk({ content })), chunk({}, 'stop'))],
   thinking: [
     200,
@@ -117,7 +117,7 @@ describe('the secrets of the server', () => {
   });
 
   it.each(Object.keys(ANSWERS).filter((name) => name !== 'tool'))(
-    'are not in what a model provider says: %s',
+    'are redacted in the answer of a model provider: %s',
     async (model) => {
       const { all } = await run(agent(model));
       expect(leaks(all)).toEqual([]);
@@ -125,7 +125,7 @@ describe('the secrets of the server', () => {
     },
   );
 
-  it('are not in the arguments and results of tools', async () => {
+  it('are redacted in the arguments and results of tools', async () => {
     const tool = {
       name: 'look',
       description: 'Looks.',
@@ -139,14 +139,14 @@ describe('the secrets of the server', () => {
     expect(types.at(-1)).toBe('execution:completed');
   });
 
-  it.each([200, 404, 503])('are not in what an http node answers with status %i', async (status) => {
+  it.each([200, 404, 503])('are redacted in the answer to an http node with status %i', async (status) => {
     const config = { url: `${upstream.url}/http/${status}` };
     const { all } = await run({ id: 'h', type: 'http', data: { config } });
     expect(leaks(all)).toEqual([]);
     expect(all).toContain('[redacted]');
   });
 
-  it('are not handed to the next node', async () => {
+  it('are redacted in the input of the next node', async () => {
     const http = { id: 'h', type: 'http', data: { config: { url: `${upstream.url}/http/200` } } };
     const config = { url: `${upstream.url}/http/200`, method: 'POST', body: '{{nodes.h.output}}' };
     const workflow = start([http, { id: 'next', type: 'http', data: { config } }], [['h', 'next']]);
@@ -158,7 +158,7 @@ describe('the secrets of the server', () => {
     expect(leaks(sent.body)).toEqual([]);
   });
 
-  it('are not in problems', async () => {
+  it('are redacted in problems', async () => {
     for (const secret of [SECRETS.OPENAI_COMPATIBLE_API_KEY, SECRETS.METRICS_TOKEN]) {
       const { body } = await server.call('GET', `/no/${secret}`, undefined, credential);
       expect(body).toMatchObject({ status: 404, instance: '/no/[redacted]' });
@@ -166,13 +166,13 @@ describe('the secrets of the server', () => {
   });
 });
 
-describe('a URL that is none', () => {
+describe('a malformed URL', () => {
   it.each([
     ['https//user:hunter2@example.com/', 'hunter2'],
     ['//user:hunter2@example.com/', 'hunter2'],
     ['http://[user:hunter2@', 'hunter2'],
     ['example.com/items?token=hunter2', 'hunter2'],
-  ])('is not quoted with its password: %s', async (url, password) => {
+  ])('is not quoted with its password in the error: %s', async (url, password) => {
     const server = await shared();
     const id = await server.startExecution(
       start([{ id: 'h', type: 'http', data: { config: { url: '{{input}}' } } }], [], { input: url }),
@@ -190,7 +190,7 @@ describe('a URL that is none', () => {
   });
 });
 
-/** The address of a database for a role whose password needs encoding. */
+/** Creates a role whose password needs URL encoding. Returns its database URL. */
 async function roleWithPassword(url: URL): Promise<string> {
   const { default: pg } = await import('pg');
   const client = new pg.Client({ connectionString: url.href });

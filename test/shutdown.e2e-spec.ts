@@ -17,7 +17,7 @@ describe('SIGTERM', () => {
   beforeAll(async () => {
     models = await startFakeModelServer();
     http = await startFakeHttpServer((_request, response) => {
-      // Unanswered while the first process lives.
+      // No answer while the first process is running.
       if (!slow) response.end('done');
     });
     settings = {
@@ -29,10 +29,10 @@ describe('SIGTERM', () => {
   });
   afterAll(() => Promise.all([models.close(), http.close()]));
 
-  it('hands back what is under way outside: nothing fails for it, not even what is not tried again', async () => {
-    const once = { options: { maxRetries: 0 } };
+  it('requeues executions that wait for other servers, which complete even without retries', async () => {
+    const noRetries = { options: { maxRetries: 0 } };
     const nodes = {
-      // Takes longer than the first process lives.
+      // Takes longer than the first process is running.
       transform: { type: 'transform', data: { config: { expression: '$sum([1..100000].($ % 7))' } } },
       post: { type: 'http', data: { config: { method: 'POST', url: http.url, body: {} } } },
       model: { ...agent('a', {}, { model: 'openai-compatible/m', providerOptions: {} }) },
@@ -40,7 +40,7 @@ describe('SIGTERM', () => {
     models.script({ text: ['lost'], after: 2, ending: 'hang' });
     const first = await Server.start(settings);
     const executions = await Promise.all(
-      Object.values(nodes).map((node) => first.startExecution(start([{ ...node, id: 'a' }], [], once))),
+      Object.values(nodes).map((node) => first.startExecution(start([{ ...node, id: 'a' }], [], noRetries))),
     );
     const before = await Promise.all(
       executions.map((id) =>
@@ -68,7 +68,7 @@ describe('SIGTERM', () => {
     await second.kill('SIGTERM');
   });
 
-  it('hands back fifty executions and tells all of 200 streams when to come back; the next process loses nothing', async () => {
+  it('requeues 50 executions and ends 200 streams with retry, and the next process loses no event', async () => {
     const first = await Server.start(settings);
     const executions = await Promise.all(
       Array.from({ length: 50 }, () =>
@@ -84,14 +84,15 @@ describe('SIGTERM', () => {
     );
     expect(await first.kill('SIGTERM')).toBe(0);
     await Promise.all(before.map((watch) => watch.done()));
-    // All but those whose execution was over just before.
-    const told = before.filter((watch) => watch.farewell);
-    expect(told.length).toBeGreaterThan(0);
-    for (const watch of before) expect(watch.farewell || TERMINAL.test(watch.frames.at(-1)!.type)).toBe(true);
+    // Streams whose execution ended just before the shutdown end without retry.
+    const retried = before.filter((watch) => watch.endsWithRetry);
+    expect(retried.length).toBeGreaterThan(0);
+    for (const watch of before)
+      expect(watch.endsWithRetry || TERMINAL.test(watch.frames.at(-1)!.type)).toBe(true);
     const second = await Server.start(settings);
     await Promise.all(
       before.map(async (watch, index) => {
-        if (!watch.farewell) return;
+        if (!watch.endsWithRetry) return;
         const last = String(watch.frames.at(-1)!.id);
         const rest = await new Watch(second.url, pathOf(executions[index % 50]!), {
           'last-event-id': last,
@@ -105,7 +106,7 @@ describe('SIGTERM', () => {
   }, 180_000);
 });
 
-describe('requests under way at SIGTERM', () => {
+describe('SIGTERM during requests', () => {
   let url: string;
   let database: DatabaseControl;
   beforeAll(async () => {
@@ -114,12 +115,12 @@ describe('requests under way at SIGTERM', () => {
   });
   afterAll(() => database.close());
 
-  /** A client with a connection of its own, which it keeps. */
-  const post = (server: Server, agent: Agent, body: string | undefined): Promise<IncomingMessage> =>
+  /** Posts over the connection of an agent. Without a body it sends an incomplete request. */
+  const post = (server: Server, client: Agent, body: string | undefined): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const call = request(new URL('/api/executions', server.url), {
         method: 'POST',
-        agent,
+        agent: client,
         headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
       });
       call.on('response', resolve).on('error', reject);
@@ -127,7 +128,7 @@ describe('requests under way at SIGTERM', () => {
       else call.end(body);
     });
 
-  /** The bytes of a POST, for a connection with several. */
+  /** Returns the bytes of a POST, for pipelined requests. */
   const rawPost = (): string => {
     const body = JSON.stringify(start([agent('a', { chunks: 1 })]));
     return (
@@ -135,14 +136,14 @@ describe('requests under way at SIGTERM', () => {
       `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
     );
   };
-  /** Waits until the server stores an execution, which the lock holds up. The server also waits for the table by itself. */
+  /** Waits until the INSERT of an execution waits for the lock. Other statements of the server wait for the table too. */
   const committing = async (name: string): Promise<void> => {
     const table = 'cloutagent.executions';
     while (!(await database.waitsFor(name, table, `INSERT INTO ${table}`)));
   };
   const stored = () => database.rows<{ id: string }>('SELECT id FROM cloutagent.executions');
 
-  it('answers a POST that is being committed; refuses new connections and closes idle ones at once', async () => {
+  it('completes a POST that is being committed, refuses new connections and closes idle ones at once', async () => {
     const server = await Server.start({ DATABASE_URL: await database.addRole('first') });
     const { port, hostname } = new URL(server.url);
     const idle = connect(Number(port), hostname);
@@ -166,8 +167,8 @@ describe('requests under way at SIGTERM', () => {
   });
 
   it.each([
-    { name: 'answers every request of a connection', before: 2, after: 0 },
-    { name: 'does not take on a request that comes behind the last one', before: 1, after: 1 },
+    { name: 'completes every pipelined request that arrived before', before: 2, after: 0 },
+    { name: 'does not execute a pipelined request that arrives later', before: 1, after: 1 },
   ])('$name', async ({ before, after }) => {
     const role = `first_${before}`;
     const server = await Server.start({ DATABASE_URL: await database.addRole(role) });
@@ -188,7 +189,7 @@ describe('requests under way at SIGTERM', () => {
     await unlock();
     const answers = (await socket.toArray()).map(String).join('');
     expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(Array(before).fill('HTTP/1.1 202'));
-    // Only the last one says so.
+    // Only the last answer announces the close.
     expect(answers.match(/connection: close/gi)).toHaveLength(1);
     expect(answers.lastIndexOf('HTTP/1.1')).toBeLessThan(answers.search(/connection: close/i));
     expect(await exited).toBe(0);
@@ -197,9 +198,9 @@ describe('requests under way at SIGTERM', () => {
     for (const { id } of added) expect(answers).toContain(id);
   });
 
-  it('sends a long answer to its end, and the one behind it', async () => {
+  it('sends a long answer completely, and the pipelined answer after it', async () => {
     const server = await Server.start({ DATABASE_URL: await database.addRole('long') });
-    // More than the kernel takes at a time.
+    // More than the kernel buffers.
     const nodes = Array.from({ length: 8 }, (_, index) => ({
       id: `n${index}`,
       type: 'transform',
@@ -217,7 +218,7 @@ describe('requests under way at SIGTERM', () => {
     await committing('long');
     await once(socket, 'readable');
     const exited = server.kill('SIGTERM');
-    // The connection that is refused shows that the shutdown is under way.
+    // A refused connection shows that the shutdown has started.
     for (;;) {
       const further = connect(Number(port), hostname);
       const isRefused = await Promise.race([
@@ -228,7 +229,7 @@ describe('requests under way at SIGTERM', () => {
       if (isRefused) break;
     }
     const answers = socket.toArray();
-    // Long enough for the first answer to be taken in.
+    // Long enough for the client to read the first answer.
     await sleep(500);
     await unlock();
     const answer = (await answers).map(String).join('');
@@ -239,7 +240,7 @@ describe('requests under way at SIGTERM', () => {
     expect(await exited).toBe(0);
   });
 
-  it('does not wait for a body that does not come, nor for a client that reads nothing', async () => {
+  it('does not wait for a request body that never arrives, and ends streams with retry', async () => {
     const server = await Server.start({ DATABASE_URL: url, SHUTDOWN_TIMEOUT_MS: '4000' });
     const client = new Agent({ keepAlive: true });
     const cut = post(server, client, undefined);
@@ -247,7 +248,7 @@ describe('requests under way at SIGTERM', () => {
     const watch = await new Watch(server.url, pathOf(watched)).until((now) => now.frames.length > 0);
     const exited = server.kill('SIGTERM');
     await watch.done();
-    expect(watch.farewell).toBe(true);
+    expect(watch.endsWithRetry).toBe(true);
     await expect(cut).rejects.toMatchObject({ code: 'ECONNRESET' });
     expect(await exited).toBe(0);
     client.destroy();

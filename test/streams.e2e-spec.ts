@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { grow } from './support/large-results.js';
+import { insertLargeOutput } from './support/large-results.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, ids, idsIn, pathOf, start, upTo, Watch } from './support/watch.js';
 
@@ -11,7 +11,7 @@ const settings = {
   CATCH_UP_CACHE_MAX_BYTES: '500000',
 };
 
-/** A client that has not read anything yet. */
+/** Opens a stream with a client that does not read. */
 async function unread(server: Server, id: string): Promise<Socket> {
   const { port, hostname } = new URL(server.url);
   const socket = connect({ port: Number(port), host: hostname });
@@ -30,10 +30,10 @@ describe('streams', () => {
     database = await createDatabase();
     server = await Server.start({ DATABASE_URL: database, ...settings });
   });
-  const metrics = async () => String((await server.call('GET', '/metrics')).body);
+  const metrics = async () => (await server.call('GET', '/metrics')).text;
   afterAll(() => server.kill('SIGTERM'));
 
-  it('beat while nothing happens, and end with the execution', async () => {
+  it('send heartbeats while nothing happens, end with the execution, and then answer 204', async () => {
     const id = await server.startExecution(start([agent('a', { hang: true })]));
     const watch = await new Watch(server.url, pathOf(id)).until((now) => now.comments >= 4);
     await server.call('POST', `/api/executions/${id}/cancel`);
@@ -43,7 +43,7 @@ describe('streams', () => {
     expect((await new Watch(server.url, pathOf(id), { 'last-event-id': last }).done()).status).toBe(204);
   });
 
-  it('go on from where each of a crowd left, at once', async () => {
+  it('resume at once for 100 clients at different positions', async () => {
     const id = await server.startExecution(start([agent('a', { chunks: 3000, delayMs: 0 })]));
     const whole = await new Watch(server.url, pathOf(id)).done(60_000);
     const all = ids(whole.frames);
@@ -55,20 +55,20 @@ describe('streams', () => {
     for (const { after, watch } of back) expect(ids((await watch.done()).frames)).toEqual(all.slice(after));
   });
 
-  it('keep a reader that takes a little now and then, end one that takes nothing, and both lose nothing', async () => {
+  it('stay open for a slow client, end for one that reads nothing, and both lose no event', async () => {
     const id = await server.startExecution(start([agent('a', { chunks: 5, delayMs: 0 })]));
     await new Watch(server.url, pathOf(id)).done();
-    const last = await grow(database, id);
+    const last = await insertLargeOutput(database, id);
     const [slow, stopped] = [await unread(server, id), await unread(server, id)];
-    // Well past the stall limit, a little of megabytes at a time.
+    // The slow client reads small parts of the megabytes for longer than the stall timeout.
     const seen = ['', ''];
     slow.on('data', (data: Buffer) => {
       seen[0] += data.toString('latin1');
       slow.pause();
     });
-    const sip = setInterval(() => slow.resume(), 20);
+    const reads = setInterval(() => slow.resume(), 20);
     while (!/^cloutagent_streams_stalled_total 1$/m.test(await metrics())) await once(slow, 'data');
-    clearInterval(sip);
+    clearInterval(reads);
     slow.on('data', () => slow.resume()).resume();
     stopped.on('data', (data: Buffer) => (seen[1] += data.toString('latin1'))).resume();
     await Promise.all([once(slow, 'end'), once(stopped, 'close')]);
@@ -82,11 +82,11 @@ describe('streams', () => {
   });
 });
 
-it('of a certain age are told when to come back, and ended', async () => {
+it('a stream that reaches its maximum age ends with retry and can be resumed', async () => {
   const server = await Server.start({ DATABASE_URL: await createDatabase(), STREAM_MAX_AGE_MS: '500' });
   const id = await server.startExecution(start([agent('a', { hang: true })]));
   const watch = await new Watch(server.url, pathOf(id)).done();
-  expect(watch.farewell).toBe(true);
+  expect(watch.endsWithRetry).toBe(true);
   const again = await new Watch(server.url, pathOf(id), {
     'last-event-id': String(watch.frames.at(-1)!.id),
   }).until((now) => now.established !== undefined);

@@ -14,7 +14,7 @@ const TYPES = [
   'cancelled',
 ];
 
-/** An EventSource that keeps what it gets, until it gives up or `isDone`. */
+/** An EventSource that records its events. */
 class Page {
   readonly events: { id: string; type: string; data: { executionId: string; sequence?: number } }[] = [];
   opened = 0;
@@ -23,20 +23,20 @@ class Page {
 
   constructor(url: URL) {
     this.source = new EventSource(url);
-    const stir = (): void => {
+    const notify = (): void => {
       this.wake.resolve();
       this.wake = Promise.withResolvers<void>();
     };
     this.source.addEventListener('connection:established', () => {
       this.opened += 1;
-      stir();
+      notify();
     });
-    this.source.addEventListener('error', stir);
+    this.source.addEventListener('error', notify);
     for (const type of TYPES.map((name) => `execution:${name}`))
       this.source.addEventListener(type, (event) => {
         const { lastEventId: id, data } = event as unknown as { lastEventId: string; data: string };
         this.events.push({ id, type, data: JSON.parse(data) });
-        stir();
+        notify();
       });
   }
 
@@ -44,7 +44,10 @@ class Page {
     return this.source.readyState === EventSource.CLOSED;
   }
 
-  /** Waits until `condition` holds; fails when the EventSource has given up before. */
+  /**
+   * Waits until `condition` holds.
+   * @throws Error when the EventSource gives up first
+   */
   async until(condition: (page: this) => boolean): Promise<this> {
     while (!condition(this)) {
       if (this.hasGivenUp) throw new Error(`gave up after ${this.opened} connections`);
@@ -82,11 +85,11 @@ describe('an EventSource that opened with a ticket', () => {
   const issue = async (path: string, body?: object): Promise<string> =>
     (await server.call('POST', `/api/executions${path}/stream-tickets`, body)).body.url;
   const open = (path: string): Page => (page = new Page(new URL(path, proxy.url)));
-  const isOver = ({ events }: Page) => events.some(({ type }) => TERMINAL.test(type));
+  const hasEnded = ({ events }: Page) => events.some(({ type }) => TERMINAL.test(type));
   const cancel = (id: string) => server.call('POST', `/api/executions/${id}/cancel`);
   const request = (projectId: string, node: object) => ({ ...start([node]), projectId });
 
-  it('comes back while its execution is queued', async () => {
+  it('reconnects while its execution is queued', async () => {
     const first = await server.startExecution(request('queued', agent('a', { hang: true })));
     const second = await server.startExecution(request('queued', delay('a', 1)));
     open(await issue(`/${second}`));
@@ -94,11 +97,11 @@ describe('an EventSource that opened with a ticket', () => {
     proxy.cut();
     await page!.until(({ opened }) => opened === 2);
     await cancel(first);
-    await page!.until(isOver);
+    await page!.until(hasEnded);
     expect(page!.events.map(({ id }) => Number(id))).toEqual(upTo(page!.events.length));
   });
 
-  it('comes back while none of its types has come', async () => {
+  it('reconnects before the first event of its types', async () => {
     const id = await server.startExecution(request('typed', agent('a', { hang: true })));
     await new Watch(server.url, `/api/executions/${id}/stream`).until(({ frames }) => frames.length > 1);
     open(`${await issue(`/${id}`)}&types=execution:cancelled`);
@@ -106,11 +109,11 @@ describe('an EventSource that opened with a ticket', () => {
     proxy.cut();
     await page!.until(({ opened }) => opened === 2);
     await cancel(id);
-    await page!.until(isOver);
+    await page!.until(hasEnded);
     expect(page!.events.map(({ type }) => type)).toEqual(['execution:cancelled']);
   });
 
-  it('comes back when not even the first frame has come', async () => {
+  it('reconnects when the connection breaks before the first frame', async () => {
     const id = await server.startExecution(request('bare', agent('a', { hang: true })));
     const path = await issue(`/${id}`);
     let cuts = 0;
@@ -125,18 +128,18 @@ describe('an EventSource that opened with a ticket', () => {
   });
 
   it.each(['start', 'now'])(
-    'of many executions misses nothing of a break before its first event, from=%s',
+    'on many executions misses no event after a break before its first event, with from=%s',
     async (from) => {
       const projectId = `many-${from}`;
       open(`${await issue('', { projectId })}&from=${from}`);
       await page!.until(({ opened }) => opened === 1);
-      // Whoever comes now is refused.
+      // The proxy now refuses new connections.
       proxy.target = 'http://127.0.0.1:1';
       proxy.cut();
       const missed = await server.startExecution(request(projectId, delay('a', 1)));
       await new Watch(server.url, `/api/executions/${missed}/stream`).done();
       proxy.target = server.url;
-      await page!.until(isOver);
+      await page!.until(hasEnded);
       expect(page!.events.map(({ data }) => [data.executionId, data.sequence])).toEqual(
         upTo(page!.events.length).map((sequence) => [missed, sequence]),
       );
@@ -155,7 +158,7 @@ describe('a used ticket', () => {
   const HOME = { 'x-forwarded-for': '192.0.2.1' };
   const ELSEWHERE = { 'x-forwarded-for': '192.0.2.2' };
 
-  it('opens its stream again from the address that used it first, and from no other', async () => {
+  it('opens its stream again only from the address that used it first', async () => {
     const server = await Server.start({ DATABASE_URL: await createDatabase(), TRUST_PROXY: 'loopback' });
     const open = opens(server);
     const id = await server.startExecution(start([agent('a', { hang: true })]));
@@ -168,13 +171,13 @@ describe('a used ticket', () => {
         expect([last, await open(url, { ...HOME, ...resumes })]).toEqual([last, 200]);
         expect([last, await open(url, { ...ELSEWHERE, ...resumes })]).toEqual([last, 401]);
       }
-      // The attempts from elsewhere have not taken it away.
+      // Attempts from another address do not invalidate the ticket.
       expect(await open(url, HOME)).toBe(200);
     }
     await server.kill('SIGTERM');
   });
 
-  it('opens nothing again with TICKET_RESUME_TTL_MS=0', async () => {
+  it('cannot be used again with TICKET_RESUME_TTL_MS=0', async () => {
     const server = await Server.start({ DATABASE_URL: await createDatabase(), TICKET_RESUME_TTL_MS: '0' });
     const open = opens(server);
     const id = await server.startExecution(start([agent('a', { hang: true })]));
@@ -185,7 +188,7 @@ describe('a used ticket', () => {
     await server.kill('SIGTERM');
   });
 
-  it('opens nothing any more once TICKET_RESUME_TTL_MS have passed since its last use', async () => {
+  it('cannot be used again when TICKET_RESUME_TTL_MS has passed since its last use', async () => {
     const server = await Server.start({ DATABASE_URL: await createDatabase(), TICKET_RESUME_TTL_MS: '1' });
     const open = opens(server);
     const id = await server.startExecution(start([agent('a', { hang: true })]));

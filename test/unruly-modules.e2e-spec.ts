@@ -2,7 +2,7 @@ import { ExtensionServer } from './support/extension-server.js';
 import { createDatabase, type Server } from './support/server.js';
 import { delay, ids, start, upTo, Watch } from './support/watch.js';
 
-/** Node types of a team whose code is not careful. */
+/** Node types with typical mistakes. */
 const MODULE = `
   const Config = z.strictObject({});
   const tick = (ms = 5) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -10,11 +10,11 @@ const MODULE = `
   const untilStopped = (signal: AbortSignal) =>
     new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 
-  /** Waits for none of its promises. */
+  /** Awaits none of its promises. */
   @NodeHandler('forgetful')
   class Forgetful {
     readonly config = Config;
-    async run(run: any) {
+    async run(run: NodeRun<object>) {
       while (!run.signal.aborted) {
         void run.emit(output());
         void run.countTokens('demo/x', { input: 1, output: 1 });
@@ -27,11 +27,11 @@ const MODULE = `
     }
   }
 
-  /** Waits for what it makes of them, and for nothing else. */
+  /** Awaits only promises that it derives from others. */
   @NodeHandler('chained')
   class Chained {
     readonly config = Config;
-    async run(run: any) {
+    async run(run: NodeRun<object>) {
       run.signal.addEventListener('abort', () => void run.emit(output()).then(() => undefined));
       void run.decision().then(() => undefined);
       await run.emit(output());
@@ -42,7 +42,7 @@ const MODULE = `
   @NodeHandler('rejects')
   class Rejects {
     readonly config = Config;
-    async run(run: any) {
+    async run(run: NodeRun<object>) {
       void (async () => { await tick(); throw new Error('a forgotten promise'); })();
       return untilStopped(run.signal);
     }
@@ -51,7 +51,7 @@ const MODULE = `
   @NodeHandler('passing')
   class Passing {
     readonly config = Config;
-    async run(run: any) {
+    async run(run: NodeRun<object>) {
       if (run.attempt === 2) return 'done';
       void tick().then(() => { throw new TransientError('busy', 'Busy at the moment.'); });
       return untilStopped(run.signal);
@@ -61,7 +61,7 @@ const MODULE = `
   @NodeHandler('throws')
   class Throws {
     readonly config = Config;
-    async run(run: any) {
+    async run(run: NodeRun<object>) {
       setTimeout(() => { throw new Error('thrown in a timer'); }, 5);
       return untilStopped(run.signal);
     }
@@ -85,7 +85,7 @@ const MODULE = `
   @NodeHandler('decides')
   class Decides {
     readonly config = Config;
-    async run(run: any) { return run.decision(); }
+    async run(run: NodeRun<object>) { return run.decision(); }
   }
 
   @NodeHandler('asks')
@@ -97,9 +97,9 @@ const MODULE = `
   class Finds {
     readonly config = Config;
     constructor(private readonly executions: ExecutionReader) {}
-    async run(run: any) {
+    async run(run: NodeRun<object>) {
       const principal = { id: 'team', projects: ['*'], scopes: [], expiresAt: null };
-      const found = [];
+      const found: unknown[] = [];
       for (const id of ['not-a-uuid', '', run.executionId.toUpperCase()])
         found.push(await this.executions.find(id, principal).then(({ id }) => id, ({ status, code }) => ({ status, code })));
       return found;
@@ -132,7 +132,7 @@ describe("another team's code", () => {
     ({ server } = extension);
   });
   afterAll(async () => {
-    // It has survived all of it.
+    // The server must have survived all tests.
     expect(await extension.stop()).toBe(0);
   });
 
@@ -154,7 +154,7 @@ describe("another team's code", () => {
     now.frames.some(({ data }) => data.nodeType === type && data.status === 'running');
 
   it.each(['forgetful', 'chained'])(
-    'that does not wait for its promises is no harm when the execution is cancelled: %s',
+    'that does not await its promises causes no error when the execution is cancelled: %s',
     async (type) => {
       const one = await watch(start([node(type)]));
       await one.watch.until((now) => now.frames.some((frame) => frame.type === 'execution:output'));
@@ -170,7 +170,7 @@ describe("another team's code", () => {
   it.each([
     ['rejects', 'a forgotten promise'],
     ['throws', 'thrown in a timer'],
-  ])('that forgets an error fails its node, and is named in the log: %s', async (type, message) => {
+  ])('that does not catch an error fails its node, and the log names the node: %s', async (type, message) => {
     const other = await watch(start([delay('d', 60_000)]));
     const one = await watch(start([node(type)]));
     await one.watch.done();
@@ -186,7 +186,7 @@ describe("another team's code", () => {
     await server.call('POST', `/api/executions/${other.id}/cancel`);
   });
 
-  it('that forgets an error that may pass is tried again', async () => {
+  it('that does not catch a TransientError is retried', async () => {
     const one = await watch(start([node('passing')]));
     await one.watch.done();
     expect(one.watch.frames.at(-1)!.data.result).toMatchObject({
@@ -195,7 +195,7 @@ describe("another team's code", () => {
     });
   });
 
-  it('that fails after its node was done fails the execution, while that runs', async () => {
+  it('that throws after its node has completed fails the running execution', async () => {
     const one = await watch(start([node('late'), delay('d', 60_000)], [['a', 'd']]));
     await one.watch.done();
     expect(one.watch.frames.at(-1)!.data).toMatchObject({
@@ -203,12 +203,15 @@ describe("another team's code", () => {
       nodeId: 'a',
       error: 'The node failed: after the node was done',
     });
+  });
+
+  it('that throws after its execution has completed changes nothing', async () => {
     const ended = await watch(start([node('late')]));
     await ended.watch.done();
     expect(ended.watch.frames.at(-1)!.type).toBe('execution:completed');
   });
 
-  it('that belongs to no node is logged', async () => {
+  it('that throws outside a node is logged', async () => {
     const line = server
       .output()
       .split('\n')
@@ -216,13 +219,13 @@ describe("another team's code", () => {
     expect(JSON.parse(line!)).toMatchObject({ level: 'error', error: { message: 'of no node at all' } });
   });
 
-  it('that throws what is no error is told so', async () => {
+  it('that throws an object which is not an Error fails with its JSON', async () => {
     const one = await watch(start([node('odd')]));
     await one.watch.done();
     expect(one.watch.frames.at(-1)!.data.error).toBe('The node failed: {"reason":"an object"}');
   });
 
-  it.each(['decides', 'asks'])('that waits for a decision gets one: %s', async (type) => {
+  it.each(['decides', 'asks'])('that waits for a decision gets it: %s', async (type) => {
     for (const body of [
       { approved: true, comment: 'fine' },
       { nodeId: 'a', approved: true, comment: 'fine' },
@@ -236,7 +239,7 @@ describe("another team's code", () => {
     }
   });
 
-  it('that may ask does not stand in the way of one that does', async () => {
+  it('that may wait for a decision does not take the one for an approval node', async () => {
     const one = await watch(start([node('decides'), node('approval', 'b'), delay('c', 60_000)]));
     await one.watch.until(
       (now) => isRunning('decides')(now) && isRunning('approval')(now) && isRunning('delay')(now),
@@ -255,7 +258,7 @@ describe("another team's code", () => {
     await server.call('POST', `/api/executions/${one.id}/cancel`);
   });
 
-  it('that asks for what is no execution gets a clean error', async () => {
+  it('that looks up an unknown execution gets a 404', async () => {
     const one = await watch(start([node('finds')]));
     await one.watch.done();
     const missing = { status: 404, code: 'not_found' };
@@ -263,7 +266,7 @@ describe("another team's code", () => {
   });
 });
 
-it('stops the start when a config cannot be checked at once', async () => {
+it('a config schema with an asynchronous refinement stops the start', async () => {
   const code = `
     @NodeHandler('remote')
     class Remote {

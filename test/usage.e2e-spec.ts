@@ -3,7 +3,7 @@ import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from './s
 import { createDatabase, Server } from './support/server.js';
 import { start, Watch } from './support/watch.js';
 
-describe('what a provider says that it used', () => {
+describe('the usage that a model provider reports', () => {
   let models: FakeModelServer;
   let server: Server;
   beforeAll(async () => {
@@ -45,7 +45,7 @@ describe('what a provider says that it used', () => {
     ['a fraction', 10.5, 2.25],
     ['far too large', 1e300, 1e300],
     ['larger than an integer can be', 2 ** 60, 5],
-  ])('is counted as whole numbers from 0 on when it is %s', async (_what, input, output) => {
+  ])('is counted as non-negative integers when it is %s', async (_what, input, output) => {
     for (const model of [M, 'anthropic/claude-sonnet-4-5']) {
       const { usages, execution } = await run([model], {}, { usage: { input, output } });
       expect(usages).toHaveLength(1);
@@ -56,13 +56,13 @@ describe('what a provider says that it used', () => {
     }
   });
 
-  it('cannot be brought below a limit by negative numbers', async () => {
+  it('cannot lower the total below a limit by negative numbers', async () => {
     const usage = { input: -500_000, output: 600_000 };
     const { last } = await run([M, M], { maxTokens: 300_000 }, { usage });
     expect(last.data).toMatchObject({ code: 'token_limit_exceeded', nodeId: 'n0' });
   });
 
-  it('costs what its parts cost, to the cent and below', async () => {
+  it('adds up to an exact decimal cost in executions, limits and metrics', async () => {
     const usage = { input: 1, output: 1 };
     const both = ['openai-compatible/tenth', 'openai-compatible/fifth'];
     const kept = await run(both, { maxCostUSD: 0.3 }, { usage }, { usage });
@@ -74,12 +74,9 @@ describe('what a provider says that it used', () => {
     });
     const metrics = await server.call('GET', '/metrics');
     const total = /cloutagent_model_cost_usd_total\{model="openai-compatible\/tenth"\} (\S+)/;
-    // 0.1 + 0.1 here; three of them would show a binary fraction.
+    // 0.1 three times: with binary fractions the sum would not be exactly 0.3.
     await run([both[0]!], {}, { usage });
     const after = await server.call('GET', '/metrics');
-    expect([total.exec(metrics.body as string)?.[1], total.exec(after.body as string)?.[1]]).toEqual([
-      '0.2',
-      '0.3',
-    ]);
+    expect([total.exec(metrics.text)?.[1], total.exec(after.text)?.[1]]).toEqual(['0.2', '0.3']);
   });
 });

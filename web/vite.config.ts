@@ -4,10 +4,10 @@ import { defineConfig } from 'vite';
 export default defineConfig({
   plugins: [react()],
   build: {
-    // Browsers that know light-dark(); the polyfill of modulepreload would be an inline script's work for nothing.
+    // These browsers support light-dark(). They also support modulepreload, so its polyfill is not necessary.
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     modulePreload: { polyfill: false },
-    // Inlined as data: URLs they would need img-src data:.
+    // Do not inline assets as data: URLs, because the content security policy would then need img-src data:.
     assetsInlineLimit: 0,
   },
   server: { proxy: { '/api': 'http://127.0.0.1:3000' } },

@@ -12,7 +12,7 @@ const { EmbeddedPostgres } = (await import(
   new URL('../../dist/database/embedded-postgres.js', import.meta.url).href
 )) as typeof import('../../src/database/embedded-postgres.js');
 
-/** The database of a run. */
+/** Runs `work` with a new embedded PostgreSQL, and deletes it afterwards. */
 export async function withDatabase(work: (url: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'cloutagent-bench-'));
   const postgres = await EmbeddedPostgres.start(folder);
@@ -24,7 +24,7 @@ export async function withDatabase(work: (url: string) => Promise<void>): Promis
   }
 }
 
-/** A server under test on one core and the load client on the other. */
+/** Runs a server under test on one core and the load client on the other. */
 export class Rig {
   readonly server: Remote;
   readonly client: Remote;
@@ -61,7 +61,7 @@ export class Rig {
         : peer === 'joined'
           ? ['bare', 'joined']
           : [peer];
-    // nginx is pinned to the servers' core by its peer; what publishes to it stays off that core.
+    // The nchan peer pins nginx to the servers' core. The peer process itself only publishes and runs on the other core.
     const server = Remote.start(peer, peer === 'nchan' ? 1 : 0, '../peers/run.ts', args);
     const address = await server.call<{ port: number; headers: Record<string, string>; pid: number }>(
       'address',
@@ -70,9 +70,13 @@ export class Rig {
     return new Rig(server, client, address);
   }
 
-  /** @param channels how many, in streams of their own; or all of them in each stream */
+  /**
+   * Opens streams.
+   * @param channels number of channels, each with streams of its own; `all` for streams that show all channels
+   * @returns connects per second
+   */
   async open(
-    channels: number | 'many',
+    channels: number | 'all',
     options: Omit<OpenOptions, 'port' | 'paths' | 'headers'> & { headers?: Record<string, string> },
   ): Promise<number> {
     const paths = await this.server.call<string[]>('paths', channels);
@@ -85,13 +89,13 @@ export class Rig {
     return perSecond;
   }
 
-  /** As `open`, on the execution that has this number. */
+  /** Opens streams of the channel with this number. */
   async openAt(channel: number, options: Omit<OpenOptions, 'port' | 'paths' | 'headers'>): Promise<void> {
     const path = await this.server.call<string>('path', channel);
     await this.client.call('open', { ...options, port: this.port, paths: [path], headers: this.headers });
   }
 
-  /** Waits until what the streams open with has come, then counts anew. */
+  /** Waits until the first frames of the streams have arrived, then resets the counters. */
   async quiet(ms = 400): Promise<void> {
     await sleep(ms);
     await this.client.call('reset');
@@ -107,10 +111,10 @@ export class Rig {
   }
 }
 
-/** What a round measured: a name and a figure each. */
+/** The figures of one round, by name. */
 export type Figures = Record<string, number>;
 
-/** The median of each figure over the rounds. */
+/** Returns the median of each figure over the rounds. */
 export function medians(rounds: Figures[]): Figures {
   const names = new Set(rounds.flatMap((round) => Object.keys(round)));
   return Object.fromEntries(

@@ -7,7 +7,7 @@ import { parseEnv } from 'node:util';
 
 export const KEY = 'bench-administrator-key-of-32-characters';
 
-/** A checkout of the project with its `dist`: this one, or another to compare it with. */
+/** A checkout of the project with its `dist`: this one, or another one to compare with. */
 export class Build {
   readonly name: 'ours' | 'against';
   private readonly folder: string;
@@ -17,20 +17,20 @@ export class Build {
     this.folder = folder;
   }
 
-  /** @param against folder of another build; undefined compares nothing */
+  /** Lists the builds to measure. @param against folder of another build; undefined measures this one alone */
   static list(against: string | undefined): Build[] {
     const ours = new Build('ours', fileURLToPath(new URL('../..', import.meta.url)));
     return against === undefined ? [ours] : [ours, new Build('against', resolve(against))];
   }
 
-  /** The commit that is checked out in its folder, with a `+` when files differ from it. */
+  /** The commit that is checked out in its folder, with a `+` if files differ from it. */
   get commit(): string {
     const git = (...args: string[]): string =>
       spawnSync('git', ['-C', this.folder, ...args], { encoding: 'utf8' }).stdout.trim();
     return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '-uno') === '' ? '' : '+'}`;
   }
 
-  /** Its settings, as they are by default. */
+  /** Returns the default settings of this build. */
   settings(): NodeJS.Dict<string> {
     return parseEnv(readFileSync(`${this.folder}/.env.example`, 'utf8'));
   }
@@ -54,9 +54,9 @@ export class Build {
 
 /** A running server. */
 export class ServerProcess {
-  /** Its address; resolves once it listens. */
+  /** Resolves with its address when it listens. */
   readonly listening: Promise<string>;
-  /** What it printed so far. */
+  /** Its output so far. */
   output = '';
   private readonly child: ChildProcess;
 
@@ -79,11 +79,11 @@ export class ServerProcess {
     return this.child.pid!;
   }
 
-  /** Ends it and waits until it is gone. */
+  /** Sends a signal and waits until the process has exited. */
   async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const gone = once(this.child, 'exit');
+    const exited = once(this.child, 'exit');
     this.child.kill(signal);
-    await gone;
+    await exited;
   }
 }

@@ -1,26 +1,26 @@
-// The load client: raw sockets that read streams, in a process of its own. It counts frame ends and, on some of its
-// connections, samples how old events are on arrival or checks that their ids are 1, 2, 3 …
+// The load client: raw sockets that read streams, in a process of its own. It counts the ends of frames. On some of its
+// connections it also samples the age of events on arrival, or checks that their ids are 1, 2, 3 …
 import { connect, type Socket } from 'node:net';
 import { now } from './frame.ts';
 import { answerCalls } from './remote.ts';
 
 export interface OpenOptions {
   port: number;
-  /** Paths to open, one after the other, round and round. */
+  /** Paths to open, in turn. */
   paths: string[];
   headers: Record<string, string>;
   count: number;
-  /** Bytes a second to read; 0 stops after the headers. All there is when left out. */
+  /** Bytes per second to read; 0 stops after the headers. Undefined reads without limit. */
   rate?: number;
-  /** Checks the ids of every frame. */
+  /** Checks the id of every frame. */
   verify?: boolean;
-  /** Connections being opened at the same time. */
+  /** How many connections to open concurrently. */
   parallel?: number;
   group?: string;
 }
 
 const FRAME_END = Buffer.from('\n\n');
-/** Before what is read there is room for what was left of the read before. */
+/** Room before each read for the unread rest of the previous read. */
 const HEADROOM = 256;
 const shared = Buffer.allocUnsafe(HEADROOM + 256 * 1024);
 const ID = Buffer.from('\nid: ');
@@ -38,7 +38,7 @@ class Reader {
   finishedAt = 0;
   private endedInBreak = false;
   private head = '';
-  /** The last bytes so far, and how many of them are still to be looked at. */
+  /** The last bytes so far, and how many of them have not been checked yet. */
   private carried = Buffer.alloc(0);
   private unread = 0;
   private socket: Socket | undefined;
@@ -70,7 +70,7 @@ class Reader {
             const wasOpen = this.opened;
             this.read(room, HEADROOM + length);
             if (!wasOpen && this.opened) resolve();
-            return !this.opened || this.mayGoOn(length);
+            return !this.opened || this.mayContinue(length);
           },
         },
       });
@@ -85,7 +85,7 @@ class Reader {
       });
       socket.on('close', () => {
         this.ended = true;
-        // A short event, and the last one of its stream.
+        // The terminal event is short, and is the last one of its stream.
         if (this.carried.includes(END)) this.finishedAt = now();
         reject(new Error(`closed during set-up, after: ${this.head.slice(0, 300)}`));
       });
@@ -96,13 +96,13 @@ class Reader {
     this.socket?.destroy();
   }
 
-  /** From now on it reads as fast as it can. */
-  hurry(): void {
+  /** Reads without a rate limit from now on. */
+  readFreely(): void {
     delete this.options.rate;
     this.socket?.resume();
   }
 
-  private mayGoOn(length: number): boolean {
+  private mayContinue(length: number): boolean {
     const { rate } = this.options;
     if (rate === undefined) return true;
     if (rate > 0) setTimeout(() => this.socket?.resume(), (length / rate) * 1000);
@@ -130,7 +130,7 @@ class Reader {
       return;
     }
     if (this.endedInBreak && chunk[0] === 10) this.frames += 1;
-    // Most frames are as long as the one before: a look at two bytes, so that the client is not what holds a server up.
+    // Most frames are as long as the previous one. Checking two bytes first keeps the client from being the bottleneck.
     for (let [at, step] = [-2, 0]; ; this.frames += 1) {
       const guess = at + step;
       if (step > 0 && chunk[guess] === LF && chunk[guess + 1] === LF) {
@@ -151,7 +151,7 @@ class Reader {
     this.samples!.push(now() - Number.parseFloat(chunk.toString('latin1', at + 7, at + 30)));
   }
 
-  /** Looks at the line that every event ends with, in place: what it costs is the client's, not the server's. */
+  /** Checks the id line at the end of every event, without copying: the client must not be the bottleneck. */
   private check(room: Buffer, end: number): void {
     const begin = HEADROOM - this.carried.length;
     this.carried.copy(room, begin);
@@ -185,7 +185,7 @@ const sum = (values: Iterable<number>): number => {
 };
 
 answerCalls({
-  /** @returns how many connections a second were accepted and answered */
+  /** @returns how many connections per second were accepted and answered */
   async open(options: OpenOptions): Promise<{ perSecond: number; failed: number; reason?: string }> {
     const began = performance.now();
     let next = 0;
@@ -194,7 +194,7 @@ answerCalls({
     const open = async () => {
       while (next < options.count) {
         const index = next++;
-        // Enough to see the tail without weighing on the client.
+        // 50 sampled connections show the tail without slowing the client.
         const sampled =
           index % Math.max(1, Math.floor(options.count / 50)) === 0 && options.rate === undefined;
         const reader = new Reader(
@@ -221,7 +221,7 @@ answerCalls({
     for (const reader of readers) reader.frames = reader.bytes = 0;
   },
 
-  /** Waits until that many frames have come, or until nothing has come for a while. */
+  /** Waits until that many frames have arrived, or until none has arrived for `patienceMs`. */
   async received(frames: number, patienceMs = 5_000): Promise<{ frames: number; at: number }> {
     let [seen, at] = [0, now()];
     for (;;) {
@@ -261,20 +261,20 @@ answerCalls({
     };
   },
 
-  hurry(group: string): void {
-    for (const reader of readers) if (reader.group === group) reader.hurry();
+  readFreely(group: string): void {
+    for (const reader of readers) if (reader.group === group) reader.readFreely();
   },
 
-  /** Closes some at random, or all. */
+  /** Closes some connections at random, or all. @returns how many */
   close(group?: string, most = Infinity): number {
     const leaving = readers.filter((reader) => group === undefined || reader.group === group);
-    const gone = new Set(
+    const closed = new Set(
       most === Infinity ? leaving : leaving.toSorted(() => Math.random() - 0.5).slice(0, most),
     );
-    for (const reader of gone) reader.close();
-    readers = readers.filter((reader) => !gone.has(reader));
+    for (const reader of closed) reader.close();
+    readers = readers.filter((reader) => !closed.has(reader));
     if (readers.length === 0) samples = [];
-    return gone.size;
+    return closed.size;
   },
 
   cpu: () => process.cpuUsage(),

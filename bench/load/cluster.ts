@@ -7,11 +7,11 @@ const { EmbeddedPostgres } = (await import(
   new URL('../../dist/database/embedded-postgres.js', import.meta.url).href
 )) as typeof import('../../src/database/embedded-postgres.js');
 
-/** A PostgreSQL cluster of a bench's own, durable as it ships, with a database and a role for each server. */
+/** A PostgreSQL cluster for one benchmark, with the durability that ships, and a database and a role for each server. */
 export class Cluster {
   /** Process id of its postmaster. */
   readonly pid: number;
-  /** As the administrator: what it does is not a server's work. */
+  /** Connection of the administrator; its statements do not count as work of a server. */
   readonly admin: pg.Client;
   private readonly url: string;
   private readonly close: () => Promise<void>;
@@ -36,12 +36,12 @@ export class Cluster {
     });
   }
 
-  /** Makes an empty database. */
+  /** Creates an empty database. */
   async createDatabase(name: string): Promise<void> {
     await this.admin.query(`CREATE DATABASE ${name}`);
   }
 
-  /** Makes a role for one server, so that its connections and statements can be told from others'. */
+  /** Creates a role for one server, so that its connections and statements can be identified. */
   async createRole(name: string): Promise<void> {
     await this.admin.query(`CREATE ROLE ${name} SUPERUSER LOGIN PASSWORD '${name}'`);
   }
@@ -61,7 +61,7 @@ export class Cluster {
     }
   }
 
-  /** Connection string of a database, as the administrator or as a role. */
+  /** Returns the connection string of a database, for the administrator or for a role. */
   urlOf(database: string, role?: string): string {
     const url = new URL(this.url);
     url.pathname = `/${database}`;

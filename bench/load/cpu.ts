@@ -5,13 +5,13 @@ const MS_PER_TICK = 10;
 
 interface Times {
   parent: number;
-  /** The process itself and the children that it has waited for. */
+  /** CPU time of the process itself and of the children that it has waited for. */
   ms: number;
 }
 
 /**
- * CPU time of a process and all its descendants, also of those that have ended, in ms. Linux only.
- * @param without processes among the descendants that do not count
+ * Returns the CPU time of a process and all its descendants, including ended ones, in ms. Linux only.
+ * @param without descendants to leave out
  */
 export function cpuMs(root: number, without: readonly number[] = []): number {
   const all = new Map<number, Times>();
@@ -33,7 +33,7 @@ function read(pid: number): Times | undefined {
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch {
-    // It ended after the folder was listed.
+    // The process ended after the folder was listed.
     return undefined;
   }
   // The name, in brackets, may contain spaces. After it: state, ppid, … utime, stime, cutime, cstime.

@@ -1,4 +1,4 @@
-/** A recorded event as the peers publish it. `data` holds the time it was made, so that a client can tell its age. */
+/** A recorded event as the peers publish it. `data` contains its creation time, from which a client computes its age. */
 export interface BenchEvent {
   sequence: number;
   type: 'execution:output';
@@ -7,12 +7,12 @@ export interface BenchEvent {
 
 const ID = '0192f4f0-0000-7000-8000-000000000000';
 
-/** The time in ms, comparable between the processes of one machine. */
+/** Returns the time in ms, comparable between the processes of one machine. */
 export const now = (): number => performance.timeOrigin + performance.now();
 
 const OVERHEAD = 'event: execution:output\ndata: \nid: 123456\n\n'.length;
 
-/** An event whose frame has `bytes` bytes, give or take the digits of its number; 190 at least. */
+/** Creates an event whose frame has `bytes` bytes (at least 190), plus or minus the digits of its sequence. */
 export function makeEvent(sequence: number, bytes: number): BenchEvent {
   const head = `{"executionId":"${ID}","sent":${now().toFixed(3)},"chunk":"`;
   return {

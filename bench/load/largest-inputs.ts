@@ -1,8 +1,8 @@
-// What callers may send, each kind as large as the server takes it: BODY_MAX_BYTES for bodies, Node's 16 KB for the header.
+// Inputs of callers, each kind as large as the server accepts it: BODY_MAX_BYTES for bodies, Node's 16 KB for the header.
 import { gzipSync } from 'node:zlib';
 
 const BODY_BYTES = 1_048_576;
-/** Node's limit for the request line and all header fields, less what every request has. */
+/** Node's limit for the request line and all header fields, minus the bytes that every request needs. */
 const HEADER_BYTES = 15_800;
 
 /** A request with an input of the largest size. */
@@ -46,7 +46,7 @@ const get = (kind: string, path: string, headers = {}): LargestInput => ({
 const DEPTH = 28;
 const chain = (length: number, data: (index: number) => object) =>
   Array.from({ length }, (_unused, index) => ({ id: `n${index}`, type: 'delay', data: data(index) }));
-/** As many edges as a workflow may have, without a cycle. */
+/** Returns as many edges as a workflow may have, without a cycle. */
 const edges = (): object[] => {
   const all: object[] = [];
   for (let step = 1; all.length < 2_000; step += 1)
@@ -56,12 +56,12 @@ const edges = (): object[] => {
   return all;
 };
 
-/** Lists, objects and members, as the server counts them. */
+/** Counts lists, objects and members in the same way as the server. */
 const partsOf = (json: string): number => json.replaceAll(/"[^"]*"/g, '').match(/[[{:]/g)?.length ?? 0;
 
-/** @param mostParts what the server is set to take (MAX_JSON_PARTS); Infinity when it has no such setting */
+/** @param mostParts the setting MAX_JSON_PARTS of the server; Infinity if it has no such setting */
 export function largestInputs(mostParts: number): readonly LargestInput[] {
-  /** Repeats a part of a list, separated by commas, up to the size of a body or the number of its parts. */
+  /** Repeats a list item, separated by commas, up to the size limit of a body or the limit on its parts. */
   const filled = (before: string, part: string | ((index: number) => string), after: string): string => {
     const items: string[] = [];
     let bytes = BODY_BYTES - before.length - after.length;
@@ -70,13 +70,13 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
     for (let index = 0; ; index += 1) {
       const next = typeof part === 'string' ? part : part(index);
       bytes -= next.length + 1;
-      // Where it stands: in a text, brackets are no parts.
+      // Count the item in its context, because brackets inside a string are not parts.
       parts -= partsOf(before + next + after) - around;
       if (bytes < 0 || parts < 0) return before + items.join(',') + after;
       items.push(next);
     }
   };
-  // The fewer members there may be, the longer are their names.
+  // Fewer permitted members have longer names, so that the body always has its full size.
   const length = mostParts === Infinity ? 1 : Math.floor(BODY_BYTES / mostParts) - 7;
   const keys = (index: number): string => `"k${index.toString(36).padStart(length, '_')}":0`;
   const input = (
@@ -107,7 +107,7 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
     input('JSON: numbers', '[', '0', ']'),
     input('JSON: empty objects', '[', '{}', ']'),
     input('JSON: small objects', '[', '{"a":0}', ']'),
-    input('JSON: objects with other members each', '[', (index) => `{${keys(index)}}`, ']'),
+    input('JSON: objects with different members', '[', (index) => `{${keys(index)}}`, ']'),
     input('JSON: one object', '{', keys, '}'),
     input('JSON: one object, by numbers', '{', (index) => `"${(index * 7_919) % 4_294_967_291}":0`, '}'),
     input('JSON: nested lists', '[', '['.repeat(DEPTH) + ']'.repeat(DEPTH), ']'),
@@ -116,14 +116,14 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
     post('JSON: broken at its end', filled('{', keys, '')),
     post('JSON: gzip', gzipSync(filled('{', keys, '}')), { 'content-encoding': 'gzip' }),
 
-    post('workflow: nodes that are none', filled(START, '{}', ']},"input":1}')),
-    post('workflow: edges that are none', filled(`${START}${DELAY}],"edges":[`, '{}', ']},"input":1}')),
-    post('workflow: tags that are none', filled(`${START}${DELAY}]},"input":1,"tags":[`, '0', ']}')),
+    post('workflow: invalid nodes', filled(START, '{}', ']},"input":1}')),
+    post('workflow: invalid edges', filled(`${START}${DELAY}],"edges":[`, '{}', ']},"input":1}')),
+    post('workflow: invalid tags', filled(`${START}${DELAY}]},"input":1,"tags":[`, '0', ']}')),
     post(
-      'workflow: edges to nowhere',
+      'workflow: edges to unknown nodes',
       filled(`${START}${DELAY}],"edges":[`, '{"source":"b","target":"c"}', ']},"input":1}'),
     ),
-    post('workflow: members of its own', filled(`${START}${DELAY}],`, keys, '},"input":1}')),
+    post('workflow: unknown members', filled(`${START}${DELAY}],`, keys, '},"input":1}')),
     workflow(
       'workflow: 500 nodes, 2,000 edges',
       chain(500, () => ({ config: { ms: 1 } })),
@@ -138,7 +138,7 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
       })),
     ),
     workflow(
-      'workflow: references to all before',
+      'workflow: references to earlier nodes',
       chain(500, (index) => ({
         config: { text: text(1_900, `{{nodes.n${Math.max(0, index - 300)}.output}}`) },
       })),
@@ -148,7 +148,7 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
     config('config: placeholders', 'agent', '{"model":"demo/echo","prompt":"', '{{input}}', '"}'),
     config('config: half placeholders', 'agent', '{"model":"demo/echo","prompt":"', '{{nodes.a.output', '"}'),
     config(
-      'config: placeholders of no node',
+      'config: placeholders of unknown nodes',
       'agent',
       '{"model":"demo/echo","prompt":"',
       '{{nodes.b.output}}',
@@ -162,7 +162,7 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
       '"}',
     ),
     config('config: unknown members', 'agent', `${agent},`, keys, '}'),
-    config('config: tools that are none', 'agent', `${agent},"tools":[`, '{}', ']}'),
+    config('config: invalid tools', 'agent', `${agent},"tools":[`, '{}', ']}'),
     config(
       'config: schema of a tool',
       'agent',
@@ -178,12 +178,18 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
       ']}}]}',
     ),
     config('config: options of a provider', 'agent', `${agent},"providerOptions":{"other":{`, keys, '}}}'),
-    config('config: options of the demo', 'agent', `${agent},"providerOptions":{"demo":{`, keys, '}}}'),
+    config(
+      'config: options of the demo provider',
+      'agent',
+      `${agent},"providerOptions":{"demo":{`,
+      keys,
+      '}}}',
+    ),
     config(
       'config: header fields',
       'http',
       '{"url":"http://127.0.0.1:1","headers":{',
-      // There may be 200 of them.
+      // The server accepts 200 header fields.
       (index) => `"h${index}":"${mostParts === Infinity ? '' : 'x'.repeat(5_300)}"`,
       '}}',
     ),
@@ -240,10 +246,16 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
     get('query: ids', `/api/executions/stream?executionIds=${text(HEADER_BYTES, 'x,')}`),
     get('path', `/api/executions/${text(HEADER_BYTES, '%41')}`),
     get('path: segments', text(HEADER_BYTES, '/a')),
-    get('cursor of many', '/api/executions/stream', { 'last-event-id': text(HEADER_BYTES, 'A') }),
-    get('cursor of one', '/api/executions/0199c0de-0000-7000-8000-000000000001/stream', {
-      'last-event-id': text(HEADER_BYTES, '9'),
+    get('cursor of a stream of many executions', '/api/executions/stream', {
+      'last-event-id': text(HEADER_BYTES, 'A'),
     }),
+    get(
+      'cursor of a stream of one execution',
+      '/api/executions/0199c0de-0000-7000-8000-000000000001/stream',
+      {
+        'last-event-id': text(HEADER_BYTES, '9'),
+      },
+    ),
     get('key', '/api/executions', { authorization: `Bearer ${text(HEADER_BYTES, 'a')}` }),
     get('key: spaces', '/api/executions', { authorization: `Bearer${text(HEADER_BYTES, ' ')}x x` }),
     get('token', '/api/executions', {

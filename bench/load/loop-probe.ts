@@ -1,10 +1,10 @@
-// Loaded into a server before it starts (`--import`): measures how long its event loop stands still, and tells it on a
-// port of its own, which it prints.
+// Preloaded into a server (`--import`): measures how long its event loop is blocked, and reports it on a port of its own,
+// which it prints.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 const TICK_MS = 1;
-/** Of this thread alone: what else the machine does at the same time does not count. */
+/** Returns the CPU time of this thread only, so that other work on the machine does not count. */
 const cpuMs = (): number => {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;

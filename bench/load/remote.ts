@@ -9,7 +9,7 @@ interface Reply {
   error?: string;
 }
 
-/** A process of the benchmark, pinned to a core where `taskset` exists, that answers calls over IPC. */
+/** A process of the benchmark that answers calls over IPC. It is pinned to a core if `taskset` exists. */
 export class Remote {
   private readonly waiting = new Map<number, PromiseWithResolvers<unknown>>();
   private calls = 0;
@@ -39,7 +39,7 @@ export class Remote {
     args: string[],
     env: Record<string, string> = {},
   ): Remote {
-    // As `npm start` has it, for the peers too.
+    // The same semi-space size as in `npm start`, for the peers too.
     const node = [
       process.execPath,
       '--expose-gc',
@@ -63,7 +63,7 @@ export class Remote {
     return waiting.promise as Promise<T>;
   }
 
-  /** Resident memory, in bytes; of `pid` when the process stands for another. */
+  /** Returns the resident memory in bytes. @param pid another process whose memory is measured instead */
   resident(pid = this.child.pid): number {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
@@ -71,16 +71,16 @@ export class Remote {
 
   async stop(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const gone = new Promise((resolve) => this.child.once('exit', resolve));
+    const exited = new Promise((resolve) => this.child.once('exit', resolve));
     await this.call('stop').catch(() => undefined);
     this.child.disconnect();
     const timer = setTimeout(() => this.child.kill('SIGKILL'), 10_000);
-    await gone;
+    await exited;
     clearTimeout(timer);
   }
 }
 
-/** Serves the calls of a `Remote` in its process. */
+/** Answers the calls of a `Remote`, inside its process. */
 export function answerCalls(methods: Record<string, (...args: never[]) => unknown>): void {
   process.on('message', ({ call, method, args }: { call: number; method: string; args: never[] }) => {
     Promise.resolve()

@@ -4,13 +4,13 @@ import { subscribe } from 'node:diagnostics_channel';
 const now = () => performance.timeOrigin + performance.now();
 const times = { boot: performance.timeOrigin + performance.nodeTiming.bootstrapComplete };
 
-// The first thing that main() does: by then every module has been imported.
+// main() first loads the .env file. At that moment every module has been imported.
 const loadEnvFile = process.loadEnvFile.bind(process);
 process.loadEnvFile = (...args) => {
   times.main ??= now();
   return loadEnvFile(...args);
 };
-// The first connection that it makes is to the database.
+// The first connection of the server goes to the database.
 subscribe('net.client.socket', () => (times.connect ??= now()));
 subscribe('tracing:net.server.listen:asyncEnd', () => {
   times.listen ??= now();

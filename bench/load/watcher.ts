@@ -1,20 +1,20 @@
 import { type ClientRequest, get } from 'node:http';
 import { KEY } from './build.ts';
 
-/** An event as a watcher got it. */
+/** An event as a watcher received it. */
 export interface Arrival {
   sequence: number;
   type: string;
   data: { timestamp: string; attempt?: number };
-  /** When it came, in ms since the epoch. */
+  /** Time of arrival, in ms since the epoch. */
   at: number;
 }
 
 const TERMINAL = /^execution:(completed|failed|cancelled)$/;
 
-/** Watches one execution, and connects again from its last event on, as often as need be, until the end. */
+/** Reads the stream of one execution, and reconnects after its last event until the terminal event has arrived. */
 export class Watcher {
-  /** Every event so far, in the order they came. */
+  /** Every event so far, in order of arrival. */
   readonly arrivals: Arrival[] = [];
   private readonly url: string;
   private readonly retryMs: number;
@@ -31,7 +31,7 @@ export class Watcher {
     this.connect();
   }
 
-  /** Waits until an event for which `condition` holds has come; returns the first one. */
+  /** Waits for the first event for which `condition` holds. */
   async first(condition: (arrival: Arrival) => boolean): Promise<Arrival> {
     for (;;) {
       const found = this.arrivals.find(condition);

@@ -1,17 +1,17 @@
-// Node and nothing else: every event is encoded once and written to each response with res.write; with `joined`, all
-// events of a turn as one buffer. A stream of all channels has, as ids, all positions, encoded once an event.
+// Bare Node: every event is encoded once and written to each response with res.write. With `joined`, all events of a
+// turn are written as one buffer. On a stream of all channels the id contains all positions, encoded once per event.
 import { createServer, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { type BenchEvent, encode } from '../load/frame.ts';
 import { type Peer, portOf } from './peer.ts';
 
-const MANY = '/many';
+const ALL_CHANNELS = '/all';
 const POSITION_BYTES = 2;
 
 export async function start([mode]: string[]): Promise<Peer> {
   const channels = new Map<string, Set<ServerResponse>>();
   let positions = Buffer.alloc(0);
-  const ofMany = (channel: number, { sequence, type, data }: BenchEvent): Buffer => {
+  const frameOfAll = (channel: number, { sequence, type, data }: BenchEvent): Buffer => {
     const at = channel * POSITION_BYTES;
     if (positions.length <= at)
       positions = Buffer.concat([positions, Buffer.alloc(at + POSITION_BYTES - positions.length)]);
@@ -37,13 +37,13 @@ export async function start([mode]: string[]): Promise<Peer> {
     server,
     port: portOf(server),
     path: (channel) => `/${channel}`,
-    pathOfMany: MANY,
+    multiStreamPath: ALL_CHANNELS,
     publish(channel, events) {
-      const many = channels.get(MANY);
-      if (many)
+      const multiStreams = channels.get(ALL_CHANNELS);
+      if (multiStreams)
         for (const event of events) {
-          const frame = ofMany(channel, event);
-          for (const response of many) response.write(frame);
+          const frame = frameOfAll(channel, event);
+          for (const response of multiStreams) response.write(frame);
         }
       const frames = events.map(encode);
       const buffers = mode === 'joined' ? [Buffer.concat(frames)] : frames;

@@ -11,7 +11,7 @@ export async function start(): Promise<Peer> {
     return found;
   };
   const server = createServer((request, response) => {
-    // The data is JSON already, as with every peer.
+    // The data is already JSON, as for every peer.
     void createSession(request, response, { serializer: String }).then((session) =>
       channel(request.url!).register(session),
     );

@@ -5,7 +5,7 @@ import { type Peer, portOf } from './peer.ts';
 export async function start(): Promise<Peer> {
   const channels = new Map<string, Set<FastifyReply>>();
   const app = fastify();
-  // The data is JSON already, as with every peer.
+  // The data is already JSON, as for every peer.
   await app.register(sse.default as unknown as FastifyPluginAsync<{ serializer: (data: string) => string }>, {
     serializer: String,
   });

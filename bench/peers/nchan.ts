@@ -1,4 +1,4 @@
-// nchan, a C module of nginx, where nginx has it: one worker on the servers' core, published to over HTTP.
+// nchan is a C module of nginx. One worker runs on the servers' core, and events are published to it over HTTP.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ const MODULE = ['/usr/lib/nginx/modules', '/usr/share/nginx/modules', '/usr/loca
   .map((folder) => join(folder, 'ngx_nchan_module.so'))
   .find(existsSync);
 
-/** Whether this machine has nginx with nchan. It is never installed for a benchmark. */
+/** Whether this machine has nginx with nchan. The benchmark never installs it. */
 export const available = (): boolean => MODULE !== undefined && spawnSync('nginx', ['-v']).status === 0;
 
 export async function start(): Promise<Peer> {
@@ -64,9 +64,9 @@ export async function start(): Promise<Peer> {
     settled: async () => void (await Promise.all(posts)),
     async stop() {
       agent.destroy();
-      const gone = new Promise((resolve) => child.once('exit', resolve));
+      const exited = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
-      await gone;
+      await exited;
       await rm(folder, { recursive: true, force: true });
     },
   };

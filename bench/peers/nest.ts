@@ -1,5 +1,5 @@
-// Nest's own @Sse(): an Observable of messages, one subscription a stream. Decorators are applied as functions, so
-// that Node can run the file as it is.
+// Nest's own @Sse(): an Observable of messages with one subscription per stream. Decorators are applied as functions,
+// so that Node can run this file without a build.
 import 'reflect-metadata';
 import { Controller, type MessageEvent, Module, Param, Sse } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -23,6 +23,7 @@ class Streams {
 Controller()(Streams);
 Param('channel')(Streams.prototype, 'stream', 0);
 Sse(':channel')(Streams.prototype, 'stream', Object.getOwnPropertyDescriptor(Streams.prototype, 'stream')!);
+// oxlint-disable-next-line typescript/no-extraneous-class -- decorated below
 class App {}
 Module({ controllers: [Streams] })(App);
 

@@ -1,5 +1,5 @@
-// The application as it is shipped: the build, with its guards, hub and @Sse() controller, in one process. Events are
-// published on the bus, or appended to the journal, for executions that are rows without an engine behind them.
+// The built application with its guards, hub and @Sse() controller, in one process. Events are published on the bus or
+// appended to the journal. Their executions are rows in the database that no engine runs.
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter2 } from '@nestjs/event-emitter';
@@ -38,9 +38,9 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
       MAX_STREAMS_PER_PRINCIPAL: '100000',
       MAX_STREAMS_PER_EXECUTION: '100000',
       MAX_STREAMS_PER_ADDRESS: '100000',
-      // What a bench publishes on the bus is not in the journal: nobody must look there.
+      // Events that the benchmark publishes on the bus are not in the journal, so no channel may poll the journal.
       JOURNAL_POLL_INTERVAL_MS: '3600000',
-      // Its executions have rows and no run: the dispatcher must not find them.
+      // The executions of the benchmark have rows but do not run, so the dispatcher must not find them.
       DISPATCH_POLL_INTERVAL_MS: '3600000',
       ...Object.fromEntries(settings.map((setting) => setting.split('='))),
     }),
@@ -58,7 +58,7 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
   reader.read = (...args) => ((reads += 1), read(...args));
 
   const ids: string[] = Array.from({ length: Number(executions) }, () => randomUUID());
-  // Other rounds have left theirs.
+  // The rows of other rounds are still in the table; the tag separates them.
   const tag = randomUUID();
   await database.pool.query(
     `INSERT INTO cloutagent.executions (id, project_id, status, input, workflow, options, created_by, tags, owner, attempt)
@@ -71,11 +71,11 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
     server,
     port: portOf(server),
     path: (channel) => `/api/executions/${ids[channel]}/stream`,
-    pathOfMany: `/api/executions/stream?tag=${tag}`,
+    multiStreamPath: `/api/executions/stream?tag=${tag}`,
     headers: { Authorization: `Bearer ${KEY}` },
     publish: (channel, events) => bus.publish(ids[channel]!, events),
     methods: {
-      /** Appends events in one go, as if they had been recorded earlier. */
+      /** Appends events as fast as possible, as if they had been recorded earlier. */
       async record(channel: number, count: number, bytes: number): Promise<void> {
         for (let from = 1; from <= count; from += 1000) {
           const length = Math.min(1000, count + 1 - from);
@@ -85,7 +85,7 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
           );
         }
       },
-      /** Appends through the journal at a rate, and at the end the terminal event. */
+      /** Appends through the journal at a constant rate. @returns the last sequence */
       async write(
         channel: number,
         seconds: number,
@@ -133,7 +133,7 @@ export async function start([databaseUrl = '', executions = '1', ...settings]: s
         const url = `http://127.0.0.1:${portOf(server)}/api/executions/${ids[channel]}/cancel`;
         await fetch(url, { method: 'POST', headers: { authorization: `Bearer ${KEY}` } });
       },
-      /** Waits until no execution runs. */
+      /** Waits until no started execution is open. */
       async drain(): Promise<void> {
         for (;;) {
           const { rows } = await database.pool.query(

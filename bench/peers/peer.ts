@@ -2,23 +2,23 @@ import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import type { BenchEvent } from '../load/frame.ts';
 
-/** A server under test, as the benchmark drives it. */
+/** A server under test, as the benchmark controls it. */
 export interface Peer {
   port: number;
-  /** Process whose memory counts, when it is not the one that publishes. */
+  /** The process whose memory is measured, if it is not the one that publishes. */
   pid?: number;
-  /** Its HTTP server, when it runs in this process. */
+  /** The HTTP server, if it runs in this process. */
   server?: Server;
-  /** Where channel number n is watched. */
+  /** Returns the path of the stream of channel number n. */
   path(channel: number): string;
-  /** Where all channels are watched through one stream, for those that have it. */
-  pathOfMany?: string;
+  /** Path of a stream of all channels, for peers that have one. */
+  multiStreamPath?: string;
   headers?: Record<string, string>;
   /** Publishes consecutive events of a channel. */
   publish(channel: number, events: BenchEvent[]): void;
-  /** Resolves when what was published has been taken; without it, the sockets of `server` are looked at. */
+  /** Resolves when the peer has sent all published events. Without it, the benchmark checks the sockets of `server`. */
   settled?(): Promise<void>;
-  /** What only this peer can do, for the orchestrator to call. */
+  /** Calls that only this peer answers. */
   methods?: Record<string, (...args: never[]) => unknown>;
   stop?(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// Runs one peer in a process of its own and publishes to it as it is told to: the same way to each.
+// Runs one peer in a process of its own, and publishes events to it on request, in the same way for each peer.
 import type { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -25,7 +25,7 @@ function publish(channel: number, count: number, bytes: number): void {
   );
 }
 
-/** Waits until no socket is full: memory stays bounded, and the slowest reader sets the pace of every peer alike. */
+/** Waits until no socket is full. Memory stays bounded, and the slowest reader sets the pace for every peer alike. */
 async function settled(): Promise<void> {
   if (peer.settled) return peer.settled();
   for (const socket of sockets) while (socket.writableNeedDrain && !socket.destroyed) await nextTurn();
@@ -51,10 +51,12 @@ answerCalls({
     headers: peer.headers ?? {},
     pid: peer.pid ?? process.pid,
   }),
-  paths: (channels: number | 'many') =>
-    channels === 'many' ? [peer.pathOfMany] : Array.from({ length: channels }, (_unused, n) => peer.path(n)),
+  paths: (channels: number | 'all') =>
+    channels === 'all'
+      ? [peer.multiStreamPath]
+      : Array.from({ length: channels }, (_unused, n) => peer.path(n)),
 
-  /** As fast as the sockets take it: some events, then the next turn of the event loop. */
+  /** Publishes as fast as the sockets accept it: some events, then the next turn of the event loop. */
   flatOut: (seconds: number, perTurn: number, bytes: number) =>
     measured(async () => {
       const end = now() + seconds * 1000;
@@ -68,7 +70,7 @@ answerCalls({
       return events;
     }),
 
-  /** Events at a rate for each channel, spread over time as those of independent executions are. */
+  /** Publishes at a constant rate for each channel, spread over time like events of independent executions. */
   paced: (seconds: number, channels: number, perSecond: number, bytes: number) =>
     measured(async () => {
       const total = Math.floor(seconds * channels * perSecond);

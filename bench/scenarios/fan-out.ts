@@ -4,11 +4,11 @@ import { interleave, type Row, rounded, type Scenario } from './scenario.ts';
 const SECONDS = 1.5;
 const BYTES = 200;
 
-/** One execution, many watchers, as fast as the sockets take it. */
+/** One execution with many watchers, which publishes as fast as their sockets accept it. */
 function fanOut(watchers: number, perTurn: number): Scenario {
   return {
     name: `fan-out-${watchers}x${perTurn}`,
-    says: `1 execution, ${watchers} watchers, ${BYTES}-byte events, flat out, ${perTurn} a turn: deliveries per second`,
+    description: `1 execution, ${watchers} watchers, ${BYTES}-byte events, as fast as possible, ${perTurn} per turn: deliveries per second`,
     async run({ databaseUrl, rounds, peers }) {
       const compared = peers.filter((peer) => perTurn > 1 || peer !== 'joined');
       const found = await interleave(compared, rounds, (peer) =>

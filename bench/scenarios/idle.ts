@@ -6,10 +6,10 @@ const STREAMS = 10_000;
 const EXECUTIONS = 100;
 const HEARTBEAT_INTERVAL_MS = 3_000;
 
-/** Streams on which nothing happens but heartbeats. */
+/** Streams without any traffic except heartbeats. */
 export const IDLE: Scenario = {
   name: 'idle',
-  says: `${STREAMS} idle streams of ${EXECUTIONS} executions; ours beats every ${HEARTBEAT_INTERVAL_MS} ms meanwhile`,
+  description: `${STREAMS} idle streams of ${EXECUTIONS} executions; ours sends a heartbeat every ${HEARTBEAT_INTERVAL_MS} ms`,
   async run({ databaseUrl, rounds, peers }) {
     const found = await interleave(
       peers.filter((peer) => peer !== 'joined'),
@@ -32,7 +32,7 @@ export const IDLE: Scenario = {
 async function measure(peer: PeerName, databaseUrl: string): Promise<Figures> {
   const rig = await Rig.start(peer, databaseUrl, EXECUTIONS, { HEARTBEAT_INTERVAL_MS });
   try {
-    // Once round, so that what is compiled and pooled at first use does not count as memory of streams.
+    // Open some streams first, so that code and pools created at first use do not count as memory of streams.
     await rig.open(EXECUTIONS, { count: 500 });
     await rig.client.call('close');
     await sleep(500);

@@ -4,11 +4,11 @@ import { besideBare, interleave, type Scenario } from './scenario.ts';
 const SECONDS = 4;
 const BYTES = 200;
 
-/** Executions that write at a rate. */
+/** Executions that publish at a constant rate. */
 function paced(channels: number, watchers: number, perSecond: number): Scenario {
   return {
     name: `paced-${channels}x${watchers}`,
-    says: `${channels} executions × ${watchers} watchers × ${perSecond} events/s: latency in ms, CPU of the server`,
+    description: `${channels} executions × ${watchers} watchers × ${perSecond} events/s: latency in ms, CPU of the server`,
     async run({ databaseUrl, rounds, peers }) {
       const found = await interleave(
         peers.filter((peer) => peer === 'ours' || peer === 'bare' || (peer === 'nest' && channels === 1)),

@@ -6,10 +6,10 @@ import { rounded, type Scenario } from './scenario.ts';
 const WATCHERS = 1_000;
 const EVENTS = 10_000;
 
-/** Everybody comes back at once to an execution with a past. */
+/** All watchers reconnect at once to an execution that already has many events. */
 export const RECONNECT: Scenario = {
   name: 'reconnect',
-  says: `${WATCHERS} watchers reconnect at once to an execution with ${EVENTS} events`,
+  description: `${WATCHERS} watchers reconnect at once to an execution with ${EVENTS} events`,
   async run({ databaseUrl }) {
     const rig = await Rig.start('ours', databaseUrl);
     try {

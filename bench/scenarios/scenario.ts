@@ -5,12 +5,12 @@ export type Row = Record<string, string | number>;
 
 export interface Scenario {
   name: string;
-  /** What a reader must know to read the table. */
-  says: string;
+  /** Explains the table to its reader. */
+  description: string;
   run(context: { databaseUrl: string; rounds: number; peers: PeerName[]; seconds: number }): Promise<Row[]>;
 }
 
-/** Runs every peer once a round, in turn, so that what the machine does meanwhile hits all of them. */
+/** Runs every peer once per round, in turn, so that other work on the machine affects all peers equally. */
 export async function interleave(
   peers: PeerName[],
   rounds: number,
@@ -22,7 +22,7 @@ export async function interleave(
   return new Map([...found].map(([peer, figures]) => [peer, medians(figures)]));
 }
 
-/** Latency and CPU of each peer, beside those of bare Node. */
+/** Lists latency and CPU of each peer, compared with bare Node. */
 export function besideBare(found: ReadonlyMap<PeerName, Figures>): Row[] {
   const bare = found.get('bare');
   return [...found].map(([peer, { p50 = NaN, p99 = NaN, cpu = NaN, delivered = NaN }]): Row => ({

@@ -7,10 +7,10 @@ const EVENT_BYTES = 10_000;
 const QUICK = 100;
 const SLOW = 100;
 
-/** Slow and stopped readers beside quick ones, on an execution that writes through the journal. */
+/** Slow and stopped readers beside fast ones, on an execution that appends through the journal. */
 export const SLOW_READERS: Scenario = {
   name: 'slow',
-  says: `${QUICK} quick watchers of ${BYTES_PER_SECOND / 1e6} MB/s, alone and beside ${SLOW} that read 10 KB/s and ${SLOW} that stopped`,
+  description: `${QUICK} fast watchers of ${BYTES_PER_SECOND / 1e6} MB/s, alone and beside ${SLOW} that read 10 KB/s and ${SLOW} that stopped`,
   async run({ databaseUrl, seconds }) {
     const alone = await measure(databaseUrl, Math.min(seconds, 15), false);
     const beside = await measure(databaseUrl, seconds, true);
@@ -42,8 +42,8 @@ async function measure(databaseUrl: string, seconds: number, slow: boolean): Pro
     const { median, p99 } = await rig.client.call<{ median: number; p99: number }>('latency');
     const quick = await rig.client.call<{ frames: number; open: number }>('state', 'quick');
     const readsBefore = await rig.server.call<number>('reads');
-    // Those that were slow read on as fast as they can, and have to see everything in order.
-    for (const group of groups) await rig.client.call('hurry', group);
+    // The slow readers now read as fast as they can. They must receive every event in order.
+    for (const group of groups) await rig.client.call('readFreely', group);
     await rig.server.call('finish', 0, last + 1);
     let resumed = { finished: 0, disorder: 0, open: 0 };
     const deadline = Date.now() + 180_000;

@@ -5,29 +5,31 @@ import type { Request } from 'express';
 import type { Principal } from './principal.js';
 import type { TicketTarget } from './tickets.service.js';
 
-/** No credential is asked for: health and documentation. */
+/** The route needs no credential. Used for health, documentation and the dashboard. */
 export const Public = Reflector.createDecorator<boolean>({ transform: () => true });
 
-/** The scope a caller needs. A route that is not public, names no scope and does not allow any is refused to everybody. */
+/**
+ * The scope that the caller needs. A route without `@RequireScope`, `@AllowAnyScope` and `@Public` refuses every caller.
+ */
 export const RequireScope = Reflector.createDecorator<Scope>();
 
-/** Any good credential will do, whatever its scopes: the route shows nothing but the caller. */
+/** The route accepts every valid credential, whatever its scopes, because it shows only the caller itself. */
 export const AllowAnyScope = Reflector.createDecorator<boolean>({ transform: () => true });
 
-/** What a ticket must be for to open the stream that a request asks for; nothing when the request names none. */
+/** Returns the stream that a request opens, which its ticket must be for. Undefined when the request names no stream. */
 export type TicketTargetOf = (request: Request) => TicketTarget | undefined;
 
 const executionInPath: TicketTargetOf = (request) => ({ executionId: String(request.params['executionId']) });
 
-/** `?ticket=` will do instead of a credential: one for the execution in the path, unless another target is given. */
+/** The route accepts `?ticket=` instead of a credential. By default the ticket must be for the execution in the path. */
 export const AllowTicket = Reflector.createDecorator<TicketTargetOf | undefined, TicketTargetOf>({
   transform: (targetOf) => targetOf ?? executionInPath,
 });
 
-/** METRICS_TOKEN will do instead of a credential; without that setting, being on this machine. */
+/** The route accepts METRICS_TOKEN instead of a credential. Without that setting, callers on this machine need neither. */
 export const AllowOperator = Reflector.createDecorator<boolean>({ transform: () => true });
 
-/** Who is calling. */
+/** Injects the caller. Works on every route that is not public. */
 export const CurrentPrincipal = createParamDecorator(
   (_data: unknown, context: ExecutionContext): Principal => {
     const { principal } = context.switchToHttp().getRequest<Request>();

@@ -43,7 +43,7 @@ export class ApiKeysController {
     },
   })
   @Documented({
-    summary: 'Make an API key; it is shown this once',
+    summary: 'Make an API key, which is shown only in this response',
     status: 201,
     response: CreatedApiKey,
     example: { ...EXAMPLE_KEY, key: 'ca_Zk3v0mT2…' },
@@ -61,7 +61,7 @@ export class ApiKeysController {
 
   @Get()
   @Documented({
-    summary: 'The keys of your projects',
+    summary: 'List the keys of your projects',
     status: 200,
     response: ApiKeyList,
     example: { keys: [EXAMPLE_KEY] },
@@ -72,7 +72,7 @@ export class ApiKeysController {
 
   @Get(':keyId')
   @Documented({
-    summary: 'A key of your projects',
+    summary: 'Show a key of your projects',
     status: 200,
     response: ApiKey,
     example: EXAMPLE_KEY,
@@ -88,7 +88,7 @@ export class ApiKeysController {
   @Delete(':keyId')
   @HttpCode(204)
   @Documented({
-    summary: 'Revoke a key; its streams end',
+    summary: 'Revoke a key and end the streams that it opened',
     status: 204,
     errors: ['validation_failed', 'not_found'],
   })

@@ -3,37 +3,42 @@ import { type ApiKey, type CreateApiKey, type CreatedApiKey, SCOPES } from '@clo
 import { type Selectable, sql } from 'kysely';
 import { randomBytes } from 'node:crypto';
 import { Subject } from 'rxjs';
-
+import { sha256 } from '../common/sha256.js';
+import { isUuid, v7 as uuidv7 } from '../common/uuid.js';
+import { isVisibleAscii } from '../common/visible-ascii.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
-import { isUuid, v7 as uuidv7 } from '../common/uuid.js';
 import { SCHEMA } from '../database/migrations.js';
 import type { ApiKeysTable } from '../database/schema.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
 import { ownsProject, principalIdOf, type Principal } from './principal.js';
-import { sha256 } from './sha256.js';
 
 const KEYS_CHANNEL = 'cloutagent_keys';
-/** Ours have 46 characters; the administrator's may be any that BOOTSTRAP_API_KEY takes. */
-const PLAUSIBLE = /^[\x21-\x7e]{32,512}$/;
-const CACHED_KEYS = 10_000;
-const MOST_LISTED = 1_000;
-const CACHE_MS = 5_000;
-const USE_RECORDED_EVERY_MS = 60_000;
+/** Bounds of BOOTSTRAP_API_KEY's length. Generated keys have 46 characters. */
+const [MIN_LENGTH, MAX_LENGTH] = [32, 512];
+const MAX_CACHED_KEYS = 10_000;
+const MAX_LISTED_KEYS = 1_000;
+const CACHE_TTL_MS = 5_000;
+/** The time of a key's last use is stored at most this often. */
+const USE_RECORD_INTERVAL_MS = 60_000;
 const FIRST_KEY_LOCK = 0x6b657973;
 
 type Row = Selectable<ApiKeysTable>;
 
-/** API keys: 256 random bits, kept as SHA-256. */
+/**
+ * Makes, revokes and verifies API keys. A key has 256 random bits and is stored as its SHA-256. A slow hash is not needed
+ * for that many random bits.
+ */
 @Injectable()
 export class ApiKeysService implements OnModuleInit {
   private readonly logger = new Logger(ApiKeysService.name);
-  private readonly cache = new Map<string, { row: Row; until: number }>();
-  private readonly usedAt = new Map<string, number>();
-  /** Grows with each revocation: a row read before one is not kept after it. */
+  /** Recently used keys, by the base64 of their hash. */
+  private readonly cache = new Map<string, { row: Row; expiresAt: number }>();
+  private readonly useRecordedAt = new Map<string, number>();
+  /** Number of revocations. A row that was read before a revocation is not cached after it. */
   private revocations = 0;
-  /** Ids of keys as they are revoked, here or in another process. */
+  /** Emits the ids of keys when they are revoked, in this or another process. */
   readonly revoked = new Subject<string>();
 
   constructor(
@@ -43,20 +48,20 @@ export class ApiKeysService implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    (await this.listener.listen(KEYS_CHANNEL)).subscribe((id) => this.forget(id));
-    // Some may have been missed.
-    this.listener.reconnected.subscribe(() => this.forgetAll());
+    (await this.listener.listen(KEYS_CHANNEL)).subscribe((id) => this.onRevoked(id));
+    // Notifications of revocations may have been lost.
+    this.listener.reconnected.subscribe(() => this.clearCache());
     if (this.settings.BOOTSTRAP_API_KEY) await this.ensureBootstrapKey(this.settings.BOOTSTRAP_API_KEY);
   }
 
-  /** The first administrator key, if there is no key at all yet; one process of several makes it. */
+  /** Makes the first administrator key if no key exists. Of several processes that start at once, one makes it. */
   async createFirstKey(): Promise<string | undefined> {
     return this.database.transaction(async (client) => {
       await client.query('SELECT pg_advisory_xact_lock($1)', [FIRST_KEY_LOCK]);
       const { rows } = await client.query(`SELECT FROM ${SCHEMA}.api_keys LIMIT 1`);
       if (rows.length > 0) return undefined;
       const key = generateKey();
-      const { id, hash, prefix, name, projects, scopes } = administrator('first administrator key', key);
+      const { id, hash, prefix, name, projects, scopes } = administratorKey('first administrator key', key);
       await client.query(
         `INSERT INTO ${SCHEMA}.api_keys (id, hash, prefix, name, projects, scopes) VALUES ($1, $2, $3, $4, $5, $6)`,
         [id, hash, prefix, name, projects, scopes],
@@ -65,25 +70,22 @@ export class ApiKeysService implements OnModuleInit {
     });
   }
 
-  /** @throws ProblemError 403 when the caller would give more than it has */
+  /** @throws ProblemError 403 when the key would have a project or a scope that the caller does not have */
   async create(request: CreateApiKey, by: Principal): Promise<CreatedApiKey> {
     const foreign = request.projects.find((project) => !ownsProject(by, project));
     if (foreign !== undefined)
       throw new ProblemError(
-        403,
         'not_your_project',
-        `You cannot give a key for project ${foreign}: it is not yours.`,
+        `You cannot make a key for project ${foreign}, because you have no access to it.`,
       );
-    const beyond = request.scopes.find((scope) => !by.scopes.includes(scope));
-    if (beyond)
+    const excess = request.scopes.find((scope) => !by.scopes.includes(scope));
+    if (excess)
       throw new ProblemError(
-        403,
         'insufficient_scope',
-        `You cannot give the scope ${beyond}: you do not have it.`,
+        `You cannot grant the scope ${excess}, because you do not have it.`,
       );
     const expiresAt = request.expiresAt === undefined ? null : new Date(request.expiresAt);
-    if (expiresAt && expiresAt.getTime() <= Date.now())
-      throw new ProblemError(400, 'expiry_in_the_past', 'expiresAt is in the past.');
+    if (expiresAt && expiresAt.getTime() <= Date.now()) throw new ProblemError('expiry_in_the_past');
     const key = generateKey();
     const row = await this.database.kysely
       .insertInto('api_keys')
@@ -100,7 +102,7 @@ export class ApiKeysService implements OnModuleInit {
     return { ...toApiKey(row), key };
   }
 
-  /** The keys whose projects are all the caller's, newest first. */
+  /** Lists the keys whose projects the caller has access to, newest first, at most 1,000. */
   async list(by: Principal): Promise<ApiKey[]> {
     const rows = await this.database.kysely
       .selectFrom('api_keys')
@@ -109,20 +111,23 @@ export class ApiKeysService implements OnModuleInit {
         query.where(sql<boolean>`projects <@ ${[...by.projects]}::text[]`),
       )
       .orderBy('created_at', 'desc')
-      .limit(MOST_LISTED)
+      .limit(MAX_LISTED_KEYS)
       .execute();
     return rows.map(toApiKey);
   }
 
-  /** @throws NotFoundError when there is none within the caller's projects */
+  /** @throws NotFoundError when no such key exists within the caller's projects */
   async get(id: string, by: Principal): Promise<ApiKey> {
     return toApiKey(await this.find(id, by));
   }
 
-  /** Repeating it is harmless. */
+  /**
+   * Revokes a key. Revoking it again does nothing.
+   * @throws NotFoundError when no such key exists within the caller's projects
+   */
   async revoke(id: string, by: Principal): Promise<void> {
     await this.find(id, by);
-    // In one statement: the others hear of it exactly when it is committed.
+    // In one statement, so that other processes are notified exactly when the revocation is committed.
     await this.database.pool.query(
       `WITH revoked AS (
          UPDATE ${SCHEMA}.api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = $2 RETURNING id
@@ -130,17 +135,17 @@ export class ApiKeysService implements OnModuleInit {
        SELECT pg_notify($1, id::text) FROM revoked`,
       [KEYS_CHANNEL, id],
     );
-    this.forget(id);
+    this.onRevoked(id);
   }
 
-  /** @returns the principal of a key that is good now */
+  /** @returns the principal of a valid key, or undefined */
   async authenticate(key: string): Promise<Principal | undefined> {
-    if (!PLAUSIBLE.test(key)) return undefined;
+    if (key.length < MIN_LENGTH || key.length > MAX_LENGTH || !isVisibleAscii(key)) return undefined;
     const hash = sha256(key);
-    const name = hash.toString('base64');
-    const cached = this.cache.get(name);
-    const row = cached && cached.until > performance.now() ? cached.row : await this.load(hash, name);
-    if (!row || !isGood(row)) return undefined;
+    const cacheKey = hash.toString('base64');
+    const cached = this.cache.get(cacheKey);
+    const row = cached && cached.expiresAt > performance.now() ? cached.row : await this.load(hash, cacheKey);
+    if (!row || !isValid(row)) return undefined;
     this.recordUse(row.id);
     return {
       id: principalIdOf(row.id),
@@ -151,17 +156,17 @@ export class ApiKeysService implements OnModuleInit {
     };
   }
 
-  /** Of these keys, those that are good no longer. */
+  /** @returns those of the ids whose key is revoked or does not exist */
   async revokedAmong(ids: readonly string[]): Promise<string[]> {
     if (ids.length === 0) return [];
-    const good = await this.database.kysely
+    const rows = await this.database.kysely
       .selectFrom('api_keys')
       .select('id')
       .where(sql<boolean>`id = ANY(${ids.filter(isUuid)}::uuid[])`)
       .where('revoked_at', 'is', null)
       .execute();
-    const known = new Set(good.map(({ id }) => id));
-    return ids.filter((id) => !known.has(id));
+    const valid = new Set(rows.map(({ id }) => id));
+    return ids.filter((id) => !valid.has(id));
   }
 
   private async find(id: string, by: Principal): Promise<Row> {
@@ -175,7 +180,7 @@ export class ApiKeysService implements OnModuleInit {
     return row;
   }
 
-  private async load(hash: Buffer, name: string): Promise<Row | undefined> {
+  private async load(hash: Buffer, cacheKey: string): Promise<Row | undefined> {
     const { revocations } = this;
     const row = await this.database.kysely
       .selectFrom('api_keys')
@@ -183,40 +188,42 @@ export class ApiKeysService implements OnModuleInit {
       .where('hash', '=', hash)
       .executeTakeFirst();
     if (!row || revocations !== this.revocations) return row;
-    if (this.cache.size >= CACHED_KEYS) this.cache.clear();
-    this.cache.set(name, { row, until: performance.now() + CACHE_MS });
+    if (this.cache.size >= MAX_CACHED_KEYS) this.cache.clear();
+    this.cache.set(cacheKey, { row, expiresAt: performance.now() + CACHE_TTL_MS });
     return row;
   }
 
-  private forgetAll(): void {
+  private clearCache(): void {
     this.revocations += 1;
     this.cache.clear();
   }
 
-  private forget(id: string): void {
+  private onRevoked(id: string): void {
     this.revocations += 1;
-    for (const [name, { row }] of this.cache) if (row.id === id) this.cache.delete(name);
+    for (const [cacheKey, { row }] of this.cache) if (row.id === id) this.cache.delete(cacheKey);
     this.revoked.next(id);
   }
 
   private recordUse(id: string): void {
     const now = performance.now();
-    if (now - (this.usedAt.get(id) ?? -Infinity) < USE_RECORDED_EVERY_MS) return;
-    if (this.usedAt.size >= CACHED_KEYS) this.usedAt.clear();
-    this.usedAt.set(id, now);
+    if (now - (this.useRecordedAt.get(id) ?? -Infinity) < USE_RECORD_INTERVAL_MS) return;
+    if (this.useRecordedAt.size >= MAX_CACHED_KEYS) this.useRecordedAt.clear();
+    this.useRecordedAt.set(id, now);
     this.database.kysely
       .updateTable('api_keys')
       .set({ last_used_at: new Date() })
       .where('id', '=', id)
       .execute()
-      .catch((error: Error) => this.logger.warn(`the use of a key could not be noted: ${error.message}`));
+      .catch((error: Error) =>
+        this.logger.warn(`the last use of a key could not be stored: ${error.message}`),
+      );
   }
 
   private async ensureBootstrapKey(key: string): Promise<void> {
-    const made = administrator('bootstrap', key);
+    const administrator = administratorKey('bootstrap', key);
     await this.database.kysely
       .insertInto('api_keys')
-      .values(made)
+      .values(administrator)
       .onConflict((conflict) => conflict.column('hash').doNothing())
       .execute();
     const row = await this.database.kysely
@@ -224,20 +231,20 @@ export class ApiKeysService implements OnModuleInit {
       .select('revoked_at')
       .where('hash', '=', sha256(key))
       .executeTakeFirst();
-    if (row?.revoked_at) this.logger.warn('BOOTSTRAP_API_KEY names a key that was revoked; it stays revoked');
+    if (row?.revoked_at) this.logger.warn('BOOTSTRAP_API_KEY is a key that was revoked. It stays revoked');
   }
 }
 
 const generateKey = (): string => `ca_${randomBytes(32).toString('base64url')}`;
 const keyColumns = (key: string) => ({ id: uuidv7(), hash: sha256(key), prefix: key.slice(0, 10) });
-const administrator = (name: string, key: string) => ({
+const administratorKey = (name: string, key: string) => ({
   ...keyColumns(key),
   name,
   projects: ['*'],
   scopes: [...SCOPES],
   created_by: null,
 });
-const isGood = (row: Row): boolean =>
+const isValid = (row: Row): boolean =>
   row.revoked_at === null && (row.expires_at === null || row.expires_at.getTime() > Date.now());
 
 function toApiKey(row: Row): ApiKey {

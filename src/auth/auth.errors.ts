@@ -2,31 +2,19 @@ import { ProblemError } from '../problems/problem.error.js';
 
 export class CredentialsMissingError extends ProblemError {
   constructor() {
-    super(
-      401,
-      'credentials_missing',
-      'Send an API key or JWT as Authorization: Bearer …, or an API key as X-API-Key.',
-    );
+    super('credentials_missing');
   }
 }
 
-/** One answer for every reason: which one it was is nobody's business. */
+/** The same answer for every reason, so that it does not reveal why a credential is invalid. */
 export class InvalidCredentialsError extends ProblemError {
   constructor() {
-    super(
-      401,
-      'invalid_credentials',
-      'The credential is not valid, or no longer. Get a new one and try again.',
-    );
+    super('invalid_credentials');
   }
 }
 
 export class InvalidTicketError extends ProblemError {
   constructor() {
-    super(
-      401,
-      'invalid_ticket',
-      'The ticket is expired, was used from another address or is for another stream. Get a new one from …/stream-tickets.',
-    );
+    super('invalid_ticket');
   }
 }

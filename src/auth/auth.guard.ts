@@ -10,19 +10,23 @@ import {
   RequireScope,
   type TicketTargetOf,
 } from './access.decorators.js';
-import { addressOf } from './address.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { CredentialsMissingError, InvalidCredentialsError, InvalidTicketError } from './auth.errors.js';
+import { bearerToken } from './bearer-token.js';
+import { addressOf } from './client-address.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { JwtVerifier } from './jwt-verifier.js';
 import { MetricsAccess } from './metrics-access.js';
 import type { Principal } from './principal.js';
 import { TicketsService } from './tickets.service.js';
 
-/** Three parts, the first of which is JSON in base64url and so begins with e: a key chosen by hand may have dots too. */
+/**
+ * A JWT has three parts, and the first is JSON in base64url, so it begins with e. A key chosen by hand may contain dots
+ * too.
+ */
 const JWT = /^e[\w-]+\.[\w-]*\.[\w-]*$/;
 
-/** Every route asks for a credential and a scope, unless it says `@Public()`. */
+/** Requires a credential and a scope on every route that is not `@Public()`. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   private readonly logger = new Logger(AuthGuard.name);
@@ -33,7 +37,7 @@ export class AuthGuard implements CanActivate {
     private readonly jwts: JwtVerifier,
     private readonly tickets: TicketsService,
     private readonly limiter: FailureLimiter,
-    private readonly operators: MetricsAccess,
+    private readonly metricsAccess: MetricsAccess,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -42,7 +46,7 @@ export class AuthGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<Request>();
     const address = addressOf(request);
     this.limiter.check(address);
-    if (this.reflector.getAllAndOverride(AllowOperator, targets) && this.operators.admits(request))
+    if (this.reflector.getAllAndOverride(AllowOperator, targets) && this.metricsAccess.admits(request))
       return true;
     const principal = await this.identify(
       request,
@@ -67,18 +71,17 @@ export class AuthGuard implements CanActivate {
       );
     if (!scope || !principal.scopes.includes(scope)) {
       throw new ProblemError(
-        403,
         'insufficient_scope',
-        `This needs the scope ${scope ?? '(none can have it)'}, which your credential does not have.`,
+        `This requires the scope ${scope ?? '(none grants it)'}, which your credential does not have.`,
       );
     }
   }
 
-  private async identify(request: Request, ticketFor: TicketTargetOf | undefined): Promise<Principal> {
+  private async identify(request: Request, ticketTargetOf: TicketTargetOf | undefined): Promise<Principal> {
     const credential = credentialOf(request);
     const { ticket } = request.query;
-    if (credential === undefined && ticketFor && ticket !== undefined) {
-      const target = ticketFor(request);
+    if (credential === undefined && ticketTargetOf && ticket !== undefined) {
+      const target = ticketTargetOf(request);
       if (!target) throw new InvalidTicketError();
       return this.tickets.redeem(typeof ticket === 'string' ? ticket : '', target, addressOf(request));
     }
@@ -93,10 +96,8 @@ export class AuthGuard implements CanActivate {
 
 function credentialOf(request: Request): string | undefined {
   const { authorization } = request.headers;
-  if (authorization !== undefined) {
-    const bearer = /^Bearer +(\S+) *$/i.exec(authorization);
-    if (!bearer) throw new InvalidCredentialsError();
-    return bearer[1];
-  }
-  return request.get('X-API-Key');
+  if (authorization === undefined) return request.get('X-API-Key');
+  const token = bearerToken(authorization);
+  if (token === undefined) throw new InvalidCredentialsError();
+  return token;
 }

@@ -1,17 +1,19 @@
-import { Global, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { ApiKeysController } from './api-keys.controller.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { AuthGuard } from './auth.guard.js';
-import { RevocationMonitor } from './revocation-monitor.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { JwtVerifier } from './jwt-verifier.js';
 import { MeController } from './me.controller.js';
 import { MetricsAccess } from './metrics-access.js';
+import { RevocationMonitor } from './revocation-monitor.js';
 import { TicketsService } from './tickets.service.js';
 
-/** Comes before ThrottlingModule in AppModule's imports: global guards run in that order, and quotas are per principal. */
-@Global()
+/**
+ * Authenticates and authorizes every request. AppModule must import it before ThrottlingModule: global guards run in that
+ * order, and quotas count by principal.
+ */
 @Module({
   controllers: [ApiKeysController, MeController],
   providers: [

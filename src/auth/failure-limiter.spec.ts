@@ -6,7 +6,7 @@ describe('FailureLimiter', () => {
   beforeEach(() => jest.useFakeTimers({ now: 1_000_000 }));
   afterEach(() => jest.useRealTimers());
 
-  it('refuses an address after so many failures, until the minute is over', () => {
+  it('refuses an address that has reached the limit until the minute ends', () => {
     const limiter = new FailureLimiter({ MAX_AUTH_FAILURES_PER_MINUTE: 2 });
     for (let count = 0; count < 2; count += 1) {
       limiter.check('a');
@@ -20,7 +20,7 @@ describe('FailureLimiter', () => {
     expect(() => limiter.check('a')).not.toThrow();
   });
 
-  it('stays bounded, and keeps those it has', () => {
+  it('keeps a limited number of addresses, and still refuses those that it keeps', () => {
     const limiter = new FailureLimiter({ MAX_AUTH_FAILURES_PER_MINUTE: 1 });
     for (let n = 0; n < 50_000; n += 1) limiter.record(`address ${n}`);
     expect((limiter as unknown as { failures: Map<string, number> }).failures.size).toBe(10_000);

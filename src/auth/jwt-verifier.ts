@@ -8,15 +8,15 @@ import { KeySetUnavailableError, remoteKeySet } from './key-set.js';
 import type { Principal } from './principal.js';
 
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
-const LONGEST = 16_384;
-const MOST_REPORTED = 100;
+const MAX_TOKEN_LENGTH = 16_384;
+const MAX_REPORTS = 100;
 
-/** Identities end up in the database and the log: U+0000 and half a surrogate pair could not be kept apart there. */
+/** Identities are stored in the database and the log, where U+0000 and lone surrogates cannot be represented exactly. */
 const isPrintable = (text: string): boolean => text.isWellFormed() && !/\p{Cc}/u.test(text);
 const Claims = z.looseObject({
   sub: z.string().min(1).max(255).refine(isPrintable),
   exp: z.number(),
-  // RFC 7519, section 4.1.1: a URI, most often.
+  // A string or URI (RFC 7519, section 4.1.1).
   iss: z
     .string()
     .max(255)
@@ -27,13 +27,13 @@ const Claims = z.looseObject({
 });
 
 /**
- * Verifies JWTs. Which algorithms are taken follows from the setting, never from the token: `alg: none`
- * and a public key used as HMAC secret are refused (RFC 8725, sections 2.1 and 3.1).
+ * Verifies JWTs. The settings determine which algorithms are accepted, never the token. `alg: none` and a public key used
+ * as HMAC secret are therefore refused (RFC 8725, sections 2.1 and 3.1).
  */
 @Injectable()
 export class JwtVerifier implements OnModuleInit {
   private readonly logger = new Logger(JwtVerifier.name);
-  /** Keys that were reported as not usable. */
+  /** Messages about unusable keys that have been logged. */
   private readonly reported = new Set<string>();
   private readonly verify: ((token: string) => Promise<JWTPayload>) | undefined;
 
@@ -68,54 +68,49 @@ export class JwtVerifier implements OnModuleInit {
     }
   }
 
-  /** Not in the constructor: nothing is logged while the application is put together. */
+  /** Warns here and not in the constructor, because Nest's logger is off while the application is created. */
   onModuleInit(): void {
     if (!this.verify || this.settings.JWT_AUDIENCE !== undefined) return;
     this.logger.warn(
-      'JWT_AUDIENCE is not set: tokens that the same issuer made for other services are taken too. Set it to the aud of those meant for this one.',
+      'JWT_AUDIENCE is not set, so tokens that the same issuer made for other services are accepted too. Set it to the aud of the tokens for this server.',
     );
   }
 
   /**
-   * @returns the principal; nothing for a token that is not good
-   * @throws ProblemError 503 when the keys cannot be had
+   * @returns the principal, or undefined for an invalid token
+   * @throws ProblemError 503 when the key set is unavailable
    */
   async authenticate(token: string): Promise<Principal | undefined> {
-    if (!this.verify || token.length > LONGEST) return undefined;
+    if (!this.verify || token.length > MAX_TOKEN_LENGTH) return undefined;
     const payload = await this.verify(token).catch((error: unknown) => {
       if (error instanceof KeySetUnavailableError) {
-        this.logger.warn(`the key set cannot be read: ${(error.cause as Error).message}`);
-        throw new ProblemError(
-          503,
-          'identity_provider_unavailable',
-          'The keys to check this token with cannot be had. Try again soon.',
-          {
-            headers: { 'Retry-After': '5' },
-          },
-        );
+        this.logger.warn(`the identity provider's key set is unavailable: ${(error.cause as Error).message}`);
+        throw new ProblemError('identity_provider_unavailable', undefined, {
+          headers: { 'Retry-After': '5' },
+        });
       }
-      if (this.settings.JWKS_URL !== undefined && isOfTheKey(error)) this.report(token, error as Error);
+      if (this.settings.JWKS_URL !== undefined && isKeyFault(error)) this.reportKey(token, error as Error);
       return undefined;
     });
     const claims = Claims.safeParse(payload);
     if (!claims.success) return undefined;
     const { sub, iss, exp, scope } = claims.data;
-    // What cannot name a project or scope is another service's.
+    // Other names are ignored: they may be projects and scopes of another service.
     const projects = claims.data.projects.filter((name) => name === '*' || ProjectId.safeParse(name).success);
     const scopes = scope.split(' ').flatMap((name) => Scope.safeParse(name).data ?? []);
     return { id: `jwt:${encodeURIComponent(iss)}:${sub}`, projects, scopes, expiresAt: exp * 1000 };
   }
 
-  /** Once for each key: whoever has a token of it can send any number. */
-  private report(token: string, error: Error): void {
+  /** Logs an unusable key once, because a client can send any number of tokens that name it. */
+  private reportKey(token: string, error: Error): void {
     const { kid } = decodeProtectedHeader(token);
-    const reason = `the key ${JSON.stringify(kid)?.slice(0, 200)} of the key set cannot be used: ${error.message}`;
-    if (this.reported.has(reason) || this.reported.size >= MOST_REPORTED) return;
+    const reason = `the key ${JSON.stringify(kid)?.slice(0, 200)} of the identity provider's key set cannot be used: ${error.message}`;
+    if (this.reported.has(reason) || this.reported.size >= MAX_REPORTS) return;
     this.reported.add(reason);
     this.logger.warn(reason);
   }
 }
 
-/** Whether a token was refused for a fault of its key, which only the identity provider can correct. */
-const isOfTheKey = (error: unknown): boolean =>
+/** Whether a token was refused because its key is faulty, which only the identity provider can correct. */
+const isKeyFault = (error: unknown): boolean =>
   !(error instanceof errors.JOSEError) || error instanceof errors.JWKSInvalid;

@@ -1,20 +1,19 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import type { Settings } from '../config/settings.js';
 
-/** The identity provider's key set cannot be read: it does not answer, or answers with something else. */
+/** The identity provider's key set cannot be read: the provider does not answer, or its answer is not a key set. */
 export class KeySetUnavailableError extends Error {
   override readonly name = 'KeySetUnavailableError';
 }
 
-/** A set that could not be read is asked for again this long after, however many tokens need it. */
+/** The minimum time between a failed request for the set and the next one, however many tokens need the set. */
 const FAILURE_PAUSE_MS = 1_000;
 
 /**
- * Returns what `jwtVerify` finds a token's key by: the keys at JWKS_URL, read again as the settings say.
- * When they are read again is decided here by the monotonic clock: jose goes by the wall clock, and after that was set
- * back a new key would be unknown for as long.
- * @returns finds the key of a token; throws KeySetUnavailableError when the set cannot be read, and any other error for
- *   a token whose key is not in the set or cannot be used
+ * Reads the key set at JWKS_URL and keeps it as the settings say. The times are measured here with the monotonic clock.
+ * jose uses the wall clock: if that were set back by an hour, a new key would be unknown for an hour.
+ * @returns finds the key of a token for `jwtVerify`. It throws KeySetUnavailableError when the set cannot be read, and
+ *   other errors for a token whose key is not in the set or cannot be used
  */
 export function remoteKeySet(
   url: string,
@@ -24,22 +23,22 @@ export function remoteKeySet(
     timeoutDuration: settings.JWKS_TIMEOUT_MS,
     cooldownDuration: Infinity,
     cacheMaxAge: Infinity,
-    // jose throws the same errors for a set that it cannot read and for one key in it that it refuses. So the set is
-    // checked here, as a whole.
+    // jose throws the same errors for a set that it cannot read and for a single key that it refuses. To tell them apart,
+    // the set as a whole is checked here.
     [customFetch]: async (...request) => {
       try {
         return await readKeySet(...request);
       } catch (cause) {
-        throw new KeySetUnavailableError('the key set cannot be read', { cause });
+        throw new KeySetUnavailableError("the identity provider's key set is unavailable", { cause });
       }
     },
   });
-  let [askedAt, readAt] = [-Infinity, -Infinity];
-  /** Why the set could not be read when it was last asked for. */
+  let [requestedAt, readAt] = [-Infinity, -Infinity];
+  /** The error of the last request for the set, if it failed. */
   let failure: { error: unknown } | undefined;
   let reading: Promise<void> | undefined;
   const read = async (): Promise<void> => {
-    askedAt = performance.now();
+    requestedAt = performance.now();
     try {
       await keys.reload();
       readAt = performance.now();
@@ -51,20 +50,20 @@ export function remoteKeySet(
       reading = undefined;
     }
   };
-  const readAgain = async (): Promise<void> => {
+  const reload = async (): Promise<void> => {
     const pauseMs = Math.min(settings.JWKS_COOLDOWN_MS, FAILURE_PAUSE_MS);
-    if (!reading && failure && performance.now() - askedAt < pauseMs) throw failure.error;
-    // Those who ask meanwhile share one request.
+    if (!reading && failure && performance.now() - requestedAt < pauseMs) throw failure.error;
+    // Callers during a request share it.
     await (reading ??= read());
   };
   return async (header, token) => {
-    if (performance.now() - readAt >= settings.JWKS_MAX_AGE_MS) await readAgain();
+    if (performance.now() - readAt >= settings.JWKS_MAX_AGE_MS) await reload();
     try {
       return await keys(header, token);
     } catch (error) {
       const isUnknown = error instanceof errors.JWKSNoMatchingKey;
       if (!isUnknown || performance.now() - readAt < settings.JWKS_COOLDOWN_MS) throw error;
-      await readAgain();
+      await reload();
       return keys(header, token);
     }
   };
@@ -72,10 +71,10 @@ export function remoteKeySet(
 
 async function readKeySet(...request: Parameters<typeof fetch>): Promise<Response> {
   const response = await fetch(...request);
-  if (response.status !== 200) throw new Error(`the answer has status ${response.status}`);
+  if (response.status !== 200) throw new Error(`the response has status ${response.status}`);
   const set = (await response.json()) as { keys?: unknown } | null;
   const keys = set?.keys;
   if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'object' && key !== null))
-    throw new Error('the answer is no key set');
+    throw new Error('the response is not a key set');
   return Response.json(set);
 }

@@ -12,13 +12,13 @@ const EXAMPLE_ME: Me = {
   expiresAt: '2027-11-23T18:00:00.000Z',
 };
 
-/** Says who calls: an interface offers only what the caller may do. */
+/** Shows the caller's own principal, so that a user interface can offer only what the caller may do. */
 @Controller('api/me')
 @AllowAnyScope(true)
 export class MeController {
   @Get()
   @Documented({
-    summary: 'Who you are and what you may do',
+    summary: 'Show your own identity, projects and scopes',
     status: 200,
     response: Me,
     example: EXAMPLE_ME,

@@ -1,25 +1,25 @@
 import type { Scope } from '@cloutagent/contract';
 
-/** Who is calling. */
+/** The caller of a request. */
 export interface Principal {
-  /** `key:<api key id>` or `jwt:<sub>`; stable across requests, used for quotas and as "by". */
+  /** `key:<api key id>` or `jwt:<iss>:<sub>`. The same for all requests, so quotas count by it and records name it. */
   readonly id: string;
   /** The API key's name. */
   readonly name?: string;
-  /** Project ids; `*` stands for all. */
+  /** Project ids; `*` stands for all projects. */
   readonly projects: readonly string[];
   readonly scopes: readonly Scope[];
-  /** When the credential ends by itself, ms since the epoch. */
+  /** When the credential expires, in ms since the epoch; null for never. */
   readonly expiresAt: number | null;
 }
 
-/** Whether the project is one of the principal's. */
+/** Whether the principal has access to the project. */
 export const ownsProject = (principal: Principal, projectId: string): boolean =>
   principal.projects.includes('*') || principal.projects.includes(projectId);
 
-/** The API key's id, when the principal came with one. */
+/** Returns the id of the principal's API key; undefined if it used another credential. */
 export const keyIdOf = (principal: Principal): string | undefined =>
   principal.id.startsWith('key:') ? principal.id.slice('key:'.length) : undefined;
 
-/** The principal that an API key stands for. */
+/** Returns the id of the principal of an API key. */
 export const principalIdOf = (keyId: string): string => `key:${keyId}`;

@@ -1,5 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
+import { coalesce } from '../common/coalesce.js';
+import { Holder } from '../common/holder.js';
 import { Settings } from '../config/settings.js';
 import { Listener } from '../database/listener.js';
 import { ApiKeysService } from './api-keys.service.js';
@@ -8,23 +10,23 @@ import { keyIdOf, principalIdOf, type Principal } from './principal.js';
 const TICK_MS = 500;
 
 /**
- * Says whose credential was revoked while something they opened goes on. That a credential expires is known beforehand,
- * and is the business of whoever keeps time there.
+ * Reports API keys that are revoked while a stream is open on their behalf. Expiry is not reported: streams know the time
+ * in advance and end themselves.
  */
 @Injectable()
 export class RevocationMonitor implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(RevocationMonitor.name);
-  /** How many hold each key. */
-  private readonly held = new Map<string, number>();
-  /** Keys that may have been revoked between their request's check and the hold: looked up at the next tick. */
+  /** Number of watches of each key. */
+  private readonly watched = new Map<string, number>();
+  /** Keys that may have been revoked after the guard checked them and before the watch began. The next tick checks them. */
   private unchecked = new Set<string>();
-  private checking = false;
+  private readonly check = coalesce(() => this.checkKeys());
   private timer: NodeJS.Timeout | undefined;
   private checkedAt = performance.now();
-  private readonly ends = new Subject<string>();
+  private readonly revocations = new Subject<string>();
 
-  /** Ids of principals whose credential is good no longer. */
-  readonly revoked: Observable<string> = this.ends;
+  /** Emits the ids of principals whose key has been revoked. */
+  readonly revoked: Observable<string> = this.revocations;
 
   constructor(
     private readonly keys: ApiKeysService,
@@ -33,9 +35,10 @@ export class RevocationMonitor implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.keys.revoked.subscribe((id) => this.end(id));
+    this.keys.revoked.subscribe((id) => this.emit(id));
+    // Notifications may have been lost, so the next tick checks all keys.
     this.listener.reconnected.subscribe(() => (this.checkedAt = -Infinity));
-    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.timer = setInterval(() => void this.check(), TICK_MS);
     this.timer.unref();
   }
 
@@ -43,49 +46,39 @@ export class RevocationMonitor implements OnModuleInit, OnModuleDestroy {
     clearInterval(this.timer);
   }
 
-  /**
-   * Watches the principal's credential.
-   * @returns ends that, once
-   */
-  hold(principal: Principal): () => void {
+  /** Watches the principal's key until the holder is released. */
+  watch(principal: Principal): Holder {
     const keyId = keyIdOf(principal);
-    if (keyId === undefined) return () => undefined;
-    this.held.set(keyId, (this.held.get(keyId) ?? 0) + 1);
+    if (keyId === undefined) return new Holder(undefined);
+    this.watched.set(keyId, (this.watched.get(keyId) ?? 0) + 1);
     this.unchecked.add(keyId);
-    return () => {
-      const left = (this.held.get(keyId) ?? 1) - 1;
-      if (left === 0) this.held.delete(keyId);
-      else this.held.set(keyId, left);
-    };
+    return new Holder(() => {
+      const left = (this.watched.get(keyId) ?? 1) - 1;
+      if (left === 0) this.watched.delete(keyId);
+      else this.watched.set(keyId, left);
+    });
   }
 
-  private tick(): void {
-    if (this.checking) return;
+  private async checkKeys(): Promise<void> {
     let ids = this.unchecked;
     const now = performance.now();
     if (now - this.checkedAt >= this.settings.CREDENTIAL_CHECK_INTERVAL_MS) {
       // A notification may have been lost.
       this.checkedAt = now;
-      ids = new Set(this.held.keys());
+      ids = new Set(this.watched.keys());
     }
     this.unchecked = new Set();
-    if (ids.size > 0) void this.check(ids);
-  }
-
-  private async check(ids: ReadonlySet<string>): Promise<void> {
-    this.checking = true;
+    if (ids.size === 0) return;
     try {
-      for (const id of await this.keys.revokedAmong([...ids])) this.end(id);
+      for (const id of await this.keys.revokedAmong([...ids])) this.emit(id);
     } catch (error) {
-      // Asked again at the next tick.
+      // The next tick tries again.
       for (const id of ids) this.unchecked.add(id);
-      this.logger.warn(`credentials could not be checked again: ${(error as Error).message}`);
-    } finally {
-      this.checking = false;
+      this.logger.warn(`the credentials of open streams could not be checked: ${(error as Error).message}`);
     }
   }
 
-  private end(keyId: string): void {
-    if (this.held.has(keyId)) this.ends.next(principalIdOf(keyId));
+  private emit(keyId: string): void {
+    if (this.watched.has(keyId)) this.revocations.next(principalIdOf(keyId));
   }
 }

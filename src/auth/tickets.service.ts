@@ -1,26 +1,26 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { randomBytes } from 'node:crypto';
+import { sha256 } from '../common/sha256.js';
+import { isUuid } from '../common/uuid.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
-import { isUuid } from '../common/uuid.js';
 import { NotFoundError } from '../problems/problem.error.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { InvalidTicketError } from './auth.errors.js';
 import { keyIdOf, type Principal } from './principal.js';
-import { sha256 } from './sha256.js';
 
 const TICKET = /^[A-Za-z0-9_-]{43}$/;
 const FOREIGN_KEY_VIOLATION = '23503';
 const PURGE_INTERVAL_MS = 60_000;
-/** The database's clock: tickets are issued by one process and used in another. */
+/** The database's clock, because one process issues a ticket and another may redeem it. */
 const NOW = sql<Date>`clock_timestamp()`;
 const after = (ms: number) => sql<Date>`clock_timestamp() + make_interval(secs => ${ms / 1000})`;
 
-/** What a ticket opens: one execution's stream, or the stream of one filter, by the key that names it. */
+/** The stream that a ticket opens: the stream of one execution, or the multi-execution stream with this `filterKey`. */
 export type TicketTarget = { executionId: string } | { filter: string };
 
-/** Tickets that open a stream, from one address: EventSource can send no header. */
+/** Issues and redeems tickets. A ticket opens one stream from one address, because EventSource cannot send a header. */
 @Injectable()
 export class TicketsService {
   private purgedAt = -Infinity;
@@ -32,8 +32,8 @@ export class TicketsService {
   ) {}
 
   /**
-   * A ticket in the caller's name, who must own what it opens: that was checked before.
-   * @throws NotFoundError when the execution has just gone
+   * Issues a ticket on behalf of the caller. The caller's access to the target must have been checked before.
+   * @throws NotFoundError when the execution has just been deleted
    */
   async issue(principal: Principal, target: TicketTarget): Promise<{ ticket: string; expiresAt: string }> {
     if ('executionId' in target && !isUuid(target.executionId)) throw new NotFoundError();
@@ -57,10 +57,10 @@ export class TicketsService {
   }
 
   /**
-   * Binds a ticket to the address that uses it first. An EventSource that lost its connection asks for the same URL again,
-   * with or without the id of an event: from this address it opens its stream again, for TICKET_RESUME_TTL_MS after each use.
-   * A ticket that is offered for another stream is refused and stays good for its own.
-   * @param address of the caller, as limits by address count it
+   * Redeems a ticket and binds it to the address that uses it first. An EventSource that lost its connection requests the
+   * same URL again, with or without the id of an event. From the same address the ticket opens its stream again, for
+   * TICKET_RESUME_TTL_MS after each use. A ticket that is sent for another stream is refused and stays valid for its own.
+   * @param address the caller's address as returned by `addressOf`
    * @throws InvalidTicketError
    */
   async redeem(ticket: string, target: TicketTarget, address: string): Promise<Principal> {
@@ -92,6 +92,7 @@ export class TicketsService {
     return principal;
   }
 
+  /** Deletes expired tickets, at most once a minute. */
   private async purge(): Promise<void> {
     const now = performance.now();
     if (now - this.purgedAt < PURGE_INTERVAL_MS) return;

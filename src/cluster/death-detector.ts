@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { coalesce } from '../common/coalesce.js';
 import { Settings } from '../config/settings.js';
 import { PROCESS_LOCK } from '../database/dedicated-connection.js';
 import { ProcessIdentity } from '../database/process-identity.js';
@@ -10,15 +11,15 @@ const POLL = `
   SELECT identity, beat_at::text AS beat, pg_try_advisory_xact_lock($1, identity::int) AS unlocked,
     clock_timestamp() - pg_postmaster_start_time() > make_interval(secs => $3) AS settled
   FROM cloutagent.processes WHERE identity <> $2`;
-/** A process whose lock is free is looked up once more after this long: it may be about to reconnect. */
+/** A process whose lock is free is polled once more after this time, because it may be about to reconnect. */
 const CONFIRMATION_MS = 100;
-/** An answer that takes longer says that the database was not itself, and so proves nothing about others. */
-const SLOW_MS = 1_000;
+/** A poll that takes longer indicates a problem of the database, so its result proves nothing about other processes. */
+const SLOW_POLL_MS = 1_000;
 
-/** A process that has ended, or has been silent for too long. */
+/** A process that has ended, or that has sent no heartbeat for too long. */
 export interface DeadProcess {
   identity: string;
-  /** The `beat_at` at which it fell silent; undefined when its lock is free. */
+  /** The `beat_at` of its last heartbeat; undefined when the process is dead because its lock is free. */
   silentSince: string | undefined;
 }
 
@@ -30,22 +31,27 @@ interface Peer {
 }
 
 /**
- * Finds processes that are no more. One is dead when neither of its connections holds its lock, seen twice; or when its
- * row has not been renewed for PROCESS_TIMEOUT_MS. Neither counts right after a disturbance of the database, which
- * disconnects everybody: the others get PROCESS_RECONNECT_TIMEOUT_MS to come back.
+ * Detects processes that have died. A process is dead when two consecutive polls find its lock free, which means that it
+ * has neither of its connections, or when it has not renewed its row for PROCESS_TIMEOUT_MS. After a disturbance of the
+ * database, which may disconnect every process, neither counts for PROCESS_RECONNECT_TIMEOUT_MS, so that the others can
+ * reconnect.
  */
 @Injectable()
 export class DeathDetector implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(DeathDetector.name);
   private readonly found = new Subject<DeadProcess>();
-  /** The last beat of each peer, and since when, in ms of the monotonic clock, this process has seen no other. */
+  /** The last heartbeat of each peer, and when this process first saw it, in ms of the monotonic clock. */
   private readonly beats = new Map<string, { beat: string; since: number }>();
   private disturbedAt = -Infinity;
   private timer: NodeJS.Timeout | undefined;
-  private polling = false;
+  /** Number of other processes; undefined while it is unknown. */
   private peers: number | undefined;
+  /** Number of calls of `expectPeer`. A poll that began before such a call may not have seen the new process. */
+  private expectations = 0;
 
   readonly dead: Observable<DeadProcess> = this.found;
+  /** Checks the other processes now. Resolves after a check that began at or after the call. */
+  readonly check = coalesce(() => this.checkPeers());
 
   constructor(
     private readonly presence: ProcessPresence,
@@ -58,7 +64,7 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.presence.lost.subscribe(() => this.disturbed());
+    this.presence.lost.subscribe(() => this.onDisturbance());
     this.timer = setInterval(() => void this.check(), this.settings.PROCESS_CHECK_INTERVAL_MS);
     this.timer.unref();
   }
@@ -67,37 +73,34 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
     clearInterval(this.timer);
   }
 
-  /** Whether this is the only process, as far as it knows. */
+  /** Whether this process knows that it is the only one. */
   get isAlone(): boolean {
     return this.peers === 0;
   }
 
-  /** Another process has said that it is there: finds it before this one relies on being alone again. */
+  /** Records that another process exists, so that `isAlone` is false until the next poll. */
   expectPeer(): void {
     this.peers = undefined;
+    this.expectations += 1;
   }
 
-  /** Checks the other processes now. */
-  async check(): Promise<void> {
-    if (this.polling) return;
-    this.polling = true;
+  private async checkPeers(): Promise<void> {
     try {
-      const free = await this.poll();
-      if (free.length === 0) return;
+      const unlocked = await this.poll();
+      if (unlocked.length === 0) return;
       await sleep(CONFIRMATION_MS);
-      const stillFree = new Set(await this.poll());
-      for (const identity of free)
-        if (stillFree.has(identity)) this.found.next({ identity, silentSince: undefined });
+      const stillUnlocked = new Set(await this.poll());
+      for (const identity of unlocked)
+        if (stillUnlocked.has(identity)) this.found.next({ identity, silentSince: undefined });
     } catch (error) {
-      this.disturbed();
+      this.onDisturbance();
       this.logger.debug(`the other processes could not be checked: ${(error as Error).message}`);
-    } finally {
-      this.polling = false;
     }
   }
 
-  /** @returns the processes whose lock is free; reports those that are silent */
+  /** Emits the processes that have sent no heartbeat for too long. @returns the processes whose lock is free */
   private async poll(): Promise<string[]> {
+    const { expectations } = this;
     const began = performance.now();
     const grace = this.settings.PROCESS_RECONNECT_TIMEOUT_MS;
     const peers = await this.presence.query<Peer & Record<string, unknown>>(POLL, [
@@ -106,8 +109,8 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
       grace / 1000,
     ]);
     const now = performance.now();
-    this.peers = peers.length;
-    if (now - began > SLOW_MS) this.disturbed();
+    if (expectations === this.expectations) this.peers = peers.length;
+    if (now - began > SLOW_POLL_MS) this.onDisturbance();
     for (const known of this.beats.keys())
       if (!peers.some(({ identity }) => identity === known)) this.beats.delete(known);
     for (const { identity, beat } of peers) {
@@ -120,7 +123,7 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
     return peers.filter(({ unlocked, settled }) => unlocked && settled).map(({ identity }) => identity);
   }
 
-  private disturbed(): void {
+  private onDisturbance(): void {
     this.disturbedAt = performance.now();
     this.beats.clear();
   }

@@ -7,6 +7,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { merge, type Observable, Subject } from 'rxjs';
+import { coalesce } from '../common/coalesce.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { DedicatedConnection } from '../database/dedicated-connection.js';
@@ -17,24 +18,27 @@ const REGISTER = `
   INSERT INTO cloutagent.processes (identity) VALUES ($1)
   ON CONFLICT (identity) DO UPDATE SET beat_at = clock_timestamp()`;
 const BEAT = `UPDATE cloutagent.processes SET beat_at = clock_timestamp() WHERE identity = $1`;
-/** Beats in the time after which a silent process loses its executions. */
+/** Number of heartbeats within PROCESS_TIMEOUT_MS, after which a silent process loses its executions. */
 const BEATS_PER_TIMEOUT = 8;
 
 /**
- * Shows the other processes that this one is alive: by its row in `processes`, which it renews, and by a lock that two
- * of its connections hold. One lost connection is therefore no death (docs/ownership.md).
+ * Shows the other processes that this one is alive, by its row in `processes`, which it renews, and by a lock that two of
+ * its connections hold. One lost connection therefore does not count as its death (docs/ownership.md).
  */
 @Injectable()
 export class ProcessPresence implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
   private readonly logger = new Logger(ProcessPresence.name);
   private readonly returns = new Subject<void>();
   private readonly connection: DedicatedConnection;
+  private readonly beat = coalesce(() => this.sendBeat());
   private timer: NodeJS.Timeout | undefined;
-  private beating = false;
 
   /** Emits when one of the two connections is lost. */
   readonly lost: Observable<void>;
-  /** Emits after a connection is back, or after others declared this process dead: its executions may have gone. */
+  /**
+   * Emits when a lost connection has been restored, or when others have declared this process dead. Its executions may then
+   * belong to another process.
+   */
   readonly returned: Observable<void> = this.returns;
 
   constructor(
@@ -51,7 +55,7 @@ export class ProcessPresence implements OnModuleInit, OnModuleDestroy, OnApplica
   async onModuleInit(): Promise<void> {
     await this.connection.open();
     await this.connection.query(REGISTER, [this.identity.value]);
-    merge(this.connection.reconnected, this.listener.reconnected).subscribe(() => void this.returnToLife());
+    merge(this.connection.reconnected, this.listener.reconnected).subscribe(() => void this.registerAgain());
     const interval = Math.max(1, this.settings.PROCESS_TIMEOUT_MS / BEATS_PER_TIMEOUT);
     this.timer = setInterval(() => void this.beat(), interval);
     this.timer.unref();
@@ -61,7 +65,7 @@ export class ProcessPresence implements OnModuleInit, OnModuleDestroy, OnApplica
     clearInterval(this.timer);
   }
 
-  /** The last thing that goes: until here the executions of this process are handed over in order. */
+  /** Runs last in a shutdown. Until then this process counts as alive and hands its executions over. */
   async onApplicationShutdown(): Promise<void> {
     await this.connection
       .query('DELETE FROM cloutagent.processes WHERE identity = $1', [this.identity.value])
@@ -69,25 +73,22 @@ export class ProcessPresence implements OnModuleInit, OnModuleDestroy, OnApplica
     await this.connection.close();
   }
 
-  /** Runs a query on the presence connection, which no table lock of an execution can hold up. */
+  /** Runs a query on the presence connection. A lock on the executions table cannot delay it. */
   query<Row extends Record<string, unknown>>(text: string, values: unknown[]): Promise<Row[]> {
     return this.connection.query<Row>(text, values).then(({ rows }) => rows);
   }
 
-  private async beat(): Promise<void> {
-    if (this.beating || !this.connection.isOpen) return;
-    this.beating = true;
+  private async sendBeat(): Promise<void> {
+    if (!this.connection.isOpen) return;
     try {
       const { rowCount } = await this.connection.query(BEAT, [this.identity.value]);
-      if (rowCount === 0) await this.returnToLife();
+      if (rowCount === 0) await this.registerAgain();
     } catch (error) {
       this.logger.warn(`this process could not renew its row: ${(error as Error).message}`);
-    } finally {
-      this.beating = false;
     }
   }
 
-  private async returnToLife(): Promise<void> {
+  private async registerAgain(): Promise<void> {
     try {
       if (this.connection.isOpen) await this.connection.query(REGISTER, [this.identity.value]);
     } catch (error) {

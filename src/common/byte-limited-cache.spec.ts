@@ -22,6 +22,16 @@ describe('ByteLimitedCache', () => {
     expect(cache.bytes).toBe(8);
   });
 
+  it('drops the oldest values if they are only peeked at', () => {
+    const { cache, dropped } = cacheOf(10);
+    cache.set('a', '1234');
+    cache.set('b', '1234');
+    expect(cache.peek('a')).toBe('1234');
+    cache.set('c', '1234');
+    expect(dropped).toEqual(['a']);
+    expect(cache.peek('a')).toBeUndefined();
+  });
+
   it('counts a replaced value once', () => {
     const { cache } = cacheOf(10);
     cache.set('a', '12345678');

@@ -1,16 +1,20 @@
-/** A text or a number of a JSON text. */
+/** A string or a number in a JSON text. */
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
-/** An integer that a number may keep has no more digits. */
-const MOST_DIGITS = 309;
+/** The largest finite number has 309 digits, so a longer integer cannot be represented. */
+const MAX_DIGITS = 309;
 
-/** Parses a JSON text. Integers whose digits a number does not keep, and numbers too large for one, become texts as they stand. */
+/**
+ * Parses a JSON text without losing digits. An integer that a JavaScript number cannot represent exactly, and a number that
+ * is too large for one, become strings with the digits of the JSON text.
+ * @throws SyntaxError when the text is not JSON
+ */
 export function parseExactly(json: string): unknown {
   const value = JSON.parse(json) as unknown;
   if (!hasLargeNumber(value)) return value;
   return JSON.parse(json.replace(TOKENS, (token) => (isLost(token) ? `"${token}"` : token)));
 }
 
-/** Level by level, so that depth costs no stack. */
+/** Walks level by level, so that deeply nested values do not overflow the stack. */
 function hasLargeNumber(value: unknown): boolean {
   for (let level = [value]; level.length > 0;) {
     const next: unknown[] = [];
@@ -26,15 +30,18 @@ function hasLargeNumber(value: unknown): boolean {
   return false;
 }
 
-/** Whether the token is a number that would not be written again as it stands. A number that is not finite is written as null. */
+/**
+ * Whether JSON.stringify would write the number differently than the token. It writes numbers that are not finite as
+ * null.
+ */
 const isLost = (token: string): boolean =>
   !token.startsWith('"') && (isInexact(token) || !Number.isFinite(Number(token)));
 
 /**
- * Whether the text of a number is an integer that JavaScript writes with other digits (RFC 8259, section 6): it makes
- * 9223372036854776000 of 2^63, although a number holds that exactly.
+ * Whether a token is an integer that JavaScript writes with other digits (RFC 8259, section 6). For example, it writes
+ * 2^63 as 9223372036854776000, although a number represents 2^63 exactly.
  */
 export function isInexact(token: string): boolean {
   if (token.length < 16 || !/^-?[1-9]\d+$/.test(token)) return false;
-  return token.length > MOST_DIGITS || String(Number(token)) !== token;
+  return token.length > MAX_DIGITS || String(Number(token)) !== token;
 }

@@ -1,9 +1,9 @@
-/**
- * A histogram of plain numbers. What is measured on a hot path costs a few additions; whoever scrapes the
- * metrics reads it then.
- */
+/** Counts plain numbers in buckets. Adding a value costs a few additions, so that hot paths can use it. */
 export class Histogram {
-  /** How many values were at most each bound and above the one before; the last is for those above all. */
+  /**
+   * The number of values in each bucket: values that are at most the bound with the same index and above the bound before
+   * it. The last bucket has the values above all bounds.
+   */
   readonly counts: number[];
   sum = 0;
 
@@ -13,9 +13,9 @@ export class Histogram {
   }
 
   add(value: number): void {
-    let place = 0;
-    while (place < this.bounds.length && value > this.bounds[place]!) place += 1;
-    this.counts[place]! += 1;
+    let bucket = 0;
+    while (bucket < this.bounds.length && value > this.bounds[bucket]!) bucket += 1;
+    this.counts[bucket]! += 1;
     this.sum += value;
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Whether arrays and objects are nested in `value` more than `most` deep; a scalar is 0 deep. It goes no deeper
- * itself, so that hostile depth costs no stack. `most` is at most 1,000: what is deeper, JSON.stringify may not take.
+ * Whether arrays and objects in `value` are nested more than `max` deep; a scalar has depth 0. The recursion stops at
+ * `max`, so hostile depth does not overflow the stack. Use at most 1,000: JSON.stringify may fail on deeper values.
  */
-export function isDeeperThan(value: unknown, most: number): boolean {
+export function isDeeperThan(value: unknown, max: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return most === 0 || Object.values(value).some((item) => isDeeperThan(item, most - 1));
+  return max === 0 || Object.values(value).some((item) => isDeeperThan(item, max - 1));
 }

@@ -4,7 +4,7 @@ import { jsonShape } from './json-shape.js';
 
 const shapeOf = (json: string) => jsonShape(Buffer.from(json));
 
-/** The same by walking over the value. */
+/** Counts the parts by walking over the parsed value. */
 function partsOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   const items = Object.values(value);
@@ -12,7 +12,7 @@ function partsOf(value: unknown): number {
   return items.reduce<number>((sum, item) => sum + partsOf(item), own);
 }
 
-it('counts lists, objects and members, and how deep they are nested, whatever texts contain', () => {
+it('counts arrays, objects and members and measures their depth, whatever strings contain', () => {
   fc.assert(
     fc.property(fc.json({ maxDepth: 6, stringUnit: 'binary' }), fc.nat(3), (json, indent) => {
       const value = JSON.parse(json) as unknown;
@@ -31,7 +31,7 @@ it.each([
   ['["\\"[", {"a:": [1e-5]}]', 3, 4],
   [']]]][[', 0, 2],
   ['"no end [[[', 0, 0],
-])('takes %s as it is', (json, depth, parts) => expect(shapeOf(json)).toMatchObject({ depth, parts }));
+])('measures %s', (json, depth, parts) => expect(shapeOf(json)).toMatchObject({ depth, parts }));
 
 it.each<[string, string | undefined]>([
   ['9007199254740993', '9007199254740993'],
@@ -53,4 +53,4 @@ it.each<[string, string | undefined]>([
   ['1e400', undefined],
   ['[12345678901234567890e0,1e300]', undefined],
   ['{"deep":[{"er":[-9007199254740993]}]}', '-9007199254740993'],
-])('finds what is not exact in %s', (json, expected) => expect(shapeOf(json).inexact).toBe(expected));
+])('finds the inexact integer in %s', (json, expected) => expect(shapeOf(json).inexact).toBe(expected));

@@ -1,12 +1,17 @@
 import { isInexact } from './exact-integers.js';
 
-/** What a JSON text is made of, as far as its bytes tell. */
+/** Measurements of a JSON text, taken from its bytes without parsing. */
 export interface JsonShape {
-  /** How deep lists and objects are nested; a scalar is 0 deep. */
+  /** How deep arrays and objects are nested; a scalar has depth 0. */
   depth: number;
-  /** Lists, objects and members of objects. They are what takes time: a list of numbers is one. */
+  /**
+   * Number of arrays, objects and members of objects, which determine how long parsing takes. An array of numbers counts
+   * as one.
+   */
   parts: number;
-  /** An integer whose digits a number does not keep: `JSON.parse` makes 9007199254740992 of 9007199254740993. */
+  /**
+   * The first integer that a number cannot represent exactly: `JSON.parse` turns 9007199254740993 into 9007199254740992.
+   */
   inexact: string | undefined;
 }
 
@@ -15,12 +20,12 @@ const [BRACKET, BRACE, END_BRACKET, END_BRACE] = [0x5b, 0x7b, 0x5d, 0x7d];
 const [ZERO, NINE, LOWER_E, UPPER_E] = [0x30, 0x39, 0x65, 0x45];
 
 /**
- * Measures a JSON text without parsing it, in about 3 ms a megabyte: parsing takes up to 60, and is for texts whose shape
- * is known. A text that is no JSON gets a shape too.
- * @param bytes in UTF-8
+ * Measures a JSON text without parsing it. This takes about 3 ms per megabyte, while parsing takes up to 60 ms, so a text
+ * can be refused before it is parsed. A text that is not JSON gets a shape too.
+ * @param bytes the text in UTF-8
  */
 export function jsonShape(bytes: Uint8Array): JsonShape {
-  let [depth, deepest, parts] = [0, 0, 0];
+  let [depth, maxDepth, parts] = [0, 0, 0];
   let inexact: string | undefined;
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at]!;
@@ -29,19 +34,19 @@ export function jsonShape(bytes: Uint8Array): JsonShape {
     } else if (byte === BRACE || byte === BRACKET) {
       parts += 1;
       depth += 1;
-      if (depth > deepest) deepest = depth;
+      if (depth > maxDepth) maxDepth = depth;
     } else if (byte === END_BRACE || byte === END_BRACKET) depth -= 1;
     else if (byte === COLON) parts += 1;
     else if (byte === MINUS || (byte >= ZERO && byte <= NINE)) {
-      const from = at;
+      const start = at;
       while (isInNumber(bytes[at + 1])) at += 1;
-      if (inexact === undefined && at - from >= 15) {
-        const number = Buffer.from(bytes.buffer, bytes.byteOffset + from, at + 1 - from).toString('latin1');
+      if (inexact === undefined && at - start >= 15) {
+        const number = Buffer.from(bytes.buffer, bytes.byteOffset + start, at + 1 - start).toString('latin1');
         if (isInexact(number)) inexact = number;
       }
     }
   }
-  return { depth: deepest, parts, inexact };
+  return { depth: maxDepth, parts, inexact };
 }
 
 const isInNumber = (byte: number | undefined): boolean =>

@@ -8,9 +8,9 @@ describe('Semaphore', () => {
     let most = 0;
     const order: number[] = [];
     await Promise.all(
-      Array.from({ length: 9 }, async (_, place) => {
+      Array.from({ length: 9 }, async (_, index) => {
         using _permit = await semaphore.acquire();
-        order.push(place);
+        order.push(index);
         running += 1;
         most = Math.max(most, running);
         await new Promise(setImmediate);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** A UUID of version 7 (RFC 9562, section 5.7): ordered by time, so that indexes grow at one end. */
+/** Makes a UUID of version 7 (RFC 9562, section 5.7). These are ordered by time, so that indexes grow at one end. */
 export function v7(now = Date.now()): string {
   const bytes = randomBytes(16);
   bytes.writeUIntBE(now, 0, 6);
@@ -10,5 +10,5 @@ export function v7(now = Date.now()): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
-/** Whether a text is a UUID as PostgreSQL takes it in a query: any other makes the query fail. */
+/** Whether a text is a UUID that PostgreSQL accepts. Any other text as a value for a uuid column makes the query fail. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);

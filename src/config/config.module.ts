@@ -2,7 +2,10 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { SecretRedactor } from './secret-redactor.js';
 import { Settings } from './settings.js';
 
-/** Provides the `Settings`, and the redactor of the secrets in them, to every module of one application. */
+/**
+ * Provides the `Settings`, and the redactor of the secrets in them, to every module of one application. It is global
+ * because the settings are a value that only the application's root module has: other modules cannot import `forRoot`.
+ */
 @Global()
 @Module({})
 export class ConfigModule {

@@ -25,7 +25,7 @@ it.each([
   { quoted: `"${KEY}"`, [KEY]: [KEY] },
   'with "quotes" and \\',
   JSON.stringify({ inner: 'with "quotes" and \\' }),
-])('leaves JSON that is JSON of %j', (value) => {
+])('returns valid JSON for %j', (value) => {
   const json = redactor.json(JSON.stringify(value));
   expect(JSON.stringify(JSON.parse(json))).not.toContain('quotes');
   expect(json).not.toContain(KEY);
@@ -44,11 +44,11 @@ it.each([
   [KEY.slice(0, -1), KEY.length - 1],
   ['x pass wor', 8],
   ['', 0],
-])('knows where a secret may begin at the end of %j', (text, expected) =>
+])('counts the characters at the end of %j that may begin a secret', (text, expected) =>
   expect(redactor.openEnd(text)).toBe(expected),
 );
 
-it('knows the secrets of the settings, and no words that texts contain for other reasons', () => {
+it('redacts the secrets of the settings, but no ordinary words', () => {
   const of = SecretRedactor.of(
     parseSettings({
       DATABASE_URL: 'postgres://cloutagent:p%40ss-word-1@localhost:5432/db',
@@ -61,8 +61,8 @@ it('knows the secrets of the settings, and no words that texts contain for other
   );
   const text = `p@ss-word-1 p%40ss-word-1 short gateway-key-123 a secret of 32 characters, at least ${'m'.repeat(32)} ${'b'.repeat(32)}`;
   expect(of.text(text)).toBe('[redacted] [redacted] short [redacted] [redacted] [redacted] [redacted]');
-  const dull = SecretRedactor.of(
+  const ordinary = SecretRedactor.of(
     parseSettings({ DATABASE_URL: 'postgres://postgres:postgres@localhost/db' }),
   );
-  expect(dull.text('a table in postgres')).toBe('a table in postgres');
+  expect(ordinary.text('a table in postgres')).toBe('a table in postgres');
 });

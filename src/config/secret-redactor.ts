@@ -1,15 +1,17 @@
 import type { Settings } from './settings.js';
 
 const REDACTED = '[redacted]';
-/** Shorter values are no secrets worth the damage: each text that happens to contain one would lose it. */
-const LEAST_LENGTH = 8;
-/** A password may be an ordinary word, such as `postgres`, which outputs contain for good reasons. */
+/** Shorter values are not redacted, because they occur in ordinary texts, which would be damaged. */
+const MIN_LENGTH = 8;
+/**
+ * A password that is an ordinary word, such as `postgres`, is not redacted: outputs contain such words for other reasons.
+ */
 const WORD = /^[A-Za-z]{1,15}$/;
 
 /**
- * Replaces the server's own secrets in what leaves it: events, outputs, problems and logs. It looks for the values
- * themselves and not for what keys look like, because a provider may quote one in any shape. A value counts as it is,
- * URL-encoded, and as JSON has it, also in JSON inside of JSON.
+ * Replaces the server's own secrets in everything that leaves the server: events, outputs, problems and logs. It searches
+ * for the secrets' values and not for patterns of keys, because a provider may quote a key in any form. It finds a value
+ * as it is, URL-encoded, as part of a JSON string, and as part of a JSON string inside JSON.
  */
 export class SecretRedactor {
   private readonly known = new Set<string>();
@@ -20,17 +22,17 @@ export class SecretRedactor {
     for (const secret of secrets) this.add(secret);
   }
 
-  /** The redactor of an application: it knows all secrets of its settings. */
+  /** Makes the redactor of an application, which knows all secrets in the settings. */
   static of(settings: Settings): SecretRedactor {
     return new SecretRedactor(secretsOf(settings));
   }
 
   /**
-   * Adds a secret that is no setting, such as the key of a module's own model provider. One with fewer than 8
-   * characters, or of fewer than 16 letters and nothing else, is not replaced.
+   * Adds a secret that is not a setting, such as the key of a module's own model provider. Secrets with fewer than 8
+   * characters, and secrets of at most 15 letters and nothing else, are ignored.
    */
   add(secret: string): void {
-    if (secret.length < LEAST_LENGTH || WORD.test(secret)) return;
+    if (secret.length < MIN_LENGTH || WORD.test(secret)) return;
     this.known.add(secret.toWellFormed());
     const secrets = [...this.known, ...[...this.known].map(encodeURIComponent)];
     const once = secrets.map(inJson);
@@ -43,44 +45,44 @@ export class SecretRedactor {
     return this.plain.replaceIn(text);
   }
 
-  /** Replaces every secret in a JSON text, which stays JSON. */
+  /** Replaces every secret in a JSON text. The result is valid JSON. */
   json(json: string): string {
     return this.escaped.replaceIn(json);
   }
 
-  /** How many characters at the end of a text may be the beginning of a secret that continues in the next text. */
+  /** Returns how many characters at the end of a text may begin a secret that continues in the next text. */
   openEnd(text: string): number {
     return this.plain.openEnd(text);
   }
 }
 
-/** The forms in which secrets are looked for. */
+/** Searches for a set of strings, each being one form of a secret. */
 class Forms {
   private readonly forms: readonly string[];
   private readonly pattern: RegExp;
-  /** By character: where a form can break off, as its first characters up to and including that one. */
-  private readonly beginnings = new Map<string, string[]>();
+  /** The proper prefixes of all forms, by their last character. */
+  private readonly prefixes = new Map<string, string[]>();
 
   constructor(forms: readonly string[]) {
-    // The longest first: one secret may be part of another.
+    // The longest form comes first, because one secret may be a part of another.
     this.forms = [...new Set(forms)].sort((one, other) => other.length - one.length);
     this.pattern = new RegExp(this.forms.map(escapePattern).join('|') || '$^', 'g');
     for (const form of this.forms)
       for (let length = form.length - 1; length > 0; length -= 1) {
         const last = form[length - 1]!;
-        this.beginnings.set(last, [...(this.beginnings.get(last) ?? []), form.slice(0, length)]);
+        this.prefixes.set(last, [...(this.prefixes.get(last) ?? []), form.slice(0, length)]);
       }
-    for (const starts of this.beginnings.values()) starts.sort((one, other) => other.length - one.length);
+    for (const prefixes of this.prefixes.values()) prefixes.sort((one, other) => other.length - one.length);
   }
 
   replaceIn(text: string): string {
-    // Searching for each form is many times faster than the pattern, and almost no text has one.
+    // Almost no text contains a secret, and `includes` for each form is many times faster than the pattern.
     return this.forms.some((form) => text.includes(form)) ? text.replace(this.pattern, REDACTED) : text;
   }
 
   openEnd(text: string): number {
-    const starts = this.beginnings.get(text.at(-1) ?? '') ?? [];
-    return starts.find((start) => text.endsWith(start))?.length ?? 0;
+    const prefixes = this.prefixes.get(text.at(-1) ?? '') ?? [];
+    return prefixes.find((prefix) => text.endsWith(prefix))?.length ?? 0;
   }
 }
 
@@ -100,10 +102,10 @@ function secretsOf(settings: Settings): string[] {
   ].filter((secret) => secret !== undefined);
 }
 
-/** A password of a URL, as it is written there and decoded. */
+/** Returns the passwords in a URL, as written and decoded. */
 function passwordsIn(url: string): string[] {
   const { password, searchParams } = new URL(url);
-  // libpq's own way to write it.
+  // libpq also accepts the password as a query parameter.
   return [password, decoded(password), searchParams.get('password') ?? ''];
 }
 

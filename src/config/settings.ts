@@ -1,11 +1,13 @@
-import { MOST_EDGES, MOST_NODES } from '@cloutagent/contract';
+import { MAX_EDGES, MAX_NODES } from '@cloutagent/contract';
 import { z } from 'zod';
+import { isVisibleAscii } from '../common/visible-ascii.js';
 
 const text = z.string().trim().min(1);
 const port = z.coerce.number().int().min(0).max(65_535);
-const count = (fallback: number, least = 1, most = Number.MAX_SAFE_INTEGER) =>
-  z.coerce.number().int().min(least).max(most).default(fallback);
-const ms = (fallback: number, least = 1) => count(fallback, least, 2_147_483_647);
+const count = (fallback: number, min = 1, max = Number.MAX_SAFE_INTEGER) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+/** A duration; setTimeout takes no more than 2^31 - 1 ms. */
+const ms = (fallback: number, min = 1) => count(fallback, min, 2_147_483_647);
 const flag = z
   .enum(['true', 'false'])
   .default('false')
@@ -24,12 +26,16 @@ const webUrl = z
   .refine((value) => {
     const { username, password } = URL.parse(value) ?? { username: '', password: '' };
     return username === '' && password === '';
-  }, 'must not hold a user name or password: fetch refuses such a URL');
-/** What is sent in a header. */
-const headerText = text.regex(
-  /^[\x21-\x7e]*$/,
-  'must be visible ASCII without spaces: it is sent in a header',
-);
+  }, 'must not contain a user name or password: fetch refuses such a URL');
+const NOT_VISIBLE_ASCII = 'must be visible ASCII without spaces: it is sent in a header';
+/** A credential that this server sends in a header. */
+const sentCredential = text.refine(isVisibleAscii, NOT_VISIBLE_ASCII);
+/** A credential that clients send to this server in a header. */
+const receivedCredential = z
+  .string()
+  .min(32, 'must have at least 32 characters, for example the output of: openssl rand -hex 32')
+  .max(512)
+  .refine(isVisibleAscii, NOT_VISIBLE_ASCII);
 const modelPrices = z
   .string()
   .default('{}')
@@ -43,16 +49,16 @@ const modelPrices = z
   })
   .pipe(z.record(z.string(), z.object({ input: z.number().min(0), output: z.number().min(0) })));
 
-/** As a browser sends it; a slash at its end would never match. */
+/** Whether a value equals what a browser sends as Origin. An origin with a slash at its end would never match. */
 const isOrigin = (value: string): boolean =>
   value === '*' || (URL.canParse(value) && new URL(value).origin === value);
 
-/** A token (RFC 9110, section 5.6.2). A star is one too. */
+/** A token (RFC 9110, section 5.6.2). The star, which stands for all headers, is a token too. */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
- * Every setting, under the name of its environment variable. `.env.example` says what each is for;
- * durations are in ms and sizes in bytes. Nothing else reads `process.env`.
+ * Every setting, under the name of its environment variable. `.env.example` describes each one. Durations are in ms and
+ * sizes in bytes. The rest of the code reads settings only from here, never from the environment.
  */
 const SettingsSchema = z
   .object({
@@ -70,12 +76,7 @@ const SettingsSchema = z
     DATABASE_CONNECT_TIMEOUT_MS: ms(10_000),
     DATABASE_QUERY_TIMEOUT_MS: ms(60_000),
 
-    BOOTSTRAP_API_KEY: z
-      .string()
-      .min(32, 'must have at least 32 characters, for example the output of: openssl rand -hex 32')
-      .max(512)
-      .regex(/^[\x21-\x7e]*$/, 'must be visible ASCII without spaces: it is sent in a header')
-      .optional(),
+    BOOTSTRAP_API_KEY: receivedCredential.optional(),
     JWT_SECRET: z.string().min(32, 'must have at least 32 characters (RFC 7518, section 3.2)').optional(),
     JWKS_URL: webUrl.optional(),
     JWKS_TIMEOUT_MS: ms(5_000),
@@ -100,8 +101,8 @@ const SettingsSchema = z
     RATE_LIMIT_WINDOW_MS: ms(60_000),
     MAX_JSON_DEPTH: count(32, 1, 1_000),
     MAX_JSON_PARTS: count(20_000),
-    MAX_WORKFLOW_NODES: count(500, 1, MOST_NODES),
-    MAX_WORKFLOW_EDGES: count(2_000, 1, MOST_EDGES),
+    MAX_WORKFLOW_NODES: count(500, 1, MAX_NODES),
+    MAX_WORKFLOW_EDGES: count(2_000, 1, MAX_EDGES),
     MAX_WORKFLOW_DEPTH: count(100),
 
     HEARTBEAT_INTERVAL_MS: ms(15_000),
@@ -159,19 +160,14 @@ const SettingsSchema = z
     CHECK_TIMEOUT_MS: ms(1_000),
     MAX_CHECK_PROCESSES: count(2, 2),
 
-    ANTHROPIC_API_KEY: headerText.optional(),
+    ANTHROPIC_API_KEY: sentCredential.optional(),
     ANTHROPIC_BASE_URL: webUrl.optional(),
     OPENAI_COMPATIBLE_BASE_URL: webUrl.optional(),
-    OPENAI_COMPATIBLE_API_KEY: headerText.optional(),
+    OPENAI_COMPATIBLE_API_KEY: sentCredential.optional(),
     MODEL_PRICES: modelPrices,
     MODEL_IDLE_TIMEOUT_MS: ms(120_000),
 
-    METRICS_TOKEN: z
-      .string()
-      .min(32, 'must have at least 32 characters, for example the output of: openssl rand -hex 32')
-      .max(512)
-      .regex(/^[\x21-\x7e]*$/, 'must be visible ASCII without spaces: it is sent in a header')
-      .optional(),
+    METRICS_TOKEN: receivedCredential.optional(),
     MAX_METRICS_MODELS: count(100),
 
     LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('warn'),
@@ -182,14 +178,14 @@ const SettingsSchema = z
       context.addIssue({
         code: 'custom',
         path: ['CORS_ORIGINS'],
-        message: 'takes origins without a path, comma-separated, for example https://app.example.com',
+        message: 'must be comma-separated origins without a path, for example https://app.example.com',
       });
     }
     if (!settings.CORS_ALLOWED_HEADERS.every((name) => HEADER_NAME.test(name))) {
       context.addIssue({
         code: 'custom',
         path: ['CORS_ALLOWED_HEADERS'],
-        message: 'takes names of headers, comma-separated, for example X-Tenant,X-Datadog-Trace-Id',
+        message: 'must be comma-separated header names, for example X-Tenant,X-Datadog-Trace-Id',
       });
     }
     if (settings.HSTS_MAX_AGE_SECONDS > 0 && ['', 'false', '0'].includes(settings.TRUST_PROXY)) {
@@ -197,7 +193,7 @@ const SettingsSchema = z
         code: 'custom',
         path: ['HSTS_MAX_AGE_SECONDS'],
         message:
-          'needs TRUST_PROXY: only from a trusted proxy does the server know that a request came over HTTPS',
+          'needs TRUST_PROXY: the server learns only from a trusted proxy that a request came over HTTPS',
       });
     }
     if (settings.HSTS_INCLUDE_SUBDOMAINS && settings.HSTS_MAX_AGE_SECONDS === 0) {
@@ -211,7 +207,7 @@ const SettingsSchema = z
       context.addIssue({
         code: 'custom',
         path: ['REQUEST_HEADERS_TIMEOUT_MS'],
-        message: 'must not be more than REQUEST_TIMEOUT_MS, which includes it',
+        message: 'must not exceed REQUEST_TIMEOUT_MS, which covers the headers and the body',
       });
     }
     if (settings.JWT_SECRET && settings.JWKS_URL) {
@@ -224,17 +220,17 @@ const SettingsSchema = z
   });
 
 export type Settings = Readonly<z.infer<typeof SettingsSchema>>;
-/** Injection token of the settings. */
+/** Injection token of the settings of one application. */
 export const Settings = Symbol('Settings');
 
-/** A setting that the process cannot start with. The message names it and says what is wrong. */
+/** A setting is invalid, so the process cannot start. The message names the setting and says what is wrong. */
 export class InvalidSettingsError extends Error {
   override readonly name = 'InvalidSettingsError';
 }
 
 /**
- * Reads settings out of an environment; empty variables count as not set.
- * @throws InvalidSettingsError naming every wrong setting
+ * Reads the settings from an environment. Empty variables count as not set.
+ * @throws InvalidSettingsError that names every invalid setting
  */
 export function parseSettings(environment: Record<string, string | undefined>): Settings {
   const given = Object.fromEntries(
@@ -244,11 +240,12 @@ export function parseSettings(environment: Record<string, string | undefined>): 
   if (result.success) return Object.freeze(result.data);
   const lines = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
-    // Any setting may have been given a URL with a password, or another setting's secret by mistake.
+    // The message shows the value unless it may be secret. Any setting may by mistake have a URL with a password as its
+    // value.
     const isSecret = /KEY|SECRET|URL|TOKEN$/.test(name) || given[name]?.includes('@');
     return `  ${name}: ${issue.message}${isSecret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
   });
   throw new InvalidSettingsError(
-    `These settings are wrong; .env.example shows each with an example:\n${lines.join('\n')}`,
+    `These settings are invalid. .env.example describes every setting:\n${lines.join('\n')}`,
   );
 }

@@ -6,14 +6,17 @@ import { webFolder } from './web-folder.js';
 
 const YEAR_MS = 31_536_000_000;
 
-/** Serves the built files. Those in assets/ carry a hash of their content in their name, so they never change. */
+/**
+ * Serves the built files. The names of the files in assets/ contain a hash of their content, so they are cached for a
+ * year.
+ */
 @Injectable()
 export class DashboardFiles implements NestMiddleware {
   private readonly serve: ReturnType<typeof serveFiles>;
 
   constructor(@Inject(Settings) settings: Pick<Settings, 'WEB_DIR'>) {
     const root = webFolder(settings);
-    const hashed = resolve(root, 'assets') + sep;
+    const assets = resolve(root, 'assets') + sep;
     this.serve = serveFiles(root, {
       index: false,
       redirect: false,
@@ -21,13 +24,14 @@ export class DashboardFiles implements NestMiddleware {
       setHeaders: (response, path) =>
         response.setHeader(
           'Cache-Control',
-          path.startsWith(hashed) ? `public, max-age=${YEAR_MS / 1000}, immutable` : 'no-cache',
+          path.startsWith(assets) ? `public, max-age=${YEAR_MS / 1000}, immutable` : 'no-cache',
         ),
     });
   }
 
   use(request: Request, response: Response, next: NextFunction): void {
-    // A file's own name has no encoded slash; with one, index.html could be had without the policy of pages.
+    // No file has an encoded slash in its name. Such a path could reach index.html without the Content-Security-Policy of
+    // pages.
     if (/%2f|%5c|\.\./i.test(request.path)) next();
     else this.serve(request, response, next);
   }

@@ -10,12 +10,12 @@ import { ProblemError } from '../problems/problem.error.js';
 import { PAGE_POLICY } from './page-policy.js';
 import { webFolder } from './web-folder.js';
 
-/** Paths that belong to programs: what is not there stays a problem, whoever asks. */
-const FOR_PROGRAMS = /^\/(api|docs|health|metrics|assets)(\/|$)/i;
+/** Paths that programs use. A path below them that matches no route is answered with a problem, also for browsers. */
+const PROGRAM_PATHS = /^\/(api|docs|health|metrics|assets)(\/|$)/i;
 
 /**
- * Answers a browser that navigates to a page of the dashboard with index.html; the page itself finds out
- * which one it is. Anything else that no route takes is a 404 as before.
+ * Answers a browser that navigates to a page of the dashboard with index.html, whose script shows the page for the path.
+ * Other requests that match no route are answered with 404.
  */
 @Controller()
 @Public(true)
@@ -28,19 +28,15 @@ export class DashboardController {
     this.index = resolve(webFolder(settings), 'index.html');
   }
 
-  /** @throws ProblemError 404 when the dashboard was not built */
+  /** @throws ProblemError 404 when the dashboard has not been built */
   @Get(['', '*path'])
   async page(@Req() request: Request, @Res() response: Response): Promise<void> {
-    const home = request.path === '/';
-    // A browser names text/html; curl and fetch take anything, and mean a program.
-    const navigates = /\btext\/html\b/i.test(request.get('Accept') ?? '');
-    if (FOR_PROGRAMS.test(request.path) || !(home || navigates)) throw new NotFoundException();
+    const isHome = request.path === '/';
+    // A browser that navigates accepts text/html explicitly. curl and fetch accept any type.
+    const isNavigation = /\btext\/html\b/i.test(request.get('Accept') ?? '');
+    if (PROGRAM_PATHS.test(request.path) || !(isHome || isNavigation)) throw new NotFoundException();
     const html = await readFile(this.index, 'utf8').catch(() => {
-      throw new ProblemError(
-        404,
-        'dashboard_not_built',
-        'The dashboard has not been built: run `npm run build`, or set WEB_DIR to where it is. The API works without it.',
-      );
+      throw new ProblemError('dashboard_not_built');
     });
     response
       .setHeader('Content-Security-Policy', PAGE_POLICY)

@@ -2,7 +2,9 @@ import { type MiddlewareConsumer, Module, type NestModule, RequestMethod } from 
 import { DashboardController } from './dashboard.controller.js';
 import { DashboardFiles } from './dashboard-files.js';
 
-/** The dashboard that `npm run build` leaves in WEB_DIR. Imported last: every other route is before its pages. */
+/**
+ * Serves the dashboard from WEB_DIR. AppModule imports it last, so that every other route has precedence over its pages.
+ */
 @Module({ controllers: [DashboardController], providers: [DashboardFiles] })
 export class DashboardModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {

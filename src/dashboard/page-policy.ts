@@ -1,6 +1,6 @@
 /**
- * Content Security Policy of the pages. Nothing inline, nothing from elsewhere, no connection but to this
- * server; `require-trusted-types-for` makes the browser itself refuse to turn a string into HTML.
+ * Content Security Policy of the pages. It allows no inline code, no content from other servers and connections only to
+ * this server. With `require-trusted-types-for` the browser itself refuses to parse a string as HTML.
  */
 export const PAGE_POLICY = [
   "default-src 'none'",

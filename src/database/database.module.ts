@@ -4,7 +4,10 @@ import { Database } from './database.js';
 import { Listener } from './listener.js';
 import { ProcessIdentity } from './process-identity.js';
 
-/** The connection pool, the LISTEN connection and the identity of this process. */
+/**
+ * Provides the connection pool, the LISTEN connection and the identity of this process. It is global because Nest destroys
+ * global modules last: the connections must stay open until every other module has shut down.
+ */
 @Global()
 @Module({
   providers: [

@@ -3,30 +3,36 @@ import { Kysely, PostgresDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { type Settings } from '../config/settings.js';
+import type { Settings } from '../config/settings.js';
 import { MIGRATIONS, SCHEMA } from './migrations.js';
 import { isWriteRefusal } from '../problems/database-outage.js';
-import { isGivenUp, watchQueries } from './query-errors.js';
+import { isQueryTimeout, watchQueries } from './query-errors.js';
 import type { Schema } from './schema.js';
 
-const OLDEST_SERVER = 15;
+const MIN_SERVER_VERSION = 15;
 const QUERY_TIMEOUT_MARGIN_MS = 1_000;
 const UNDEFINED_TABLE = '42P01';
-/** A full database shows only when it is written to: so long a refusal counts. A journal that waits tries more often. */
+/**
+ * A database that is full can be recognised only by a refused write, so one refusal counts for this long. The journal
+ * retries more often while it waits.
+ */
 const REFUSAL_MS = 10_000;
-/** Answers that trying again cannot mend: wrong password, no such role, no such database. */
+/** SQLSTATEs of failures that a retry cannot fix: wrong password, no such role, no such database. */
 const FINAL_CODES = new Set(['28P01', '28000', '3D000']);
 
-/** The database cannot be used; the message says why and what to do. */
+/** The database cannot be used. The message says why and what to do. */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';
 }
 
-/** The one PostgreSQL: a pool for plain SQL and Kysely, with the schema set, for the rest. */
+/** The connection pool of this process: `pool` for plain SQL, and `kysely`, with the schema set, for typed queries. */
 export class Database implements OnApplicationShutdown {
   readonly kysely: Kysely<Schema>;
-  private readonly connections = new WeakMap<pg.ClientBase, number>();
-  private newest = 0;
+  /** Numbers the pool's connections in the order in which they were made. */
+  private readonly connectionNumbers = new WeakMap<pg.ClientBase, number>();
+  private lastConnectionNumber = 0;
+  /** The reason why a connection cannot be used any more. */
+  private readonly failures = new WeakMap<pg.ClientBase, Error>();
   private refusedAt = -Infinity;
 
   private constructor(
@@ -37,8 +43,8 @@ export class Database implements OnApplicationShutdown {
   }
 
   /**
-   * Waits until the server answers, checks its version and brings the schema up to date, under an
-   * advisory lock: several processes may start together.
+   * Waits until the server answers, checks its version and migrates the schema. Several processes may start at the same
+   * time: the migration runs under an advisory lock.
    * @throws DatabaseError
    */
   static async connect(
@@ -55,28 +61,32 @@ export class Database implements OnApplicationShutdown {
       max: settings.DATABASE_POOL_SIZE,
       keepAlive: true,
       connectionTimeoutMillis: settings.DATABASE_CONNECT_TIMEOUT_MS,
-      // PostgreSQL ends the statement first: one that this process has given up must not be committed later.
+      // PostgreSQL's own limit comes first, so that no statement commits after this process has given it up.
       query_timeout: timeout + QUERY_TIMEOUT_MARGIN_MS,
-      // The pool waits for the promise, though its type does not say so.
+      // The pool awaits the promise, although its type does not say so.
       // oxlint-disable-next-line typescript/no-misused-promises
       onConnect: (client) => client.query(`SET statement_timeout = ${timeout}`).then(() => undefined),
       application_name: 'cloutagent-executions',
     });
-    // A connection that breaks while idle is replaced on the next query; without a listener it would end the process.
+    // A connection that breaks while idle is replaced at the next query. Without a listener its error would end the
+    // process.
     pool.on('error', (error) =>
       new Logger(Database.name).warn(`an idle database connection broke: ${error.message}`),
     );
     const database = new Database(pool, url);
     pool.on('connect', (client) => {
-      // A connection that breaks while it is lent out fails its query, and reports that once more as an event.
-      client.on('error', () => undefined);
+      // A connection that breaks while it is in use fails its query, and also emits the error.
+      client.on('error', (error) => database.failures.set(client, error));
       watchQueries(client, (error) => {
-        // Ended, the pool does not lend it again. The next query would wait for the one that was given up, and might
-        // be made inside of its transaction.
-        if (isGivenUp(error)) (client as unknown as pg.Client).end().catch(() => undefined);
+        if (isQueryTimeout(error)) {
+          database.failures.set(client, error);
+          // The pool discards an ended connection. If it were reused, the next query would wait for the abandoned one and
+          // might run inside its transaction.
+          (client as unknown as pg.Client).end().catch(() => undefined);
+        }
         if (isWriteRefusal(error)) database.refusedAt = performance.now();
       });
-      database.connections.set(client, (database.newest += 1));
+      database.connectionNumbers.set(client, (database.lastConnectionNumber += 1));
     });
     try {
       await waitUntilReady(pool, url, settings.DATABASE_CONNECT_TIMEOUT_MS);
@@ -88,36 +98,33 @@ export class Database implements OnApplicationShutdown {
     }
   }
 
-  /** Whether the database has refused a write of this process within REFUSAL_MS: it is read-only or full. */
+  /** Whether the database has refused a write of this process in the last 10 s, because it is read-only or full. */
   get refusesWrites(): boolean {
     return performance.now() - this.refusedAt < REFUSAL_MS;
   }
 
   /**
-   * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects. A connection that could not be
-   * rolled back is closed, which ends its transaction.
-   * @param work has to make its queries with the client that it is given
-   * @throws what `work` threw or COMMIT failed with: a ROLLBACK that fails does not hide it
+   * Runs `work` in a transaction, which is committed when `work` resolves and rolled back when it rejects. A connection
+   * that is broken, or on which ROLLBACK fails, is closed instead: PostgreSQL then rolls the transaction back.
+   * @param work must make its queries with the client that it receives
+   * @throws the error of `work` or of COMMIT; a failure of ROLLBACK does not replace it
    */
   async transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
-    let isUsable = true;
+    let failure: Error | undefined;
     try {
       await client.query('BEGIN');
       const result = await work(client);
-      // PostgreSQL answers a COMMIT with ROLLBACK when a statement of the transaction had failed.
+      // PostgreSQL answers COMMIT with ROLLBACK when a statement of the transaction has failed.
       const { command } = await client.query('COMMIT');
       if (command !== 'COMMIT')
-        throw new DatabaseError('the transaction was rolled back: a statement failed');
+        throw new DatabaseError('the transaction was rolled back because a statement failed');
       return result;
     } catch (error) {
-      isUsable = await client.query('ROLLBACK').then(
-        () => true,
-        () => false,
-      );
+      failure = this.failures.get(client) ?? (await rollBack(client));
       throw error;
     } finally {
-      client.release(!isUsable);
+      client.release(failure);
     }
   }
 
@@ -127,7 +134,8 @@ export class Database implements OnApplicationShutdown {
 
   /**
    * Runs one query on a connection of the pool.
-   * @param make gets the connection's number: a connection with a higher one was made later, perhaps to another server
+   * @param make receives the connection's number. A connection with a higher number was made later, perhaps to another
+   *   server
    */
   async query<Row extends pg.QueryResultRow>(
     make: (connection: number) => pg.QueryConfig,
@@ -135,7 +143,7 @@ export class Database implements OnApplicationShutdown {
     const client = await this.pool.connect();
     let failure: Error | undefined;
     try {
-      return await client.query<Row>(make(this.connections.get(client) ?? this.newest));
+      return await client.query<Row>(make(this.connectionNumbers.get(client) ?? this.lastConnectionNumber));
     } catch (error) {
       failure = error as Error;
       throw error;
@@ -145,9 +153,16 @@ export class Database implements OnApplicationShutdown {
   }
 }
 
+/** Rolls back. @returns the error if that fails */
+const rollBack = (client: pg.PoolClient): Promise<Error | undefined> =>
+  client.query('ROLLBACK').then(
+    () => undefined,
+    (error: Error) => error,
+  );
+
 /**
- * Whether every migration has run and no other one. That is asked first because the Migrator reads the catalogue of the
- * whole database, on a connection of its own: 60 to 90 ms of each start.
+ * Whether exactly the known migrations have run. This check comes first because the Migrator reads the catalogue of the
+ * whole database on a connection of its own, which takes 60 to 90 ms at each start.
  */
 async function isUpToDate(pool: pg.Pool): Promise<boolean> {
   try {
@@ -161,7 +176,7 @@ async function isUpToDate(pool: pg.Pool): Promise<boolean> {
   }
 }
 
-/** On a connection of its own: a migration of many rows may take longer than a query may. */
+/** Uses a connection of its own, because a migration of many rows may exceed the time limit of the pool's queries. */
 async function migrate(url: string): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: 1, application_name: 'cloutagent-migrations' });
   pool.on('error', () => undefined);
@@ -175,7 +190,7 @@ async function migrate(url: string): Promise<void> {
     const { error } = await migrator.migrateToLatest();
     if (error === undefined) return;
     const reason = error instanceof Error ? error.message : JSON.stringify(error);
-    throw new DatabaseError(`the database schema could not be brought up to date: ${reason}`, {
+    throw new DatabaseError(`the database schema could not be migrated: ${reason}`, {
       cause: error,
     });
   } finally {
@@ -185,20 +200,22 @@ async function migrate(url: string): Promise<void> {
 
 async function waitUntilReady(pool: pg.Pool, url: string, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  const place = describe(url);
+  const name = describe(url);
   for (;;) {
     try {
       const { rows } = await pool.query<{ server_version_num: string }>('SHOW server_version_num');
       const major = Math.floor(Number(rows[0]?.server_version_num) / 10_000);
-      if (major >= OLDEST_SERVER) return;
-      throw new DatabaseError(`${place} is PostgreSQL ${major}; ${OLDEST_SERVER} or newer is needed`);
+      if (major >= MIN_SERVER_VERSION) return;
+      throw new DatabaseError(
+        `${name} is PostgreSQL ${major}, but version ${MIN_SERVER_VERSION} or newer is required`,
+      );
     } catch (error) {
       if (error instanceof DatabaseError) throw error;
       const { code, message } = error as { code?: string; message: string };
       if (FINAL_CODES.has(code ?? '') || performance.now() > deadline) {
         throw new DatabaseError(
-          `${place} cannot be used: ${message || code}. Check DATABASE_URL (postgres://user:password@host:5432/database), ` +
-            'or leave it out to run the embedded PostgreSQL',
+          `${name} cannot be used: ${message || code}. Check DATABASE_URL (postgres://user:password@host:5432/database), ` +
+            'or unset it to run the embedded PostgreSQL',
           { cause: error },
         );
       }
@@ -207,7 +224,7 @@ async function waitUntilReady(pool: pg.Pool, url: string, timeoutMs: number): Pr
   }
 }
 
-/** The database's address without user and password. */
+/** Names the database without user and password. */
 function describe(url: string): string {
   const { host, pathname } = new URL(url);
   return `the database ${host}${pathname}`;

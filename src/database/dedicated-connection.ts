@@ -3,25 +3,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Observable, Subject } from 'rxjs';
 
-const PROBE_MS = 10_000;
+const PROBE_INTERVAL_MS = 10_000;
 const PROBE_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
-const RECONNECT_LEAST_MS = 25;
-const RECONNECT_MOST_MS = 500;
+const RECONNECT_MIN_MS = 25;
+const RECONNECT_MAX_MS = 500;
 
-/** First key of the advisory locks that stand for live processes; the second key is the process's identity. */
+/** First key of the advisory locks of live processes. The second key is the process's identity. */
 export const PROCESS_LOCK = 0x636c6f75;
 
 /**
- * Lets PostgreSQL notice within 25 s that the client's machine has vanished. Its default is two hours, and until
- * then the connection would keep the process's lock.
+ * Lets PostgreSQL notice within 25 s that the client's machine is unreachable. The default is two hours, and until then
+ * the connection would keep the process's lock.
  */
 const KEEPALIVE =
   'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3';
 
 /**
- * A connection outside the pool that this process always keeps open. It reconnects by itself. While it is open it
- * holds a shared advisory lock on the process's identity, which PostgreSQL releases however the process ends.
+ * A connection outside the pool that the process keeps open and reconnects when it is lost. While it is open, it holds a
+ * shared advisory lock on the process's identity. PostgreSQL releases the lock in whatever way the process ends.
  */
 export class DedicatedConnection {
   private readonly logger = new Logger(DedicatedConnection.name);
@@ -31,18 +31,17 @@ export class DedicatedConnection {
   private client: pg.Client | undefined;
   private probe: NodeJS.Timeout | undefined;
   private closed = false;
-  private last: Promise<unknown> = Promise.resolve();
+  /** Settles after the last query that was requested. */
+  private lastQuery: Promise<unknown> = Promise.resolve();
 
   /** Emits when the connection is lost. */
   readonly lost: Observable<void> = this.losses;
-  /** Emits when a lost connection is back. */
+  /** Emits when a lost connection has been restored. */
   readonly reconnected: Observable<void> = this.reconnections;
-  /** Emits what PostgreSQL notifies this connection of. */
+  /** Emits the notifications of the channels that this connection listens to. */
   readonly notified: Observable<pg.Notification> = this.notifications;
 
-  /**
-   * @param setUp runs on each new connection, before it is used
-   */
+  /** @param setUp runs on each new connection before other queries */
   constructor(
     private readonly url: string,
     private readonly applicationName: string,
@@ -50,11 +49,14 @@ export class DedicatedConnection {
     private readonly setUp: (client: pg.Client) => Promise<void> = () => Promise.resolve(),
   ) {}
 
-  /** Connects for the first time. @throws the reason when that fails */
+  /**
+   * Connects for the first time.
+   * @throws the error if that fails
+   */
   async open(): Promise<void> {
     await this.connect();
-    // A half-open connection reports no error by itself.
-    this.probe = setInterval(() => void this.check(), PROBE_MS);
+    // A half-open connection does not report an error by itself.
+    this.probe = setInterval(() => void this.check(), PROBE_INTERVAL_MS);
     this.probe.unref();
   }
 
@@ -62,14 +64,17 @@ export class DedicatedConnection {
     return this.client !== undefined;
   }
 
-  /** Runs a query on this connection, after those before it. @throws when it is not open */
+  /**
+   * Runs a query on this connection, after the queries before it.
+   * @throws when the connection is not open
+   */
   query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<pg.QueryResult<Row>> {
-    const answer = this.last.then(() => {
+    const result = this.lastQuery.then(() => {
       if (!this.client) throw new Error(`the connection ${this.applicationName} is not open`);
       return this.client.query<Row>(text, values);
     });
-    this.last = answer.catch(() => undefined);
-    return answer;
+    this.lastQuery = result.catch(() => undefined);
+    return result;
   }
 
   async close(): Promise<void> {
@@ -88,7 +93,7 @@ export class DedicatedConnection {
       this.logger.warn(`the connection ${this.applicationName} broke: ${error.message}`),
     );
     client.on('notification', (notification) => this.notifications.next(notification));
-    const late = setTimeout(() => void client.end().catch(() => undefined), CONNECT_TIMEOUT_MS);
+    const timeout = setTimeout(() => void client.end().catch(() => undefined), CONNECT_TIMEOUT_MS);
     try {
       await client.connect();
       await client.query(KEEPALIVE);
@@ -98,7 +103,7 @@ export class DedicatedConnection {
       void client.end().catch(() => undefined);
       throw error;
     } finally {
-      clearTimeout(late);
+      clearTimeout(timeout);
     }
     client.once('end', () => {
       if (this.client !== client) return;
@@ -110,9 +115,9 @@ export class DedicatedConnection {
     this.client = client;
   }
 
-  /** The first try comes at once: other processes must not take a cut connection for the death of this process. */
+  /** Tries at once, so that other processes do not mistake a lost connection for the death of this process. */
   private async reconnect(): Promise<void> {
-    for (let delay = RECONNECT_LEAST_MS; !this.closed; delay = Math.min(2 * delay, RECONNECT_MOST_MS)) {
+    for (let delay = RECONNECT_MIN_MS; !this.closed; delay = Math.min(2 * delay, RECONNECT_MAX_MS)) {
       try {
         await this.connect();
         if (this.closed) await this.close();
@@ -120,7 +125,7 @@ export class DedicatedConnection {
         return;
       } catch (error) {
         this.logger.warn(
-          `the connection ${this.applicationName} is not back yet: ${(error as Error).message}`,
+          `the connection ${this.applicationName} could not reconnect yet: ${(error as Error).message}`,
         );
         await sleep(delay, undefined, { ref: false });
       }
@@ -130,8 +135,8 @@ export class DedicatedConnection {
   private async check(): Promise<void> {
     const client = this.client;
     if (!client) return;
-    const timer = setTimeout(() => void client.end().catch(() => undefined), PROBE_TIMEOUT_MS);
+    const timeout = setTimeout(() => void client.end().catch(() => undefined), PROBE_TIMEOUT_MS);
     await this.query('SELECT 1').catch(() => undefined);
-    clearTimeout(timer);
+    clearTimeout(timeout);
   }
 }

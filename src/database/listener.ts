@@ -1,17 +1,17 @@
-import { type OnApplicationShutdown } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
 import { filter, map, type Observable } from 'rxjs';
 import { DedicatedConnection } from './dedicated-connection.js';
 
 /**
- * This process's one connection for LISTEN. Notifications are hints: `reconnected` says that some may have been
- * missed, and a subscriber that depends on them then reads the database.
+ * The process's one connection for LISTEN. Notifications are only hints: some may be lost during a reconnect, so a
+ * subscriber that depends on them reads the database when `reconnected` emits.
  */
 export class Listener implements OnApplicationShutdown {
   private readonly channels = new Set<string>();
   private readonly connection: DedicatedConnection;
 
-  /** Emits after the connection was lost and is back. */
+  /** Emits when a lost connection has been restored. */
   readonly reconnected: Observable<void>;
   /** Emits when the connection is lost. */
   readonly lost: Observable<void>;
@@ -28,7 +28,7 @@ export class Listener implements OnApplicationShutdown {
     return this.connection.open();
   }
 
-  /** Payloads of a channel from now on. Resolves once the server listens. */
+  /** Subscribes to a channel. Resolves with its payloads from now on, once PostgreSQL listens. */
   async listen(channel: string): Promise<Observable<string>> {
     this.channels.add(channel);
     if (this.connection.isOpen) await this.connection.query(`LISTEN ${pg.escapeIdentifier(channel)}`);

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-/** Every table lives in this schema. */
+/** The schema of every table. */
 export const SCHEMA = 'cloutagent';
 
 const initial: Migration = {
@@ -40,7 +40,7 @@ const initial: Migration = {
     await sql`
       CREATE UNIQUE INDEX executions_idempotency ON cloutagent.executions (project_id, created_by, idempotency_key)
         WHERE idempotency_key IS NOT NULL`.execute(db);
-    // No foreign key to executions: its check would cost every append a look-up, and only retention deletes.
+    // There is no foreign key to executions: its check would cost a look-up for each append, and only retention deletes.
     await sql`
       CREATE TABLE cloutagent.events (
         execution_id uuid NOT NULL,
@@ -49,7 +49,7 @@ const initial: Migration = {
         data text NOT NULL,
         PRIMARY KEY (execution_id, sequence)
       )`.execute(db);
-    // What an execution adds up to, without its many chunks.
+    // Covers the events that determine an execution's state, without its many chunks.
     await sql`
       CREATE INDEX events_milestones ON cloutagent.events (execution_id, sequence)
         WHERE type NOT IN ('execution:output', 'execution:thinking')`.execute(db);
@@ -95,8 +95,8 @@ const deaths: Migration = {
 };
 
 /**
- * For streams of many executions: what has changed since a client last looked can be told exactly, late commits
- * included, by the transaction that changed it. An ordinal makes cursors small.
+ * Supports multi-execution streams. The id of the transaction that changed an execution's status shows exactly what has
+ * changed since a snapshot, including late commits. An ordinal keeps cursors small.
  */
 const statusChanges: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
@@ -124,7 +124,7 @@ const statusChanges: Migration = {
     await sql`CREATE INDEX executions_open ON cloutagent.executions (project_id, ordinal) WHERE completed_at IS NULL`.execute(
       db,
     );
-    // A ticket is for one execution or for a filter.
+    // A ticket opens the stream of one execution or of a filter.
     await sql`
       ALTER TABLE cloutagent.stream_tickets
         ALTER COLUMN execution_id DROP NOT NULL,
@@ -140,8 +140,8 @@ const resumableTickets: Migration = {
 };
 
 /**
- * The execution's row becomes its place in the queue, instead of a job of pg-boss. Every open execution is queued
- * again: the processes of the release before have ended, and so nobody owns it.
+ * Queues an execution by its own row instead of by a job of pg-boss. Every open execution is queued again: the processes of
+ * the previous release have ended, so no process owns it.
  */
 const rowQueue: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
@@ -176,7 +176,7 @@ const rowQueue: Migration = {
     await sql`CREATE INDEX executions_crashed ON cloutagent.executions (id) WHERE crashed_owners <> '{}'`.execute(
       db,
     );
-    // Another application may have queues of its own in the schema pgboss: then only ours goes.
+    // Another application may have queues in the schema pgboss. In that case only the queue of this application is removed.
     await sql`
       DO $$
       DECLARE others boolean;
@@ -193,7 +193,7 @@ const rowQueue: Migration = {
   },
 };
 
-/** Renames columns to the standard terms. PostgreSQL adapts the indexes by itself, but not the trigger's function. */
+/** Renames columns to standard terms. PostgreSQL adapts the indexes by itself, but not the trigger's function. */
 const standardTerms: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     const renames = {
@@ -221,7 +221,7 @@ const standardTerms: Migration = {
   },
 };
 
-/** In order; a released one is never changed. */
+/** All migrations, in order. A released migration is never changed. */
 export const MIGRATIONS: Record<string, Migration> = {
   '0001-initial': initial,
   '0002-deaths': deaths,

@@ -8,7 +8,10 @@ import type {
   Workflow,
 } from '@cloutagent/contract';
 
-/** A `json` column: text as it was given (jsonb would refuse U+0000 and reorder keys); pg parses it on reading. */
+/**
+ * A `json` column. It stores the text unchanged, while jsonb would refuse U+0000 and reorder keys. pg parses it on
+ * reading.
+ */
 type JsonColumn<T> = ColumnType<T, string, string>;
 type Instant = ColumnType<Date, Date | string | undefined, Date | string>;
 
@@ -30,21 +33,21 @@ export interface ExecutionsTable {
   completed_at: Date | null;
   idempotency_key: string | null;
   request_hash: string | null;
-  /** What was last asked for; the owner carries it out. */
+  /** The state that was requested last. The owner applies it. */
   desired_state: ColumnType<DesiredState, DesiredState | undefined, DesiredState>;
   desired_state_by: string | null;
   desired_state_reason: string | null;
-  /** Fencing token: each claim raises it, and an append holds only with the present one. */
+  /** Fencing token: each claim increments it, and an append succeeds only with the current value. */
   attempt: Generated<number>;
-  /** Owners that died while they ran it. A hand-over does not count. */
+  /** Number of owners that died while they ran it. A graceful hand-over does not count. */
   crash_count: Generated<number>;
-  /** Which they were: one that comes back after all is taken out again. */
+  /** Identities of these owners. An owner that turns out to be alive is removed again. */
   crashed_owners: Generated<string[]>;
   /** `ProcessIdentity` of the process that owns it. */
   owner: string | null;
-  /** From when on a process may claim it; null while there is nothing to claim. */
+  /** The time from which a process may claim it. Null while there is nothing to claim. */
   runnable_at: Instant | null;
-  /** Whether its owner only waits, for a resume or a person: it then takes no concurrency slot. */
+  /** Whether its owner only waits, for a resume or a person. It then takes no concurrency slot. */
   idle: Generated<boolean>;
 }
 
@@ -52,7 +55,7 @@ interface EventsTable {
   execution_id: string;
   sequence: number;
   type: string;
-  /** The frame's `data` line, exactly as it goes out. */
+  /** The frame's `data` line, exactly as it is sent. */
   data: string;
 }
 
@@ -68,7 +71,7 @@ export interface ApprovalsTable {
 export interface ApiKeysTable {
   id: string;
   name: string;
-  /** SHA-256 of the key: it has 256 random bits, so no slow hash is called for. */
+  /** SHA-256 of the key. A slow hash is not needed, because a key has 256 random bits. */
   hash: Buffer;
   prefix: string;
   projects: string[];
@@ -83,20 +86,20 @@ export interface ApiKeysTable {
 interface StreamTicketsTable {
   hash: Buffer;
   execution_id: string | null;
-  /** `filterKey` of a stream of many. */
+  /** `filterKey` of a multi-execution stream. */
   filter: string | null;
-  /** The principal that asked, as JSON: the stream is opened in its name. */
+  /** The principal for which the ticket was issued, as JSON. The stream is opened on its behalf. */
   principal: JsonColumn<unknown>;
-  /** Address that used it; null before. */
+  /** The address that used it. Null before its first use. */
   used_by: string | null;
   expires_at: Date;
 }
 
-/** The processes that share this database, a row each. */
+/** The processes that share this database, one row each. */
 interface ProcessesTable {
   identity: string;
   started_at: Generated<Date>;
-  /** When the process last said that it is alive. */
+  /** The time of the process's last heartbeat. */
   beat_at: Generated<Date>;
 }
 

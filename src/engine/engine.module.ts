@@ -13,7 +13,7 @@ import { GraphEngine } from './run/graph-engine.js';
 import { ModelsModule } from './models/models.module.js';
 import { NodeRegistry } from './extension/node-registry.js';
 import { NodesModule } from './nodes/nodes.module.js';
-import { StrayErrors } from './run/stray-errors.js';
+import { UnhandledErrors } from './run/unhandled-errors.js';
 import { Takeover } from './run/takeover.js';
 
 @Module({
@@ -21,7 +21,7 @@ import { Takeover } from './run/takeover.js';
   providers: [
     NodeRegistry,
     EngineStats,
-    StrayErrors,
+    UnhandledErrors,
     ControlRequests,
     Takeover,
     ExecutionQueue,

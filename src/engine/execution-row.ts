@@ -2,10 +2,10 @@ import type { Execution, ExecutionState } from '@cloutagent/contract';
 import type { Selectable } from 'kysely';
 import type { ExecutionsTable } from '../database/schema.js';
 
-/** An execution as its row has it. */
+/** A row of the table `executions`. */
 export type ExecutionRow = Selectable<ExecutionsTable>;
 
-/** The Execution of the wire: the row, and what the journal's events add up to. */
+/** Makes the Execution of the API from its row and from the state that its events give. */
 export function toExecution(row: ExecutionRow, state: ExecutionState): Execution {
   const { started_at: startedAt, completed_at: completedAt } = row;
   return {

@@ -1,10 +1,10 @@
 import { applyDecorators, Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody } from '@nestjs/swagger';
-import { ApproveExecution, ControlExecution, Execution } from '@cloutagent/contract';
+import { ApproveExecution, ControlExecution, Execution, type ProblemCode } from '@cloutagent/contract';
 import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import type { Principal } from '../auth/principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
-import { OF_BODIES, type ProblemCode } from '../openapi/problem-codes.js';
+import { OF_BODIES } from '../openapi/problem-codes.js';
 import { ApprovalRecorder } from './commands/approval-recorder.js';
 import { ExecutionControl } from './commands/execution-control.js';
 import { EXAMPLE_COMPLETED, EXAMPLE_PAUSED } from './examples.js';

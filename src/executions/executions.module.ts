@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
 import { EngineModule } from '../engine/engine.module.js';
 import { ModelsModule } from '../engine/models/models.module.js';
 import { JournalModule } from '../journal/journal.module.js';
@@ -7,6 +8,7 @@ import { ApprovalRecorder } from './commands/approval-recorder.js';
 import { ExecutionControl } from './commands/execution-control.js';
 import { ExecutionStarter } from './commands/execution-starter.js';
 import { WorkflowValidator } from './commands/workflow-validator.js';
+import { StreamQuotaModule } from '../throttling/stream-quota.module.js';
 import { ControlController } from './control.controller.js';
 import { ExecutionsController } from './executions.controller.js';
 import { ExecutionsRepository } from './executions.repository.js';
@@ -23,7 +25,7 @@ import { StreamResolver } from './streams/stream-resolver.js';
 import { StreamsController } from './streams/streams.controller.js';
 
 @Module({
-  imports: [EngineModule, JournalModule, ModelsModule, StreamingModule],
+  imports: [AuthModule, EngineModule, JournalModule, ModelsModule, StreamingModule, StreamQuotaModule],
   // The first route that matches wins: `stream` is not an execution's id.
   controllers: [MultiStreamsController, StreamsController, ExecutionsController, ControlController],
   providers: [

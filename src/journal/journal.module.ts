@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ClusterModule } from '../cluster/cluster.module.js';
+import { EventsModule } from '../events/events.module.js';
 import { EventNotifier } from './event-notifier.js';
 import { Journal } from './journal.js';
 import { JournalReader } from './journal-reader.js';
@@ -9,7 +10,7 @@ import { StatusChanges } from './status-changes.js';
 import { UnownedAppend } from './unowned-append.js';
 
 @Module({
-  imports: [ClusterModule],
+  imports: [ClusterModule, EventsModule],
   providers: [
     EventNotifier,
     Journal,

@@ -8,8 +8,8 @@ const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
 type JsonLine = ReturnType<ConsoleLogger['getJsonLogObject']>;
 
 /**
- * Nest's logger as this server uses it: a line of JSON for each message unless a terminal reads it (LOG_FORMAT), with
- * the request and the execution as members, and without the server's secrets.
+ * Nest's logger, adapted to this server. It writes each message as a line of JSON, or as text in a terminal (LOG_FORMAT).
+ * It adds the request and the execution as members, and redacts the server's secrets.
  */
 export class AppLogger extends ConsoleLogger {
   readonly isJson: boolean;
@@ -29,7 +29,7 @@ export class AppLogger extends ConsoleLogger {
     this.isJson = isJson;
   }
 
-  /** Prints what whoever started the server has to see, at every level: as it is, or as a line of JSON. */
+  /** Prints a message for the operator, whatever LOG_LEVEL is: as plain text, or as a line of JSON. */
   show(text: string, context: string): void {
     if (this.isJson) super.printMessages([text], context);
     else console.log(text);
@@ -44,8 +44,8 @@ export class AppLogger extends ConsoleLogger {
     params?: Record<string, unknown>,
   ): void {
     const members = { ...currentContext()?.members, ...params };
-    const shown = Object.keys(members).length > 0 ? members : undefined;
-    super.printMessages(messages, context, level, stream, stack, shown);
+    const allParams = Object.keys(members).length > 0 ? members : undefined;
+    super.printMessages(messages, context, level, stream, stack, allParams);
   }
 
   protected override getJsonLogObject(...given: Parameters<ConsoleLogger['getJsonLogObject']>): JsonLine {

@@ -1,45 +1,46 @@
 import type { SecretRedactor } from '../config/secret-redactor.js';
 
-const MOST_CAUSES = 5;
-const MESSAGE_MOST = 2_000;
-const STACK_MOST = 8_000;
+const MAX_CAUSES = 5;
+const MAX_MESSAGE_LENGTH = 2_000;
+const MAX_STACK_LENGTH = 8_000;
 
-/** An error as a log line has it. */
+/** An error in the form in which it is logged. */
 export interface ErrorInfo {
   name: string;
   code?: string;
   message: string;
   stack?: string;
   cause?: ErrorInfo;
-  /** Of an AggregateError, the first few. */
+  /** The first 5 errors of an AggregateError. */
   errors?: ErrorInfo[];
 }
 
 /**
- * Reduces an error and its causes to what helps to find the fault. Other properties stay out: some libraries attach the
- * whole request, with its headers and what a user wrote.
+ * Reduces an error and its causes to the properties that help to find the fault. Other properties are left out, because
+ * some libraries attach the whole request, with its headers and the user's input.
  */
 export function errorInfo(error: unknown, secrets: SecretRedactor, depth = 0): ErrorInfo {
-  // Before a text is cut: what is left of a secret would not be found.
-  const cut = (text: string, most: number) => secrets.text(text).slice(0, most);
-  if (!(error instanceof Error)) return { name: typeof error, message: cut(messageOf(error), MESSAGE_MOST) };
+  // Secrets are redacted before a text is truncated, because a part of a secret would not be recognised.
+  const truncate = (text: string, max: number) => secrets.text(text).slice(0, max);
+  if (!(error instanceof Error))
+    return { name: typeof error, message: truncate(messageOf(error), MAX_MESSAGE_LENGTH) };
   const { code } = error as { code?: unknown };
   const { errors } = error as { errors?: unknown };
   return {
     name: error.name,
     ...(typeof code === 'string' && { code }),
-    message: cut(error.message, MESSAGE_MOST),
-    ...(error.stack !== undefined && { stack: cut(error.stack, STACK_MOST) }),
+    message: truncate(error.message, MAX_MESSAGE_LENGTH),
+    ...(error.stack !== undefined && { stack: truncate(error.stack, MAX_STACK_LENGTH) }),
     ...(error.cause !== undefined &&
-      depth < MOST_CAUSES && { cause: errorInfo(error.cause, secrets, depth + 1) }),
+      depth < MAX_CAUSES && { cause: errorInfo(error.cause, secrets, depth + 1) }),
     ...(Array.isArray(errors) &&
-      depth < MOST_CAUSES && {
-        errors: errors.slice(0, MOST_CAUSES).map((item) => errorInfo(item, secrets, depth + 1)),
+      depth < MAX_CAUSES && {
+        errors: errors.slice(0, MAX_CAUSES).map((item) => errorInfo(item, secrets, depth + 1)),
       }),
   };
 }
 
-/** The same for people who read along: stacks, one after the other. */
+/** Formats an error for text logs: its stack, followed by the stacks of its errors and causes. */
 export function errorText(info: ErrorInfo): string {
   const { name, message, stack, cause, errors = [] } = info;
   return [
@@ -49,11 +50,14 @@ export function errorText(info: ErrorInfo): string {
   ].join('\n');
 }
 
-/** The cause of an error as further arguments of a logger, which would print a missing one as text. */
+/**
+ * Returns the cause of an error as further arguments for a logger. Empty if it has none: a logger would print
+ * `undefined`.
+ */
 export const causeOf = (error: Error | undefined): unknown[] =>
   error?.cause === undefined ? [] : [error.cause];
 
-/** What an error says; code may throw anything. */
+/** Returns the message of a thrown value, which may be of any type. */
 export function messageOf(value: unknown): string {
   if (value instanceof Error) return value.message;
   if (typeof value === 'string') return value;

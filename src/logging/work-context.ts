@@ -1,24 +1,24 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** For whom code runs: known to everything that it calls, also later. */
+/** The context of a piece of work. It applies to all code that the work calls, also asynchronously. */
 export interface WorkContext {
-  /** Members of every line that it logs. */
+  /** Members that are added to every line that the work logs. */
   readonly members: Readonly<Record<string, string>>;
-  /** Called with an error that its code threw, or rejected with, where nothing handles it. */
+  /** Called with an error or a rejection of the work that nothing handles. */
   onStray(this: void, error: unknown): void;
 }
 
 const storage = new AsyncLocalStorage<WorkContext | undefined>();
 
-/** Runs `work`, and all that it starts, in a context. */
+/** Runs `work`, and everything that it starts, in a context. */
 export const inContext = <T>(context: WorkContext, work: () => T): T => storage.run(context, work);
 
 /**
- * Runs `work` outside of every context. For what serves many at once, such as a flush of the journal: it would otherwise
- * keep the context of whoever happened to set it going.
+ * Runs `work` outside of any context. Used for work that serves many callers at once, such as a flush of the journal, which
+ * would otherwise run in the context of the caller that happened to start it.
  */
 export const detached = <T>(work: () => T): T =>
   storage.getStore() === undefined ? work() : storage.run(undefined, work);
 
-/** The context of the code that asks. */
+/** Returns the context of the calling code. */
 export const currentContext = (): WorkContext | undefined => storage.getStore();

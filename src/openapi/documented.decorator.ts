@@ -1,18 +1,18 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse } from '@nestjs/swagger';
-import { Problem } from '@cloutagent/contract';
+import { Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
-import { ALWAYS, PROBLEM_CODES, type ProblemCode } from './problem-codes.js';
+import { ALWAYS } from './problem-codes.js';
 
 type SchemaObject = Exclude<
   Parameters<typeof ApiResponse>[0] extends infer O ? (O extends { schema: infer S } ? S : never) : never,
   undefined
 >;
 
-/** A Zod schema as OpenAPI 3.0 has it. */
+/** Converts a Zod schema to an OpenAPI 3.0 schema. */
 const toOpenApi = (schema: z.ZodType, io: 'input' | 'output' = 'output'): SchemaObject => {
-  const { $schema: _dropped, ...rest } = z.toJSONSchema(schema, {
+  const { $schema: _removed, ...rest } = z.toJSONSchema(schema, {
     target: 'openapi-3.0',
     unrepresentable: 'any',
     io,
@@ -22,50 +22,52 @@ const toOpenApi = (schema: z.ZodType, io: 'input' | 'output' = 'output'): Schema
   return inline(rest) as SchemaObject;
 };
 
-/** References into a schema's own definitions lead nowhere once it is part of a document: they are put in place. */
+/** Replaces references to a schema's own definitions by the definitions. They would be dangling in the whole document. */
 function inline(schema: Record<string, unknown>): unknown {
   const definitions = (schema['$defs'] ?? schema['definitions'] ?? {}) as Record<string, unknown>;
-  const put = (value: unknown, inside: readonly string[]): unknown => {
-    if (Array.isArray(value)) return value.map((item) => put(item, inside));
+  const resolve = (value: unknown, parents: readonly string[]): unknown => {
+    if (Array.isArray(value)) return value.map((item) => resolve(item, parents));
     if (typeof value !== 'object' || value === null) return value;
     const reference = (value as { $ref?: string }).$ref;
     if (reference !== undefined) {
       const name = reference.split('/').at(-1)!;
-      // A schema inside itself, as JSON is: any value.
-      return inside.includes(name) || !(name in definitions) ? {} : put(definitions[name], [...inside, name]);
+      // A recursive schema, such as the one of JSON, becomes a schema for any value.
+      return parents.includes(name) || !(name in definitions)
+        ? {}
+        : resolve(definitions[name], [...parents, name]);
     }
     return Object.fromEntries(
       Object.entries(value)
-        // A property may be called id; a schema's own id is text.
+        // Removes a schema's own id, which is a string. A property named id has a schema, which is an object.
         .filter(
           ([key, item]) =>
             key !== '$defs' && key !== 'definitions' && !(key === 'id' && typeof item === 'string'),
         )
-        .map(([key, item]) => [key, put(item, inside)]),
+        .map(([key, item]) => [key, resolve(item, parents)]),
     );
   };
-  return put(schema, []);
+  return resolve(schema, []);
 }
 
 export interface Documentation {
   summary: string;
   description?: string;
   status: number;
-  /** Its parameters are named one by one. */
+  /** The document lists its members as separate parameters. */
   query?: z.ZodType;
   response?: z.ZodType;
-  /** A response as it comes; text for anything but JSON. */
+  /** Example of a response: a value for JSON, a string for any other content type. */
   example?: unknown;
-  /** Codes of the problems it may answer with, besides those that any route may. */
+  /** Codes of the problems of this route, in addition to those of every route. */
   errors?: readonly ProblemCode[];
   contentType?: string;
-  /** Whether it asks for no credential. */
+  /** Whether the route needs no credential. */
   open?: boolean;
-  /** Whether every good credential will do, whatever its scopes. */
+  /** Whether the route accepts every valid credential, whatever its scopes. */
   anyScope?: boolean;
 }
 
-/** What OpenAPI says of a route. */
+/** Describes a route in the OpenAPI document. */
 export function Documented({
   summary,
   description,
@@ -83,7 +85,7 @@ export function Documented({
     ...(example !== undefined && { example }),
   };
   const always = ALWAYS.filter((code) => !anyScope || code !== 'insufficient_scope');
-  const byStatus = Map.groupBy([...errors, ...(open ? [] : always)], (code) => PROBLEM_CODES[code][0]);
+  const byStatus = Map.groupBy([...errors, ...(open ? [] : always)], (code) => PROBLEM_CODES[code].status);
   return applyDecorators(
     ...(open ? [] : [ApiBearerAuth()]),
     ...(query ? parametersOf(query) : []),
@@ -124,7 +126,7 @@ function parametersOf(query: z.ZodType): MethodDecorator[] {
 }
 
 function problemExample(code: ProblemCode): Problem {
-  const [status, detail] = PROBLEM_CODES[code];
+  const { status, text: detail } = PROBLEM_CODES[code];
   return {
     type: 'about:blank',
     title: STATUS_CODES[status] ?? '',
@@ -137,7 +139,7 @@ function problemExample(code: ProblemCode): Problem {
       errors: [
         {
           path: 'workflow.edges',
-          message: 'a workflow must have no cycle, and this one goes a -> b -> a',
+          message: 'a workflow must not contain a cycle; this one has a -> b -> a',
         },
       ],
     }),

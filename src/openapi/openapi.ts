@@ -1,21 +1,22 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { OF_THE_SERVER, PROBLEM_CODES } from './problem-codes.js';
+import { PROBLEM_CODES } from '@cloutagent/contract';
+import { OF_THE_SERVER } from './problem-codes.js';
 
-/** The document of every route, made from the contract's schemas. */
+/** Builds the OpenAPI document of all routes from the contract's schemas. */
 function buildDocument(app: NestExpressApplication): OpenAPIObject {
-  const codes = OF_THE_SERVER.map((code) => `\`${code}\` (${PROBLEM_CODES[code][0]})`).join(', ');
+  const codes = OF_THE_SERVER.map((code) => `\`${code}\` (${PROBLEM_CODES[code].status})`).join(', ');
   const config = new DocumentBuilder()
     .setTitle('CloutAgent Executions')
     .setDescription(
-      'Runs AI-agent workflows and streams what they do: live, durable and exactly in order. ' +
-        `Errors are RFC 9457 problems. Besides the codes of each route there are ${codes}.`,
+      'Runs AI-agent workflows and streams their events live, durably and exactly in order. ' +
+        `Errors are RFC 9457 problems. In addition to the codes of each route, any request may get ${codes}.`,
     )
     .setVersion('0.1.0')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key or a JWT.' })
     .build();
   const document = SwaggerModule.createDocument(app, config);
-  // @nestjs/swagger 12 makes of a query's schema one parameter without a name; `Documented` names them all.
+  // @nestjs/swagger 12 adds one parameter without a name for a query's schema. `Documented` adds all parameters by name.
   for (const path of Object.values(document.paths)) {
     for (const operation of Object.values(path as Record<string, { parameters?: { name?: string }[] }>))
       operation.parameters = (operation.parameters ?? []).filter(({ name }) => name !== undefined);
@@ -23,7 +24,7 @@ function buildDocument(app: NestExpressApplication): OpenAPIObject {
   return document;
 }
 
-/** Serves the page at `/docs` and the document at `/docs/openapi.json`. */
+/** Serves Swagger UI at `/docs` and the document at `/docs/openapi.json`. */
 export function serveDocument(app: NestExpressApplication): void {
   SwaggerModule.setup('docs', app, () => buildDocument(app), {
     jsonDocumentUrl: 'docs/openapi.json',

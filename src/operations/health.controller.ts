@@ -9,7 +9,7 @@ import { Documented } from '../openapi/documented.decorator.js';
 import { DatabaseUnavailableError } from '../problems/problem.error.js';
 
 const READY_TIMEOUT_MS = 2_000;
-/** A standby is read-only as well. */
+/** Finds out whether the database is read-only. A standby server is read-only too. */
 const READ_ONLY = `SELECT current_setting('transaction_read_only')::boolean AS "readOnly"`;
 const OK = {
   status: 200,
@@ -28,25 +28,25 @@ export class HealthController {
   ) {}
 
   @Get('live')
-  @Documented({ summary: 'The process answers', ...OK })
+  @Documented({ summary: 'Check that the process responds', ...OK })
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
 
   @Get('ready')
   @Documented({
-    summary: 'The process and its database answer, and the database takes writes',
+    summary: 'Check that the process and its database respond and that the database accepts writes',
     ...OK,
     errors: ['database_unavailable'],
   })
   async ready(): Promise<{ status: 'ok' }> {
-    const late = sleep(READY_TIMEOUT_MS, undefined, { ref: false });
-    const answer = await Promise.race([
+    const timeout = sleep(READY_TIMEOUT_MS, undefined, { ref: false });
+    const result = await Promise.race([
       this.database.pool.query<{ readOnly: boolean }>(READ_ONLY).catch(() => undefined),
-      late,
+      timeout,
     ]);
-    if (!answer) throw new DatabaseUnavailableError();
-    if (answer.rows[0]?.readOnly || this.database.refusesWrites || this.journal.isBackingOff)
+    if (!result) throw new DatabaseUnavailableError();
+    if (result.rows[0]?.readOnly || this.database.refusesWrites || this.journal.isBackingOff)
       throw new DatabaseUnavailableError(true);
     return { status: 'ok' };
   }

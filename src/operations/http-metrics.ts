@@ -3,7 +3,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { Counter, Histogram } from 'prom-client';
 import { Metrics } from './metrics.js';
 
-/** Methods that routes have; whatever else clients send is `other`. */
+/** Methods with a label of their own. All others are counted as `other`. */
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 const AUTH_FAILURES = new Set([
   'credentials_missing',
@@ -13,7 +13,7 @@ const AUTH_FAILURES = new Set([
 ]);
 const REFUSALS = new Set(['rate_limited', 'too_many_streams', 'too_many_failed_attempts']);
 
-/** Counts and times requests, by the pattern of their route. */
+/** Counts requests and measures their duration, by the pattern of their route. */
 @Injectable()
 export class HttpMetrics {
   private readonly requests: Counter<'method' | 'route' | 'status'>;
@@ -25,38 +25,38 @@ export class HttpMetrics {
     const registers = [registry];
     this.requests = new Counter({
       name: 'cloutagent_http_requests_total',
-      help: 'Requests that were answered; status is closed when the client left before.',
+      help: 'Requests, by status. The status is "closed" when the client disconnected before the response began.',
       labelNames: ['method', 'route', 'status'],
       registers,
     });
     this.seconds = new Histogram({
       name: 'cloutagent_http_request_seconds',
-      help: 'What requests took, streams left out.',
+      help: 'Duration of requests, except streams.',
       labelNames: ['method', 'route'],
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     });
     this.authFailures = new Counter({
       name: 'cloutagent_auth_failures_total',
-      help: 'Requests without a good credential or the scope, by the code of their answer.',
+      help: 'Requests without a valid credential or the required scope, by problem code.',
       labelNames: ['code'],
       registers,
     });
     this.refusals = new Counter({
       name: 'cloutagent_rate_limited_total',
-      help: 'Requests refused for their number, by the code of their answer.',
+      help: 'Requests and streams refused because of a limit, by problem code.',
       labelNames: ['code'],
       registers,
     });
   }
 
-  /** Middleware; the first one, so that what later ones refuse is counted too. */
+  /** Express middleware. It must be the first one, so that requests that later middleware refuses are counted too. */
   readonly observe = (request: Request, response: Response, next: NextFunction): void => {
     const began = performance.now();
-    // Comes in every case, also when the client leaves.
+    // `close` is emitted for every response, also when the client disconnects.
     response.once('close', () => {
       const method = KNOWN_METHODS.has(request.method) ? request.method : 'other';
-      // Paths are the client's invention; patterns are ours.
+      // The label is the route's pattern, because clients can send any number of different paths.
       const route = (request.route as { path?: string } | undefined)?.path ?? 'none';
       const status = response.headersSent ? String(response.statusCode) : 'closed';
       this.requests.inc({ method, route, status });

@@ -16,10 +16,10 @@ export class MetricsController {
   @RequireScope('keys:manage')
   @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
   @Documented({
-    summary: 'Metrics of this process, for Prometheus',
+    summary: 'Show the metrics of this process for Prometheus',
     description:
-      'Takes `Authorization: Bearer <METRICS_TOKEN>`, or a credential with the scope keys:manage. Without the setting ' +
-      'METRICS_TOKEN, callers on the same machine need neither.',
+      'Accepts `Authorization: Bearer <METRICS_TOKEN>`, or a credential with the scope keys:manage. If METRICS_TOKEN is not ' +
+      'set, callers on the same machine need no credential.',
     status: 200,
     response: z.string(),
     example:

@@ -15,14 +15,14 @@ import { StreamHub } from '../streaming/stream-hub.js';
 import { StreamStats } from '../streaming/stream-stats.js';
 import { Histogram } from '../common/histogram.js';
 
-const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
-const ENDS = ['completed', 'failed', 'cancelled'] as const;
-/** A value with its labels. */
+const STREAMS_PER_EXECUTION = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
+const FINAL_STATUSES = ['completed', 'failed', 'cancelled'] as const;
+/** A value and its labels. */
 type Sample = [value: number, labels?: Record<string, string>];
 
 /**
- * What this application shows at `/metrics`. Hot paths only add plain numbers up; they are read when
- * somebody scrapes. The registry is the application's own: two in one process share nothing.
+ * The metrics of this application, which `/metrics` shows. Hot paths only add numbers, which are read at each scrape. The
+ * registry belongs to the application, so two applications in one process have separate metrics.
  */
 @Injectable()
 export class Metrics {
@@ -40,81 +40,94 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
 
     this.gauge('streams_open', 'Open streams.', () => [[hub.count().open]]);
-    this.gauge('streams_blocked', 'Open streams whose socket takes nothing at the moment.', () => [
-      [hub.count().blocked],
-    ]);
+    this.gauge(
+      'streams_blocked',
+      'Open streams whose client does not read fast enough at the moment.',
+      () => [[hub.count().blocked]],
+    );
     this.histogram(
-      'channel_subscribers',
-      'Open streams of each watched execution, as they are now: not a running total.',
+      'channel_streams',
+      'Open streams per watched execution at the time of the scrape (not cumulative).',
       () => {
-        const sizes = new Histogram(SIZES);
+        const sizes = new Histogram(STREAMS_PER_EXECUTION);
         for (const size of hub.channelSizes()) sizes.add(size);
         return sizes;
       },
     );
     this.counter('streams_opened_total', 'Streams opened.', () => [[streams.opened]]);
-    this.counter('streams_stalled_total', 'Streams closed because their socket took nothing.', () => [
-      [streams.stalled],
-    ]);
+    this.counter(
+      'streams_stalled_total',
+      'Streams closed because their client read nothing for STREAM_STALL_TIMEOUT_MS.',
+      () => [[streams.stalled]],
+    );
     this.counter('events_delivered_total', 'Events written to streams.', () => [[streams.delivered]]);
     this.counter('stream_bytes_total', 'Bytes written to streams.', () => [[streams.bytes]]);
-    this.counter('stream_bytes_saved_total', 'Bytes that compression of streams saved.', () => [
+    this.counter('stream_bytes_saved_total', 'Bytes that the compression of streams saved.', () => [
       [streams.bytesSaved],
     ]);
-    this.counter('catch_up_reads_total', 'Pages read from the journal for streams that were behind.', () => [
+    this.counter('catch_up_reads_total', 'Pages read from the journal for streams that catch up.', () => [
       [streams.catchUpReads],
     ]);
-    this.counter('ring_evictions_total', 'Recent events dropped from memory to make room.', () => [
-      [streams.evicted],
-    ]);
+    this.counter(
+      'recent_events_evicted_total',
+      'Recent events removed from memory because their buffer was full.',
+      () => [[streams.evicted]],
+    );
 
     this.counter('events_published_total', 'Events recorded by this process.', ['type'], () =>
       Object.entries(bus.published).map(([type, count]): Sample => [count, { type }]),
     );
-    this.histogram('journal_flush_events', 'Events of one commit.', () => journal.stats.flushEvents);
-    this.histogram('journal_commit_seconds', 'What a commit took.', () => journal.stats.commitSeconds);
-    this.counter('journal_failed_appends_total', 'Appends that were refused.', () => [
+    this.histogram('journal_flush_events', 'Events per commit.', () => journal.stats.flushEvents);
+    this.histogram('journal_commit_seconds', 'Duration of a commit.', () => journal.stats.commitSeconds);
+    this.counter('journal_failed_appends_total', 'Appends that failed.', () => [
       [journal.stats.failedAppends],
     ]);
     this.counter(
-      'journal_repeated_appends_total',
-      'Appends that were sent again because the database did not answer or could not take them.',
+      'journal_retried_appends_total',
+      'Appends retried because the database did not answer or refused writes.',
       () => [[journal.stats.repeatedAppends]],
     );
 
-    this.gauge('executions_running', 'Executions under way in this process, paused ones included.', () => [
+    this.gauge('executions_running', 'Executions that run in this process, including paused ones.', () => [
       [dispatcher.running],
     ]);
-    this.counter('executions_started_total', 'Executions begun here, those taken over included.', () => [
-      [bus.published['execution:started']],
-    ]);
-    this.counter('executions_taken_over_total', 'Executions taken over after their owner had gone.', () => [
+    this.counter(
+      'executions_started_total',
+      'Executions started in this process, including those taken over.',
+      () => [[bus.published['execution:started']]],
+    );
+    this.counter('executions_taken_over_total', 'Executions taken over from an owner that died.', () => [
       [engine.takeovers],
     ]);
-    this.counter('executions_ended_total', 'Executions that came to their end here.', ['status'], () =>
-      ENDS.map((status): Sample => [bus.published[`execution:${status}`], { status }]),
+    this.counter(
+      'executions_ended_total',
+      'Executions that ended in this process, by status.',
+      ['status'],
+      () => FINAL_STATUSES.map((status): Sample => [bus.published[`execution:${status}`], { status }]),
     );
-    this.counter('steps_total', 'Steps that ended, by node type and how.', ['type', 'result'], () =>
+    this.counter('steps_total', 'Steps that ended, by node type and result.', ['type', 'result'], () =>
       [...engine.steps].flatMap(([type, results]) =>
         [...results].map(([result, count]): Sample => [count, { type, result }]),
       ),
     );
-    this.counter('model_tokens_total', 'Tokens used.', ['model', 'direction'], () =>
+    this.counter('model_tokens_total', 'Tokens used, by model and direction.', ['model', 'direction'], () =>
       [...engine.models].flatMap(([model, { input, output }]): Sample[] => [
         [input, { model, direction: 'input' }],
         [output, { model, direction: 'output' }],
       ]),
     );
-    this.counter('model_cost_usd_total', 'Cost in USD, of models whose price is known.', ['model'], () =>
+    this.counter('model_cost_usd_total', 'Cost in USD of models with a known price.', ['model'], () =>
       [...engine.models].map(([model, { costUSD }]): Sample => [costUSD, { model }]),
     );
 
     const { pool } = database;
-    this.gauge('database_connections', 'Connections to the database, by state.', ['state'], () => [
+    this.gauge('database_connections', 'Connections of the database pool, by state.', ['state'], () => [
       [pool.idleCount, { state: 'idle' }],
       [pool.totalCount - pool.idleCount, { state: 'busy' }],
     ]);
-    this.gauge('database_waiting', 'Queries that wait for a connection.', () => [[pool.waitingCount]]);
+    this.gauge('database_waiting_queries', 'Queries that wait for a connection of the database pool.', () => [
+      [pool.waitingCount],
+    ]);
   }
 
   private counter(name: string, help: string, ...rest: Reading): void {
@@ -146,7 +159,7 @@ export class Metrics {
       type: 'histogram',
       get: () => Promise.resolve({ ...metric, values: bucketsOf(metric.name, read()) }),
     };
-    // The package's own Histogram takes values one by one only; all the registry asks of one is this.
+    // prom-client's Histogram accepts only single values. These members are all that the registry needs of a metric.
     this.registry.registerMetric(metric as unknown as PromHistogram);
   }
 }
@@ -154,14 +167,18 @@ export class Metrics {
 type Reading = [read: () => Iterable<Sample>] | [labelNames: string[], read: () => Iterable<Sample>];
 
 function bucketsOf(name: string, { bounds, counts, sum }: Histogram): object[] {
-  let upTo = 0;
-  const buckets = counts.map((count, place) => {
-    upTo += count;
-    return { metricName: `${name}_bucket`, labels: { le: String(bounds[place] ?? '+Inf') }, value: upTo };
+  let cumulative = 0;
+  const buckets = counts.map((count, index) => {
+    cumulative += count;
+    return {
+      metricName: `${name}_bucket`,
+      labels: { le: String(bounds[index] ?? '+Inf') },
+      value: cumulative,
+    };
   });
   return [
     ...buckets,
     { metricName: `${name}_sum`, labels: {}, value: sum },
-    { metricName: `${name}_count`, labels: {}, value: upTo },
+    { metricName: `${name}_count`, labels: {}, value: cumulative },
   ];
 }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { EngineModule } from '../engine/engine.module.js';
+import { EventsModule } from '../events/events.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
 import { HealthController } from './health.controller.js';
@@ -7,8 +8,9 @@ import { HttpMetrics } from './http-metrics.js';
 import { Metrics } from './metrics.js';
 import { MetricsController } from './metrics.controller.js';
 
+/** Serves health checks and metrics. */
 @Module({
-  imports: [EngineModule, JournalModule, StreamingModule],
+  imports: [EngineModule, EventsModule, JournalModule, StreamingModule],
   controllers: [HealthController, MetricsController],
   providers: [HttpMetrics, Metrics],
 })

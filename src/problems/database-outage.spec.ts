@@ -20,7 +20,7 @@ it.each([
   new Error('Connection terminated unexpectedly'),
   new Error('Query read timeout'),
   new AggregateError([coded('ECONNREFUSED')]),
-])('takes %o for an outage', (error) => {
+])('classifies %o as an outage', (error) => {
   expect(isDatabaseOutage(error)).toBe(true);
 });
 
@@ -32,7 +32,7 @@ it.each([
   new Error('Connection: x'),
   'ECONNREFUSED',
   undefined,
-])('takes %o for something else', (error) => {
+])('does not classify %o as an outage', (error) => {
   expect(isDatabaseOutage(error)).toBe(false);
 });
 
@@ -44,6 +44,6 @@ it.each<[unknown, boolean]>([
   [coded('57014'), false],
   [new Error('x'), false],
   [undefined, false],
-])('takes %o for a refusal of writes: %p', (error, expected) => {
+])('decides whether %o refuses writes: %p', (error, expected) => {
   expect(isWriteRefusal(error)).toBe(expected);
 });

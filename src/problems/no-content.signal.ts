@@ -1,4 +1,4 @@
-/** Thrown by an `@Sse()` method to answer 204: an EventSource that gets it does not come back. */
+/** Thrown by an `@Sse()` method to answer 204, after which an EventSource does not reconnect. */
 export class NoContentSignal extends Error {
   override readonly name = 'NoContentSignal';
 }

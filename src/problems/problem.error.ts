@@ -1,47 +1,44 @@
-import type { Problem } from '@cloutagent/contract';
-import type { ProblemCode } from '../openapi/problem-codes.js';
+import { type Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
 
-/**
- * A failure that leaves the server as RFC 9457 problem. One subclass or `code` a failure; `detail`
- * is a sentence that says what to do.
- */
+/** An error that the server answers with an RFC 9457 problem. The contract's `PROBLEM_CODES` gives its status. */
 export class ProblemError extends Error {
   override readonly name: string = 'ProblemError';
 
+  readonly status: number;
+
+  /** @param detail a sentence that says what to do; by default the code's text in `PROBLEM_CODES` */
   constructor(
-    readonly status: number,
     readonly code: ProblemCode,
-    detail: string,
+    detail: string = PROBLEM_CODES[code].text,
     readonly extra: { errors?: NonNullable<Problem['errors']>; headers?: Record<string, string> } = {},
   ) {
     super(detail);
+    this.status = PROBLEM_CODES[code].status;
   }
 }
 
 export type PathError = NonNullable<Problem['errors']>[number];
 
-/** 400: the request does not have the documented form; every wrong path is listed. */
+/** 400: the request does not match its schema. `errors` lists every invalid path. */
 export class ValidationFailedError extends ProblemError {
   constructor(errors: PathError[]) {
-    super(400, 'validation_failed', 'The request is not valid; `errors` lists every path to correct.', {
-      errors,
-    });
+    super('validation_failed', undefined, { errors });
   }
 }
 
-/** 404, in the same words whether a thing is missing or belongs to somebody else. */
+/** 404. The message is the same for a missing resource and for one that the caller has no access to. */
 export class NotFoundError extends ProblemError {
-  constructor(what = 'execution') {
-    super(404, 'not_found', `There is no such ${what}.`);
+  constructor(resource = 'execution') {
+    super('not_found', `There is no such ${resource}.`);
   }
 }
 
-/** 503: PostgreSQL cannot be reached, or cannot do what was asked of it now. The same request may be sent again. */
+/** 503: PostgreSQL cannot be reached, or cannot execute the statement now. The same request may be sent again. */
 export class DatabaseUnavailableError extends ProblemError {
-  /** @param takesNoWrites whether it answers, but is read-only or full */
-  constructor(takesNoWrites = false) {
-    const what = takesNoWrites ? 'can store nothing at the moment' : 'does not answer';
-    super(503, 'database_unavailable', `The database ${what}. Try again soon.`, {
+  /** @param refusesWrites whether the database answers but is read-only or full */
+  constructor(refusesWrites = false) {
+    const state = refusesWrites ? 'refuses writes' : 'does not answer';
+    super('database_unavailable', `The database ${state}. Try again soon.`, {
       headers: { 'Retry-After': '5' },
     });
   }

@@ -1,66 +1,35 @@
 import { Inject, Injectable, Logger, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
-import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
-import type { Holder } from '../common/holder.js';
 import { Settings } from '../config/settings.js';
 import { StatusChanges } from '../journal/status-changes.js';
-import { codingFor } from './gzip/accept-encoding.js';
-import type { Channel } from './channel/channel.js';
 import { ChannelPool } from './channel/channel-pool.js';
-import type { HttpChunk } from './frames/http-chunk.js';
-import { Compressor } from './gzip/compressor.js';
-import { GzipBody, type Sharing } from './gzip/gzip-body.js';
-import type { StreamPosition } from './multi/stream-position.js';
-import { MultiSubscription } from './multi/multi-subscription.js';
-import { FilterMembershipUpdater } from './multi/membership-updater.js';
-import type { SseConnection, StreamRules } from './connection/sse-connection.js';
-import { FilterMembership } from './multi/filter-membership.js';
-import { TcpSendQueues } from './connection/tcp-send-queues.js';
-import { encodeEstablished } from './frames/sse-frame.js';
+import { SseConnection, type StreamRules } from './connection/sse-connection.js';
 import { type StreamHandle, SseResponse } from './connection/sse-response.js';
-import { StreamStats } from './stream-stats.js';
-import { ExecutionSubscription } from './single/execution-subscription.js';
+import { TcpSendQueues } from './connection/tcp-send-queues.js';
+import type { ChunkEncoder } from './frames/chunk-encoder.js';
+import { encodeEstablished } from './frames/sse-frame.js';
 import { TypeFilter } from './frames/type-filter.js';
+import { codingFor } from './gzip/accept-encoding.js';
+import { Compressor } from './gzip/compressor.js';
+import { GzipBody } from './gzip/gzip-body.js';
+import { FilterMembership } from './multi/filter-membership.js';
+import { FilterMembershipUpdater } from './multi/membership-updater.js';
+import { MultiSubscription } from './multi/multi-subscription.js';
+import { ExecutionSubscription } from './single/execution-subscription.js';
+import type { CommonStreamRequest, MultiStreamRequest, StreamRequest } from './stream-request.js';
+import { StreamStats } from './stream-stats.js';
 
-interface AnyStreamRequest {
-  types?: readonly EventType[] | undefined;
-  /** Where the frames go. */
-  response: ServerResponse;
-  /** Who watches, for `endOf`. */
-  principalId: string;
-  /** When the right to watch ends, ms since the epoch. */
-  expiresAt: number | null;
-  /**
-   * Called when Nest subscribes, which it never does for a client that left before. An error that it throws is answered as
-   * a problem. The holder is released when the stream ends.
-   */
-  enter: () => Holder;
-}
-
-export interface StreamRequest extends AnyStreamRequest {
-  executionId: string;
-  /** Events after this sequence are sent. */
-  after: number;
-  /** What the first frame says; lastSequence is filled in. */
-  established: Omit<ConnectionEstablished, 'lastSequence' | 'timestamp'>;
-}
-
-export interface MultiStreamRequest extends AnyStreamRequest {
-  /** Where the stream begins; a Roster's grows by itself, and its stream does not end. */
-  vector: StreamPosition;
-  /** How many executions have joined. */
-  executions: number;
-}
-
-/** Ages differ by a tenth, so that a fleet does not come back at once. */
+/** Ages of streams differ by up to this fraction, so that many clients do not reconnect at once. */
 const AGE_SPREAD = 0.1;
+const LEASE = { keepsManyEvents: true };
 
 /** All open streams of this process. */
 @Injectable()
 export class StreamHub implements OnModuleDestroy {
   private readonly logger = new Logger(StreamHub.name);
-  private readonly connections = new Map<SseConnection, { principalId: string; executionId?: string }>();
+  /** Open streams and their principals. */
+  private readonly connections = new Map<SseConnection, string>();
   private readonly rules: StreamRules;
   private readonly compressor: Compressor | undefined;
   private isClosing = false;
@@ -76,7 +45,6 @@ export class StreamHub implements OnModuleDestroy {
       stallMs: settings.STREAM_STALL_TIMEOUT_MS,
       retryMs: settings.STREAM_RETRY_MS,
       batchBytes: settings.STREAM_WRITE_MAX_BYTES,
-      pages: pool.pages,
       queues: new TcpSendQueues(),
       stats,
     };
@@ -84,7 +52,7 @@ export class StreamHub implements OnModuleDestroy {
       this.compressor = new Compressor(
         {
           minBytes: settings.STREAM_COMPRESSION_MIN_BYTES,
-          turnBytes: settings.STREAM_COMPRESSION_TURN_MAX_BYTES,
+          bytesPerIteration: settings.STREAM_COMPRESSION_TURN_MAX_BYTES,
           cacheBytes: settings.STREAM_COMPRESSION_CACHE_MAX_BYTES,
         },
         stats,
@@ -92,183 +60,166 @@ export class StreamHub implements OnModuleDestroy {
     }
   }
 
-  /** Tells every stream when to come back and ends it. One that was being opened is ended as soon as it is open. */
+  /** Ends every stream with a hint to reconnect. A stream that is being opened is ended as soon as it is open. */
   onModuleDestroy(): void {
     this.isClosing = true;
-    for (const outlet of this.connections.keys()) outlet.endWithRetry();
+    for (const connection of this.connections.keys()) connection.endWithRetry();
   }
 
-  /** Streams open on an execution here. */
+  /** Returns the number of streams that watch an execution here. */
   getClientCount(executionId: string): number {
     return this.pool.get(executionId)?.watchers.size ?? 0;
   }
 
-  /** Whether anybody here watches an execution. */
+  /** Returns whether an execution is watched here. */
   hasExecution(executionId: string): boolean {
     return this.pool.get(executionId) !== undefined;
   }
 
-  /** Streams open here, and those of them whose socket takes nothing at the moment. */
+  /** Returns the number of open streams, and of those whose socket is full at the moment. */
   count(): { open: number; blocked: number } {
     let blocked = 0;
-    for (const outlet of this.connections.keys()) if (outlet.isBlocked) blocked += 1;
+    for (const connection of this.connections.keys()) if (connection.isBlocked) blocked += 1;
     return { open: this.connections.size, blocked };
   }
 
-  /** How many streams each watched execution has. */
+  /** Returns the number of streams of each watched execution. */
   *channelSizes(): Iterable<number> {
     for (const channel of this.pool.all()) yield channel.watchers.size;
   }
 
   /**
-   * Ends all streams of an execution here; they are told when to come back.
-   * @returns how many
+   * Ends all streams of a principal with a hint to reconnect, because its credential is not valid any more.
+   * @returns the number of streams
    */
-  unsubscribe(executionId: string): number {
-    return this.end((of) => of.executionId === executionId);
-  }
-
-  /** Ends all streams of a principal: its credential is good no longer. */
   closeByPrincipal(principalId: string): number {
-    return this.end((of) => of.principalId === principalId);
+    // A copy, because ending a stream removes it.
+    const ending = [...this.connections].filter(([, owner]) => owner === principalId);
+    for (const [connection] of ending) connection.endWithRetry();
+    return ending.length;
   }
 
   /**
-   * A stream, for an `@Sse()` method to return. The frames do not pass through Nest's writer, which would format
-   * them once a stream; they are written to `request.response` as shared buffers.
+   * Returns a stream of one execution, as the result of an `@Sse()` method. Its frames are shared buffers that are written
+   * to `request.response`. They do not pass through Nest's writer, which would format each event for each stream.
    */
   subscribe(request: StreamRequest): Observable<MessageEvent> {
-    const session = new SseResponse(request.response);
-    return session.observe(() => this.openSingle(request, session));
+    const response = new SseResponse(request.response);
+    return response.observe(() => this.openSingle(request, response));
   }
 
-  /** A stream of many executions, for an `@Sse()` method to return, in the way of `subscribe`. */
+  /** Returns a stream of many executions, like `subscribe`. */
   watch(request: MultiStreamRequest): Observable<MessageEvent> {
-    const session = new SseResponse(request.response);
-    return session.observe(() => this.openMulti(request, session));
+    const response = new SseResponse(request.response);
+    return response.observe(() => this.openMulti(request, response));
   }
 
-  // What these two return lives as long as the stream, and with it everything that its functions name.
+  // The handles returned here live as long as the stream, and so does every variable that their functions use.
 
-  private openSingle(
-    { executionId, response, after, types, principalId, expiresAt, established, enter }: StreamRequest,
-    session: SseResponse,
-  ): StreamHandle {
+  private openSingle(request: StreamRequest, response: SseResponse): StreamHandle {
+    const { executionId, after, types, established, enter } = request;
     const admission = enter();
-    const { channel, ready } = this.pool.join(executionId, 'own');
-    const subscriber = new ExecutionSubscription(
-      channel,
-      response,
-      TypeFilter.of(types),
-      after,
-      this.endOfLife(expiresAt),
-      this.rules,
-      (error) => this.finish(session, `execution ${executionId}`, error),
-    );
-    this.negotiate(subscriber, response, 'shared');
-    this.open(subscriber, { principalId, executionId });
+    const lease = this.pool.join(executionId, LEASE);
+    const finish = (error?: Error) => this.finish(response, `execution ${executionId}`, error);
+    response.encoder = this.negotiate(request.response, { sharesChunks: true });
+    const connection = this.connect(request, response.encoder, finish);
+    const subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(types), after);
     return {
-      ready,
+      ready: lease.ready,
       start: () => {
-        subscriber.start(this.greeting(established, channel));
-        if (this.isClosing) subscriber.endWithRetry();
+        const timestamp = new Date().toISOString();
+        const { position: lastSequence } = lease.channel;
+        const fields = { ...established, timestamp, lastSequence };
+        subscription.start(encodeEstablished(fields, this.settings.STREAM_RETRY_MS));
+        if (this.isClosing) connection.endWithRetry();
       },
       close: () => {
-        this.close(subscriber);
-        this.pool.leave(executionId, 'own');
+        this.close(connection);
         admission.release();
       },
     };
   }
 
-  private openMulti(
-    { vector, response, types, principalId, expiresAt, executions, enter }: MultiStreamRequest,
-    session: SseResponse,
-  ): StreamHandle {
+  private openMulti(request: MultiStreamRequest, response: SseResponse): StreamHandle {
+    const { position, types, executions, enter } = request;
     const admission = enter();
-    const finish = (error?: Error) => this.finish(session, 'many executions', error);
-    const muster =
-      vector instanceof FilterMembership &&
-      new FilterMembershipUpdater(vector, this.changes, (lane) => subscriber.join(lane), finish);
-    const subscriber = new MultiSubscription(
-      vector,
-      this.pool,
-      response,
-      TypeFilter.of(types),
-      this.endOfLife(expiresAt),
-      this.rules,
-      !muster,
-      () => muster && muster.onRoom(),
-      finish,
-    );
-    // Their frames have ids of their own.
-    this.negotiate(subscriber, response, 'own');
-    this.open(subscriber, { principalId });
+    const finish = (error?: Error) => this.finish(response, 'many executions', error);
+    // The frames of each stream have their own ids.
+    response.encoder = this.negotiate(request.response, { sharesChunks: false });
+    const connection = this.connect(request, response.encoder, finish);
+    const subscription = new MultiSubscription(connection, {
+      position,
+      pool: this.pool,
+      filter: TypeFilter.of(types),
+      endsWithLast: !(position instanceof FilterMembership),
+      onExecutionEnd: () => updater?.onCapacity(),
+    });
+    const updater =
+      position instanceof FilterMembership
+        ? new FilterMembershipUpdater(
+            position,
+            this.changes,
+            (execution) => subscription.join(execution),
+            finish,
+          )
+        : undefined;
     return {
       ready: Promise.resolve(),
       start: () => {
         const message = 'You will see every event of these executions, of each in order.';
-        const established = {
-          timestamp: new Date().toISOString(),
-          message,
-          executions,
-          cursor: vector.cursor().toString(),
-        };
-        subscriber.start(encodeEstablished(established, this.settings.STREAM_RETRY_MS));
-        if (this.isClosing) subscriber.endWithRetry();
-        else if (muster) muster.begin();
+        const timestamp = new Date().toISOString();
+        const fields = { timestamp, message, executions, cursor: position.cursor().toString() };
+        subscription.start(encodeEstablished(fields, this.settings.STREAM_RETRY_MS));
+        if (this.isClosing) connection.endWithRetry();
+        else updater?.begin();
       },
       close: () => {
-        if (muster) muster.end();
-        this.close(subscriber);
+        updater?.end();
+        this.close(connection);
         admission.release();
       },
     };
   }
 
-  /** On the monotonic clock: a stream must not live on because the wall clock is set back. */
-  private endOfLife(expiresAt: number | null): number {
-    const { STREAM_MAX_AGE_MS: age } = this.settings;
-    const old = age === 0 ? Infinity : age * (1 + AGE_SPREAD * (2 * Math.random() - 1));
-    const left = expiresAt === null ? Infinity : expiresAt - Date.now();
-    return performance.now() + Math.min(left, old);
-  }
-
-  private open(outlet: SseConnection, of: { principalId: string; executionId?: string }): void {
-    this.connections.set(outlet, of);
+  private connect(
+    { response, principalId, expiresAt }: CommonStreamRequest,
+    encoder: ChunkEncoder | undefined,
+    finish: (error?: Error) => void,
+  ): SseConnection {
+    const until = this.endOfLife(expiresAt);
+    const connection = new SseConnection({ response, encoder, until, rules: this.rules, finish });
+    this.connections.set(connection, principalId);
     this.stats.opened += 1;
-    this.pool.wheel.add(outlet, 0);
+    this.pool.wheel.add(connection, 0);
+    return connection;
   }
 
-  private negotiate(outlet: SseConnection, response: ServerResponse, pieces: Sharing): void {
-    if (!this.compressor) return;
+  /** Returns ms of the monotonic clock, because a stream must not live longer when the wall clock is set back. */
+  private endOfLife(expiresAt: number | null): number {
+    const { STREAM_MAX_AGE_MS: maxAge } = this.settings;
+    const age = maxAge === 0 ? Infinity : maxAge * (1 + AGE_SPREAD * (2 * Math.random() - 1));
+    const validity = expiresAt === null ? Infinity : expiresAt - Date.now();
+    return performance.now() + Math.min(validity, age);
+  }
+
+  /** Chooses the content coding and sets its headers. Returns undefined for plain bytes. */
+  private negotiate(response: ServerResponse, options: { sharesChunks: boolean }): ChunkEncoder | undefined {
+    if (!this.compressor) return undefined;
     response.appendHeader('Vary', 'Accept-Encoding');
-    if (codingFor(response.req.headers['accept-encoding']) === 'gzip')
-      outlet.compress(GzipBody.of(response, this.compressor, pieces));
+    if (codingFor(response.req.headers['accept-encoding']) !== 'gzip') return undefined;
+    response.setHeader('Content-Encoding', 'gzip');
+    return new GzipBody(response, this.compressor, options);
   }
 
-  private greeting(established: StreamRequest['established'], { position }: Channel): HttpChunk {
-    const timestamp = new Date().toISOString();
-    return encodeEstablished(
-      { ...established, timestamp, lastSequence: position },
-      this.settings.STREAM_RETRY_MS,
-    );
+  private finish(response: SseResponse, subject: string, error?: Error): void {
+    if (error) this.logger.error(`a stream of ${subject} broke: ${error.message}`);
+    response.end();
   }
 
-  private finish(session: SseResponse, of: string, error?: Error): void {
-    if (error) this.logger.error(`a stream of ${of} broke: ${error.message}`);
-    session.end();
-  }
-
-  private close(outlet: SseConnection): void {
-    outlet.close();
-    this.connections.delete(outlet);
-    if (outlet.isClosed) this.pool.wheel.remove(outlet);
-  }
-
-  private end(which: (of: { principalId: string; executionId?: string }) => boolean): number {
-    const ending = [...this.connections].filter(([, of]) => which(of));
-    for (const [outlet] of ending) outlet.endWithRetry();
-    return ending.length;
+  private close(connection: SseConnection): void {
+    connection.close();
+    this.connections.delete(connection);
+    // Otherwise the stall limit still applies to the bytes that the socket has not taken yet.
+    if (connection.isClosed) this.pool.wheel.remove(connection);
   }
 }

@@ -1,20 +1,20 @@
 import { Injectable } from '@nestjs/common';
 
-/** What the streams of this process have done since it started. Plain numbers: `/metrics` reads them. */
+/** Counters of this process's streams since it started. Plain numbers, which `/metrics` reads. */
 @Injectable()
 export class StreamStats {
   /** Streams that were opened. */
   opened = 0;
-  /** Events written to streams: one for each stream it went to. */
+  /** Events written, counted once for each stream. */
   delivered = 0;
-  /** Bytes handed to sockets' writers, heartbeats included. */
+  /** Bytes written to sockets, including heartbeats, after compression. */
   bytes = 0;
-  /** Bytes that compression made them less. */
+  /** Bytes that compression saved. */
   bytesSaved = 0;
-  /** Pages read from the journal for streams that were behind. */
+  /** Pages read from the journal for streams that catch up. */
   catchUpReads = 0;
   /** Streams closed because their socket took nothing for the stall limit. */
   stalled = 0;
-  /** Events dropped from the rings of recent ones to make room. */
+  /** Recent events dropped from memory to make room for newer ones. */
   evicted = 0;
 }

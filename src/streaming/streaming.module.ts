@@ -1,11 +1,12 @@
 import { Module } from '@nestjs/common';
+import { EventsModule } from '../events/events.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { ChannelPool } from './channel/channel-pool.js';
 import { StreamHub } from './stream-hub.js';
 import { StreamStats } from './stream-stats.js';
 
 @Module({
-  imports: [JournalModule],
+  imports: [EventsModule, JournalModule],
   providers: [ChannelPool, StreamHub, StreamStats],
   exports: [StreamHub, StreamStats],
 })

@@ -1,10 +1,10 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { ThrottlerGuard, type ThrottlerLimitDetail } from '@nestjs/throttler';
 import type { Request } from 'express';
-import { addressOf } from '../auth/address.js';
+import { addressOf } from '../auth/client-address.js';
 import { ProblemError } from '../problems/problem.error.js';
 
-/** One quota a principal, over all routes; callers of public routes are told apart by address. */
+/** Applies one quota for each principal over all routes. Callers of public routes are counted by address. */
 @Injectable()
 export class PrincipalThrottlerGuard extends ThrottlerGuard {
   protected override headerPrefix = 'RateLimit';
@@ -24,7 +24,6 @@ export class PrincipalThrottlerGuard extends ThrottlerGuard {
     const seconds = detail.timeToBlockExpire;
     return Promise.reject(
       new ProblemError(
-        429,
         'rate_limited',
         `The limit is ${detail.limit} requests per ${detail.ttl / 1000} s. Try again in ${seconds} s.`,
         {

@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Holder } from '../common/holder.js';
 import { Settings } from '../config/settings.js';
 import { ProblemError } from '../problems/problem.error.js';
 
-/** Bounds how many streams are open at once, per principal, execution and address. */
+/** Limits how many streams are open at the same time, by principal, execution and address. */
 @Injectable()
 export class StreamQuota {
-  private readonly open = new Map<string, Place>();
+  private readonly counts = new Map<string, StreamCount>();
 
   constructor(
     @Inject(Settings)
@@ -16,51 +17,48 @@ export class StreamQuota {
   ) {}
 
   /**
-   * @param executionId undefined for a stream of many executions
-   * @returns gives the place back; calling it again does nothing
-   * @throws ProblemError 429 `too_many_streams`
+   * Counts a stream until the returned holder is released.
+   * @param executionId undefined for a multi-execution stream
+   * @throws ProblemError 429 `too_many_streams` when one of the limits is reached; nothing is counted then
    */
-  acquire(principalId: string, executionId: string | undefined, address: string): () => void {
+  acquire(principalId: string, executionId: string | undefined, address: string): Holder {
     const { MAX_STREAMS_PER_PRINCIPAL, MAX_STREAMS_PER_EXECUTION, MAX_STREAMS_PER_ADDRESS } = this.settings;
-    const places = [
-      { key: `principal ${principalId}`, what: 'you', most: MAX_STREAMS_PER_PRINCIPAL },
+    const limits = [
+      { key: `principal ${principalId}`, subject: 'you', max: MAX_STREAMS_PER_PRINCIPAL },
       ...(executionId === undefined
         ? []
-        : [{ key: `execution ${executionId}`, what: 'this execution', most: MAX_STREAMS_PER_EXECUTION }]),
-      { key: `address ${address}`, what: 'your address', most: MAX_STREAMS_PER_ADDRESS },
+        : [{ key: `execution ${executionId}`, subject: 'this execution', max: MAX_STREAMS_PER_EXECUTION }]),
+      { key: `address ${address}`, subject: 'your address', max: MAX_STREAMS_PER_ADDRESS },
     ];
-    const full = places.find(({ key, most }) => (this.open.get(key)?.taken ?? 0) >= most);
-    if (full) {
+    const reached = limits.find(({ key, max }) => (this.counts.get(key)?.open ?? 0) >= max);
+    if (reached) {
       throw new ProblemError(
-        429,
         'too_many_streams',
-        `There are ${full.most} streams open for ${full.what}, which is the limit. Close one first.`,
-        {
-          headers: { 'Retry-After': '5' },
-        },
+        `${reached.max} streams are open for ${reached.subject}, which is the limit. Close one first.`,
+        { headers: { 'Retry-After': '5' } },
       );
     }
-    // One object a key, however many streams hold it: ten thousand idle ones are to weigh little.
-    const held = places.map(({ key }) => this.take(key));
-    return () => {
-      for (const place of held.splice(0)) this.release(place);
-    };
+    // All streams of a key share one object, so that an idle stream takes little memory.
+    const held = limits.map(({ key }) => this.increment(key));
+    return new Holder(() => {
+      for (const count of held) this.decrement(count);
+    });
   }
 
-  private take(key: string): Place {
-    let place = this.open.get(key);
-    if (!place) this.open.set(key, (place = { key, taken: 0 }));
-    place.taken += 1;
-    return place;
+  private increment(key: string): StreamCount {
+    let count = this.counts.get(key);
+    if (!count) this.counts.set(key, (count = { key, open: 0 }));
+    count.open += 1;
+    return count;
   }
 
-  private release(place: Place): void {
-    place.taken -= 1;
-    if (place.taken === 0) this.open.delete(place.key);
+  private decrement(count: StreamCount): void {
+    count.open -= 1;
+    if (count.open === 0) this.counts.delete(count.key);
   }
 }
 
-interface Place {
+interface StreamCount {
   readonly key: string;
-  taken: number;
+  open: number;
 }

@@ -1,12 +1,11 @@
-import { Global, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { Settings } from '../config/settings.js';
 import { PrincipalThrottlerGuard } from './principal-throttler.guard.js';
-import { StreamQuota } from './stream-quota.js';
 import { WindowStorage } from './window-storage.js';
 
-@Global()
+/** Limits the requests of each principal, on every route that is not `@SkipThrottle()`. */
 @Module({
   imports: [
     ThrottlerModule.forRootAsync({
@@ -17,7 +16,6 @@ import { WindowStorage } from './window-storage.js';
       }),
     }),
   ],
-  providers: [StreamQuota, { provide: APP_GUARD, useClass: PrincipalThrottlerGuard }],
-  exports: [StreamQuota],
+  providers: [{ provide: APP_GUARD, useClass: PrincipalThrottlerGuard }],
 })
 export class ThrottlingModule {}

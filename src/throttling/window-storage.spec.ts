@@ -6,7 +6,7 @@ describe('WindowStorage', () => {
   beforeEach(() => jest.useFakeTimers({ now: 0 }));
   afterEach(() => jest.useRealTimers());
 
-  it('counts a caller until its window ends, whatever the wall clock does', async () => {
+  it('counts a caller until its window ends, also when the wall clock is changed', async () => {
     const storage = new WindowStorage();
     const hit = () => storage.increment('ann', 10_000, 2);
     expect(await hit()).toEqual({ totalHits: 1, timeToExpire: 10, isBlocked: false, timeToBlockExpire: 0 });
@@ -19,7 +19,7 @@ describe('WindowStorage', () => {
     expect(await hit()).toMatchObject({ totalHits: 1, isBlocked: false });
   });
 
-  it('forgets those whose window is over, and the oldest when there are too many', async () => {
+  it('removes callers whose window has ended, and the oldest one when there are too many', async () => {
     const storage = new WindowStorage(3);
     for (const caller of ['a', 'b', 'c', 'd']) {
       jest.advanceTimersByTime(1);

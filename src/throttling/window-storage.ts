@@ -1,23 +1,24 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
 
-/** Past this many callers in one window, the oldest one begins anew. */
-const MOST_CALLERS = 100_000;
+/** When more callers than this are counted, the oldest window ends early. */
+const MAX_CALLERS = 100_000;
 
 type Hit = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
 /**
- * Counts requests in fixed windows: one number a caller. The package's own storage keeps the time of every
- * request and walks through all of them on each: 10,000 a minute make that the dearest part of a request.
+ * Counts requests in fixed windows, with one number per caller. The package's own storage keeps the time of every request
+ * and walks through all of them at each request: with 10,000 requests per minute that would be the largest cost of a
+ * request.
  */
 export class WindowStorage implements ThrottlerStorage {
-  /** All windows are equally long, so the order in which they began is the order in which they end. */
+  /** All windows have the same length, so they end in the order in which they began, which is the order of the map. */
   private readonly windows = new Map<string, { hits: number; endsAt: number }>();
 
-  constructor(private readonly most = MOST_CALLERS) {}
+  constructor(private readonly maxCallers = MAX_CALLERS) {}
 
   increment(key: string, ttl: number, limit: number): Promise<Hit> {
     const now = performance.now();
-    this.drop(now);
+    this.removeEnded(now);
     let window = this.windows.get(key);
     if (!window) {
       window = { hits: 0, endsAt: now + ttl };
@@ -34,14 +35,14 @@ export class WindowStorage implements ThrottlerStorage {
     });
   }
 
-  /** Callers that are counted now. */
+  /** Number of callers that are counted now. */
   get size(): number {
     return this.windows.size;
   }
 
-  private drop(now: number): void {
+  private removeEnded(now: number): void {
     for (const [key, { endsAt }] of this.windows) {
-      if (endsAt > now && this.windows.size < this.most) return;
+      if (endsAt > now && this.windows.size < this.maxCallers) return;
       this.windows.delete(key);
     }
   }

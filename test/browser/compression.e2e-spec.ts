@@ -5,7 +5,7 @@ import { agent, pathOf, start } from '../support/watch.js';
 
 const authorization = `Bearer ${ADMIN_KEY}`;
 
-it('compressed streams are read by a browser as they come, by fetch and EventSource', async () => {
+it('a browser reads compressed streams live, with fetch and EventSource', async () => {
   const server = await Server.start({
     DATABASE_URL: await createDatabase(),
     STREAM_COMPRESSION: 'gzip',
@@ -37,24 +37,24 @@ it('compressed streams are read by a browser as they come, by fetch and EventSou
         new Promise<string[]>((resolve) => {
           const source = new EventSource(url);
           const got: string[] = [];
-          const take = (event: MessageEvent<string>) => {
+          const record = (event: MessageEvent<string>) => {
             got.push(`${event.lastEventId} ${event.type}`);
             if (!event.data.includes('"nodeId":"b"')) return;
             source.close();
             resolve(got);
           };
           for (const type of ['execution:started', 'step:started', 'execution:output', 'step:completed'])
-            source.addEventListener(type, take);
+            source.addEventListener(type, record);
         }),
-      body.url as string,
+      body.url,
     );
     expect((await (await answered).allHeaders())['content-encoding']).toBe('gzip');
     expect((await byEventSource)[0]).toBe('1 execution:started');
     await server.call('POST', `/api/executions/${id}/cancel`);
-    const plain = async (of: string) =>
+    const plain = async (executionId: string) =>
       eventsIn(
         await (
-          await fetch(new URL(pathOf(of), server.url), {
+          await fetch(new URL(pathOf(executionId), server.url), {
             headers: { authorization, 'accept-encoding': 'identity' },
           })
         ).text(),

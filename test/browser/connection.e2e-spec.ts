@@ -2,7 +2,7 @@ import type { MonitorPage } from '../support/monitor-page.js';
 import { MonitorStage } from '../support/monitor-stage.js';
 import { agent, delay, start, upTo } from '../support/watch.js';
 
-describe('The connection of @cloutagent/react', () => {
+describe('@cloutagent/react: connection', () => {
   const stage = new MonitorStage({ STREAM_RETRY_MS: '100' });
   let monitor: MonitorPage;
 
@@ -10,23 +10,23 @@ describe('The connection of @cloutagent/react', () => {
     monitor = await stage.open();
   });
   afterEach(async () => {
-    // What the browser says of connections that are cut on purpose.
+    // Ignore what the browser logs about connections that the tests cut.
     expect(monitor.open.problems.filter((problem) => !problem.includes('net::ERR_'))).toEqual([]);
     await monitor.open.close();
     await monitor.open.until(() => stage.site.openStreams === 0);
   });
 
-  /** Waits for the end, and compares what the page has with the journal. */
+  /** Waits for the end, and compares the page's events and output with the journal. */
   const expectComplete = async (id: string): Promise<void> => {
     await monitor.status('completed');
     const { body } = await stage.server.call('GET', `/api/executions/${id}`);
-    expect((await monitor.read('events'))[id]).toEqual(upTo(body.lastSequence as number));
+    expect((await monitor.read('events'))[id]).toEqual(upTo(body.lastSequence));
     expect((await monitor.read('outputs'))['writer']).toBe(
-      body.steps.findLast((step: any) => step.nodeId === 'writer').output,
+      body.steps.findLast((step) => step.nodeId === 'writer')?.output,
     );
   };
 
-  it('is one for all who watch the same execution, StrictMode or not, and closes after the last', async () => {
+  it('all components of an execution share one connection, also in StrictMode, and it closes after the last one is unmounted', async () => {
     const id = await stage.server.startExecution(start([delay('long', 60_000)]));
     const before = stage.site.streamsOpened;
     await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
@@ -40,21 +40,21 @@ describe('The connection of @cloutagent/react', () => {
     expect(stage.site.streamsOpened - before).toBe(1);
   });
 
-  it('follows changes of the id, also while it is connecting', async () => {
+  it('follows changes of executionId, also while it is connecting', async () => {
     const [one, two] = [
       await stage.server.startExecution(start([delay('a', 60_000)])),
       await stage.server.startExecution(start([delay('b', 60_000)])),
     ];
-    for (const id of [one, two, one, two, one]) await monitor.show({ monitors: [{ executionId: id! }] });
+    for (const id of [one, two, one, two, one]) await monitor.show({ monitors: [{ executionId: id }] });
     await monitor.page.waitForSelector('.ca-step-name:text("a")');
     await monitor.open.until(() => stage.site.openStreams === 1);
-    await monitor.show({ monitors: [{ executionId: two! }] });
+    await monitor.show({ monitors: [{ executionId: two }] });
     await monitor.page.waitForSelector('.ca-step-name:text("b")');
     expect(await monitor.page.locator('.ca-step-name:text("a")').count()).toBe(0);
     await monitor.open.until(() => stage.site.openStreams === 1);
   });
 
-  it('gives a watcher that comes late everything from the first event on', async () => {
+  it('delivers every event to a component that is mounted late', async () => {
     const id = await stage.server.startExecution(start([agent('writer', { chunks: 100, delayMs: 10 })]));
     await monitor.show({ monitors: [{ executionId: id }] });
     await monitor.page.waitForSelector('.ca-text');
@@ -62,7 +62,7 @@ describe('The connection of @cloutagent/react', () => {
     await expectComplete(id);
   });
 
-  it('is cut, and restored, and misses nothing', async () => {
+  it('reconnects after a cut connection and shows the complete output', async () => {
     const id = await stage.server.startExecution(start([agent('writer', { chunks: 200, delayMs: 10 })]));
     await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
     await monitor.page.waitForSelector('.ca-text');
@@ -75,7 +75,7 @@ describe('The connection of @cloutagent/react', () => {
     await expectComplete(id);
   });
 
-  it('outlives the browser being offline', async () => {
+  it('reconnects after the browser was offline and shows the complete output', async () => {
     const id = await stage.server.startExecution(start([agent('writer', { chunks: 200, delayMs: 10 })]));
     await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
     await monitor.page.waitForSelector('.ca-text');
@@ -85,7 +85,7 @@ describe('The connection of @cloutagent/react', () => {
     await expectComplete(id);
   });
 
-  it('outlives the death of the server, and drops what the interrupted attempt said', async () => {
+  it('reconnects after the server was killed, and drops the output of the interrupted attempt', async () => {
     const id = await stage.server.startExecution(start([agent('writer', { chunks: 200, delayMs: 20 })]));
     await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
     await monitor.page.waitForSelector('.ca-text');

@@ -4,14 +4,14 @@ import { DashboardStage } from '../support/dashboard-stage.js';
 import { delay, start, Watch } from '../support/watch.js';
 
 interface DrawnEdge {
-  /** Where it begins and ends, as seen from the node there: 0 is its left or upper side, 1 the other. */
+  /** Beginning and end, relative to the node there: 0 is its left or upper side, 1 the opposite side. */
   start: { x: number; y: number };
   end: { x: number; y: number };
-  /** Nodes that it runs over, its own two left out. */
+  /** Nodes that the edge crosses, without its source and target. */
   over: string[];
 }
 
-/** The edges as they are on the screen, in the order of the workflow. */
+/** Measures the edges on the screen, in the order of the workflow. */
 const drawn = (page: Page, edges: readonly [string, string][]): Promise<DrawnEdge[]> =>
   page.evaluate((pairs) => {
     const boxes = new Map(
@@ -39,7 +39,7 @@ const drawn = (page: Page, edges: readonly [string, string][]): Promise<DrawnEdg
     });
   }, edges);
 
-describe('The graph of the dashboard', () => {
+describe('Dashboard: graph', () => {
   const stage = new DashboardStage({ RETRY_BASE_MS: '1' });
   const EDGES: [string, string][] = [
     ['one', 'two'],
@@ -49,12 +49,12 @@ describe('The graph of the dashboard', () => {
     ['one', 'four'],
   ];
 
-  it('attaches edges to the right sides of nodes, also after the window crossed 640 px, and leads none over a node', async () => {
+  it('attaches edges to the correct sides of nodes, also after the window width crossed 640 px, and routes none over a node', async () => {
     const nodes = ['one', 'two', 'three', 'four'].map((id) => delay(id, 1));
     const id = await stage.server.startExecution(start(nodes, EDGES));
     const dashboard = await stage.signIn(`/executions/${id}`, { viewport: { width: 1280, height: 800 } });
     const { page } = dashboard;
-    /** Where edges end and what they run over, rounded, for the picture moves by fractions of a pixel. */
+    /** Ends of the edges and number of crossed nodes. Rounded, because the graph moves by fractions of a pixel. */
     const seen = async () =>
       (await drawn(page, EDGES)).map(({ start: from, end: to, over }) =>
         [from.x, from.y, to.x, to.y].map((part) => Math.abs(Math.round(part * 10) / 10)).concat(over.length),
@@ -63,7 +63,7 @@ describe('The graph of the dashboard', () => {
       await dashboard.node('four', 'completed');
       await page.waitForFunction(() => document.querySelectorAll('.react-flow__edge-path').length === 5);
       const right = EDGES.map(() => [from.x, from.y, to.x, to.y, 0]);
-      // The nodes are placed anew, measured, and only then the edges are drawn.
+      // React Flow positions and measures the nodes before it draws the edges.
       const deadline = Date.now() + 10_000;
       while (!isDeepStrictEqual(await seen(), right) && Date.now() < deadline);
       expect(await seen()).toEqual(right);
@@ -77,26 +77,26 @@ describe('The graph of the dashboard', () => {
     await attached(across);
   });
 
-  it('does not promise that a node starts which never will', async () => {
+  it('does not say that a node will start when the execution has ended', async () => {
     const bad = { id: 'bad', type: 'transform', data: { config: { expression: '$error("no")' } } };
     const failed = await stage.server.startExecution(start([bad, delay('after', 1)], [['bad', 'after']]));
     const dashboard = await stage.signIn(`/executions/${failed}?node=after`);
     const { page } = dashboard;
     const panel = page.getByRole('region', { name: 'Node after' });
-    await panel.getByText('It did not start: the execution failed before.').waitFor();
+    await panel.getByText('This node did not start because the execution failed first.').waitFor();
     await page.locator('.step-node', { hasText: 'after' }).getByText('did not run').waitFor();
     const live = await stage.server.startExecution(
       start([delay('long', 600_000), delay('after', 1)], [['long', 'after']]),
     );
     await dashboard.goto(`/executions/${live}?node=after`);
-    await panel.getByText('It starts when the nodes before it are done.').waitFor();
+    await panel.getByText('This node starts when the nodes before it have completed.').waitFor();
     await dashboard.button('Cancel').click();
     await dashboard.button('Yes, cancel it').click();
-    await panel.getByText('It did not start: the execution was cancelled before.').waitFor();
+    await panel.getByText('This node did not start because the execution was cancelled first.').waitFor();
     await dashboard.node('long', 'cancelled');
   });
 
-  it('has what is selected in its address, and lets go of it with Escape', async () => {
+  it('keeps the selection in the address, and clears it on Escape', async () => {
     const id = await stage.server.startExecution(start([delay('one', 1), delay('two', 1)], [['one', 'two']]));
     const dashboard = await stage.signIn(`/executions/${id}`);
     const { page } = dashboard;
@@ -112,7 +112,7 @@ describe('The graph of the dashboard', () => {
     await page.reload();
     await panel.waitFor();
     await page.locator('.event-detail', { hasText: 'Event 1' }).waitFor();
-    // What was opened last is closed first; a question of the monitor's is not a panel.
+    // Escape closes the part that was opened last.
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
     expect(await panel.count()).toBe(0);
@@ -122,7 +122,7 @@ describe('The graph of the dashboard', () => {
     await page.getByRole('region', { name: 'Node one' }).waitFor();
     await page.keyboard.press('Escape');
     await page.waitForFunction(() => (document.activeElement as HTMLElement).dataset['id'] === 'one');
-    // A selection is no step of the way back.
+    // A selection adds no entry to the history.
     await page.getByRole('link', { name: 'Executions', exact: true }).first().click();
     await page.getByRole('heading', { name: 'Executions' }).waitFor();
     await page.goBack();
@@ -133,7 +133,7 @@ describe('The graph of the dashboard', () => {
     expect(await page.locator('.node-panel, .event-detail').count()).toBe(0);
   });
 
-  it('names who approved and who did not', async () => {
+  it('shows the name of the person who approved or rejected', async () => {
     const approver = await stage.makeKey('Ann of legal', ['executions:read', 'executions:control']);
     const ask = (id: string) => ({ id, type: 'approval', data: { config: {} } });
     const answer = async (approved: boolean): Promise<string> => {
@@ -158,7 +158,7 @@ describe('The graph of the dashboard', () => {
     await panel.getByText('Ann of legal did not approve: Page 2.').waitFor();
     expect(await page.locator('.ca-monitor').innerText()).not.toContain('key:');
     await page.locator('.event-row', { hasText: 'Ann of legal did not approve' }).first().waitFor();
-    // One who may not list keys knows the own name.
+    // A key that may not list keys still knows its own name.
     const own = await stage.signIn(`/executions/${yes}?node=sign-off`, { key: approver });
     await own.page
       .getByRole('region', { name: 'Node sign-off' })

@@ -2,10 +2,10 @@ import { DashboardStage } from '../support/dashboard-stage.js';
 
 const DAY_MS = 86_400_000;
 
-describe('The keys in the dashboard', () => {
+describe('Dashboard: keys', () => {
   const stage = new DashboardStage();
 
-  it('say when they expire, and that they have', async () => {
+  it('shows when a key expires and that it has expired', async () => {
     const expiresAt = new Date(Date.now() + 90 * DAY_MS).toISOString();
     const request = { name: 'quarterly', projects: ['demo'], scopes: ['executions:read'] };
     await stage.server.call('POST', '/api/keys', { ...request, expiresAt });
@@ -16,7 +16,7 @@ describe('The keys in the dashboard', () => {
     const row = page.getByRole('row', { name: /quarterly/ });
     const expires = row.locator('td[data-label="Expires"]');
     await expires.getByText('in 90 days').waitFor();
-    expect(await row.locator('td[data-label="Made"]').innerText()).toBe('just now');
+    expect(await row.locator('td[data-label="Created"]').innerText()).toBe('just now');
     expect(await expires.locator('time').getAttribute('title')).toMatch(/20\d\d/);
     await page.clock.fastForward(90 * DAY_MS - 3_000_000);
     await expires.getByText('in 50 min.').waitFor();
@@ -26,18 +26,18 @@ describe('The keys in the dashboard', () => {
     expect(await row.getByRole('button').count()).toBe(0);
   });
 
-  it('show an error at a field until it is corrected, and not longer', async () => {
+  it('shows an error at a field until the field is changed', async () => {
     const dashboard = await stage.signIn('/keys');
     const { page } = dashboard;
     await dashboard.button('New key').click();
     await page.getByLabel('Name').fill('nightly');
     await page.getByLabel('Projects').fill('no project');
-    await dashboard.button('Make the key').click();
-    const wrong = page.locator('.wrong-text');
-    await wrong.waitFor();
+    await dashboard.button('Create key').click();
+    const fieldError = page.locator('.wrong-text');
+    await fieldError.waitFor();
     await page.getByLabel('Projects').fill('demo');
-    expect(await wrong.count()).toBe(0);
-    // The request that was refused.
+    expect(await fieldError.count()).toBe(0);
+    // The browser logs the refused request.
     dashboard.open.problems.splice(0);
   });
 });

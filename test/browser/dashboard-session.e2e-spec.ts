@@ -2,36 +2,36 @@ import type { Page } from 'playwright-core';
 import { DashboardStage } from '../support/dashboard-stage.js';
 import { delay, start } from '../support/watch.js';
 
-describe('A session of the dashboard', () => {
+describe('Dashboard: session', () => {
   const stage = new DashboardStage();
-  const waiting = () =>
+  const startWaiting = () =>
     stage.server.startExecution(start([{ id: 'boss', type: 'approval', data: {} }, delay('long', 600_000)]));
-  const marked = (page: Page) => page.locator('nav a[aria-current]').allInnerTexts();
+  const currentPages = (page: Page) => page.locator('nav a[aria-current]').allInnerTexts();
 
-  it('marks the place in the navigation, also where one has just signed in', async () => {
+  it('marks the current page in the navigation, also directly after signing in', async () => {
     const { page } = await stage.signIn('/');
-    expect(await marked(page)).toEqual(['Executions']);
+    expect(await currentPages(page)).toEqual(['Executions']);
     await page.getByRole('link', { name: 'Start', exact: true }).first().click();
     await page.getByRole('heading', { name: 'Start an execution' }).waitFor();
-    expect(await marked(page)).toEqual(['Start']);
+    expect(await currentPages(page)).toEqual(['Start']);
     await page.getByRole('link', { name: 'CloutAgent' }).click();
-    expect(await marked(page)).toEqual(['Executions']);
+    expect(await currentPages(page)).toEqual(['Executions']);
   });
 
-  it.each(['ctrl', 'middle'] as const)('is shared with a tab that a %s-click opens', async (how) => {
-    const id = await waiting();
+  it.each(['ctrl', 'middle'] as const)('a tab opened by a %s-click shares the session', async (how) => {
+    const id = await startWaiting();
     const { page, open } = await stage.signIn('/executions');
     const link = page.locator(`a[href="/executions/${id}"]`);
-    // A new tab is a new process of the browser, which takes long on a busy machine.
-    const other = open.context.waitForEvent('page', { timeout: 60_000 });
-    await link.click(how === 'ctrl' ? { modifiers: ['ControlOrMeta'] } : { button: 'middle' });
-    const tab = await other;
+    const tab = await open.openTab(() =>
+      link.click(how === 'ctrl' ? { modifiers: ['ControlOrMeta'] } : { button: 'middle' }),
+    );
+    // A new tab starts a new browser process, which takes long on a busy machine.
     await tab.locator('.step-node').first().waitFor({ timeout: 60_000 });
     expect(new URL(tab.url()).pathname).toBe(`/executions/${id}`);
     await page.getByRole('heading', { name: 'Executions' }).waitFor();
   });
 
-  it('is that of the tab in use, where tabs have different keys', async () => {
+  it('a new tab uses the key of the tab that was used last', async () => {
     const reader = await stage.makeKey('reader', ['executions:read']);
     const first = await stage.signIn('/executions');
     const second = await first.open.context.newPage();
@@ -49,7 +49,7 @@ describe('A session of the dashboard', () => {
     expect(await third.locator('nav li').allInnerTexts()).toEqual(['Executions']);
   });
 
-  it('stays ended after signing out, when the page is loaded again', async () => {
+  it('stays signed out when the page is reloaded', async () => {
     const { page, open } = await stage.signIn('/keys');
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('API key').waitFor();
@@ -62,30 +62,30 @@ describe('A session of the dashboard', () => {
     await page.getByLabel('API key').waitFor();
   });
 
-  it('offers a key that may only read nothing else', async () => {
-    const id = await waiting();
+  it('offers no actions to a key that may only read', async () => {
+    const id = await startWaiting();
     const key = await stage.makeKey('reader', ['executions:read']);
     const dashboard = await stage.signIn('/executions', { key });
     const { page } = dashboard;
-    const offered = page.getByRole('button', { name: /^(Start|Pause|Cancel|Approve|Reject|New key|Revoke)/ });
+    const actions = page.getByRole('button', { name: /^(Start|Pause|Cancel|Approve|Reject|New key|Revoke)/ });
     await page.locator(`a[href="/executions/${id}"]`).waitFor();
     expect(await page.locator('nav li').allInnerTexts()).toEqual(['Executions']);
     expect(await page.locator('main a[href="/start"]').count()).toBe(0);
     await dashboard.goto(`/executions/${id}`);
     await dashboard.node('boss', 'approval');
     await page.locator('.ca-approval').waitFor();
-    expect(await offered.count()).toBe(0);
+    expect(await actions.count()).toBe(0);
     for (const [path, scope] of [
       ['/start', 'executions:write'],
       ['/keys', 'keys:manage'],
     ] as const) {
       await dashboard.goto(path);
-      await page.getByText(`This needs a key with the scope ${scope}`).waitFor();
-      expect(await offered.count()).toBe(0);
+      await page.getByText(`This page needs a key with the scope ${scope}`).waitFor();
+      expect(await actions.count()).toBe(0);
     }
   });
 
-  it('gives a new key no scope and no project that it does not have itself', async () => {
+  it('a key can create only keys with its own scopes and projects', async () => {
     const key = await stage.makeKey('manager', ['executions:read', 'keys:manage']);
     const dashboard = await stage.signIn('/executions', { key });
     const { page } = dashboard;
@@ -99,10 +99,10 @@ describe('A session of the dashboard', () => {
     expect(await page.locator('form').innerText()).not.toContain('* for all');
   });
 
-  it('says to a key that may not read what it may do', async () => {
+  it('explains to a key without executions:read which scope is missing', async () => {
     const key = await stage.makeKey('writer', ['executions:write']);
     const { page } = await stage.signIn('/', { key });
-    await page.getByText('This needs a key with the scope executions:read').waitFor();
+    await page.getByText('This page needs a key with the scope executions:read').waitFor();
     expect(await page.locator('nav li').allInnerTexts()).toEqual(['Start']);
   });
 });

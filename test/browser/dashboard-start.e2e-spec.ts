@@ -1,10 +1,10 @@
 import { DashboardStage } from '../support/dashboard-stage.js';
 
-describe('The start page of the dashboard', () => {
+describe('Dashboard: start page', () => {
   const stage = new DashboardStage();
   const workflow = (id: string) => ({ nodes: [{ id, type: 'delay', data: { config: { ms: 1 } } }] });
 
-  it('keeps what one has written, wherever one goes', async () => {
+  it('keeps the text of the editor when the user leaves the page and returns', async () => {
     const dashboard = await stage.signIn('/start');
     const { page } = dashboard;
     const editor = page.getByLabel('Request as JSON');
@@ -21,16 +21,16 @@ describe('The start page of the dashboard', () => {
     await page.locator('.run-head').waitFor();
     await page.goBack();
     expect(await editor.inputValue()).toBe(text);
-    // A template takes its place, and gives it back.
+    // A template replaces the text, and the text can be restored.
     await page.getByText('Approval', { exact: true }).click();
     expect(await editor.inputValue()).not.toBe(text);
     await page.reload();
     expect(await page.getByRole('radio', { name: 'Approval' }).isChecked()).toBe(true);
-    await dashboard.button('Bring my text back').click();
+    await dashboard.button('Restore my text').click();
     expect(await editor.inputValue()).toBe(text);
   });
 
-  it('leaves nothing of it for who signs in next', async () => {
+  it('deletes the text when the user signs out', async () => {
     const dashboard = await stage.signIn('/start');
     const { page } = dashboard;
     const editor = page.getByLabel('Request as JSON');
@@ -40,18 +40,18 @@ describe('The start page of the dashboard', () => {
     expect(await editor.inputValue()).not.toContain('secret');
   });
 
-  it('counts what is to be corrected in words that fit', async () => {
+  it('counts the problems of the request', async () => {
     const { page } = await stage.signIn('/start');
     const editor = page.getByLabel('Request as JSON');
     await editor.fill('{"projectId": "demo"}');
-    await page.getByText('There is one thing to correct').waitFor();
+    await page.getByText('There is one problem to correct').waitFor();
     await editor.fill('{"workflow": 1}');
-    await page.getByText('There are 2 things to correct').waitFor();
+    await page.getByText('There are 2 problems to correct').waitFor();
     await editor.fill(JSON.stringify({ projectId: 'demo', workflow: workflow('a') }));
     await page.getByText('Valid JSON. Node configs and models are checked when you start.').waitFor();
   });
 
-  it('does not say of another text what was wrong with the one before', async () => {
+  it('hides a failure when the text has changed', async () => {
     const dashboard = await stage.signIn('/start');
     const { page } = dashboard;
     const editor = page.getByLabel('Request as JSON');
@@ -63,16 +63,16 @@ describe('The start page of the dashboard', () => {
     };
     await editor.fill(JSON.stringify({ projectId: 'demo', workflow: unknown }));
     await dashboard.button('Start').click();
-    await page.getByText('The server found 2 things to correct').waitFor();
+    await page.getByText('The server found 2 problems to correct').waitFor();
     await editor.fill(JSON.stringify({ projectId: 'demo', workflow: workflow('a') }));
     await page.getByText('Valid JSON.').waitFor();
     expect(await page.locator('.notice').count()).toBe(0);
     await dashboard.open.context.setOffline(true);
     await dashboard.button('Start').click();
-    await page.getByText('It was not started.').waitFor();
+    await page.getByText('The execution was not started.').waitFor();
     await editor.fill(JSON.stringify({ projectId: 'demo', workflow: workflow('b') }));
     expect(await page.locator('.notice').count()).toBe(0);
-    // The request that was refused.
+    // The browser logs the refused request.
     dashboard.open.problems.splice(0);
   });
 });

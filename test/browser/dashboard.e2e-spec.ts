@@ -13,7 +13,7 @@ const HOSTILE = [
   'invoice\u202efdp.exe',
 ];
 
-describe('The dashboard', () => {
+describe('Dashboard', () => {
   let server: Server;
   let settings: Record<string, string>;
   let browser: Browser;
@@ -22,7 +22,7 @@ describe('The dashboard', () => {
   beforeAll(async () => {
     settings = { DATABASE_URL: await createDatabase(), STREAM_RETRY_MS: '100', RETRY_BASE_MS: '100' };
     server = await Server.start(settings);
-    // After a restart it is at the same address.
+    // After a restart the server has the same address.
     settings['PORT'] = new URL(server.url).port;
     browser = await Browser.launch();
   });
@@ -38,17 +38,18 @@ describe('The dashboard', () => {
 
   const journalOutput = async (id: string, nodeId: string): Promise<string> => {
     const { body } = await server.call('GET', `/api/executions/${id}`);
-    return body.steps.findLast((step: any) => step.nodeId === nodeId).output as string;
+    return body.steps.findLast((step) => step.nodeId === nodeId)?.output as string;
   };
-  const writing = (chunks = 150) => server.startExecution(start([agent('writer', { chunks, delayMs: 20 })]));
+  const startWriter = (chunks = 150) =>
+    server.startExecution(start([agent('writer', { chunks, delayMs: 20 })]));
 
-  it('leads the whole way: sign in, start, pause, resume, approve, finish', async () => {
+  it('signs in, starts, pauses, resumes and approves an execution, and shows its end', async () => {
     dashboard = await DashboardPage.signedIn(browser, server, '/');
     const { page } = dashboard;
-    await page.getByRole('heading', { name: 'Nothing has run yet' }).waitFor();
+    await page.getByRole('heading', { name: 'No executions yet' }).waitFor();
     await page.getByRole('link', { name: 'Start one' }).click();
     await page.getByText('Approval', { exact: true }).click();
-    // Slow enough to be paused.
+    // Makes the execution slow enough to be paused.
     const editor = page.getByLabel('Request as JSON');
     const text = await editor.inputValue();
     await editor.fill(
@@ -61,14 +62,14 @@ describe('The dashboard', () => {
     await dashboard.button('Pause').click();
     await dashboard.status('paused');
     await dashboard.button('Resume').click();
-    await dashboard.node('Somebody reviews it', 'approval');
+    await dashboard.node('Review the announcement', 'approval');
     await dashboard.button('Approve').click();
     await dashboard.node('Publish', 'completed');
     await dashboard.status('completed');
     const id = new URL(page.url()).pathname.split('/').at(-1)!;
     expect(await dashboard.output('publish')).toBe(await journalOutput(id, 'publish'));
 
-    // Every event is there, and can be found.
+    // Every event is listed and can be found.
     const { body } = await server.call('GET', `/api/executions/${id}`);
     await page.getByText(`${body.lastSequence} events`, { exact: true }).waitFor();
     await page.getByLabel('Search events').fill('"approved":true');
@@ -79,33 +80,33 @@ describe('The dashboard', () => {
 
     await page.getByRole('link', { name: 'Executions', exact: true }).first().click();
     await page.getByRole('link', { name: 'Release 2.0' }).waitFor();
-    const other = await writing(40);
+    const other = await startWriter(40);
     await page.locator(`a[href="/executions/${other}"]`).waitFor();
     await page.getByRole('button', { name: 'failed' }).click();
-    await page.getByRole('heading', { name: 'Nothing matches' }).waitFor();
+    await page.getByRole('heading', { name: 'No matching executions' }).waitFor();
     expect(page.url()).toMatch(/\?status=failed$/);
   });
 
-  it('says what is wrong with a key, and comes back to where one wanted to go', async () => {
-    const id = await writing(5);
+  it('explains what is wrong with a key, and returns to the requested page after signing in', async () => {
+    const id = await startWriter(5);
     const open = await browser.open();
     await open.page.goto(new URL(`/executions/${id}`, server.url).href);
     await open.page.getByLabel('API key').fill('x'.repeat(40));
     await open.page.getByRole('button', { name: 'Sign in' }).click();
-    await open.page.getByText('The server does not know this key').waitFor();
+    await open.page.getByText('This key is unknown').waitFor();
     await open.close();
-    const made = await server.call('POST', '/api/keys', {
+    const created = await server.call('POST', '/api/keys', {
       name: 'short-lived',
       projects: ['demo'],
       scopes: ['executions:read'],
     });
-    dashboard = await DashboardPage.signedIn(browser, server, `/executions/${id}`, { key: made.body.key });
+    dashboard = await DashboardPage.signedIn(browser, server, `/executions/${id}`, { key: created.body.key });
     await dashboard.node('writer', 'completed');
-    const long = await writing(2_000);
+    const long = await startWriter(2_000);
     await dashboard.goto(`/executions/${long}`);
     await dashboard.node('writer', 'running');
-    await server.call('DELETE', `/api/keys/${made.body.id}`);
-    await dashboard.page.getByText('Your key is no longer good').waitFor();
+    await server.call('DELETE', `/api/keys/${created.body.id}`);
+    await dashboard.page.getByText('Your key has expired or was revoked').waitFor();
     await dashboard.signIn(ADMIN_KEY);
     await dashboard.node('writer', 'running');
     await dashboard.button('Cancel').click();
@@ -115,19 +116,22 @@ describe('The dashboard', () => {
       .click();
     await dashboard.status('cancelled');
     await dashboard.goto('/executions/nothing');
-    await dashboard.page.getByRole('heading', { name: 'There is no such execution' }).waitFor();
+    await dashboard.page.getByRole('heading', { name: 'Execution not found' }).waitFor();
     dashboard.open.problems.splice(0);
   });
 
-  it('shows a failure, what to correct in a request, and keys', async () => {
+  it('shows a failure, the problems of a request, and keys', async () => {
     const failing = JSON.parse(await readFile('examples/failure.json', 'utf8')) as object;
     const id = await server.startExecution(failing);
     dashboard = await DashboardPage.signedIn(browser, server, `/executions/${id}`);
     const { page } = dashboard;
-    await dashboard.node('Ask one that is down', 'failed');
+    await dashboard.node('Call a model that is down', 'failed');
     await page.locator('.ca-error', { hasText: 'model_unavailable' }).first().waitFor();
     await page.locator('.step-node[data-status=failed]').click();
-    await page.getByRole('region', { name: 'Node Ask one that is down' }).getByText('attempt 2').waitFor();
+    await page
+      .getByRole('region', { name: 'Node Call a model that is down' })
+      .getByText('attempt 2')
+      .waitFor();
 
     await page.getByRole('link', { name: 'Start', exact: true }).click();
     const editor = page.getByLabel('Request as JSON');
@@ -145,8 +149,8 @@ describe('The dashboard', () => {
     await dashboard.button('New key').click();
     await page.getByLabel('Name').fill('nightly');
     await page.getByLabel('Projects').fill('demo');
-    await dashboard.button('Make the key').click();
-    // The form has the same name until the key is there.
+    await dashboard.button('Create key').click();
+    // The form has the same accessible name until the key was created.
     expect(await page.getByRole('textbox', { name: 'New key' }).inputValue()).toMatch(/^ca_/);
     await dashboard.button('I have stored it').click();
     await page.getByRole('button', { name: 'Revoke nightly' }).click();
@@ -155,13 +159,13 @@ describe('The dashboard', () => {
       .getByRole('row', { name: /nightly/ })
       .getByText('revoked')
       .waitFor();
-    // The refused request.
+    // The browser logs the refused request.
     dashboard.open.problems.splice(0);
   });
 
-  it('is cut off, and misses nothing', async () => {
+  it('shows the complete output after the browser was offline', async () => {
     dashboard = await DashboardPage.signedIn(browser, server, '/keys');
-    const id = await writing(250);
+    const id = await startWriter(250);
     await dashboard.goto(`/executions/${id}`);
     await dashboard.node('writer', 'running');
     await dashboard.open.context.setOffline(true);
@@ -174,9 +178,9 @@ describe('The dashboard', () => {
     expect(await dashboard.output('writer')).toBe(await journalOutput(id, 'writer'));
   });
 
-  it('outlives a restart of the server at the same address', async () => {
+  it('shows the complete output after a restart of the server', async () => {
     dashboard = await DashboardPage.signedIn(browser, server, '/keys');
-    const id = await writing(250);
+    const id = await startWriter(250);
     await dashboard.goto(`/executions/${id}`);
     await dashboard.node('writer', 'running');
     await server.kill('SIGKILL');
@@ -186,9 +190,9 @@ describe('The dashboard', () => {
     expect(await dashboard.output('writer')).toBe(await journalOutput(id, 'writer'));
   });
 
-  it('sleeps, wakes, and has it all', async () => {
+  it('shows the complete output after the page was frozen', async () => {
     dashboard = await DashboardPage.signedIn(browser, server, '/keys');
-    const id = await writing(250);
+    const id = await startWriter(250);
     await dashboard.goto(`/executions/${id}`);
     await dashboard.node('writer', 'running');
     const session = await dashboard.open.context.newCDPSession(dashboard.page);
@@ -199,8 +203,8 @@ describe('The dashboard', () => {
     expect(await dashboard.output('writer')).toBe(await journalOutput(id, 'writer'));
   });
 
-  it('takes native EventSource with a ticket, which resumes and stops at the end', async () => {
-    const id = await writing(60);
+  it('a native EventSource with a ticket resumes and stops at the end', async () => {
+    const id = await startWriter(60);
     dashboard = await DashboardPage.signedIn(browser, server, '/executions');
     const { body: ticket } = await server.call('POST', `/api/executions/${id}/stream-tickets`);
     const read = (url: string) =>
@@ -209,11 +213,11 @@ describe('The dashboard', () => {
           new Promise<number[]>((resolve) => {
             const ids: number[] = [];
             const source = new EventSource(address);
-            const note = (event: MessageEvent) => ids.push(Number(event.lastEventId));
+            const record = (event: MessageEvent) => ids.push(Number(event.lastEventId));
             for (const type of ['started', 'step', 'output', 'progress', 'token-usage', 'cost-update'])
-              source.addEventListener(`execution:${type}`, note);
-            source.addEventListener('execution:completed', note);
-            // It comes back by itself, and is told to stop.
+              source.addEventListener(`execution:${type}`, record);
+            source.addEventListener('execution:completed', record);
+            // It reconnects by itself, and the server then stops it with 204.
             source.addEventListener('error', () => {
               if (source.readyState === EventSource.CLOSED) resolve(ids);
             });
@@ -224,9 +228,9 @@ describe('The dashboard', () => {
     dashboard.page.on('response', (response) => {
       if (response.url().includes('/stream?ticket=')) answers.push(response.status());
     });
-    const ids = await read(ticket.url as string);
+    const ids = await read(ticket.url);
     expect(ids).toEqual(Array.from({ length: ids.length }, (_unused, index) => index + 1));
-    // Its reconnect, with the same ticket and Last-Event-ID, finds nothing more to come.
+    // It reconnects with the same ticket and Last-Event-ID, and the server has no more events.
     expect(answers).toEqual([200, 204]);
     const { body: again } = await server.call('POST', `/api/executions/${id}/stream-tickets`);
     expect(await read(`${again.url}&lastEventId=${ids.length - 2}`)).toEqual(ids.slice(-2));
@@ -234,7 +238,7 @@ describe('The dashboard', () => {
     expect(await read(`${last.url}&lastEventId=${ids.length}`)).toEqual([]);
   });
 
-  it('shows whatever comes as text', async () => {
+  it('shows hostile output, inputs and labels as text', async () => {
     const text = HOSTILE.join('\n');
     const line = 'x'.repeat(999_999);
     const id = await server.startExecution({
@@ -252,7 +256,7 @@ describe('The dashboard', () => {
     await dashboard.status('completed');
     await page.locator('.step-node', { hasText: '<img' }).click();
     const shown = (await page.locator('.node-output').textContent()) ?? '';
-    for (const said of HOSTILE.slice(0, 3)) expect(shown).toContain(said);
+    for (const part of HOSTILE.slice(0, 3)) expect(shown).toContain(part);
     expect(shown).toContain('␛[31mred␛[0m');
     expect(shown).toContain('invoice⟨RLO⟩fdp.exe');
     await page.getByLabel('Search events').fill('onerror');
@@ -264,7 +268,7 @@ describe('The dashboard', () => {
     expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false);
   });
 
-  it('writes out what is invisible, wherever a name, a tag, an input or an error is shown', async () => {
+  it('makes invisible characters visible in names, tags, inputs and errors', async () => {
     const hidden = 'a\u202eb\u2066c\u200fd\u061ce\u200b';
     const shown = 'a⟨RLO⟩b⟨LRI⟩c⟨RLM⟩d⟨ALM⟩e⟨ZWSP⟩';
     const node = {
@@ -281,7 +285,7 @@ describe('The dashboard', () => {
     const invisible = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/;
     const row = page.locator('tr', { has: page.locator(`a[href="/executions/${id}"]`) });
     await row.waitFor();
-    // Its title, its tag and its error.
+    // In the title, the tag and the error.
     expect((await row.textContent())?.split(shown).length).toBe(4);
     expect(await text()).not.toMatch(invisible);
     await row.getByRole('link').click();
@@ -311,7 +315,7 @@ describe('The dashboard', () => {
         ['/executions', '.execution-link'],
         ['/start', '.step-node'],
         ['/keys', '.key-name'],
-        [`/executions/${body.executions[0].id}`, '.event-row'],
+        [`/executions/${body.executions[0]!.id}`, '.event-row'],
       ];
       for (const [path, ready] of pages) {
         await dashboard.goto(path);
@@ -324,12 +328,12 @@ describe('The dashboard', () => {
     90_000,
   );
 
-  it('fits into 360 px', async () => {
+  it('fits into a width of 360 px', async () => {
     const { body } = await server.call('GET', '/api/executions?status=failed');
     dashboard = await DashboardPage.signedIn(browser, server, '/executions', {
       viewport: { width: 360, height: 740 },
     });
-    for (const path of ['/executions', '/start', '/keys', `/executions/${body.executions[0].id}`]) {
+    for (const path of ['/executions', '/start', '/keys', `/executions/${body.executions[0]!.id}`]) {
       await dashboard.goto(path);
       await dashboard.page.locator('.execution-link, .step-node, .key-name').first().waitFor();
       const width = await dashboard.page.evaluate(() => document.documentElement.scrollWidth);

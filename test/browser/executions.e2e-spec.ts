@@ -13,7 +13,7 @@ describe('useExecutions', () => {
   const row = (id: string, status: string) =>
     monitor.page.waitForSelector(`.listed:has-text("${id} ${status}")`);
 
-  it('lists, and follows what is there and what comes', async () => {
+  it('lists executions, and keeps existing and new ones up to date', async () => {
     const long = await stage.server.startExecution(start([delay('long', 60_000)]));
     monitor = await stage.open();
     await monitor.show({ monitors: [], listed: { projectId: 'demo' } });
@@ -28,7 +28,7 @@ describe('useExecutions', () => {
     expect(ids[0]).toBe(`${short} completed ${body.lastSequence}`);
   });
 
-  it('lets go of what no longer matches', async () => {
+  it('removes an execution that no longer matches the filter', async () => {
     const id = await stage.server.startExecution(start([delay('long', 60_000)]));
     monitor = await stage.open();
     await monitor.show({ monitors: [], listed: { projectId: 'demo', status: 'running' } });

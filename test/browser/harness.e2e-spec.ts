@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { seriousFindings } from '../support/accessibility.js';
 import { Browser } from '../support/browser.js';
 
-describe('The browser of the tests', () => {
+describe('Browser of the tests', () => {
   let browser: Browser;
   let server: Server;
   let url: string;
@@ -36,23 +36,23 @@ describe('The browser of the tests', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('shows a page and notices nothing wrong with it', async () => {
+  it('shows a page and finds no problems', async () => {
     const open = await browser.open();
     await open.page.goto(`${url}/good`);
     expect(await open.page.textContent('#hello')).toBe('hello');
-    // Without fonts everything is there and nothing has a size.
+    // Without fonts the text is present but has no height.
     expect((await open.page.locator('#hello').boundingBox())?.height).toBeGreaterThan(10);
     expect(await open.page.evaluate(() => matchMedia('(prefers-reduced-motion)').matches)).toBe(true);
     expect(open.problems).toEqual([]);
     await open.close();
   });
 
-  it('notices console errors, uncaught errors and breaches of the CSP', async () => {
+  it('records console errors, uncaught errors and violations of the CSP', async () => {
     const open = await browser.open();
     const thrown = open.page.waitForEvent('pageerror');
     await open.page.goto(`${url}/bad`);
     await thrown;
-    // The page tells of a breach in its own time.
+    // The page reports a violation asynchronously.
     await open.until(() => open.problems.some((problem) => problem.startsWith('csp:')));
     expect(open.problems).toEqual(
       expect.arrayContaining([
@@ -64,7 +64,7 @@ describe('The browser of the tests', () => {
     await open.close();
   });
 
-  it('notices what a screen reader would stumble over', async () => {
+  it('finds accessibility problems', async () => {
     const open = await browser.open();
     await open.page.goto(`${url}/good`);
     expect(await seriousFindings(open.page)).toEqual([]);
@@ -73,7 +73,7 @@ describe('The browser of the tests', () => {
     await open.close();
   });
 
-  it('cannot reach the outside', async () => {
+  it('cannot reach the internet', async () => {
     const open = await browser.open();
     await open.page.goto(`${url}/good`);
     const reached = await open.page.evaluate(() =>

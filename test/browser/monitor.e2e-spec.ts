@@ -22,7 +22,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
       .join('');
   };
 
-  it('follows, pauses, resumes, approves and finishes, by keyboard', async () => {
+  it('can be used by keyboard: pause, resume, comment and approve', async () => {
     const id = await stage.server.startExecution(
       start([agent('writer', { chunks: 100, delayMs: 20, thinking: 5 }), approval], [['writer', 'boss']]),
     );
@@ -33,7 +33,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     await pause.focus();
     await monitor.page.keyboard.press('Enter');
     await monitor.status('paused');
-    // The button that was pressed is the one that undoes it, and still has the keyboard.
+    // The pressed button has become the opposite action and keeps the focus.
     const resume = monitor.button('Resume');
     expect(await resume.evaluate((button) => button === document.activeElement)).toBe(true);
     await monitor.page.keyboard.press('Enter');
@@ -51,7 +51,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     expect(await bar.getAttribute('aria-valuenow')).toBe('100');
   });
 
-  it('takes the next press before the answer to the last one, and what others do in between', async () => {
+  it('accepts the next action before the server has answered the previous one, and follows actions of others', async () => {
     const id = await stage.server.startExecution(start([delay('long', 60_000)]));
     monitor = await stage.open();
     let answer = (): void => undefined;
@@ -79,13 +79,13 @@ describe('<ExecutionMonitor/> in a browser', () => {
     await monitor.status('cancelled');
   });
 
-  it('shows what went wrong with a button until it is no longer true', async () => {
+  it('shows the error of an action until it no longer applies', async () => {
     const id = await stage.server.startExecution(start([delay('long', 60_000)]));
     monitor = await stage.open();
     await monitor.show({ monitors: [{ executionId: id }] });
     await monitor.status('running');
     const error = monitor.page.locator('.ca-error');
-    // The server cannot be reached, and then it can.
+    // The server cannot be reached. The error disappears when the connection is back.
     stage.site.cut();
     await monitor.page.waitForSelector('[data-connection=waiting]');
     await monitor.button('Pause').click();
@@ -93,7 +93,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     stage.site.restore();
     await monitor.page.waitForSelector('[data-connection=open]');
     await error.waitFor({ state: 'detached' });
-    // The server refuses, and then the status is another one.
+    // The server refuses the action. The error disappears when the status changes.
     const problem = { status: 409, code: 'execution_cancelling', title: 'Conflict', detail: 'Not now.' };
     await monitor.page.route('**/pause', (route) =>
       route.fulfill({ status: 409, contentType: 'application/problem+json', body: JSON.stringify(problem) }),
@@ -103,7 +103,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     await stage.server.call('POST', `/api/executions/${id}/pause`);
     await monitor.status('paused');
     await error.waitFor({ state: 'detached' });
-    // A person has read it.
+    // The user dismisses the error.
     await stage.server.call('POST', `/api/executions/${id}/resume`);
     await monitor.status('running');
     await monitor.button('Pause').click();
@@ -111,33 +111,33 @@ describe('<ExecutionMonitor/> in a browser', () => {
     expect(await error.count()).toBe(0);
     await stage.server.call('POST', `/api/executions/${id}/cancel`);
     await monitor.status('cancelled');
-    // The browser itself logs what was cut and refused.
+    // The browser logs the cut connections and refused requests.
     monitor.open.problems.splice(0);
   });
 
-  it('opens a finished text at its beginning, and follows one that grows', async () => {
-    // Long enough that one cannot mistake the one for the other.
+  it('opens a finished text at its beginning, and follows a growing one', async () => {
+    // Long enough that the beginning and the end cannot be visible at once.
     const text = Array.from({ length: 20_000 }, (_unused, n) => `line ${n}`).join('\n');
-    const done = await stage.server.startExecution(
+    const finished = await stage.server.startExecution(
       start([agent('writer', { text, chunks: 50, delayMs: 0 })]),
     );
-    await new Watch(stage.server.url, `/api/executions/${done}/stream`).done();
+    await new Watch(stage.server.url, `/api/executions/${finished}/stream`).done();
     monitor = await stage.open();
-    await monitor.show({ monitors: [{ executionId: done }] });
+    await monitor.show({ monitors: [{ executionId: finished }] });
     await monitor.status('completed');
     const pane = monitor.page.getByLabel('output of writer', { exact: true });
-    const place = () =>
+    const position = () =>
       pane.evaluate((node) => ({
         top: node.scrollTop,
         fromEnd: Math.round(node.scrollHeight - node.scrollTop - node.clientHeight),
         mounted: node.textContent?.length ?? 0,
       }));
     await pane.getByText('line 0', { exact: false }).first().waitFor();
-    expect((await place()).top).toBe(0);
-    expect((await place()).mounted).toBeLessThan(150_000);
+    expect((await position()).top).toBe(0);
+    expect((await position()).mounted).toBeLessThan(150_000);
     await monitor.button('Go to the end').click();
     await pane.getByText('line 19999').waitFor();
-    expect((await place()).fromEnd).toBeLessThan(8);
+    expect((await position()).fromEnd).toBeLessThan(8);
 
     const long = await stage.server.startExecution(
       start([agent('writer', { text, chunks: 2_000, delayMs: 10 }), delay('rest', 60_000)]),
@@ -150,32 +150,32 @@ describe('<ExecutionMonitor/> in a browser', () => {
       const node = document.querySelector('[aria-label="output of writer"]');
       return node && node.scrollTop > 1_000 && node.scrollHeight - node.scrollTop - node.clientHeight < 8;
     });
-    // Once a person has scrolled up, what is read stays.
+    // After the user has scrolled up, the visible text stays in place.
     await pane.evaluate((node) => (node.scrollTop = 500));
     await monitor.button('Follow the end').waitFor();
-    const before = (await place()).fromEnd;
+    const before = (await position()).fromEnd;
     await monitor.page.waitForFunction((fromEnd) => {
       const node = document.querySelector('[aria-label="output of writer"]')!;
       return node.scrollHeight - node.scrollTop - node.clientHeight > fromEnd + 1_000;
     }, before);
-    expect((await place()).top).toBe(500);
+    expect((await position()).top).toBe(500);
     await stage.server.call('POST', `/api/executions/${long}/cancel`);
     await monitor.status('cancelled');
   });
 
-  it('renders no more than once a frame, however fast events come', async () => {
+  it('renders at most once per animation frame, however fast events arrive', async () => {
     monitor = await stage.open();
     const id = await stage.server.startExecution(start([agent('writer', { chunks: 3_000, delayMs: 0 })]));
     await monitor.show({ monitors: [{ executionId: id }], strict: false });
     await monitor.status('completed');
     const [commits, frames] = [await monitor.read('commits'), await monitor.read('frames')];
     expect(commits).toBeGreaterThan(1);
-    // Clocks and what is said to a screen reader change by themselves, a few times in all.
+    // Clocks and announcements add a few renders of their own.
     expect(commits).toBeLessThanOrEqual(frames + 10);
     expect(commits).toBeLessThan(1_500);
   });
 
-  it('asks before it cancels', async () => {
+  it('asks for confirmation before it cancels', async () => {
     const id = await stage.server.startExecution(start([delay('long', 60_000)]));
     monitor = await stage.open();
     await monitor.show({ monitors: [{ executionId: id }] });
@@ -190,7 +190,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     expect(await monitor.button('Cancel').count()).toBe(0);
   });
 
-  it('says why it failed, with every retry, and drops what a repeated attempt said', async () => {
+  it('shows the failure and every retry, and drops the output of retried attempts', async () => {
     const id = await stage.server.startExecution(
       start([agent('flaky', { chunks: 5, delayMs: 0, failTimes: 2 }), approval], [['flaky', 'boss']]),
     );
@@ -209,18 +209,18 @@ describe('<ExecutionMonitor/> in a browser', () => {
     expect((await monitor.read('outputs'))['flaky']).toBe(flaky?.output);
   });
 
-  it('says what is wrong when there is no such execution, and does not go on asking', async () => {
+  it('shows an error when the execution does not exist, and does not reconnect', async () => {
     monitor = await stage.open();
     const before = stage.site.streamsOpened;
     await monitor.show({ monitors: [{ executionId: '0199c0de-0000-7000-8000-000000000001' }] });
     await monitor.page.waitForSelector('[data-connection=refused]');
     expect(await monitor.button('Try again').count()).toBe(1);
     expect(stage.site.streamsOpened - before).toBe(1);
-    // The browser itself logs the 404.
+    // The browser logs the 404.
     expect(monitor.open.problems.splice(0)).toEqual([expect.stringContaining('404')]);
   });
 
-  it.each(['light', 'dark'] as const)('has nothing serious for axe-core in %s', async (theme) => {
+  it.each(['light', 'dark'] as const)('has no serious axe-core findings in the %s theme', async (theme) => {
     const id = await stage.server.startExecution(
       start(
         [agent('writer', { chunks: 30, delayMs: 0, thinking: 3, failTimes: 1 }), delay('rest', 1), approval],
@@ -248,7 +248,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     expect(await seriousFindings(monitor.page)).toEqual([]);
   });
 
-  it('takes its theme from data-theme before the system’s', async () => {
+  it('prefers the theme of data-theme to the system’s', async () => {
     const id = await stage.server.startExecution(start([delay('rest', 1)]));
     monitor = await stage.open({ colorScheme: 'light' });
     await monitor.show({ monitors: [{ executionId: id, theme: 'dark' }] });

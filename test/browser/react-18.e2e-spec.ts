@@ -4,7 +4,7 @@ import { agent, start } from '../support/watch.js';
 describe('@cloutagent/react with React 18', () => {
   const stage = new MonitorStage({}, { react: 18 });
 
-  it('follows an execution, takes an answer, and keeps a list up to date', async () => {
+  it('follows an execution, sends an approval, and keeps a list up to date', async () => {
     const id = await stage.server.startExecution(
       start(
         [

@@ -1,4 +1,4 @@
-// `npm run screenshots` runs this as a test, for the database and the browser that tests have.
+// `npm run screenshots` runs this file as a test, because it needs the tests' database and browser.
 import { mkdir, readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { Browser } from '../support/browser.js';

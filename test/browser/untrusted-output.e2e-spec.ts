@@ -10,13 +10,13 @@ const HOSTILE = [
   '&lt;b&gt; {{constructor.constructor("globalThis.hacked=1")()}}',
 ];
 
-/** What turns the direction of text, and what has no width. */
+/** Characters that change the writing direction, and characters without width. */
 const INVISIBLE = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/;
 
-describe('What a model says', () => {
+describe('Untrusted model output', () => {
   const stage = new MonitorStage();
 
-  it('is text, whatever it says', async () => {
+  it('is shown as text only', async () => {
     const text = HOSTILE.join('\n');
     const id = await stage.server.startExecution(
       start([
@@ -41,7 +41,7 @@ describe('What a model says', () => {
     await monitor.open.close();
   });
 
-  it('wraps a line of a million characters, and copies all of it', async () => {
+  it('a line of a million characters wraps, and can be copied completely', async () => {
     const text = `${'x'.repeat(999_990)} the end`;
     const id = await stage.server.startExecution(start([agent('writer', { text, delayMs: 0, chunks: 500 })]));
     await new Watch(stage.server.url, `/api/executions/${id}/stream`).done();

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestingModule } from '@nestjs/testing';
 import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from '../support/fake-providers.js';
-import { testRun, type TestRun } from '../support/node-run.js';
+import { testRun } from '../support/node-run.js';
 import { nodeTypes } from '../support/node-types.js';
 import { NodeError, type NodeEvent, TransientError } from '../../src/engine/extension/node-handler.js';
 import { AgentNode } from '../../src/engine/nodes/agent.node.js';
@@ -60,7 +60,7 @@ afterAll(async () => {
 
 function runOf(config: Record<string, unknown>, more: Parameters<typeof testRun>[1] = {}) {
   const parsed = agent.config.parse({ prompt: 'Say hello', ...config });
-  return testRun(parsed, more as never) as TestRun<typeof parsed>;
+  return testRun(parsed, more as never);
 }
 
 async function failure(run: ReturnType<typeof runOf>): Promise<NodeError & { retryAfterMs?: number }> {
@@ -81,7 +81,7 @@ const weather = () => ({
   http: { method: 'GET', url: `${toolUrl}/weather?unit=c`, headers: { Authorization: 'Bearer tool' } },
 });
 
-describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
+describe.each(PROVIDERS)('the agent node with a model of %s', (provider) => {
   const model = `${provider}/some-model`;
   const counted = (count: number) =>
     Array.from({ length: count }, () => expect.objectContaining({ model })) as unknown[];
@@ -109,12 +109,12 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
     );
   });
 
-  it('takes an answer cut at its length for an answer', async () => {
+  it('accepts an answer that was cut at the maximum length', async () => {
     server.script({ text: ['Half an ans'], stopReason: 'length' });
     expect(await agent.run(runOf({ model }))).toBe('Half an ans');
   });
 
-  it('fails when all of the answer was filtered', async () => {
+  it('fails if the provider filtered the whole answer', async () => {
     server.script({ text: [], stopReason: 'filter' });
     const error = await failure(runOf({ model }));
     expect(error).not.toBeInstanceOf(TransientError);
@@ -135,7 +135,7 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
     [401, 'model_auth_failed', false, {}, undefined],
     [403, 'model_auth_failed', false, {}, undefined],
     [404, 'model_not_found', false, {}, undefined],
-  ])('makes status %i the error %s', async (status, code, transient, headers, retryAfterMs) => {
+  ])('turns status %i into the error %s', async (status, code, transient, headers, retryAfterMs) => {
     const before = server.requests.length;
     server.script({
       status,
@@ -154,14 +154,14 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
 
   it.each<[string, FakeAnswer, string]>([
     ['a reset', { ending: 'reset', after: 4 }, 'model_stream_broken'],
-    ['an end without a finish', { ending: 'end', after: 3 }, 'model_stream_broken'],
-    ['an end without anything', { ending: 'end' }, 'model_stream_broken'],
+    ['an end of the stream without a finish event', { ending: 'end', after: 3 }, 'model_stream_broken'],
+    ['an empty stream', { ending: 'end' }, 'model_stream_broken'],
     ['a malformed event', { ending: 'malformed', after: 4 }, 'model_stream_broken'],
     ['a malformed first event', { ending: 'malformed' }, 'model_stream_broken'],
     ['an error event', { ending: 'error', after: 4 }, 'model_overloaded'],
     ['an error as the first event', { ending: 'error', after: 1 }, 'model_overloaded'],
     [
-      'a rate limit as an event',
+      'a rate limit that arrives as an event',
       { ending: 'error', after: 4, error: { type: 'rate_limit_error', message: 'slow down' } },
       'model_rate_limited',
     ],
@@ -170,44 +170,44 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
       { ending: 'error', after: 4, error: { type: 'server_error', message: 'oops' } },
       'model_unavailable',
     ],
-  ])('can be tried again after %s', async (_what, answer, code) => {
+  ])('fails with a transient error after %s', async (_what, answer, code) => {
     server.script(answer);
     const error = await failure(runOf({ model }));
     expect([error.code, error instanceof TransientError]).toEqual([code, true]);
   });
 
-  it('gives a model up that has gone quiet, and its request too', async () => {
+  it('times out and closes the request if the model stops sending', async () => {
     server.script({ ending: 'hang', after: 4 });
     const error = await failure(runOf({ model }));
     expect([error.code, error instanceof TransientError]).toEqual(['model_timeout', true]);
     expect(await server.requests.at(-1)!.closed).toBe(true);
   });
 
-  it('gives a model up that never answers at all', async () => {
+  it('times out and closes the request if the model never responds', async () => {
     server.script({ ending: 'hang' });
     expect((await failure(runOf({ model }))).code).toBe('model_timeout');
     expect(await server.requests.at(-1)!.closed).toBe(true);
   });
 
-  it('closes the request when it is aborted', async () => {
+  it('closes the request when the run is aborted', async () => {
     server.script({ text: ['a', 'b'], ending: 'hang', after: 5 });
     const run = runOf({ model });
     const reason = new Error('cancelled by someone');
-    const said = Promise.withResolvers<void>();
-    const aborted = agent.run({ ...run, emit: (event) => run.emit(event).then(said.resolve) });
-    await said.promise;
+    const emitted = Promise.withResolvers<void>();
+    const aborted = agent.run({ ...run, emit: (event) => run.emit(event).then(emitted.resolve) });
+    await emitted.promise;
     run.abort(reason);
     await expect(aborted).rejects.toBe(reason);
     expect(await server.requests.at(-1)!.closed).toBe(true);
   });
 
-  it('does not call an aborted run a failure of the model', async () => {
+  it('rejects with the reason of the abort if the run was aborted before', async () => {
     const run = runOf({ model });
     run.abort();
     await expect(agent.run(run)).rejects.toThrow('aborted by the test');
   });
 
-  it('waits for its watchers, and that is not the idle time of the model', async () => {
+  it('does not count the time in which emit waits as idle time of the model', async () => {
     server.script({ text: Array.from({ length: 8 }, (_, index) => `${index} `) });
     const run = runOf({ model });
     let open = 0;
@@ -221,14 +221,14 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
     expect(await agent.run({ ...run, emit: slow })).toBe('0 1 2 3 4 5 6 7 ');
   });
 
-  it('passes on what emit throws, and ends the request', async () => {
+  it('rethrows an error of emit and closes the request', async () => {
     server.script({ text: ['a'], ending: 'hang', after: 5 });
     const reason = new NodeError('stopped', 'by the engine');
     await expect(agent.run({ ...runOf({ model }), emit: () => Promise.reject(reason) })).rejects.toBe(reason);
     expect(await server.requests.at(-1)!.closed).toBe(true);
   });
 
-  it('cuts long chunks into pieces without parting a character', async () => {
+  it('cuts a long text into chunks of at most 16 KiB without splitting a character', async () => {
     const long = 'a' + '😀'.repeat(20_000);
     server.script({ text: [long] });
     const run = runOf({ model });
@@ -241,14 +241,14 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
     }
   });
 
-  it('joins a character that the provider has cut in two', async () => {
+  it('joins a surrogate pair that the provider sent in two parts', async () => {
     server.script({ text: ['x\ud83d', '\ude00y', 'z\ud83d'] });
     const run = runOf({ model });
     expect(await agent.run(run)).toBe('x😀yz\ufffd');
     expect(run.events.every((event) => 'chunk' in event && event.chunk.isWellFormed())).toBe(true);
   });
 
-  it('calls tools over HTTP and goes on with their results', async () => {
+  it('calls tools over HTTP and gives the model their results', async () => {
     toolRequests.length = 0;
     server.script(
       {
@@ -289,7 +289,7 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
     expect(run.usage).toEqual(counted(2));
   });
 
-  it('sends arguments as JSON with other methods', async () => {
+  it('sends the arguments of a POST tool as JSON', async () => {
     toolRequests.length = 0;
     server.script({ toolCalls: [{ name: 'store', args: { a: 1 } }] }, {});
     await agent.run(
@@ -302,9 +302,9 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
   });
 
   it.each([
-    ['a status that is none of success', () => `${toolUrl}/broken`, 'status 418'],
-    ['a host that is not allowed', () => 'http://10.0.0.1/', 'may not be reached'],
-  ])('tells the model of %s', async (_what, url, told) => {
+    ['a response with an error status', () => `${toolUrl}/broken`, 'status 418'],
+    ['a host that is not allowed', () => 'http://10.0.0.1/', 'is not allowed'],
+  ])('reports a failed tool call to the model: %s', async (_what, url, reason) => {
     server.script({ toolCalls: [{ name: 'weather', args: {} }] }, { text: ['Sorry'] });
     const run = runOf({ model, tools: [{ ...weather(), http: { url: url() } }] });
     expect(await agent.run(run)).toBe('Sorry');
@@ -312,13 +312,13 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
       expect.objectContaining({
         type: 'execution:tool-result',
         isError: true,
-        result: expect.stringContaining(told) as string,
+        result: expect.stringContaining(reason) as string,
       }),
     );
-    expect(JSON.stringify(server.requests.at(-1)!.body['messages'])).toContain(told);
+    expect(JSON.stringify(server.requests.at(-1)!.body['messages'])).toContain(reason);
   });
 
-  it('tells the model when there is no such tool', async () => {
+  it('reports a call of an unknown tool to the model', async () => {
     server.script({ toolCalls: [{ name: 'unheard', args: {} }] }, { text: ['Oh'] });
     const run = runOf({ model, tools: [weather()] });
     expect(await agent.run(run)).toBe('Oh');
@@ -327,37 +327,37 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
     );
   });
 
-  it('neither carries a tool out nor asks again before its watchers are served', async () => {
+  it('runs a tool only after its call is recorded, and calls the model again only after its tokens are counted', async () => {
     toolRequests.length = 0;
     server.script({ toolCalls: [{ name: 'weather', args: {} }] }, { text: ['Done'] });
     const before = server.requests.length;
     const run = runOf({ model, tools: [weather()] });
-    const gate = async (look: () => void) => {
+    const delayed = async (check: () => void) => {
       await new Promise((resolve) => setTimeout(resolve, 150));
-      look();
+      check();
     };
     const output = await agent.run({
       ...run,
       emit: async (event) => {
-        if (event.type === 'execution:tool-call') await gate(() => expect(toolRequests).toEqual([]));
+        if (event.type === 'execution:tool-call') await delayed(() => expect(toolRequests).toEqual([]));
         await run.emit(event);
       },
       countTokens: async (name, usage) => {
-        if (run.usage.length === 0) await gate(() => expect(server.requests.length).toBe(before + 1));
+        if (run.usage.length === 0) await delayed(() => expect(server.requests.length).toBe(before + 1));
         await run.countTokens(name, usage);
       },
     });
     expect(output).toBe('Done');
   });
 
-  it('does not take a slow tool for an idle model', async () => {
+  it('does not count the time of a slow tool as idle time of the model', async () => {
     server.script({ toolCalls: [{ name: 'weather', args: {} }] }, { text: ['Done'] });
     expect(
       await agent.run(runOf({ model, tools: [{ ...weather(), http: { url: `${toolUrl}/slow` } }] })),
     ).toBe('Done');
   });
 
-  it('makes the model answer after the last tool round', async () => {
+  it('forbids tool calls after the last tool round', async () => {
     const ask = { toolCalls: [{ name: 'weather', args: {} }] };
     server.script(ask, ask, { text: ['Enough'] });
     expect(await agent.run(runOf({ model, tools: [weather()], maxToolRounds: 2 }))).toBe('Enough');
@@ -365,26 +365,26 @@ describe.each(PROVIDERS)('an agent with a model of %s', (provider) => {
   });
 });
 
-describe('an agent', () => {
-  it('stays with a model that only pings', async () => {
+describe('the agent node', () => {
+  it('does not time out while the model sends pings', async () => {
     server.script({ ending: 'ping', after: 2 });
     const run = runOf({ model: 'anthropic/x' });
     const ended = agent.run(run).catch((error: unknown) => error);
     expect(
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 900, 'still there'))]),
-    ).toBe('still there');
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 900, 'still running'))]),
+    ).toBe('still running');
     run.abort();
     expect(await ended).toEqual(new Error('aborted by the test'));
   });
 
-  it('guesses the tokens of a provider that counts none', async () => {
+  it('estimates the tokens if the provider does not report them', async () => {
     server.script({ text: ['12345678'], usage: null });
     const run = runOf({ model: 'openai-compatible/x', prompt: 'abcd', system: 'efgh' });
     await agent.run(run);
     expect(run.usage).toEqual([{ model: 'openai-compatible/x', input: 2, output: 2 }]);
   });
 
-  it('can be tried again when nobody listens', async () => {
+  it('fails with a transient error if the provider cannot be reached', async () => {
     const other = await nodeTypes({ OPENAI_COMPATIBLE_BASE_URL: 'http://127.0.0.1:9/v1' });
     const error: unknown = await other
       .get(AgentNode)
@@ -395,13 +395,13 @@ describe('an agent', () => {
     await other.close();
   });
 
-  it('passes its attempt to the demo model', async () => {
+  it('passes the number of its attempt to the demo model', async () => {
     const config = { model: 'demo/x', providerOptions: { demo: { failTimes: 1, delayMs: 0, text: 'fine' } } };
     expect((await failure(runOf(config))).code).toBe('model_unavailable');
     expect(await agent.run(runOf(config, { attempt: 2 }))).toBe('fine');
   });
 
-  it('ends an answer that is too long', async () => {
+  it('fails if the answer is too long', async () => {
     const small = await nodeTypes({ OUTPUT_MAX_BYTES: '1000' });
     const run = runOf({ model: 'demo/x', providerOptions: { demo: { delayMs: 0, chunks: 100_000 } } });
     await expect(small.get(AgentNode).run(run)).rejects.toMatchObject({ code: 'output_too_large' });
@@ -410,21 +410,25 @@ describe('an agent', () => {
 
   it.each<[string, Record<string, unknown>, string]>([
     ['an unknown key', { model: 'demo/x', propmt: 'x' }, 'propmt'],
-    ['an empty prompt', { model: 'demo/x', prompt: '' }, 'must say what'],
+    ['an empty prompt', { model: 'demo/x', prompt: '' }, 'must contain a task'],
     [
       'a tool without a schema',
       { model: 'demo/x', tools: [{ name: 'a', description: 'b', http: { url: 'http://x' } }] },
       'inputSchema',
     ],
-    ['two tools of one name', { model: 'demo/x', tools: [weatherStub(), weatherStub()] }, 'different names'],
     [
-      'a header that splits requests',
+      'two tools with the same name',
+      { model: 'demo/x', tools: [weatherStub(), weatherStub()] },
+      'different names',
+    ],
+    [
+      'a header with a line break',
       { model: 'demo/x', tools: [{ ...weatherStub(), http: { url: 'x', headers: { a: 'b\r\nc: d' } } }] },
       'line breaks',
     ],
-  ])('refuses %s', (_what, config, told) => {
+  ])('refuses a config with %s', (_what, config, reason) => {
     const { error } = agent.config.safeParse({ prompt: 'x', ...config });
-    expect(JSON.stringify(error?.issues)).toContain(told);
+    expect(JSON.stringify(error?.issues)).toContain(reason);
   });
 
   it.each<[string, Record<string, unknown>, (string | number)[]]>([
@@ -440,17 +444,17 @@ describe('an agent', () => {
       { model: 'demo/x', providerOptions: { demo: { chunks: 0 } } },
       ['providerOptions', 'demo', 'chunks'],
     ],
-  ])('reports %s when posted', (_what, config, path) => {
+  ])('reports when the workflow is posted: %s', (_what, config, path) => {
     expect(agent.check(agent.config.parse({ prompt: 'x', ...config }))).toEqual([
       { path, message: expect.any(String) as string },
     ]);
   });
 
-  it('leaves a model that is still a template for later', () => {
+  it('does not check the name of a model that contains a placeholder', () => {
     expect(agent.check(agent.config.parse({ prompt: 'x', model: '{{input}}' }))).toEqual([]);
   });
 
-  it('says what to set when a provider is not set up', async () => {
+  it('names the missing setting of a provider that is not configured', async () => {
     const bare = await nodeTypes({});
     const check = (model: string) =>
       bare.get(AgentNode).check(agent.config.parse({ prompt: 'x', model }))[0]?.message;

@@ -6,7 +6,7 @@ import { NodeError, TransientError } from '../../src/engine/extension/node-handl
 import { HttpNode } from '../../src/engine/nodes/http.node.js';
 
 const utf16 = (text: string) => [...Buffer.from(text, 'utf16le')];
-/** Content type, bytes and what they mean. */
+/** Content type, bytes, and the expected body. */
 const ENCODED: [type: string, bytes: number[], body: unknown][] = [
   ['text/plain; charset=iso-8859-1', [0x4d, 0xfc, 0x6c, 0x6c, 0x65, 0x72], 'Müller'],
   ['text/plain;charset="ISO-8859-1"', [0xfc], 'ü'],
@@ -59,7 +59,7 @@ afterAll(async () => {
 const run = (path: string, config: Record<string, unknown> = {}) =>
   http.run(testRun(http.config.parse({ url: server.url + path, ...config })));
 
-it('gives status, headers and the parsed body', async () => {
+it('returns status, headers and the parsed body', async () => {
   expect(await run('/x?q=1')).toMatchObject({
     status: 200,
     headers: { 'content-type': 'application/json' },
@@ -72,10 +72,10 @@ it.each([
   ['/text', '{"not":"parsed"}'],
   ['/bad', '{'],
   ['/problem', { a: 1 }],
-])('gives the body of %s as %j', async (path, body) => expect(await run(path)).toMatchObject({ body }));
+])('returns the body of %s as %j', async (path, body) => expect(await run(path)).toMatchObject({ body }));
 
 it.each(ENCODED.map(([type, , body], index) => [type, index, body] as const))(
-  'reads %s, answer %i, as %j',
+  'decodes a body of type %s (case %i) as %j',
   async (_type, index, body) => expect(await run(`/encoded/${index}`)).toMatchObject({ body }),
 );
 
@@ -83,13 +83,13 @@ it.each([
   ['JSON', { a: ['ü'] }, '{"a":["ü"]}', 'application/json'],
   ['null', null, 'null', 'application/json'],
   ['text', 'plain', 'plain', undefined],
-])('sends %s', async (_what, body, sent, type) => {
+])('sends %s as the request body', async (_what, body, sent, type) => {
   await run('/', { method: 'POST', body });
   expect(server.requests.at(-1)).toMatchObject({ body: sent });
   expect(server.requests.at(-1)!.headers['content-type']).toBe(type);
 });
 
-it('lets the content type be chosen, in any case', async () => {
+it('keeps a content type that the config names, in any letter case', async () => {
   await run('/', {
     method: 'PUT',
     body: { a: 1 },
@@ -114,7 +114,7 @@ it.each<[string, number, string, boolean, number | undefined]>([
   ['POST', 500, 'http_status', false, undefined],
   ['PATCH', 504, 'http_status', false, undefined],
   ['POST', 422, 'http_status', false, undefined],
-])('%s with status %i is %s', async (method, status, code, transient, wait) => {
+])('turns a %s with status %i into the error %s', async (method, status, code, transient, wait) => {
   const error: unknown = await run(`/status/${status}`, { method }).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code, message: expect.stringContaining(`status ${status}`) as string });
   expect(error instanceof TransientError).toBe(transient);
@@ -128,13 +128,13 @@ it.each<[string, string, Record<string, unknown>, string, boolean]>([
   ['PATCH', '/hang', { timeoutMs: 100 }, 'http_timeout', false],
   ['POST', '/reset', { retryUnsafe: true }, 'http_connection_lost', true],
   ['POST', '/status/500', { retryUnsafe: true }, 'http_unavailable', true],
-])('%s %s with %j is %s, to be tried again: %p', async (method, path, config, code, transient) => {
+])('after %s %s with %j fails with %s, transient: %p', async (method, path, config, code, transient) => {
   const error: unknown = await run(path, { method, ...config }).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(NodeError);
   expect([(error as NodeError).code, error instanceof TransientError]).toEqual([code, transient]);
 });
 
-it('may try a POST again that was never sent', async () => {
+it('fails with a transient error if a POST was never sent', async () => {
   const closed = await startFakeHttpServer(() => undefined);
   await closed.close();
   await expect(
@@ -142,23 +142,25 @@ it('may try a POST again that was never sent', async () => {
   ).rejects.toMatchObject({ name: 'TransientError', code: 'http_connect_failed' });
 });
 
-it('takes the status that is expected for success, and no other', async () => {
+it('accepts only the expected statuses', async () => {
   expect(await run('/status/404', { expectStatus: 404 })).toMatchObject({ status: 404, body: 'the reason' });
   expect(await run('/status/503', { expectStatus: [200, 503] })).toMatchObject({ status: 503 });
   await expect(run('/x', { expectStatus: 201 })).rejects.toMatchObject({ code: 'http_status' });
 });
 
-it('says that a URL is none once its template is filled in', async () => {
-  expect(http.config.safeParse({ url: '{{input}}/x' }).success).toBe(true);
-  await expect(http.run(testRun(http.config.parse({ url: 'not a url' })))).rejects.toMatchObject({
-    code: 'invalid_config',
-  });
-  await expect(http.run(testRun(http.config.parse({ url: 'http://10.0.0.1/' })))).rejects.toMatchObject({
-    code: 'host_not_allowed',
-  });
+it('accepts a URL with placeholders in a posted config', () => {
+  const config = http.config.parse({ url: '{{input}}/x' });
+  expect(http.check(config)).toEqual([]);
 });
 
-it('stops when it is aborted', async () => {
+it.each([
+  ['not a url', 'invalid_config'],
+  ['http://10.0.0.1/', 'host_not_allowed'],
+])('fails at run time if the filled-in URL is %s', async (url, code) => {
+  await expect(http.run(testRun(http.config.parse({ url })))).rejects.toMatchObject({ code });
+});
+
+it('rejects with the reason of the abort', async () => {
   const hanging = testRun(http.config.parse({ url: `${server.url}/hang` }));
   const ended = http.run(hanging);
   setTimeout(() => hanging.abort(), 50);
@@ -169,13 +171,13 @@ it.each<[Record<string, unknown>, string]>([
   [{}, 'url'],
   [{ url: 'http://x', methd: 'GET' }, 'methd'],
   [{ url: 'http://x', method: 'TRACE' }, 'method'],
-  [{ url: 'http://x', body: 'x' }, 'can not go with GET'],
-  [{ url: 'http://x', headers: { Host: 'y' } }, 'set by the client'],
-  [{ url: 'http://x', headers: { 'Transfer-Encoding': 'chunked' } }, 'set by the client'],
-  [{ url: 'http://x', headers: { 'a b': 'c' } }, 'not the name of a header'],
+  [{ url: 'http://x', body: 'x' }, 'cannot be sent with GET'],
+  [{ url: 'http://x', headers: { Host: 'y' } }, 'set by the HTTP client'],
+  [{ url: 'http://x', headers: { 'Transfer-Encoding': 'chunked' } }, 'set by the HTTP client'],
+  [{ url: 'http://x', headers: { 'a b': 'c' } }, 'not a valid header name'],
   [{ url: 'http://x', headers: { a: 'b\r\nc: d' } }, 'line breaks'],
   [{ url: 'http://x', timeoutMs: 0 }, 'timeoutMs'],
   [{ url: 'http://x', expectStatus: 99 }, 'expectStatus'],
-])('refuses %j', (config, told) => {
-  expect(JSON.stringify(http.config.safeParse(config).error?.issues)).toContain(told);
+])('refuses the config %j', (config, reason) => {
+  expect(JSON.stringify(http.config.safeParse(config).error?.issues)).toContain(reason);
 });

@@ -45,7 +45,7 @@ const failure = async (model?: string): Promise<NodeError> => {
 
 const json = (value: unknown): string => JSON.stringify(value);
 
-/** Name, answer, what the message has to say, code, and whether it is tried again. */
+/** Name, response, expected part of the message, code, and whether the error is transient. */
 const SHAPES: [string, typeof answer, string, string, boolean][] = [
   [
     'FastAPI',
@@ -82,7 +82,7 @@ const SHAPES: [string, typeof answer, string, string, boolean][] = [
     false,
   ],
   [
-    'an error with a name beside',
+    'an error with a name and a message',
     [400, JSON_TYPE, json({ error: 'Bad Request', message: 'seed must be a number' })],
     'Bad Request: seed must be a number',
     'model_refused_request',
@@ -96,7 +96,7 @@ const SHAPES: [string, typeof answer, string, string, boolean][] = [
     false,
   ],
   [
-    'a list, as Google has it',
+    'a list, as Google sends it',
     [400, JSON_TYPE, json([{ error: { code: 400, message: 'unsupported field' } }])],
     'unsupported field',
     'model_refused_request',
@@ -123,7 +123,7 @@ const SHAPES: [string, typeof answer, string, string, boolean][] = [
     false,
   ],
   [
-    'a shape that nobody knows',
+    'an unknown shape',
     [400, JSON_TYPE, json({ fehler: 'zu lang' })],
     'zu lang',
     'model_refused_request',
@@ -137,7 +137,7 @@ const SHAPES: [string, typeof answer, string, string, boolean][] = [
     false,
   ],
   [
-    'a model that is not there',
+    'an unknown model',
     [404, JSON_TYPE, json({ error: { message: 'The model `m` does not exist', code: 'model_not_found' } })],
     'The model `m` does not exist',
     'model_not_found',
@@ -218,7 +218,7 @@ const SHAPES: [string, typeof answer, string, string, boolean][] = [
     true,
   ],
   [
-    'what is no JSON in a stream',
+    'text that is not JSON in a stream',
     [200, SSE, 'data: Internal Server Error\n\n'],
     'Internal Server Error',
     'model_stream_broken',
@@ -226,12 +226,15 @@ const SHAPES: [string, typeof answer, string, string, boolean][] = [
   ],
 ];
 
-it.each(SHAPES)('passes on what a provider says: %s', async (_name, given, said, code, transient) => {
-  answer = given;
-  const error = await failure();
-  expect(error.message).toContain(said);
-  expect([error.code, error instanceof TransientError]).toEqual([code, transient]);
-});
+it.each(SHAPES)(
+  'quotes the explanation of the provider: %s',
+  async (_name, given, reason, code, transient) => {
+    answer = given;
+    const error = await failure();
+    expect(error.message).toContain(reason);
+    expect([error.code, error instanceof TransientError]).toEqual([code, transient]);
+  },
+);
 
 const QUOTA = {
   message: 'You exceeded your current quota',
@@ -271,24 +274,24 @@ it.each<[string, string, typeof answer]>([
     'anthropic/m',
     [403, JSON_TYPE, json({ type: 'error', error: { type: 'billing_error', message: 'Pay.' } })],
   ],
-])('says that the account cannot pay, and does not try again: %s', async (_name, model, given) => {
+])('fails permanently if the account has no credit: %s', async (_name, model, given) => {
   answer = given;
   const error = await failure(model);
   expect(error.message).toContain('has no credit left');
   expect([error.code, error instanceof TransientError]).toEqual(['model_quota_exceeded', false]);
 });
 
-it('says no more than 500 characters, in one line, and no key, masked or whole', async () => {
+it('quotes at most 500 characters, in one line, without keys', async () => {
   answer = [400, 'text/plain', `first\n\n\tsecond ${KEY} and sk-ant-abcdefgh*** ${'x'.repeat(5_000)}`];
   const { message } = await failure();
   expect(message).toContain('first second [redacted] and [redacted]');
   expect(message.length).toBeLessThan(600);
-  // The cut must not leave a part of the key that the whole one would have been looked for by.
+  // Redaction must come before the cut, or else the beginning of the key would remain.
   answer = [400, 'text/plain', 'x'.repeat(490) + KEY];
   expect((await failure()).message).not.toContain(KEY.slice(0, 8));
 });
 
-it('names the code of a connection that cannot be made', async () => {
+it('names the error code of a failed connection', async () => {
   const closed = await startFakeHttpServer(() => undefined);
   await closed.close();
   const other = await nodeTypes({ OPENAI_COMPATIBLE_BASE_URL: closed.url });
@@ -299,9 +302,9 @@ it('names the code of a connection that cannot be made', async () => {
 
 it.each<[string, typeof answer]>([
   ['as JSON', [200, JSON_TYPE, HELLO]],
-  ['as nothing', [200, undefined, HELLO]],
+  ['without a type', [200, undefined, HELLO]],
   ['after a comment and a byte order mark', [200, 'text/plain', `\uFEFF: ping\n\n${HELLO}`]],
-])('takes a stream that is declared %s', async (_name, given) => {
+])('accepts an event stream that is declared %s', async (_name, given) => {
   answer = given;
   expect(await ask()).toBe('Hello');
 });

@@ -28,7 +28,7 @@ const ask = async (config: Record<string, unknown>, more: object) => {
   return JSON.stringify(server.requests.at(-1)!.body);
 };
 
-it('knows who it is and what to do', async () => {
+it('sends its name and instructions as the system prompt, and its task as the prompt', async () => {
   const body = await ask({ task: 'Count to 3.' }, { inputs: { a: 'ignored' } });
   expect(body).toContain('You are Ada.\\n\\nCount precisely.');
   expect(body).toContain('Count to 3.');
@@ -36,10 +36,14 @@ it('knows who it is and what to do', async () => {
 });
 
 it.each<[string, object, string]>([
-  ['its parent', { inputs: { a: 'handed over' } }, '"text":"handed over"'],
-  ['each of its parents', { inputs: { a: 'one', b: { n: 2 } } }, '## a\\n\\none\\n\\n## b\\n\\n{\\"n\\":2}'],
-  ['the input when it has no parent', { input: ['in'] }, '[\\"in\\"]'],
-  ['nothing at all', { input: '' }, 'nothing was handed over'],
-])('works on the output of %s', async (_what, more, expected) => {
+  ['the output of its parent', { inputs: { a: 'handed over' } }, '"text":"handed over"'],
+  [
+    'the outputs of its parents',
+    { inputs: { a: 'one', b: { n: 2 } } },
+    '## a\\n\\none\\n\\n## b\\n\\n{\\"n\\":2}',
+  ],
+  ['the input if it has no parent', { input: ['in'] }, '[\\"in\\"]'],
+  ['a note if the input is empty', { input: '' }, 'nothing was handed over'],
+])('without a task uses as its prompt: %s', async (_what, more, expected) => {
   expect(await ask({}, more)).toContain(expected);
 });

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-// The worker itself, with code in place of JSONata that may do whatever JavaScript can.
+// Runs the worker with a library of hostile code in place of JSONata.
 const PROGRAM = join(import.meta.dirname, '../../src/engine/nodes/transform.worker.ts');
 const LIBRARY = join(import.meta.dirname, '../support/hostile-library.cjs');
 
@@ -16,18 +16,18 @@ beforeAll(async () => {
 afterAll(() => worker.disconnect());
 
 async function evaluate(expression: string, projectId = 'demo'): Promise<unknown> {
-  worker.send({ kind: 'evaluate', projectId, expression, document: 'null', mostBytes: 1_000 });
+  worker.send({ kind: 'evaluate', projectId, expression, document: 'null', maxBytes: 1_000 });
   const [{ json, error }] = (await once(worker, 'message')) as [{ json?: string; error?: string }];
   return json === undefined ? error : JSON.parse(json);
 }
 
-it('has no object of the process', async () => {
+it('gives an expression no access to objects of the process', async () => {
   expect(await evaluate('globals')).toEqual([]);
   expect(await evaluate('global')).toBe(true);
   expect(await evaluate('what it is given')).toBe(true);
 });
 
-it.each(['code', 'code of a function', 'eval'])('makes no code of text: %s', async (name) => {
+it.each(['code', 'code of a function', 'eval'])('refuses to generate code from text: %s', async (name) => {
   expect(await evaluate(name)).toMatch(/Code generation from strings disallowed/);
 });
 
@@ -42,11 +42,11 @@ it.each([
   'member of all generators',
   'member of a function',
   'stack traces',
-])('cannot change what is shared: %s', async (name) => {
+])('refuses to change a shared object: %s', async (name) => {
   expect(await evaluate(name)).toMatch(/Cannot assign|not extensible|cannot be assigned/);
 });
 
-it('forgets what a regular expression matched', async () => {
+it('clears the last match of a regular expression after each job', async () => {
   expect(await evaluate('match')).toBe('secret');
   expect(await evaluate('last match')).toBe('');
   expect(await evaluate('last match', 'other')).toBe('');

@@ -1,13 +1,14 @@
+import type { Body } from '../support/answer.ts';
 import { ADMIN_KEY } from '../support/server.ts';
 
 export interface ApiAnswer {
   status: number;
-  body: any;
+  body: Body;
 }
 
 /**
- * Calls a process's API as the administrator.
- * @returns undefined when there was no answer in time, or none at all: what was asked for may have been done
+ * Calls the API of a process as the administrator.
+ * @returns undefined if there was no answer in time; the request may have been carried out
  */
 export async function callApi(
   base: string,

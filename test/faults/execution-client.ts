@@ -9,17 +9,17 @@ import { Watcher } from './watcher.ts';
 const RETRY_MS = 80;
 const APPROVE_EVERY_MS = 150;
 
-/** Starts one execution of a world, watches it, controls it and answers its approvals, with the patience of a client. */
+/** Starts, watches, controls and approves one execution of a world. It repeats requests that get no answer. */
 export class ExecutionClient {
-  /** Undefined until a process has answered the start. */
+  /** Undefined until a process has answered the POST. */
   id: string | undefined;
   readonly watchers: Watcher[] = [];
   private readonly answered = Promise.withResolvers<void>();
-  /** Resolves when a process has answered the start. */
+  /** Resolves when a process has answered the POST. */
   readonly started: Promise<void> = this.answered.promise;
   private hasEnded = false;
   private isApproved = false;
-  private cancelAsked = false;
+  private isCancelRequested = false;
 
   constructor(
     private readonly name: string,
@@ -30,7 +30,7 @@ export class ExecutionClient {
     private readonly trace: (text: string) => void,
   ) {}
 
-  /** @returns when the execution has ended, or `end` is called */
+  /** Resolves when the execution is approved and controlled as planned, or when `end` is called. */
   async run(): Promise<void> {
     await sleep(this.plan.at);
     const answer = await this.ask(this.plan.process, 'POST', '/api/executions', {
@@ -46,7 +46,7 @@ export class ExecutionClient {
     });
     if (!answer) return;
     if (answer.status !== 202) throw new Error(`${this.name}: POST answered ${JSON.stringify(answer.body)}`);
-    this.id = answer.body.id as string;
+    this.id = answer.body.id;
     this.answered.resolve();
     this.trace(`${this.name} is ${this.id}`);
     this.plan.watchers.forEach((watcher, index) => {
@@ -57,24 +57,24 @@ export class ExecutionClient {
     while (!this.hasEnded && !this.isApproved && this.plan.workflow.approvals) await this.approve();
   }
 
-  /** Resumes it: a pause that was asked for and is not meant to last until the end. */
+  /** Resumes the execution, whose plan has left it paused. */
   async resume(): Promise<void> {
     await this.control({ action: 'resume', afterMs: 0, process: this.anyProcess() });
   }
 
-  /** Makes no further requests. */
+  /** Stops sending requests. */
   end(): void {
     this.hasEnded = true;
   }
 
-  /** How it may end, as far as it was started. */
+  /** Returns how the execution may end. Only for one that was started. */
   expected(requests: (nodeId: string) => number): ExpectedExecution {
     const { workflow } = this.plan;
     const usual = workflow.failureCode === undefined ? 'completed' : 'failed';
     return {
       id: this.id!,
       idempotencyKey: this.name,
-      endings: this.cancelAsked ? [usual, 'cancelled'] : [usual],
+      endings: this.isCancelRequested ? [usual, 'cancelled'] : [usual],
       ...(workflow.failureCode !== undefined && { failureCode: workflow.failureCode }),
       requests: new Map((workflow.requests ?? []).map((nodeId) => [nodeId, requests(nodeId)])),
     };
@@ -82,7 +82,7 @@ export class ExecutionClient {
 
   private async control({ afterMs, action, process }: PlannedControl): Promise<void> {
     await sleep(afterMs);
-    if (action === 'cancel') this.cancelAsked = true;
+    if (action === 'cancel') this.isCancelRequested = true;
     const answer = await this.ask(process, 'POST', `/api/executions/${this.id}/${action}`);
     if (answer) this.trace(`${this.name} ${action}: ${answer.status} ${answer.body?.code ?? ''}`);
   }
@@ -99,15 +99,15 @@ export class ExecutionClient {
     await sleep(APPROVE_EVERY_MS);
   }
 
-  /** Asks one process after the other until there is an answer, and not one that says to come back. */
+  /** Asks one process after another until one gives an answer below 500. */
   private async ask(
     process: number,
     method: string,
     path: string,
     request: { body?: object; headers?: Record<string, string> } = {},
   ): Promise<ApiAnswer | undefined> {
-    for (let turn = process; !this.hasEnded; turn += 1) {
-      const url = this.urlOf(turn % this.slots.length);
+    for (let next = process; !this.hasEnded; next += 1) {
+      const url = this.urlOf(next % this.slots.length);
       const answer = url === undefined ? undefined : await callApi(url, method, path, request);
       if (answer && answer.status < 500) return answer;
       if (answer && answer.status !== 503)

@@ -4,11 +4,11 @@ import { type Direction, LinkConnection, type Rule, type Target } from './link-c
 import type { SeededRandom } from './random.ts';
 
 /**
- * The TCP way from one server process to PostgreSQL, on 127.0.0.1, with faults: it delays, freezes, cuts and loses
- * answers, for all connections or for those of one application name. A seed decides what is left to chance.
+ * A TCP forwarder from one server process to PostgreSQL on 127.0.0.1 that injects faults: it delays, freezes and cuts
+ * connections and loses answers, for all connections or for one application name. A seed makes the random choices.
  */
 export class FaultLink {
-  /** What really happened to connections, by kind. */
+  /** How many connections each kind of fault really hit. */
   readonly hits: Record<string, number> = {};
   private readonly connections = new Set<LinkConnection>();
   private readonly rules = new Set<Rule>();
@@ -49,18 +49,18 @@ export class FaultLink {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Draws from another source from now on. */
+  /** Replaces the source of random numbers. */
   reseed(random: SeededRandom): void {
     this.random = random;
     this.accepted = 0;
   }
 
-  /** How many connections of a kind are open. */
+  /** Returns how many matching connections are open. */
   count(target: Target): number {
     return this.matching(target).length;
   }
 
-  /** Breaks connections on both sides. New ones may be made. */
+  /** Breaks connections on both sides. New connections are still accepted. */
   cut(target: Target): void {
     for (const connection of this.matching(target)) {
       connection.cut();
@@ -68,7 +68,7 @@ export class FaultLink {
     }
   }
 
-  /** Breaks connections on the client's side; what is under way reaches the server up to so much later. */
+  /** Breaks connections on the client's side. Data on its way still reaches PostgreSQL, up to `mostLingerMs` later. */
   strand(target: Target, mostLingerMs: number): void {
     for (const connection of this.matching(target)) {
       connection.strand(this.random.whole(0, mostLingerMs));
@@ -76,14 +76,14 @@ export class FaultLink {
     }
   }
 
-  /** Refuses new connections, or takes them again. */
+  /** Refuses new connections, or accepts them again. */
   refuse(refusing: boolean): void {
     this.refusing = refusing;
   }
 
   /**
-   * Puts a rule in force, for connections that are open and for new ones.
-   * @returns ends it
+   * Applies a rule to open and new connections.
+   * @returns a function that ends the rule
    */
   enforce(rule: Rule): () => void {
     this.rules.add(rule);
@@ -93,13 +93,13 @@ export class FaultLink {
     };
   }
 
-  /** Loses the answers to the next statement of up to so many connections of a kind. */
+  /** Loses the answer to the next statement on up to `count` matching connections. */
   loseAnswers(target: Target, count: number, when: 'early' | 'late'): void {
     for (const connection of this.shuffled(target).slice(0, count))
       connection.loseNextAnswer(when, () => this.hit('lost answer'));
   }
 
-  /** Cuts each connection of a kind at a random byte not farther away than so many. */
+  /** Cuts each matching connection after a random number of further bytes, at most `mostBytes`. */
   cutAtByte(target: Target, mostBytes: number): void {
     for (const connection of this.matching(target)) {
       const direction: Direction = this.random.chance(0.5) ? 'toServer' : 'toClient';
@@ -107,7 +107,7 @@ export class FaultLink {
     }
   }
 
-  /** Ends all faults: nothing further happens, and what is frozen or late flows again. */
+  /** Ends all faults and forwards the data that was frozen or delayed. */
   calm(): void {
     this.refusing = false;
     this.rules.clear();
@@ -128,7 +128,7 @@ export class FaultLink {
   private shuffled(target: Target): LinkConnection[] {
     return this.matching(target)
       .map((connection) => ({ connection, order: this.random.next() }))
-      .sort((a, b) => a.order - b.order)
+      .toSorted((a, b) => a.order - b.order)
       .map(({ connection }) => connection);
   }
 

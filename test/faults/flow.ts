@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 
-/** Bytes that wait here before the link stops reading: a frozen connection must not fill the memory. */
-const MOST_QUEUED = 1_048_576;
+/** The link stops reading while more bytes are queued, so that a frozen connection does not fill the memory. */
+const MAX_QUEUED = 1_048_576;
 
 type Item = { due: number; data: Buffer } | { due: number; end: 'gracefully' | 'at once' };
 
-/** One direction of a connection through a link: in order, late if asked for, or not at all for a while. */
+/** One direction of a connection through a link. It forwards in order, and can delay or freeze the data. */
 export class Flow {
-  /** Bytes that may still pass; with the last one `onSpent` is called. */
+  /** How many bytes may still pass. `onSpent` is called with the last one. */
   budget = Infinity;
   private readonly queue: Item[] = [];
   private queuedBytes = 0;
@@ -18,7 +18,7 @@ export class Flow {
   private isDiscarded = false;
 
   /**
-   * @param onPassed is called with what has been written, as soon as it has been
+   * @param onPassed is called with each piece of data after it was written
    * @param onSpent is called when the budget is used up
    */
   constructor(
@@ -31,27 +31,27 @@ export class Flow {
   push(data: Buffer): void {
     if (this.isDiscarded) return;
     this.queuedBytes += data.length;
-    if (this.queuedBytes > MOST_QUEUED) this.from.pause();
+    if (this.queuedBytes > MAX_QUEUED) this.from.pause();
     this.enqueue({ due: this.nextDue(), data });
   }
 
-  /** Ends the other side after everything that is queued. */
+  /** Ends the other side after all queued data. */
   pushEnd(end: 'gracefully' | 'at once'): void {
     this.enqueue({ due: this.nextDue(), end });
   }
 
-  /** Holds everything back, the end of the connection too, or lets it pass again. */
+  /** Holds all data and the end of the connection, or forwards them again. */
   freeze(isFrozen: boolean): void {
     this.isFrozen = isFrozen;
     this.pump();
   }
 
-  /** Delays what comes from now on. The order stays. */
+  /** Delays all data that arrives from now on. The order stays. */
   delay(ms: number): void {
     this.delayMs = ms;
   }
 
-  /** Lets pass what is queued, without delay and budget. */
+  /** Forwards the queued data at once and removes delay and budget. */
   calm(): void {
     this.budget = Infinity;
     this.delayMs = 0;
@@ -60,7 +60,7 @@ export class Flow {
     this.freeze(false);
   }
 
-  /** Throws away what is queued and what comes from now on. */
+  /** Discards the queued data and all later data. */
   discard(): void {
     this.isDiscarded = true;
     this.queue.length = 0;
@@ -101,7 +101,7 @@ export class Flow {
       return;
     }
     this.queuedBytes -= item.data.length;
-    if (this.queuedBytes <= MOST_QUEUED) this.from.resume();
+    if (this.queuedBytes <= MAX_QUEUED) this.from.resume();
     const data = item.data.subarray(0, this.budget);
     this.budget -= data.length;
     const isSpent = this.budget <= 0;

@@ -1,16 +1,16 @@
 const SSL_REQUEST = 80_877_103;
 const CANCEL_REQUEST = 80_877_102;
-/** After a message of these types the server answers: simple query, and sync of an extended one. */
+/** PostgreSQL answers after a message of these types: a simple query, or the sync of an extended one. */
 const ENDS_STATEMENT = new Set(['Q'.charCodeAt(0), 'S'.charCodeAt(0)]);
 
 /**
- * Reads what a client sends to PostgreSQL (protocol 3.0, "Message Formats") as far as faults need it: the
- * application name of the startup packet, and how many statements are complete.
+ * Reads a client's messages to PostgreSQL (protocol 3.0, "Message Formats") as far as the faults need them: the
+ * application name of the startup packet, and the number of complete statements.
  */
 export class FrontendReader {
   /** Undefined until the startup packet is complete. */
   applicationName: string | undefined;
-  /** Statements that have been sent to their last byte. */
+  /** How many statements were sent completely. */
   statements = 0;
   private startup = Buffer.alloc(0);
   private header = Buffer.alloc(0);
@@ -23,7 +23,7 @@ export class FrontendReader {
     while (rest.length > 0) rest = this.feedMessage(rest);
   }
 
-  /** @returns what comes after the startup packet */
+  /** @returns the data after the startup packet */
   private feedStartup(data: Buffer): Buffer {
     this.startup = Buffer.concat([this.startup, data]);
     while (this.startup.length >= 8) {
@@ -32,7 +32,7 @@ export class FrontendReader {
       const code = this.startup.readInt32BE(4);
       const packet = this.startup.subarray(8, length);
       this.startup = this.startup.subarray(length);
-      // The startup packet follows once the server has answered.
+      // The startup packet follows after the server's answer.
       if (code === SSL_REQUEST) continue;
       this.applicationName =
         code === CANCEL_REQUEST ? '(cancel)' : (parameters(packet)['application_name'] ?? '');
@@ -41,12 +41,12 @@ export class FrontendReader {
     return Buffer.alloc(0);
   }
 
-  /** @returns what comes after this message, or after the part of it that is here */
+  /** @returns the data after this message, or after the part of it that has arrived */
   private feedMessage(data: Buffer): Buffer {
     if (this.bodyLeft > 0) {
       const part = Math.min(this.bodyLeft, data.length);
       this.bodyLeft -= part;
-      if (this.bodyLeft === 0) this.ended();
+      if (this.bodyLeft === 0) this.completeMessage();
       return data.subarray(part);
     }
     const missing = 5 - this.header.length;
@@ -55,17 +55,17 @@ export class FrontendReader {
       this.type = this.header.readUInt8(0);
       this.bodyLeft = this.header.readInt32BE(1) - 4;
       this.header = Buffer.alloc(0);
-      if (this.bodyLeft === 0) this.ended();
+      if (this.bodyLeft === 0) this.completeMessage();
     }
     return data.subarray(missing);
   }
 
-  private ended(): void {
+  private completeMessage(): void {
     if (ENDS_STATEMENT.has(this.type)) this.statements += 1;
   }
 }
 
-/** Names and values, each with a zero byte after it. */
+/** Parses names and values that each end with a zero byte. */
 function parameters(packet: Buffer): Record<string, string> {
   const parts = packet.toString().split('\0');
   const found: Record<string, string> = {};

@@ -4,14 +4,14 @@ import type { Fault } from './plan.ts';
 import type { ProcessSlot } from './process-slot.ts';
 import type { SeededRandom } from './random.ts';
 
-/** Injects faults into the processes of a world and the ways between them and the database. */
+/** Injects faults into the processes of a world and into their links to the database. */
 export class Injector {
-  /** Processes that were killed, or were asked to end while they may not have reached the database. */
+  /** Processes that were killed, or got SIGTERM while their database may have been unreachable. */
   kills = 0;
   private readonly calmed = new AbortController();
-  private readonly underWay = new Set<Promise<void>>();
+  private readonly active = new Set<Promise<void>>();
 
-  /** @param databaseUrl a way to the database without faults */
+  /** @param databaseUrl URL of the database without a fault link */
   constructor(
     private readonly slots: readonly ProcessSlot[],
     private readonly databaseUrl: string,
@@ -19,23 +19,23 @@ export class Injector {
     private readonly trace: (text: string) => void,
   ) {}
 
-  /** Begins a fault. It ends by itself, or when everything is calmed. */
+  /** Starts a fault. It ends after its time, or with `calm`. */
   inject(fault: Fault): void {
     if (this.calmed.signal.aborted) return;
-    const done = this.carryOut(fault).finally(() => this.underWay.delete(done));
-    this.underWay.add(done);
+    const done = this.run(fault).finally(() => this.active.delete(done));
+    this.active.add(done);
   }
 
   /** Ends all faults. @returns once every process is up and no lock is held */
   async calm(): Promise<void> {
     this.calmed.abort();
     for (const slot of this.slots) slot.link.calm();
-    await Promise.all(this.underWay);
+    await Promise.all(this.active);
     for (const slot of this.slots) slot.signal('SIGCONT');
     await Promise.all(this.slots.map((slot) => slot.start()));
   }
 
-  private async carryOut(fault: Fault): Promise<void> {
+  private async run(fault: Fault): Promise<void> {
     switch (fault.kind) {
       case 'cut':
         return this.linkOf(fault).cut(fault.target);
@@ -89,7 +89,7 @@ export class Injector {
         const slot = this.slots[fault.process]!;
         const how = await slot.terminate();
         if (how === undefined) return;
-        this.trace(`${slot.name} asked to end: ${how}`);
+        this.trace(`${slot.name} got SIGTERM: ${how}`);
         this.kills += 1;
         return slot.start();
       }
@@ -110,7 +110,7 @@ export class Injector {
       );
       const pids = rows
         .map(({ pid }) => ({ pid, order: this.random.next() }))
-        .sort((a, b) => a.order - b.order);
+        .toSorted((a, b) => a.order - b.order);
       const chosen = pids.slice(0, count).map(({ pid }) => pid);
       await client.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [chosen]);
     });
@@ -119,7 +119,7 @@ export class Injector {
   private async lock({ table, mode, ms }: Extract<Fault, { kind: 'lock' }>): Promise<void> {
     const tables = table === 'both' ? ['executions', 'events'] : [table];
     await this.withDatabase(async (client) => {
-      // A lock that cannot be had must not hold back everything that queues after it.
+      // A lock request that has to wait must not block the statements that queue after it for long.
       await client.query(`SET lock_timeout = '2s'`);
       await client.query('BEGIN');
       await client.query(
@@ -136,7 +136,7 @@ export class Injector {
     try {
       await work(client);
     } catch (error) {
-      this.trace(`a fault did not come about: ${(error as Error).message}`);
+      this.trace(`a fault could not be injected: ${(error as Error).message}`);
     } finally {
       await client.end();
     }

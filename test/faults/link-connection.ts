@@ -5,15 +5,15 @@ import type { SeededRandom } from './random.ts';
 
 export type Direction = 'toServer' | 'toClient';
 
-/** What a link does to the connections of one kind for a while. */
+/** A fault that a link applies to the connections of one target until the rule ends. */
 export type Rule =
   | { kind: 'freeze'; target: Target; direction: Direction | 'both' }
   | { kind: 'delay'; target: Target; mostMs: number };
 
-/** An application name of a startup packet, or every one. */
+/** An application name of a startup packet, or `all`. */
 export type Target = 'all' | (string & {});
 
-/** One connection through a fault link, addressed by the application name of its startup packet. */
+/** One connection through a fault link. The application name of its startup packet identifies it. */
 export class LinkConnection {
   private readonly toServer: Flow;
   private readonly toClient: Flow;
@@ -25,7 +25,7 @@ export class LinkConnection {
   private isStranded = false;
 
   /**
-   * @param onNamed is called once the application name is known, before the startup packet is passed on
+   * @param onNamed is called when the application name is known, before the startup packet is forwarded
    * @param onClosed is called when both sides are closed
    */
   constructor(
@@ -64,7 +64,7 @@ export class LinkConnection {
     }
   }
 
-  /** The application name; undefined before the startup packet is here. */
+  /** The application name; undefined until the startup packet has arrived. */
   get name(): string | undefined {
     return this.arriving.applicationName;
   }
@@ -73,7 +73,7 @@ export class LinkConnection {
     return target === 'all' || this.name === target;
   }
 
-  /** Applies the rules that are now in force. */
+  /** Applies the current rules. */
   apply(rules: readonly Rule[]): void {
     if (this.isStranded) return;
     const own = rules.filter((rule) => this.matches(rule.target));
@@ -98,8 +98,8 @@ export class LinkConnection {
   }
 
   /**
-   * Breaks the client's side. What the client has sent still reaches the server, so much later, and only then does
-   * the server learn of the break.
+   * Breaks the client's side. Data that the client has sent reaches the server `lingerMs` later, and only then does the
+   * server see that the connection has ended.
    */
   strand(lingerMs: number): void {
     this.isStranded = true;
@@ -111,15 +111,15 @@ export class LinkConnection {
   }
 
   /**
-   * Loses the answer to the next statement. `early` breaks the connection as soon as the statement has gone out;
-   * `late` waits for the answer, so that the statement is surely carried out, and passes on a few bytes of it.
+   * Loses the answer to the next statement. `early` breaks the connection as soon as the statement is forwarded. `late`
+   * waits for the answer, so that the statement has certainly been executed, and forwards at most a few bytes of it.
    */
   loseNextAnswer(when: 'early' | 'late', onLost: () => void): void {
     this.answerToLose = when;
     this.onLost = onLost;
   }
 
-  /** Cuts the connection after so many more bytes in one direction, mostly in the middle of a message. */
+  /** Cuts the connection after so many more bytes in one direction, usually in the middle of a message. */
   cutAfter(bytes: number, direction: Direction, onCut: () => void): void {
     this[direction].budget = Math.max(1, bytes);
     this.onLost = onCut;
@@ -144,7 +144,7 @@ export class LinkConnection {
     if (this.sent.statements === before) return;
     if (this.answerToLose === 'late') {
       this.answerToLose = undefined;
-      // Now and then the first bytes of the answer arrive.
+      // In half of the cases the first bytes of the answer arrive.
       this.toClient.budget = this.random.chance(0.5) ? 0 : this.random.whole(1, 40);
     } else if (this.answerToLose === 'early') {
       this.answerToLose = undefined;

@@ -1,44 +1,45 @@
-import type { Workflow } from '@cloutagent/contract';
+import type { ExecutionFailure, Step, Workflow } from '@cloutagent/contract';
 import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
+import type { Data } from '../support/answer.ts';
 import { ADMIN_KEY } from '../support/server.ts';
 import { checkJournal, isTerminalType, type JournalRow, outline } from './journal-rules.ts';
 
-/** An execution that a client started, and how it may end. */
+/** An execution that a client has started, and how it may end. */
 export interface ExpectedExecution {
   id: string;
-  /** Statuses that are right at the end. */
+  /** The statuses that it may end with. */
   endings: readonly string[];
-  /** The code of the failure that the workflow is made for. */
+  /** The code that the workflow is meant to fail with. */
   failureCode?: string;
-  /** The key it was started with: there must be one execution of it. */
+  /** The Idempotency-Key that it was started with. Exactly one execution must have it. */
   idempotencyKey?: string;
-  /** Node ids and how many requests they sent. No claim of the execution may send more than one for a node. */
+  /** By node id: how many requests the node sent. Each claim of the execution may send at most one for each node. */
   requests?: ReadonlyMap<string, number>;
 }
 
-/** A frame as a watcher got it. */
+/** A frame as a watcher received it. */
 export interface SeenFrame {
   id: string;
   type: string;
   data: string;
 }
 
-/** What one watcher saw, across all its connections. */
+/** What one watcher received over all its connections. */
 export interface WatcherLog {
   name: string;
   executionId: string;
   /** The Last-Event-ID of its first connection. */
   after: number;
   frames: readonly SeenFrame[];
-  /** Answers that no watcher should get, a sentence each. */
+  /** Answers that no watcher should get, one sentence each. */
   complaints: readonly string[];
 }
 
 export interface Evidence {
   executions: readonly ExpectedExecution[];
   watchers: readonly WatcherLog[];
-  /** Base URLs of the processes; each is asked for every execution. */
+  /** Base URLs of the processes. Each process is asked for each execution. */
   servers: readonly string[];
 }
 
@@ -48,17 +49,17 @@ interface Row {
   attempt: number;
   completed_at: Date | null;
   output: unknown;
-  error: { message: string; code: string; nodeId?: string } | null;
+  error: ExecutionFailure | null;
   workflow: Workflow;
   owner: string | null;
-  /** Undefined where the schema has no such column. */
+  /** Undefined if the schema has no such column. */
   runnable_at?: Date | null;
 }
 
 /**
- * Judges executions that have ended, by what the database, the processes and the watchers say of them.
- * @param databaseUrl a way to the database without faults
- * @returns violations, a sentence each; none when everything holds
+ * Compares ended executions in the database, in the answers of the processes and in the logs of the watchers.
+ * @param databaseUrl URL of the database without a fault link
+ * @returns violations, one sentence each
  */
 export async function judge(databaseUrl: string, evidence: Evidence): Promise<string[]> {
   const client = new pg.Client({ connectionString: databaseUrl });
@@ -102,61 +103,59 @@ function checkRow(row: Row, journal: readonly JournalRow[], expected: ExpectedEx
   if (end && ending !== row.status)
     problems.push(`The row has status ${row.status}; the journal ends with ${end.type}.`);
   if (!expected.endings.includes(row.status))
-    problems.push(`It is ${row.status}; expected is ${expected.endings.join(' or ')}.${describe(row.error)}`);
+    problems.push(`It is ${row.status}; expected: ${expected.endings.join(' or ')}.${describe(row.error)}`);
   else if (row.status === 'failed' && row.error?.code !== expected.failureCode)
-    problems.push(`It failed, not as it was made to (${expected.failureCode}).${describe(row.error)}`);
+    problems.push(`It failed, but not as expected (${expected.failureCode}).${describe(row.error)}`);
   if (!row.completed_at) problems.push('Its row has no completed_at.');
   // Since migration 5 the row is the queue.
   if ('runnable_at' in row) {
-    if (row.owner !== null) problems.push(`It has ended, and process ${row.owner} still owns it.`);
-    if (row.runnable_at !== null) problems.push('It has ended, and is still queued (runnable_at).');
+    if (row.owner !== null) problems.push(`It has ended, but process ${row.owner} still owns it.`);
+    if (row.runnable_at !== null) problems.push('It has ended, but is still queued (runnable_at).');
   }
   const attempts = journal
     .filter(({ type }) => type === 'execution:started')
     .map(({ data }) => (JSON.parse(data) as { attempt: number }).attempt);
   if (Math.max(0, ...attempts) > row.attempt)
     problems.push(`The row has attempt ${row.attempt}; the journal has ${Math.max(...attempts)}.`);
-  if (end) problems.push(...checkOutcome(row, JSON.parse(end.data) as Record<string, any>));
+  if (end) problems.push(...checkOutcome(row, JSON.parse(end.data) as Partial<Data>));
   return problems;
 }
 
 const describe = (error: Row['error']): string =>
   error ? ` The error is ${error.code}: ${error.message}` : '';
 
-/** The row and the terminal event name the same result. */
-function checkOutcome(row: Row, end: Record<string, any>): string[] {
+/** Checks that the row and the terminal event have the same result. */
+function checkOutcome(row: Row, end: Partial<Data>): string[] {
   if (row.status === 'completed') {
-    if (!isDeepStrictEqual(end['result']?.output, row.output))
-      return ['The output of the row is not that of the terminal event.'];
-  } else if (
-    row.status === 'failed' &&
-    (row.error?.code !== end['code'] || row.error?.message !== end['error'])
-  )
-    return [`The row has the error ${row.error?.code}, the terminal event ${end['code']}.`];
+    if (!isDeepStrictEqual(end.result?.output, row.output))
+      return ['The output of the row differs from that of the terminal event.'];
+  } else if (row.status === 'failed' && (row.error?.code !== end.code || row.error?.message !== end.error))
+    return [`The row has the error ${row.error?.code}, the terminal event ${end.code}.`];
   return [];
 }
 
-/** Each claim runs a node that is not retried once at most. None does it after the node was completed. */
+/** Checks that each claim ran the node at most once, and that no claim ran it after it had completed. */
 function checkRequests(journal: readonly JournalRow[], { requests }: ExpectedExecution): string[] {
   const problems: string[] = [];
   for (const [nodeId, count] of requests ?? []) {
     let attempt = 0;
     let isCompleted = false;
     for (const { type, data } of journal) {
-      const fields = JSON.parse(data) as Record<string, any>;
-      if (type === 'execution:started') attempt = fields['attempt'] as number;
-      isCompleted =
-        type === 'execution:step' && fields['nodeId'] === nodeId && fields['status'] === 'completed';
+      const fields = JSON.parse(data) as Data;
+      if (type === 'execution:started') attempt = fields.attempt;
+      isCompleted = type === 'execution:step' && fields.nodeId === nodeId && fields.status === 'completed';
       if (isCompleted) break;
     }
     if (count > attempt)
-      problems.push(`Node ${nodeId} sent ${count} requests in ${attempt} claims, though it is not repeated.`);
-    if (isCompleted && count === 0) problems.push(`Node ${nodeId} is completed and sent no request.`);
+      problems.push(
+        `Node ${nodeId} sent ${count} requests in ${attempt} claims, although it is never retried.`,
+      );
+    if (isCompleted && count === 0) problems.push(`Node ${nodeId} has completed and sent no request.`);
   }
   return problems;
 }
 
-/** The frames are the journal's rows, without hole, repeat or change, up to the terminal event. */
+/** Checks that the frames are exactly the rows of the journal, up to the terminal event. */
 function checkWatcher(
   { name, after, frames, complaints }: WatcherLog,
   journal: readonly JournalRow[],
@@ -179,18 +178,20 @@ function checkWatcher(
     ];
   }
   if (frames.length < expected.length)
-    problems.push(`Watcher ${name} saw ${frames.length} of ${expected.length} events and not the end.`);
+    problems.push(
+      `Watcher ${name} saw ${frames.length} of ${expected.length} events, without the terminal one.`,
+    );
   return problems;
 }
 
-/** A frame may name type and sequence too; they are added when it is framed and are not stored. */
+/** Compares data. A frame may also hold type and sequence, which are added when it is framed and are not stored. */
 function isSameData(framed: string, stored: string): boolean {
   if (framed === stored) return true;
   const { type: _type, sequence: _sequence, ...rest } = JSON.parse(framed) as Record<string, unknown>;
   return isDeepStrictEqual(rest, JSON.parse(stored));
 }
 
-/** Every process answers with what the row and the journal hold. */
+/** Checks that every process answers with the contents of the row and the journal. */
 async function checkAnswers(
   row: Row,
   journal: readonly JournalRow[],
@@ -215,17 +216,14 @@ async function checkAnswers(
     const response = await fetch(new URL(`/api/executions/${row.id}`, server), {
       headers: { authorization: `Bearer ${ADMIN_KEY}` },
     });
-    const body = JSON.parse(await response.text()) as Record<string, any>;
+    const body = JSON.parse(await response.text()) as Record<string, unknown>;
     if (response.status !== 200) {
       problems.push(`GET answers ${response.status} ${String(body['code'])}.`);
       continue;
     }
     const given: Record<string, unknown> = {
       ...Object.fromEntries(Object.keys(expected).map((key) => [key, body[key]])),
-      steps: (body['steps'] as { stepId: string; status: string }[]).map(({ stepId, status }) => [
-        stepId,
-        status,
-      ]),
+      steps: (body['steps'] as Step[]).map(({ stepId, status }) => [stepId, status]),
     };
     for (const [key, value] of Object.entries(expected))
       if (!isDeepStrictEqual(given[key], value))

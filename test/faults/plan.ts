@@ -1,9 +1,9 @@
 import type { Direction, Target } from './link-connection.ts';
 import type { Profile } from './profiles.ts';
 import type { SeededRandom } from './random.ts';
-import { type MadeWorkflow, makeWorkflow } from './workflows.ts';
+import { type GeneratedWorkflow, generateWorkflow } from './workflows.ts';
 
-/** A fault with all that chance decides about it. Processes are numbered from 0. */
+/** A fault with all its random parameters. Processes are numbered from 0. */
 export type Fault =
   | { kind: 'cut'; process: number; target: Target }
   | { kind: 'strand'; process: number; target: Target; holdMs: number; mostLingerMs: number }
@@ -24,31 +24,31 @@ export type Fault =
     };
 
 export interface PlannedControl {
-  /** ms after the start of the execution was answered, or after the control before. */
+  /** Counted from the answer to the POST, or from the control action before. */
   afterMs: number;
   action: 'pause' | 'resume' | 'cancel';
   process: number;
 }
 
 export interface PlannedExecution {
-  /** ms after the seed began. */
+  /** ms after the start of the seed. */
   at: number;
-  /** The process that is asked first. */
+  /** The process that gets the first request. */
   process: number;
-  workflow: MadeWorkflow;
+  workflow: GeneratedWorkflow;
   controls: PlannedControl[];
   watchers: { process: number; roams: boolean }[];
 }
 
-/** All that a seed decides. */
+/** Everything that a seed decides. */
 export interface Plan {
-  /** How long faults are injected. */
+  /** How long faults are injected, in ms. */
   phaseMs: number;
   executions: PlannedExecution[];
   faults: { at: number; fault: Fault }[];
 }
 
-/** How likely each kind of fault is. */
+/** The relative frequency of each kind of fault. */
 export type FaultWeights = Record<Fault['kind'], number>;
 
 const WEIGHTS: FaultWeights = {
@@ -81,7 +81,7 @@ export function makePlan(random: SeededRandom, profile: Profile, urlOf: (n: numb
       fault: planFault(own, profile),
     };
   });
-  return { phaseMs, executions, faults: faults.sort((a, b) => a.at - b.at) };
+  return { phaseMs, executions, faults: faults.toSorted((a, b) => a.at - b.at) };
 }
 
 function planExecution(
@@ -94,7 +94,7 @@ function planExecution(
   return {
     at: random.whole(0, Math.floor(phaseMs * 0.6)),
     process: process(),
-    workflow: makeWorkflow(random, url),
+    workflow: generateWorkflow(random, url),
     controls: planControls(random, processes),
     watchers: Array.from({ length: random.whole(1, 3) }, () => ({
       process: process(),
@@ -113,7 +113,7 @@ function planControls(random: SeededRandom, processes: number): PlannedControl[]
   if (random.chance(0.35)) {
     const times = random.whole(1, 3);
     for (let n = 0; n < times; n += 1) controls.push(control('pause', 600), control('resume', 600));
-    // One in three stays paused until everything is calm.
+    // One in three stays paused until all faults have ended.
     if (random.chance(0.33)) controls.pop();
   }
   if (random.chance(0.15)) controls.push(control('cancel', 1_000));

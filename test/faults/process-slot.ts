@@ -4,17 +4,17 @@ import { FaultLink } from './fault-link.ts';
 import type { SeededRandom } from './random.ts';
 
 const TERM_LIMIT_MS = 15_000;
-/** A process that cannot start, as while its way to the database is cut, is started again. */
+/** Delay before the next try when a process cannot start, for example while its link to the database is cut. */
 const RESTART_MS = 200;
 
-/** A place for a server process of a world: the process, which may die and be replaced, and its link to PostgreSQL. */
+/** A slot for a server process of a world, and its link to PostgreSQL. The process may die and be replaced. */
 export class ProcessSlot {
-  /** Times that a process ended without being asked to, a sentence each. */
+  /** Unexpected exits of processes, one sentence each. */
   readonly deaths: string[] = [];
   private server: Server | undefined;
   private starting: Promise<void> | undefined;
   private readFrom = 0;
-  private past = '';
+  private formerOutput = '';
   private isClosed = false;
 
   private constructor(
@@ -36,29 +36,32 @@ export class ProcessSlot {
     return slot;
   }
 
-  /** Base URL of the process; undefined while there is none. */
+  /** Base URL of the process; undefined while none is running. */
   get url(): string | undefined {
     return this.server?.url;
   }
 
-  /** Starts a process, again and again until one is up. */
+  /** Starts a process. Repeats the start until it succeeds. */
   start(): Promise<void> {
     this.starting ??= this.tryToStart().finally(() => (this.starting = undefined));
     return this.starting;
   }
 
-  /** Kills the process, as the machine's out-of-memory killer does. @returns whether there was one */
+  /** Kills the process, as the out-of-memory killer does. @returns whether one was running */
   async kill(): Promise<boolean> {
     const server = this.take();
     await server?.kill('SIGKILL');
     return server !== undefined;
   }
 
-  /** Ends the process in order. @returns how: `exited n`, `killed` when it took too long, undefined without one */
+  /**
+   * Stops the process with SIGTERM.
+   * @returns `exited n`; `killed` if it took too long; undefined if none was running
+   */
   async terminate(): Promise<string | undefined> {
     const server = this.take();
     if (!server) return undefined;
-    // One that is stopped does not take the signal.
+    // A stopped process does not handle the signal.
     server.process.kill('SIGCONT');
     const exited = server.kill('SIGTERM');
     const code = await Promise.race([exited, sleep(TERM_LIMIT_MS, undefined, { ref: false })]);
@@ -67,15 +70,15 @@ export class ProcessSlot {
     return 'killed';
   }
 
-  /** Stops the process, or lets it go on. */
+  /** Stops or resumes the process. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     this.server?.process.kill(signal);
   }
 
-  /** What the processes have printed since the last call. */
+  /** Returns the output of the processes since the last call. */
   output(): string {
-    const text = this.past + (this.server?.output().slice(this.readFrom) ?? '');
-    this.past = '';
+    const text = this.formerOutput + (this.server?.output().slice(this.readFrom) ?? '');
+    this.formerOutput = '';
     this.readFrom = this.server?.output().length ?? 0;
     return text;
   }
@@ -92,7 +95,7 @@ export class ProcessSlot {
   private take(): Server | undefined {
     const server = this.server;
     this.server = undefined;
-    if (server) this.past += server.output().slice(this.readFrom);
+    if (server) this.formerOutput += server.output().slice(this.readFrom);
     this.readFrom = 0;
     return server;
   }
@@ -100,7 +103,7 @@ export class ProcessSlot {
   private async tryToStart(): Promise<void> {
     while (!this.server && !this.isClosed) {
       const started = await Server.start(this.settings).catch((error: Error) => {
-        this.past += `${error.message}\n`;
+        this.formerOutput += `${error.message}\n`;
         return undefined;
       });
       if (!started) {
@@ -110,7 +113,7 @@ export class ProcessSlot {
       this.server = started;
       started.process.once('exit', (code, signal) => {
         if (this.server !== started) return;
-        this.deaths.push(`Process ${this.name} ended by itself (${signal ?? `code ${code}`}).`);
+        this.deaths.push(`Process ${this.name} exited unexpectedly (${signal ?? `code ${code}`}).`);
         this.take();
       });
     }

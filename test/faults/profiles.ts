@@ -1,16 +1,16 @@
 import type { FaultWeights } from './plan.ts';
 
-/** Settings of the processes of a world, how many there are, and which faults are more likely than elsewhere. */
+/** The number of processes of a world, their settings, and the faults that are more frequent than by default. */
 export interface Profile {
   name: string;
   processes: number;
   settings: Record<string, string>;
   weights?: Partial<FaultWeights>;
-  /** How long processes are stopped or frozen, instead of mostly briefly. */
+  /** How long processes are stopped or frozen, in ms. By default most times are short. */
   standstillMs?: readonly [least: number, most: number];
 }
 
-/** What would only make a seed slow, or fail a workflow for the machine's sake. */
+/** Keeps limits from failing a workflow on a slow machine. */
 const ALWAYS = {
   TRANSFORM_TIMEOUT_MS: '60000',
   HTTP_ALLOWED_HOSTS: '127.0.0.1',
@@ -26,13 +26,13 @@ const QUICK = {
   DATABASE_POOL_SIZE: '5',
 };
 
-/** A seed belongs to a block of so many, and all of a block have one profile and may share one world. */
+/** Seeds per block. All seeds of a block have the same profile and may share one world. */
 const BLOCK = 20;
 
 const PROFILES: Profile[] = [
   { name: 'quick', processes: 2, settings: QUICK },
   { name: 'three', processes: 3, settings: QUICK },
-  // Executions wait for places, and queries are given up while a table is locked.
+  // Executions wait for concurrency slots, and queries time out while a table is locked.
   {
     name: 'narrow',
     processes: 2,
@@ -49,7 +49,7 @@ const PROFILES: Profile[] = [
     processes: 2,
     settings: { ...QUICK, MAX_FLUSHES_PER_PROCESS: '1', DATABASE_QUERY_TIMEOUT_MS: '1500' },
   },
-  // A process that stands still for half a second loses what it owns, and comes back with it in its memory.
+  // A process that is stopped for half a second loses its executions, but still has them in memory when it resumes.
   {
     name: 'hasty',
     processes: 3,
@@ -67,5 +67,5 @@ const PROFILES: Profile[] = [
 
 export const blockOf = (seed: number): number => Math.floor(seed / BLOCK);
 
-/** The profile that a seed decides. */
+/** Returns the profile of a seed. */
 export const profileOf = (seed: number): Profile => PROFILES[blockOf(seed) % PROFILES.length]!;

@@ -5,20 +5,20 @@ import { StreamFollower } from './stream-follower.ts';
 
 const POLL_MS = 20;
 
-/** Follows all executions of a project on one stream, whose ids are cursors over all of them. */
+/** Follows all executions of a project on one stream. The stream's ids are cursors over all executions. */
 export class ProjectWatcher {
   private readonly stream: StreamFollower;
   private readonly done: Promise<void>;
   private readonly byExecution = new Map<string, SeenFrame[]>();
   private sorted = 0;
 
-  /** @param pickServer base URL for the next connection; undefined while there is none */
+  /** @param pickServer returns the base URL for the next connection; undefined while no server is running */
   constructor(
     private readonly name: string,
     projectId: string,
     pickServer: () => string | undefined,
   ) {
-    // A stream by filter has no end of its own.
+    // A stream by filter never ends.
     this.stream = new StreamFollower(
       `/api/executions/stream?projectId=${projectId}`,
       pickServer,
@@ -31,17 +31,17 @@ export class ProjectWatcher {
     return this.stream.connections;
   }
 
-  /** Waits until the stream is open: it shows what has not ended by then. */
+  /** Waits until the stream is open. It shows executions that have not ended by then. */
   async untilEstablished(): Promise<void> {
     while (!this.stream.isEstablished) await sleep(POLL_MS);
   }
 
-  /** Whether it has seen the end of an execution. */
+  /** Whether it has received the terminal event of an execution. */
   hasSeenEnd(executionId: string): boolean {
     return this.logOf(executionId).frames.some(({ type }) => isTerminalType(type));
   }
 
-  /** What it has seen of one execution. */
+  /** Returns the events that it has received of one execution. */
   logOf(executionId: string): WatcherLog {
     this.sort();
     const frames = this.byExecution.get(executionId) ?? [];
@@ -53,7 +53,7 @@ export class ProjectWatcher {
     await this.done;
   }
 
-  /** Sorts what has come since the last time by execution. Its own sequence is in the data of each frame. */
+  /** Sorts the new frames by execution. The data of each frame holds the event's own sequence. */
   private sort(): void {
     const { frames } = this.stream;
     for (; this.sorted < frames.length; this.sorted += 1) {

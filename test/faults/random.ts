@@ -1,18 +1,18 @@
-/** Numbers that look random and are the same for the same seed (mulberry32). */
+/** A source of pseudo-random numbers that are the same for the same seed (mulberry32). */
 export class SeededRandom {
   private state: number;
 
-  /** @param seed a number or a text; every other seed gives other numbers */
+  /** @param seed a number or a text; different seeds give different numbers */
   constructor(private readonly seed: number | string) {
     this.state = hash(String(seed));
   }
 
-  /** A source of its own, which depends on the seed and the name and not on what was drawn before. */
+  /** Creates a source that depends on the seed and the name only, not on the numbers drawn before. */
   fork(name: number | string): SeededRandom {
     return new SeededRandom(`${this.seed}/${name}`);
   }
 
-  /** A number from 0 up to, not including, 1. */
+  /** Draws a number from 0 (included) to 1 (excluded). */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let mixed = this.state;
@@ -21,7 +21,7 @@ export class SeededRandom {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number between two, both included. */
+  /** Draws a whole number; both limits are included. */
   whole(least: number, most: number): number {
     return least + Math.floor(this.next() * (most - least + 1));
   }
@@ -35,7 +35,7 @@ export class SeededRandom {
     return items[Math.floor(this.next() * items.length)]!;
   }
 
-  /** Picks a key; one with twice the weight is picked twice as often. */
+  /** Picks a key. A key with twice the weight is picked twice as often. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
     const entries = Object.entries(weights) as [K, number][];
     let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);

@@ -2,10 +2,11 @@ import { blockOf, profileOf } from './profiles.ts';
 import { type SeedReport, World } from './world.ts';
 
 /**
- * Runs seeds on so many worlds at once. A world is used for the seeds of one block, which share a profile, and
- * replaced after a seed that left something open.
- * @param onReport is called with each seed's report as it is there
- * @param stopped starts no further seed once it is aborted
+ * Runs seeds on several worlds at the same time. A world runs the seeds of one block, which share a profile. It is replaced
+ * after a seed that left open executions.
+ * @param worlds how many worlds run at the same time
+ * @param onReport is called with the report of each seed when it is finished
+ * @param stopped once it is aborted, no further seed starts
  */
 export async function runSeeds(
   seeds: readonly number[],
@@ -13,7 +14,7 @@ export async function runSeeds(
   onReport: (report: SeedReport) => void,
   stopped?: AbortSignal,
 ): Promise<void> {
-  // A few seeds are spread over all worlds, even if they are of one block.
+  // A few seeds are spread over all worlds, even if they belong to one block.
   const most = Math.ceil(seeds.length / worlds);
   const blocks = [...Map.groupBy(seeds, blockOf).values()].flatMap((block) => parts(block, most));
   const work = async (): Promise<void> => {

@@ -1,5 +1,5 @@
 // Runs many seeds of faults on the built server: npm run test:soak -- --seeds 2000 --from 1 --worlds 2
-// Each seed decides workflows, faults and control actions. A failing seed is printed with how to repeat it.
+// Each seed decides the workflows, faults and control actions. For a failing seed it prints the command that repeats it.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,7 +57,7 @@ function take(report: SeedReport): void {
   console.log(`  repeat it: npm run test:soak -- --from ${seed} --seeds 1`);
 }
 
-// Ends after the seeds that are under way, with the summary and no process left.
+// On a signal: finishes the running seeds, prints the summary and leaves no process.
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 try {
@@ -74,8 +74,8 @@ console.table(faults);
 if (failing.length > 0) console.log(`failing seeds: ${failing.join(', ')}`);
 console.log(
   `${totals.seeds} seeds in ${Math.round((performance.now() - began) / 1000)} s, ${totals.executions} executions, ` +
-    `${totals.takeovers} takeovers, ${totals.wrongCrashes} executions with crashes that never were, ` +
-    `${totals.reconnects} reconnects of watchers; calm to end: median ${median} ms, slowest ${slowest} ms; ` +
+    `${totals.takeovers} takeovers, ${totals.wrongCrashes} executions with wrongly counted crashes, ` +
+    `${totals.reconnects} reconnects of watchers; from the last fault to the end: median ${median} ms, slowest ${slowest} ms; ` +
     `${failing.length} seeds failed with ${totals.violations} violations`,
 );
 process.exitCode = failing.length > 0 ? 1 : 0;

@@ -5,29 +5,31 @@ import { ADMIN_KEY } from '../support/server.ts';
 import type { SeenFrame } from './oracle.ts';
 
 const RECONNECT_MS = 60;
-/** A stream that gives no sign of life for this long is opened anew, as a client does. */
+/** Reconnects after this time without data, as a client does. */
 const SILENCE_MS = 20_000;
-const MOST_COMPLAINTS = 5;
+const MAX_COMPLAINTS = 5;
 
-/** Keeps one stream open like a client: after each break it reconnects, here or elsewhere, with its Last-Event-ID. */
+/**
+ * Keeps one stream open like a client. After each break it reconnects with its Last-Event-ID, maybe to another server.
+ */
 export class StreamFollower {
-  /** Recorded events in the order they came, across all connections. */
+  /** Recorded events in the order of their arrival, over all connections. */
   readonly frames: SeenFrame[] = [];
-  /** Answers that no watcher should get, a sentence each. */
+  /** Answers that no watcher should get, one sentence each. */
   readonly complaints: string[] = [];
   connections = 0;
-  /** Whether the server has greeted it once. */
+  /** Whether the server has sent `connection:established` at least once. */
   isEstablished = false;
-  /** Whether the server has said that nothing more will come. */
+  /** Whether the stream has ended for good. */
   hasEnded = false;
   private request: ClientRequest | undefined;
   private isStopped = false;
-  /** Where a stream of many executions begins, should it break before its first event. */
+  /** Where a stream of many executions resumes if it breaks before its first event. */
   private cursor: string | undefined;
 
   /**
-   * @param pickServer base URL for the next connection; undefined while there is none
-   * @param isLast whether nothing can come after a frame, so that the end of the response is the end of the stream
+   * @param pickServer returns the base URL for the next connection; undefined while no server is running
+   * @param isLast whether a frame is the last one of the stream: then the end of the response is the end of the stream
    */
   constructor(
     private readonly path: string,
@@ -36,7 +38,7 @@ export class StreamFollower {
     private readonly after?: string,
   ) {}
 
-  /** Follows the stream. @returns once it has ended, or was stopped */
+  /** Follows the stream. Resolves when it has ended, or after `stop`. */
   async follow(): Promise<void> {
     while (!this.isStopped && !this.hasEnded) {
       const server = this.pickServer();
@@ -50,7 +52,7 @@ export class StreamFollower {
     this.request?.destroy();
   }
 
-  /** @returns whether this was the end of the stream */
+  /** @returns whether the stream has ended */
   private connect(server: string): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const last = this.frames.at(-1)?.id ?? this.cursor ?? this.after;
@@ -98,6 +100,6 @@ export class StreamFollower {
   }
 
   private complain(problem: string): void {
-    if (this.complaints.length < MOST_COMPLAINTS) this.complaints.push(problem);
+    if (this.complaints.length < MAX_COMPLAINTS) this.complaints.push(problem);
   }
 }

@@ -4,12 +4,12 @@ import { StreamFollower } from './stream-follower.ts';
 
 /** Follows one execution to its end. */
 export class Watcher {
-  /** Resolves when the server has said that nothing more will come, or after `stop`. */
+  /** Resolves when the stream has ended, or after `stop`. */
   readonly done: Promise<void>;
   private readonly stream: StreamFollower;
 
   /**
-   * @param pickServer base URL for the next connection; undefined while there is none
+   * @param pickServer returns the base URL for the next connection; undefined while no server is running
    * @param after the Last-Event-ID of the first connection; 0 for none
    */
   constructor(

@@ -1,7 +1,7 @@
 import type { SeededRandom } from './random.ts';
 
-/** A workflow for a world, and what the world has to know of it. */
-export interface MadeWorkflow {
+/** A workflow for a world, and what the world must know about it. */
+export interface GeneratedWorkflow {
   name: string;
   nodes: { id: string; type: string; data?: object }[];
   edges: [string, string][];
@@ -9,12 +9,12 @@ export interface MadeWorkflow {
   approvals?: string[];
   /** Nodes that send one request to the counting server and are not retried. */
   requests?: string[];
-  /** The code of the failure that the workflow is made for. */
+  /** The code that the workflow is meant to fail with. */
   failureCode?: string;
 }
 
-/** @param url of the counting server, for one execution */
-type Template = (random: SeededRandom, url: string) => Omit<MadeWorkflow, 'name'>;
+/** @param url the counting server's URL for one execution */
+type Template = (random: SeededRandom, url: string) => Omit<GeneratedWorkflow, 'name'>;
 
 const agent = (id: string, demo: object) => ({
   id,
@@ -38,7 +38,7 @@ const post = (id: string, url: string) => ({
 const TEMPLATES = {
   /** One long stream of chunks. */
   stream: (random) => ({ nodes: [streaming(random, 'a', 200)], edges: [] }),
-  /** Agents one after the other. */
+  /** Agents one after another. */
   chain: (random) => ({
     nodes: ['a', 'b', 'c'].map((id) => streaming(random, id, 50)),
     edges: [
@@ -46,7 +46,7 @@ const TEMPLATES = {
       ['b', 'c'],
     ],
   }),
-  /** Nodes in parallel, and one that joins them. */
+  /** Parallel nodes, and one that joins them. */
   parallel: (random) => ({
     nodes: [
       streaming(random, 'a'),
@@ -56,7 +56,7 @@ const TEMPLATES = {
     ],
     edges: ['a', 'b', 'c'].map((id): [string, string] => [id, 'join']),
   }),
-  /** Many small steps: nearly every event changes what a takeover must know. */
+  /** Many small steps. Nearly every event changes the state that a takeover reads. */
   steps: (random) => {
     const ids = Array.from({ length: random.whole(6, 20) }, (_unused, index) => `s${index}`);
     return {
@@ -64,7 +64,7 @@ const TEMPLATES = {
       edges: ids.slice(1).map((id, index): [string, string] => [ids[index]!, id]),
     };
   },
-  /** Requests that must not be repeated by one claim. */
+  /** Requests that one claim must not repeat. */
   posts: (random, url) => ({
     nodes: [
       delay('wait', random.whole(1, 500)),
@@ -81,7 +81,7 @@ const TEMPLATES = {
     ],
     requests: ['p', 'q'],
   }),
-  /** Waits for a person in the middle. */
+  /** Waits for an approval in the middle. */
   approval: (random) => ({
     nodes: [streaming(random, 'a', 15), { id: 'ask', type: 'approval' }, streaming(random, 'b', 15)],
     edges: [
@@ -95,7 +95,7 @@ const TEMPLATES = {
     nodes: [streaming(random, 'a', 20, { failTimes: random.whole(1, 2) }), streaming(random, 'b', 20)],
     edges: [['a', 'b']],
   }),
-  /** Fails, as it is made to. */
+  /** Always fails. */
   failing: (random) => ({
     nodes: [
       streaming(random, 'a', 30),
@@ -118,8 +118,8 @@ const WEIGHTS: Record<keyof typeof TEMPLATES, number> = {
   failing: 1,
 };
 
-/** Makes a workflow; the source decides which and how large. */
-export function makeWorkflow(random: SeededRandom, url: string): MadeWorkflow {
+/** Generates a workflow. The random numbers decide its kind and size. */
+export function generateWorkflow(random: SeededRandom, url: string): GeneratedWorkflow {
   const name = random.weighted(WEIGHTS);
   return { name, ...(TEMPLATES[name] as Template)(random, url) };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { createDatabase } from '../support/server.ts';
-import { CountingServer } from './counting-server.ts';
+import { CountingServer } from '../support/counting-server.ts';
 import { ExecutionClient } from './execution-client.ts';
 import { Injector } from './injector.ts';
 import { judge } from './oracle.ts';
@@ -11,7 +11,7 @@ import { ProjectWatcher } from './project-watcher.ts';
 import type { Profile } from './profiles.ts';
 import { SeededRandom } from './random.ts';
 
-/** Everything has to end this long after it is calm, and after so many polls: a starved machine gets more time. */
+/** All executions must end within this time after the last fault. A slow machine gets at least so many polls. */
 const LIMIT_MS = 60_000;
 const LIMIT_POLLS = 800;
 const START_MS = 2_000;
@@ -21,30 +21,30 @@ const STACK_LINE = /^ +at .*\n/gm;
 
 const projectOf = (seed: number): string => `seed-${seed}`;
 
-/** What one seed did, and what was wrong. */
+/** The result of one seed. */
 export interface SeedReport {
   seed: number;
   profile: string;
-  /** Sentences; none when all is well. */
+  /** One sentence each. */
   violations: string[];
-  /** What happened, a line each. */
+  /** What happened, one line each. */
   trace: string[];
-  /** Faults that the seed planned, and what they did to connections, by kind. */
+  /** By kind: how many faults the seed planned, and how many connections they hit. */
   faults: Record<string, number>;
   executions: number;
   /** Claims beyond the first of each execution. */
   takeovers: number;
-  /** Executions that count more crashes than processes were killed: one was taken for dead and lives. */
+  /** Executions that count more crashes than processes were killed: a living process was declared dead. */
   wrongCrashes: number;
   /** Reconnects of watchers. */
   reconnects: number;
-  /** From the calm to the end of the last execution. */
+  /** From the end of all faults to the end of the last execution. */
   settledMs: number;
 }
 
-/** Real server processes, each with its own link to one database, on which seeds are run one after the other. */
+/** Real server processes that each have their own link to one database. They run one seed after another. */
 export class World {
-  /** Whether a seed left executions that did not end: another world has to be made. */
+  /** Whether a seed left executions that did not end. Then the next seed needs another world. */
   isSpoiled = false;
 
   private constructor(
@@ -93,18 +93,18 @@ export class World {
       );
     });
 
-    const roaming = random.fork('project watcher');
-    const project = new ProjectWatcher('project', projectOf(seed), () => roaming.pick(this.slots).url);
+    const servers = random.fork('project watcher');
+    const project = new ProjectWatcher('project', projectOf(seed), () => servers.pick(this.slots).url);
     await project.untilEstablished();
     const errors: string[] = [];
     const running = clients.map((client) =>
       client.run().catch((error: Error) => void errors.push(`A client failed: ${error.message}`)),
     );
-    // On a busy machine the faults wait for something to hit.
+    // On a slow machine the faults wait until an execution has started.
     await Promise.race([...clients.map(({ started }) => started), sleep(START_MS)]);
     await this.injectAll(plan, injector, note);
     await injector.calm();
-    note('everything is calm');
+    note('all faults have ended');
     const calmAt = performance.now();
     const late = await this.untilEnded(clients, project);
     const settledMs = Math.round(performance.now() - calmAt);
@@ -168,11 +168,11 @@ export class World {
     await sleep(Math.max(0, plan.phaseMs - (performance.now() - began)));
   }
 
-  /** @returns what has not ended in time, a sentence each */
+  /** @returns a sentence for each execution and watcher that has not ended in time */
   private async untilEnded(clients: readonly ExecutionClient[], project: ProjectWatcher): Promise<string[]> {
     const deadline = performance.now() + LIMIT_MS;
     for (let polls = 0; ; polls += 1) {
-      const open = await this.openOnes();
+      const open = await this.openExecutions();
       const ids = new Set(open.map(({ id }) => id));
       const unstarted = clients.filter(({ id }) => id === undefined);
       const watching = clients.flatMap(({ watchers }) => watchers).filter((watcher) => !watcher.hasEnded);
@@ -197,8 +197,8 @@ export class World {
     }
   }
 
-  /** Executions that have not ended, without what is long. */
-  private async openOnes(): Promise<({ id: string } & Record<string, unknown>)[]> {
+  /** Returns the rows of open executions without their long columns. */
+  private async openExecutions(): Promise<({ id: string } & Record<string, unknown>)[]> {
     const { rows } = await this.database.query<{ row: { id: string } & Record<string, unknown> }>(
       `SELECT to_jsonb(e) - 'workflow' - 'input' - 'options' AS row FROM cloutagent.executions AS e
        WHERE completed_at IS NULL ORDER BY id`,
@@ -206,7 +206,7 @@ export class World {
     return rows.map(({ row }) => row);
   }
 
-  /** What the faults cost beyond time. A schema without `crash_count` has no wrong crashes. */
+  /** Counts takeovers and wrong crashes. A schema without `crash_count` has no wrong crashes. */
   private async costs(seed: number, kills: number): Promise<Pick<SeedReport, 'takeovers' | 'wrongCrashes'>> {
     const { rows } = await this.database.query<{ takeovers: number; wrong: number }>(
       `SELECT coalesce(sum(greatest(attempt - 1, 0)), 0)::int AS takeovers,
@@ -229,7 +229,7 @@ export class World {
   }
 }
 
-/** Planned faults by kind, and what happened to connections since a moment. */
+/** Counts planned faults by kind, and hits on connections between two moments. */
 function count(
   faults: readonly Fault[],
   before: Record<string, number>,

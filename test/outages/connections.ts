@@ -4,7 +4,7 @@ import type { Cluster } from './cluster.ts';
 
 const REFILL_MS = 20;
 
-/** Cuts the connections of these application names, of all processes. */
+/** Cuts the connections of all processes that have one of these application names. */
 export async function cutConnections(cluster: Cluster, names: readonly string[]): Promise<void> {
   await cluster.rows(
     'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ANY ($1)',
@@ -12,7 +12,7 @@ export async function cutConnections(cluster: Cluster, names: readonly string[])
   );
 }
 
-/** Takes every connection that is free, the reserved ones too, and cuts those of the processes once. */
+/** Cuts the connections of the processes once, then takes every free connection, the reserved ones too. */
 export async function exhaustConnections(cluster: Cluster, ms: number): Promise<void> {
   const taken: pg.Client[] = [];
   await cluster.withClient(async (control) => {
@@ -22,11 +22,11 @@ export async function exhaustConnections(cluster: Cluster, ms: number): Promise<
     for (const end = Date.now() + ms; Date.now() < end;) {
       const client = new pg.Client({ connectionString: cluster.url, application_name: 'outages' });
       client.on('error', () => undefined);
-      const isIn = await client.connect().then(
+      const isConnected = await client.connect().then(
         () => true,
         () => false,
       );
-      if (isIn) taken.push(client);
+      if (isConnected) taken.push(client);
       else await sleep(REFILL_MS);
     }
   });

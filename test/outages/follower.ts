@@ -6,7 +6,7 @@ import type { SeenFrame, WatcherLog } from '../faults/oracle.ts';
 import { ADMIN_KEY } from '../support/server.ts';
 
 const RECONNECT_MS = 200;
-/** A stream that gives no sign of life for this long is opened anew, as a client does. */
+/** Reconnects after this time without data, as a client does. */
 const SILENCE_MS = 20_000;
 const RETRIED = new Set([429, 503]);
 
@@ -19,17 +19,17 @@ export interface FollowerOptions {
 }
 
 /**
- * Watches one execution to its end. After each break it reconnects with its Last-Event-ID; when the server answers that
- * it never wrote that event, it begins anew.
+ * Watches one execution to its end. After each break it reconnects with its Last-Event-ID. If the server answers that it
+ * does not know that event, the follower starts again from the beginning.
  */
 export class Follower {
-  /** Times that the server did not know its Last-Event-ID. */
+  /** How often the server did not know the Last-Event-ID. */
   refusals = 0;
   /** Whether the execution was not found. */
   isLost = false;
   isDone = false;
   private frames: SeenFrame[] = [];
-  /** When each connection was accepted, and how many frames had been seen then. */
+  /** When each connection was accepted, and how many frames had been received by then. */
   private connections: { at: number; seen: number }[] = [];
   private readonly complaints: string[] = [];
   private readonly options: FollowerOptions;
@@ -51,8 +51,8 @@ export class Follower {
   }
 
   /**
-   * What it has seen by connections of after a moment, and before by others. All of it counts as seen after when the
-   * connection of that moment has stayed.
+   * Splits the frames into those of connections that were accepted before a moment (ms of the epoch) and those accepted
+   * after it. If the connection of that moment has not broken since, all frames count as received after it.
    */
   split(moment: number): { before: readonly SeenFrame[]; log: WatcherLog } {
     const seen = this.connections.find(({ at }) => at >= moment)?.seen ?? 0;
@@ -63,7 +63,7 @@ export class Follower {
     };
   }
 
-  /** Rewrites what it has seen, where the journal was rewritten. */
+  /** Rewrites the received frames, for a scenario that rewrites the journal. */
   rewrite(change: (frame: SeenFrame) => SeenFrame): void {
     this.frames = this.frames.map(change);
   }
@@ -83,7 +83,7 @@ export class Follower {
     }
   }
 
-  /** @returns whether this was the end */
+  /** @returns whether the stream has ended */
   private connect(): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const last = this.frames.at(-1)?.id;
@@ -109,7 +109,7 @@ export class Follower {
     return promise;
   }
 
-  private read(response: IncomingMessage, resolve: (isOver: boolean) => void): void {
+  private read(response: IncomingMessage, resolve: (hasEnded: boolean) => void): void {
     this.connections.push({ at: Date.now(), seen: this.frames.length });
     const parser = createParser({
       onEvent: ({ id = '', event = '', data }) => {
@@ -125,7 +125,7 @@ export class Follower {
     response.on('close', () => resolve(isTerminalType(this.frames.at(-1)?.type ?? '')));
   }
 
-  /** @returns whether there is nothing more to come */
+  /** @returns whether the stream has ended */
   private async refuse(response: IncomingMessage, last: string | undefined): Promise<boolean> {
     const status = response.statusCode ?? 0;
     let body = '';

@@ -6,8 +6,8 @@ const IDLE_MS = 5_000;
 const TICKS_PER_SECOND = 100;
 
 /**
- * Measures what processes do when there is nothing to do: a loop without end shows here.
- * @returns transactions a second, and percent of a core that the processes use together
+ * Measures the load of idle processes. An endless loop shows here.
+ * @returns transactions a second, and the CPU use of all processes together in percent of one core
  */
 export async function measureIdle(
   cluster: Cluster,
@@ -30,7 +30,7 @@ async function transactions(cluster: Cluster): Promise<number> {
   return Number(row!.count);
 }
 
-/** User and system time (proc(5), fields 14 and 15); 0 where there is no /proc. */
+/** Returns user and system time (proc(5), fields 14 and 15); 0 on systems without /proc. */
 async function cpuSeconds(pids: readonly (number | undefined)[]): Promise<number> {
   let ticks = 0;
   for (const pid of pids) {

@@ -6,11 +6,11 @@ import { World } from './world.ts';
 
 const DAYS = 64;
 const WAIT_LIMIT_MS = 90_000;
-/** Sweeps and polls of every kind come round in this time. */
+/** Every sweep and every poll runs at least once in this time. */
 const ROUNDS_MS = 15_000;
 const END_LIMIT_MS = 120_000;
 
-/** Moves all stored times of executions that wait for a person back by 64 days, and has the person answer then. */
+/** Moves all stored times of executions that wait for a person back by 64 days. Then the person answers. */
 export const longWait: Scenario = async (context) => {
   const cluster = await Cluster.create();
   const { executions, script, note } = context;
@@ -33,7 +33,7 @@ export const longWait: Scenario = async (context) => {
     for (const follower of world.followers)
       follower.rewrite((frame) => ({ ...frame, data: older(frame.data) }));
     await sleep(ROUNDS_MS);
-    // In 64 days a process is restarted.
+    // Within 64 days a process is restarted at least once.
     await world.replace(1);
     await sleep(ROUNDS_MS);
     world.ended();
@@ -55,7 +55,10 @@ async function waitingNow(cluster: Cluster): Promise<number> {
   return rows.length;
 }
 
-/** Every time that is stored about the executions, in columns and in events, but heartbeats: a live owner renews those. */
+/**
+ * Moves back every stored time of the executions, in columns and in events. Heartbeats are left out, because a live owner
+ * renews them.
+ */
 async function age(cluster: Cluster): Promise<void> {
   const columns = await cluster.rows<{ schema: string; table: string; column: string; key: string }>(
     `SELECT c.table_schema AS schema, c.table_name AS table, c.column_name AS column,
@@ -76,7 +79,7 @@ async function age(cluster: Cluster): Promise<void> {
   );
 }
 
-/** The frame's data with the time that its stored event now has. */
+/** Returns the frame's data with the new time of its stored event. */
 function older(data: string): string {
   const { timestamp } = JSON.parse(data) as { timestamp: string };
   const moved = new Date(Date.parse(timestamp) - DAYS * 86_400_000).toISOString();

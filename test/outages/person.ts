@@ -3,85 +3,86 @@ import type { SeenFrame } from '../faults/oracle.ts';
 import type { Api } from './api.ts';
 import type { PlannedExecution } from './workload.ts';
 
-const MOST_THINKING_MS = 6_000;
-const ASK_AGAIN_MS = 1_000;
+const MAX_THINKING_MS = 6_000;
+const RETRY_MS = 1_000;
 
-interface Steered {
+interface ControlledExecution {
   id: string;
   plan: PlannedExecution;
-  isOver: boolean;
-  /** Approvals being given now. */
+  hasEnded: boolean;
+  /** Nodes whose approval is being sent. */
   readonly approving: Set<string>;
   isResumed: boolean;
 }
 
-/** Approves, pauses, resumes and cancels as the plans of the executions say, and repeats it until it is accepted. */
+/** Approves, pauses, resumes and cancels executions as planned. Repeats each request until a server accepts it. */
 export class Person {
   private readonly api: Api;
-  private readonly steered = new Map<string, Steered>();
+  private readonly executions = new Map<string, ControlledExecution>();
   private readonly waits: Promise<void>;
 
-  /** @param waits answers and resumes come only after it */
+  /** @param waits answers and resumes are sent only after it resolves */
   constructor(api: Api, waits: Promise<void> = Promise.resolve()) {
     this.api = api;
     this.waits = waits;
   }
 
   take(id: string, plan: PlannedExecution): void {
-    const steered = { id, plan, isOver: false, approving: new Set<string>(), isResumed: false };
-    this.steered.set(id, steered);
-    if (plan.pauseAfterMs !== undefined) void this.pause(steered, plan.pauseAfterMs);
-    if (plan.cancelAfterMs !== undefined) void this.cancel(steered, plan.cancelAfterMs);
+    const execution = { id, plan, hasEnded: false, approving: new Set<string>(), isResumed: false };
+    this.executions.set(id, execution);
+    if (plan.pauseAfterMs !== undefined) void this.pause(execution, plan.pauseAfterMs);
+    if (plan.cancelAfterMs !== undefined) void this.cancel(execution, plan.cancelAfterMs);
   }
 
-  /** Takes note of what a watcher of the execution saw. */
+  /** Handles a frame that a watcher of the execution received. */
   see(id: string, { type, data }: SeenFrame): void {
-    const steered = this.steered.get(id);
-    if (!steered) return;
-    if (/^execution:(completed|failed|cancelled)$/.test(type)) steered.isOver = true;
-    if (!steered.plan.approvals || type !== 'execution:step') return;
+    const execution = this.executions.get(id);
+    if (!execution) return;
+    if (/^execution:(completed|failed|cancelled)$/.test(type)) execution.hasEnded = true;
+    if (!execution.plan.approvals || type !== 'execution:step') return;
     const { nodeId, status } = JSON.parse(data) as { nodeId: string; status: string };
-    if (status === 'running' && steered.plan.approvals.includes(nodeId)) void this.approve(steered, nodeId);
+    if (status === 'running' && execution.plan.approvals.includes(nodeId))
+      void this.approve(execution, nodeId);
   }
 
-  /** Says everything once more that was accepted, for a database that has forgotten it. */
+  /** Repeats every accepted request, for a database that has lost its last commits. */
   repeat(): void {
-    for (const steered of this.steered.values()) {
-      steered.isOver = false;
-      for (const nodeId of steered.plan.approvals ?? []) void this.approve(steered, nodeId);
-      if (steered.isResumed) void this.order(steered, 'resume');
-      if (steered.plan.cancelAfterMs !== undefined) void this.cancel(steered, 0);
+    for (const execution of this.executions.values()) {
+      execution.hasEnded = false;
+      for (const nodeId of execution.plan.approvals ?? []) void this.approve(execution, nodeId);
+      if (execution.isResumed) void this.control(execution, 'resume');
+      if (execution.plan.cancelAfterMs !== undefined) void this.cancel(execution, 0);
     }
   }
 
-  private async approve(steered: Steered, nodeId: string): Promise<void> {
-    if (steered.approving.has(nodeId)) return;
-    steered.approving.add(nodeId);
+  private async approve(execution: ControlledExecution, nodeId: string): Promise<void> {
+    if (execution.approving.has(nodeId)) return;
+    execution.approving.add(nodeId);
     await this.waits;
-    await sleep(Math.random() * MOST_THINKING_MS);
-    while (!steered.isOver) {
-      const answer = await this.order(steered, 'approve', { nodeId, approved: true });
+    await sleep(Math.random() * MAX_THINKING_MS);
+    while (!execution.hasEnded) {
+      const answer = await this.control(execution, 'approve', { nodeId, approved: true });
       if (answer?.body['code'] !== 'no_approval_waiting') break;
-      await sleep(ASK_AGAIN_MS);
+      await sleep(RETRY_MS);
     }
-    steered.approving.delete(nodeId);
+    execution.approving.delete(nodeId);
   }
 
-  private async pause(steered: Steered, afterMs: number): Promise<void> {
+  private async pause(execution: ControlledExecution, afterMs: number): Promise<void> {
     await sleep(afterMs);
-    await this.order(steered, 'pause');
+    await this.control(execution, 'pause');
     await this.waits;
-    await sleep(Math.random() * MOST_THINKING_MS);
-    steered.isResumed = true;
-    await this.order(steered, 'resume');
+    await sleep(Math.random() * MAX_THINKING_MS);
+    execution.isResumed = true;
+    await this.control(execution, 'resume');
   }
 
-  private async cancel(steered: Steered, afterMs: number): Promise<void> {
+  private async cancel(execution: ControlledExecution, afterMs: number): Promise<void> {
     await sleep(afterMs);
-    await this.order(steered, 'cancel');
+    await this.control(execution, 'cancel');
   }
 
-  private order({ id }: Steered, action: string, body?: object): ReturnType<Api['post']> {
+  private control({ id }: ControlledExecution, action: string, body?: object): ReturnType<Api['post']> {
     return this.api.post(
       { path: `/api/executions/${id}/${action}`, ...(body && { body }) },
       Math.round(Math.random()),

@@ -1,42 +1,42 @@
-/** What a scenario came to. */
+/** The result of a scenario. */
 export interface Findings {
   executions: number;
-  /** Executions that the database has forgotten, where that is allowed. */
+  /** Executions that a failover has lost, where the scenario allows that. */
   lost: number;
   /** Watchers whose Last-Event-ID the server did not know. */
   refused: number;
-  /** Watchers that were given new events of sequences that they had seen before the database lost them. */
+  /** Watchers that received new events with sequences whose lost events they had already received. */
   spliced: number;
-  /** Violations, a sentence each. */
+  /** Violations, one sentence each. */
   problems: readonly string[];
   mostCrashes: number;
-  /** From the end of the outage to the first event that nobody had seen. */
-  firstNewsMs: number | undefined;
-  /** From the end of the outage to the last end of an execution. */
+  /** ms from the end of the outage to the first new event. */
+  firstEventMs: number | undefined;
+  /** ms from the end of the outage to the last end of an execution. */
   lastEndMs: number;
-  /** Transactions a second when everything has ended. */
+  /** Transactions a second after all executions have ended. */
   idleQueries: number;
-  /** Percent of a core that the processes use then, together. */
+  /** CPU use of all processes together at that time, in percent of one core. */
   idleCpu: number;
 }
 
-/** More transactions a second than this, with nothing to do, are a loop. */
-const MOST_IDLE_QUERIES = 100;
+/** Idle processes that make more transactions a second than this are in a loop. */
+const MAX_IDLE_QUERIES = 100;
 
-/** Columns of the table, and which sentences of the oracle count in them. */
+/** The columns of the table, each with the oracle's sentences that it counts. */
 const KINDS: [string, RegExp][] = [
   ['open', /no terminal event|has no completed_at|not in the database/],
   ['ended twice', /\d terminal events: | after execution:(completed|failed|cancelled) at /],
-  ['ended wrongly', /It is \w+; expected is|It failed, not as/],
-  ['holes', /The journal has sequence \d+ where|The journal begins with/],
-  ['older claims', /Attempt \d+ is started at \d+ after attempt \d+/],
-  ['done again', /but it was completed at|sent \d+ requests/],
+  ['ended wrongly', /It is \w+; expected: |It failed, but not as/],
+  ['holes', /The journal has sequence \d+ where|The journal starts with/],
+  ['older claims', /Attempt \d+ starts at \d+ after attempt \d+/],
+  ['repeated', /but it completed at|sent \d+ requests/],
   ['watchers', /Watcher/],
   ['crashes', /It counts \d+ crashes/],
 ];
 const JOURNAL = /^Its journal: /;
 
-/** One row of the table, and whether there is a violation. */
+/** Returns one row of the table, and whether there is a violation. */
 export function summarise(name: string, found: Findings): { row: Record<string, unknown>; isWrong: boolean } {
   const problems = found.problems.filter((problem) => !JOURNAL.test(problem));
   const counts = Object.fromEntries(
@@ -46,7 +46,7 @@ export function summarise(name: string, found: Findings): { row: Record<string, 
     ]),
   );
   const others = problems.filter((problem) => !KINDS.some(([, pattern]) => pattern.test(problem)));
-  const isLooping = found.idleQueries > MOST_IDLE_QUERIES;
+  const isLooping = found.idleQueries > MAX_IDLE_QUERIES;
   const isWrong = problems.length > 0 || isLooping;
   const row = {
     scenario: name,
@@ -57,7 +57,7 @@ export function summarise(name: string, found: Findings): { row: Record<string, 
     refused: found.refused,
     spliced: found.spliced,
     'max crashes': found.mostCrashes,
-    'first event s': seconds(found.firstNewsMs),
+    'first event s': seconds(found.firstEventMs),
     'last end s': seconds(found.lastEndMs),
     'idle tx/s': found.idleQueries,
     'idle CPU %': found.idleCpu,
@@ -66,7 +66,7 @@ export function summarise(name: string, found: Findings): { row: Record<string, 
   return { row, isWrong };
 }
 
-/** An execution or a watcher with several problems of a kind counts once. */
+/** Counts executions and watchers. One with several problems of a kind counts once. */
 function countSubjects(problems: readonly string[]): number {
   const subjects = problems.map(
     (problem) => /^Execution \S+: (Watcher [^:.]* process \d)?/.exec(problem)?.[0] ?? problem,

@@ -1,5 +1,5 @@
-// Two server processes and 300 executions under outages of PostgreSQL, each scenario on a PostgreSQL of its own. Prints
-// a row for each and fails on any violation. `node test/outages/run.ts [--executions 300] [--logs folder] [names…]`.
+// Runs two server processes and 300 executions under outages of PostgreSQL, each scenario on its own PostgreSQL. Prints
+// one row per scenario and fails on any violation. `node test/outages/run.ts [--executions 300] [--logs folder] [names…]`.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -10,9 +10,9 @@ const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     executions: { type: 'string', default: '300' },
-    /** Another build to test. */
+    /** The build to test. */
     server: { type: 'string', default: 'dist/main.js' },
-    /** Where to keep what the processes print, and the violations. */
+    /** Where to keep the output of the processes, and the violations. */
     logs: { type: 'string' },
   },
 });
@@ -36,7 +36,7 @@ for (const name of names) {
   const began = Date.now();
   const note = (text: string) =>
     console.log(`[${name} ${((Date.now() - began) / 1000).toFixed(0)} s] ${text}`);
-  note('begins');
+  note('starts');
   const keep = keepIn(name);
   const context = { executions: Number(given.executions), script: given.server, note, keep };
   const found = await SCENARIOS[name]!(context).catch((error: Error) => error);

@@ -1,16 +1,16 @@
 import type { Findings } from './report.ts';
 
-/** What every scenario is given. */
+/** The parameters of every scenario. */
 export interface ScenarioContext {
   /** How many executions to start. */
   executions: number;
   /** The server's main file. */
   script: string;
-  /** Says what happens, for a person who waits. */
+  /** Prints progress. */
   note: (text: string) => void;
-  /** Keeps what the processes and the database printed. */
+  /** Keeps output of the processes or the database under a name. */
   keep: (name: string, text: string) => Promise<void>;
 }
 
-/** Does something to a database under two processes. Returns a reason where this machine, or this schema, cannot do it. */
+/** Disturbs the database of two running processes. Returns a reason if this machine or this schema cannot run it. */
 export type Scenario = (context: ScenarioContext) => Promise<Findings | string>;

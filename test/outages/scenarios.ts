@@ -11,14 +11,14 @@ import { World } from './world.ts';
 const END_LIMIT_MS = 120_000;
 
 interface Setting {
-  /** How long the outages take, about: executions are started all the while. */
+  /** About how long the outages take, in ms. Executions are started during this time. */
   phaseMs: number;
   cluster?: () => Promise<Cluster>;
   settings?: Record<string, string>;
 }
 
-/** A scenario in which mixed executions meet outages. */
-const meeting =
+/** Creates a scenario that runs mixed executions while `outages` disturbs the database. */
+const underOutages =
   (
     { phaseMs, cluster: makeCluster = () => Cluster.create(), settings }: Setting,
     outages: (world: World, context: ScenarioContext) => Promise<void>,
@@ -38,7 +38,7 @@ const meeting =
     }
   };
 
-/** Repeats something at even distances. */
+/** Repeats `work` at equal intervals. */
 async function repeat(times: number, everyMs: number, work: () => Promise<void>): Promise<void> {
   for (let n = 0; n < times; n += 1) {
     const began = Date.now();
@@ -48,7 +48,7 @@ async function repeat(times: number, everyMs: number, work: () => Promise<void>)
 }
 
 const restarts = (times: number, everyMs: number): Scenario =>
-  meeting({ phaseMs: times * everyMs }, ({ cluster }) =>
+  underOutages({ phaseMs: times * everyMs }, ({ cluster }) =>
     repeat(times, everyMs, async () => {
       await cluster.stop('fast');
       await cluster.start();
@@ -56,7 +56,7 @@ const restarts = (times: number, everyMs: number): Scenario =>
   );
 
 const listenCuts = (times: number): Scenario =>
-  meeting({ phaseMs: times * 1_000 }, ({ cluster }) =>
+  underOutages({ phaseMs: times * 1_000 }, ({ cluster }) =>
     repeat(times, 1_000, () => cutConnections(cluster, ['cloutagent-listener'])),
   );
 
@@ -65,7 +65,7 @@ const tableLock =
   (table: string, settings: Record<string, string> = {}): Scenario =>
   async (context) => {
     let exists = true;
-    const lock = meeting({ phaseMs: LOCK_MS, settings }, ({ cluster }) =>
+    const lock = underOutages({ phaseMs: LOCK_MS, settings }, ({ cluster }) =>
       cluster.withClient(async (client) => {
         const { rows } = await client.query<{ found: boolean }>(
           'SELECT to_regclass($1) IS NOT NULL AS found',
@@ -83,7 +83,7 @@ const tableLock =
   };
 
 const standstill = (ms: number): Scenario =>
-  meeting({ phaseMs: ms }, async ({ servers }) => {
+  underOutages({ phaseMs: ms }, async ({ servers }) => {
     servers[0]!.process.kill('SIGSTOP');
     await sleep(ms);
     servers[0]!.process.kill('SIGCONT');
@@ -91,9 +91,9 @@ const standstill = (ms: number): Scenario =>
 
 const FULL_MS = 16_000;
 const LOG_ELSEWHERE = { log: 'elsewhere' } as const;
-/** Files of the log are so small that a new one is needed all the time. */
+/** The log files are so small that PostgreSQL needs a new one all the time. */
 const FREQUENT_LOG = { segmentMegabytes: 1, settings: { min_wal_size: '2MB', max_wal_size: '8MB' } };
-/** @param withLog whether the write-ahead log is on the full disk too: then PostgreSQL stops */
+/** @param withLog whether the write-ahead log is on the full disk too, which stops PostgreSQL */
 const fullDisk =
   (withLog: boolean): Scenario =>
   async (context) => {
@@ -102,9 +102,9 @@ const fullDisk =
     try {
       const cluster = () =>
         Cluster.create({ data: `${disk.folder}/data`, ...(withLog ? FREQUENT_LOG : LOG_ELSEWHERE) });
-      return await meeting({ phaseMs: FULL_MS, cluster }, async (world) => {
+      return await underOutages({ phaseMs: FULL_MS, cluster }, async (world) => {
         await disk.fill(FULL_MS);
-        // PostgreSQL gives up when it cannot write its log; an operator starts it again.
+        // PostgreSQL exits when it cannot write its log. An operator would start it again.
         if (!world.cluster.isRunning) await world.cluster.start();
       })(context);
     } finally {
@@ -114,14 +114,14 @@ const fullDisk =
 
 const EXHAUSTED_MS = 45_000;
 
-/** By name, in the order in which they run. */
+/** All scenarios by name, in the order in which they run. */
 export const SCENARIOS: Record<string, Scenario> = {
-  calm: meeting({ phaseMs: 10_000 }, () => sleep(10_000)),
+  calm: underOutages({ phaseMs: 10_000 }, () => sleep(10_000)),
   'restarts-8': restarts(8, 5_000),
   'restarts-50': restarts(50, 2_500),
   'listen-cuts-14': listenCuts(14),
   'listen-cuts-50': listenCuts(50),
-  'connections-exhausted': meeting(
+  'connections-exhausted': underOutages(
     {
       phaseMs: EXHAUSTED_MS,
       cluster: () => Cluster.create({ settings: { max_connections: '40' } }),
@@ -134,7 +134,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   'lock-executions': tableLock('executions'),
   'lock-approvals': tableLock('approvals'),
   'lock-processes': tableLock('processes'),
-  // Queries are given up while the server still holds them: it may carry them out later.
+  // The processes give up queries that PostgreSQL still holds and may execute later.
   'lock-events-timeout': tableLock('events', { DATABASE_QUERY_TIMEOUT_MS: '4000' }),
   'lock-executions-timeout': tableLock('executions', { DATABASE_QUERY_TIMEOUT_MS: '4000' }),
   'standstill-15': standstill(15_000),

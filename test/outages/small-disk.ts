@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const BLOCK_BYTES = 64 * 1024;
 const REFILL_MS = 50;
 
-/** A file system of a few megabytes that can be filled up. Mounting it takes root. */
+/** A file system of a few megabytes that can be filled up. Mounting it needs root. */
 export class SmallDisk {
   readonly folder: string;
 
@@ -18,7 +18,7 @@ export class SmallDisk {
     this.folder = folder;
   }
 
-  /** @returns undefined where this process may not mount */
+  /** @returns undefined if this process may not mount */
   static async mount(megabytes: number): Promise<SmallDisk | undefined> {
     const folder = await mkdtemp(join(tmpdir(), 'cloutagent-small-disk-'));
     try {
@@ -31,7 +31,7 @@ export class SmallDisk {
     return new SmallDisk(folder);
   }
 
-  /** Fills what is free, and what becomes free, for a while. */
+  /** Keeps the disk full for so many ms, also when space is freed. */
   async fill(ms: number): Promise<void> {
     const path = join(this.folder, 'filler');
     const filler = await open(path, 'w');

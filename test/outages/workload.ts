@@ -1,12 +1,12 @@
-/** What an execution of a scenario runs, what a person does about it, and how it has to end. */
+/** An execution of a scenario: what it runs, what a person does with it, and how it must end. */
 export interface PlannedExecution {
   nodes: { id: string; type: string; data?: object }[];
   edges: [string, string][];
   /** Nodes that wait for an approval. */
   approvals?: string[];
-  /** Paths on the counting server, by the ids of the nodes that post to them once. */
+  /** By node id: the path on the counting server that the node posts to once. */
   posts?: Record<string, string>;
-  /** ms after its start. */
+  /** Counted from its start. */
   pauseAfterMs?: number;
   cancelAfterMs?: number;
   failureCode?: string;
@@ -93,7 +93,7 @@ const failing: Template = (n, url) => ({
   failureCode: 'http_status',
 });
 
-/** Twenty in a row hold every kind; a share of 5 % each. */
+/** Any twenty executions in a row hold every kind; each entry is a share of 5 %. */
 const MIX: readonly Template[] = [
   stream,
   posts,
@@ -118,7 +118,7 @@ const MIX: readonly Template[] = [
 ];
 const WAITING: readonly Template[] = [approved, pausedLong];
 
-/** All kinds of executions, of 1 to 20 s. */
+/** All kinds of executions. They take 1 to 20 s. */
 export const mixed: Template = (n, url) => MIX[n % MIX.length]!(n, url);
-/** Executions that wait for a person: for an approval or a resume. */
+/** Executions that wait for a person, who approves or resumes them. */
 export const waiting: Template = (n, url) => WAITING[n % WAITING.length]!(n, url);

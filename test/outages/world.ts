@@ -4,7 +4,7 @@ import { isTerminalType } from '../faults/journal-rules.ts';
 import { Server } from '../support/server.ts';
 import { Api } from './api.ts';
 import type { Cluster } from './cluster.ts';
-import { CountingServer } from './counting-server.ts';
+import { CountingServer } from '../support/counting-server.ts';
 import { Follower } from './follower.ts';
 import { measureIdle } from './idle.ts';
 import { Person } from './person.ts';
@@ -14,14 +14,14 @@ import type { PlannedExecution } from './workload.ts';
 const PROCESSES = 2;
 const STARTS_AT_ONCE = 10;
 const POLL_MS = 250;
-/** After the last end, executions that a second owner runs show themselves. */
+/** After the last end: time for a second owner, if there is one, to append. */
 const QUIET_MS = 3_000;
 const SETTINGS = {
   HTTP_ALLOWED_HOSTS: '127.0.0.1',
   RATE_LIMIT_REQUESTS: '10000000',
-  // No process dies for good here: two crashes are already wrong, and this makes them seen.
+  // No process dies here, so even two counted crashes are a bug. With this limit they fail the execution and show.
   MAX_RECOVERIES_PER_EXECUTION: '1',
-  // A busy machine must not fail an expression.
+  // A slow machine must not fail an expression.
   TRANSFORM_TIMEOUT_MS: '120000',
 };
 
@@ -32,7 +32,7 @@ export interface WorldOptions {
   /** The server's main file. */
   script: string;
   settings?: Record<string, string> | undefined;
-  /** What the person waits for before each answer and resume. */
+  /** The person sends answers and resumes only after it resolves. */
   waits?: Promise<void> | undefined;
 }
 
@@ -44,7 +44,7 @@ interface Known {
   last: number;
 }
 
-/** Two server processes on a cluster, executions on them, and two watchers of each, one in each process. */
+/** Two server processes on a cluster, their executions, and two watchers per execution: one in each process. */
 export class World {
   readonly cluster: Cluster;
   readonly person: Person;
@@ -57,7 +57,7 @@ export class World {
   private readonly known = new Map<string, Known>();
   private started = 0;
   private outageEnd = 0;
-  private firstNews: number | undefined;
+  private firstEvent: number | undefined;
   private lastEnd = 0;
   /** When the database lost its last commits, if it did. */
   private lossAt: number | undefined;
@@ -87,7 +87,7 @@ export class World {
     return [...this.known.keys()];
   }
 
-  /** Starts executions, the next of the plan, evenly over a time. */
+  /** Starts the next executions of the plan, evenly spread over a time. */
   async start(count: number, overMs = 0): Promise<void> {
     const began = Date.now();
     let next = 0;
@@ -102,7 +102,7 @@ export class World {
     await Promise.all(Array.from({ length: STARTS_AT_ONCE }, work));
   }
 
-  /** Starts half of the executions now and the others while the outages last, then waits until both are through. */
+  /** Starts half of the executions now and the others during the outages. Waits until all are started and the outages are past. */
   async during(phaseMs: number, outages: () => Promise<void>): Promise<void> {
     const half = Math.floor(this.options.executions / 2);
     await this.start(half);
@@ -113,13 +113,13 @@ export class World {
     await rest;
   }
 
-  /** Marks the end of the outage: times are counted from here. */
+  /** Marks the end of the outage. Findings count times from here. */
   ended(): void {
     this.outageEnd = Date.now();
-    this.firstNews = undefined;
+    this.firstEvent = undefined;
   }
 
-  /** Ends a process in order and starts another in its place. */
+  /** Stops a process with SIGTERM and starts another one in its place. */
   async replace(index: number): Promise<void> {
     await this.servers[index]!.kill('SIGTERM');
     const settings = { ...SETTINGS, DATABASE_URL: this.cluster.url, ...this.options.settings };
@@ -127,8 +127,8 @@ export class World {
   }
 
   /**
-   * Reckons with a database that has lost its last commits: executions may be gone, and requests may be sent again.
-   * @param at a moment, in ms of the epoch, at which the database was stopped
+   * Expects that the database has lost its last commits: executions may be missing, and requests may be repeated.
+   * @param at when the database was stopped, in ms of the epoch
    */
   allowLoss(at: number): void {
     this.lossAt = at;
@@ -136,10 +136,10 @@ export class World {
     this.person.repeat();
   }
 
-  /** Waits until all executions and watchers have ended, or the limit, and judges what there is then. */
+  /** Waits until all executions and watchers have ended, at most `limitMs`. Then it judges them. */
   async judge(limitMs: number): Promise<Findings> {
     const deadline = Date.now() + limitMs;
-    while (Date.now() < deadline && !(await this.isOver().catch(() => false))) await sleep(POLL_MS);
+    while (Date.now() < deadline && !(await this.hasEnded().catch(() => false))) await sleep(POLL_MS);
     await this.quiet();
     const idle = await measureIdle(
       this.cluster,
@@ -160,15 +160,15 @@ export class World {
         .map((follower) => (this.lossAt === undefined ? follower.log : follower.split(this.lossAt).log)),
       servers: alive.map(({ url }) => url),
     });
-    // A process that was taken for dead takes back what was counted, so nothing is left.
+    // A process that was declared dead by mistake takes its counted crash back, so no crash may remain.
     for (const { id, crashes } of rows)
       if (crashes > 0)
-        problems.push(`Execution ${id}: It counts ${crashes} crashes, and no process has died.`);
+        problems.push(`Execution ${id}: It counts ${crashes} crashes, but no process has died.`);
     for (const server of this.servers)
-      if (!alive.includes(server)) problems.push('A server process ended by itself.');
+      if (!alive.includes(server)) problems.push('A server process exited unexpectedly.');
     if (this.lossAt === undefined) {
       const refused = this.followers.filter(({ refusals }) => refusals > 0).length;
-      if (refused > 0) problems.push(`Watchers that were refused their Last-Event-ID: ${refused}.`);
+      if (refused > 0) problems.push(`Watchers whose Last-Event-ID was refused: ${refused}.`);
     }
     return {
       executions: this.known.size,
@@ -177,13 +177,13 @@ export class World {
       spliced: this.lossAt === undefined ? 0 : await this.spliced(this.lossAt),
       problems,
       mostCrashes: Math.max(0, ...rows.map(({ crashes }) => crashes)),
-      firstNewsMs: this.firstNews === undefined ? undefined : this.firstNews - this.outageEnd,
+      firstEventMs: this.firstEvent === undefined ? undefined : this.firstEvent - this.outageEnd,
       lastEndMs: Math.max(0, this.lastEnd - this.outageEnd),
       ...idle,
     };
   }
 
-  /** Hands out what the processes and the database have printed. */
+  /** Passes the output of the processes and of the database to `keep`. */
   async keepOutput(keep: (name: string, text: string) => Promise<void>): Promise<void> {
     for (const [index, server] of this.servers.entries()) await keep(`process-${index}`, server.output());
     await keep('postgres', await this.cluster.log());
@@ -196,7 +196,7 @@ export class World {
       server.process.kill('SIGCONT');
       await server.kill();
     }
-    this.counting.close();
+    await this.counting.close();
   }
 
   private async startOne(n: number): Promise<void> {
@@ -232,7 +232,7 @@ export class World {
     this.person.see(known.id, frame);
     if (Number(frame.id) <= known.last) return;
     known.last = Number(frame.id);
-    this.firstNews ??= Date.now();
+    this.firstEvent ??= Date.now();
     if (isTerminalType(frame.type)) this.lastEnd = Date.now();
   }
 
@@ -245,14 +245,14 @@ export class World {
       endings: isCancelled ? ['completed', 'cancelled'] : [ending],
       ...(plan.failureCode !== undefined && { failureCode: plan.failureCode }),
       idempotencyKey: key,
-      // What the database has forgotten is done again.
+      // After a loss the requests of lost events are sent again, so they are not counted.
       ...(this.lossAt === undefined && {
         requests: new Map(posts.map(([nodeId, path]) => [nodeId, this.counting.count(path)])),
       }),
     };
   }
 
-  /** How many watchers reconnected after events that were lost, and were given others of the same sequences. */
+  /** Counts the watchers that reconnected after lost events and received other events with the same sequences. */
   private async spliced(lossAt: number): Promise<number> {
     const rows = await this.cluster.rows<{ key: string; data: string }>(
       `SELECT execution_id || ':' || sequence AS key, data FROM cloutagent.events`,
@@ -266,7 +266,7 @@ export class World {
     }).length;
   }
 
-  private async isOver(): Promise<boolean> {
+  private async hasEnded(): Promise<boolean> {
     if (this.known.size < this.started || this.followers.some(({ isDone }) => !isDone)) return false;
     const open = await this.cluster.rows(
       'SELECT FROM cloutagent.executions WHERE completed_at IS NULL LIMIT 1',

@@ -1,4 +1,4 @@
-// One text for all states that differ only in the names of the processes and in the order of what has no order.
+// Gives the same text to all states that differ only in the names of the processes or in the order of unordered things.
 import type { Database, Identity } from './database.ts';
 import { identitiesOf, type Slot, type State, type Statement } from './state.ts';
 
@@ -7,7 +7,7 @@ export function canonical(state: State): string {
   const living = state.processes.map(({ identity }) => identity);
   const dead = [...identitiesOf(state)].filter((identity) => !living.includes(identity));
   dead.sort((one, other) => one - other);
-  // The process with the smaller text is written first. Only if both have the same text do the statements decide.
+  // The process with the smaller text comes first. If both texts are equal, the statements decide.
   const [p, q] = [encodeProcess(state, 0), encodeProcess(state, 1)];
   if (p < q) return p + q + encodeRest(state, 0, dead);
   if (q < p) return q + p + encodeRest(state, 1, dead);
@@ -15,7 +15,7 @@ export function canonical(state: State): string {
   return p + q + (asIs < swapped ? asIs : swapped);
 }
 
-/** Names no identity, so that the text does not depend on the order. */
+/** Leaves out identities, so that the text does not depend on the order of the processes. */
 function encodeProcess({ processes, database }: State, slot: Slot): string {
   const { identity, frozen, claiming, run } = processes[slot];
   const isRegistered = database.registered.includes(identity);
@@ -25,7 +25,7 @@ function encodeProcess({ processes, database }: State, slot: Slot): string {
   return `${text}${attempt}.${claim}${stage[0]}${stage[1]}${tail}${nodeA}${appending.join('')}${doubt?.[0] ?? ''}${tooMany ? 'm' : ''}|`;
 }
 
-/** @param first the process that was written first */
+/** @param first the process whose text comes first */
 function encodeRest(state: State, first: Slot, dead: readonly Identity[]): string {
   const { database, replica, statements, sweep, ending, processes, claims, faults } = state;
   const second: Slot = first === 0 ? 1 : 0;
@@ -35,7 +35,7 @@ function encodeRest(state: State, first: Slot, dead: readonly Identity[]): strin
 
   let text = encodeDatabase(database, name);
   if (replica) text += `=${encodeDatabase(replica, name)}`;
-  if (statements.length > 0) text += `|${statements.map(statementText).sort().join()}`;
+  if (statements.length > 0) text += `|${statements.map(statementText).toSorted().join()}`;
   if (sweep) text += `|${names(sweep.registered, name)}${sweep.attempt}`;
   return `${text}|${ending ?? ''}|${claims}|${Object.values(faults).join('')}${state.falselyAcknowledged ?? ''}`;
 }
@@ -59,5 +59,5 @@ function encodeDatabase(database: Database, name: (identity: Identity) => string
 
 function names(identities: readonly Identity[], name: (identity: Identity) => string): string {
   if (identities.length < 2) return identities.length === 0 ? '' : name(identities[0]!);
-  return identities.map(name).sort().join('');
+  return identities.map(name).toSorted().join('');
 }

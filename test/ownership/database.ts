@@ -1,7 +1,7 @@
-// What PostgreSQL stores of the execution, and the conditions that statements put on it.
+// The data that PostgreSQL stores about the execution, and the conditions of the statements on it.
 import type { Rules } from './rules.ts';
 
-/** What a process writes into `executions.owner`. A process that starts again has a new one. */
+/** The value that a process writes into `executions.owner`. A process that starts again has a new one. */
 export type Identity = number;
 
 /**
@@ -18,17 +18,17 @@ export const attemptOf = (event: StoredEvent): number => Number(event.slice(1, e
 export const claimOf = (event: StoredEvent): number => Number(event.slice(event.indexOf('.') + 1));
 export const isTerminal = (event: StoredEvent): boolean => 'CXF'.includes(letterOf(event));
 
-/** What is committed. Values are replaced and never changed in place, so that copies may share them. */
+/** The committed data. Values are replaced and never changed in place, so that copies may share them. */
 export interface Database {
   exists: boolean;
   owner: Identity | null;
   attempt: number;
-  /** The number of the newest stored claim: the token, where a token is unique to its claim. */
+  /** The number of the newest stored claim. It is the token if tokens are unique to claims. */
   claim: number;
   runnable: boolean;
   cancelWanted: boolean;
   completed: boolean;
-  /** Whose deaths `crash_count` counts. A mere counter has an entry for each time that it was raised. */
+  /** The processes whose deaths `crash_count` counts. A mere counter has one entry for each increment. */
   crashes: readonly Identity[];
   /** The identities with a row in `processes`. */
   registered: readonly Identity[];
@@ -36,7 +36,7 @@ export interface Database {
   events: readonly StoredEvent[];
 }
 
-/** Who claims to own the execution, and by which claim. */
+/** The identity that claims to own the execution, and its claim. */
 export interface Token {
   identity: Identity;
   attempt: number;
@@ -52,14 +52,14 @@ export function canBeClaimed({ exists, completed, owner, runnable }: Database, r
   return exists && !completed && (!rules.claimTakesOnlyUnowned || (owner === null && runnable));
 }
 
-/** The primary key: whether another event has the first of these places. Appends are contiguous. */
+/** The primary key: whether another event has this sequence. Appends are contiguous, so the first sequence decides. */
 export const isTaken = ({ events }: Database, sequence: number): boolean => Boolean(events[sequence - 1]);
 
 export function hasPrevious({ events }: Database, sequence: number, rules: Rules): boolean {
   return !rules.appendChecksPrevious || sequence === 1 || Boolean(events[sequence - 2]);
 }
 
-/** @returns the database with the events, and with the end of the row if the last one is terminal */
+/** @returns the database with the events. If the last one is terminal, the row has ended too */
 export function insertEvents(database: Database, sequence: number, added: readonly StoredEvent[]): Database {
   const events = [...database.events];
   while (events.length < sequence - 1) events.push('');
@@ -68,7 +68,7 @@ export function insertEvents(database: Database, sequence: number, added: readon
   return { ...database, events, completed: true, owner: null, runnable: false };
 }
 
-/** The statement of a release: it changes nothing if another claim has come, or the end. */
+/** The statement of a release. It changes nothing if there is a newer claim or the execution has ended. */
 export function release(database: Database, token: Token, rules: Rules): Database {
   if (!isOwner(database, token, rules) || database.completed) return database;
   return { ...database, owner: null, runnable: true };

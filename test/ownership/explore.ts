@@ -1,4 +1,4 @@
-// Explores the ownership protocol and prints what it found:
+// Explores the ownership protocol and prints the result:
 //   node test/ownership/explore.ts [fault=count ...] [together=count] [rule=value ...] [shortcuts=false]
 // for example `crashes=1 failovers=1`, or `lostAnswers=1 reassertReleasesForgotten=false`.
 import { explore } from './model.ts';
@@ -15,7 +15,7 @@ for (const argument of process.argv.slice(2)) {
   if (name === 'shortcuts') shortcuts = value === 'true';
   else if (name in NO_FAULTS || name === 'together') given[name as keyof Bounds] = Number(value);
   else if (name in rules) rules[name] = parsed;
-  else throw new Error(`there is no fault and no rule "${name}"; rules.ts has them all`);
+  else throw new Error(`there is no fault and no rule "${name}"; see rules.ts`);
 }
 const faults = Object.keys(given).length > 0 ? given : DEFAULT_FAULTS;
 const isProtocol = Object.entries(PROTOCOL).every(([name, value]) => rules[name] === value);

@@ -1,4 +1,4 @@
-/** The fair steps between the states of a search, which are numbered as they are found. */
+/** The fair steps between the states of a search. States are numbered in the order of their discovery. */
 export class FairGraph {
   private readonly from: number[] = [];
   private readonly to: number[] = [];
@@ -8,7 +8,7 @@ export class FairGraph {
     this.to.push(to);
   }
 
-  /** @returns the first state from which fair steps reach none of the goals, or -1 */
+  /** @returns the first state from which fair steps reach no goal, or -1 */
   firstStuck(goals: readonly number[], states: number): number {
     const before = new Neighbours(this.to, this.from, states);
     const reached = new Uint8Array(states);
@@ -23,12 +23,12 @@ export class FairGraph {
     return reached.indexOf(0);
   }
 
-  /** @returns the first state on a circle of fair steps, or between two circles, or -1 */
-  firstOnCircle(states: number): number {
+  /** @returns the first state on a cycle of fair steps, or between two cycles, or -1 */
+  firstOnCycle(states: number): number {
     const before = new Neighbours(this.to, this.from, states);
     const next = new Neighbours(this.from, this.to, states);
     const removed = new Uint8Array(states);
-    // Removes what has no step onwards left, then what has no step towards it left: circles stay.
+    // Removes states without outgoing steps, then states without incoming steps, until only cycles are left.
     for (const [along, against] of [
       [next, before],
       [before, next],
@@ -55,7 +55,7 @@ export class FairGraph {
   }
 }
 
-/** The neighbours of each state in one array: a list for each of millions of states would take far more memory. */
+/** Stores the neighbours of all states in one array. One list for each of millions of states would take far more memory. */
 class Neighbours {
   private readonly offsets: Int32Array;
   private readonly others: Int32Array;

@@ -1,4 +1,4 @@
-// What may go wrong: crash, freeze, false death, lost answer, hand-over, failover. Each within the bounds.
+// The faults: crash, freeze, false death, lost answer, hand-over, failover. The bounds limit their number.
 import { release } from './database.ts';
 import { reclaim } from './ownership-steps.ts';
 import type { Bounds, Faults, Rules } from './rules.ts';
@@ -25,7 +25,7 @@ export function faultSteps(state: State, rules: Rules, bounds: Bounds): Step<Sta
     if (faults[kind] === bounds[kind]) return;
     steps.push({ name, fair: false, next: { ...next, faults: { ...faults, [kind]: faults[kind] + 1 } } });
   };
-  // After the end a fault only takes steps away: what was sent before may commit at any time without it.
+  // After the end a fault only removes steps: without it, statements that were sent before may commit at any time.
   if (!database.completed) for (const slot of SLOTS) faultsOf(state, slot, rules, add);
   if (faults.failovers === bounds.failovers) return steps;
   if (replica) add('failovers', 'failover', failover(state, replica));
@@ -58,7 +58,7 @@ function faultsOf(
   }
   if (!run) return;
   if (run.appending.length > 0 && !run.doubt) {
-    // The statement stays in the server: it commits later, or never. The run stays in memory.
+    // The statement stays in PostgreSQL and commits later or never. The run stays in memory.
     const abandoned = abandon(state, slot, ({ kind }) => kind !== 'claim');
     const next = withProcess(abandoned, slot, { run: { ...run, doubt: 'lost' } });
     add('lostAnswers', `${name}: lost answer to the append`, next);
@@ -81,7 +81,7 @@ function faultsOf(
   });
 }
 
-/** The process is gone at once; what it sent may still commit. The slot starts again with a new identity. */
+/** Ends the process at once. Its statements may still commit. The slot starts again with a new identity. */
 function crash(state: State, slot: Slot): State {
   const known = identitiesOf(state);
   let identity = 0;
@@ -93,7 +93,7 @@ function crash(state: State, slot: Slot): State {
   );
 }
 
-/** The replica becomes the database. All connections break: statements under way end without an answer. */
+/** Makes the replica the database. All connections break, so running statements end without an answer. */
 function failover(state: State, database: State['database']): State {
   let next: State = { ...state, database, replica: null, statements: [], sweep: null, ending: null };
   for (const slot of SLOTS) {

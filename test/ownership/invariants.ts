@@ -1,4 +1,4 @@
-// What must hold in every state that can be reached.
+// The invariants that must hold in every reachable state.
 import { attemptOf, claimOf, isTerminal, letterOf } from './database.ts';
 import { SLOTS, type State } from './state.ts';
 
@@ -27,7 +27,7 @@ const INVARIANTS = {
     const finished = events.findIndex((event) => event.startsWith('f'));
     return finished < 0 || !events.slice(finished + 1).some((event) => 'rf'.includes(letterOf(event)));
   },
-  // A failover that loses the tail takes back what was acknowledged: no process can prevent that.
+  // A failover that loses the newest events also loses acknowledged ones. No process can prevent that.
   'an acknowledged event is stored': ({ falselyAcknowledged, processes, database, faults }) =>
     falselyAcknowledged === null &&
     (faults.failovers > 0 ||

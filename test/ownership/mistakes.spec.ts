@@ -6,10 +6,10 @@ import { DEAD_END } from './search.ts';
 interface Mistake {
   mistake: string;
   rules: Partial<Rules>;
-  /** The fault that it needs; none: it shows without a fault. */
+  /** The faults that are needed to show it; empty: it shows without a fault. */
   faults: Partial<Bounds>;
   violates: Invariant | typeof DEAD_END;
-  /** A step that the shortest trace must have. */
+  /** A step that the shortest trace must contain. */
   step: string;
   options?: Options;
 }
@@ -37,7 +37,7 @@ const MISTAKES: Mistake[] = [
     step: 'end unowned: commits',
   },
   {
-    mistake: 'take over does not check that the claim is still its own',
+    mistake: 'take over does not check that its claim is still the newest',
     rules: { takeOverChecksOwner: false },
     faults: { falseDeaths: 1 },
     violates: 'attempts of started events rise',
@@ -73,7 +73,7 @@ const MISTAKES: Mistake[] = [
     options: UNLOCKED_CLAIM,
   },
   {
-    mistake: 'the sweep counts a crash of a process that is back',
+    mistake: 'the sweep counts a crash of a process that has registered again',
     rules: { claimLocksProcess: false, sweepCountsCrash: true },
     faults: { falseDeaths: 1 },
     violates: 'no process that came back counts as crashed',
@@ -95,7 +95,7 @@ const MISTAKES: Mistake[] = [
     step: 'release (hand-over), lost answer',
   },
   {
-    mistake: 're-assert releases a claim whose answer is under way',
+    mistake: 're-assert releases a claim whose answer has not arrived yet',
     rules: { reassertSparesClaims: false },
     faults: {},
     violates: 'without a fault there is one claim',
@@ -130,14 +130,14 @@ const MISTAKES: Mistake[] = [
     step: 'freeze',
   },
   {
-    mistake: 'a process that comes back does not take its counted death back',
+    mistake: 'a process that registers again does not take its counted death back',
     rules: { countTakenBackBy: 'nothing' },
     faults: { falseDeaths: 1 },
     violates: 'no process that came back counts as crashed',
     step: 'beat lost, register',
   },
   {
-    mistake: 'a process that comes back takes its death back only for runs that it knows',
+    mistake: 'a process that registers again takes its death back only for runs that it knows',
     rules: { countTakenBackBy: 'known runs' },
     faults: { falseDeaths: 1 },
     violates: 'no process that came back counts as crashed',
@@ -151,14 +151,14 @@ const MISTAKES: Mistake[] = [
     step: 'failover',
   },
   {
-    mistake: 'the token is the attempt, which a failover can give out twice',
+    mistake: 'the token is the attempt, which can be assigned twice after a failover',
     rules: { tokenIsUnique: false },
     faults: { failovers: 1 },
     violates: 'attempts of started events rise',
     step: 'failover',
   },
   {
-    mistake: 'a plain append does not read the row, from which a failover has taken the claim',
+    mistake: 'a plain append does not read the row, whose claim a failover has lost',
     rules: { plainChecksOwner: false },
     faults: { failovers: 1 },
     violates: 'one terminal event, nothing after it',
@@ -166,17 +166,20 @@ const MISTAKES: Mistake[] = [
   },
 ];
 
-it.each(MISTAKES)('finds a mistake: $mistake', ({ rules, faults, violates, step, options }) => {
-  const found = explore(faults, rules, options);
-  expect(found.violated).toBe(violates);
-  expect(found.trace[0]).toBe('start');
-  expect(found.trace.map((name) => name.replace(/^[PQ]: /, ''))).toContain(step);
-});
+it.each(MISTAKES)(
+  'the model finds a violation when $mistake',
+  ({ rules, faults, violates, step, options }) => {
+    const found = explore(faults, rules, options);
+    expect(found.violated).toBe(violates);
+    expect(found.trace[0]).toBe('start');
+    expect(found.trace.map((name) => name.replace(/^[PQ]: /, ''))).toContain(step);
+  },
+);
 
 /**
- * Is it safe that a plain append only reads the row and does not lock it? Yes: every search of the protocol has it so.
- * The primary key stops a stale owner, because the first event that it can still append has the place that the take
- * over, or the end, needs too. Without a failover it would even be safe not to read the row at all.
+ * A plain append reads the row without locking it. That is safe, and every search of the protocol includes it: the primary
+ * key stops a stale owner, because the first event that it can still append has the same sequence as the `started` of the
+ * take over, or as the terminal event. Without a failover it would even be safe not to read the row at all.
  */
 it.each<[string, Partial<Rules>, Options]>([
   ['the unlocked read of a plain append', { plainChecksOwner: false }, {}],
@@ -186,10 +189,13 @@ it.each<[string, Partial<Rules>, Options]>([
     { endChecksOwner: false },
     { ignored: ['the end comes from the newest claim'] },
   ],
-])('breaks no invariant as long as no failover loses commits, without %s', (_, rules, options) => {
-  const faults = { crashes: 1, falseDeaths: 1, lostAnswers: 1, handOvers: 1, together: 1 };
-  const found = explore(faults, rules, options);
-  expect(found.trace).toEqual([]);
-  expect(found.violated).toBeUndefined();
-  expect(found.states).toBeGreaterThan(15_000);
-});
+])(
+  'the protocol keeps all invariants without %s as long as no failover loses commits',
+  (_, rules, options) => {
+    const faults = { crashes: 1, falseDeaths: 1, lostAnswers: 1, handOvers: 1, together: 1 };
+    const found = explore(faults, rules, options);
+    expect(found.trace).toEqual([]);
+    expect(found.violated).toBeUndefined();
+    expect(found.states).toBeGreaterThan(15_000);
+  },
+);

@@ -5,21 +5,21 @@ import type { State } from './state.ts';
 
 const ANY_FAULT = { crashes: 2, falseDeaths: 2, freezes: 1, lostAnswers: 2, handOvers: 1 };
 
-// The floors keep a search from passing because it explores nothing.
+// The minimum number of states makes sure that a search does not pass because it explores nothing.
 it.each<[string, number, Partial<Bounds>, Options]>([
-  ['without a fault', 75, {}, {}],
+  ['no fault', 75, {}, {}],
   ['any one fault, without shortcuts', 30_000, { ...ANY_FAULT, together: 1 }, {}],
-  ['any two faults but freezes', 130_000, { ...ANY_FAULT, freezes: 0, together: 2 }, { shortcuts: true }],
+  ['any two faults except freezes', 130_000, { ...ANY_FAULT, freezes: 0, together: 2 }, { shortcuts: true }],
   ['a crash and a freeze', 50_000, { crashes: 1, freezes: 1 }, { shortcuts: true }],
-  ['a failover that loses the tail', 9_000, { failovers: 1 }, {}],
-])('keeps all invariants and always comes to its end: %s', (_, floor, faults, options) => {
+  ['a failover that loses the newest events', 9_000, { failovers: 1 }, {}],
+])('the protocol keeps all invariants and always reaches the end with %s', (_, minimum, faults, options) => {
   const found = explore(faults, {}, options);
   expect(found.trace).toEqual([]);
   expect(found.violated).toBeUndefined();
-  expect(found.states).toBeGreaterThan(floor);
+  expect(found.states).toBeGreaterThan(minimum);
 });
 
-it('takes each step of the protocol and reaches each kind of end', () => {
+it('the model takes every step of the protocol and reaches every kind of end', () => {
   const names = new Set<string>();
   const ends = new Set<string>();
   for (const [faults, shortcuts] of [
@@ -78,7 +78,7 @@ it('takes each step of the protocol and reaches each kind of end', () => {
     expect(names).toContain(name);
 });
 
-it('loses no database by the shortcuts', () => {
+it('the shortcuts hide no reachable state of the database', () => {
   const databases = (shortcuts: boolean): Set<string> => {
     const found = new Set<string>();
     observe({ ...ANY_FAULT, together: 1 }, { shortcuts }, ({ database, faults }) => {
@@ -94,7 +94,7 @@ it('loses no database by the shortcuts', () => {
   expect(all.size).toBeGreaterThan(400);
 });
 
-/** Explores the protocol and calls `visit` for each state, and `take` for each step. */
+/** Explores the protocol. Calls `visit` for each state and `take` for each step. */
 function observe(
   faults: Partial<Bounds>,
   options: Options,

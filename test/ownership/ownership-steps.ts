@@ -1,4 +1,4 @@
-// What processes do around their runs: start, register, claim, re-assert, reclaim, sweep, end unowned.
+// The steps of processes outside their runs: start, register, claim, re-assert, reclaim, sweep, end unowned.
 import {
   canBeClaimed,
   type Database,
@@ -42,7 +42,7 @@ export function ownershipSteps(state: State, rules: Rules): Step<State>[] {
   return steps;
 }
 
-/** Registers a process and, in the same statement, takes back that its death was counted. */
+/** Registers a process. The same statement takes its counted death back. */
 function register({ database, processes }: State, identity: Identity, rules: Rules): Database {
   const { registered, crashes } = database;
   const knowsRun = processes.some((process) => process.identity === identity && process.run);
@@ -56,7 +56,7 @@ function register({ database, processes }: State, identity: Identity, rules: Rul
   };
 }
 
-/** The statement finds the rows in the snapshot of its begin: before that, and without any, it takes nothing. */
+/** Sends a claim. It finds rows in the snapshot in which it was sent, so it is sent only when there is a row to claim. */
 function sendClaim(state: State, slot: Slot): State {
   const token = { identity: state.processes[slot].identity, attempt: 0, claim: 0 };
   const statement: Statement = {
@@ -71,7 +71,7 @@ function sendClaim(state: State, slot: Slot): State {
   return withProcess({ ...state, statements: [...state.statements, statement] }, slot, { claiming: true });
 }
 
-/** Compares the row with what runs here. What would change nothing is no step. */
+/** Compares the row with the run of this process. Comparisons that change nothing are not steps. */
 function reassertSteps(state: State, slot: Slot, rules: Rules, add: Add): void {
   const { database, processes } = state;
   const { identity, run, claiming } = processes[slot];
@@ -118,7 +118,7 @@ function sweepSteps(state: State, rules: Rules, add: Add): void {
       add('sweep: read an owner without a row', { ...state, sweep: { registered, attempt } });
     return;
   }
-  // The row is read again under its lock, but the rows of `processes` are those of the snapshot.
+  // The row is read again under its lock, but the rows of `processes` come from the snapshot.
   const isSame = !rules.sweepChecksAttempt || attempt === sweep.attempt;
   if (!isOpen || owner === null || sweep.registered.includes(owner) || !isSame)
     return add('sweep: changes nothing', { ...state, sweep: null });
@@ -145,7 +145,7 @@ function cancelSteps(state: State, rules: Rules, add: Add): void {
   add('end unowned: commits', { ...next, database: insertEvents(database, sequence, [cancelled]) });
 }
 
-/** A mere counter counts every death; a list of identities counts each process once. */
+/** Counts a death. A mere counter counts every death; a list of identities counts each process once. */
 function counted(crashes: readonly Identity[], dead: Identity, rules: Rules): readonly Identity[] {
   return rules.countTakenBackBy === 'identity' && crashes.includes(dead) ? crashes : [...crashes, dead];
 }

@@ -1,8 +1,8 @@
-/** What the protocol demands, a field for each rule. A mistake of the tests turns one of them. */
+/** The rules of the protocol. Each mistake in the tests changes some of them. */
 export interface Rules {
   /** A claim takes only rows that are runnable and unowned. */
   claimTakesOnlyUnowned: boolean;
-  /** A claim locks its row in `processes`; else it only reads that row in its snapshot. */
+  /** A claim locks its row in `processes`. Otherwise it only reads that row in its snapshot. */
   claimLocksProcess: boolean;
   /** The statement that appends `started` names the owner and its token in its condition. */
   takeOverChecksOwner: boolean;
@@ -16,32 +16,32 @@ export interface Rules {
   appendChecksPrevious: boolean;
   /** Take over reads the newest sequence before the state. */
   takeOverReadsTailFirst: boolean;
-  /** What resolves an append in doubt: the stored data, the mere sequence, or nothing: it is appended again. */
+  /** How an append in doubt is resolved: by the stored data, by the sequence only, or not at all, so that it is appended again. */
   doubtComparesBy: 'data' | 'sequence' | 'nothing';
-  /** A retry sends exactly the events of the statement in doubt; else also those that wait. */
+  /** A retry sends exactly the events of the statement in doubt. Otherwise it also sends the waiting ones. */
   retrySendsTheSame: boolean;
-  /** Re-assert releases a row of mine that does not run here. */
+  /** Re-assert releases a row that this process owns but does not run. */
   reassertReleasesForgotten: boolean;
-  /** Re-assert does not release what a claim of this process, still without an answer, has taken. */
+  /** Re-assert does not release a row that was taken by a claim of this process whose answer has not arrived. */
   reassertSparesClaims: boolean;
-  /** Re-assert releases a run of mine of which fewer events are stored than acknowledged. */
+  /** Re-assert releases a run of this process of which fewer events are stored than were acknowledged. */
   reassertReleasesLostTail: boolean;
-  /** A silent process is reclaimed although its connections still hold its lock. */
+  /** A silent process is reclaimed even if its connections still hold its lock. */
   silenceIgnoresLock: boolean;
-  /** The sweep releases the claim that it read, and no later one. */
+  /** The sweep releases only the claim that it has read, not a later one. */
   sweepChecksAttempt: boolean;
   /** The sweep counts a crash for an owner without a row in `processes`. */
   sweepCountsCrash: boolean;
   /**
-   * How a process that comes back takes its counted death back. `identity`: the row keeps whose deaths it counts.
-   * `known runs`: a mere counter, lowered for the runs that the process knows.
+   * How a process that registers again takes its counted death back. `identity`: the row stores which processes it
+   * counted. `known runs`: a mere counter, which is lowered for the runs that the process knows.
    */
   countTakenBackBy: 'identity' | 'known runs' | 'nothing';
-  /** The token of an owner is unique to its claim; else it is the attempt, which a failover can give out twice. */
+  /** The token of an owner is unique to its claim. Otherwise it is the attempt, which can be assigned twice after a failover. */
   tokenIsUnique: boolean;
 }
 
-/** The protocol with all rules that the search has shown to be needed, and those that only add safety. */
+/** The rules of the protocol: those that the search has shown to be necessary, and those that only add safety. */
 export const PROTOCOL: Rules = {
   claimTakesOnlyUnowned: true,
   claimLocksProcess: true,
@@ -63,7 +63,7 @@ export const PROTOCOL: Rules = {
   tokenIsUnique: true,
 };
 
-/** Faults by kind. As a bound: the most of each kind that a search lets happen. */
+/** Faults by kind. As a bound: the maximum of each kind in a search. */
 export interface Faults {
   crashes: number;
   falseDeaths: number;
@@ -74,7 +74,7 @@ export interface Faults {
 }
 
 export interface Bounds extends Faults {
-  /** The most faults of all kinds together. */
+  /** The maximum of all kinds in total. */
   together: number;
 }
 
@@ -87,7 +87,7 @@ export const NO_FAULTS: Faults = {
   failovers: 0,
 };
 
-/** @returns bounds of these faults alone, in any combination unless `together` is given */
+/** @returns bounds for these faults only, in any combination unless `together` is given */
 export function atMost(faults: Partial<Bounds>): Bounds {
   const together = Object.values(faults).reduce((sum, count) => sum + count, 0);
   return { ...NO_FAULTS, together, ...faults };

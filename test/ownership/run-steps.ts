@@ -1,4 +1,4 @@
-// What a process does with an execution that runs in it: take over, append, resolve an append in doubt.
+// The steps of a process with an execution that it runs: take over, append, resolve an append in doubt.
 import { type Letter, storedEvent } from './database.ts';
 import type { Rules } from './rules.ts';
 import type { Step } from './search.ts';
@@ -13,13 +13,13 @@ import {
   withProcess,
 } from './state.ts';
 
-/** Forgets the run. What it has sent may still commit. */
+/** Removes the run from memory. Its statements may still commit. */
 export function stopRun(state: State, slot: Slot): State {
   const abandoned = abandon(state, slot, ({ kind }) => kind !== 'claim');
   return withProcess(abandoned, slot, { run: null });
 }
 
-/** The answer to a claim. A run of an earlier claim stops before the new one starts. */
+/** Handles the answer to a claim. A run of an earlier claim stops before the new one starts. */
 export function answerClaim(state: State, client: Slot, { token, tooMany }: Statement): State {
   const { attempt, claim } = token;
   const run: Run = {
@@ -43,12 +43,12 @@ export function answerAppend(
 ): State {
   if (client === null) return state;
   if (answer === 'committed') return acknowledge(state, client);
-  // Without a comparison a refusal is taken at its word.
+  // Without a comparison the process believes the refusal.
   if (rules.doubtComparesBy === 'nothing') return stopRun(state, client);
   return withProcess(state, client, { run: { ...state.processes[client].run!, doubt: answer } });
 }
 
-/** What a process concludes from the commit of its append. */
+/** Updates the run after the commit of its append. */
 function acknowledge(state: State, slot: Slot): State {
   const run = state.processes[slot].run!;
   let { tail, nodeA } = run;
@@ -87,7 +87,7 @@ export function runSteps(state: State, rules: Rules): Step<State>[] {
   return steps;
 }
 
-/** What a run appends next, by what it knows of node A. */
+/** The next event of a run, by its knowledge of node A. */
 const NEXT = [
   ['r', 'append "node A runs"'],
   ['f', 'append "node A finished"'],
@@ -115,7 +115,7 @@ function append(state: State, slot: Slot, run: Run, appending: readonly Letter[]
 function takeOver(state: State, slot: Slot, run: Run, rules: Rules): [string, State] {
   const { events } = state.database;
   const tail = events.length;
-  // A node that was running when its process died runs again.
+  // A node runs again if it was running when its process died.
   const nodeA = events.some((event) => event.startsWith('f')) ? 2 : 0;
   if (run.stage === 'tail read')
     return ['take over: read the state, append started', append(state, slot, { ...run, nodeA }, ['S'])];
@@ -127,7 +127,7 @@ function takeOver(state: State, slot: Slot, run: Run, rules: Rules): [string, St
   return [`take over: ${read.stage}`, withProcess(state, slot, { run: read })];
 }
 
-/** Resolves an append in doubt: what is stored at its first sequence decides. */
+/** Resolves an append in doubt. The event that is stored at its first sequence decides. */
 function compare(state: State, slot: Slot, run: Run, rules: Rules): State {
   const { events } = state.database;
   const first = run.appending[0]!;
@@ -143,7 +143,7 @@ function compare(state: State, slot: Slot, run: Run, rules: Rules): State {
     const alsoWaiting: Letter[] = first === 'r' && !rules.retrySendsTheSame ? ['f'] : [];
     return append(state, slot, run, [...run.appending, ...alsoWaiting]);
   }
-  // Another event has the place of `started`: the owner before was faster, so read again.
+  // Another event has the sequence of `started`: the previous owner was faster, so read again.
   if (first === 'S' && run.doubt !== 'refused')
     return withProcess(state, slot, {
       run: { ...run, stage: 'claimed', tail: 0, appending: [], doubt: null },

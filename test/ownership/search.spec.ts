@@ -1,6 +1,6 @@
-import { CIRCLE, DEAD_END, type Model, search } from './search.ts';
+import { CYCLE, DEAD_END, type Model, search } from './search.ts';
 
-/** Counts up to 9 by steps of 1, 2 and, which is not fair, 3. */
+/** Counts up to 9 by steps of 1, 2 and 3. Steps of 3 are not fair. */
 const counter = (changes: Partial<Model<number>>): Model<number> => ({
   initial: 0,
   steps: (state) =>
@@ -13,18 +13,18 @@ const counter = (changes: Partial<Model<number>>): Model<number> => ({
   ...changes,
 });
 
-it('explores every state once', () => {
+it('a search explores every state once', () => {
   expect(search(counter({}))).toEqual({ states: 10, steps: 24, depth: 3, trace: [] });
 });
 
-it('finds the shortest trace to a violation', () => {
+it('a search finds the shortest trace to a violation', () => {
   const found = search(counter({ violated: (state) => (state === 7 ? 'no seven' : undefined) }));
   expect(found.violated).toBe('no seven');
   expect(found.trace).toHaveLength(3);
   expect(found.trace.reduce((sum, name) => sum + Number(name), 0)).toBe(7);
 });
 
-it('finds the shortest trace to a state from which fair steps do not reach the goal', () => {
+it('a search finds the shortest trace to a state from which fair steps do not reach the goal', () => {
   const even = counter({}).steps;
   const stuck = search(
     counter({ steps: (state) => even(state).filter(({ fair, name }) => !fair || name === '+2') }),
@@ -36,13 +36,13 @@ it('finds the shortest trace to a state from which fair steps do not reach the g
   expect(found).toMatchObject({ violated: DEAD_END, trace: ['+3', '+3', '+3'] });
 });
 
-it('refuses a model that has too many states', () => {
+it('a search throws when the model has too many states', () => {
   expect(() => search(counter({}), 5)).toThrow('more than 5 states');
 });
 
-it('finds the shortest trace to a circle of fair steps', () => {
+it('a search finds the shortest trace to a cycle of fair steps', () => {
   const { steps } = counter({});
   const back = { name: 'back', fair: true, next: 5 };
   const found = search(counter({ steps: (state) => (state === 7 ? [...steps(state), back] : steps(state)) }));
-  expect(found).toMatchObject({ violated: CIRCLE, trace: ['+2', '+3'] });
+  expect(found).toMatchObject({ violated: CYCLE, trace: ['+2', '+3'] });
 });

@@ -1,10 +1,10 @@
-// Breadth-first search over all states of a model: the first violation that it finds has the shortest trace.
+// Breadth-first search over all states of a model. The first violation that it finds has the shortest trace.
 import { FairGraph } from './fair-graph.ts';
 
-/** One atomic thing that happens. */
+/** One atomic step. */
 export interface Step<S> {
   name: string;
-  /** It happens sooner or later while it stays possible. Faults, zombies and requests of people are not fair. */
+  /** Whether the step happens sooner or later while it stays possible. Faults, zombies and requests of people are not fair. */
   fair: boolean;
   next: S;
 }
@@ -16,29 +16,30 @@ export interface Model<S> {
   key: (state: S) => string;
   /** @returns the name of an invariant that does not hold */
   violated: (state: S) => string | undefined;
-  /** Whether this is what must stay reachable by fair steps alone. */
+  /** Whether this state is a goal. A goal must stay reachable by fair steps alone. */
   isGoal: (state: S) => boolean;
 }
 
 export interface Finding {
   states: number;
   steps: number;
-  /** Steps of the longest of the shortest traces. */
+  /** The number of steps of the longest shortest trace. */
   depth: number;
-  /** The invariant, or `DEAD_END`, or `CIRCLE`. */
+  /** The invariant, or `DEAD_END`, or `CYCLE`. */
   violated?: string;
-  /** The names of the steps that lead there. */
+  /** The names of the steps that lead to the violation. */
   trace: string[];
 }
 
-/** A state from which the goal cannot be reached any more by fair steps. */
+/** Violated by a state from which fair steps can no longer reach the goal. */
 export const DEAD_END = 'the end stays reachable';
-/** Fair steps that can be taken in a circle for ever. Without one, and without a dead end, fair steps do lead to the goal. */
-export const CIRCLE = 'fair steps come to an end';
+/** Violated by a cycle of fair steps. Without a cycle and without a dead end, fair steps always lead to the goal. */
+export const CYCLE = 'fair steps terminate';
 
 /**
  * Explores every state.
- * @param maxStates throws beyond that, so that a model without bounds does not eat the memory
+ * @param maxStates limits the memory that a model without bounds can take
+ * @throws Error when there are more states than that
  */
 export function search<S>(model: Model<S>, maxStates = 5_000_000): Finding {
   const seen = new Map<string, number>([[model.key(model.initial), 0]]);
@@ -51,7 +52,7 @@ export function search<S>(model: Model<S>, maxStates = 5_000_000): Finding {
   const trace = (index: number): string[] => {
     const path: string[] = [];
     for (let at = index; at > 0; at = parents[at]!) path.push(names[at]!);
-    return path.reverse();
+    return path.toReversed();
   };
   const finding = (end: { violated: string; index: number } | undefined): Finding => ({
     states: seen.size,
@@ -91,6 +92,6 @@ export function search<S>(model: Model<S>, maxStates = 5_000_000): Finding {
   }
   const stuck = fair.firstStuck(goals, seen.size);
   if (stuck >= 0) return finding({ violated: DEAD_END, index: stuck });
-  const circling = fair.firstOnCircle(seen.size);
-  return finding(circling < 0 ? undefined : { violated: CIRCLE, index: circling });
+  const onCycle = fair.firstOnCycle(seen.size);
+  return finding(onCycle < 0 ? undefined : { violated: CYCLE, index: onCycle });
 }

@@ -1,4 +1,4 @@
-// What PostgreSQL does with the statements that it has received. Each step is one atomic decision.
+// The steps of PostgreSQL with the statements that it has received. Each step is one atomic decision.
 import {
   canBeClaimed,
   hasPrevious,
@@ -13,7 +13,7 @@ import { answerAppend, answerClaim } from './run-steps.ts';
 import type { Step } from './search.ts';
 import { NAMES, type State, type Statement, withProcess } from './state.ts';
 
-/** A claim that finds more counted deaths than this makes its owner fail the execution. */
+/** If a claim finds more counted deaths than this, the new owner fails the execution. */
 const MAX_RECOVERIES_PER_EXECUTION = 1;
 
 export function serverSteps(state: State, rules: Rules): Step<State>[] {
@@ -35,7 +35,7 @@ export function serverSteps(state: State, rules: Rules): Step<State>[] {
   });
 }
 
-/** Whether the condition of a statement that changes the row names owner and token. */
+/** Whether the condition of a statement that changes the row checks owner and token. */
 export function checksOwner({ events }: Statement, rules: Rules): boolean {
   return isTerminal(events.at(-1)!) ? rules.endChecksOwner : rules.takeOverChecksOwner;
 }
@@ -56,7 +56,7 @@ function claim(state: State, statement: Statement, rules: Rules): State {
   return { ...state, database: claimed, claims, statements: [...state.statements, answer] };
 }
 
-/** The unlocked read of a plain append: the row and the previous event, in the statement's snapshot. */
+/** The unlocked read of a plain append. It reads the row and the previous event in the statement's snapshot. */
 function readRow(state: State, statement: Statement, rules: Rules): State {
   const { database } = state;
   const { token, sequence } = statement;
@@ -66,7 +66,7 @@ function readRow(state: State, statement: Statement, rules: Rules): State {
   return { ...state, statements: [...state.statements, { ...statement, decided: true }] };
 }
 
-/** Inserts all events or none. One that changes the row decides by the newest version of the row. */
+/** Inserts all events or none. A statement that changes the row decides by the newest version of the row. */
 function commitAppend(state: State, statement: Statement, rules: Rules): State {
   const { database } = state;
   const { kind, sequence, events, token } = statement;

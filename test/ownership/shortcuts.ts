@@ -1,12 +1,12 @@
-// Leaves out of a state what cannot change the database any more, so that fewer states differ. Without a failover
-// most conditions, once false, stay false: events are only added, attempts only rise, an end is never taken back.
-// The test "the shortcuts lose no database" searches with and without them and compares.
+// Removes the parts of a state that can no longer change the database, so that fewer states differ. Without a failover
+// most conditions stay false once they are false: events are only added, attempts only rise, an end is never undone.
+// The test "the shortcuts hide no reachable state of the database" compares searches with and without them.
 import { isOwner, isTaken } from './database.ts';
 import type { Rules } from './rules.ts';
 import { checksOwner } from './server-steps.ts';
 import { SLOTS, type State, type Statement, withProcess } from './state.ts';
 
-/** Only for rules under which a stale run changes nothing, and without failovers. */
+/** Only valid without failovers, and for rules under which a stale run changes nothing. */
 export function shortened(state: State, rules: Rules): State {
   const { database, statements, processes, ending, sweep } = state;
   let next = state;
@@ -24,11 +24,11 @@ export function shortened(state: State, rules: Rules): State {
   );
   if (registered.length < database.registered.length)
     next = { ...next, database: { ...database, registered } };
-  // An end of the unowned execution whose place is taken, and a sweep that read an earlier claim.
+  // An end of the unowned execution whose sequence is taken, and a sweep that has read an earlier claim.
   if (ending !== null && (database.completed || isTaken(database, ending + 1)))
     next = { ...next, ending: null };
   if (sweep && (database.completed || sweep.attempt !== database.attempt)) next = { ...next, sweep: null };
-  // A run that lost the execution and has nothing under way: its next append is refused, then it stops.
+  // A run that has lost the execution and has sent no statement: its next append is refused, then it stops.
   for (const slot of SLOTS) {
     const { run, identity } = processes[slot];
     if (!run || run.appending.length > 0) continue;

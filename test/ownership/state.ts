@@ -1,4 +1,4 @@
-// The state of the model: what PostgreSQL stores, what waits in its server, what each process keeps in memory.
+// The state of the model: the stored data, the statements that wait in PostgreSQL, and the memory of each process.
 import type { Database, Identity, Letter, StoredEvent, Token } from './database.ts';
 import { type Faults, NO_FAULTS } from './rules.ts';
 
@@ -9,20 +9,20 @@ export const NAMES = ['P', 'Q'] as const;
 
 /** A statement that the server has received and has not committed. */
 export interface Statement {
-  /** 'plain': an append without, 'row': one with a change of the row. */
+  /** 'plain': an append that does not change the row, 'row': one that does. */
   kind: 'claim' | 'plain' | 'row' | 'release';
-  /** The process that waits for the answer; null: the answer is lost, the statement is a zombie. */
+  /** The process that waits for the answer; null: the answer is lost and the statement is a zombie. */
   client: Slot | null;
   token: Token;
-  /** The place of the first event. */
+  /** The sequence of the first event. */
   sequence: number;
   events: readonly StoredEvent[];
   /**
-   * A plain append whose unlocked read of the row and of the previous event was favourable.
-   * A claim that is committed and whose answer is under way.
+   * For a plain append: its unlocked read of the row and of the previous event has succeeded.
+   * For a claim: it is committed, and its answer has not arrived yet.
    */
   decided: boolean;
-  /** A claim that found more counted deaths than the limit allows. */
+  /** For a claim: it found more counted deaths than the limit allows. */
   tooMany: boolean;
 }
 
@@ -34,7 +34,7 @@ export interface Run {
   stage: 'claimed' | 'tail read' | 'state read' | 'running';
   /** The newest sequence that this run knows to be committed. */
   tail: number;
-  /** What this run knows of node A: 0 not started, 1 runs, 2 finished. */
+  /** The state of node A as this run knows it: 0 not started, 1 running, 2 finished. */
   nodeA: 0 | 1 | 2;
   /** The events that this run is appending, in one statement. */
   appending: readonly Letter[];
@@ -47,25 +47,25 @@ export interface Run {
 export interface Process {
   identity: Identity;
   frozen: boolean;
-  /** A claim is under way. */
+  /** Whether the process waits for the answer to a claim. */
   claiming: boolean;
   run: Run | null;
 }
 
 export interface State {
   database: Database;
-  /** What an asynchronous replica has, and a failover makes the database. */
+  /** The data of an asynchronous replica, which a failover makes the database. */
   replica: Database | null;
   statements: readonly Statement[];
-  /** A sweep under way: the rows of `processes` in its snapshot, and the attempt that it read. */
+  /** A running sweep: the rows of `processes` in its snapshot, and the attempt that it has read. */
   sweep: { registered: readonly Identity[]; attempt: number } | null;
-  /** An end of the unowned execution under way: the newest sequence that it read. */
+  /** A running end of the unowned execution: the newest sequence that it has read. */
   ending: number | null;
   processes: readonly [Process, Process];
-  /** Claims so far; a failover does not take them back. */
+  /** The number of claims so far. A failover does not lower it. */
   claims: number;
   faults: Faults;
-  /** The event of an acknowledgement that was wrong. */
+  /** An event that was acknowledged but is not stored. */
   falselyAcknowledged: StoredEvent | null;
 }
 
@@ -106,7 +106,7 @@ export function withProcess(state: State, slot: Slot, change: Partial<Process>):
   return { ...state, processes: slot === 0 ? [changed, state.processes[1]] : [state.processes[0], changed] };
 }
 
-/** Turns statements that a process waits for into zombies; an answer under way is lost. */
+/** Turns the statements whose answers a process waits for into zombies. An answer that has not arrived yet is lost. */
 export function abandon(state: State, slot: Slot, which: (statement: Statement) => boolean): State {
   const isAbandoned = (statement: Statement): boolean => statement.client === slot && which(statement);
   if (!state.statements.some(isAbandoned)) return state;
@@ -117,7 +117,7 @@ export function abandon(state: State, slot: Slot, which: (statement: Statement) 
   return { ...state, statements };
 }
 
-/** All identities that a state names; a process that starts again takes one that is not among them. */
+/** Returns all identities in a state. A process that starts again takes another one. */
 export function identitiesOf(state: State): Set<Identity> {
   const { database, replica, statements, sweep, processes } = state;
   const found = new Set<Identity>(processes.map(({ identity }) => identity));

@@ -6,7 +6,7 @@ import { Process } from './processes.ts';
 const ADMIN = 'proxies-administrator-key-of-32-characters';
 const START_MS = 60_000;
 
-/** The built application behind the proxies. It may be stopped and started again on the same port. */
+/** The built application behind the proxies. It can be stopped and started again on the same port. */
 export class Application {
   readonly fetch: Fetch;
   readonly admin = { authorization: `Bearer ${ADMIN}` };
@@ -37,7 +37,7 @@ export class Application {
         HEARTBEAT_INTERVAL_MS: '2000',
         LOG_LEVEL: 'error',
       },
-      // It only reads its own checkout, which nobody may not be able to do.
+      // The application reads its checkout, which the user `nobody` may not be permitted to read.
       privileged: true,
     });
     await until(
@@ -51,7 +51,7 @@ export class Application {
     await this.process?.stop();
   }
 
-  /** Calls as the administrator, past the proxy. */
+  /** Sends a request as the administrator, directly to the application. */
   call(method: string, path: string, body?: unknown): Promise<Reply> {
     return this.fetch(path, { method, headers: this.admin, body }).then((reply) => reply.done());
   }
@@ -62,7 +62,7 @@ export class Application {
     return json['key'] as string;
   }
 
-  /** Starts an execution whose model gives so many tokens, or none and hangs. */
+  /** Starts an execution whose model sends this many tokens. With 0 tokens the model hangs. */
   async startExecution(projectId: string, tokens: number, delayMs = 20): Promise<string> {
     const demo = tokens === 0 ? { hang: true } : { chunks: tokens, delayMs };
     const config = { model: 'demo/echo', prompt: 'p', providerOptions: { demo } };
@@ -77,7 +77,7 @@ export class Application {
   }
 }
 
-/** Waits until something that is being started answers. @throws Error with its log */
+/** Waits until a starting program answers. @throws Error with its log if it ends, or does not answer in time */
 export async function until(what: string, process: Process, answers: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + START_MS;
   while (!(await answers().catch(() => false))) {

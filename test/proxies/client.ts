@@ -12,7 +12,7 @@ interface Call {
 }
 
 export interface Frame {
-  /** When its end arrived, ms since the epoch. */
+  /** Time of arrival of its last byte, in ms since the epoch. */
   at: number;
   id: string;
   type: string;
@@ -24,14 +24,14 @@ export type Fetch = (path: string, call?: Call) => Promise<Reply>;
 const DEADLINE_MS = 30_000;
 const now = (): number => performance.timeOrigin + performance.now();
 
-/** An answer whose body is read as it comes. */
+/** An answer whose body is read as it arrives. */
 export class Reply {
   readonly status: number;
   readonly headers: Record<string, unknown>;
   readonly frames: Frame[] = [];
   text = '';
   hasEnded = false;
-  /** When the first byte of the body arrived. */
+  /** Time of arrival of the first byte of the body, in ms since the epoch. */
   firstByteAt: number | undefined;
   private rest = '';
   private wake = Promise.withResolvers<void>();
@@ -52,7 +52,7 @@ export class Reply {
     return JSON.parse(this.text) as Record<string, unknown>;
   }
 
-  /** @returns whether the condition held before the deadline and the end of the answer */
+  /** Waits for a condition. @returns whether it held before the deadline and before the end of the answer */
   async until(condition: (reply: Reply) => boolean, ms = DEADLINE_MS): Promise<boolean> {
     const deadline = Date.now() + ms;
     while (!condition(this)) {
@@ -87,15 +87,15 @@ export class Reply {
       const [id, type, data] = [field('id'), field('event'), field('data')];
       if (type.startsWith('execution:')) this.frames.push({ at, id, type, data: JSON.parse(data) });
     }
-    this.stir();
+    this.notify();
   }
 
   private end(): void {
     this.hasEnded = true;
-    this.stir();
+    this.notify();
   }
 
-  private stir(): void {
+  private notify(): void {
     this.wake.resolve();
     this.wake = Promise.withResolvers<void>();
   }
@@ -107,7 +107,7 @@ const headersOf = ({ headers, body }: Call): Record<string, string> => ({
   ...headers,
 });
 
-/** Calls by HTTP/1.1, each on a connection of its own. */
+/** Sends requests over HTTP/1.1, each on a connection of its own. */
 export const overHttp1 =
   (origin: string): Fetch =>
   (path, call = {}) =>
@@ -126,7 +126,7 @@ export const overHttp1 =
       request.end(call.body === undefined ? undefined : JSON.stringify(call.body));
     });
 
-/** Calls by HTTP/2 without TLS, each on a connection of its own. */
+/** Sends requests over HTTP/2 without TLS, each on a connection of its own. */
 export const overHttp2 =
   (origin: string): Fetch =>
   (path, call = {}) =>

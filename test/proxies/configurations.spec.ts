@@ -8,7 +8,7 @@ const linesOf = (text: string) =>
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
-/** Languages of the code blocks in docs/proxies.md. */
+/** Language of each proxy's code block in docs/proxies.md. */
 const LANGUAGES: Record<string, string> = {
   nginx: 'nginx',
   haproxy: 'haproxy',
@@ -20,7 +20,7 @@ const LANGUAGES: Record<string, string> = {
 };
 
 describe.each(PROXIES)('the configuration of $name', ({ name, config, needed }) => {
-  it('has every line that docs/proxies.md shows', async () => {
+  it('contains every line of its code block in docs/proxies.md', async () => {
     const docs = await read('../../docs/proxies.md');
     const block = new RegExp(`^\`\`\`${LANGUAGES[name]}\\n([^]*?)^\`\`\``, 'm').exec(docs)?.[1] ?? '';
     const tested = (await read(config))
@@ -31,7 +31,7 @@ describe.each(PROXIES)('the configuration of $name', ({ name, config, needed }) 
     expect(linesOf(tested)).toEqual(expect.arrayContaining(linesOf(block)));
   });
 
-  it('has what a run with --defaults takes away', async () => {
+  it('contains each text that a run with --defaults replaces', async () => {
     const text = await read(config);
     for (const [part] of needed) expect(text).toContain(part);
   });

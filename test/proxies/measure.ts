@@ -18,7 +18,7 @@ const quantile = (sorted: readonly number[], q: number): number =>
   Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN) * 10) / 10;
 const isWhole = (ids: readonly number[]): boolean => ids.every((id, index) => id === index + 1);
 
-/** What a stream is like through a proxy. */
+/** Measures the behaviour of a stream through a proxy. */
 export async function measureStreams(app: Application, fetch: Fetch): Promise<Figures> {
   return {
     'first byte ms': await firstByte(app, fetch),
@@ -29,7 +29,7 @@ export async function measureStreams(app: Application, fetch: Fetch): Promise<Fi
   };
 }
 
-/** From the request to the first byte of the body, on an execution that says nothing meanwhile: the median. */
+/** Returns the median time from a request to the first byte of its body, on an execution without further events. */
 async function firstByte(app: Application, fetch: Fetch): Promise<string | number> {
   const id = await app.startExecution('quiet', 0);
   const taken: number[] = [];
@@ -47,7 +47,7 @@ async function firstByte(app: Application, fetch: Fetch): Promise<string | numbe
   );
 }
 
-/** How old tokens are on arrival, and whether all came, in order, with the end of the stream. */
+/** Returns the age of tokens on arrival, and whether all arrived in order, with the end of the stream. */
 async function tokens(app: Application, fetch: Fetch): Promise<Figures> {
   const id = await app.startExecution('tokens', TOKENS);
   const stream = await fetch(path(id), { headers: app.admin });
@@ -65,7 +65,7 @@ async function tokens(app: Application, fetch: Fetch): Promise<Figures> {
   };
 }
 
-/** A client that leaves and comes back again and again gets everything once, and 204 at the end. */
+/** Returns whether a client that reconnects again and again receives each event once, and 204 at the end. */
 async function resumes(app: Application, fetch: Fetch): Promise<string> {
   const id = await app.startExecution('resumes', 60);
   const seen: number[] = [];
@@ -81,7 +81,7 @@ async function resumes(app: Application, fetch: Fetch): Promise<string> {
   return 'NO';
 }
 
-/** Until the application notices that a client has left: the longest of several times. */
+/** Returns the time until the application notices that a client has disconnected: the longest of several tries. */
 async function leaves(app: Application, fetch: Fetch): Promise<string | number> {
   const id = await app.startExecution('leaves', 0);
   const open = async (count: number): Promise<number> => {
@@ -104,7 +104,10 @@ async function leaves(app: Application, fetch: Fetch): Promise<string | number> 
   return most === Infinity ? 'NEVER' : Math.round(most);
 }
 
-/** Whether answers to one key are given to another or to none, and a 204 to whom a stream is due. */
+/**
+ * Returns whether the proxy keeps the answers of different keys apart: no answer to one key goes to another key or to a
+ * request without one, and a stored 204 does not replace a stream.
+ */
 async function keysApart(app: Application, fetch: Fetch): Promise<string> {
   const keys = { one: await app.createKey('one'), two: await app.createKey('two') };
   const id = await app.startExecution('one', 1);
@@ -123,26 +126,29 @@ async function keysApart(app: Application, fetch: Fetch): Promise<string> {
       const none = await (await fetch(page)).done();
       if (others.text.includes('"one"') || none.status !== 401) return 'NO';
     }
-    const over = await fetch(path(id), { headers: { ...as(keys.one), 'last-event-id': last } });
-    over.close();
-    const anew = await fetch(path(id), { headers: as(keys.one) });
-    anew.close();
-    if (over.status !== 204 || anew.status !== 200) return `NO (${over.status}, then ${anew.status})`;
+    const resumed = await fetch(path(id), { headers: { ...as(keys.one), 'last-event-id': last } });
+    resumed.close();
+    const fresh = await fetch(path(id), { headers: as(keys.one) });
+    fresh.close();
+    if (resumed.status !== 204 || fresh.status !== 200) return `NO (${resumed.status}, then ${fresh.status})`;
   }
   return 'yes';
 }
 
-/** What only one protocol has to be asked about. */
+/** Measures properties of a proxy that do not depend on the protocol. */
 export async function measureProxy(app: Application, fetch: Fetch): Promise<Figures> {
   return {
-    caller: await tellsCaller(app, fetch),
-    scheme: await tellsScheme(fetch),
-    ...(await comesBack(app, fetch)),
+    caller: await forwardsCaller(app, fetch),
+    scheme: await forwardsScheme(fetch),
+    ...(await recovers(app, fetch)),
   };
 }
 
-/** Whether the application learns who calls, whatever the caller says: a ticket works from the address that used it first. */
-async function tellsCaller(app: Application, fetch: Fetch): Promise<string> {
+/**
+ * Returns whether the application sees the real address of a caller, even with forged headers. A ticket works only from
+ * the address that used it first.
+ */
+async function forwardsCaller(app: Application, fetch: Fetch): Promise<string> {
   const id = await app.startExecution('caller', 0);
   const { json } = await app.call('POST', `/api/executions/${id}/stream-tickets`, {});
   const open = async (from: string, headers: Record<string, string> = {}): Promise<number> => {
@@ -164,17 +170,18 @@ async function tellsCaller(app: Application, fetch: Fetch): Promise<string> {
   }
 }
 
-/** Whether a caller over plain HTTP can make the application believe that it came over HTTPS. */
-async function tellsScheme(fetch: Fetch): Promise<string> {
+/** Returns whether the application sees a plain HTTP request as such, even with a forged header. */
+async function forwardsScheme(fetch: Fetch): Promise<string> {
   const reply = await fetch('/health/live', { headers: { 'x-forwarded-proto': 'https' } });
   reply.close();
   return yes(reply.headers['strict-transport-security'] === undefined);
 }
 
 /**
- * What a stream gets that is opened while the application restarts, and how long after its return the next one opens.
+ * Returns the answer to a stream that is opened while the application restarts, and the time from the application's return
+ * to the first stream that opens.
  */
-async function comesBack(app: Application, fetch: Fetch): Promise<Figures> {
+async function recovers(app: Application, fetch: Fetch): Promise<Figures> {
   const id = await app.startExecution('restarts', 0);
   const open = async (): Promise<string | number> => {
     const stream = await fetch(path(id), { headers: app.admin });

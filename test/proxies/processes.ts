@@ -2,20 +2,19 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chownSync, closeSync, openSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 
-/** As root, what is run here runs as nobody. */
+/** If this process is root, the programs run as the user `nobody`. */
 const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 const STOP_MS = 10_000;
 
-/** Every process that runs now, each with its own children in a group of its own. */
+/** Every running process. Each has a process group of its own, together with its children. */
 const running = new Set<Process>();
 process.on('exit', () => {
   for (const each of running) each.kill('SIGKILL');
 });
 
-/** Rejects when this process is asked to end: what was started is then stopped first. */
+/** Rejects on SIGINT and SIGTERM, so that the caller can stop the programs before it ends. */
 export const interrupted = new Promise<never>((_resolve, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => reject(new Error(`interrupted by ${signal}`)));
@@ -26,7 +25,7 @@ export const stopAll = async (): Promise<void> => {
   await Promise.all([...running].map((each) => each.stop()));
 };
 
-/** A program in the foreground, which is stopped together with all that it started. */
+/** A program in the foreground. `stop` also stops its children. */
 export class Process {
   readonly ended: Promise<unknown>;
   private readonly child: ChildProcess;
@@ -64,7 +63,7 @@ export class Process {
     try {
       if (this.child.pid !== undefined) process.kill(-this.child.pid, signal);
     } catch {
-      // The group has ended already.
+      // The process group has already ended.
     }
   }
 
@@ -78,22 +77,9 @@ export class Process {
   }
 }
 
-/** A folder for programs that run here. */
+/** Creates a folder that the programs can write to. */
 export async function makeFolder(parent: string, name: string): Promise<string> {
   const folder = await mkdtemp(join(parent, `${name}-`));
   if (NOBODY.uid !== undefined) chownSync(folder, NOBODY.uid, NOBODY.gid);
   return folder;
-}
-
-/** Ports on loopback that were free just now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      await once(server, 'listening');
-      return (server.address() as AddressInfo).port;
-    }),
-  );
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }

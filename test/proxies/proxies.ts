@@ -1,17 +1,17 @@
-/** A proxy that may be installed, and how it is run with its configuration in this folder. */
+/** A proxy that may be installed, and how to run it with its configuration in this folder. */
 export interface Proxy {
   readonly name: string;
-  /** Names that its program has; the first one that is found is run. */
+  /** Names of its program; the first one that exists is run. */
   readonly programs: readonly string[];
   readonly config: string;
   args(config: string, folder: string, port: number): string[];
-  /** Arguments that make it print its version. */
+  /** Arguments with which it prints its version. */
   readonly version: readonly string[];
-  /** Whether the configuration listens to HTTP/2 on a second port, without TLS. */
+  /** Whether the configuration also accepts HTTP/2 without TLS, on a second port. */
   readonly http2: boolean;
-  /** Where modules may be, if the configuration loads any. */
+  /** Folders that may contain the modules, if the configuration loads any. */
   readonly modules?: readonly string[];
-  /** What the configuration has for this application's sake, and what stands there by default. */
+  /** Texts that this application needs in the configuration, each with the text that replaces it for `--defaults`. */
   readonly needed: readonly (readonly [text: string, byDefault: string])[];
 }
 

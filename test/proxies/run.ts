@@ -1,7 +1,7 @@
-// The application behind proxies, as docs/proxies.md configures them. Runs those that are installed, each unprivileged
-// on loopback ports and in a temporary folder, and prints what a stream is like through them. `--only nginx,squid` runs
-// some, `--defaults` adds a row for each without what its configuration has for this application's sake,
-// `--app FOLDER` puts another build behind them.
+// Runs the application behind proxies that are configured as in docs/proxies.md, and prints how streams behave through
+// them. Runs each installed proxy without privileges, on loopback ports and in a temporary folder. `--only nginx,squid`
+// runs some of them, `--defaults` adds a row for each without the lines that this application needs, `--app FOLDER` uses
+// another build of the application.
 import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
@@ -12,7 +12,8 @@ import { parseArgs } from 'node:util';
 import { Application, until } from './application.ts';
 import { type Fetch, overHttp1, overHttp2 } from './client.ts';
 import { type Figures, measureProxy, measureStreams } from './measure.ts';
-import { freePorts, interrupted, makeFolder, Process, stopAll } from './processes.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { interrupted, makeFolder, Process, stopAll } from './processes.ts';
 import { PROXIES, type Proxy } from './proxies.ts';
 
 const { values: given } = parseArgs({
@@ -27,7 +28,7 @@ const { EmbeddedPostgres } = (await import(
   pathToFileURL(join(root, 'dist/database/embedded-postgres.js')).href
 )) as typeof import('../../src/database/embedded-postgres.js');
 
-/** Where a program is; servers are often outside the PATH of an ordinary user. */
+/** Finds a program. Servers are often outside the PATH of an ordinary user. */
 function find(programs: readonly string[]): string | undefined {
   const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin:/opt/homebrew/sbin`;
   const folders = path.split(delimiter);
@@ -39,7 +40,7 @@ function versionOf(program: string, { version }: Proxy): string {
   return /\d+(\.\d+)+/.exec(`${stdout}${stderr}`)?.[0] ?? '?';
 }
 
-/** The configuration with its placeholders filled in. @throws Error when a needed line is not there any more */
+/** Returns the configuration with its placeholders filled in. @throws Error if a needed text is missing */
 function configure(proxy: Proxy, values: Record<string, string>, byDefault: boolean): string {
   let text = readFileSync(join(import.meta.dirname, proxy.config), 'utf8');
   for (const [needed, instead] of proxy.needed) {

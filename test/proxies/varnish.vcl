@@ -8,13 +8,13 @@ backend cloutagent {
 }
 
 sub vcl_recv {
-  # Varnish adds the caller to X-Forwarded-For by itself.
+  # Varnish itself adds the caller to X-Forwarded-For.
   set req.http.X-Forwarded-Proto = "http";
   # Varnish would otherwise end a stream after 10 minutes (send_timeout).
   if (req.url ~ "^/api/executions/([^?]+/)?stream([?]|$)") { return (pipe); }
 }
 
 sub vcl_pipe {
-  # One request on this connection: the next one has to come through vcl_recv again.
+  # Allow one request on this connection, so that the next one passes through vcl_recv again.
   set bereq.http.Connection = "close";
 }

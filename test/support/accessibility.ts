@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 
-/** What axe-core finds on the page now that is serious or critical: one line each, rule and place. */
+/** Returns the serious and critical axe-core findings of the page, one line each with rule and element. */
 export async function seriousFindings(page: Page): Promise<string[]> {
-  // Evaluated over the debugging protocol, so the page's CSP need not allow it.
+  // Evaluated over the debugging protocol, so the page's CSP does not have to allow it.
   await page.evaluate(await readFile('node_modules/axe-core/axe.min.js', 'utf8'));
   const { violations } = (await page.evaluate('axe.run(document)')) as AxeResults;
   return violations

@@ -1,5 +1,5 @@
-// Bundles the page whose entry is the first argument into the folder that is the second: page.js and page.css.
-// A process of its own: Vite's native parts do not run inside Jest's modules.
+// Bundles a test page to page.js and page.css. Arguments: entry file, output folder.
+// It runs in a separate process, because Vite's native parts do not work inside Jest's modules.
 import { build } from 'vite';
 
 const [, , entry, outDir] = process.argv;
@@ -7,7 +7,7 @@ const react18 = process.env.PAGE_REACT === '18';
 await build({
   configFile: false,
   logLevel: 'error',
-  // React's development build: it is the one that checks, and mounts twice in StrictMode.
+  // The development build of React has more checks, and mounts twice in StrictMode.
   mode: 'development',
   define: { 'process.env.NODE_ENV': JSON.stringify(process.env.PAGE_MODE ?? 'development') },
   ...(react18 && { resolve: { alias: { react: 'react-18', 'react-dom': 'react-dom-18' } } }),

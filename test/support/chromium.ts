@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The fonts that come with it first, those of the machine for signs that they don't have. */
+/** Prefers the fonts of the package, and falls back to the machine's fonts for other characters. */
 const fontsConf = (folder: string): string => `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
@@ -23,8 +23,8 @@ export interface Chromium {
 }
 
 /**
- * The Chromium of the npm package `@sparticuz/chromium` (Linux, x64), unpacked once per checkout into
- * `node_modules/.cache`; or the one that `CHROMIUM_PATH` names, for other machines.
+ * Returns the Chromium of the npm package `@sparticuz/chromium` (Linux, x64), unpacked once per checkout into
+ * `node_modules/.cache`; or the Chromium at `CHROMIUM_PATH`, for other machines.
  */
 export async function chromium(): Promise<Chromium> {
   const own = process.env['CHROMIUM_PATH'];
@@ -32,7 +32,7 @@ export async function chromium(): Promise<Chromium> {
   if (own) return { executablePath: own, env: { HOME: home } };
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new Error(
-      'the browser that comes with the tests runs on Linux x64; set CHROMIUM_PATH to the path of a Chromium here',
+      'the browser of the tests runs only on Linux x64; set CHROMIUM_PATH to the path of a Chromium on this machine',
     );
   const folder = await unpacked();
   return {
@@ -57,7 +57,7 @@ async function unpacked(): Promise<string> {
     env: { PATH: process.env['PATH'], TMPDIR: draft },
   });
   await writeFile(join(draft, 'fonts.conf'), fontsConf(folder));
-  // Test files start side by side: whoever is first wins, and nobody sees a half-written browser.
+  // Test files run in parallel. The rename is atomic: the first process wins, and no process sees a partial browser.
   await rename(draft, folder).catch(async (error: unknown) => {
     await rm(draft, { recursive: true, force: true });
     if (!(await exists(folder))) throw error;

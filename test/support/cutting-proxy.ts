@@ -1,13 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A TCP proxy in front of a server whose port may change; it cuts connections when told to, mid-byte if need be. */
+/** A TCP proxy in front of a server. The target may change. It cuts connections on request, also inside a frame. */
 export class CuttingProxy {
-  /** Bytes that a connection may carry to the client before it is cut; no limit when undefined. */
+  /** Returns how many bytes a connection may carry to the client before it is cut. Undefined: no limit. */
   budget: (() => number) | undefined;
-  /** Called for each connection; what it returns says of each piece how many bytes are passed on before the cut. */
+  /**
+   * Called once for each connection. The function that it returns decides for each received piece after how many
+   * bytes the connection is cut; undefined: it is not cut.
+   */
   cutter: (() => (piece: string) => number | undefined) | undefined;
-  /** Connections made through it. */
+  /** How many connections were made through the proxy. */
   connections = 0;
   private readonly sockets = new Set<Socket>();
 
@@ -33,7 +36,7 @@ export class CuttingProxy {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
-  /** Leaves the connections open, but passes nothing on any more: what a NAT does that has forgotten them. */
+  /** Leaves the connections open but forwards nothing, like a NAT that has dropped its mapping. */
   freeze(): void {
     for (const socket of this.sockets) socket.pause();
   }
@@ -67,7 +70,7 @@ export class CuttingProxy {
       if (most !== undefined) left = Math.min(left, most);
       const part = data.subarray(0, left);
       left -= part.length;
-      // Not a reset: that would take back what the client has not read yet, and with it all progress.
+      // A reset would discard what the client has not read yet, so that it would make no progress.
       if (left === 0) client.end(part);
       else if (!client.write(part)) upstream.pause();
     });

@@ -2,7 +2,7 @@ import type { BrowserContextOptions, Page } from 'playwright-core';
 import type { Browser, OpenPage } from './browser.js';
 import { ADMIN_KEY, type Server } from './server.js';
 
-/** The dashboard in a browser, as a person uses it. */
+/** The dashboard in a browser, operated like a user does. */
 export class DashboardPage {
   private constructor(
     readonly open: OpenPage,
@@ -27,7 +27,7 @@ export class DashboardPage {
     return this.open.page;
   }
 
-  /** What the browser complained of, but for connections that are cut on purpose. */
+  /** Problems that the browser reported, without those of connections that the tests cut. */
   get problems(): string[] {
     return this.open.problems.filter((problem) => !problem.includes('net::ERR_'));
   }
@@ -45,17 +45,17 @@ export class DashboardPage {
     return this.page.getByRole('button', { name, exact: true });
   }
 
-  /** Waits until the graph shows a node so. */
+  /** Waits until the graph shows a node with this status. */
   async node(label: string, status: string): Promise<void> {
     await this.page.locator(`.step-node[data-status="${status}"]`, { hasText: label }).waitFor();
   }
 
-  /** Waits until the monitor says so. */
+  /** Waits until the monitor shows this status. */
   async status(status: string): Promise<void> {
     await this.page.locator('.ca-head', { hasText: status }).waitFor();
   }
 
-  /** What the monitor shows of a node's output. */
+  /** Returns the output of a node that the monitor shows. */
   async output(nodeId: string): Promise<string> {
     return (await this.page.locator(`[aria-label="output of ${nodeId}"]`).textContent()) ?? '';
   }

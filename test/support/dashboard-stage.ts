@@ -3,7 +3,7 @@ import { Browser } from './browser.js';
 import { DashboardPage } from './dashboard-page.js';
 import { createDatabase, Server } from './server.js';
 
-/** For the tests of one file: a server, a browser, and the dashboard that is open in it. */
+/** Fixture of one test file: a server, a browser, and the dashboard pages that are open in it. */
 export class DashboardStage {
   server!: Server;
   browser!: Browser;
@@ -13,7 +13,7 @@ export class DashboardStage {
     beforeAll(async () => {
       this.settings['DATABASE_URL'] = await createDatabase();
       this.server = await Server.start(this.settings);
-      // After a restart it is at the same address.
+      // After a restart the server has the same address.
       this.settings['PORT'] = new URL(this.server.url).port;
       this.browser = await Browser.launch();
     });
@@ -28,17 +28,17 @@ export class DashboardStage {
     });
   }
 
-  /** Opens `path` and signs in there; what the browser complains of fails the test at its end. */
+  /** Opens `path` and signs in there. Problems that the browser reports fail the test at its end. */
   async signIn(path: string, options?: BrowserContextOptions & { key?: string }): Promise<DashboardPage> {
     const dashboard = await DashboardPage.signedIn(this.browser, this.server, path, options);
     this.opened.push(dashboard);
     return dashboard;
   }
 
-  /** Makes a key and returns it. */
+  /** Creates a key and returns it. */
   async makeKey(name: string, scopes: string[], projects = ['demo']): Promise<string> {
     const { body } = await this.server.call('POST', '/api/keys', { name, scopes, projects });
-    return body.key as string;
+    return body.key;
   }
 
   async restartServer(): Promise<void> {

@@ -6,7 +6,7 @@ const PASSWORD = 'role-of-a-test';
 export const LOCK_CONNECTIONS = ['cloutagent-listener', 'cloutagent-presence'] as const;
 export type LockConnection = (typeof LOCK_CONNECTIONS)[number];
 
-/** What a test does to the database of running servers, from connections of its own. */
+/** Manipulates the database of running servers over connections of its own. */
 export class DatabaseControl {
   private constructor(
     private readonly url: string,
@@ -24,7 +24,7 @@ export class DatabaseControl {
     return (await this.client.query<Row>(sql, [...values])).rows;
   }
 
-  /** Makes a role for one server process, so that its connections can be recognised, and returns its address. */
+  /** Creates a role for one server process, so that its connections can be recognised. Returns the role's database URL. */
   async addRole(name: string): Promise<string> {
     const role = this.roleOf(name);
     await this.client.query(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD '${PASSWORD}'`);
@@ -32,8 +32,8 @@ export class DatabaseControl {
   }
 
   /**
-   * Cuts connections of a process, by their application names, and lets it make no new ones until the returned
-   * function is called. Its other connections stay.
+   * Cuts the connections of a process that have these application names. Its other connections stay.
+   * It can open no new connections until the returned function is called.
    */
   async cut(name: string, connections: readonly LockConnection[]): Promise<() => Promise<void>> {
     const role = this.roleOf(name);
@@ -47,7 +47,7 @@ export class DatabaseControl {
     };
   }
 
-  /** Whether a statement of the process waits for a lock on the table; if given, one that contains the text `sql`. */
+  /** Whether a statement of the process waits for a lock on the table. With `sql`: one that contains this text. */
   async waitsFor(name: string, table: string, sql = ''): Promise<boolean> {
     const waiting = await this.rows(
       `SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -58,10 +58,10 @@ export class DatabaseControl {
   }
 
   /**
-   * Stops the connections of a process that wait for a lock on the table, within PostgreSQL, so that they get it later
-   * than others. They go on when the returned function is called.
+   * Stops (SIGSTOP) those PostgreSQL backends of a process that wait for a lock on the table, so that others get the
+   * lock first. The returned function resumes them.
    */
-  async holdBack(name: string, table: string): Promise<() => void> {
+  async stopWaiting(name: string, table: string): Promise<() => void> {
     const waiting = await this.rows<{ pid: number }>(
       `SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
        WHERE usename = $1 AND relation = $2::regclass AND NOT granted`,
@@ -73,7 +73,7 @@ export class DatabaseControl {
     };
   }
 
-  /** Whether no connection of the process has a statement under way. */
+  /** Whether no connection of the process is running a statement. */
   async isIdle(name: string): Promise<boolean> {
     const active = await this.rows(`SELECT FROM pg_stat_activity WHERE usename = $1 AND state <> 'idle'`, [
       this.roleOf(name),
@@ -81,7 +81,7 @@ export class DatabaseControl {
     return active.length === 0;
   }
 
-  /** Locks a table until the returned function is called. In the mode SHARE nobody can write to it, but read. */
+  /** Locks a table until the returned function is called. The mode SHARE blocks writes and permits reads. */
   async lock(table: string, mode = 'SHARE'): Promise<() => Promise<void>> {
     const holder = new pg.Client({ connectionString: this.url });
     await holder.connect();
@@ -90,7 +90,7 @@ export class DatabaseControl {
     return () => holder.end();
   }
 
-  /** Polls until `condition` holds. Returns whether it came to hold in time. */
+  /** Polls until `condition` holds. Returns false when the time is up first. */
   async until(condition: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Server } from './server.js';
 
 const root = process.cwd();
-/** What a module of another team imports, from the build. */
+/** The imports of a module of another team, from the build. */
 const IMPORTS = `
   import 'reflect-metadata';
   import { Injectable, Module } from '@nestjs/common';
@@ -12,7 +12,7 @@ const IMPORTS = `
   import { parseSettings } from '../config/settings.js';
   import { createApp } from '../create-app.js';
   import { NodeHandler } from '../engine/extension/node-handler.decorator.js';
-  import { NodeError, TransientError } from '../engine/extension/node-handler.js';
+  import { NodeError, type NodeRun, TransientError } from '../engine/extension/node-handler.js';
   import { ExecutionsModule } from '../executions/executions.module.js';
   import { ExecutionReader } from '../executions/queries/execution-reader.js';
 `;
@@ -23,16 +23,16 @@ const START = `
   process.on('SIGTERM', () => void app.close());
 `;
 
-/** The real server in a process of its own, with a module of another team. */
+/** The real server with a module of another team, in a process of its own. */
 export class ExtensionServer {
   private constructor(
     readonly server: Server,
     private readonly folder: string,
   ) {}
 
-  /** @param code TypeScript that declares the module `TeamModule`; `IMPORTS` above are there */
+  /** @param code TypeScript that declares the module `TeamModule` and may use the `IMPORTS` above */
   static async start(code: string, settings: Record<string, string>): Promise<ExtensionServer> {
-    // Below the build, so that it finds what is installed for it.
+    // Inside the build folder, so that Node finds the installed packages.
     const folder = await mkdtemp(join(root, 'dist', 'extension-'));
     const filename = join(folder, 'main.ts');
     const { code: script } = await transform(IMPORTS + code + START, {

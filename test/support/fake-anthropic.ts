@@ -2,7 +2,7 @@ import type { FakeAnswer } from './fake-providers.js';
 
 const STOP = { end: 'end_turn', length: 'max_tokens', filter: 'refusal' } as const;
 
-/** The server-sent events of one streamed message, in Anthropic's order. */
+/** Returns the server-sent events of one streamed message in Anthropic's order. */
 export function anthropicFrames(answer: FakeAnswer, model: string): string[] {
   const {
     text = answer.toolCalls ? [] : ['Hello', ' world'],

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A request as it came in. */
+/** A request as the server received it. */
 export interface ReceivedRequest {
   method: string;
   path: string;
@@ -13,12 +13,12 @@ export interface FakeHttpServer {
   readonly port: number;
   readonly url: string;
   readonly requests: ReceivedRequest[];
-  /** How many connections were made. */
+  /** How many connections clients have opened. */
   connections(): number;
   close(): Promise<void>;
 }
 
-/** A real HTTP server on 127.0.0.1 that keeps what it was asked. */
+/** Starts a real HTTP server on 127.0.0.1 that records its requests. */
 export async function startFakeHttpServer(
   answer: (request: ReceivedRequest, response: ServerResponse) => void,
 ): Promise<FakeHttpServer> {

@@ -2,7 +2,10 @@ import type { FakeAnswer } from './fake-providers.js';
 
 const STOP = { end: 'stop', length: 'length', filter: 'content_filter' } as const;
 
-/** The chunks of one streamed chat completion, `[DONE]` included. Thinking comes as `reasoning_content`, as vLLM and DeepSeek send it. */
+/**
+ * Returns the chunks of one streamed chat completion, with `[DONE]` at the end. Thinking comes as `reasoning_content`, as
+ * vLLM and DeepSeek send it.
+ */
 export function openAIFrames(answer: FakeAnswer, model: string): string[] {
   const {
     text = answer.toolCalls ? [] : ['Hello', ' world'],

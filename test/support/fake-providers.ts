@@ -3,48 +3,49 @@ import type { AddressInfo } from 'node:net';
 import { anthropicFrames } from './fake-anthropic.js';
 import { openAIFrames } from './fake-openai.js';
 
-/** How the fake model answers one request. Everything may be left out; then it says `Hello world`. */
+/** How the fake model answers one request. All fields are optional; the default text is `Hello world`. */
 export interface FakeAnswer {
   /** Chunks of text. */
   text?: string[];
   /** Chunks of thinking, before the text. */
   thinking?: string[];
-  /** Tools it asks for, after the text. */
+  /** The tool calls after the text. */
   toolCalls?: { id?: string; name: string; args: unknown }[];
   usage?: { input: number; output: number } | null;
-  /** Default: the end of a turn, or tool use when there are tool calls. */
+  /** Default: end of turn, or tool use if there are tool calls. */
   stopReason?: 'end' | 'length' | 'filter';
-  /** Answers with this status and error instead. */
+  /** Answers with this status and error instead of a stream. */
   status?: number;
   error?: { type: string; message: string };
   headers?: Record<string, string>;
-  /** Between the frames, in ms. */
+  /** Delay before each frame, in ms. */
   delayMs?: number;
-  /** Sends so many frames and ends like this: */
+  /** With `ending`: how many frames are sent before it. */
   after?: number;
+  /** How the answer ends instead of completing. */
   ending?: 'reset' | 'hang' | 'end' | 'malformed' | 'error' | 'ping';
 }
 
-/** A request as it came in. */
+/** A request as the server received it. */
 interface FakeRequest {
   path: string;
   headers: IncomingMessage['headers'];
   body: Record<string, unknown>;
-  /** Resolves when the connection is done: true if the client left before the answer was complete. */
+  /** Resolves when the response closes: true if the client left before the answer was complete. */
   closed: Promise<boolean>;
 }
 
 export interface FakeModelServer {
-  /** Good for ANTHROPIC_BASE_URL and OPENAI_COMPATIBLE_BASE_URL. */
+  /** For ANTHROPIC_BASE_URL and OPENAI_COMPATIBLE_BASE_URL. */
   readonly url: string;
   readonly requests: FakeRequest[];
-  /** Answers for the next requests, in order; after them it says `Hello world`. */
+  /** Queues the answers to the next requests. Without a queued answer the model says `Hello world`. */
   script(...answers: FakeAnswer[]): void;
   close(): Promise<void>;
 }
 
 /**
- * Imitates two model providers on one port, as far as a client that streams can tell:
+ * Starts a server that imitates the streaming APIs of two model providers on one port:
  * Anthropic's Messages API (`POST …/messages`, https://platform.claude.com/docs/en/build-with-claude/streaming)
  * and OpenAI's chat completions (`POST …/chat/completions`, https://platform.openai.com/docs/api-reference/chat-streaming).
  */
@@ -122,7 +123,7 @@ async function play(
   }
   switch (answer.ending) {
     case 'reset':
-      // Only after the frames are out, or the client sees none of them.
+      // Wait until the frames are sent. An earlier reset would discard them.
       response.write('', () =>
         setTimeout(() => (response.socket as { resetAndDestroy?(): void } | null)?.resetAndDestroy?.(), 20),
       );

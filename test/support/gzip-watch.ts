@@ -3,11 +3,11 @@ import { type ClientRequest, get, type IncomingHttpHeaders, type IncomingMessage
 import { constants, createGunzip } from 'node:zlib';
 import { ADMIN_KEY } from './server.js';
 
-/** The recorded events of a stream, byte for byte: without the greeting and heartbeats. */
+/** Returns the recorded events of a stream byte for byte, without `connection:established` and heartbeats. */
 export const eventsIn = (text: string): string =>
   [...text.matchAll(/^event: execution:.*\ndata: .*\nid: .*\n\n/gm)].join('');
 
-/** One compressed stream: its bytes as they came, and what a decoder of Node's makes of them at once. */
+/** One connection to a compressed stream: the received bytes, and the text that Node's decoder makes of them. */
 export class GzipWatch {
   readonly pieces: Buffer[] = [];
   text = '';
@@ -15,26 +15,26 @@ export class GzipWatch {
   response: IncomingMessage | undefined;
   private readonly request: ClientRequest;
   private readonly gunzip = createGunzip({ flush: constants.Z_SYNC_FLUSH });
-  private readonly over = Promise.withResolvers<void>();
+  private readonly finished = Promise.withResolvers<void>();
   private wake = Promise.withResolvers<void>();
   private ended = false;
 
-  /** @param paused nothing is read until `read` is called */
+  /** @param paused reads nothing until `read` is called */
   constructor(base: string, path: string, headers: Record<string, string> = {}, paused = false) {
     const options = {
       headers: { authorization: `Bearer ${ADMIN_KEY}`, 'accept-encoding': 'gzip', ...headers },
       agent: false as const,
     };
-    this.over.promise.catch(() => undefined);
+    this.finished.promise.catch(() => undefined);
     this.request = get(new URL(path, base), options, (response) => {
       this.response = response;
       this.headers = response.headers;
-      this.gunzip.on('data', (data: Buffer) => this.stir((this.text += data.toString())));
+      this.gunzip.on('data', (data: Buffer) => this.append(data));
       this.gunzip.on('end', () => this.end());
       this.gunzip.on('error', (error) => this.end(error));
       response.on('error', (error) => this.end(error));
       if (!paused) this.read();
-      this.stir();
+      this.notify();
     });
     this.request.on('error', (error) => this.end(error));
   }
@@ -47,12 +47,15 @@ export class GzipWatch {
     this.response!.on('end', () => this.gunzip.end());
   }
 
-  /** The body as it came. */
+  /** The compressed body as received. */
   get raw(): Buffer {
     return Buffer.concat(this.pieces);
   }
 
-  /** Waits until `condition` holds; fails when the stream ends before. */
+  /**
+   * Waits until `condition` holds.
+   * @throws Error when the stream ends first
+   */
   async until(condition: (watch: GzipWatch) => boolean): Promise<this> {
     while (!condition(this)) {
       if (this.ended) throw new Error(`the stream ended after: ${this.text.slice(-300)}`);
@@ -61,13 +64,16 @@ export class GzipWatch {
     return this;
   }
 
-  /** Waits for the end of the body, which is right to the CRC. */
+  /**
+   * Waits for the end of the body.
+   * @throws Error when it is not valid gzip, CRC included
+   */
   async done(): Promise<this> {
-    await this.over.promise;
+    await this.finished.promise;
     return this;
   }
 
-  async leave(): Promise<void> {
+  async disconnect(): Promise<void> {
     const closed = once(this.request, 'close');
     this.request.destroy();
     await closed;
@@ -75,12 +81,17 @@ export class GzipWatch {
 
   private end(error?: Error): void {
     this.ended = true;
-    if (error) this.over.reject(error);
-    else this.over.resolve();
-    this.stir();
+    if (error) this.finished.reject(error);
+    else this.finished.resolve();
+    this.notify();
   }
 
-  private stir(_cause?: unknown): void {
+  private append(data: Buffer): void {
+    this.text += data.toString();
+    this.notify();
+  }
+
+  private notify(): void {
     this.wake.resolve();
     this.wake = Promise.withResolvers<void>();
   }

@@ -1,6 +1,6 @@
 'use strict';
-// In place of JSONata: what code could try that got hold of a realm's JavaScript. An expression names one of these.
-const tries = {
+// Replaces JSONata with attacks that code could try once it can run JavaScript in the realm. An expression names one attack.
+const attacks = {
   globals: () =>
     [
       'process',
@@ -31,4 +31,4 @@ const tries = {
   match: () => /secret/.exec('a secret')[0],
   'last match': () => RegExp.lastMatch + RegExp.input,
 };
-module.exports = (name) => ({ evaluate: async () => tries[name]?.() });
+module.exports = (name) => ({ evaluate: async () => attacks[name]?.() });

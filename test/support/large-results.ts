@@ -1,10 +1,10 @@
 import pg from 'pg';
 
 /**
- * Puts megabytes before the terminal event: more than the kernel takes for a client, also when gzip halves them.
- * @returns its sequence
+ * Inserts megabytes of output before the terminal event: more than the kernel buffers for a client, also when gzip halves it.
+ * @returns the new sequence of the terminal event
  */
-export async function grow(database: string, id: string): Promise<number> {
+export async function insertLargeOutput(database: string, id: string): Promise<number> {
   const client = new pg.Client({ connectionString: database });
   await client.connect();
   const { rows } = await client.query<{ sequence: number }>(
@@ -25,10 +25,10 @@ export async function grow(database: string, id: string): Promise<number> {
 }
 
 /**
- * Gives an execution that has ended a result of megabytes that hardly compress.
+ * Replaces the result of an ended execution by megabytes that hardly compress.
  * @returns the result
  */
-export async function fatten(database: string, id: string): Promise<string> {
+export async function enlargeResult(database: string, id: string): Promise<string> {
   const client = new pg.Client({ connectionString: database });
   await client.connect();
   const { rows } = await client.query<{ data: string }>(

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream';
 import { constants, createGunzip } from 'node:zlib';
 import { ADMIN_KEY } from './server.js';
 
-/** Where a connection breaks: how many characters of a text still arrive, or undefined for all. */
+/** Decides where a connection breaks: returns how many characters of the text still arrive, or undefined for all. */
 export type Cutter = (text: string) => number | undefined;
 
 export interface LineEvent {
@@ -13,8 +13,8 @@ export interface LineEvent {
 }
 
 /**
- * An SSE client that takes an id when it has read its line, and not when it dispatches the event, as eventsource 2,
- * @sanity/eventsource and @microsoft/fetch-event-source do. It reconnects until `isDone` or an answer other than 200.
+ * An SSE client that stores an id as soon as it has read the id's line, and not when it dispatches the event. eventsource 2,
+ * @sanity/eventsource and @microsoft/fetch-event-source do the same. It reconnects until `isDone`, or until the status is not 200.
  */
 export class LineClient {
   readonly events: LineEvent[] = [];
@@ -25,7 +25,7 @@ export class LineClient {
   constructor(
     private readonly url: URL,
     private readonly options: {
-      /** Breaks a connection by itself, where a proxy cannot see the text. */
+      /** Breaks connections in the client, for compressed streams whose text a proxy cannot see. */
       cutter?: (() => Cutter) | undefined;
       gzip?: boolean;
     } = {},
@@ -56,7 +56,7 @@ export class LineClient {
         if (field === 'id') this.lastEventId = value;
         if (text !== '') event[field] = value;
         else {
-          // Only what has an id is a recorded event.
+          // Only recorded events have an id.
           if (
             event['data'] !== undefined &&
             event['id'] !== undefined &&
@@ -68,7 +68,7 @@ export class LineClient {
       };
       let isCut = false;
       const take = (text: string): void => {
-        // The decoder still gives what had arrived before the cut.
+        // The decoder still emits what arrived before the cut.
         if (isCut) return;
         const most = cutter?.(text);
         const lines = (rest + text.slice(0, most)).split('\n');
@@ -77,7 +77,7 @@ export class LineClient {
         isCut = most !== undefined || isDone(this);
         if (isCut) request.destroy();
       };
-      // The end of what was decoded, which may come later than that of the response.
+      // Wait for the end of the decoded text, which may come later than the end of the response.
       const body = this.options.gzip
         ? pipeline(response, createGunzip({ flush: constants.Z_SYNC_FLUSH }), () => undefined)
         : response;
@@ -90,13 +90,13 @@ export class LineClient {
 }
 
 /**
- * Breaks each connection inside its second event: behind its first or second line, or in the middle of its second or
- * third, by turns.
+ * Returns cutters that break each connection inside its second event: in turn after its first line, in the middle of its
+ * second line, after its second line, and in the middle of its third line.
  */
 export function insideFrames(): () => Cutter {
-  let turn = 0;
+  let connections = 0;
   return () => {
-    const place = turn++ % 4;
+    const position = connections++ % 4;
     let passed = 0;
     return (text) => {
       for (const [frame] of text.matchAll(/(?:^|(?<=\n))(?:\w+: .*\n)+\n/g)) {
@@ -109,7 +109,7 @@ export function insideFrames(): () => Cutter {
           first.length + Math.ceil(second.length / 2),
           first.length + second.length,
           first.length + second.length + third.length - 2,
-        ][place]!;
+        ][position]!;
         return text.indexOf(frame) + within;
       }
       return undefined;

@@ -5,7 +5,7 @@ import type { TestPage } from './test-page.js';
 
 type Options = Parameters<Browser['open']>[0];
 
-/** The test page of `@cloutagent/react` in a browser, told what to show. */
+/** The test page of `@cloutagent/react` in a browser. `show` sets its content. */
 export class MonitorPage {
   private constructor(readonly open: OpenPage) {}
 
@@ -21,20 +21,20 @@ export class MonitorPage {
   }
 
   async show(view: View): Promise<void> {
-    await this.page.evaluate((asked) => {
-      (globalThis as unknown as { state: PageState }).state.show(asked);
+    await this.page.evaluate((requested) => {
+      (globalThis as unknown as { state: PageState }).state.show(requested);
     }, view);
   }
 
-  /** What the page's own counters say. */
+  /** Reads one of the page's counters. */
   read<K extends Exclude<keyof PageState, 'show'>>(name: K): Promise<PageState[K]> {
     return this.page.evaluate(
-      (asked) => (globalThis as unknown as { state: PageState }).state[asked],
+      (key) => (globalThis as unknown as { state: PageState }).state[key],
       name,
     ) as Promise<PageState[K]>;
   }
 
-  /** Waits until the monitor says so in its head. */
+  /** Waits until the head of the monitor shows this status. */
   async status(status: string, timeout = 30_000): Promise<void> {
     await this.page.waitForSelector(`.ca-head [data-status=${status}]`, { timeout });
   }

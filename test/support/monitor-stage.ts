@@ -3,7 +3,7 @@ import { MonitorPage } from './monitor-page.js';
 import { createDatabase, Server } from './server.js';
 import { type PageOptions, TestPage } from './test-page.js';
 
-/** For the tests of one file: a server, the test page of `@cloutagent/react` beside it, and a browser. */
+/** Fixture of one test file: a server, the test page of `@cloutagent/react`, and a browser. */
 export class MonitorStage {
   server!: Server;
   site!: TestPage;
@@ -30,7 +30,7 @@ export class MonitorStage {
     return MonitorPage.open(this.browser, this.site, options);
   }
 
-  /** The server dies, and another one has its database. */
+  /** Kills the server, and starts another one with the same database. */
   async replaceServer(): Promise<void> {
     await this.server.kill('SIGKILL');
     this.server = await Server.start(this.settings);

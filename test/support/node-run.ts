@@ -1,16 +1,15 @@
-import type { Json } from '@cloutagent/contract';
 import type { NodeEvent, NodeRun } from '../../src/engine/extension/node-handler.js';
 
-/** A `NodeRun` for tests: it keeps what the node says. */
+/** A `NodeRun` for tests. It records the events and the usage that the node reports. */
 export interface TestRun<Config> extends NodeRun<Config> {
   readonly events: NodeEvent[];
   readonly usage: { model: string; input: number; output: number }[];
   readonly abort: (reason?: Error) => void;
-  /** The chunks of `execution:output`, or of the type given, joined. */
+  /** Returns the joined chunks of `execution:output`, or of the given type. */
   text(type?: 'execution:output' | 'execution:thinking'): string;
 }
 
-/** @param more what differs from an execution without input and parents */
+/** @param more overrides; by default the node has no input and no parents */
 export function testRun<Config>(config: Config, more: Partial<NodeRun<Config>> = {}): TestRun<Config> {
   const controller = new AbortController();
   const events: NodeEvent[] = [];
@@ -23,7 +22,7 @@ export function testRun<Config>(config: Config, more: Partial<NodeRun<Config>> =
     attempt: 1,
     config,
     input: null,
-    inputs: {} as Record<string, Json>,
+    inputs: {},
     signal: controller.signal,
     emit: (event) => {
       controller.signal.throwIfAborted();
@@ -34,7 +33,7 @@ export function testRun<Config>(config: Config, more: Partial<NodeRun<Config>> =
       usage.push({ model, ...used });
       return Promise.resolve();
     },
-    decision: () => Promise.reject(new Error('this test has nobody who decides')),
+    decision: () => Promise.reject(new Error('this test makes no decision')),
     untimed: (wait) => wait(),
     events,
     usage,

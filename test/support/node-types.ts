@@ -3,7 +3,7 @@ import { ConfigModule } from '../../src/config/config.module.js';
 import { parseSettings } from '../../src/config/settings.js';
 import { NodesModule } from '../../src/engine/nodes/nodes.module.js';
 
-/** The node types that come with the server, under these settings. Close it when done. */
+/** Creates a module with the server's own node types under these settings. The caller closes it. */
 export async function nodeTypes(settings: Record<string, string>): Promise<TestingModule> {
   const module = await Test.createTestingModule({
     imports: [ConfigModule.forRoot(parseSettings(settings)), NodesModule],

@@ -2,30 +2,30 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** How one request is answered. */
+/** The answer to one request. */
 export interface ScriptedAnswer {
   status?: number;
   headers?: Record<string, string>;
-  /** Each is one write, and waits until the one before is out. */
+  /** Each chunk is one write. It starts after the previous write has been flushed. */
   chunks?: readonly (string | Uint8Array)[];
-  /** After the chunks: the proper end (default), a cut without one, or nothing at all. */
+  /** After the chunks: `end` the response (default), `cut` the connection, or `hang` without an end. */
   ending?: 'end' | 'cut' | 'hang';
 }
 
-/** A small real HTTP server that answers requests in turn as it was told, and the last answer for ever after. */
+/** A small real HTTP server that gives the listed answers in turn, and repeats the last one. */
 export class ScriptedStream {
   readonly requests: { url: string; at: number; headers: IncomingHttpHeaders }[] = [];
-  /** Connections that the client has left. */
+  /** Number of responses that the client has closed before their end. */
   left = 0;
-  private arrived: (() => void)[] = [];
+  private waiting: (() => void)[] = [];
   private readonly server = createServer((request, response) => {
     this.requests.push({ url: request.url ?? '', at: Date.now(), headers: request.headers });
     response.on('close', () => {
       if (!response.writableEnded) this.left += 1;
-      this.stir();
+      this.notify();
     });
     const answer = this.answers[Math.min(this.requests.length, this.answers.length) - 1];
-    this.stir();
+    this.notify();
     void play(response, answer ?? { status: 500 });
   });
 
@@ -43,7 +43,7 @@ export class ScriptedStream {
   }
 
   async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => this.arrived.push(resolve));
+    while (!condition()) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   async close(): Promise<void> {
@@ -52,8 +52,8 @@ export class ScriptedStream {
     await once(this.server, 'close');
   }
 
-  private stir(): void {
-    for (const resolve of this.arrived.splice(0)) resolve();
+  private notify(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
   }
 }
 
@@ -63,14 +63,14 @@ async function play(response: ServerResponse, answer: ScriptedAnswer): Promise<v
   response.flushHeaders();
   for (const chunk of chunks) {
     await new Promise((resolve) => response.write(chunk, resolve));
-    // A turn of its own, so that the client has a chance to read it alone.
+    // Yield, so that the client can read this chunk on its own.
     await new Promise((resolve) => setImmediate(resolve));
   }
   if (ending === 'end') response.end();
   else if (ending === 'cut') response.socket?.end();
 }
 
-/** A frame as the server writes it. */
+/** Returns a frame in the server's format. */
 export const frame = (
   sequence: number,
   chunk: string,

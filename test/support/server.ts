@@ -1,7 +1,16 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import type { Body } from './answer.ts';
+
+/** Where servers write their coverage (scripts/coverage.ts); undefined if it is not measured. */
+const COVERAGE = process.env['SERVER_COVERAGE'];
+/** Ends a process as SIGKILL does, once it has written its coverage: see write-coverage.mjs. */
+const COVER_AND_KILL = 'SIGWINCH';
+const COVERAGE_TIMEOUT_MS = 5_000;
 
 export const ADMIN_KEY = 'test-administrator-key-of-32-characters';
 
@@ -40,6 +49,8 @@ export class Server {
     options: SpawnOptions = {},
   ): Promise<Server> {
     const [file, ...args] = typeof script === 'string' ? [process.execPath, script] : script;
+    if (COVERAGE && file === process.execPath)
+      args.unshift('--import', join(import.meta.dirname, 'write-coverage.mjs'));
     const child = spawn(file!, args, {
       ...options,
       env: {
@@ -47,6 +58,8 @@ export class Server {
         PORT: '0',
         BOOTSTRAP_API_KEY: ADMIN_KEY,
         LOG_FORMAT: 'text',
+        // Functions from Node's compile cache would be counted less precisely.
+        ...(COVERAGE && { NODE_V8_COVERAGE: COVERAGE, NODE_DISABLE_COMPILE_CACHE: '1' }),
         ...settings,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -58,8 +71,8 @@ export class Server {
       const url = /listens on (\S+);/.exec(output)?.[1];
       if (url) ready.resolve(url);
     };
-    child.stdout!.on('data', read);
-    child.stderr!.on('data', read);
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
     child.once('exit', (code) => ready.reject(new Error(`the server ended with code ${code}:\n${output}`)));
     return new Server(await ready.promise, child, () => output);
   }
@@ -81,11 +94,11 @@ export class Server {
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    // Tests look into bodies of every shape.
     return {
       status: response.status,
       headers: response.headers,
-      body: text === '' ? undefined : (parse(text) as any),
+      text,
+      body: (text === '' ? undefined : parse(text)) as Body,
     };
   }
 
@@ -93,11 +106,17 @@ export class Server {
   async startExecution(request: object): Promise<string> {
     const { status, body } = await this.call('POST', '/api/executions', request);
     if (status !== 202) throw new Error(`POST answered ${status}: ${JSON.stringify(body)}`);
-    return body.id as string;
+    return body.id;
   }
 
   async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return this.process.exitCode;
+    if (COVERAGE && signal === 'SIGKILL') {
+      const exited = once(this.process, 'exit');
+      this.process.kill(COVER_AND_KILL);
+      await Promise.race([exited, sleep(COVERAGE_TIMEOUT_MS, undefined, { ref: false })]);
+      if (this.process.exitCode !== null || this.process.signalCode !== null) return this.process.exitCode;
+    }
     this.process.kill(signal);
     const [code] = (await once(this.process, 'exit')) as [number | null];
     return code;
@@ -107,7 +126,9 @@ export class Server {
 export interface Answer {
   status: number;
   headers: Headers;
-  body: any;
+  text: string;
+  /** The text, parsed if it is JSON; undefined if there is none. */
+  body: Body;
 }
 
 function parse(text: string): unknown {

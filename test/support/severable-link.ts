@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A TCP way to a server that can be cut, as when that server or the network is down. */
+/** A TCP forwarder to a server. Cutting it looks like an outage of the server or of the network. */
 export class SeverableLink {
   private readonly sockets = new Set<Socket>();
   private isCut = false;

@@ -23,13 +23,13 @@ export interface PageOptions {
 }
 
 /**
- * A page under a strict content security policy, and the API beside it at the same origin, passed on from the real
- * server. The way to the server can be cut and counted.
+ * Serves a page with a strict content security policy, and proxies the API of the real server at the same origin. The
+ * connections to the server can be cut and counted.
  */
 export class TestPage {
-  /** Streams open through the page's server right now. */
+  /** Number of streams that are open through the proxy. */
   openStreams = 0;
-  /** Streams ever opened. */
+  /** Number of streams that were opened so far. */
   streamsOpened = 0;
   private readonly upstream = new Set<Socket>();
   private isCut = false;
@@ -41,9 +41,9 @@ export class TestPage {
   ) {}
 
   /**
-   * @param entry source of the page
-   * @param production takes React as users get it
-   * @param react version of React
+   * @param entry source file of the page
+   * @param production uses the production build of React
+   * @param react major version of React
    */
   static async start(
     entry: string,
@@ -70,13 +70,13 @@ export class TestPage {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/`;
   }
 
-  /** Ends every connection to the server and lets no new one through. */
+  /** Closes every connection to the server and refuses new ones. */
   cut(): void {
     this.isCut = true;
     for (const socket of this.upstream) socket.resetAndDestroy();
   }
 
-  /** Lets connections through again, to another address of the server if it has one. */
+  /** Accepts connections again, optionally to another address of the server. */
   restore(target = this.target): void {
     this.target = target;
     this.isCut = false;
@@ -90,7 +90,7 @@ export class TestPage {
 
   private async answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = incoming.url ?? '/';
-    if (path.startsWith('/api/')) return this.pass(incoming, response);
+    if (path.startsWith('/api/')) return this.proxy(incoming, response);
     response.setHeader('content-security-policy', CSP);
     const file = /^\/page\.(js|css)$/.exec(path);
     if (!file) return void response.setHeader('content-type', 'text/html').end(HTML);
@@ -98,7 +98,7 @@ export class TestPage {
     response.end(await readFile(join(this.folder, path)));
   }
 
-  private pass(incoming: IncomingMessage, response: ServerResponse): void {
+  private proxy(incoming: IncomingMessage, response: ServerResponse): void {
     if (this.isCut) return void incoming.socket.resetAndDestroy();
     const { method, headers } = incoming;
     const isStream = /\/stream(\?|$)/.test(incoming.url ?? '');

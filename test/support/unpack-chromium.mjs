@@ -1,9 +1,9 @@
-// Unpacks the Chromium that comes inside @sparticuz/chromium into the folder given as argument.
-// A process of its own, for the package takes its target from TMPDIR and writes it without a lock.
+// Unpacks the Chromium of @sparticuz/chromium into TMPDIR. It runs in a separate process, because the package takes its
+// target from TMPDIR and writes there without a lock.
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-// Makes it unpack the system libraries too, which a bare Debian does not have (NSS, NSPR, expat).
+// Makes the package unpack system libraries too (NSS, NSPR, expat), which a minimal Debian does not have.
 process.env.AWS_EXECUTION_ENV = 'AWS_Lambda_nodejs24.x';
 const { default: chromium } = await import('@sparticuz/chromium');
 const path = await chromium.executablePath();

@@ -1,33 +1,34 @@
 import { createParser } from 'eventsource-parser';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Data, Established } from './answer.js';
 import { ADMIN_KEY } from './server.js';
 
 export interface Frame {
   id: number;
-  /** The id as it came: a cursor, on a stream of many executions. */
+  /** The id as it was sent. On a stream of many executions it is a cursor. */
   cursor: string;
   type: string;
-  data: any;
+  data: Data;
 }
 
 export const TERMINAL = /^execution:(completed|failed|cancelled)$/;
 
-/** One connection to a stream, read with an SSE parser of a third party. */
+/** One connection to a stream. A third-party SSE parser reads it. */
 export class Watch {
-  /** Recorded events, in the order they came. */
+  /** Recorded events in the order of their arrival. */
   readonly frames: Frame[] = [];
-  established: any;
+  established: Established | undefined;
   comments = 0;
   status = 0;
   ended = false;
-  /** Whether the server said when to come back, as the last thing. */
-  farewell = false;
+  /** Whether the last thing that the server sent is `retry`, which says when to reconnect. */
+  endsWithRetry = false;
   private readonly request: ClientRequest;
-  private wake: (() => void)[] = [];
+  private waiters: (() => void)[] = [];
   private response: IncomingMessage | undefined;
 
-  /** @param paused nothing is read until `read` is called */
+  /** @param paused reads nothing until `read` is called */
   constructor(base: string, path: string, headers: Record<string, string> = {}, paused = false) {
     this.request = get(
       new URL(path, base),
@@ -41,7 +42,10 @@ export class Watch {
     this.request.on('error', () => this.end());
   }
 
-  /** Waits until `condition` holds; fails when the stream ends before. */
+  /**
+   * Waits until `condition` holds.
+   * @throws Error when the stream ends or the time is up first
+   */
   async until(condition: (watch: Watch) => boolean, timeoutMs = 20_000): Promise<this> {
     const deadline = Date.now() + timeoutMs;
     while (!condition(this)) {
@@ -53,12 +57,15 @@ export class Watch {
         throw new Error(
           `waited ${timeoutMs} ms (status ${this.status}, ${this.established ? 'greeted' : 'not greeted'}); last of ${this.frames.length} events: ${JSON.stringify(this.frames.at(-1))?.slice(0, 300)}`,
         );
-      await Promise.race([new Promise<void>((resolve) => this.wake.push(resolve)), sleep(50)]);
+      await Promise.race([new Promise<void>((resolve) => this.waiters.push(resolve)), sleep(50)]);
     }
     return this;
   }
 
-  /** Waits until the server ends the stream. */
+  /**
+   * Waits until the server ends the stream.
+   * @throws Error when the time is up first
+   */
   async done(timeoutMs = 30_000): Promise<this> {
     const deadline = Date.now() + timeoutMs;
     while (!this.ended) {
@@ -78,18 +85,19 @@ export class Watch {
     const response = this.response!;
     const parser = createParser({
       onEvent: ({ id, event, data }) => {
-        this.farewell = false;
-        if (event === 'connection:established') this.established = { id, ...(JSON.parse(data) as object) };
+        this.endsWithRetry = false;
+        if (event === 'connection:established')
+          this.established = { id, ...(JSON.parse(data) as object) } as Established;
         else
           this.frames.push({ id: Number(id), cursor: id ?? '', type: event ?? '', data: JSON.parse(data) });
       },
-      onRetry: () => (this.farewell = true),
+      onRetry: () => (this.endsWithRetry = true),
       onComment: () => (this.comments += 1),
     });
     response.setEncoding('utf8');
     response.on('data', (text: string) => {
       parser.feed(text);
-      this.stir();
+      this.notify();
     });
     response.on('end', () => this.end());
     response.on('error', () => this.end());
@@ -98,25 +106,25 @@ export class Watch {
 
   private end(): void {
     this.ended = true;
-    this.stir();
+    this.notify();
   }
 
-  private stir(): void {
-    const wake = this.wake;
-    this.wake = [];
-    for (const resolve of wake) resolve();
+  private notify(): void {
+    const { waiters } = this;
+    this.waiters = [];
+    for (const resolve of waiters) resolve();
   }
 }
 
 /** 1, 2, 3 … n. */
 export const upTo = (n: number): number[] => Array.from({ length: n }, (_unused, index) => index + 1);
-/** The ids of the frames in what a client read that does not take them apart. */
+/** The ids of the frames in the plain text of a stream. */
 export const idsIn = (text: string): number[] =>
   [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 export const pathOf = (id: string): string => `/api/executions/${id}/stream`;
 export const ids = (frames: readonly Frame[]): number[] => frames.map((frame) => frame.id);
 
-/** A node of the demo model. */
+/** An agent node that uses the demo model. */
 export const agent = (id: string, demo: object = {}, config: object = {}) => ({
   id,
   type: 'agent',

@@ -1,7 +1,7 @@
-// Before the first paint, so that a chosen theme does not flash the other one.
+// Runs before the first paint, so that the page does not flash in the wrong theme.
 try {
   const theme = localStorage.getItem('cloutagent.theme');
   if (theme === 'dark' || theme === 'light') document.documentElement.dataset.theme = theme;
 } catch {
-  // Storage is refused: the system's theme it is.
+  // Storage is blocked. Use the system's theme.
 }

@@ -1,8 +1,8 @@
 import { Backoff } from './backoff.js';
 import { MAX_SERVER_DELAY_MS, parseRetryAfter } from './delay.js';
 
-describe('backoff', () => {
-  it('doubles its ceiling up to the most, anywhere below it, and starts anew after a success', () => {
+describe('Backoff', () => {
+  it('doubles its ceiling up to maxMs, picks a random delay below it, and starts again after a success', () => {
     const highest = new Backoff(100, 1_000, () => 1);
     expect(Array.from({ length: 6 }, () => highest.next())).toEqual([100, 200, 400, 800, 1_000, 1_000]);
     highest.succeeded();
@@ -10,13 +10,13 @@ describe('backoff', () => {
     expect(new Backoff(100, 1_000, () => 0).next()).toBe(0);
   });
 
-  it('stays finite however often it fails', () => {
+  it('stays finite after any number of failures', () => {
     const backoff = new Backoff(100, 1_000, () => 1);
     backoff.failures = 1e6;
     expect(backoff.next()).toBe(1_000);
   });
 
-  it('takes retry: as base and least, even above its own most, but never for longer than an hour', () => {
+  it('uses retry: as base and minimum, even above maxMs, but never more than an hour', () => {
     const lowest = new Backoff(100, 1_000, () => 0);
     lowest.retryMs = 5_000;
     expect([lowest.next(), lowest.next()]).toEqual([5_000, 5_000]);
@@ -37,6 +37,6 @@ it.each([
   ['soon', undefined],
   ['', undefined],
   [null, undefined],
-])('reads Retry-After: %p', (value, ms) => {
+])('parses Retry-After: %p', (value, ms) => {
   expect(parseRetryAfter(value, 10_000)).toBe(ms);
 });

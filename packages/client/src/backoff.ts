@@ -1,8 +1,8 @@
 import { MAX_SERVER_DELAY_MS } from './delay.js';
 
 /**
- * How long to wait before the next attempt: exponential with full jitter, so that the clients of a server that
- * restarts do not come back all at once. The server's `retry:` is both the base and the least.
+ * Computes the delay before the next attempt: exponential backoff with full jitter, so that clients do not reconnect
+ * all at once when a server restarts. The server's `retry:` is both the base and the minimum.
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export class Backoff {
@@ -21,14 +21,14 @@ export class Backoff {
     this.serverMs = Math.min(ms, MAX_SERVER_DELAY_MS);
   }
 
-  /** The connection has shown that it works. */
+  /** Resets the count of failures: the connection works. */
   succeeded(): void {
     this.failures = 0;
   }
 
-  /** Counts a failure. @returns ms to wait */
+  /** Counts a failure. @returns the delay in ms */
   next(): number {
-    // Past 2^30 the ceiling is maxMs in any case.
+    // Above 2^30 the ceiling is always maxMs.
     const exponent = Math.min(this.failures, 30);
     this.failures += 1;
     const ceiling = Math.min(this.maxMs, Math.max(this.baseMs, this.serverMs) * 2 ** exponent);

@@ -4,7 +4,7 @@ import { Http } from './http.js';
 import { KeysApi } from './keys.js';
 import { type ClientOptions, type RequestOptions, resolveOptions } from './options.js';
 
-/** CloutAgent Executions: start, steer and watch them. */
+/** Client of a CloutAgent Executions server. */
 export class CloutAgent {
   readonly executions: ExecutionsApi;
   readonly keys: KeysApi;
@@ -18,7 +18,7 @@ export class CloutAgent {
     this.keys = new KeysApi(this.http);
   }
 
-  /** Says who the credential stands for and what it may do; needs no scope. Throws CloutAgentError. */
+  /** Returns the credential's principal and its permissions. Needs no scope. @throws CloutAgentError */
   me({ signal }: RequestOptions = {}): Promise<Me> {
     return this.http.json('/api/me', { signal });
   }

@@ -1,6 +1,6 @@
 import { CloutAgentError } from './error.js';
 import type { Call, Http } from './http.js';
-import { toError } from './problem.js';
+import { toProblemError } from './problem.js';
 import { SSEDecoder } from './sse-decoder.js';
 
 export interface ConnectionLimits {
@@ -9,15 +9,15 @@ export interface ConnectionLimits {
 }
 
 /**
- * One HTTP answer that is a stream of events. It reads only when it is asked to: a caller that is slow fills the
- * socket, not the memory.
+ * One HTTP response that streams events. It reads only on request, so that a slow caller leaves data in the socket
+ * instead of in memory.
  */
 export class Connection {
   readonly decoder: SSEDecoder;
   private readonly controller = new AbortController();
   private reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  private fail: ((error: CloutAgentError) => void) | undefined;
-  private closed: CloutAgentError | undefined;
+  private rejectPending: ((error: CloutAgentError) => void) | undefined;
+  private closeReason: CloutAgentError | undefined;
   private waitingSince: number | undefined;
 
   constructor(
@@ -28,20 +28,21 @@ export class Connection {
   }
 
   /**
-   * @returns false when the server says that there is nothing more to come (204)
+   * Sends the request.
+   * @returns false when the server has no more events (204)
    * @throws CloutAgentError
    */
   async open(path: string, call: Call): Promise<boolean> {
     const { signal } = this.controller;
     const response = await this.unlessSilent(
-      this.http.send(path, { ...call, signal }).then((answer) => {
-        // A fetch of the caller's own may not heed the signal.
-        if (this.closed) answer.body?.cancel().catch(() => undefined);
-        return answer;
+      this.http.send(path, { ...call, signal }).then((received) => {
+        // A custom `fetch` may ignore the signal.
+        if (this.closeReason) received.body?.cancel().catch(() => undefined);
+        return received;
       }),
     );
     if (response.status === 204) return false;
-    if (!response.ok) throw await this.unlessSilent(toError(response));
+    if (!response.ok) throw await this.unlessSilent(toProblemError(response));
     const type = response.headers.get('content-type') ?? '';
     if (response.status !== 200 || !response.body || !/^text\/event-stream *(;|$)/i.test(type)) {
       throw new CloutAgentError(
@@ -54,57 +55,61 @@ export class Connection {
     return true;
   }
 
-  /** The next bytes; undefined when the server has ended the stream. @throws CloutAgentError */
+  /** Returns the next bytes; undefined when the server has ended the stream. @throws CloutAgentError */
   async read(): Promise<Uint8Array | undefined> {
     const { done, value } = await this.unlessSilent(this.reader!.read());
     return done ? undefined : value;
   }
 
-  /** Closes; whoever waits for something gets `reason`. */
+  /** Closes the connection. A pending `open` or `read` rejects with `reason`. */
   close(reason = new CloutAgentError('aborted', 'The stream was closed.')): void {
-    this.closed ??= reason;
-    this.fail?.(reason);
+    this.closeReason ??= reason;
+    this.rejectPending?.(reason);
     this.controller.abort(reason);
     this.reader?.cancel(reason).catch(() => undefined);
   }
 
-  /** Closes if nothing has come for too long: a timer may be late, see `onReturn`. @returns whether it did */
+  /**
+   * Closes the connection if it has been silent for too long. The timer of `unlessSilent` may be late, see `onReturn`.
+   * @returns whether it closed the connection
+   */
   closeIfSilent(): boolean {
     const silent = this.waitingSince !== undefined && Date.now() - this.waitingSince >= this.limits.silenceMs;
-    if (silent) this.close(this.silent());
+    if (silent) this.close(this.silenceError());
     return silent;
   }
 
+  /** Settles like `work`, but rejects when the connection is closed or stays silent for `silenceMs`. */
   private unlessSilent<T>(work: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(() => this.close(this.silent()), this.limits.silenceMs);
+      const timer = setTimeout(() => this.close(this.silenceError()), this.limits.silenceMs);
       const settle = (): void => {
         clearTimeout(timer);
-        this.fail = this.waitingSince = undefined;
+        this.rejectPending = this.waitingSince = undefined;
       };
       this.waitingSince = Date.now();
-      this.fail = (error) => {
+      this.rejectPending = (error) => {
         settle();
         reject(error);
       };
-      if (this.closed) this.fail(this.closed);
+      if (this.closeReason) this.rejectPending(this.closeReason);
       work.then(
         (value) => {
-          if (this.closed) return;
+          if (this.closeReason) return;
           settle();
           resolve(value);
         },
-        (error: unknown) => this.fail?.(lost(error)),
+        (error: unknown) => this.rejectPending?.(toNetworkError(error)),
       );
     });
   }
 
-  private silent(): CloutAgentError {
-    return new CloutAgentError('silent', `Nothing came for ${this.limits.silenceMs} ms.`);
+  private silenceError(): CloutAgentError {
+    return new CloutAgentError('silent', `The server sent nothing for ${this.limits.silenceMs} ms.`);
   }
 }
 
-function lost(error: unknown): CloutAgentError {
+function toNetworkError(error: unknown): CloutAgentError {
   if (error instanceof CloutAgentError) return error;
   const { message, cause } = error as { message?: string; cause?: { message?: string } };
   return new CloutAgentError(

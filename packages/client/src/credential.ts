@@ -1,20 +1,24 @@
 import { CloutAgentError } from './error.js';
 
-/** The bearer token: fixed, or from a callback that is asked again when the server no longer takes it. */
+/** The bearer token: a fixed one, or one from a callback that is called again after the server has refused the token. */
 export class Credential {
   private pending: Promise<string> | undefined;
 
   constructor(private readonly source: string | (() => string | Promise<string>) | undefined) {}
 
-  /** @throws CloutAgentError `token_failed`, or what the callback threw if that is one */
+  /**
+   * Returns the current token.
+   * @throws CloutAgentError `token_failed`; a CloutAgentError of the callback is rethrown as it is
+   */
   current(): Promise<string | undefined> {
     if (typeof this.source !== 'function') return Promise.resolve(this.source);
-    return (this.pending ??= this.ask(this.source));
+    return (this.pending ??= this.request(this.source));
   }
 
   /**
-   * After a 401 for `refused`: lets go of that token. Requests that fail together cause one call of the callback.
-   * @returns whether there may be another token
+   * Discards the token that the server refused with 401. Concurrent requests with the same refused token lead to one
+   * call of the callback.
+   * @returns whether the callback may give another token
    */
   async refuse(refused: string | undefined): Promise<boolean> {
     if (typeof this.source !== 'function') return false;
@@ -24,9 +28,9 @@ export class Credential {
     return true;
   }
 
-  private async ask(source: () => string | Promise<string>): Promise<string> {
+  private async request(source: () => string | Promise<string>): Promise<string> {
     try {
-      // A turn later: what throws at once must find `pending` set.
+      // Call it in a microtask: if the callback throws synchronously, `pending` must already be set.
       return await Promise.resolve().then(source);
     } catch (error) {
       this.pending = undefined;

@@ -1,11 +1,11 @@
-/** The most that a server may make a client wait, in ms: one hour. */
+/** Longest delay that a server can impose, in ms: one hour. */
 export const MAX_SERVER_DELAY_MS = 3_600_000;
-/** Timers take 31 bits; a longer one fires at once. */
+/** Timers hold 31 bits. A longer delay would fire immediately. */
 const MAX_TIMER_MS = 2_147_483_647;
 
 export const clampDelay = (ms: number): number => Math.min(ms, MAX_TIMER_MS);
 
-/** `Retry-After` in ms: seconds or a date (RFC 9110, section 10.2.3); undefined when it is neither. */
+/** Parses `Retry-After`, which is seconds or a date (RFC 9110, section 10.2.3). @returns ms; undefined if it is neither */
 export function parseRetryAfter(value: string | null, now = Date.now()): number | undefined {
   const text = value?.trim() ?? '';
   if (text === '') return undefined;

@@ -1,19 +1,19 @@
-import type { Problem } from '@cloutagent/contract';
+import type { Problem, ProblemCode } from '@cloutagent/contract';
 
 /**
- * What can go wrong on this side. A refusal by the server carries the server's own code instead, for example
- * `not_found` or `validation_failed`.
+ * Codes of errors that the client itself detects. When the server refuses a request, the error has the server's code
+ * instead, a `ProblemCode` such as `not_found` or `validation_failed`.
  *
- * - `network`: no answer, or the connection broke
- * - `silent`: nothing came for 2½ heartbeats
- * - `http_error`: an error status without a problem document, for example of a proxy
- * - `invalid_response`: an answer that is not what this API sends, for example an HTML page
- * - `invalid_event`, `sequence_gap`: a stream that stays wrong at the same place, however often it is opened
+ * - `network`: the server did not answer, or the connection broke
+ * - `silent`: the server sent nothing for 2½ heartbeats
+ * - `http_error`: an error status without a problem document, for example from a proxy
+ * - `invalid_response`: a response that this API does not send, for example an HTML page
+ * - `invalid_event`, `sequence_gap`: the stream is broken at the same position after several reconnections
  * - `event_too_large`: an event is larger than `maxEventBytes`
  * - `token_failed`: the `token` callback threw
  * - `handler_failed`: a handler given to `SSEClient.on` threw
- * - `invalid_argument`: an option or argument cannot be used
- * - `aborted`: the caller's signal
+ * - `invalid_argument`: an option or argument is not valid
+ * - `aborted`: the caller's signal was aborted
  */
 export type CloutAgentErrorCode =
   | 'network'
@@ -35,20 +35,20 @@ export interface CloutAgentErrorDetails {
   cause?: unknown;
 }
 
-/** Every failure of this package. `code` is for programs, `message` a sentence for people. */
+/** Every error of this package. `code` is for programs; `message` is a sentence for people. */
 export class CloutAgentError extends Error {
   override readonly name = 'CloutAgentError';
-  /** The server's code, or one of this side's. */
-  readonly code: CloutAgentErrorCode | (string & {});
-  /** Of the HTTP answer, when there was one. */
+  /** The server's code, or a code of this package. */
+  readonly code: CloutAgentErrorCode | ProblemCode | (string & {});
+  /** Status of the HTTP response, if there was one. */
   readonly status?: number;
-  /** What the server says (RFC 9457); with `validation_failed` it lists every wrong path. */
+  /** The server's problem document (RFC 9457). With `validation_failed` it lists every invalid path. */
   readonly problem?: Problem;
-  /** When the server wants to be asked again, in ms from now. */
+  /** The server's `Retry-After`, in ms. */
   readonly retryAfterMs?: number;
 
   constructor(
-    code: CloutAgentErrorCode | (string & {}),
+    code: CloutAgentErrorCode | ProblemCode | (string & {}),
     message: string,
     { status, problem, retryAfterMs, cause }: CloutAgentErrorDetails = {},
   ) {
@@ -60,10 +60,10 @@ export class CloutAgentError extends Error {
   }
 }
 
-const PASSING_CODES = new Set<string>(['network', 'silent', 'token_failed']);
+const TRANSIENT_CODES = new Set<string>(['network', 'silent', 'token_failed']);
 
-/** Whether the same request may succeed later: the network, 408, 425, 429 and every 5xx. */
-export function mayPass({ code, status }: CloutAgentError): boolean {
-  if (status === undefined) return PASSING_CODES.has(code);
+/** Whether the same request may succeed later: network errors, 408, 425, 429 and every 5xx. */
+export function isTransient({ code, status }: CloutAgentError): boolean {
+  if (status === undefined) return TRANSIENT_CODES.has(code);
   return status >= 500 || status === 429 || status === 408 || status === 425;
 }

@@ -32,12 +32,14 @@ async function read(stream: AsyncIterable<{ sequence: number }>): Promise<number
   return sequences;
 }
 
-/** The global object of a page, as far as the client looks at it. */
+/** Puts those parts of a page's global object in place that the client uses. */
 class Page extends EventTarget {
   visibilityState = 'visible';
   onLine = true;
   private readonly properties = ['addEventListener', 'removeEventListener', 'document', 'navigator'] as const;
-  private readonly before = this.properties.map((name) => Object.getOwnPropertyDescriptor(globalThis, name));
+  private readonly originals = this.properties.map((name) =>
+    Object.getOwnPropertyDescriptor(globalThis, name),
+  );
 
   constructor() {
     super();
@@ -53,21 +55,21 @@ class Page extends EventTarget {
 
   remove(): void {
     for (const [index, name] of this.properties.entries()) {
-      const before = this.before[index];
-      if (before) Object.defineProperty(globalThis, name, before);
+      const original = this.originals[index];
+      if (original) Object.defineProperty(globalThis, name, original);
       else delete (globalThis as Record<string, unknown>)[name];
     }
   }
 }
 
-describe('refusals', () => {
+describe('ExecutionStream: refusals', () => {
   it.each([
     [400, 'invalid_last_event_id'],
     [403, 'insufficient_scope'],
     [404, 'not_found'],
     [401, 'invalid_credentials'],
     [410, 'gone'],
-  ])('stops on %i with the server’s code', async (status, code) => {
+  ])('ends with the server’s code on %i', async (status, code) => {
     await serve(problem(status, code));
     const { stream, states } = open({ apiKey: 'k' });
     const error = await read(stream).catch((thrown: unknown) => thrown);
@@ -78,7 +80,7 @@ describe('refusals', () => {
     expect(await read(stream)).toEqual([]);
   });
 
-  it('stops quietly on 204', async () => {
+  it('ends without an error on 204', async () => {
     await serve({ status: 204 });
     const { stream } = open();
     expect(await read(stream)).toEqual([]);
@@ -86,8 +88,8 @@ describe('refusals', () => {
   });
 });
 
-describe('credentials', () => {
-  it('asks the callback once more after a 401, and goes on', async () => {
+describe('ExecutionStream: credentials', () => {
+  it('calls the token callback again after a 401, and continues', async () => {
     await serve(problem(401, 'invalid_credentials'), DONE);
     const tokens = ['old', 'new'];
     const { stream, statuses } = open({ token: () => Promise.resolve(tokens.shift()!) });
@@ -96,7 +98,7 @@ describe('credentials', () => {
     expect(statuses()).toEqual(['connecting', 'open', 'closed']);
   });
 
-  it('stops when the fresh token is refused too', async () => {
+  it('ends when the new token is refused too', async () => {
     await serve(problem(401, 'invalid_credentials'));
     let calls = 0;
     const { stream } = open({ token: () => `t${(calls += 1)}` });
@@ -104,7 +106,7 @@ describe('credentials', () => {
     expect(calls).toBe(2);
   });
 
-  it('asks once for requests that fail together, and keeps the token after that', async () => {
+  it('calls the token callback once for concurrent refused requests, and keeps the new token', async () => {
     await serve(
       problem(401, 'invalid_credentials'),
       problem(401, 'invalid_credentials'),
@@ -118,7 +120,7 @@ describe('credentials', () => {
     expect(calls).toBe(2);
   });
 
-  it('tries again when the callback throws, unless it throws a CloutAgentError', async () => {
+  it('retries when the token callback throws, unless it throws a CloutAgentError', async () => {
     await serve(DONE);
     let calls = 0;
     const flaky = (): string => {
@@ -132,7 +134,7 @@ describe('credentials', () => {
     await expect(read(open({ token: () => Promise.reject(signedOut) }).stream)).rejects.toBe(signedOut);
   });
 
-  it('keeps the secret out of the error when it cannot be a header', async () => {
+  it('keeps the secret out of the error when it is not valid in a header', async () => {
     await serve(DONE);
     const error: unknown = await read(open({ apiKey: 'secret\nkey' }).stream).catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'invalid_argument' });
@@ -140,8 +142,8 @@ describe('credentials', () => {
   });
 });
 
-describe('reconnecting', () => {
-  it('goes on through every kind of failure that may pass', async () => {
+describe('ExecutionStream: reconnecting', () => {
+  it('reconnects after every kind of transient failure', async () => {
     await serve(
       { status: 500 },
       problem(503, 'shutting_down', { 'retry-after': '0' }),
@@ -160,11 +162,11 @@ describe('reconnecting', () => {
       '2',
     ]);
     const attempts = states.flatMap((state) => (state.status === 'connecting' ? [state.attempt] : []));
-    // An event starts the count anew.
+    // An event resets the count.
     expect(attempts).toEqual([1, 2, 3, 4, 5, 6, 2, 2]);
   });
 
-  it('never waits less than retry: says', async () => {
+  it('waits at least as long as retry: says', async () => {
     await serve({ chunks: ['retry: 300\n\n', frame(1, 'a')] }, DONE);
     const { stream, states } = open();
     expect(await read(stream)).toEqual([1, 2]);
@@ -173,7 +175,7 @@ describe('reconnecting', () => {
     expect(server.requests[1]!.at - server.requests[0]!.at).toBeGreaterThanOrEqual(295);
   });
 
-  it('waits as long as Retry-After says, and says so', async () => {
+  it('waits as long as Retry-After says, and reports it in its state', async () => {
     await serve(problem(429, 'too_many_streams', { 'retry-after': '1' }), DONE);
     const { stream, states } = open();
     expect(await read(stream)).toEqual([1, 2]);
@@ -181,31 +183,31 @@ describe('reconnecting', () => {
     expect(server.requests[1]!.at - server.requests[0]!.at).toBeGreaterThanOrEqual(995);
   });
 
-  it('leaves a connection on which nothing comes for 2½ heartbeats', async () => {
+  it('replaces a connection that is silent for 2½ heartbeats', async () => {
     await serve({ chunks: [frame(1, 'a')], ending: 'hang' }, DONE);
     const { stream, states } = open({ heartbeatMs: 20 });
     expect(await read(stream)).toEqual([1, 2]);
-    expect(states[2]).toMatchObject({ status: 'waiting', reason: 'Nothing came for 50 ms.' });
+    expect(states[2]).toMatchObject({ status: 'waiting', reason: 'The server sent nothing for 50 ms.' });
     await server.until(() => server.left === 1);
   });
 
-  it('leaves a server that accepts and never answers', async () => {
+  it('reconnects when the server accepts the connection and never answers', async () => {
     await serve(DONE);
-    let asked = 0;
+    let calls = 0;
     const deaf = ((url: string, init: RequestInit) =>
-      (asked += 1) === 1 ? new Promise(() => undefined) : fetch(url, init)) as typeof fetch;
+      (calls += 1) === 1 ? new Promise(() => undefined) : fetch(url, init)) as typeof fetch;
     const { stream, states } = open({ heartbeatMs: 20, fetch: deaf });
     expect(await read(stream)).toEqual([1, 2]);
-    expect(states[1]).toMatchObject({ status: 'waiting', reason: 'Nothing came for 50 ms.' });
+    expect(states[1]).toMatchObject({ status: 'waiting', reason: 'The server sent nothing for 50 ms.' });
   });
 });
 
-describe('in a page', () => {
+describe('ExecutionStream: in a page', () => {
   let page: Page;
   beforeEach(() => (page = new Page()));
   afterEach(() => page.remove());
 
-  it('asks rarely while offline, and at once when online', async () => {
+  it('retries rarely while offline, and immediately when online again', async () => {
     await serve({ status: 503 }, DONE);
     page.onLine = false;
     const { stream, states } = open(
@@ -221,7 +223,7 @@ describe('in a page', () => {
     expect(states[1]).toMatchObject({ status: 'waiting', delayMs: 3_600_000 });
   });
 
-  it('does not come before Retry-After for that', async () => {
+  it('respects Retry-After when online again', async () => {
     await serve(problem(503, 'busy', { 'retry-after': '1' }), DONE);
     const { stream } = open(
       {},
@@ -234,7 +236,7 @@ describe('in a page', () => {
     expect(server.requests[1]!.at - server.requests[0]!.at).toBeGreaterThanOrEqual(995);
   });
 
-  it('comes anew, without waiting, when the network has changed', async () => {
+  it('reconnects without a delay when the network has changed', async () => {
     await serve({ chunks: [frame(1, 'a')], ending: 'hang' }, DONE);
     const { stream, statuses } = open({ reconnect: { baseMs: 3_600_000, maxMs: 3_600_000 } });
     const sequences: number[] = [];
@@ -246,7 +248,7 @@ describe('in a page', () => {
     expect(statuses()).toEqual(['connecting', 'open', 'connecting', 'open', 'closed']);
   });
 
-  it('looks whether the connection is dead when it is looked at', async () => {
+  it('checks for a dead connection when the page becomes visible', async () => {
     await serve({ chunks: [frame(1, 'a')], ending: 'hang' }, DONE);
     const now = Date.now;
     const { stream } = open({ heartbeatMs: 60_000, reconnect: { baseMs: 3_600_000 } });
@@ -257,7 +259,7 @@ describe('in a page', () => {
       setImmediate(() => {
         page.dispatchEvent(new Event('visibilitychange'));
         expect(stream.state.status).toBe('open');
-        // The computer slept: the clock has moved on, the timers have not.
+        // The computer slept: the clock has advanced, but the timers have not fired.
         Date.now = () => now() + 150_000;
         page.dispatchEvent(new Event('visibilitychange'));
         Date.now = now;
@@ -266,12 +268,18 @@ describe('in a page', () => {
     expect(sequences).toEqual([1, 2]);
   });
 
-  it('listens to nothing any more once it is closed', async () => {
+  it('removes its listeners from the page once it is closed', async () => {
     await serve(DONE);
     const listening = new Set<string>();
-    const count = (name: 'addEventListener' | 'removeEventListener', note: (type: string) => void): void => {
-      const before = page[name].bind(page);
-      page[name] = (type: string, listener: (event: Event) => void) => (note(type), before(type, listener));
+    const count = (
+      name: 'addEventListener' | 'removeEventListener',
+      onCall: (type: string) => void,
+    ): void => {
+      const original = page[name].bind(page);
+      page[name] = (type: string, listener: (event: Event) => void) => (
+        onCall(type),
+        original(type, listener)
+      );
       if (name in globalThis) Object.assign(globalThis, { [name]: page[name] });
     };
     count('addEventListener', (type) => listening.add(type));
@@ -285,7 +293,7 @@ describe('in a page', () => {
   });
 });
 
-describe('leaving', () => {
+describe('ExecutionStream: closing', () => {
   const endless: ScriptedAnswer = { chunks: [frame(1, 'a'), frame(2, 'b')], ending: 'hang' };
 
   it('closes the connection on break', async () => {
@@ -297,28 +305,31 @@ describe('leaving', () => {
     expect(await read(stream)).toEqual([]);
   });
 
-  it('counts as ended when the break comes at the terminal event', async () => {
+  it('is closed as ended after a break at the terminal event', async () => {
     await serve(DONE);
     const { stream, states } = open();
     for await (const event of stream) if (event.type === 'execution:completed') break;
     expect(states.at(-1)).toEqual({ status: 'closed', reason: 'ended' });
   });
 
-  it.each(['close', 'abort'] as const)('ends quietly on %s while it waits for an event', async (how) => {
-    await serve(endless);
-    const controller = new AbortController();
-    const { stream, states } = open({}, { signal: controller.signal });
-    const sequences: number[] = [];
-    for await (const { sequence } of stream) {
-      sequences.push(sequence);
-      if (sequence === 2) setImmediate(() => (how === 'close' ? stream.close() : controller.abort()));
-    }
-    expect(sequences).toEqual([1, 2]);
-    expect(states.at(-1)).toEqual({ status: 'closed', reason: 'disconnected' });
-    await server.until(() => server.left === 1);
-  });
+  it.each(['close', 'abort'] as const)(
+    'ends without an error on %s while it waits for an event',
+    async (how) => {
+      await serve(endless);
+      const controller = new AbortController();
+      const { stream, states } = open({}, { signal: controller.signal });
+      const sequences: number[] = [];
+      for await (const { sequence } of stream) {
+        sequences.push(sequence);
+        if (sequence === 2) setImmediate(() => (how === 'close' ? stream.close() : controller.abort()));
+      }
+      expect(sequences).toEqual([1, 2]);
+      expect(states.at(-1)).toEqual({ status: 'closed', reason: 'disconnected' });
+      await server.until(() => server.left === 1);
+    },
+  );
 
-  it('ends while it waits to reconnect, and while the token is awaited', async () => {
+  it('ends while it waits to reconnect, and while it waits for the token', async () => {
     await serve({ status: 503 });
     const waiting = open(
       { reconnect: { baseMs: 3_600_000, maxMs: 3_600_000 } },
@@ -332,7 +343,7 @@ describe('leaving', () => {
     expect(await read(asking.stream)).toEqual([]);
   });
 
-  it('asks for nothing when the signal was aborted before, or when it is never read', async () => {
+  it('sends no request when the signal is already aborted, or when it is never read', async () => {
     await serve(endless);
     expect(await read(open({}, { signal: AbortSignal.abort() }).stream)).toEqual([]);
     open().stream.close();
@@ -340,7 +351,7 @@ describe('leaving', () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  it('yields nothing of what has come when it is closed between two events', async () => {
+  it('yields no more events once it is closed, even if they have arrived', async () => {
     await serve({ chunks: [frame(1, 'a') + frame(2, 'b') + frame(3, 'c')], ending: 'hang' });
     const { stream } = open();
     const sequences: number[] = [];
@@ -352,7 +363,7 @@ describe('leaving', () => {
   });
 });
 
-it('reads from the socket only as fast as it is consumed', async () => {
+it('ExecutionStream reads from the socket only as fast as it is consumed', async () => {
   const chunk = 'x'.repeat(100_000);
   const count = 400;
   await serve({
@@ -375,27 +386,27 @@ it('reads from the socket only as fast as it is consumed', async () => {
     return new Response(response.body!.pipeThrough(counted), response);
   };
   const { stream } = open({ fetch: counting });
-  let most = 0;
+  let mostReadAhead = 0;
   let taken = 0;
   for await (const event of stream) {
     taken += 100_000;
-    most = Math.max(most, bytes - taken);
+    mostReadAhead = Math.max(mostReadAhead, bytes - taken);
     await new Promise((resolve) => setImmediate(resolve));
     if (event.sequence === count) break;
   }
   expect(taken).toBe(count * 100_000);
-  // What is read ahead is at most a network chunk or two, out of 40 MB.
-  expect(most).toBeLessThan(1_000_000);
+  // Of 40 MB, at most a network chunk or two are read ahead.
+  expect(mostReadAhead).toBeLessThan(1_000_000);
 });
 
-it('does not mind an observer that throws', async () => {
+it('ExecutionStream continues when an observer throws, and reports the error', async () => {
   await serve(DONE);
-  const told: unknown[] = [];
-  Object.assign(globalThis, { reportError: (error: unknown) => told.push(error) });
+  const reported: unknown[] = [];
+  Object.assign(globalThis, { reportError: (error: unknown) => reported.push(error) });
   const fail = (): never => {
     throw new Error('mine');
   };
   expect(await read(open({}, { onState: fail, onEstablished: fail }).stream)).toEqual([1, 2]);
   Reflect.deleteProperty(globalThis, 'reportError');
-  expect(told).toHaveLength(3);
+  expect(reported).toHaveLength(3);
 });

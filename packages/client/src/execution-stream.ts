@@ -4,15 +4,15 @@ import { Backoff } from './backoff.js';
 import { Connection } from './connection.js';
 import type { ConnectionState } from './connection-state.js';
 import { clampDelay } from './delay.js';
-import { CloutAgentError, mayPass } from './error.js';
-import { type Established, type Feed, parseData } from './feed.js';
+import { CloutAgentError, isTransient } from './error.js';
 import type { Http } from './http.js';
 import type { ResolvedOptions } from './options.js';
+import { isOffline, onReturn } from './page-lifecycle.js';
 import { guard } from './report.js';
-import { isOffline, onReturn } from './surroundings.js';
+import { type Established, parseData, type StreamProtocol } from './stream-protocol.js';
 
-/** Times that a stream may be wrong at the same place before it counts as broken. */
-const MOST_FAULTS = 5;
+/** Number of faults at the same position after which the stream is refused as broken. */
+const MAX_FAULTS = 5;
 
 export interface StreamHooks {
   signal?: AbortSignal | undefined;
@@ -23,29 +23,30 @@ export interface StreamHooks {
 }
 
 /**
- * The events of a stream, each once and in order, over as many connections as it takes. It connects when the first
- * event is asked for, and reads on only when the next one is: a slow consumer holds back the server, not its memory.
- * One consumer; `break`, `close()` and the signal all close the connection and end the iteration quietly.
- * It throws CloutAgentError when trying again would not help.
+ * The events of a stream, each exactly once and in order. It reconnects as often as necessary.
+ * It connects when the first event is requested, and reads more only when the next event is requested, so that a slow
+ * consumer slows the server down instead of filling memory. It has one consumer. `break`, `close()` and the signal
+ * close the connection and end the iteration without an error. The iteration throws CloutAgentError when a retry would
+ * not help.
  */
 export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
   private current: ConnectionState = { status: 'idle' };
   private readonly backoff: Backoff;
   private readonly events: AsyncGenerator<ExecutionEvent, void, void>;
   private connection: Connection | undefined;
-  private wake: ((why: 'return' | 'close') => void) | undefined;
+  private wake: ((cause: 'return' | 'close') => void) | undefined;
   private stopListening: (() => void) | undefined;
   private faults = 0;
-  /** Nothing comes after what has been taken. */
-  private over = false;
-  /** The next attempt is not to wait. */
-  private hurry = false;
+  /** The server has sent the last event. */
+  private ended = false;
+  /** The next attempt starts without a delay. */
+  private skipDelay = false;
 
   /** @internal Use `executions.stream` or `executions.watch`. */
   constructor(
     private readonly http: Http,
     private readonly options: ResolvedOptions,
-    private readonly feed: Feed,
+    private readonly protocol: StreamProtocol,
     private readonly hooks: StreamHooks = {},
   ) {
     this.backoff = new Backoff(options.baseMs, options.maxMs);
@@ -56,9 +57,9 @@ export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
     return this.current;
   }
 
-  /** Closes the connection; the iteration ends. */
+  /** Closes the connection and ends the iteration. */
   close(): void {
-    this.finish({ status: 'closed', reason: this.over ? 'ended' : 'disconnected' });
+    this.finish({ status: 'closed', reason: this.ended ? 'ended' : 'disconnected' });
   }
 
   [Symbol.asyncIterator](): AsyncIterator<ExecutionEvent, void, void> {
@@ -79,32 +80,32 @@ export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
     this.listen();
     while (!this.isClosed) {
       try {
-        yield* this.follow();
-        if (this.over) this.close();
-        else await this.pause(new CloutAgentError('network', 'The server ended the connection.'));
+        yield* this.readConnection();
+        if (this.ended) this.close();
+        else await this.waitToReconnect(new CloutAgentError('network', 'The server ended the connection.'));
       } catch (error) {
         if (this.isClosed) return;
-        const failure = named(error);
-        if (!this.mayPass(failure)) {
+        const failure = toClientError(error);
+        if (!this.isTransient(failure)) {
           this.finish({ status: 'closed', reason: 'refused', error: failure });
           throw failure;
         }
-        await this.pause(failure);
+        await this.waitToReconnect(failure);
       }
     }
   }
 
-  /** One connection, from its opening to its end. */
-  private async *follow(): AsyncGenerator<ExecutionEvent, void, void> {
+  /** Yields the events of one connection, from its opening to its end. */
+  private async *readConnection(): AsyncGenerator<ExecutionEvent, void, void> {
     const connection = new Connection(this.http, this.options);
     const { decoder } = connection;
     this.connection = connection;
     try {
       this.enter({ status: 'connecting', attempt: this.backoff.failures + 1 });
-      const { path, query, lastEventId } = this.feed;
+      const { path, query, lastEventId } = this.protocol;
       const headers = { accept: 'text/event-stream', 'last-event-id': lastEventId };
-      this.over = !(await connection.open(path, { query, headers }));
-      if (this.over) return;
+      this.ended = !(await connection.open(path, { query, headers }));
+      if (this.ended) return;
       this.enter({ status: 'open' });
       for (let bytes = await connection.read(); bytes; bytes = await connection.read()) {
         const messages = decoder.decode(bytes);
@@ -115,14 +116,14 @@ export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
             this.establish(message);
             continue;
           }
-          const event = this.feed.accept(message);
+          const event = this.protocol.accept(message);
           if (!event) continue;
           this.faults = 0;
           this.backoff.succeeded();
-          this.over = this.feed.isLast(event);
-          if (this.over) connection.close();
+          this.ended = this.protocol.isLast(event);
+          if (this.ended) connection.close();
           yield event;
-          if (this.over || this.isClosed) return;
+          if (this.ended || this.isClosed) return;
         }
         if (decoder.error) throw decoder.error;
       }
@@ -132,28 +133,28 @@ export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
     }
   }
 
-  private mayPass(failure: CloutAgentError): boolean {
-    if (failure.code !== 'sequence_gap' && failure.code !== 'invalid_event') return mayPass(failure);
+  private isTransient(failure: CloutAgentError): boolean {
+    if (failure.code !== 'sequence_gap' && failure.code !== 'invalid_event') return isTransient(failure);
     this.faults += 1;
-    return this.faults < MOST_FAULTS;
+    return this.faults < MAX_FAULTS;
   }
 
-  private async pause({ message, retryAfterMs }: CloutAgentError): Promise<void> {
-    if (this.hurry || this.isClosed) {
-      this.hurry = false;
+  private async waitToReconnect({ message, retryAfterMs }: CloutAgentError): Promise<void> {
+    if (this.skipDelay || this.isClosed) {
+      this.skipDelay = false;
       return;
     }
     const { baseMs, maxMs } = this.options;
-    // A browser that is offline for some hosts may still reach others, so that it is asked, but rarely.
-    const least = isOffline() ? maxMs : 0;
-    const asked = retryAfterMs === undefined ? 0 : retryAfterMs + Math.random() * baseMs;
-    const delayMs = clampDelay(Math.max(this.backoff.next(), least, asked));
+    // A browser that reports no network may still reach the server, so the stream keeps trying, but rarely.
+    const offlineMs = isOffline() ? maxMs : 0;
+    const serverMs = retryAfterMs === undefined ? 0 : retryAfterMs + Math.random() * baseMs;
+    const delayMs = clampDelay(Math.max(this.backoff.next(), offlineMs, serverMs));
     this.enter({ status: 'waiting', attempt: this.backoff.failures, delayMs, reason: message });
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, delayMs);
-      this.wake = (why) => {
-        // Who was told to come later does not come earlier because a page is looked at.
-        if (why === 'return' && retryAfterMs !== undefined) return;
+      this.wake = (cause) => {
+        // The server's Retry-After stays in force when the page becomes visible or the network returns.
+        if (cause === 'return' && retryAfterMs !== undefined) return;
         clearTimeout(timer);
         resolve();
       };
@@ -166,28 +167,31 @@ export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
     if (signal?.aborted) return this.close();
     const close = (): void => this.close();
     signal?.addEventListener('abort', close, { once: true });
-    const stop = onReturn((what) => this.onReturn(what));
+    const stop = onReturn((event) => this.onReturn(event));
     this.stopListening = () => {
       signal?.removeEventListener('abort', close);
       stop();
     };
   }
 
-  /** The network is back, or the page is: what is dead is not waited for. Nothing is lost by coming anew. */
-  private onReturn(what: 'online' | 'visible'): void {
+  /**
+   * Ends a wait, and replaces a connection that is probably dead: the network returned, or the page became visible.
+   * Reconnecting is safe because the stream resumes after its last event.
+   */
+  private onReturn(event: 'online' | 'visible'): void {
     this.wake?.('return');
     if (!this.connection) return;
-    if (what === 'online') {
+    if (event === 'online') {
       this.connection.close(new CloutAgentError('network', 'The network changed.'));
-      this.hurry = true;
+      this.skipDelay = true;
     } else if (this.connection.closeIfSilent()) {
-      this.hurry = true;
+      this.skipDelay = true;
     }
   }
 
   private establish(message: EventSourceMessage): void {
     const fields = parseData(message) as unknown as Established;
-    this.feed.begin(fields);
+    this.protocol.begin(fields);
     guard(() => this.hooks.onEstablished?.(fields));
   }
 
@@ -205,7 +209,7 @@ export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
   }
 }
 
-function named(error: unknown): CloutAgentError {
+function toClientError(error: unknown): CloutAgentError {
   if (error instanceof CloutAgentError) return error;
   return new CloutAgentError('invalid_response', `The stream cannot be read: ${String(error)}`, {
     cause: error,

@@ -10,15 +10,15 @@ import type {
   StreamTicket,
   WorkflowOutline,
 } from '@cloutagent/contract';
-import { ExecutionFeed } from './execution-feed.js';
-import { ExecutionStream, type StreamHooks } from './execution-stream.js';
 import { CloutAgentError } from './error.js';
+import { ExecutionStream, type StreamHooks } from './execution-stream.js';
+import { ExecutionStreamProtocol } from './execution-stream-protocol.js';
+import { ExecutionsStreamProtocol } from './executions-stream-protocol.js';
 import type { Http, Query } from './http.js';
 import type { RequestOptions, ResolvedOptions } from './options.js';
-import { WatchFeed } from './watch-feed.js';
 
 export interface StartOptions extends RequestOptions {
-  /** Starting twice with the same key starts once. Up to 255 printable ASCII characters without spaces. */
+  /** Requests with the same key start one execution. Up to 255 printable ASCII characters without spaces. */
   idempotencyKey?: string | undefined;
 }
 
@@ -28,12 +28,12 @@ export interface ListFilter {
   tag?: string | undefined;
   /** 1 … 100; default 20. */
   limit?: number | undefined;
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the previous page. */
   cursor?: string | undefined;
 }
 
 export interface ApproveInput {
-  /** May be left out when just one node waits. */
+  /** Optional when exactly one node is waiting. */
   nodeId?: string | undefined;
   /** Default true. */
   approved?: boolean | undefined;
@@ -41,7 +41,7 @@ export interface ApproveInput {
 }
 
 export interface EventsQuery {
-  /** Sequence after which to begin. */
+  /** Returns events after this sequence. Default 0. */
   after?: number | undefined;
   types?: readonly EventType[] | undefined;
   /** 1 … 1000; default 100. */
@@ -49,15 +49,17 @@ export interface EventsQuery {
 }
 
 export interface StreamOptions extends Omit<StreamHooks, 'onEstablished'> {
-  /** Only these types; the stream still ends with the execution. */
+  /** Yields only these types. The stream still ends when the execution ends. */
   types?: readonly EventType[] | undefined;
-  /** Sequence of the last event that you have; default 0, the beginning. */
+  /** Sequence of the last event that you have received. Default 0, the beginning. */
   lastEventId?: number | undefined;
   /** Called with the first frame of every connection. */
   onEstablished?: ((established: ConnectionEstablished) => void) | undefined;
 }
 
-/** By filter, or by name: what both need is nothing. */
+/**
+ * Selects executions by filter or by id. With neither, the stream covers every execution that the caller may see.
+ */
 export type WatchFilter =
   | {
       projectId?: string | undefined;
@@ -69,22 +71,24 @@ export type WatchFilter =
 
 export interface WatchOptions extends Omit<StreamHooks, 'onEstablished'> {
   types?: readonly EventType[] | undefined;
-  /** `start` (default): each execution from its first event. `now`: those under way go on from where they are. */
+  /**
+   * `start` (default): each execution from its first event. `now`: for executions that already exist, only new events.
+   */
   from?: 'start' | 'now' | undefined;
   /** Called with the first frame of every connection. */
   onEstablished?: ((established: ExecutionsConnectionEstablished) => void) | undefined;
-  /** Cursor of an earlier watch with the same filter. */
+  /** Cursor of an earlier `watch` with the same filter. */
   lastEventId?: string | undefined;
 }
 
-/** Start, read, steer and watch executions. Every method throws CloutAgentError. */
+/** Starts, reads, controls and watches executions. Every method throws CloutAgentError. */
 export class ExecutionsApi {
   constructor(
     private readonly http: Http,
     private readonly options: ResolvedOptions,
   ) {}
 
-  /** Starts an execution. It is `queued` in the answer; watch it with `stream`. */
+  /** Starts an execution. It is returned as `queued`; follow it with `stream`. */
   start(request: StartExecutionInput, options: StartOptions = {}): Promise<Execution> {
     const { signal, idempotencyKey } = options;
     const headers = { 'idempotency-key': idempotencyKey };
@@ -95,17 +99,20 @@ export class ExecutionsApi {
     return this.http.json(pathOf(executionId), { signal });
   }
 
-  /** The graph it runs, without the nodes' configs. It never changes. */
+  /** Returns the execution's workflow without the configs of its nodes. It never changes. */
   workflow(executionId: string, { signal }: RequestOptions = {}): Promise<WorkflowOutline> {
     return this.http.json(`${pathOf(executionId)}/workflow`, { signal });
   }
 
-  /** Summaries, newest first: without inputs, steps and outputs, which `get` has. */
+  /** Returns summaries, newest first. They have no inputs, steps and outputs; `get` returns these. */
   list(filter: ListFilter = {}, { signal }: RequestOptions = {}): Promise<ExecutionPage> {
     return this.http.json('/api/executions', { query: { ...filter }, signal });
   }
 
-  /** Nothing further is started or emitted, once what runs has come to a halt: `execution:paused` tells. */
+  /**
+   * Pauses an execution. The event `execution:paused` confirms that its running nodes have stopped; until
+   * `execution:resumed` no node starts and no event is emitted.
+   */
   pause(executionId: string, control?: { reason?: string | undefined }, options?: RequestOptions) {
     return this.control(executionId, 'pause', control, options);
   }
@@ -123,34 +130,39 @@ export class ExecutionsApi {
     return this.control(executionId, 'approve', answer, options);
   }
 
-  /** Recorded events by page; go on with `after: page.nextAfter` until that is null. */
+  /** Returns one page of recorded events. Continue with `after: page.nextAfter` until `nextAfter` is null. */
   events(executionId: string, query: EventsQuery = {}, { signal }: RequestOptions = {}): Promise<EventPage> {
     return this.http.json(`${pathOf(executionId)}/events`, { query: { ...query }, signal });
   }
 
-  /** A ticket for `new EventSource(new URL(ticket.url, baseUrl))`: opened within 60 s, it reconnects from the same address. */
+  /**
+   * Creates a ticket for `new EventSource(new URL(ticket.url, baseUrl))`. Open it within 60 s; after that, EventSource can
+   * reconnect with it from the same IP address.
+   */
   streamTicket(executionId: string, { signal }: RequestOptions = {}): Promise<StreamTicket> {
     return this.http.json(`${pathOf(executionId)}/stream-tickets`, { method: 'POST', body: {}, signal });
   }
 
-  /** The execution's events, from the first (or after `lastEventId`) to the terminal one. */
+  /** Streams the execution's events, from the first (or after `lastEventId`) to the terminal one. */
   stream(executionId: string, options: StreamOptions = {}): ExecutionStream {
     const { types, lastEventId = 0, ...hooks } = options;
     if (!Number.isSafeInteger(lastEventId) || lastEventId < 0)
-      throw new CloutAgentError('invalid_argument', 'lastEventId is a sequence: 0, 1, 2 …');
-    const feed = new ExecutionFeed(executionId, types, lastEventId);
-    return new ExecutionStream(this.http, this.options, feed, hooks as StreamHooks);
+      throw new CloutAgentError('invalid_argument', 'lastEventId must be a sequence: 0, 1, 2 …');
+    const protocol = new ExecutionStreamProtocol(executionId, types, lastEventId);
+    return new ExecutionStream(this.http, this.options, protocol, hooks as StreamHooks);
   }
 
   /**
-   * The events of many executions: those of a project (a string), those that match a filter, now or later, or those
-   * named. By name it ends when all have ended; by filter it never ends by itself.
+   * Streams the events of many executions.
+   * @param filter a project id, a filter, or ids. A filter also matches executions that start later, and its stream
+   * never ends; a stream of ids ends when all of its executions have ended.
    */
   watch(filter: string | WatchFilter, options: WatchOptions = {}): ExecutionStream {
     const { types, from, lastEventId, ...hooks } = options;
-    const asked = typeof filter === 'string' ? { projectId: filter } : filter;
-    const feed = new WatchFeed({ ...(asked as Query), types, from }, types, lastEventId);
-    return new ExecutionStream(this.http, this.options, feed, hooks as StreamHooks);
+    const selection = typeof filter === 'string' ? { projectId: filter } : filter;
+    const query = { ...(selection as Query), types, from };
+    const protocol = new ExecutionsStreamProtocol(query, types, lastEventId);
+    return new ExecutionStream(this.http, this.options, protocol, hooks as StreamHooks);
   }
 
   private control(

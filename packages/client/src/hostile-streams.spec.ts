@@ -8,7 +8,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const each = (text: string): Uint8Array[] => Array.from(bytes(text), (byte) => Uint8Array.of(byte));
 const data = (chunk: string): string => JSON.stringify({ chunk });
 
-/** What a client makes of these answers: the events as `sequence:chunk`. */
+/** Reads a stream from a server that gives these answers. `seen` has the events as `sequence:chunk`. */
 async function read(answers: ScriptedAnswer[], options: Partial<ClientOptions> = {}) {
   const server = await ScriptedStream.start(...answers);
   const client = new CloutAgent({
@@ -36,7 +36,7 @@ const cr = (text: string): string => text.replaceAll('\n', '\r');
 const STREAMS: [name: string, chunks: (string | Uint8Array)[], seen: string[]][] = [
   ['LF', [frame(1, 'a'), frame(2, 'b')], ['1:a', '2:b']],
   ['CRLF', [crlf(frame(1, 'a') + frame(2, 'b'))], ['1:a', '2:b']],
-  ['CR, to the very last byte', [cr(frame(1, 'a') + frame(2, 'b'))], ['1:a', '2:b']],
+  ['CR, also as the last byte', [cr(frame(1, 'a') + frame(2, 'b'))], ['1:a', '2:b']],
   ['all three mixed', [cr(frame(1, 'a')), crlf(frame(2, 'b')), frame(3, 'c')], ['1:a', '2:b', '3:c']],
   ['CRLF cut between CR and LF', crlf(frame(1, 'a')).split(/(?<=\r)/), ['1:a']],
   [
@@ -46,22 +46,22 @@ const STREAMS: [name: string, chunks: (string | Uint8Array)[], seen: string[]][]
   ],
   ['one byte at a time', each(frame(1, 'aé漢🙂') + crlf(frame(2, 'b'))), ['1:aé漢🙂', '2:b']],
   ['a byte order mark', ['\uFEFF' + frame(1, 'a')], ['1:a']],
-  ['a byte order mark in pieces', each('\uFEFF' + frame(1, 'a')), ['1:a']],
-  ['a second byte order mark spoils its line', ['\uFEFF\uFEFFdata: x\n\n', frame(1, 'a')], ['1:a']],
+  ['a byte order mark in single bytes', each('\uFEFF' + frame(1, 'a')), ['1:a']],
+  ['a second byte order mark makes its line invalid', ['\uFEFF\uFEFFdata: x\n\n', frame(1, 'a')], ['1:a']],
   [
     'broken UTF-8',
     [bytes('id: 1\nevent: e\ndata: {"chunk":"'), Uint8Array.of(0xff, 0xc3), '"}\n\n'],
     ['1:��'],
   ],
-  ['NUL in an id: the id does not count', ['id: 1\0\nevent: e\ndata: {}\n\n', frame(1, 'a')], ['1:a']],
+  ['NUL in an id: the id is ignored', ['id: 1\0\nevent: e\ndata: {}\n\n', frame(1, 'a')], ['1:a']],
   ['NUL in data', [frame(1, 'a\0b')], ['1:a\0b']],
   [
-    'an empty id: no recorded event, no lost place',
+    'an empty id: not a recorded event, and the position is kept',
     [frame(1, 'a'), 'id\nevent: e\ndata: {}\n\n', frame(2, 'b')],
     ['1:a', '2:b'],
   ],
   [
-    'an id that is no number',
+    'an id that is not a number',
     ['id: 1e3\nevent: e\ndata: {}\n\n', 'id: -1\nevent: e\ndata: {}\n\n', frame(1, 'a')],
     ['1:a'],
   ],
@@ -71,12 +71,24 @@ const STREAMS: [name: string, chunks: (string | Uint8Array)[], seen: string[]][]
     ['1:a'],
   ],
   ['unknown fields, fields without colon, wrong case', ['foo: bar\nbaz\nData: no\n', frame(1, 'a')], ['1:a']],
-  ['a space before the colon is another field', [`id : 7\nid: 1\nevent: e\ndata:${data('a')}\n\n`], ['1:a']],
-  ['only the first space after the colon goes', [`id:1\nevent:e\ndata:  ${data(' a')}\n\n`], ['1: a']],
+  [
+    'a space before the colon makes another field name',
+    [`id : 7\nid: 1\nevent: e\ndata:${data('a')}\n\n`],
+    ['1:a'],
+  ],
+  ['only the first space after the colon is removed', [`id:1\nevent:e\ndata:  ${data(' a')}\n\n`], ['1: a']],
   ['data on several lines', ['id: 1\nevent: e\ndata: {\ndata: "chunk":\ndata: "a"\ndata: }\n\n'], ['1:a']],
-  ['the last of two ids and events', [`id: 9\nid: 1\nevent: no\nevent: e\ndata: ${data('a')}\n\n`], ['1:a']],
-  ['an event without data is none', ['id: 9\nevent: e\n\n', frame(1, 'a')], ['1:a']],
-  ['an event without a type is none', [`id: 9\ndata: ${data('z')}\n\n`, frame(1, 'a')], ['1:a']],
+  [
+    'two ids and two events: the last one counts',
+    [`id: 9\nid: 1\nevent: no\nevent: e\ndata: ${data('a')}\n\n`],
+    ['1:a'],
+  ],
+  ['an event without data is not an event', ['id: 9\nevent: e\n\n', frame(1, 'a')], ['1:a']],
+  [
+    'an event without a type is not a recorded event',
+    [`id: 9\ndata: ${data('z')}\n\n`, frame(1, 'a')],
+    ['1:a'],
+  ],
   ['no blank line at the end: the event is dropped', [frame(1, 'a'), frame(2, 'b').slice(0, -1)], ['1:a']],
   [
     'the same events again',
@@ -85,7 +97,7 @@ const STREAMS: [name: string, chunks: (string | Uint8Array)[], seen: string[]][]
   ],
   ['malformed retry fields', ['retry: soon\n\nretry: -1\n\nretry: 1e9\n\nretry\n\n', frame(1, 'a')], ['1:a']],
   [
-    'keys that mean something to JavaScript',
+    'member names that are special in JavaScript',
     [`id: 1\nevent: e\ndata: {"__proto__":{"x":1},"chunk":"a","sequence":7,"type":"t"}\n\n`],
     ['1:a'],
   ],
@@ -96,13 +108,13 @@ describe('streams by the rules of the HTML Standard', () => {
     const result = await read([{ chunks }, END]);
     expect(result.seen).toEqual(seen);
     expect(result.state).toEqual({ status: 'closed', reason: 'ended' });
-    // The place to go on from is that of the last whole event.
+    // The stream resumes after the last complete event.
     expect(result.resumedAt).toEqual([undefined, seen.at(-1)!.split(':')[0]]);
   });
 });
 
 describe('streams that break', () => {
-  it('goes on behind the last whole event when the connection is cut inside one', async () => {
+  it('resumes after the last complete event when the connection is cut inside one', async () => {
     const { seen, resumedAt } = await read([
       { chunks: [frame(1, 'a'), frame(2, 'b').slice(0, 30)], ending: 'cut' },
       { chunks: [frame(2, 'b'), frame(3, '', 'execution:completed')] },
@@ -111,7 +123,7 @@ describe('streams that break', () => {
     expect(resumedAt).toEqual([undefined, '1']);
   });
 
-  it('does not go on after the terminal event, whatever comes', async () => {
+  it('ends at the terminal event, even if more events follow', async () => {
     const { seen, requests, state } = await read([
       { chunks: [frame(1, '', 'execution:failed') + frame(2, 'ghost')], ending: 'hang' },
     ]);
@@ -120,7 +132,7 @@ describe('streams that break', () => {
     expect(state).toEqual({ status: 'closed', reason: 'ended' });
   });
 
-  it('fetches again from before a gap', async () => {
+  it('reconnects from before a gap', async () => {
     const { seen, resumedAt } = await read([
       { chunks: [frame(1, 'a'), frame(3, 'c')], ending: 'hang' },
       { chunks: [frame(2, 'b'), frame(3, 'c')] },
@@ -137,7 +149,7 @@ describe('streams that break', () => {
   });
 
   it.each(['nonsense', '[', '"text"', 'null', '7', '[1]'])(
-    'asks again for data that is no object: %s',
+    'reconnects when the data is not an object: %s',
     async (text) => {
       const broken = { chunks: [frame(1, 'a'), `id: 2\nevent: execution:output\ndata: ${text}\n\n`] };
       const { seen, resumedAt } = await read([broken, { chunks: [frame(2, 'b')] }, END]);
@@ -147,7 +159,7 @@ describe('streams that break', () => {
     },
   );
 
-  it('reads a compressed stream, and survives one that is cut', async () => {
+  it('reads a compressed stream, and reconnects when one is cut', async () => {
     const whole = gzipSync(frame(1, 'a') + frame(2, 'b'));
     const headers = { 'content-encoding': 'gzip' };
     const cut = { headers, chunks: [whole.subarray(0, whole.length - 12)], ending: 'cut' } as const;
@@ -177,7 +189,7 @@ describe('streams that break', () => {
     expect(state).toMatchObject({ status: 'closed', reason: 'refused', error: { code: 'invalid_response' } });
   });
 
-  it('takes a content type with parameters', async () => {
+  it('accepts a content type with parameters', async () => {
     const headers = { 'content-type': 'Text/Event-Stream ; charset=UTF-8' };
     expect((await read([{ headers, chunks: [frame(1, 'a')] }, END])).seen).toEqual(['1:a']);
   });
@@ -185,14 +197,14 @@ describe('streams that break', () => {
 
 describe('large events', () => {
   const limit = { maxEventBytes: 1_000 };
-  const sized = (size: number, of = 'x'): string => {
+  const sized = (size: number, character = 'x'): string => {
     const rest = bytes(
       frame(2, '').slice('event: execution:output\ndata: '.length, -'\nid: 2\n\n'.length),
     ).length;
-    return frame(2, of.repeat(Math.floor((size - rest) / bytes(of).length)));
+    return frame(2, character.repeat(Math.floor((size - rest) / bytes(character).length)));
   };
 
-  it('takes one of exactly the limit', async () => {
+  it('accepts an event of exactly the limit', async () => {
     expect((await read([{ chunks: [frame(1, 'a'), sized(1_000)] }, END], limit)).seen).toHaveLength(2);
   });
 
@@ -200,11 +212,11 @@ describe('large events', () => {
     ['in one write', [sized(1_001)]],
     ['counted in bytes, not characters', [sized(1_020, '漢')]],
     ['in many writes', sized(200_000).match(/[^]{1,1000}/g)!],
-    ['that never ends', ['id: 2\ndata: ', ...Array.from({ length: 50 }, () => 'x'.repeat(1_000))]],
+    ['without an end', ['id: 2\ndata: ', ...Array.from({ length: 50 }, () => 'x'.repeat(1_000))]],
     ['of many lines', ['id: 2\n', ...Array.from({ length: 50 }, () => `data: ${'x'.repeat(100)}\n`)]],
     ['as a field name', ['x'.repeat(50_000)]],
     ['as a comment', [':', ...Array.from({ length: 50 }, () => ' '.repeat(1_000))]],
-  ])('refuses one %s, after what came before it', async (_name, chunks) => {
+  ])('refuses a larger event, %s, after yielding the events before it', async (_name, chunks) => {
     const answer = { chunks: [frame(1, 'a'), ...chunks], ending: 'hang' } as const;
     const { seen, error, requests } = await read([answer], limit);
     expect(seen).toEqual(['1:a']);

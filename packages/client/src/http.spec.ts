@@ -1,11 +1,11 @@
 import { frame, ScriptedStream } from '../../../test/support/scripted-stream.js';
 import { CloutAgent } from './client.js';
 
-describe('a request', () => {
+describe('Http', () => {
   let server: ScriptedStream;
   afterEach(() => server?.close());
 
-  it('neither takes an answer from a cache nor leaves one there, for a call and for a stream', async () => {
+  it('bypasses caches, for a call and for a stream', async () => {
     server = await ScriptedStream.start(
       { chunks: ['{"executions":[],"nextCursor":null}'] },
       { chunks: [frame(1, '', 'execution:completed')] },
@@ -21,7 +21,7 @@ describe('a request', () => {
     await client.executions.list();
     for await (const { type } of client.executions.stream('x')) expect(type).toBe('execution:completed');
     expect(modes).toEqual(['no-store', 'no-store']);
-    // What fetch makes of it (Fetch Standard, HTTP-network-or-cache fetch): caches on the way are asked too.
+    // fetch adds these headers (Fetch Standard, HTTP-network-or-cache fetch), so that caches on the way revalidate.
     expect(server.requests.map(({ headers }) => headers['cache-control'])).toEqual(['no-cache', 'no-cache']);
   });
 });

@@ -1,7 +1,7 @@
 import { Credential } from './credential.js';
 import { CloutAgentError } from './error.js';
 import type { RequestOptions, ResolvedOptions } from './options.js';
-import { toError } from './problem.js';
+import { toProblemError } from './problem.js';
 
 export type Query = Record<string, string | number | readonly string[] | undefined>;
 
@@ -12,7 +12,7 @@ export interface Call extends RequestOptions {
   body?: unknown;
 }
 
-/** Requests with the caller's credential. */
+/** Sends requests with the caller's credential. */
 export class Http {
   private readonly credential: Credential;
 
@@ -20,26 +20,31 @@ export class Http {
     this.credential = new Credential(options.token);
   }
 
-  /** The JSON of a successful answer; undefined for 204. @throws CloutAgentError */
+  /** Returns the JSON of a successful response; undefined for 204. @throws CloutAgentError */
   async json<T>(path: string, call: Call = {}): Promise<T> {
     const response = await this.send(path, call);
-    if (!response.ok) throw await this.guard(toError(response), call.signal);
+    if (!response.ok) throw await this.guard(toProblemError(response), call.signal);
     const text = await this.guard(response.text(), call.signal);
     if (text === '') return undefined as T;
     try {
       return JSON.parse(text) as T;
     } catch (cause) {
       const type = response.headers.get('content-type') ?? 'without a type';
-      throw new CloutAgentError('invalid_response', `${path} answered no JSON (${type}). Is baseUrl right?`, {
-        status: response.status,
-        cause,
-      });
+      throw new CloutAgentError(
+        'invalid_response',
+        `${path} did not answer with JSON (${type}). Is baseUrl correct?`,
+        {
+          status: response.status,
+          cause,
+        },
+      );
     }
   }
 
   /**
-   * Sends with the credential; after a 401 once more with a fresh token, if there is a callback to give one.
-   * @throws CloutAgentError when there is no answer; an answer of any status is returned
+   * Sends a request with the credential. After a 401 it asks the `token` callback, if there is one, and sends it again.
+   * @returns the response, whatever its status
+   * @throws CloutAgentError when there is no response
    */
   async send(path: string, call: Call): Promise<Response> {
     for (let refreshed = false; ; refreshed = true) {
@@ -52,7 +57,7 @@ export class Http {
 
   private once(path: string, call: Call, token: string | undefined): Promise<Response> {
     const { method = 'GET', body, signal } = call;
-    // The server says no-store too, but a proxy may drop that header; frameworks that wrap fetch cache by default.
+    // The server sends no-store too, but a proxy may drop that header, and some frameworks make fetch cache by default.
     const init: RequestInit = { method, headers: headersOf(call, token), cache: 'no-store' };
     if (body !== undefined) init.body = JSON.stringify(body);
     if (signal) init.signal = signal;
@@ -60,14 +65,16 @@ export class Http {
     return this.guard(this.options.fetch(url, init), signal);
   }
 
-  /** Gives `work`'s failure its code, and gives up on it as soon as the signal says so. */
+  /** Converts an error of `work` to a CloutAgentError, and rejects as soon as the signal is aborted. */
   private guard<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
       const abort = (): void => reject(abortedError(signal));
       if (signal?.aborted) abort();
       signal?.addEventListener('abort', abort, { once: true });
       work
-        .then(resolve, (error: unknown) => reject(signal?.aborted ? abortedError(signal) : named(error)))
+        .then(resolve, (error: unknown) =>
+          reject(signal?.aborted ? abortedError(signal) : toClientError(error)),
+        )
         .finally(() => signal?.removeEventListener('abort', abort));
     });
   }
@@ -77,7 +84,7 @@ function headersOf({ headers = {}, body }: Call, token: string | undefined): Hea
   const result = new Headers({ accept: 'application/json' });
   const all = {
     ...headers,
-    // Browsers and Node take Authorization off when a redirect leaves the origin, but no other header.
+    // Authorization is safe: browsers and Node remove it when a redirect leaves the origin. They keep other headers.
     authorization: token === undefined ? undefined : `Bearer ${token}`,
     'content-type': body === undefined ? undefined : 'application/json',
   };
@@ -86,8 +93,10 @@ function headersOf({ headers = {}, body }: Call, token: string | undefined): Hea
     try {
       result.set(name, value);
     } catch (cause) {
-      // The value may be a secret.
-      throw new CloutAgentError('invalid_argument', `The header ${name} cannot have this value.`, { cause });
+      // The message does not contain the value, because it may be a secret.
+      throw new CloutAgentError('invalid_argument', `The value of the header ${name} is not valid.`, {
+        cause,
+      });
     }
   }
   return result;
@@ -105,9 +114,9 @@ function abortedError(signal: AbortSignal | undefined): CloutAgentError {
   return new CloutAgentError('aborted', 'The request was aborted.', { cause: signal?.reason });
 }
 
-function named(error: unknown): CloutAgentError {
+function toClientError(error: unknown): CloutAgentError {
   if (error instanceof CloutAgentError) return error;
-  // Node says "fetch failed" and puts why into the cause.
+  // Node's message is only "fetch failed"; the reason is in the cause.
   const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } };
   const why = cause?.message || cause?.code || message || String(error);
   return new CloutAgentError('network', `The server did not answer: ${why}`, { cause: error });

@@ -2,11 +2,11 @@ import type { ApiKeyList, CreateApiKey, CreatedApiKey } from '@cloutagent/contra
 import type { Http } from './http.js';
 import type { RequestOptions } from './options.js';
 
-/** API keys of the caller's projects; needs the scope `keys:manage`. Every method throws CloutAgentError. */
+/** Manages API keys of the caller's projects. Needs the scope `keys:manage`. Every method throws CloutAgentError. */
 export class KeysApi {
   constructor(private readonly http: Http) {}
 
-  /** Makes a key. `key` in the answer is shown this once. */
+  /** Creates a key. Only this response contains `key`. */
   create(request: CreateApiKey, { signal }: RequestOptions = {}): Promise<CreatedApiKey> {
     return this.http.json('/api/keys', { method: 'POST', body: request, signal });
   }
@@ -15,7 +15,7 @@ export class KeysApi {
     return this.http.json('/api/keys', { signal });
   }
 
-  /** Revokes a key; its streams end. */
+  /** Revokes a key. The server closes its streams. */
   revoke(keyId: string, { signal }: RequestOptions = {}): Promise<void> {
     return this.http.json(`/api/keys/${encodeURIComponent(keyId)}`, { method: 'DELETE', signal });
   }

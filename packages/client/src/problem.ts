@@ -2,11 +2,11 @@ import type { Problem } from '@cloutagent/contract';
 import { CloutAgentError } from './error.js';
 import { parseRetryAfter } from './delay.js';
 
-/** A problem document is small; what is longer is no such thing. */
+/** Problem documents are small. A longer body is not read as one. */
 const MAX_PROBLEM_BYTES = 1_048_576;
 
-/** The error of an answer that is none of 2xx. Takes the body, but never more than a problem document needs. */
-export async function toError(response: Response): Promise<CloutAgentError> {
+/** Converts a response without a 2xx status to an error. Reads at most `MAX_PROBLEM_BYTES` of the body. */
+export async function toProblemError(response: Response): Promise<CloutAgentError> {
   const { status } = response;
   const problem = parseProblem(await readText(response, MAX_PROBLEM_BYTES).catch(() => ''));
   return new CloutAgentError(

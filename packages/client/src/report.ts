@@ -1,4 +1,4 @@
-/** Runs a callback of the caller's. What it throws is told to whoever listens for errors, and stops nothing. */
+/** Runs a callback of the application. An error that it throws is reported and does not stop the stream. */
 export function guard(callback: () => unknown): void {
   try {
     callback();
@@ -7,7 +7,7 @@ export function guard(callback: () => unknown): void {
   }
 }
 
-/** `reportError` where there is one (browsers, Deno), else the console. */
+/** Reports an error to `reportError` if it exists (browsers, Deno), otherwise to the console. */
 export function report(error: unknown): void {
   const { reportError } = globalThis as { reportError?: (error: unknown) => void };
   if (reportError) reportError.call(globalThis, error);

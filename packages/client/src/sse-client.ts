@@ -1,36 +1,36 @@
 import type { ConnectionEstablished, EventType, ExecutionEvent } from '@cloutagent/contract';
 import type { ConnectionState } from './connection-state.js';
 import { CloutAgentError } from './error.js';
-import { ExecutionFeed } from './execution-feed.js';
 import { ExecutionStream, type StreamHooks } from './execution-stream.js';
+import { ExecutionStreamProtocol } from './execution-stream-protocol.js';
 import { Http } from './http.js';
 import { type ClientOptions, resolveOptions, type ResolvedOptions } from './options.js';
 import { report } from './report.js';
 
-/** What each handler is called with. */
+/** The argument of each handler. */
 export type SSEHandlers = {
   [T in EventType]: Extract<ExecutionEvent, { type: T }>;
 } & {
-  /** Opens every connection; `lastSequence` is where the journal stood. */
+  /** First frame of every connection. `lastSequence` is the last event that was recorded at that time. */
   'connection:established': ConnectionEstablished;
   /** Every change of `state`. */
   state: ConnectionState;
-  /** The stream was refused for good, or a handler threw. */
+  /** The stream ended with an error, or a handler threw. */
   error: CloutAgentError;
-  /** Every recorded event, of whatever type. */
+  /** Every recorded event, whatever its type. */
   '*': ExecutionEvent;
 };
 
 export interface SSEConnectOptions {
-  /** Only these types; the stream still ends with the execution. */
+  /** Receives only these types. The stream still ends when the execution ends. */
   types?: readonly EventType[] | undefined;
-  /** Sequence of the last event that you have; default 0, the beginning. */
+  /** Sequence of the last event that you have received. Default 0, the beginning. */
   lastEventId?: number | undefined;
 }
 
 type Handler = (value: never) => unknown;
 
-/** Watches one execution at a time and calls handlers. They may be added before or after connecting, several a type. */
+/** Watches one execution at a time and calls handlers. Handlers can be added at any time, several for each type. */
 export class SSEClient {
   private readonly options: ResolvedOptions;
   private readonly http: Http;
@@ -48,35 +48,35 @@ export class SSEClient {
     return this.stream?.state ?? { status: 'idle' };
   }
 
-  /** Begins to watch; leaves the execution watched so far. */
+  /** Watches this execution, and stops watching the previous one. */
   connect(executionId: string, { types, lastEventId = 0 }: SSEConnectOptions = {}): void {
     this.disconnect();
     const hooks: StreamHooks = {
       onState: (state) => this.emit('state', state),
       onEstablished: (established) => this.emit('connection:established', established),
     };
-    const feed = new ExecutionFeed(executionId, types, lastEventId);
-    const stream = new ExecutionStream(this.http, this.options, feed, hooks);
+    const protocol = new ExecutionStreamProtocol(executionId, types, lastEventId);
+    const stream = new ExecutionStream(this.http, this.options, protocol, hooks);
     this.executionId = executionId;
     this.stream = stream;
     void this.deliver(stream);
   }
 
-  /** Calls `handler` with every event of this type from now on. The same handler is called once. */
+  /** Calls `handler` with every event of this type from now on. A handler that is added twice is called once. */
   on<T extends keyof SSEHandlers>(type: T, handler: (value: SSEHandlers[T]) => unknown): this {
     const handlers = this.handlers.get(type) ?? new Set();
     this.handlers.set(type, handlers.add(handler));
     return this;
   }
 
-  /** Takes a handler away; without one, all of that type. */
+  /** Removes a handler; without `handler`, removes all handlers of that type. */
   off<T extends keyof SSEHandlers>(type: T, handler?: (value: SSEHandlers[T]) => unknown): this {
     if (handler) this.handlers.get(type)?.delete(handler);
     else this.handlers.delete(type);
     return this;
   }
 
-  /** Closes the connection. Handlers stay for the next one. */
+  /** Closes the connection. Handlers stay for the next connection. */
   disconnect(): void {
     this.stream?.close();
     this.executionId = null;
@@ -86,12 +86,15 @@ export class SSEClient {
     return this.state.status === 'open';
   }
 
-  /** The execution that is watched, or was when its stream ended; null before `connect` and after `disconnect`. */
+  /**
+   * Returns the id of the watched execution, also after its stream has ended; null before `connect` and after
+   * `disconnect`.
+   */
   getExecutionId(): string | null {
     return this.executionId;
   }
 
-  /** @returns stops calling back */
+  /** Calls `callback` with every change of `state`. @returns a function that stops it */
   onStateChange(callback: (state: ConnectionState) => void): () => void {
     const handler = (state: ConnectionState): void => callback(state);
     this.on('state', handler);
@@ -111,19 +114,19 @@ export class SSEClient {
 
   private emit(type: string, value: unknown): void {
     const handlers = this.handlers.get(type);
-    // A copy: a handler may add and remove handlers.
+    // Iterate over a copy, because a handler may add and remove handlers.
     for (const handler of handlers ? Array.from(handlers) : []) {
       try {
         const result = handler(value as never);
-        if (result instanceof Promise) result.catch((error: unknown) => this.failed(type, error));
+        if (result instanceof Promise) result.catch((error: unknown) => this.onHandlerError(type, error));
       } catch (error) {
-        this.failed(type, error);
+        this.onHandlerError(type, error);
       }
     }
   }
 
-  /** A handler threw. The others and the stream do not mind. */
-  private failed(type: string, cause: unknown): void {
+  /** Reports an error of a handler. The other handlers and the stream continue. */
+  private onHandlerError(type: string, cause: unknown): void {
     if (type === 'error' || !this.handlers.get('error')?.size) return report(cause);
     const why = cause instanceof Error ? cause.message : String(cause);
     this.emit(

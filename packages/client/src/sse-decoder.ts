@@ -1,14 +1,14 @@
 import { createParser, type EventSourceMessage, type EventSourceParser } from 'eventsource-parser';
 import { CloutAgentError } from './error.js';
 
-/** `id`, `event` and `data: `, which the parser counts with the line they begin. */
+/** Room for `id`, `event` and `data: `: the parser counts the field name as part of the line. */
 const FIELD_NAME_CHARACTERS = 16;
 
-/** Bytes of one connection to the messages in them, by the rules of the HTML Standard, section 9.2.6. */
+/** Decodes the bytes of one connection into messages, by the rules of the HTML Standard, section 9.2.6. */
 export class SSEDecoder {
-  /** The last `retry:`, in ms. */
+  /** The last `retry:` of the server, in ms. */
   retryMs: number | undefined;
-  /** Comments so far: heartbeats, mostly. */
+  /** Number of comments so far. Most are heartbeats. */
   comments = 0;
   private readonly text = new TextDecoder();
   private readonly parser: EventSourceParser;
@@ -16,24 +16,24 @@ export class SSEDecoder {
   private overflow = false;
   private afterCarriageReturn = false;
 
-  /** @param maxEventBytes what one event may have as UTF-8 */
+  /** @param maxEventBytes maximum size of one event's data in UTF-8 */
   constructor(private readonly maxEventBytes: number) {
     this.parser = createParser({
-      // A UTF-16 unit is at least one byte of UTF-8: this bounds memory, and `push` is exact.
+      // This limits memory: a UTF-16 unit is at least one byte in UTF-8. `push` checks the exact size.
       maxBufferSize: maxEventBytes + FIELD_NAME_CHARACTERS,
       onEvent: (message) => this.push(message),
       onRetry: (ms) => (this.retryMs = ms),
       onComment: () => (this.comments += 1),
       onError: (error) => {
-        // Unknown fields and a malformed retry are ignored, as the standard has it.
+        // The standard says to ignore unknown fields and a malformed retry.
         if (error.type === 'max-buffer-size-exceeded') this.overflow = true;
       },
     });
   }
 
   /**
-   * The messages that are complete with these bytes. What follows the last blank line waits for more, and is
-   * dropped with the connection.
+   * Returns the messages that these bytes complete. Text after the last blank line is kept for the next call, and is
+   * dropped when the connection ends.
    */
   decode(bytes: Uint8Array): EventSourceMessage[] {
     this.messages = [];
@@ -41,12 +41,12 @@ export class SSEDecoder {
     return this.messages;
   }
 
-  /** Set when the message after the last one that `decode` returned is too large. */
+  /** The error if a message after those that `decode` returned is too large. */
   get error(): CloutAgentError | undefined {
     if (!this.overflow) return undefined;
     return new CloutAgentError(
       'event_too_large',
-      `The stream has an event of more than ${this.maxEventBytes} bytes. Raise maxEventBytes to take it.`,
+      `An event is larger than ${this.maxEventBytes} bytes. Raise maxEventBytes to receive it.`,
     );
   }
 
@@ -57,8 +57,8 @@ export class SSEDecoder {
   }
 
   /**
-   * CR and CRLF to LF. The parser takes them too, but lets a CR at the end of a chunk wait for the next chunk,
-   * and with it an event that is complete.
+   * Converts CR and CRLF to LF. The parser accepts them too, but it holds back a CR at the end of a chunk, and with it
+   * a complete event, until the next chunk.
    */
   private unifyLineEnds(text: string): string {
     if (text === '') return text;
@@ -72,6 +72,6 @@ const encoder = new TextEncoder();
 
 function isLonger(text: string, bytes: number): boolean {
   if (text.length > bytes) return true;
-  // At most three bytes a UTF-16 unit: only near the limit is it worth counting.
+  // A UTF-16 unit is at most three bytes in UTF-8, so short texts need no exact count.
   return text.length * 3 > bytes && encoder.encode(text).length > bytes;
 }

@@ -4,6 +4,7 @@ import {
   ExecutionId,
   ExecutionProgress,
   ExecutionStatus,
+  OpenFailureCode,
   ProjectId,
   StepStatus,
   TokenUsage,
@@ -14,7 +15,7 @@ import { NodeId } from './workflow.js';
 const chunk = { chunk: z.string(), stepId: z.string(), nodeId: NodeId };
 const control = { reason: z.string().optional(), by: z.string().optional() };
 
-/** The fields of each event type besides `executionId` and `timestamp`. */
+/** The own fields of each event type. Every event also has `executionId` and `timestamp`. */
 export const EVENT_FIELDS = {
   'execution:started': z.object({ projectId: ProjectId, attempt: z.int().min(1) }),
   'execution:progress': ExecutionProgress,
@@ -58,7 +59,7 @@ export const EVENT_FIELDS = {
   'execution:resumed': z.object(control),
   'execution:cancelled': z.object(control),
   'execution:completed': z.object({ result: Execution }),
-  'execution:failed': z.object({ error: z.string(), code: z.string(), nodeId: NodeId.optional() }),
+  'execution:failed': z.object({ error: z.string(), code: OpenFailureCode, nodeId: NodeId.optional() }),
 } as const;
 
 export type EventType = keyof typeof EVENT_FIELDS;
@@ -66,16 +67,16 @@ export const EVENT_TYPES = Object.keys(EVENT_FIELDS) as [EventType, ...EventType
 export const EventType = z.enum(EVENT_TYPES).meta({ id: 'EventType' });
 export type EventFields = { [T in EventType]: z.infer<(typeof EVENT_FIELDS)[T]> };
 
-/** What a node or the engine says before the journal has given it a sequence. */
+/** An event that a node or the engine emits, before the journal gives it a sequence. */
 export type EventDraft = { [T in EventType]: { type: T; fields: EventFields[T] } }[EventType];
 
-/** `data` of a frame: the event's own fields with `executionId` and `timestamp` beside them. */
+/** `data` of a frame: the event's own fields, plus `executionId` and `timestamp`. */
 export type EventData<T extends EventType = EventType> = {
   executionId: string;
   timestamp: string;
 } & EventFields[T];
 
-/** A recorded event as its consumers hold it: `(executionId, sequence)` names it. */
+/** A recorded event as clients get it. `(executionId, sequence)` identifies it. */
 export type ExecutionEvent = { [T in EventType]: { sequence: number; type: T } & EventData<T> }[EventType];
 
 export const TERMINAL_EVENT_TYPES = [
@@ -83,11 +84,11 @@ export const TERMINAL_EVENT_TYPES = [
   'execution:failed',
   'execution:cancelled',
 ] as const satisfies EventType[];
-/** Whether nothing comes after an event of this type. */
+/** Whether this event type ends an execution: no event follows it. */
 export const isTerminalEvent = (type: string): boolean =>
   (TERMINAL_EVENT_TYPES as readonly string[]).includes(type);
 
-/** First frame of a stream of one execution; it has no id, so it does not move `Last-Event-ID`. */
+/** First frame of a stream of one execution. It has no id, so it does not change `Last-Event-ID`. */
 export const ConnectionEstablished = z
   .object({
     executionId: ExecutionId,
@@ -121,7 +122,8 @@ const types = z
   .pipe(z.array(EventType).min(1))
   .optional()
   .meta({
-    description: 'Event types, comma-separated; only these come. The stream still ends with the execution.',
+    description:
+      'Event types, comma-separated. Only these are sent. The stream still ends when the execution ends.',
     examples: ['execution:output,execution:step'],
   });
 
@@ -137,10 +139,9 @@ export type ReadEvents = z.infer<typeof ReadEvents>;
 export const EventPage = z
   .object({
     events: z.array(ExecutionEventSchema),
-    nextAfter: z
-      .int()
-      .nullable()
-      .meta({ description: '`after` of the next page; null when this is all there is now.' }),
+    nextAfter: z.int().nullable().meta({
+      description: 'Send this as `after` to get the next page. null when there are no more events yet.',
+    }),
     lastSequence: z.int().min(0),
   })
   .meta({ id: 'EventPage' });
@@ -152,10 +153,10 @@ export interface EventPage {
 
 export const OpenStream = z
   .object({
-    lastEventId: z
-      .string()
-      .optional()
-      .meta({ description: 'Where to go on; the header Last-Event-ID wins.' }),
+    lastEventId: z.string().optional().meta({
+      description:
+        'Id of the last event received; the stream resumes after it. The header Last-Event-ID wins.',
+    }),
     types,
     ticket: z.string().max(200).optional(),
   })
@@ -166,7 +167,7 @@ export const StreamTicket = z
   .object({
     ticket: z.string(),
     expiresAt: Timestamp,
-    url: z.string().meta({ description: 'Path to give to EventSource.' }),
+    url: z.string().meta({ description: 'Path to pass to EventSource.' }),
   })
   .meta({ id: 'StreamTicket' });
 export type StreamTicket = z.infer<typeof StreamTicket>;

@@ -3,18 +3,18 @@ import { OpenStream } from './events.js';
 import { ExecutionStatus, ProjectId, Tag } from './execution.js';
 import { Timestamp } from './json.js';
 
-/** Longer than any that is taken: they are refused before their items are looked at. */
-const MOST_ITEMS = 10_000;
-const MOST_CHARACTERS = 400_000;
+/** Above every limit that the server sets. Longer values are refused before their items are checked. */
+const MAX_ITEMS = 10_000;
+const MAX_CHARACTERS = 400_000;
 
-/** Several values: a list, or one string with commas, as queries have it. */
-const several = <Item extends z.ZodType<string, string>>(item: Item) =>
+/** Several values: an array, or one comma-separated string as in a query. */
+const commaSeparated = <Item extends z.ZodType<string, string>>(item: Item) =>
   z
     .union([
-      z.array(z.string()).max(MOST_ITEMS),
+      z.array(z.string()).max(MAX_ITEMS),
       z
         .string()
-        .max(MOST_CHARACTERS)
+        .max(MAX_CHARACTERS)
         .transform((text) => text.split(',')),
     ])
     .transform((values) => [...new Set(values.map((value) => value.trim()).filter(Boolean))])
@@ -22,17 +22,20 @@ const several = <Item extends z.ZodType<string, string>>(item: Item) =>
 
 const filter = {
   projectId: ProjectId.optional(),
-  status: several(ExecutionStatus)
+  status: commaSeparated(ExecutionStatus)
     .optional()
     .meta({ description: 'One status or several, comma-separated.' }),
   tag: Tag.optional(),
-  executionIds: several(z.string().max(64))
+  executionIds: commaSeparated(z.string().max(64))
     .transform((ids) => [...new Set(ids.map((id) => id.toLowerCase()))])
     .optional()
-    .meta({ description: 'Just these executions, comma-separated; excludes projectId, status and tag.' }),
+    .meta({
+      description:
+        'Only these executions, comma-separated. Cannot be combined with projectId, status or tag.',
+    }),
 };
 
-/** The executions of a stream: by filter, any part of which may be left out, or by name. */
+/** Selects the executions of a stream: by id, or by a filter whose parts are all optional. */
 export interface ExecutionFilter {
   projectId?: string | undefined;
   status?: ExecutionStatus[] | undefined;
@@ -40,11 +43,11 @@ export interface ExecutionFilter {
   executionIds?: string[] | undefined;
 }
 
-const eitherOr = ({ executionIds, projectId, status, tag }: ExecutionFilter): boolean =>
+const isFilterOrIds = ({ executionIds, projectId, status, tag }: ExecutionFilter): boolean =>
   executionIds === undefined || (projectId === undefined && status === undefined && tag === undefined);
-const EITHER_OR = {
+const FILTER_OR_IDS = {
   path: ['executionIds'],
-  message: 'names the executions, so leave projectId, status and tag out',
+  message: 'cannot be combined with projectId, status or tag',
 };
 
 /** Query of `GET /api/executions/stream`. */
@@ -54,40 +57,40 @@ export const OpenExecutionsStream = z
     types: OpenStream.shape.types,
     from: z.enum(['start', 'now']).default('start').meta({
       description:
-        'now: executions there already go on from where their journal stands. Does not count with a cursor.',
+        'start: each execution is sent from its first event. now: for executions that already exist, only new events are sent. Ignored when the stream resumes at a cursor.',
     }),
     lastEventId: z
       .string()
       .optional()
-      .meta({ description: 'Where to go on; the header Last-Event-ID wins.' }),
+      .meta({ description: 'Cursor to resume at: the last id received. The header Last-Event-ID wins.' }),
     ticket: z.string().max(200).optional(),
   })
-  .refine(eitherOr, EITHER_OR)
+  .refine(isFilterOrIds, FILTER_OR_IDS)
   .meta({ id: 'OpenExecutionsStream' });
 export type OpenExecutionsStream = z.infer<typeof OpenExecutionsStream>;
 
-/** Body of `POST /api/executions/stream-tickets`: the filter of the stream that the ticket will open. */
+/** Body of `POST /api/executions/stream-tickets`: the filter of the stream that the ticket opens. */
 export const CreateStreamTicket = z
   .object(filter)
-  .refine(eitherOr, EITHER_OR)
+  .refine(isFilterOrIds, FILTER_OR_IDS)
   .default({})
   .meta({ id: 'CreateStreamTicket' });
 export type CreateStreamTicket = z.infer<typeof CreateStreamTicket>;
 
-/** First frame of a stream of many executions; its id is the cursor. */
+/** First frame of a stream of many executions. Its id is the cursor. */
 export const ExecutionsConnectionEstablished = z
   .object({
     timestamp: Timestamp,
     message: z.string(),
-    executions: z.int().min(0).meta({ description: 'How many have joined so far.' }),
-    cursor: z
-      .string()
-      .meta({ description: 'Resumes from here, should the connection break before the first event.' }),
+    executions: z.int().min(0).meta({ description: 'Number of executions in the stream so far.' }),
+    cursor: z.string().meta({
+      description: 'The stream resumes here if the connection breaks before the first event.',
+    }),
   })
   .meta({ id: 'ExecutionsConnectionEstablished' });
 export type ExecutionsConnectionEstablished = z.infer<typeof ExecutionsConnectionEstablished>;
 
-/** Names a filter: equal for filters that mean the same. */
+/** Returns a key that is equal for equivalent filters. */
 export const filterKey = ({ projectId, status, tag, executionIds }: ExecutionFilter): string =>
   JSON.stringify([projectId ?? null, sorted(status), tag ?? null, sorted(executionIds)]);
 

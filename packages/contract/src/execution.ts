@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { FailureCode } from './failure-codes.js';
 import { Json, PlainText, Timestamp } from './json.js';
 import { NAME, NAME_MAX_LENGTH, TAG_MAX_LENGTH } from './patterns.js';
 import { orDefault, orNull } from './or-null.js';
@@ -8,12 +9,12 @@ export const ExecutionId = z
   .uuid()
   .meta({ description: 'UUID, version 7.', examples: ['0199c0de-0000-7000-8000-000000000001'] });
 
-/** Names a project; executions, keys and quotas belong to one. */
+/** Identifies a project. Executions, keys and quotas belong to a project. */
 export const ProjectId = z
   .string()
   .min(1)
   .max(NAME_MAX_LENGTH)
-  .regex(NAME, 'a project id takes letters, digits and . _ : - and starts with a letter or digit')
+  .regex(NAME, 'a project id may contain letters, digits and . _ : - and must start with a letter or digit')
   .meta({ examples: ['demo'] });
 
 export const ExecutionStatus = z
@@ -23,13 +24,13 @@ export type ExecutionStatus = z.infer<typeof ExecutionStatus>;
 
 export const TERMINAL_STATUSES = ['completed', 'failed', 'cancelled'] as const satisfies ExecutionStatus[];
 
-/** Whether an execution of this status is over: nothing about it changes any more. */
+/** Whether an execution with this status has ended and can no longer change. */
 export const isTerminal = (status: ExecutionStatus): boolean =>
   (TERMINAL_STATUSES as readonly string[]).includes(status);
 
 export const TokenUsage = z
   .object({ input: z.int().min(0), output: z.int().min(0), total: z.int().min(0) })
-  .meta({ id: 'TokenUsage', description: 'Tokens, running totals.' });
+  .meta({ id: 'TokenUsage', description: 'Running totals of tokens.' });
 export type TokenUsage = z.infer<typeof TokenUsage>;
 
 export const StepStatus = z
@@ -37,7 +38,7 @@ export const StepStatus = z
   .meta({
     id: 'StepStatus',
     description:
-      'cancelled: the end of the execution cut the step off. skipped: the branch of its node was not taken.',
+      'cancelled: the execution ended while the step was running. skipped: the branch of its node was not taken.',
   });
 export type StepStatus = z.infer<typeof StepStatus>;
 
@@ -63,10 +64,10 @@ export const ExecutionOptions = z
   .object({
     timeoutMs: orNull(z.int().min(1).max(86_400_000)).meta({
       description:
-        'Time limit of the whole execution, in ms; pauses and waiting for an approval do not count.',
+        'Time limit of the whole execution, in ms. Pauses and waiting for an approval do not count.',
     }),
     maxRetries: orNull(z.int().min(0).max(10)).meta({
-      description: 'Retries of a node after an error that may pass. Default 2.',
+      description: 'Retries of a node after a transient error. Default 2.',
     }),
     limits: orNull(
       z.object({
@@ -90,13 +91,16 @@ export const StartExecution = z
   })
   .meta({ id: 'StartExecution' });
 export type StartExecution = z.infer<typeof StartExecution>;
-/** As a caller writes it: what has a default may be left out. */
+/** The request as a caller writes it: fields with a default are optional. */
 export type StartExecutionInput = z.input<typeof StartExecution>;
+
+/** `FailureCode` for completion in editors, and any other string: modules may have codes of their own. */
+export const OpenFailureCode = z.string() as z.ZodType<FailureCode | (string & {}), string>;
 
 export const ExecutionFailure = z
   .object({
-    message: z.string().meta({ description: 'A sentence for a person.' }),
-    code: z.string().meta({ description: 'A word for a program.' }),
+    message: z.string().meta({ description: 'A sentence for people.' }),
+    code: OpenFailureCode.meta({ description: 'A stable code for programs.' }),
     nodeId: NodeId.optional(),
   })
   .meta({ id: 'ExecutionFailure' });
@@ -110,7 +114,7 @@ export const Execution = z
     status: ExecutionStatus,
     input: Json,
     output: Json.optional().meta({
-      description: "The last node's output; with several last nodes, an object of outputs by node id.",
+      description: "The last node's output. With several last nodes, an object of outputs by node id.",
     }),
     error: ExecutionFailure.optional(),
     steps: z.array(Step),
@@ -119,7 +123,7 @@ export const Execution = z
       .number()
       .min(0)
       .nullable()
-      .meta({ description: 'null when the price of a model used is not known.' }),
+      .meta({ description: 'null when the price of a used model is unknown.' }),
     createdAt: Timestamp,
     startedAt: Timestamp.optional(),
     completedAt: Timestamp.optional(),
@@ -130,30 +134,33 @@ export const Execution = z
   .meta({ id: 'Execution' });
 export type Execution = z.infer<typeof Execution>;
 
-/** How many nodes of its workflow an execution has done. */
+/** How many nodes of its workflow an execution has completed. */
 export const ExecutionProgress = z
   .object({
-    completedSteps: z.int().min(0).meta({ description: 'Nodes that are done; attempts do not count.' }),
-    totalSteps: z.int().min(0).meta({ description: 'Nodes of the workflow.' }),
+    completedSteps: z
+      .int()
+      .min(0)
+      .meta({ description: 'Completed nodes. Several attempts of a node count once.' }),
+    totalSteps: z.int().min(0).meta({ description: 'Nodes in the workflow.' }),
     percent: z.number().min(0).max(100),
   })
   .meta({ id: 'ExecutionProgress' });
 export type ExecutionProgress = z.infer<typeof ExecutionProgress>;
 
-/** An item of a list: small, however large inputs and outputs are. */
+/** An item of a list. It stays small, however large inputs and outputs are. */
 export const ExecutionSummary = Execution.omit({ input: true, output: true, steps: true })
   .extend({
     inputPreview: z.string().meta({
       description:
-        'The beginning of the input on one line, up to 200 characters; what is not text is JSON. Empty for null.',
+        'The beginning of the input on one line, up to 200 characters. A value that is not a string is shown as JSON. Empty for null.',
     }),
-    error: ExecutionFailure.optional().meta({ description: 'Its message has up to 500 characters.' }),
+    error: ExecutionFailure.optional().meta({ description: 'The message is cut at 500 characters.' }),
     progress: ExecutionProgress,
   })
   .meta({ id: 'ExecutionSummary' });
 export type ExecutionSummary = z.infer<typeof ExecutionSummary>;
 
-const limit = (most: number, fallback: number) => z.coerce.number().int().min(1).max(most).default(fallback);
+const limit = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback);
 const statuses = z
   .string()
   .transform((text) =>
@@ -180,14 +187,14 @@ export const ExecutionPage = z
   .meta({ id: 'ExecutionPage' });
 export type ExecutionPage = z.infer<typeof ExecutionPage>;
 
-/** Body of pause, resume and cancel; may be left out. */
+/** Body of pause, resume and cancel. Optional. */
 export const ControlExecution = z
   .object({ reason: orNull(PlainText.max(500)) })
   .default({})
   .meta({ id: 'ControlExecution' });
 export type ControlExecution = z.infer<typeof ControlExecution>;
 
-/** Answers a waiting `approval` node. `nodeId` may be left out when just one waits. */
+/** Answers a waiting `approval` node. `nodeId` is optional when exactly one node is waiting. */
 export const ApproveExecution = z
   .object({
     nodeId: orNull(NodeId),

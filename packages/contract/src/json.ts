@@ -3,16 +3,16 @@ import { z } from 'zod';
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /**
- * Any JSON value, kept as it is. Strings may hold any Unicode text; they are escaped on the wire (RFC 8259).
- * Not `z.json()`, which makes a copy without the members called `__proto__`.
+ * Any JSON value, kept unchanged. Strings may hold any Unicode text; they are escaped on the wire (RFC 8259).
+ * `z.json()` is not used because it returns a copy without the members called `__proto__`.
  */
 export const Json = z.unknown().refine(isJson, 'must be JSON').meta({
   id: 'Json',
   description:
-    'Any JSON value. An integer beyond 2^53 - 1 whose digits a number does not keep is refused: send it as text.',
+    'Any JSON value. An integer beyond 2^53 - 1 that a double cannot hold exactly is refused: send it as a string.',
 }) as unknown as z.ZodType<Json>;
 
-/** Level by level, so that depth costs no stack. */
+/** Checks level by level, without recursion, so that deep values cannot overflow the stack. */
 function isJson(value: unknown): boolean {
   for (let level = [value]; level.length > 0;) {
     const next: unknown[] = [];
@@ -29,13 +29,13 @@ function isJson(value: unknown): boolean {
 const isScalar = (value: unknown): boolean =>
   value === null || typeof value === 'string' || typeof value === 'boolean';
 
-/** What text columns cannot hold: U+0000, and half a surrogate pair, which is no Unicode text. */
+/** PostgreSQL text columns cannot hold U+0000, nor half a surrogate pair, which is not valid Unicode. */
 const isText = (text: string): boolean => !/[\0\p{Cs}]/u.test(text);
 
-/** Text that a person wrote; kept as it is. */
+/** Text that a person wrote, kept unchanged. */
 export const PlainText = z
   .string()
-  .refine(isText, 'must be Unicode text without U+0000 and without half a surrogate pair');
+  .refine(isText, 'must be Unicode text without U+0000 and without unpaired surrogates');
 
 /** An instant, ISO 8601 in UTC with milliseconds. */
 export const Timestamp = z.iso

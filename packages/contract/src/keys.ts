@@ -7,7 +7,7 @@ export const SCOPES = ['executions:read', 'executions:write', 'executions:contro
 export const Scope = z.enum(SCOPES).meta({ id: 'Scope' });
 export type Scope = z.infer<typeof Scope>;
 
-/** Projects a credential is good for; `*` is all. */
+/** Projects that a credential may use. `*` means all. */
 const Projects = z
   .array(z.union([z.literal('*'), ProjectId]))
   .min(1)
@@ -27,7 +27,7 @@ export const ApiKey = z
   .object({
     id: z.uuid(),
     name: z.string(),
-    prefix: z.string().meta({ description: 'The first characters of the key, to recognise it by.' }),
+    prefix: z.string().meta({ description: 'The first characters of the key, to recognise it.' }),
     projects: Projects,
     scopes: z.array(Scope),
     createdAt: Timestamp,
@@ -38,11 +38,13 @@ export const ApiKey = z
   .meta({ id: 'ApiKey' });
 export type ApiKey = z.infer<typeof ApiKey>;
 
-/** Who a credential stands for, and what it may. */
+/** The principal of a credential, and its permissions. */
 export const Me = z
   .object({
-    id: z.string().meta({ description: 'The principal: `key:<key id>` or `jwt:…`, as `by` in events.' }),
-    name: z.string().nullable().meta({ description: "An API key's name; null for a JWT." }),
+    id: z
+      .string()
+      .meta({ description: 'The principal, `key:<key id>` or `jwt:…`. Events use the same value in `by`.' }),
+    name: z.string().nullable().meta({ description: "The API key's name. null for a JWT." }),
     projects: z.array(z.union([z.literal('*'), ProjectId])),
     scopes: z.array(Scope),
     expiresAt: Timestamp.nullable(),
@@ -51,7 +53,7 @@ export const Me = z
 export type Me = z.infer<typeof Me>;
 
 export const CreatedApiKey = ApiKey.extend({
-  key: z.string().meta({ description: 'The key itself, shown this once.' }),
+  key: z.string().meta({ description: 'The key itself. It is shown only in this response.' }),
 }).meta({ id: 'CreatedApiKey' });
 export type CreatedApiKey = z.infer<typeof CreatedApiKey>;
 

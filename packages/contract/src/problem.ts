@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Every error answer of the API: RFC 9457, `application/problem+json`, with a stable `code`. */
+/** Every error response of the API: RFC 9457, `application/problem+json`, with a stable `code`. */
 export const Problem = z
   .object({
     type: z.string().meta({ examples: ['about:blank'] }),
@@ -13,7 +13,7 @@ export const Problem = z
     errors: z
       .array(z.object({ path: z.string(), message: z.string() }))
       .optional()
-      .meta({ description: 'With code validation_failed: every path that is wrong.' }),
+      .meta({ description: 'With code validation_failed: every invalid path.' }),
   })
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof Problem>;

@@ -17,12 +17,12 @@ const step = (sequence: number, stepId: string, status: StepStatus): ExecutionEv
 const statusesAfter = (...events: ExecutionEvent[]) =>
   events.reduce(applyEvent, initialState()).steps.map(({ status }) => status);
 
-describe('The status of a step', () => {
-  it('is cancelled when the end of its execution cut it off', () => {
+describe('applyEvent: the status of a step', () => {
+  it('is cancelled when its execution ended while it was running', () => {
     expect(statusesAfter(step(1, 'a', 'running'), step(2, 'a', 'cancelled'))).toEqual(['cancelled']);
   });
 
-  it('is cancelled where an old journal says that a running step was skipped', () => {
+  it('is cancelled when a journal of an earlier version marks a running step as skipped', () => {
     expect(statusesAfter(step(1, 'a', 'running'), step(2, 'a', 'skipped'))).toEqual(['cancelled']);
   });
 

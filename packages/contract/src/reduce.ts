@@ -1,13 +1,13 @@
 import type { ExecutionEvent } from './events.js';
 import type { ExecutionStatus, Step, StepStatus, TokenUsage } from './execution.js';
 
-/** What the events of one execution add up to. */
+/** The state of one execution after a number of its events. */
 export interface ExecutionState {
   status: ExecutionStatus;
-  /** Every step, in the order they started. */
+  /** Every step, in the order in which they started. */
   steps: Step[];
   tokenUsage: TokenUsage;
-  /** null when the price of a model used is not known. */
+  /** null when the price of a used model is unknown. */
   costUSD: number | null;
   /** Usage by model name. */
   modelUsage: Record<string, { input: number; output: number; costUSD: number | null }>;
@@ -23,7 +23,7 @@ export const initialState = (): ExecutionState => ({
   lastSequence: 0,
 });
 
-/** Adds one event to `state`, in place. Events of other kinds than the state shows change only `lastSequence`. */
+/** Applies one event to `state`, in place. Event types that the state does not show change only `lastSequence`. */
 export function applyEvent(state: ExecutionState, event: ExecutionEvent): ExecutionState {
   state.lastSequence = Math.max(state.lastSequence, event.sequence);
   switch (event.type) {
@@ -77,6 +77,6 @@ function applyStep(steps: Step[], event: Extract<ExecutionEvent, { type: 'execut
   else steps[known] = step;
 }
 
-/** Journals of earlier versions call a step `skipped` that had begun and was cut off. */
+/** Earlier versions recorded `skipped` for a running step that was cut off. Such a step is `cancelled`. */
 const statusAfter = (before: Step | undefined, status: StepStatus): StepStatus =>
   status === 'skipped' && before && before.completedAt === undefined ? 'cancelled' : status;

@@ -11,7 +11,7 @@ export interface GraphLimits {
   MAX_WORKFLOW_DEPTH: number;
 }
 
-/** A workflow's nodes with their parents and children. */
+/** The nodes of a workflow, with their parents and children. */
 export class WorkflowGraph {
   readonly nodes = new Map<string, WorkflowNode>();
   private readonly parents = new Map<string, string[]>();
@@ -39,12 +39,12 @@ export class WorkflowGraph {
     return this.children.get(id) ?? [];
   }
 
-  /** The nodes nothing comes after: their outputs are the execution's. */
+  /** The nodes without children. Their outputs are the execution's output. */
   sinks(): string[] {
     return [...this.nodes.keys()].filter((id) => this.childrenOf(id).length === 0);
   }
 
-  /** Layers of nodes that can run together (Kahn's algorithm); what is on a cycle, or behind one, is in none. */
+  /** Layers of nodes that can run in parallel (Kahn's algorithm). Nodes on a cycle, or after one, are in no layer. */
   layers(): string[][] {
     const waiting = new Map([...this.parents].map(([id, parents]) => [id, parents.length]));
     const layers: string[][] = [];
@@ -65,14 +65,14 @@ export class WorkflowGraph {
   }
 }
 
-/** Everything that keeps a workflow from being a directed acyclic graph within the limits. */
+/** Returns every reason why a workflow is not a directed acyclic graph within the limits. */
 export function checkGraph(workflow: Workflow, limits: GraphLimits): GraphProblem[] {
   const { nodes, edges } = workflow;
   if (nodes.length > limits.MAX_WORKFLOW_NODES) {
     return [
       {
         path: ['nodes'],
-        message: `a workflow may have ${limits.MAX_WORKFLOW_NODES} nodes, this one has ${nodes.length}`,
+        message: `a workflow may have at most ${limits.MAX_WORKFLOW_NODES} nodes; this one has ${nodes.length}`,
       },
     ];
   }
@@ -80,7 +80,7 @@ export function checkGraph(workflow: Workflow, limits: GraphLimits): GraphProble
     return [
       {
         path: ['edges'],
-        message: `a workflow may have ${limits.MAX_WORKFLOW_EDGES} edges, this one has ${edges.length}`,
+        message: `a workflow may have at most ${limits.MAX_WORKFLOW_EDGES} edges; this one has ${edges.length}`,
       },
     ];
   }
@@ -88,7 +88,10 @@ export function checkGraph(workflow: Workflow, limits: GraphLimits): GraphProble
   const known = new Set<string>();
   nodes.forEach((node, index) => {
     if (known.has(node.id))
-      problems.push({ path: ['nodes', index, 'id'], message: `"${node.id}" is the id of another node too` });
+      problems.push({
+        path: ['nodes', index, 'id'],
+        message: `another node already has the id "${node.id}"`,
+      });
     known.add(node.id);
   });
   edges.forEach((edge, index) => {
@@ -110,28 +113,28 @@ export function checkGraph(workflow: Workflow, limits: GraphLimits): GraphProble
       [...known].filter((id) => !reached.has(id)),
     );
     return [
-      { path: ['edges'], message: `a workflow must have no cycle, and this one goes ${cycle.join(' -> ')}` },
+      { path: ['edges'], message: `a workflow must not contain a cycle; this one has ${cycle.join(' -> ')}` },
     ];
   }
   if (layers.length > limits.MAX_WORKFLOW_DEPTH) {
     return [
       {
         path: ['edges'],
-        message: `a workflow may be ${limits.MAX_WORKFLOW_DEPTH} nodes deep, this one is ${layers.length}`,
+        message: `a workflow may be at most ${limits.MAX_WORKFLOW_DEPTH} nodes deep; this one is ${layers.length} deep`,
       },
     ];
   }
   return [];
 }
 
-/** Every node left over has a parent that is left over: walking up must come round. */
-function findCycle(graph: WorkflowGraph, left: string[]): string[] {
-  const among = new Set(left);
+/** Finds a cycle. Every remaining node has a remaining parent, so following parents must reach a node twice. */
+function findCycle(graph: WorkflowGraph, remaining: string[]): string[] {
+  const candidates = new Set(remaining);
   const path: string[] = [];
-  let id = left[0]!;
+  let id = remaining[0]!;
   while (!path.includes(id)) {
     path.push(id);
-    id = graph.parentsOf(id).find((parent) => among.has(parent))!;
+    id = graph.parentsOf(id).find((parent) => candidates.has(parent))!;
   }
   return [id, ...path.slice(path.indexOf(id)).reverse()];
 }

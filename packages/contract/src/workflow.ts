@@ -2,16 +2,16 @@ import { z } from 'zod';
 import { orDefault, orNull } from './or-null.js';
 import { NAME, NAME_MAX_LENGTH } from './patterns.js';
 
-/** Names a node inside its workflow, and in `{{nodes.<id>.output}}`. */
+/** Identifies a node inside its workflow, also in `{{nodes.<id>.output}}`. */
 export const NodeId = z
   .string()
   .min(1)
   .max(128)
   .regex(
     /^[A-Za-z0-9_-][A-Za-z0-9._:-]*$/,
-    'a node id takes letters, digits and . _ : - and starts with a letter, a digit, _ or -',
+    'a node id may contain letters, digits and . _ : - and must start with a letter, a digit, _ or -',
   )
-  // An object with node ids as keys could not have such a member.
+  // Outputs are kept in objects by node id, and `__proto__` cannot be an ordinary member of an object.
   .refine((id) => id !== '__proto__', 'a node id cannot be __proto__')
   .meta({ examples: ['verdict'] });
 
@@ -19,17 +19,17 @@ const NodeTypeName = z
   .string()
   .min(1)
   .max(NAME_MAX_LENGTH)
-  .regex(NAME, 'a node type takes letters, digits and . _ : - and starts with a letter or digit');
+  .regex(NAME, 'a node type may contain letters, digits and . _ : - and must start with a letter or digit');
 
 /**
- * One unit of a workflow, in the shape of a React Flow node. What `data.config` must hold depends on
- * `type`; the server checks it against the node type's own schema.
+ * One unit of a workflow, in the shape of a React Flow node. The server checks `data.config` against the schema of the
+ * node's `type`.
  */
 export const WorkflowNode = z
   .looseObject({
     id: NodeId,
     type: NodeTypeName.meta({
-      description: 'agent, subagent, http, transform, delay, approval, or one a module adds.',
+      description: 'agent, subagent, http, transform, delay, approval, or a type that a module adds.',
     }),
     position: orNull(z.looseObject({ x: z.number(), y: z.number() })),
     data: orDefault(
@@ -37,7 +37,7 @@ export const WorkflowNode = z
         label: orNull(z.string().max(200)),
         config: orDefault(z.record(z.string(), z.unknown()), () => ({})),
         timeoutMs: orNull(z.int().min(1).max(86_400_000)).meta({
-          description: 'Time limit of one attempt, in ms; pauses do not count.',
+          description: 'Time limit of one attempt, in ms. Pauses do not count.',
         }),
         maxRetries: orNull(z.int().min(0).max(10)).meta({
           description: 'Overrides options.maxRetries for this node.',
@@ -49,27 +49,30 @@ export const WorkflowNode = z
   .meta({ id: 'WorkflowNode' });
 export type WorkflowNode = z.infer<typeof WorkflowNode>;
 
-/** "target starts when source is done." In the shape of a React Flow edge. */
+/** Makes the node `target` wait for the node `source`. In the shape of a React Flow edge. */
 export const WorkflowEdge = z
-  // Nothing depends on the id, and Langflow writes 300 characters and more into one.
+  // The server does not use the id. Its length is not limited because Langflow writes ids of 300 characters and more.
   .looseObject({ id: orNull(z.string()), source: NodeId, target: NodeId })
   .meta({ id: 'WorkflowEdge' });
 export type WorkflowEdge = z.infer<typeof WorkflowEdge>;
 
-/** Whatever a server allows: a list that is longer is refused before its items are looked at. */
-export const MOST_NODES = 5_000;
-export const MOST_EDGES = 10_000;
+/**
+ * The highest values that `MAX_WORKFLOW_NODES` and `MAX_WORKFLOW_EDGES` can have. Longer lists are refused before their
+ * items are checked.
+ */
+export const MAX_NODES = 5_000;
+export const MAX_EDGES = 10_000;
 
 /** A directed acyclic graph of nodes. */
 export const Workflow = z
   .looseObject({
-    nodes: z.array(WorkflowNode).min(1, 'a workflow needs at least one node').max(MOST_NODES),
-    edges: orDefault(z.array(WorkflowEdge).max(MOST_EDGES), () => []),
+    nodes: z.array(WorkflowNode).min(1, 'a workflow needs at least one node').max(MAX_NODES),
+    edges: orDefault(z.array(WorkflowEdge).max(MAX_EDGES), () => []),
   })
   .meta({ id: 'Workflow' });
 export type Workflow = z.infer<typeof Workflow>;
 
-/** What a workflow looks like: enough to draw it. Configs are left out, as they may hold secrets. */
+/** The nodes and edges of a workflow, enough to draw it. Configs are left out because they may hold secrets. */
 export const WorkflowOutline = z
   .object({
     nodes: z.array(
@@ -85,7 +88,7 @@ export const WorkflowOutline = z
   .meta({ id: 'WorkflowOutline' });
 export type WorkflowOutline = z.infer<typeof WorkflowOutline>;
 
-/** The outline of a workflow. */
+/** Returns the outline of a workflow. */
 export const outlineOf = ({ nodes, edges }: Workflow): WorkflowOutline => ({
   nodes: nodes.map(({ id, type, position, data: { label } }) => ({
     id,

@@ -4,19 +4,19 @@ import { createContext, type ReactNode, useContext } from 'react';
 const Client = createContext<CloutAgent | undefined>(undefined);
 
 export interface CloutAgentProviderProps {
-  /** Make it once, outside of components: connections are shared by client. */
+  /** Create the client once, outside of components: components with the same client share connections. */
   client: CloutAgent;
   children?: ReactNode;
 }
 
-/** Gives the hooks and components below it the client to use. */
+/** Provides the client to the hooks and components below it. */
 export function CloutAgentProvider({ client, children }: CloutAgentProviderProps): ReactNode {
-  // React 18 renders a context only by its Provider.
+  // React 18 cannot render `<Client>` itself, only its Provider.
   return <Client.Provider value={client}>{children}</Client.Provider>;
 }
 
 /**
- * The client of the nearest `CloutAgentProvider`.
+ * Returns the client of the nearest `CloutAgentProvider`.
  * @throws Error when there is none
  */
 export function useCloutAgent(): CloutAgent {

@@ -1,2 +1,2 @@
-// So that `import '@cloutagent/react/styles.css'` is known to TypeScript without a bundler's types.
+// Lets TypeScript accept `import '@cloutagent/react/styles.css'` without the types of a bundler.
 export {};

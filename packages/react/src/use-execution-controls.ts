@@ -6,32 +6,32 @@ import { storesOf } from './store/stores.js';
 
 export type ControlAction = 'pause' | 'resume' | 'cancel' | 'approve';
 
-/** Every function resolves when the server has answered; none rejects: what went wrong is in `error`. */
+/** Actions on an execution. Each resolves when the server has answered. None rejects; `error` has the failure. */
 export interface ExecutionControls {
   readonly pause: (reason?: string) => Promise<Execution | undefined>;
   readonly resume: (reason?: string) => Promise<Execution | undefined>;
   readonly cancel: (reason?: string) => Promise<Execution | undefined>;
-  /** Answers a waiting `approval` node; with `approved: false` the execution fails. */
+  /** Answers a waiting `approval` node. With `approved: false` the execution fails. */
   readonly approve: (answer?: ApproveInput) => Promise<Execution | undefined>;
-  /** Connects again now, in place of waiting or after a refusal. */
+  /** Reconnects now, instead of waiting or after a refusal. */
   readonly reconnect: () => void;
-  /** The action whose answer has not come yet; undefined when there is none. */
+  /** The action that the server has not answered yet; undefined if there is none. */
   readonly pending: ControlAction | undefined;
-  /** Why the last action did not work; gone with the next one, or with `dismissError`. */
+  /** Error of the last action. The next action or `dismissError` clears it. */
   readonly error: CloutAgentError | undefined;
-  /** Forgets the error: it has been read, or is no longer true. */
+  /** Clears the error. */
   readonly dismissError: () => void;
 }
 
-/** Steers an execution. What it leads to comes with the events, to `useExecution`. */
+/** Controls an execution. The effect of an action arrives as events; `useExecution` shows it. */
 export function useExecutionControls(executionId: string | null | undefined): ExecutionControls {
   const client = useCloutAgent();
-  const [known, setKnown] = useState<{ of: object; state: ControlState }>();
-  /** New with each execution, so that what is under way for one is never shown for another. */
+  const [stored, setStored] = useState<{ session: object; state: ControlState }>();
+  /** A new object for each execution, so that a pending action is never shown for another execution. */
   const session = useMemo(() => ({ client, executionId }), [client, executionId]);
   const latest = useRef(0);
 
-  // An answer that belongs to another execution, or to nobody any more, is dropped.
+  // Drop a response that arrives after the execution has changed or the component was unmounted.
   useEffect(
     () => () => {
       latest.current += 1;
@@ -43,15 +43,15 @@ export function useExecutionControls(executionId: string | null | undefined): Ex
     async (action: ControlAction, call: (id: string) => Promise<Execution>) => {
       const { executionId: id } = session;
       if (!id) return undefined;
-      const mine = (latest.current += 1);
-      setKnown({ of: session, state: { pending: action, error: undefined } });
+      const number = (latest.current += 1);
+      setStored({ session, state: { pending: action, error: undefined } });
       try {
         const execution = await call(id);
-        if (mine === latest.current) setKnown(undefined);
+        if (number === latest.current) setStored(undefined);
         return execution;
       } catch (error) {
-        if (mine === latest.current) {
-          setKnown({ of: session, state: { pending: undefined, error: toClientError(error) } });
+        if (number === latest.current) {
+          setStored({ session, state: { pending: undefined, error: toClientError(error) } });
         }
         return undefined;
       }
@@ -61,20 +61,20 @@ export function useExecutionControls(executionId: string | null | undefined): Ex
 
   const actions = useMemo(() => {
     const { executions } = client;
-    const because = (reason: string | undefined) => (reason ? { reason } : {});
+    const body = (reason: string | undefined) => (reason ? { reason } : {});
     return {
-      pause: (reason?: string) => run('pause', (id) => executions.pause(id, because(reason))),
-      resume: (reason?: string) => run('resume', (id) => executions.resume(id, because(reason))),
-      cancel: (reason?: string) => run('cancel', (id) => executions.cancel(id, because(reason))),
+      pause: (reason?: string) => run('pause', (id) => executions.pause(id, body(reason))),
+      resume: (reason?: string) => run('resume', (id) => executions.resume(id, body(reason))),
+      cancel: (reason?: string) => run('cancel', (id) => executions.cancel(id, body(reason))),
       approve: (answer: ApproveInput = {}) => run('approve', (id) => executions.approve(id, answer)),
       reconnect: () => {
-        if (executionId) storesOf(client).feeds.peek(executionId)?.reconnect();
+        if (executionId) storesOf(client).streams.peek(executionId)?.reconnect();
       },
-      dismissError: () => setKnown((before) => (before?.state.error ? undefined : before)),
+      dismissError: () => setStored((current) => (current?.state.error ? undefined : current)),
     };
   }, [client, executionId, run]);
 
-  const state = known && known.of === session ? known.state : IDLE;
+  const state = stored && stored.session === session ? stored.state : IDLE;
   return useMemo(() => ({ ...actions, ...state }), [actions, state]);
 }
 

@@ -4,11 +4,12 @@ import { EMPTY, type ExecutionSnapshot } from './store/snapshot.js';
 import { storesOf } from './store/stores.js';
 
 /**
- * The live state of an execution: it connects when the first component asks, catches up from the first event and
- * follows to the end. All components of a page share one connection by id; it closes when the last one leaves.
- * One render an animation frame at most. On a server, and before anything is known, the state is empty.
+ * Returns the live state of an execution. It connects when the first component uses it, reads all events from the first,
+ * and follows the execution to its end. All components of a page share one connection per execution, which closes when
+ * the last component is unmounted. It renders at most once per animation frame. During server rendering, and before the
+ * first event, the state is empty.
  *
- * @param executionId null or undefined: nothing is watched
+ * @param executionId null or undefined to watch nothing
  */
 export function useExecution(executionId: string | null | undefined): ExecutionSnapshot {
   const { executions } = storesOf(useCloutAgent());

@@ -4,15 +4,15 @@ import { type ExecutionsFilter, type ExecutionsSnapshot, NO_EXECUTIONS } from '.
 import { storesOf } from './store/stores.js';
 
 export interface LiveExecutions extends ExecutionsSnapshot {
-  /** Reads the next page; its executions are added at the end. */
+  /** Reads the next page and adds its executions at the end. */
   readonly loadMore: () => Promise<void>;
-  /** Reads the list again now, for example after starting an execution. */
+  /** Reads the list again now, for example after an execution was started. */
   readonly refresh: () => Promise<void>;
 }
 
 /**
- * Executions, newest first, that stay up to date: the list is read once and then followed by the stream of many
- * executions. The filter may be a new object with every render.
+ * Returns executions, newest first, and keeps them up to date: it reads the list once and then follows the stream of
+ * many executions. The filter may be a new object in every render.
  */
 export function useExecutions(filter: ExecutionsFilter = {}): LiveExecutions {
   const { lists } = storesOf(useCloutAgent());

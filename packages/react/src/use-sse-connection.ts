@@ -4,7 +4,10 @@ import { useEffect, useRef, useState } from 'react';
 import { useCloutAgent } from './provider.js';
 import { storesOf } from './store/stores.js';
 
-/** A handler by event type, one for every event, one for changes of the connection. They may change with each render. */
+/**
+ * Handlers by event type, a handler for every event, and a handler for changes of the connection. They may be new
+ * functions in every render.
+ */
 export type SSECallbacks = {
   [T in EventType]?: ((event: Extract<ExecutionEvent, { type: T }>) => void) | undefined;
 } & {
@@ -13,23 +16,24 @@ export type SSECallbacks = {
 };
 
 export interface SSEConnectionOptions {
-  /** Sequence after which to begin; default 0: every event from the first on. */
+  /** Delivers events after this sequence. Default 0, which delivers every event. */
   after?: number | undefined;
 }
 
 const IDLE: ConnectionState = { status: 'idle' };
 
 /**
- * Calls back with every event of an execution, each once and in order, and returns the state of the connection, which
- * is the page's one for this execution. Changing `executionId` or `after` begins anew; new callbacks do not.
+ * Calls handlers with every event of an execution, each once and in order. Components of a page share the connection.
+ * It starts again when `executionId` or `after` changes, but not when the callbacks change.
+ * @returns the state of the connection
  */
 export function useSSEConnection(
   executionId: string | null | undefined,
   callbacks: SSECallbacks,
   { after = 0 }: SSEConnectionOptions = {},
 ): ConnectionState {
-  const { feeds } = storesOf(useCloutAgent());
-  const [known, setKnown] = useState<{ of: string; state: ConnectionState }>();
+  const { streams } = storesOf(useCloutAgent());
+  const [stored, setStored] = useState<{ executionId: string; state: ConnectionState }>();
   const latest = useRef(callbacks);
   useEffect(() => {
     latest.current = callbacks;
@@ -37,8 +41,8 @@ export function useSSEConnection(
 
   useEffect(() => {
     if (!executionId) return;
-    const { value: feed, release } = feeds.acquire(executionId);
-    const stop = feed.listen({
+    const { value: stream, release } = streams.acquire(executionId);
+    const stop = stream.listen({
       after,
       onEvent: (event) => {
         const handler = latest.current[event.type] as ((event: ExecutionEvent) => void) | undefined;
@@ -46,7 +50,7 @@ export function useSSEConnection(
         latest.current.event?.(event);
       },
       onState: (next) => {
-        setKnown({ of: executionId, state: next });
+        setStored({ executionId, state: next });
         latest.current.state?.(next);
       },
     });
@@ -54,8 +58,8 @@ export function useSSEConnection(
       stop();
       release();
     };
-  }, [feeds, executionId, after]);
+  }, [streams, executionId, after]);
 
-  // What was said of another execution says nothing of this one.
-  return known && known.of === executionId ? known.state : IDLE;
+  // The stored state may still be that of the previous execution.
+  return stored && stored.executionId === executionId ? stored.state : IDLE;
 }

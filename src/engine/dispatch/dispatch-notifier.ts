@@ -1,27 +1,28 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import { DeathDetector } from '../../cluster/death-detector.js';
+import { coalesce } from '../../common/coalesce.js';
 import { Database } from '../../database/database.js';
 import { Listener } from '../../database/listener.js';
 import { ProcessIdentity } from '../../database/process-identity.js';
 import { detached } from '../../logging/work-context.js';
 
-/** "Something is queued." The payload is the sender's identity. */
+/** Channel that announces queued executions. The payload is the sender's identity. */
 const DISPATCH_CHANNEL = 'cloutagent_dispatch';
 
 /**
- * Notifies the other processes that something is queued. After the commit that queues it and coalesced: PostgreSQL
- * commits transactions that notify one after the other. A lost notification costs a wait for the next poll.
+ * Notifies the other processes that an execution is queued. It sends after the commit, and one notification for many
+ * calls, because PostgreSQL commits transactions that notify one after the other. If a notification is lost, the other
+ * processes find the execution at their next poll.
  */
 @Injectable()
 export class DispatchNotifier {
   private readonly logger = new Logger(DispatchNotifier.name);
-  private readonly heard = new Subject<void>();
-  private sending = false;
-  private sendAgain = false;
+  private readonly notified = new Subject<void>();
+  private readonly send = coalesce(() => detached(() => this.sendNotification()));
 
-  /** Emits when another process has queued something, and when a notification of it may have been missed. */
-  readonly queued: Observable<void> = this.heard;
+  /** Emits when another process has queued an execution, and when such a notification may have been missed. */
+  readonly queued: Observable<void> = this.notified;
 
   constructor(
     private readonly database: Database,
@@ -32,29 +33,23 @@ export class DispatchNotifier {
 
   async start(): Promise<void> {
     (await this.listener.listen(DISPATCH_CHANNEL)).subscribe((sender) => {
-      if (sender !== this.identity.value) this.heard.next();
+      if (sender !== this.identity.value) this.notified.next();
     });
-    this.listener.reconnected.subscribe(() => this.heard.next());
+    this.listener.reconnected.subscribe(() => this.notified.next());
   }
 
-  /** Notifies the others; while one notification is under way the next waits for it. */
+  /** Notifies the other processes. Calls while a notification is being sent share the next one. */
   notify(): void {
-    if (this.detector.isAlone) return;
-    this.sendAgain = true;
-    if (!this.sending) void detached(() => this.send());
+    if (!this.detector.isAlone) void this.send();
   }
 
-  private async send(): Promise<void> {
-    this.sending = true;
+  private async sendNotification(): Promise<void> {
     try {
-      while (this.sendAgain) {
-        this.sendAgain = false;
-        await this.database.pool.query('SELECT pg_notify($1, $2)', [DISPATCH_CHANNEL, this.identity.value]);
-      }
+      await this.database.pool.query('SELECT pg_notify($1, $2)', [DISPATCH_CHANNEL, this.identity.value]);
     } catch (error) {
-      this.logger.warn(`the other processes could not be notified of the queue: ${(error as Error).message}`);
-    } finally {
-      this.sending = false;
+      this.logger.warn(
+        `the other processes could not be notified of a queued execution: ${(error as Error).message}`,
+      );
     }
   }
 }

@@ -6,24 +6,24 @@ import { PROCESS_LOCK } from '../../database/dedicated-connection.js';
 import { ProcessIdentity } from '../../database/process-identity.js';
 import type { ExecutionRow } from '../execution-row.js';
 
-/** Held by one claim at a time, over all processes: two at once could exceed a project's limit. */
+/** Advisory lock that one claim of all processes holds at a time: two claims at once could exceed a project's limit. */
 const CLAIM_LOCK = 0x636c6169;
 
-/** Takes an execution from an owner that seems to have died. */
+/** The changes that take an execution away from an owner that seems to be dead. */
 const RECLAIM = `owner = NULL, idle = false, runnable_at = now(),
   crash_count = crash_count + 1, crashed_owners = crashed_owners || owner`;
 
-/** An execution that the database says this process owns. */
-export interface Owned {
+/** An execution that this process owns according to the database. */
+export interface OwnedExecution {
   id: string;
   attempt: number;
-  /** Of the newest event that is stored. */
+  /** Sequence of the newest stored event; 0 if there is none. */
   lastSequence: number;
 }
 
 /**
- * The statements that decide which process owns an execution. The row is its own place in the queue: `runnable_at`,
- * `owner` and `attempt` (docs/ownership.md names and explains each of them).
+ * The statements that decide which process owns an execution. An execution's row is its place in the queue, by its columns
+ * `runnable_at`, `owner` and `attempt`. docs/ownership.md names each statement and explains why it is safe.
  */
 @Injectable()
 export class ExecutionQueue {
@@ -34,26 +34,28 @@ export class ExecutionQueue {
   ) {}
 
   /**
-   * Claims the executions that have been runnable for longest and for which their projects have concurrency slots.
-   * @param limit most executions
-   * @returns their rows, and whether more are queued
+   * Claims the executions that have been runnable for longest and whose projects have free concurrency slots.
+   * @param limit maximum number of executions
+   * @returns their rows, and whether more executions are queued
    */
-  async claim(limit: number): Promise<{ rows: ExecutionRow[]; more: boolean }> {
-    // One message, so that the lock is never held while the network is waited for. Each statement of it has a snapshot
-    // of its own: the second one sees what the claim before it took. All that is filled in are numbers.
+  async claim(limit: number): Promise<{ rows: ExecutionRow[]; hasMore: boolean }> {
+    // One message, so that the lock is not held during a network round trip. Each statement of the message has its own
+    // snapshot, so the second statement sees the result of the previous claim. Only numbers are inserted into the text.
     const results = (await this.database.pool.query(
       `SELECT pg_advisory_xact_lock(${CLAIM_LOCK});
        ${claimStatement(Number(this.identity.value), limit, this.settings.MAX_EXECUTIONS_PER_PROJECT)};
-       SELECT EXISTS (SELECT FROM cloutagent.executions WHERE runnable_at <= clock_timestamp()) AS more`,
+       SELECT EXISTS (SELECT FROM cloutagent.executions WHERE runnable_at <= clock_timestamp()) AS "hasMore"`,
     )) as unknown as { rows: unknown[] }[];
-    const rows = (results[1]!.rows as ExecutionRow[]).sort((one, other) => (one.id < other.id ? -1 : 1));
-    return { rows, more: (results[2]!.rows[0] as { more: boolean }).more };
+    const rows = (results[1]!.rows as ExecutionRow[]).toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    const { hasMore } = results[2]!.rows[0] as { hasMore: boolean };
+    return { rows, hasMore };
   }
 
   /**
-   * Gives an execution up so that any process may claim it. Does nothing when this claim does not hold any more.
-   * @param delayMs from when on it may be claimed
-   * @param isCrash whether it counts like the death of its owner: the execution itself is at fault
+   * Releases an execution so that any process may claim it. Does nothing if this process no longer owns it under this
+   * attempt.
+   * @param delayMs how long it may not be claimed
+   * @param isCrash whether it counts as a crash of its owner, because the execution itself is at fault
    */
   async release(executionId: string, attempt: number, delayMs = 0, isCrash = false): Promise<void> {
     await this.database.pool.query(
@@ -65,11 +67,11 @@ export class ExecutionQueue {
   }
 
   /**
-   * Declares a process dead and takes its executions from it.
-   * @returns how many; undefined when it lives after all, or another process was faster
+   * Declares a process dead and queues its executions again.
+   * @returns the number of executions; undefined if the process is alive after all, or another process was faster
    */
   async reclaim({ identity, silentSince }: DeadProcess): Promise<number | undefined> {
-    // A process that comes back waits for this lock, or finds its row gone, before it relies on being the owner.
+    // A process that returns waits for this lock, or finds its row deleted, before it acts as an owner again.
     const { rows } = await this.database.pool.query<{ isDead: boolean; executions: number }>(
       `WITH dead AS (
          DELETE FROM cloutagent.processes WHERE identity = $1
@@ -86,7 +88,7 @@ export class ExecutionQueue {
     return isDead ? executions : undefined;
   }
 
-  /** Takes back what was counted while the others took this process for dead: it lives. */
+  /** Takes back the crashes that the other processes counted while they wrongly considered this process dead. */
   async uncountCrashes(): Promise<void> {
     await this.database.pool.query(
       `UPDATE cloutagent.executions SET crash_count = cardinality(array_remove(crashed_owners, $1)),
@@ -96,9 +98,9 @@ export class ExecutionQueue {
     );
   }
 
-  /** Lists what the database says this process owns. */
-  async owned(): Promise<Owned[]> {
-    const { rows } = await this.database.pool.query<Owned>(
+  /** Lists the executions that this process owns according to the database. */
+  async owned(): Promise<OwnedExecution[]> {
+    const { rows } = await this.database.pool.query<OwnedExecution>(
       `SELECT id, attempt, coalesce((
          SELECT max(sequence) FROM cloutagent.events WHERE execution_id = e.id), 0) AS "lastSequence"
        FROM cloutagent.executions AS e WHERE owner = $1 AND completed_at IS NULL`,
@@ -108,16 +110,16 @@ export class ExecutionQueue {
   }
 
   /**
-   * Queues what is open without a reason to stand still: owned by nobody and not runnable, or owned by a process that
-   * is neither registered nor alive, as after a restore or a failover.
-   * @returns how many
+   * Queues open executions that no process would run otherwise: those that are unowned and not runnable, and those whose
+   * owner is neither registered nor alive. A restore or a failover can leave such rows.
+   * @returns the number of executions
    */
   async sweep(): Promise<number> {
     const stranded = await this.database.pool.query(
       `UPDATE cloutagent.executions SET runnable_at = now()
        WHERE completed_at IS NULL AND owner IS NULL AND runnable_at IS NULL`,
     );
-    // The distinct owners one by one, by the index: there may be many executions of each.
+    // The recursive query finds the distinct owners by the index, one by one: each may own many executions.
     const orphaned = await this.database.pool.query(
       `WITH RECURSIVE owners AS (
          SELECT min(owner) AS owner FROM cloutagent.executions WHERE completed_at IS NULL AND owner IS NOT NULL
@@ -137,7 +139,7 @@ export class ExecutionQueue {
     return (stranded.rowCount ?? 0) + (orphaned.rowCount ?? 0);
   }
 
-  /** Lists executions that nobody owns and that are to be cancelled. */
+  /** Lists unowned executions whose desired state is `cancel`. */
   async cancellable(): Promise<{ id: string; by: string | null; reason: string | null }[]> {
     const { rows } = await this.database.pool.query<{ id: string; by: string | null; reason: string | null }>(
       `SELECT id, desired_state_by AS by, desired_state_reason AS reason FROM cloutagent.executions
@@ -148,8 +150,9 @@ export class ExecutionQueue {
 }
 
 /**
- * Walks through the projects that have something queued, by the index, and takes what each has slots for. The lock on
- * this process's row keeps a reclaim apart: what it deletes together with the row can own nothing afterwards.
+ * Finds the projects with queued executions by the index, one by one, and claims as many executions of each as it has free
+ * slots. The lock on this process's row excludes a concurrent reclaim: once a reclaim has deleted the row, this statement
+ * claims nothing.
  */
 const claimStatement = (identity: number, limit: number, perProject: number): string => `
   WITH RECURSIVE queued AS (

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { asyncPart } from './async-config.js';
+import { findAsyncPart } from './async-config.js';
 
 const text = z.string();
 
@@ -45,15 +45,17 @@ it.each<[string, z.ZodType, string]>([
     'an asynchronous transform at a',
   ],
   [
-    'one of a union',
+    'refine in a union',
     z.union([z.int(), text.refine(async () => Promise.resolve(true))]),
     'an asynchronous refinement at anyOf.1',
   ],
-])('finds %s', (_what, schema, expected) => expect(asyncPart(schema)).toBe(expected));
+])('finds the asynchronous part: %s', (_what, schema, expected) =>
+  expect(findAsyncPart(schema)).toBe(expected),
+);
 
 it.each<[string, z.ZodType]>([
   [
-    'checks of Zod',
+    "Zod's built-in checks",
     z.strictObject({ a: text.min(3).max(5).regex(/x/), b: z.int().min(1).optional(), c: z.enum(['a']) }),
   ],
   [
@@ -66,9 +68,9 @@ it.each<[string, z.ZodType]>([
   [
     'refinements that throw',
     text.refine(() => {
-      throw new Error('not a value that I know');
+      throw new Error('unexpected value');
     }),
   ],
   ['transforms', text.transform(Number).pipe(z.number())],
-  ['a schema inside of itself', z.lazy(() => z.json())],
-])('finds nothing in %s', (_what, schema) => expect(asyncPart(schema)).toBeUndefined());
+  ['a recursive schema', z.lazy(() => z.json())],
+])('finds no asynchronous part in %s', (_what, schema) => expect(findAsyncPart(schema)).toBeUndefined());

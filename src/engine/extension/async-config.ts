@@ -1,15 +1,15 @@
 import { z } from 'zod';
 
 type Checked = (value: unknown, payload: unknown) => unknown;
-/** What Zod keeps of a schema, or of a check of one (`zod/v4/core`). */
+/** Zod's internal record of a schema, or of one of its checks (`zod/v4/core`). */
 interface Internals {
   readonly def: {
     readonly check?: string;
     readonly checks?: readonly { readonly _zod: Internals }[];
-    /** Of `refine` and `custom`. */
+    /** The function of `refine` and `custom`. */
     readonly fn?: unknown;
     readonly transform?: unknown;
-    /** Of a pipe, such as `transform` and `preprocess` make one. */
+    /** The two ends of a pipe; `transform` and `preprocess` make pipes. */
     readonly in?: { readonly _zod: Internals };
     readonly out?: { readonly _zod: Internals };
   };
@@ -17,12 +17,12 @@ interface Internals {
 }
 
 /**
- * Finds a refinement or transform of a schema that is asynchronous. Configs are parsed at once, so that such a schema
- * would throw with the first config that reaches it. A function that is not declared `async` is called once, with a
+ * Finds an asynchronous refinement or transform in a schema. Configs are parsed synchronously, so such a schema would
+ * throw at the first config that reaches that part. A function that is not declared `async` is called once, with a sample
  * value of the schema's type.
- * @returns what it is, with its place
+ * @returns a description of the part and its location; undefined if the whole schema is synchronous
  */
-export function asyncPart(schema: z.ZodType): string | undefined {
+export function findAsyncPart(schema: z.ZodType): string | undefined {
   let found: string | undefined;
   for (const io of ['input', 'output'] as const)
     z.toJSONSchema(schema, {
@@ -32,26 +32,26 @@ export function asyncPart(schema: z.ZodType): string | undefined {
         const { _zod: internals } = zodSchema as unknown as { _zod: Internals };
         const sample = () =>
           sampleOf(z.toJSONSchema(zodSchema, { io, unrepresentable: 'any' }) as JsonSchema);
-        const what = asyncIn(internals.def, sample);
-        if (what !== undefined) found ??= `${what} at ${placeOf(path)}`;
+        const part = describeAsyncPart(internals.def, sample);
+        if (part !== undefined) found ??= `${part} at ${locationOf(path)}`;
       },
     });
   return found;
 }
 
-function asyncIn(def: Internals['def'], sample: () => unknown): string | undefined {
+function describeAsyncPart(def: Internals['def'], sample: () => unknown): string | undefined {
   const transforms = [def, def.in?._zod.def, def.out?._zod.def].map((part) => part?.transform);
   if (transforms.some((transform) => isAsync(transform, sample))) return 'an asynchronous transform';
-  const refinements = [def.fn, ...(def.checks ?? []).map(({ _zod }) => _zod.def.fn ?? ownCheck(_zod))];
+  const refinements = [def.fn, ...(def.checks ?? []).map(({ _zod }) => _zod.def.fn ?? customCheck(_zod))];
   return refinements.some((refinement) => isAsync(refinement, sample))
     ? 'an asynchronous refinement'
     : undefined;
 }
 
-/** Of `superRefine` and `check`; the checks that come with Zod have other names, and are synchronous. */
-function ownCheck({ def, check }: Internals): Checked | undefined {
+/** The function of `superRefine` and `check`. Zod's built-in checks have other names and are synchronous. */
+function customCheck({ def, check }: Internals): Checked | undefined {
   if (def.check !== 'custom' || typeof check !== 'function') return undefined;
-  // An async function is recognised as one by itself.
+  // Return an async function unwrapped, so that isAsync recognises it without a call.
   if (check.constructor.name === 'AsyncFunction') return check as Checked;
   return (value) => (check as (payload: unknown) => unknown)({ value, issues: [] });
 }
@@ -84,7 +84,7 @@ interface JsonSchema {
   anyOf?: JsonSchema[];
 }
 
-/** A value such as the schema describes, as far as that is easy. */
+/** Makes a value that fits the schema, as far as simple rules can. */
 function sampleOf(schema: JsonSchema, depth = 0): unknown {
   if (depth > 20) return null;
   const { items = {}, properties = {}, required = [] } = schema;
@@ -109,7 +109,7 @@ function sampleOf(schema: JsonSchema, depth = 0): unknown {
   }
 }
 
-const placeOf = (path: readonly (string | number)[]): string => {
+const locationOf = (path: readonly (string | number)[]): string => {
   const names = path.filter((part) => part !== 'properties' && part !== 'items');
   return names.length === 0 ? 'its root' : names.join('.');
 };

@@ -1,7 +1,7 @@
 import type { Json } from '@cloutagent/contract';
 import type { z } from 'zod';
 
-/** Something a node says while it runs; the engine adds execution, step and node. */
+/** An event that a node emits while it runs. The engine adds the ids of the execution, the step and the node. */
 export type NodeEvent =
   | { type: 'execution:output'; chunk: string }
   | { type: 'execution:thinking'; chunk: string }
@@ -23,77 +23,93 @@ export interface NodeRun<Config> {
   readonly stepId: string;
   /** 1 for the first attempt. */
   readonly attempt: number;
-  /** `data.config`, templates filled in, parsed by the handler's schema. */
+  /** `data.config` after its placeholders are filled in, parsed by the handler's schema. */
   readonly config: Config;
   /** The execution's input. */
   readonly input: Json;
   /** Outputs of the node's parents, by node id. */
   readonly inputs: Readonly<Record<string, Json>>;
-  /** Aborts on cancel, timeout, failure of the execution, or shutdown: stop and throw. */
+  /** Aborts on cancel, timeout, failure of the execution, or shutdown. The handler must then stop and throw. */
   readonly signal: AbortSignal;
   /**
-   * Says something to the watchers. Await it before going on: while the execution is paused, or its
-   * events are not yet committed fast enough, the promise waits. Throws once `signal` is aborted.
+   * Emits an event to all streams of the execution. Await it before you continue: the promise waits while the execution
+   * is paused, and while too many of its events are not committed yet.
+   * @throws the reason of `signal` once it is aborted
    */
   emit(event: NodeEvent): Promise<void>;
   /**
-   * Counts tokens of one model call towards usage, cost and limits. Same rule as `emit`. Fractions are rounded up;
-   * a negative number, and one above 10^12, counts as 0.
+   * Counts the tokens of one model call towards usage, cost and limits. Await it like `emit`. Fractions are rounded up;
+   * a negative number, or one above 10^12, counts as 0.
    * @param model full name, such as `anthropic/claude-sonnet-4-5`
+   * @throws the reason of `signal` once it is aborted
    */
   countTokens(model: string, usage: { input: number; output: number }): Promise<void>;
   /**
-   * Waits for a person's decision on this node; survives restarts. Waiting counts towards no time limit; also across a
-   * restart if the node type says `asks`.
+   * Waits for a person's decision on this node. The wait survives restarts and counts towards no time limit. After a
+   * restart, the time before it is excluded only if the node type sets `asks`.
    */
   decision(): Promise<ApprovalDecision>;
   /**
-   * Waits for something that is not the node's own work, such as a free place among the server's workers. This time does
-   * not count towards the time limit of the node.
+   * Waits for something that is not the node's own work, such as a free worker process. This time does not count towards
+   * the time limit of the node.
    */
   untimed<T>(wait: () => Promise<T>): Promise<T>;
 }
 
-/** One check of a posted workflow, the same object for all its nodes. */
+/** One check of a posted workflow: the same object for all its nodes. */
 export interface ConfigCheck {
   readonly projectId: string;
 }
 
-/** Something wrong with a config. */
+/** A problem of a config. */
 export interface ConfigProblem {
   /** Inside `data.config`. */
   path: (string | number)[];
   message: string;
-  /** The code that the request is refused with, unless it is `validation_failed`. */
+  /** The problem code of the response; `validation_failed` by default. */
   code?: string;
 }
 
 /**
- * Runs nodes of one type. Any Nest provider with `@NodeHandler('type')` is one; another team adds a
- * type in its own module. `run` is called again, from the start, when an attempt failed for a reason
- * that may pass or when the process died under it.
+ * Runs nodes of one type. Any Nest provider with `@NodeHandler('type')` is a node type; another team adds one in its own
+ * module. The engine calls `run` again, from the start, if an attempt fails with a `TransientError` or if the process
+ * dies during an attempt.
+ * @example
+ * ```ts
+ * @NodeHandler('uppercase')
+ * export class UppercaseNode implements NodeType<{ text: string }> {
+ *   readonly config = z.strictObject({ text: z.string() });
+ *   async run(run: NodeRun<{ text: string }>): Promise<Json> {
+ *     return run.config.text.toUpperCase();
+ *   }
+ * }
+ * ```
  */
 export interface NodeType<Config = unknown> {
-  /** What `data.config` must hold. Checked when an execution is posted and, templates filled in, before each run. */
+  /**
+   * Schema of `data.config`. The config is checked when an execution is posted, and again before each attempt, after its
+   * placeholders are filled in. It must be synchronous.
+   */
   readonly config: z.ZodType<Config>;
   /**
-   * Whether its nodes wait for a person's `decision()`: true if they do whenever they run, false if never. Left out,
-   * they may: then a decision is taken for a node of it that runs, and kept until the node asks.
+   * Whether nodes of this type call `decision()`: `true` if they always do, `false` if they never do. If it is left out,
+   * they may: the API then accepts a decision for any running node of this type and keeps it until the node asks.
    */
   readonly asks?: boolean;
   /**
-   * Finds problems that only other parts of the server can tell, such as a model that is not configured. Called when an
-   * execution is posted.
+   * Finds problems that the schema cannot find, such as a model that is not configured. Called when an execution is
+   * posted.
    */
   check?(config: Config, check: ConfigCheck): ConfigProblem[] | Promise<ConfigProblem[]>;
   /**
+   * Runs one attempt.
    * @returns the node's output
-   * @throws TransientError to be tried again, NodeError or any other to fail the execution
+   * @throws TransientError if another attempt may succeed; NodeError, or any other error, to fail the execution
    */
   run(run: NodeRun<Config>): Promise<Json>;
 }
 
-/** The node failed for good. `code` goes out in `execution:failed`. */
+/** A permanent failure of a node. `code` is part of `execution:failed`. */
 export class NodeError extends Error {
   override readonly name: string = 'NodeError';
 
@@ -106,14 +122,14 @@ export class NodeError extends Error {
   }
 }
 
-/** The node failed for a reason that may pass: a timeout, 429, 5xx, a reset. It is tried again, with backoff. */
+/** A failure that may pass, such as a timeout, a 429, a 5xx or a reset. The engine runs the node again, with backoff. */
 export class TransientError extends NodeError {
   override readonly name = 'TransientError';
 
   constructor(
     code: string,
     message: string,
-    /** What the other side asked for (`Retry-After`), in ms. */
+    /** The delay that the other side requested (`Retry-After`), in ms. */
     readonly retryAfterMs?: number,
     options?: ErrorOptions,
   ) {

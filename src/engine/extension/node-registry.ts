@@ -1,22 +1,23 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { type GraphProblem, type Workflow, WorkflowGraph, type WorkflowNode } from '@cloutagent/contract';
-import { asyncPart } from './async-config.js';
+import { findAsyncPart } from './async-config.js';
 import type { ConfigCheck, ConfigProblem, NodeType } from './node-handler.js';
 import { NodeTypeName } from './node-handler.decorator.js';
 import { NodeOrder } from './node-order.js';
 import { references } from './template.js';
 
-/** Something wrong with a workflow, and the code of the problem unless it is `validation_failed`. */
+/** A problem of a workflow, with the problem code of the response unless it is `validation_failed`. */
 export type WorkflowProblem = GraphProblem & Pick<ConfigProblem, 'code'>;
 
-/** Finds every provider with `@NodeHandler`, in whichever module it is. */
+/** Finds every provider with `@NodeHandler` in all modules of the application. */
 @Injectable()
 export class NodeRegistry implements OnModuleInit {
   private readonly types = new Map<string, NodeType>();
 
   constructor(private readonly discovery: DiscoveryService) {}
 
+  /** @throws Error if two providers handle one type, or if a config schema is asynchronous: the server does not start */
   onModuleInit(): void {
     for (const wrapper of this.discovery.getProviders()) {
       const type = wrapper.metatype
@@ -24,13 +25,13 @@ export class NodeRegistry implements OnModuleInit {
         : undefined;
       if (type === undefined) continue;
       if (this.types.has(type) && this.types.get(type) !== wrapper.instance) {
-        throw new Error(`two providers have @NodeHandler('${type}'): rename one`);
+        throw new Error(`Two providers have @NodeHandler('${type}'): rename one of them.`);
       }
       const handler = wrapper.instance as NodeType;
-      const part = asyncPart(handler.config);
-      if (part !== undefined)
+      const asyncPart = findAsyncPart(handler.config);
+      if (asyncPart !== undefined)
         throw new Error(
-          `the config of @NodeHandler('${type}') has ${part}: a config is parsed synchronously. Do what takes time in check()`,
+          `the config of @NodeHandler('${type}') has ${asyncPart}, but configs are parsed synchronously: move slow checks into check().`,
         );
       this.types.set(type, handler);
     }
@@ -40,11 +41,11 @@ export class NodeRegistry implements OnModuleInit {
     return this.types.get(type);
   }
 
-  /** Everything wrong with the nodes' configs, with paths inside the workflow. */
+  /** Finds all problems of the nodes' configs, with paths inside the workflow. */
   async check(workflow: Workflow, projectId: string): Promise<WorkflowProblem[]> {
     const order = new NodeOrder(new WorkflowGraph(workflow));
     const check: ConfigCheck = { projectId };
-    // All begin in one turn, so that a node type can check what its nodes have in common.
+    // All checks start in the same event-loop turn, so that a node type can check its nodes together.
     const found = await Promise.all(
       workflow.nodes.map((node, index) => this.checkNode(node, index, order, check)),
     );
@@ -59,28 +60,34 @@ export class NodeRegistry implements OnModuleInit {
   ): Promise<WorkflowProblem[]> {
     const handler = this.types.get(type);
     if (!handler) {
-      const known = [...this.types.keys()].sort().join(', ');
+      const known = [...this.types.keys()].toSorted().join(', ');
       return [
-        { path: ['nodes', index, 'type'], message: `there is no node type "${type}"; there are ${known}` },
+        {
+          path: ['nodes', index, 'type'],
+          message: `there is no node type "${type}"; the node types are ${known}`,
+        },
       ];
     }
-    const at = (path: PropertyKey[]) => [
+    const pathInWorkflow = (path: PropertyKey[]) => [
       'nodes',
       index,
       'data',
       'config',
       ...path.map((key) => (typeof key === 'number' ? key : String(key))),
     ];
-    const unknown = references(config)
+    const unknownNodes = references(config)
       .filter(({ nodeId }) => !order.isBefore(nodeId, id))
       .map(({ nodeId, path }) => ({
-        path: at(path),
-        message: `node "${nodeId}" does not come before this one: add an edge from it, or correct the name`,
+        path: pathInWorkflow(path),
+        message: `node "${nodeId}" does not come before this node: add an edge from it, or correct the name`,
       }));
     const parsed = handler.config.safeParse(config);
     const problems = parsed.success
       ? ((await handler.check?.(parsed.data, check)) ?? [])
       : parsed.error.issues.map(({ path, message }) => ({ path, message }));
-    return [...unknown, ...problems.map((problem) => ({ ...problem, path: at(problem.path) }))];
+    return [
+      ...unknownNodes,
+      ...problems.map((problem) => ({ ...problem, path: pathInWorkflow(problem.path) })),
+    ];
   }
 }

@@ -3,7 +3,10 @@ import { NodeError } from './node-handler.js';
 
 const PLACEHOLDER = /\{\{\s*(input|nodes\.([A-Za-z0-9._:-]+?)\.output)\s*\}\}/g;
 
-/** The node ids a config refers to, with where. */
+/** Whether a string may contain placeholders. It can then be checked only after they are filled in. */
+export const isTemplate = (text: string): boolean => text.includes('{{');
+
+/** Finds the node ids that a config refers to, each with its path. */
 export function references(
   config: unknown,
   path: (string | number)[] = [],
@@ -21,19 +24,20 @@ export function references(
 }
 
 /**
- * Fills `{{input}}` and `{{nodes.<id>.output}}` into every string of a config. Text goes in as it is,
- * anything else as JSON. What is filled in is not looked at again, so an output cannot bring placeholders.
- * @param mostBytes of all that is filled in: a few placeholders of a large output would fill the memory
+ * Fills `{{input}}` and `{{nodes.<id>.output}}` into every string of a config. Text is inserted unchanged, any other value
+ * as JSON. Inserted text is not searched for placeholders again, so that an output cannot add placeholders.
+ * @param maxBytes for all inserted text together: a few placeholders of a large output could exhaust the memory
  * @throws NodeError `config_too_large`
  */
 export function fill(
   config: unknown,
   input: Json,
   outputs: ReadonlyMap<string, Json>,
-  mostBytes: number,
+  maxBytes: number,
 ): unknown {
+  // By node id; the input has the key undefined.
   const texts = new Map<string | undefined, { text: string; bytes: number }>();
-  let bytes = 0;
+  let totalBytes = 0;
   const textOf = (nodeId: string | undefined): string => {
     let known = texts.get(nodeId);
     if (!known) {
@@ -41,24 +45,24 @@ export function fill(
       known = { text, bytes: Buffer.byteLength(text) };
       texts.set(nodeId, known);
     }
-    bytes += known.bytes;
-    if (bytes > mostBytes)
+    totalBytes += known.bytes;
+    if (totalBytes > maxBytes)
       throw new NodeError(
         'config_too_large',
-        `Filled in, the config has more than ${mostBytes} bytes (CONFIG_MAX_BYTES).`,
+        `The config has more than ${maxBytes} bytes after its placeholders were filled in (CONFIG_MAX_BYTES). Refer to smaller outputs.`,
       );
     return known.text;
   };
-  const filled = (value: unknown): unknown => {
+  const fillIn = (value: unknown): unknown => {
     if (typeof value === 'string')
       return value.replace(PLACEHOLDER, (_all, _what, nodeId: string | undefined) => textOf(nodeId));
-    if (Array.isArray(value)) return value.map(filled);
+    if (Array.isArray(value)) return value.map(fillIn);
     if (typeof value === 'object' && value !== null)
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item)]));
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillIn(item)]));
     return value;
   };
-  return filled(config);
+  return fillIn(config);
 }
 
-/** Text as it is, anything else as JSON. */
+/** Returns text unchanged and any other value as JSON. */
 export const asText = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));

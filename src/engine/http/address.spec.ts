@@ -12,7 +12,7 @@ it.each([
   '2a00:1450:4001::1',
   '::ffff:8.8.8.8',
   '64:ff9b::8.8.8.8',
-])('%s is public', (address) => expect(isPublicAddress(address)).toBe(true));
+])('counts %s as public', (address) => expect(isPublicAddress(address)).toBe(true));
 
 it.each([
   ['unspecified', ['0.0.0.0', '0.1.2.3', '::']],
@@ -43,12 +43,12 @@ it.each([
   ],
   ['IPv4 in a tunnel', ['2002:7f00:1::', '2002:0808:0808::1', '2001:0:4136:e378:8000:63bf:3fff:fdd2']],
   ['old or unassigned', ['fec0::1', '4000::1', '100::1', '2001:10::1', '2001:20::1', '5f00::1']],
-  ['no address', ['', 'localhost', '1.2.3.4.5', 'fe80::1%eth0']],
-])('%s is not public', (_what, addresses) => {
+  ['not an address', ['', 'localhost', '1.2.3.4.5', 'fe80::1%eth0']],
+])('does not count as public: %s', (_what, addresses) => {
   for (const address of addresses) expect([address, isPublicAddress(address)]).toEqual([address, false]);
 });
 
-it('judges an IPv4 address the same in each IPv6 form that a connection to it could take', () => {
+it('gives an IPv4 address and its IPv6 forms the same result', () => {
   fc.assert(
     fc.property(fc.ipV4(), (address) => {
       expect(isPublicAddress(`::ffff:${address}`)).toBe(isPublicAddress(address));
@@ -66,4 +66,6 @@ it.each<[string, string, boolean]>([
   ['fd00::/8', 'fd12::1', true],
   ['::1', '0:0::1', true],
   ['example.com', '10.0.0.1', false],
-])('%s matches %s: %p', (entry, address, matches) => expect(addressMatches(entry, address)).toBe(matches));
+])('matches entry %s with address %s: %p', (entry, address, matches) =>
+  expect(addressMatches(entry, address)).toBe(matches),
+);

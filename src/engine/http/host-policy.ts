@@ -9,17 +9,17 @@ import { addressMatches, isPublicAddress } from './address.js';
 export interface HostResolver {
   resolve(hostname: string): Promise<string[]>;
 }
-/** Injection token; replaced in tests. */
+/** Injection token of the resolver; tests replace it. */
 export const HostResolver = Symbol('HostResolver');
 
-/** Asks the operating system, as any other program would be answered. */
+/** Resolves names with the operating system's resolver, as other programs do. */
 export const systemResolver: HostResolver = {
   resolve: async (hostname) => (await lookup(hostname, { all: true })).map(({ address }) => address),
 };
 
 /**
- * Decides where nodes may connect to. Without HTTP_ALLOWED_HOSTS: to any host of the public internet.
- * With it: to what it names and nothing else, which may then be private.
+ * Decides which hosts nodes may connect to. If HTTP_ALLOWED_HOSTS is empty, they may connect to any host on the public
+ * internet. Otherwise they may connect only to the hosts that it names; these may be private.
  */
 @Injectable()
 export class HostPolicy {
@@ -29,10 +29,10 @@ export class HostPolicy {
   ) {}
 
   /**
-   * Resolves a host, once. Whoever connects must use these addresses and not ask again: a hostile name
-   * server may have another answer the second time (DNS rebinding).
-   * @param host name or address as in a URL, IPv6 in brackets or not
-   * @throws NodeError `host_not_allowed`; what the resolver throws
+   * Resolves a host once and checks its addresses. The caller must connect to the returned addresses and not resolve the
+   * name again: a hostile name server may give another answer the second time (DNS rebinding).
+   * @param host name or address as in a URL; an IPv6 address may have brackets
+   * @throws NodeError `host_not_allowed`; any error of the resolver
    */
   async addressesOf(host: string, port: number): Promise<string[]> {
     const name = host
@@ -42,22 +42,22 @@ export class HostPolicy {
     const allowed = this.settings.HTTP_ALLOWED_HOSTS;
     const addresses = isIP(name) ? [name] : await this.resolver.resolve(name);
     if (allowed.some((entry) => nameMatches(entry, name, port))) return addresses;
-    // One bad address among good ones is how rebinding looks, so all must be fine.
-    const fine =
+    // DNS rebinding can mix one private address into public ones, so every address must be allowed.
+    const isAllowed =
       allowed.length > 0
         ? (address: string) => allowed.some((entry) => addressMatches(entry, address))
         : isPublicAddress;
-    if (addresses.length > 0 && addresses.every(fine)) return addresses;
+    if (addresses.length > 0 && addresses.every(isAllowed)) return addresses;
     throw new NodeError(
       'host_not_allowed',
       allowed.length > 0
-        ? `${host} may not be reached: HTTP_ALLOWED_HOSTS does not name it.`
-        : `${host} may not be reached: it is not on the public internet. Name it in HTTP_ALLOWED_HOSTS if it should be.`,
+        ? `${host} is not allowed: HTTP_ALLOWED_HOSTS does not name it. Ask the operator of this server to add it.`
+        : `${host} is not allowed: it is not on the public internet. The operator of this server can allow it in HTTP_ALLOWED_HOSTS.`,
     );
   }
 }
 
-/** `api.example.com`, `*.example.com` (not example.com itself), either with `:port`; an address with a port. */
+/** Matches `api.example.com`, `*.example.com` (not example.com itself) or an address; each may end with `:port`. */
 function nameMatches(entry: string, name: string, port: number): boolean {
   const [, pattern = '', entryPort] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(entry.toLowerCase()) ?? [];
   if (entryPort !== undefined && Number(entryPort) !== port) return false;

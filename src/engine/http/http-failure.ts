@@ -1,6 +1,6 @@
 import { messageOf } from '../../logging/error-info.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
-import type { HttpAnswer } from './http-answer.js';
+import type { HttpResponse } from './http-response.js';
 import { retryAfterMs } from './retry-after.js';
 
 const NOT_CONNECTED = new Set([
@@ -15,50 +15,53 @@ const NOT_CONNECTED = new Set([
 const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$|HOSTNAME_MISMATCH)/;
 
 /**
- * A failed exchange as the error of a node. Code `http_connect_failed` means that nothing was sent;
- * after `http_connection_lost` the other side may have done what it was asked.
+ * Turns an error of a failed exchange into the error of a node. The code `http_connect_failed` means that no request was
+ * sent. With `http_connection_lost` the other side may have carried out the request.
  */
 export function connectionFailure(host: string, error: unknown): Error {
   if (error instanceof NodeError) return error;
   const code = codeOf(error);
   if (code === 'ENOTFOUND')
-    return new NodeError('host_not_found', `The name ${host} has no address: check its spelling.`);
+    return new NodeError('host_not_found', `The name ${host} has no address. Check its spelling.`);
   if (TLS.test(code))
     return new NodeError(
       'http_tls_failed',
-      `No secure connection to ${host}: its certificate is not valid (${code}).`,
+      `The TLS connection to ${host} failed because its certificate is not valid (${code}). Check the host name and the certificate of that server.`,
     );
-  // Nothing was sent.
+  // No request was sent.
   if (code === 'UND_ERR_INVALID_ARG')
     return new NodeError('invalid_config', `The request to ${host} cannot be sent: ${messageOf(error)}.`, {
       cause: error,
     });
   if (NOT_CONNECTED.has(code))
-    return new TransientError('http_connect_failed', `${host} can't be reached (${code}).`, undefined, {
+    return new TransientError('http_connect_failed', `${host} cannot be reached (${code}).`, undefined, {
       cause: error,
     });
-  return new TransientError('http_connection_lost', `The connection to ${host} broke (${code}).`, undefined, {
-    cause: error,
-  });
+  return new TransientError(
+    'http_connection_lost',
+    `The connection to ${host} was lost (${code}).`,
+    undefined,
+    { cause: error },
+  );
 }
 
-/** What an answer means that wasn't hoped for: tried again for 408, 429 and 5xx, else failed for good. */
-export function statusFailure(host: string, answer: HttpAnswer): NodeError {
-  const { status } = answer;
-  const message = `${host} answered with status ${status}${excerpt(answer.body)}`;
-  if (status === 429) return new TransientError('http_rate_limited', message, retryAfterMs(answer.headers));
+/** The error of a response with an unexpected status: transient for 408, 429 and 5xx, otherwise permanent. */
+export function statusFailure(host: string, response: HttpResponse): NodeError {
+  const { status } = response;
+  const message = `${host} responded with status ${status}${excerpt(response.body)}`;
+  if (status === 429) return new TransientError('http_rate_limited', message, retryAfterMs(response.headers));
   if (status === 408 || status >= 500)
-    return new TransientError('http_unavailable', message, retryAfterMs(answer.headers));
+    return new TransientError('http_unavailable', message, retryAfterMs(response.headers));
   return new NodeError('http_status', message);
 }
 
-/** The code of an error or of the first cause that has one. */
+/** Finds the code of an error, or of the first of its causes that has one. */
 function codeOf(error: unknown): string {
   let current: unknown = error;
   for (let depth = 0; typeof current === 'object' && current !== null && depth < 5; depth++) {
     const { code, cause, errors } = current as { code?: unknown; cause?: unknown; errors?: unknown[] };
     if (typeof code === 'string') return code;
-    // Several addresses were tried: an AggregateError.
+    // An AggregateError has one error for each address that was tried.
     current = errors?.[0] ?? cause;
   }
   return 'no code';

@@ -9,40 +9,40 @@ const DECODERS: Record<string, () => NodeJS.ReadWriteStream> = {
   deflate: createInflate,
   br: createBrotliDecompress,
 };
-/** For `Accept-Encoding`: what `readBody` understands. */
+/** The value of `Accept-Encoding` that matches the decoders of `readBody`. */
 export const ACCEPTED_ENCODINGS = 'gzip, deflate, br';
 
 /**
- * Reads a body to its end as text, in the charset that its content type names. What counts is what comes out of decompression, so that a small
- * body can't become a huge one.
+ * Reads a body to its end as text, in the charset of its content type. The limit applies to the decompressed bytes, so
+ * that a small compressed body cannot grow without bound.
  * @throws NodeError `response_too_large`, `unknown_encoding`
  */
 export async function readBody(
   raw: Readable,
   { 'content-encoding': encoding, 'content-type': contentType }: Readonly<Record<string, string>>,
-  mostBytes: number,
+  maxBytes: number,
 ): Promise<string> {
   const name = encoding?.trim().toLowerCase();
   const decoder = name && name !== 'identity' ? DECODERS[name] : undefined;
   if (name && name !== 'identity' && !decoder) {
-    // Destroying it early is an error to the stream, which would end the process if nobody listened.
+    // An early destroy emits an error on the stream; without a listener it would end the process.
     raw.on('error', () => undefined).destroy();
     throw new NodeError(
       'unknown_encoding',
-      `The answer is encoded as "${name.slice(0, 40)}"; only ${ACCEPTED_ENCODINGS} are understood.`,
+      `The response is encoded as "${name.slice(0, 40)}"; the supported encodings are ${ACCEPTED_ENCODINGS}.`,
     );
   }
-  // pipeline() passes errors on and destroys both ends; its callback has nothing to add.
+  // pipeline() forwards errors to the decoder and destroys both streams, so its callback has nothing to do.
   const body = decoder ? (pipeline(raw, decoder(), () => undefined) as unknown as Readable) : raw;
   const chunks: Buffer[] = [];
   let bytes = 0;
-  // Leaving the loop destroys the stream, and with it the connection.
+  // An early exit from the loop destroys the stream, and with it the connection.
   for await (const chunk of body as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > mostBytes)
+    if (bytes > maxBytes)
       throw new NodeError(
         'response_too_large',
-        `The answer has more than ${mostBytes} bytes (HTTP_RESPONSE_MAX_BYTES).`,
+        `The response has more than ${maxBytes} bytes (HTTP_RESPONSE_MAX_BYTES). Request less data.`,
       );
     chunks.push(chunk);
   }

@@ -1,31 +1,33 @@
 import { type LookupFunction, isIPv6 } from 'node:net';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { Agent, buildConnector } from 'undici';
 import { Settings } from '../../config/settings.js';
 import type { ShapeLimits } from '../extension/output-shape.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
+import { withLowerCaseNames } from './header-names.js';
 import { HostPolicy } from './host-policy.js';
-import type { HttpAnswer } from './http-answer.js';
 import { connectionFailure } from './http-failure.js';
+import type { HttpResponse } from './http-response.js';
 import { type Hop, nextHop } from './redirect.js';
+import { assertAllowedUrl, parseUrl } from './request-url.js';
 import { ACCEPTED_ENCODINGS, readBody } from './response-body.js';
 
-/** One request; redirects are followed. */
+/** One request. The client follows redirects. */
 export interface HttpRequest {
   method: string;
   url: string;
   headers?: Readonly<Record<string, string>>;
   body?: string | undefined;
-  /** For everything together, redirects and body included; HTTP_TIMEOUT_MS when left out. */
+  /** Limit for the whole exchange, redirects and body included; HTTP_TIMEOUT_MS by default. */
   timeoutMs?: number | undefined;
   signal: AbortSignal;
 }
 
-const MOST_REDIRECTS = 5;
+const MAX_REDIRECTS = 5;
 
 /**
- * The only way nodes reach HTTP. Every connection, that of a redirect too, goes to an address that
- * HostPolicy has approved, and no answer is longer than HTTP_RESPONSE_MAX_BYTES.
+ * The only HTTP client of nodes. Every connection, also that of a redirect, goes to an address that HostPolicy has
+ * approved, and no response is longer than HTTP_RESPONSE_MAX_BYTES.
  */
 @Injectable()
 export class RestrictedHttpClient implements OnApplicationShutdown {
@@ -36,7 +38,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     private readonly settings: Pick<Settings, 'HTTP_RESPONSE_MAX_BYTES' | 'HTTP_TIMEOUT_MS'> & ShapeLimits,
     private readonly hosts: HostPolicy,
   ) {
-    // An open connection may be used again without asking: what is allowed doesn't change while we run.
+    // An open connection may be reused without another check, because the policy does not change while the server runs.
     this.agent = new Agent({
       connect: (options, callback) => void this.connect(options, callback),
       headersTimeout: 0,
@@ -44,16 +46,18 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     });
   }
 
-  /** What an answer may be, for those who parse it. */
+  /** The limits that a parser must apply to a response. */
   get limits(): ShapeLimits {
     return this.settings;
   }
 
   /**
-   * Any status but that of a redirect is an answer, not an error.
+   * Sends a request and reads the response. Any status is a response, not an error; a redirect with a location is
+   * followed.
    * @throws NodeError `invalid_config`, `host_not_allowed`, `redirect_not_allowed`, `too_many_redirects`,
-   *   `response_too_large`, `host_not_found`, `http_tls_failed`;
-   *   TransientError `http_connect_failed`, `http_connection_lost`, `http_timeout`; the reason of `signal`
+   *   `response_too_large`, `unknown_encoding`, `host_not_found`, `http_tls_failed`
+   * @throws TransientError `http_connect_failed`, `http_connection_lost`, `http_timeout`
+   * @throws the reason of `signal` when it aborts
    */
   async request({
     method,
@@ -62,48 +66,45 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     body,
     timeoutMs = this.settings.HTTP_TIMEOUT_MS,
     signal,
-  }: HttpRequest): Promise<HttpAnswer> {
-    const lowered = Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
-    );
+  }: HttpRequest): Promise<HttpResponse> {
     let hop: Hop = {
       url: parseUrl(url),
       method,
-      headers: { 'accept-encoding': ACCEPTED_ENCODINGS, ...lowered },
+      headers: { 'accept-encoding': ACCEPTED_ENCODINGS, ...withLowerCaseNames(headers) },
       body,
     };
     const timeout = AbortSignal.timeout(timeoutMs);
     const either = AbortSignal.any([signal, timeout]);
-    for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       try {
-        const answer = await this.exchange(hop, either);
-        const next = nextHop(hop, answer.status, answer.headers['location']);
-        if (!next) return answer;
+        const response = await this.exchange(hop, either);
+        const next = nextHop(hop, response.status, response.headers['location']);
+        if (!next) return response;
         assertAllowedUrl(next.url);
         hop = next;
       } catch (error) {
         signal.throwIfAborted();
         if (timeout.aborted)
-          throw new TransientError('http_timeout', `${hop.url.host} did not answer within ${timeoutMs} ms.`);
+          throw new TransientError('http_timeout', `${hop.url.host} did not respond within ${timeoutMs} ms.`);
         throw connectionFailure(hop.url.host, error);
       }
     }
     throw new NodeError(
       'too_many_redirects',
-      `${parseUrl(url).host} redirects more than ${MOST_REDIRECTS} times.`,
+      `${parseUrl(url).host} redirects more than ${MAX_REDIRECTS} times.`,
     );
   }
 
-  /** Not sooner: what is under way when the server is told to stop is handed back first, and must not fail for it. */
+  /** Closes connections in the last phase of a shutdown: earlier, it would fail requests whose runs are handed over. */
   async onApplicationShutdown(): Promise<void> {
     await this.agent.destroy();
   }
 
-  private async exchange({ url, method, headers, body }: Hop, signal: AbortSignal): Promise<HttpAnswer> {
+  private async exchange({ url, method, headers, body }: Hop, signal: AbortSignal): Promise<HttpResponse> {
     const response = await this.agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
-      method: method as Dispatcher.HttpMethod,
+      method,
       headers,
       body: body ?? null,
       signal,
@@ -114,19 +115,19 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
         Array.isArray(value) ? value.join(', ') : (value ?? ''),
       ]),
     );
-    // No body follows, whatever its headers say of the one that would.
-    const empty = method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
-    if (empty) await response.body.dump();
-    const text = empty ? '' : await readBody(response.body, flat, this.settings.HTTP_RESPONSE_MAX_BYTES);
+    // These responses have no body, even if their headers describe one.
+    const isEmpty = method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
+    if (isEmpty) await response.body.dump();
+    const text = isEmpty ? '' : await readBody(response.body, flat, this.settings.HTTP_RESPONSE_MAX_BYTES);
     return { status: response.statusCode, headers: flat, body: text };
   }
 
-  /** The one place where connections are made. */
+  /** Opens a connection. All connections are opened here. */
   private async connect(options: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
     try {
       const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80);
       const addresses = await this.hosts.addressesOf(options.hostname, port);
-      // The socket is given the name, which TLS verifies, and these addresses instead of a look-up.
+      // The socket keeps the host name, which TLS verifies, but uses the approved addresses instead of a DNS lookup.
       buildConnector({ allowH2: false, lookup: pinned(addresses) })(options, callback);
     } catch (error) {
       callback(error as Error, null);
@@ -134,6 +135,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
   }
 }
 
+/** A lookup function that always returns these addresses. */
 const pinned =
   (addresses: readonly string[]): LookupFunction =>
   (_name, options, callback) => {
@@ -142,41 +144,3 @@ const pinned =
     if (options.all || !first) callback(null, found);
     else callback(null, first.address, first.family);
   };
-
-function parseUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (!url) throw new NodeError('invalid_config', notAUrl(text));
-  assertAllowedUrl(url);
-  return url;
-}
-
-const notAUrl = (text: string): string =>
-  `${quoted(text)} is not a URL: give one such as https://api.example.com/items.`;
-
-/** Why requests to a URL can never be made, whatever hosts are allowed; nothing when they can. */
-export function urlProblem(text: string): string | undefined {
-  const url = URL.parse(text);
-  return url ? disallowed(url) : notAUrl(text);
-}
-
-/** Before an @ there may be a password, after a ? a token, in a URL of whatever shape. */
-const quoted = (text: string): string =>
-  text.includes('@')
-    ? 'What is given'
-    : `"${text
-        .replace(/[?#].*/s, '?…')
-        .slice(0, 200)
-        .toWellFormed()}"`;
-
-function assertAllowedUrl(url: URL): void {
-  const problem = disallowed(url);
-  if (problem !== undefined) throw new NodeError('host_not_allowed', problem);
-}
-
-function disallowed({ protocol, username, password }: URL): string | undefined {
-  if (protocol !== 'http:' && protocol !== 'https:')
-    return `${protocol} is not allowed: use http:// or https://.`;
-  if (username || password)
-    return 'A URL may not hold a user name or password: send an Authorization header.';
-  return undefined;
-}

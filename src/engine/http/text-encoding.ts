@@ -5,8 +5,8 @@ const BYTE_ORDER_MARKS: [bytes: number[], encoding: string][] = [
 ];
 
 /**
- * Decodes a body by its byte order mark, else by the charset of its content type (Encoding Standard, section 6), else
- * as UTF-8; so also when no such charset is known.
+ * Decodes a body by its byte order mark, or else by the charset of its content type (Encoding Standard, section 6), or
+ * else as UTF-8. An unknown charset counts as UTF-8.
  */
 export function decodeText(bytes: Uint8Array, contentType: string | undefined): string {
   const mark = BYTE_ORDER_MARKS.find(([start]) => start.every((byte, index) => bytes[index] === byte))?.[1];

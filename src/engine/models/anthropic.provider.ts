@@ -6,7 +6,7 @@ import { Settings } from '../../config/settings.js';
 import { ModelFetch } from './model-fetch.js';
 import { type ModelProvider, ProvidesModels } from './model-provider.js';
 
-/** `anthropic/<id>`: Anthropic's Messages API. */
+/** Provides `anthropic/<id>`: Anthropic's Messages API. */
 @ProvidesModels('anthropic')
 export class AnthropicModels implements ModelProvider {
   private create: ReturnType<typeof createAnthropic> | undefined;
@@ -18,19 +18,19 @@ export class AnthropicModels implements ModelProvider {
 
   problem(): string | null {
     if (this.settings.ANTHROPIC_API_KEY) return null;
-    return 'This server has no key for Anthropic: set ANTHROPIC_API_KEY, or use a demo/… model, which needs none.';
+    return 'This server has no API key for Anthropic: set ANTHROPIC_API_KEY, or use a demo/… model, which needs no key.';
   }
 
   model(id: string): LanguageModelV4 {
     this.create ??= createAnthropic({
       apiKey: this.settings.ANTHROPIC_API_KEY ?? '',
-      // Given even when it is the usual one: left out, the provider would look into the environment.
-      baseURL: versioned(this.settings.ANTHROPIC_BASE_URL ?? 'https://api.anthropic.com'),
+      // The default address is passed explicitly: without a baseURL the AI SDK reads it from the environment.
+      baseURL: withVersion(this.settings.ANTHROPIC_BASE_URL ?? 'https://api.anthropic.com'),
       fetch: this.http.fetch,
     });
     return wrapLanguageModel({
       model: this.create(id),
-      // Pings are the only sign of life while a model thinks without showing it.
+      // While a model thinks without streaming its thoughts, pings are the only data that it sends.
       middleware: defaultSettingsMiddleware({
         settings: { providerOptions: { anthropic: { includePings: true } } },
       }),
@@ -38,8 +38,8 @@ export class AnthropicModels implements ModelProvider {
   }
 }
 
-/** Anthropic's own clients take the address without /v1, the AI SDK wants it: both work here. */
-function versioned(address: string): string {
+/** Adds /v1 to a bare address. Anthropic's own clients expect the address without it, the AI SDK with it. */
+function withVersion(address: string): string {
   const url = new URL(address);
   if (url.pathname === '/') url.pathname = '/v1';
   return url.href;

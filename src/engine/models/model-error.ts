@@ -3,9 +3,9 @@ import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { retryAfterMs } from '../http/retry-after.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
 import { providerReason } from './provider-reason.js';
-import { UnexpectedAnswerError } from './unexpected-answer.js';
+import { UnexpectedResponseError } from './unexpected-response.js';
 
-/** What providers call their failures in the middle of a stream, when they don't say which status it would have been. */
+/** Providers' names of failures, with the matching status. In the middle of a stream an error has a name only. */
 const STATUS_OF = new Map(
   Object.entries({
     overloaded_error: 529,
@@ -25,7 +25,7 @@ const STATUS_OF = new Map(
     request_too_large: 413,
   }),
 );
-/** What they call an account that cannot pay, whatever the status: mostly 402 or 429, and trying again is no help. */
+/** Providers' names for an account without credit. The status is often 402 or 429, but a retry does not help. */
 const NO_CREDIT = new Set([
   'insufficient_quota',
   'insufficient_balance',
@@ -34,79 +34,87 @@ const NO_CREDIT = new Set([
   'billing_hard_limit_reached',
   'billing_not_active',
 ]);
-/** Anthropic says it in a sentence of an `invalid_request_error`. */
+/** Anthropic reports missing credit in the message of an `invalid_request_error`. */
 const NO_CREDIT_SENTENCE = /\b(credit balance is too low|insufficient (quota|balance|credits?|funds))\b/i;
 
 /**
- * What a failed model call means for its node: to be tried again, or final. The message ends with what the provider
- * said, without secrets.
+ * Turns the error of a failed model call into the error of its node: transient or permanent. The message ends with the
+ * provider's own explanation, without secrets.
  */
 export function modelError(error: unknown, secrets: SecretRedactor): NodeError {
   if (error instanceof NodeError) return error;
   const reason = providerReason(error, secrets);
   const status = statusOf(error);
-  const wait = APICallError.isInstance(error) ? retryAfterMs(error.responseHeaders) : undefined;
-  const says = (sentence: string) => (reason === undefined ? `${sentence}.` : `${sentence}: ${reason}`);
-  const final = (code: string, sentence: string) => new NodeError(code, says(sentence), { cause: error });
+  const retryAfter = APICallError.isInstance(error) ? retryAfterMs(error.responseHeaders) : undefined;
+  const withReason = (sentence: string) => (reason === undefined ? `${sentence}.` : `${sentence}: ${reason}`);
+  const permanent = (code: string, sentence: string) =>
+    new NodeError(code, withReason(sentence), { cause: error });
   const transient = (code: string, sentence: string) =>
-    new TransientError(code, says(sentence), wait, { cause: error });
+    new TransientError(code, withReason(sentence), retryAfter, { cause: error });
 
   const isRefusal = status !== undefined && status >= 400 && status < 500;
-  if (status === 402 || NO_CREDIT.has(kindOf(error)) || (isRefusal && NO_CREDIT_SENTENCE.test(reason ?? '')))
-    return final(
+  if (
+    status === 402 ||
+    NO_CREDIT.has(failureName(error)) ||
+    (isRefusal && NO_CREDIT_SENTENCE.test(reason ?? ''))
+  )
+    return permanent(
       'model_quota_exceeded',
-      `The account of this server at the model's provider has no credit left${inBrackets(status)}`,
+      `This server's account at the model provider has no credit left${inBrackets(status)}; add credit to the account`,
     );
   if (status === 429)
-    return transient('model_rate_limited', "The model's provider limits how often it is asked (429)");
-  if (status === 529) return transient('model_overloaded', "The model's provider is overloaded (529)");
+    return transient('model_rate_limited', 'The model provider rate-limited the request (429)');
+  if (status === 529) return transient('model_overloaded', 'The model provider is overloaded (529)');
   if (status === 401 || status === 403)
-    return final(
+    return permanent(
       'model_auth_failed',
-      `The model's provider refused this server's key (${status}); check the key and what it is allowed to use`,
+      `The model provider refused this server's API key (${status}); check the key and its permissions`,
     );
   if (status === 404)
-    return final(
+    return permanent(
       'model_not_found',
-      "The model's provider knows no such model or address (404); check the model's name and the provider's base URL",
+      "The model provider did not find the model or the address (404); check the model's name and the provider's base URL",
     );
-  // 409 is what Anthropic and OpenAI send for a conflict with another request under way.
+  // Anthropic and OpenAI send 409 for a conflict with another request in progress.
   if (status === 408 || status === 409 || (status !== undefined && status >= 500))
-    return transient('model_unavailable', `The model's provider failed (${status})`);
+    return transient('model_unavailable', `The model provider failed (${status})`);
   if (status !== undefined && status >= 300)
-    return final('model_refused_request', `The model's provider refused the request (${status})`);
-  if (error instanceof UnexpectedAnswerError)
-    return final('model_refused_request', "The model's provider did not answer with an event stream");
+    return permanent('model_refused_request', `The model provider refused the request (${status})`);
+  if (error instanceof UnexpectedResponseError)
+    return permanent(
+      'model_refused_request',
+      "The model provider did not respond with an event stream; check the provider's base URL",
+    );
   if (APICallError.isInstance(error) && status === undefined)
-    return transient('model_unavailable', "The model's provider can't be reached");
-  return transient('model_stream_broken', 'The answer of the model broke off or made no sense');
+    return transient('model_unavailable', 'The model provider cannot be reached');
+  return transient('model_stream_broken', "The model's response ended early or was malformed");
 }
 
 function statusOf(error: unknown): number | undefined {
   if (APICallError.isInstance(error)) return error.statusCode;
-  if (error instanceof UnexpectedAnswerError) return STATUS_OF.get(kindOf(error));
+  if (error instanceof UnexpectedResponseError) return STATUS_OF.get(failureName(error));
   if (!StreamProviderError.isInstance(error)) return undefined;
-  // A bare error in a stream is the provider's trouble, not the request's: that was accepted.
+  // The provider had accepted the request, so an error of unknown name in the stream is the provider's own (500).
   return STATUS_OF.get(error.type ?? '') ?? STATUS_OF.get(String(error.code)) ?? error.statusCode ?? 500;
 }
 
-/** What the provider calls the failure: its `code`, else its `type`. */
-function kindOf(error: unknown): string {
-  if (StreamProviderError.isInstance(error)) return known(error) ?? '';
+/** Finds the provider's name of the failure: its `code`, or else its `type`; empty if neither is known. */
+function failureName(error: unknown): string {
+  if (StreamProviderError.isInstance(error)) return knownName(error) ?? '';
   const body = APICallError.isInstance(error)
     ? error.responseBody
-    : error instanceof UnexpectedAnswerError
+    : error instanceof UnexpectedResponseError
       ? error.body
       : undefined;
   try {
     const value = JSON.parse(body ?? '') as { error?: unknown } | null;
-    return known(value?.error) ?? known(value) ?? '';
+    return knownName(value?.error) ?? knownName(value) ?? '';
   } catch {
     return '';
   }
 }
 
-function known(value: unknown): string | undefined {
+function knownName(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { code, type } = value as { code?: unknown; type?: unknown };
   return [code, type].find(

@@ -9,7 +9,7 @@ import { ModelsModule } from './models.module.js';
 
 @ProvidesModels('ours')
 class OurModels implements ModelProvider {
-  problem = (id: string) => (id === 'gone' ? 'It is gone: use another.' : null);
+  problem = (id: string) => (id === 'gone' ? 'It was removed: use another model.' : null);
   model = (id: string) => new DemoModel(`ours-${id}`);
 }
 @ProvidesModels('demo')
@@ -27,21 +27,21 @@ const start = async (settings: Record<string, string>, ...more: (typeof OurModul
   return (await module.init()).get(ModelRegistry);
 };
 
-it('finds providers in the modules of others', async () => {
+it('finds providers in other modules', async () => {
   const registry = await start({}, OurModule);
   expect(registry.resolve('ours/a/b').modelId).toBe('ours-a/b');
-  expect(registry.problem('ours/gone')).toBe('It is gone: use another.');
+  expect(registry.problem('ours/gone')).toBe('It was removed: use another model.');
   expect(() => registry.resolve('ours/gone')).toThrow(
     expect.objectContaining({ code: 'model_not_available' }) as Error,
   );
 });
 
-it('refuses to start with two providers of one name', async () => {
+it('refuses to start with two providers of the same name', async () => {
   await expect(start({}, ClashingModule)).rejects.toThrow("@ProvidesModels('demo')");
 });
 
 it.each(['', '/', 'demo', 'demo/', '/x', 'nobody/x', '__proto__/x'])(
-  'has no model "%s" and says which there are',
+  'reports that there is no model "%s" and lists the providers',
   async (name) => {
     expect((await start({})).problem(name)).toMatch(
       /There is no model .*anthropic\/…, demo\/…, openai-compatible\/…/,
@@ -49,7 +49,7 @@ it.each(['', '/', 'demo', 'demo/', '/x', 'nobody/x', '__proto__/x'])(
   },
 );
 
-it('makes models of each provider that is set up', async () => {
+it('makes models of each configured provider', async () => {
   const registry = await start({
     ANTHROPIC_API_KEY: 'k',
     OPENAI_COMPATIBLE_BASE_URL: 'http://127.0.0.1:1/v1',

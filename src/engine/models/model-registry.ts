@@ -4,19 +4,20 @@ import { DiscoveryService } from '@nestjs/core';
 import { NodeError } from '../extension/node-handler.js';
 import { type ModelProvider, ModelProviderName } from './model-provider.js';
 
-/** Something wrong inside `providerOptions`, with its path there. */
+/** A problem inside `providerOptions`, with its path there. */
 export interface OptionsProblem {
   path: (string | number)[];
   message: string;
 }
 
-/** Finds the model behind a name such as `anthropic/claude-sonnet-5-5`. */
+/** Finds models by names such as `anthropic/claude-sonnet-5-5`. */
 @Injectable()
 export class ModelRegistry implements OnModuleInit {
   private readonly providers = new Map<string, ModelProvider>();
 
   constructor(private readonly discovery: DiscoveryService) {}
 
+  /** @throws Error if two providers have the same name: the server does not start */
   onModuleInit(): void {
     for (const wrapper of this.discovery.getProviders()) {
       const name = wrapper.metatype
@@ -25,33 +26,34 @@ export class ModelRegistry implements OnModuleInit {
       if (name === undefined) continue;
       const provider = wrapper.instance as ModelProvider;
       if (this.providers.has(name) && this.providers.get(name) !== provider) {
-        throw new Error(`Two classes have @ProvidesModels('${name}'): rename one.`);
+        throw new Error(`Two classes have @ProvidesModels('${name}'): rename one of them.`);
       }
       this.providers.set(name, provider);
     }
   }
 
-  /** Why `name` can't be used, in a sentence that says what to do; null when it can. */
+  /** Explains why this server cannot use the model `name`, in a sentence that says what to do; null if it can. */
   problem(name: string): string | null {
-    const [provider, id] = split(name);
-    const source = id ? this.providers.get(provider) : undefined;
-    if (source) return source.problem(id);
-    const known = [...this.providers.keys()].sort().map((known) => `${known}/…`);
-    return `There is no model "${name}". Name it provider/model, such as demo/echo; the providers here are ${known.join(', ')}.`;
+    const [providerName, id] = split(name);
+    const provider = id ? this.providers.get(providerName) : undefined;
+    if (provider) return provider.problem(id);
+    const known = [...this.providers.keys()].toSorted().map((each) => `${each}/…`);
+    return `There is no model "${name}". Write provider/model, such as demo/echo; the providers of this server are ${known.join(', ')}.`;
   }
 
-  /** What is wrong with the part of `providerOptions` that is meant for the provider of `name`. */
+  /** Checks the part of `providerOptions` that belongs to the provider of the model `name`. */
   optionsProblems(name: string, providerOptions: Readonly<Record<string, unknown>> = {}): OptionsProblem[] {
     const [provider] = split(name);
-    const given = Object.hasOwn(providerOptions, provider) ? providerOptions[provider] : undefined;
-    const result = given === undefined ? undefined : this.providers.get(provider)?.options?.safeParse(given);
+    const options = Object.hasOwn(providerOptions, provider) ? providerOptions[provider] : undefined;
+    const result =
+      options === undefined ? undefined : this.providers.get(provider)?.options?.safeParse(options);
     return (result?.error?.issues ?? []).map(({ path, message }) => ({
       path: [provider, ...path.map((key) => (typeof key === 'number' ? key : String(key)))],
       message,
     }));
   }
 
-  /** @throws NodeError `model_not_available`, with what `problem` says */
+  /** @throws NodeError `model_not_available`, with the message of `problem` */
   resolve(name: string): LanguageModelV4 {
     const problem = this.problem(name);
     if (problem) throw new NodeError('model_not_available', problem);

@@ -7,7 +7,7 @@ import { ModelRegistry } from './model-registry.js';
 import { OpenAICompatibleModels } from './openai-compatible.provider.js';
 import { PriceTable } from './prices.js';
 
-/** Language models by name, and what they cost. */
+/** Language models by name, and their prices. */
 @Module({
   imports: [DiscoveryModule],
   providers: [ModelRegistry, PriceTable, ModelFetch, DemoModels, AnthropicModels, OpenAICompatibleModels],

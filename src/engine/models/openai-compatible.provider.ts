@@ -5,7 +5,7 @@ import { Settings } from '../../config/settings.js';
 import { ModelFetch } from './model-fetch.js';
 import { type ModelProvider, ProvidesModels } from './model-provider.js';
 
-/** `openai-compatible/<id>`: any server with OpenAI's chat completions, such as vLLM, Ollama or a gateway. */
+/** Provides `openai-compatible/<id>`: any server with OpenAI's chat completions, such as vLLM, Ollama or a gateway. */
 @ProvidesModels('openai-compatible')
 export class OpenAICompatibleModels implements ModelProvider {
   private create: ReturnType<typeof createOpenAICompatible> | undefined;
@@ -18,7 +18,7 @@ export class OpenAICompatibleModels implements ModelProvider {
 
   problem(): string | null {
     if (this.settings.OPENAI_COMPATIBLE_BASE_URL) return null;
-    return 'This server knows no OpenAI-compatible endpoint: set OPENAI_COMPATIBLE_BASE_URL, for example http://127.0.0.1:11434/v1, or use a demo/… model.';
+    return 'This server has no OpenAI-compatible endpoint: set OPENAI_COMPATIBLE_BASE_URL, for example http://127.0.0.1:11434/v1, or use a demo/… model.';
   }
 
   model(id: string): LanguageModelV4 {

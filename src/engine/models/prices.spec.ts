@@ -16,11 +16,11 @@ it.each<[string, number | null]>([
   ['openai-compatible/other', null],
   ['anthropic/claude-unheard-of', null],
   ['constructor', null],
-])('a million tokens each way of %s cost %p USD', (model, cost) => {
+])('prices a million input and a million output tokens of %s at %p USD', (model, cost) => {
   expect(table.costUSD(model, { input: 1_000_000, output: 1_000_000 })).toBe(cost);
   expect(table.knows(model)).toBe(cost !== null);
 });
 
-it('shows no binary fractions', () => {
+it('rounds costs to whole billionths of a dollar', () => {
   expect(table.costUSD('anthropic/claude-sonnet-4-5', { input: 1, output: 7 })).toBe(0.000108);
 });

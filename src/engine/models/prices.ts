@@ -9,9 +9,9 @@ interface Price {
 }
 
 /**
- * From https://platform.claude.com/docs/en/about-claude/pricing, November 2026; MODEL_PRICES adds and
- * overrides. Cached input counts as ordinary input. Haiku 5.5 costs five times as much in calls with a
- * prompt of more than 100,000 tokens, which running totals can't tell.
+ * Built-in prices, from https://platform.claude.com/docs/en/about-claude/pricing, November 2026. The setting MODEL_PRICES
+ * adds prices and overrides these. Cached input counts as ordinary input. In calls with a prompt of more than 100,000
+ * tokens Haiku 5.5 costs five times as much; running totals do not show the size of one call, so this is not considered.
  */
 const PRICES: Readonly<Record<string, Price>> = {
   'anthropic/claude-fable-5-1': { input: 10, output: 50 },
@@ -32,17 +32,17 @@ const PRICES: Readonly<Record<string, Price>> = {
 };
 const FREE: Price = { input: 0, output: 0 };
 
-/** What models cost. */
+/** The prices of models. */
 @Injectable()
 export class PriceTable {
   constructor(@Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_PRICES'>) {}
 
-  /** Whether a price is known; a limit on cost can only be kept if it is. */
+  /** Whether the model's price is known. Without it a limit on cost cannot be enforced. */
   knows(model: string): boolean {
     return this.find(model) !== undefined;
   }
 
-  /** USD; null when the model's price is not known. */
+  /** Computes the cost in USD; null if the model's price is not known. */
   costUSD(model: string, usage: { input: number; output: number }): number | null {
     const price = this.find(model);
     if (!price) return null;
@@ -52,7 +52,7 @@ export class PriceTable {
   private find(model: string): Price | undefined {
     if (Object.hasOwn(this.settings.MODEL_PRICES, model)) return this.settings.MODEL_PRICES[model];
     if (model.startsWith('demo/')) return FREE;
-    // Dated snapshots cost what their model costs: claude-haiku-4-5-20251001.
+    // A dated snapshot, such as claude-haiku-4-5-20251001, has the price of its model.
     const undated = model.replace(/-20\d{6}$/, '');
     return Object.hasOwn(PRICES, undated) ? PRICES[undated] : undefined;
   }

@@ -1,11 +1,11 @@
 import { APICallError, JSONParseError, StreamProviderError, TypeValidationError } from 'ai';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
-import { UnexpectedAnswerError } from './unexpected-answer.js';
+import { UnexpectedResponseError } from './unexpected-response.js';
 
-const MOST_CHARACTERS = 500;
-const MOST_ITEMS = 3;
-const MOST_DEPTH = 6;
-/** Members that hold a sentence for people, or lead to one, in the order in which they are tried. */
+const MAX_CHARACTERS = 500;
+const MAX_ITEMS = 3;
+const MAX_DEPTH = 6;
+/** Members that contain a readable sentence, directly or deeper inside, in the order in which they are tried. */
 const REASONS = [
   'error',
   'errors',
@@ -23,26 +23,26 @@ const REASONS = [
 ] as const;
 
 /**
- * What a model's provider said of a call that failed, in whatever shape, as one line of at most 500 characters.
- * @returns nothing when it said nothing
+ * Extracts the provider's explanation of a failed call from a body or error of any shape.
+ * @returns one line of at most 500 characters, without secrets; undefined if there is no explanation
  */
 export function providerReason(error: unknown, secrets: SecretRedactor): string | undefined {
-  const said = saidIn(error);
-  if (said === undefined) return undefined;
+  const text = textOf(error);
+  if (text === undefined) return undefined;
   const line = secrets
-    .text(said)
-    // Providers quote keys, masked or not; whoever watches should not see even the rest.
+    .text(text)
+    // Providers quote keys, whole or masked. Users of the server must not see even parts of them.
     .replace(/\b(sk|key|Bearer)[-_ ][\w*.-]{6,}/gi, '[redacted]')
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
-  return line === '' ? undefined : line.slice(0, MOST_CHARACTERS).toWellFormed();
+  return line === '' ? undefined : line.slice(0, MAX_CHARACTERS).toWellFormed();
 }
 
-function saidIn(error: unknown): string | undefined {
-  if (error instanceof UnexpectedAnswerError) return inBody(error.body);
+function textOf(error: unknown): string | undefined {
+  if (error instanceof UnexpectedResponseError) return inBody(error.body);
   if (APICallError.isInstance(error)) return inBody(error.responseBody ?? '') ?? connectionCode(error);
   if (StreamProviderError.isInstance(error)) return error.message;
-  // An event of a stream that is no part of an answer.
+  // An event of the stream that does not fit the response format.
   if (TypeValidationError.isInstance(error)) return inJson(error.value);
   if (JSONParseError.isInstance(error)) return /^\s*[[{"]/.test(error.text) ? undefined : error.text;
   return connectionCode(error);
@@ -53,7 +53,7 @@ function inBody(body: string): string | undefined {
   if (text === '') return undefined;
   try {
     const value = JSON.parse(text) as unknown;
-    // A shape that is not known is shown as it is.
+    // A body of unknown shape is shown unchanged.
     return inJson(value) ?? text;
   } catch {
     return text.startsWith('<') ? textOfHtml(text) : text;
@@ -61,30 +61,30 @@ function inBody(body: string): string | undefined {
 }
 
 function inJson(value: unknown, depth = 0): string | undefined {
-  if (depth > MOST_DEPTH) return undefined;
+  if (depth > MAX_DEPTH) return undefined;
   if (typeof value === 'string') return value.trim() === '' ? undefined : value;
   if (Array.isArray(value)) {
-    const reasons = value.slice(0, MOST_ITEMS).flatMap((item) => inJson(item, depth + 1) ?? []);
+    const reasons = value.slice(0, MAX_ITEMS).flatMap((item) => inJson(item, depth + 1) ?? []);
     return reasons.length === 0 ? undefined : reasons.join('; ');
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const members = value as Record<string, unknown>;
   const found = REASONS.flatMap((name) => inJson(members[name], depth + 1) ?? []);
-  // `error` is often just a name, as in `{ "error": "Bad Request", "message": "…" }`.
+  // `error` is often only a name, as in `{ "error": "Bad Request", "message": "…" }`: the message is shown as well.
   const isName = typeof members['error'] === 'string' && found.length > 1;
-  const reasons = [...new Set(found.slice(0, isName ? 2 : 1)), ...behindGateway(members)];
-  return reasons.length === 0 ? undefined : `${placeIn(members)}${reasons.join(': ')}`;
+  const reasons = [...new Set(found.slice(0, isName ? 2 : 1)), ...upstreamError(members)];
+  return reasons.length === 0 ? undefined : `${locationIn(members)}${reasons.join(': ')}`;
 }
 
-/** What a gateway such as OpenRouter passes on from the provider behind it. */
-function behindGateway({ metadata }: Record<string, unknown>): string[] {
+/** The upstream provider's error, as a gateway such as OpenRouter passes it on. */
+function upstreamError({ metadata }: Record<string, unknown>): string[] {
   const raw =
     typeof metadata === 'object' && metadata !== null && 'raw' in metadata ? metadata.raw : undefined;
   return typeof raw === 'string' && raw.trim() !== '' ? [raw] : [];
 }
 
-/** FastAPI says where in the request the fault is. */
-const placeIn = ({ loc }: Record<string, unknown>): string =>
+/** FastAPI names the invalid part of the request in `loc`. */
+const locationIn = ({ loc }: Record<string, unknown>): string =>
   Array.isArray(loc) ? `${loc.join('.')}: ` : '';
 
 const textOfHtml = (html: string): string =>
@@ -93,15 +93,15 @@ const textOfHtml = (html: string): string =>
     .replace(/<(script|style|head)\b[^]*?<\/\1\s*>/gi, ' ')
     .replace(/<[^>]*>/g, ' ');
 
-/** Why a connection could not be made or broke: a code, else what the first cause says. */
+/** Explains a connection failure: the first error code among the causes, or else the message of the deepest cause. */
 function connectionCode(error: unknown): string | undefined {
   let message: string | undefined;
   let current: unknown = error;
-  for (let depth = 0; typeof current === 'object' && current !== null && depth < MOST_DEPTH; depth += 1) {
+  for (let depth = 0; typeof current === 'object' && current !== null && depth < MAX_DEPTH; depth += 1) {
     const { code, cause, errors, message: own } = current as Partial<AggregateError> & { code?: unknown };
     if (typeof code === 'string') return code;
     if (depth > 0) message = own;
-    // Several addresses were tried.
+    // An AggregateError has one error for each address that was tried.
     current = (errors as unknown[] | undefined)?.[0] ?? cause;
   }
   return message;

@@ -7,13 +7,13 @@ import { ModelCall } from './model-call.js';
 import { checkModel, ModelConfig } from './model-config.js';
 
 const AgentConfig = ModelConfig.extend({
-  prompt: z.string().min(1, 'must say what the model is to do').max(1_000_000),
-  /** Left out when it is blank: providers refuse an empty one. */
+  prompt: z.string().min(1, 'must contain a task for the model').max(1_000_000),
+  /** Omitted from the request if it is blank: providers refuse an empty system prompt. */
   system: orNull(z.string().max(1_000_000)),
 });
 type AgentConfig = z.infer<typeof AgentConfig>;
 
-/** Asks a model and streams its answer. Output: the final text. */
+/** Calls a model and streams its answer. Output: the final text. */
 @NodeHandler('agent')
 export class AgentNode implements NodeType<AgentConfig> {
   readonly config = AgentConfig;

@@ -4,12 +4,15 @@ import { NodeHandler } from '../extension/node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType } from '../extension/node-handler.js';
 
 const ApprovalConfig = z.strictObject({
-  /** What the person is asked. */
+  /** The question for the person. */
   message: orNull(z.string().max(10_000)),
 });
 type ApprovalConfig = z.infer<typeof ApprovalConfig>;
 
-/** Waits for a person: `POST /api/executions/:id/approve`. Output `{ approved, by, comment }`; a no fails the execution. */
+/**
+ * Waits for a person's decision: `POST /api/executions/:id/approve`. Output `{ approved, by, comment }`. A rejection fails
+ * the execution.
+ */
 @NodeHandler('approval')
 export class ApprovalNode implements NodeType<ApprovalConfig> {
   readonly config = ApprovalConfig;
@@ -19,8 +22,8 @@ export class ApprovalNode implements NodeType<ApprovalConfig> {
     if (run.config.message) await run.emit({ type: 'execution:output', chunk: run.config.message });
     const decision = await run.decision();
     if (!decision.approved) {
-      const why = decision.comment ? `: ${decision.comment}` : '';
-      throw new NodeError('approval_rejected', `${decision.by} did not approve${why}`);
+      const comment = decision.comment ? `: ${decision.comment}` : '';
+      throw new NodeError('approval_rejected', `${decision.by} did not approve${comment}`);
     }
     return { approved: true, by: decision.by, comment: decision.comment };
   }

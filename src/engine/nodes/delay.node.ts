@@ -9,7 +9,7 @@ const DelayConfig = z.strictObject({
 });
 type DelayConfig = z.infer<typeof DelayConfig>;
 
-/** Waits. Output: that of its parent when it has just one, else null. */
+/** Waits. Output: that of its parent if it has exactly one, otherwise null. */
 @NodeHandler('delay')
 export class DelayNode implements NodeType<DelayConfig> {
   readonly config = DelayConfig;

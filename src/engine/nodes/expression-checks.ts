@@ -1,47 +1,50 @@
 import { ProblemError } from '../../problems/problem.error.js';
 import type { ConfigCheck, ConfigProblem } from '../extension/node-handler.js';
-import { ProjectTurns } from './project-turns.js';
+import { FairSemaphore } from './fair-semaphore.js';
 import type { TransformPool } from './transform-pool.js';
-import { TransformStoppedError } from './transform-process.js';
+import { type TransformProcess, TransformStoppedError } from './transform-process.js';
 
-/** Workflows whose expressions go to a process in one message, and characters of these unless it is one workflow. */
-const MOST_TOGETHER = 64;
-const MOST_CHARACTERS = 262_144;
+/** Limits of one message to a process. A single workflow may exceed MAX_CHARACTERS. */
+const MAX_WORKFLOWS = 64;
+const MAX_CHARACTERS = 262_144;
 
-/** What is wrong with an expression, if anything. */
+/** The problem of an expression; undefined if it is valid. */
 export type ExpressionProblem = Omit<ConfigProblem, 'path'> | undefined;
 
 /** The expressions of one posted workflow. */
-interface Waiting {
+interface WorkflowExpressions {
   readonly expressions: string[];
-  readonly found: PromiseWithResolvers<ExpressionProblem[]>;
-  /** Runs while no process is free. */
+  readonly result: PromiseWithResolvers<ExpressionProblem[]>;
+  /** Refuses the workflow if no process becomes free in time. */
   timer: NodeJS.Timeout | undefined;
-  /** Whether it was in a message whose process was ended for another workflow's expression. */
+  /** Whether it is checked for the second time: the process of its first check was killed for another workflow. */
   isRepeated: boolean;
 }
 
 /**
- * Has the expressions of posted workflows parsed by the processes. Projects take turns. All that a project has waiting at
- * its turn goes together, as a hundred requests at once would otherwise wait for a hundred messages, one after the other.
+ * Has the expressions of posted workflows parsed by the transform processes. Projects take turns. In its turn a project
+ * sends all its waiting workflows in one message; otherwise a hundred requests at once would wait for a hundred messages,
+ * one after the other.
  */
 export class ExpressionChecks {
-  private readonly turns: ProjectTurns;
-  private readonly collecting = new WeakMap<ConfigCheck, Waiting>();
-  private readonly waiting = new Map<string, Waiting[]>();
-  /** Projects that wait for their turn, or have it and wait for a process to start. */
-  private readonly asking = new Map<string, 'turn' | 'process'>();
+  private readonly slots: FairSemaphore;
+  /** Workflows whose nodes are still adding expressions. */
+  private readonly collecting = new WeakMap<ConfigCheck, WorkflowExpressions>();
+  /** Complete workflows, by project. */
+  private readonly waiting = new Map<string, WorkflowExpressions[]>();
+  /** What each active project waits for: a slot, or with a slot for a process to start. */
+  private readonly waitingFor = new Map<string, 'slot' | 'process'>();
 
   /**
-   * @param places checks at the same time
-   * @param mostMs for all expressions of a workflow; and for the wait until a process is free
+   * @param slots checks at the same time
+   * @param timeoutMs time for all expressions of a workflow; also the limit of the wait for a free process
    */
   constructor(
     private readonly pool: TransformPool,
-    places: number,
-    private readonly mostMs: number,
+    slots: number,
+    private readonly timeoutMs: number,
   ) {
-    this.turns = new ProjectTurns(places);
+    this.slots = new FairSemaphore(slots);
   }
 
   /**
@@ -51,101 +54,108 @@ export class ExpressionChecks {
   async check(expression: string, check: ConfigCheck): Promise<ExpressionProblem> {
     let workflow = this.collecting.get(check);
     if (!workflow) {
-      workflow = { expressions: [], found: Promise.withResolvers(), timer: undefined, isRepeated: false };
+      workflow = { expressions: [], result: Promise.withResolvers(), timer: undefined, isRepeated: false };
       this.collecting.set(check, workflow);
       const added = workflow;
-      // After all nodes of the workflow have said what they have.
+      // All nodes of the workflow add their expressions before this microtask runs.
       queueMicrotask(() => {
         this.collecting.delete(check);
         this.add(check.projectId, added);
       });
     }
     const index = workflow.expressions.push(expression) - 1;
-    return (await workflow.found.promise)[index];
+    return (await workflow.result.promise)[index];
   }
 
-  private add(projectId: string, workflow: Waiting): void {
+  private add(projectId: string, workflow: WorkflowExpressions): void {
     const waiting = this.waiting.get(projectId) ?? [];
     this.waiting.set(projectId, waiting);
     waiting.push(workflow);
-    if (!this.asking.has(projectId)) void this.run(projectId);
-    if (this.asking.get(projectId) === 'process') return;
+    if (!this.waitingFor.has(projectId)) void this.run(projectId);
+    if (this.waitingFor.get(projectId) === 'process') return;
     workflow.timer = setTimeout(() => {
       waiting.splice(waiting.indexOf(workflow), 1);
-      workflow.found.reject(new NoWorkerFreeError());
-    }, this.mostMs);
+      workflow.result.reject(new NoWorkerFreeError());
+    }, this.timeoutMs);
   }
 
   private async run(projectId: string): Promise<void> {
-    this.asking.set(projectId, 'turn');
-    const release = await this.turns.acquire(projectId, NEVER);
-    this.asking.set(projectId, 'process');
+    this.waitingFor.set(projectId, 'slot');
+    const slot = await this.slots.acquire(projectId, NEVER);
+    this.waitingFor.set(projectId, 'process');
     for (const { timer } of this.waiting.get(projectId) ?? []) clearTimeout(timer);
-    const process = await this.pool.take(projectId);
-    this.asking.delete(projectId);
-    const workflows = this.next(projectId);
+    const process = await this.pool.acquire(projectId);
+    this.waitingFor.delete(projectId);
+    const workflows = this.takeBatch(projectId);
     try {
       if (process && workflows.length > 0) await this.parse(projectId, workflows, process);
-      else for (const { found } of workflows) found.reject(new NoWorkerFreeError());
+      else for (const { result } of workflows) result.reject(new NoWorkerFreeError());
     } finally {
-      if (process) this.pool.rest(process);
-      release();
+      if (process) this.pool.release(process);
+      slot.release();
     }
   }
 
-  /** Takes what is waiting, as much as goes together. The rest has the next turn. */
-  private next(projectId: string): Waiting[] {
+  /** Takes the project's waiting workflows, as many as fit into one message. The rest waits for the next turn. */
+  private takeBatch(projectId: string): WorkflowExpressions[] {
     const waiting = this.waiting.get(projectId) ?? [];
     this.waiting.delete(projectId);
     let characters = 0;
-    const isTooMuch = ({ expressions }: Waiting, index: number): boolean => {
+    const exceedsMessage = ({ expressions }: WorkflowExpressions, index: number): boolean => {
       for (const { length } of expressions) characters += length;
-      return index > 0 && (index === MOST_TOGETHER || characters > MOST_CHARACTERS);
+      return index > 0 && (index === MAX_WORKFLOWS || characters > MAX_CHARACTERS);
     };
-    const rest = waiting.findIndex(isTooMuch);
-    if (rest > 0) for (const workflow of waiting.splice(rest)) this.add(projectId, workflow);
+    const restAt = waiting.findIndex(exceedsMessage);
+    if (restAt > 0) for (const workflow of waiting.splice(restAt)) this.add(projectId, workflow);
     return waiting;
   }
 
   private async parse(
     projectId: string,
-    workflows: readonly Waiting[],
-    process: NonNullable<Awaited<ReturnType<TransformPool['take']>>>,
+    workflows: readonly WorkflowExpressions[],
+    process: TransformProcess,
   ): Promise<void> {
     const expressions = workflows.flatMap((workflow) => workflow.expressions);
+    // The index of each workflow's first expression in the message.
     let first = 0;
-    const firsts = workflows.map(
+    const firstIndexes = workflows.map(
       (workflow) => (first += workflow.expressions.length) - workflow.expressions.length,
     );
     try {
       const job = { kind: 'check', projectId, expressions } as const;
-      const { problems = [] } = await process.ask(job, this.mostMs, NEVER, new Set(firsts));
-      for (const [at, { found, expressions: own }] of workflows.entries())
-        found.resolve(problems.slice(firsts[at]!, firsts[at]! + own.length).map(describe));
+      const { problems = [] } = await process.run(job, this.timeoutMs, NEVER, new Set(firstIndexes));
+      for (const [at, { result, expressions: own }] of workflows.entries())
+        result.resolve(problems.slice(firstIndexes[at], firstIndexes[at]! + own.length).map(toProblem));
     } catch (error) {
-      if (error instanceof TransformStoppedError) this.refuse(projectId, workflows, firsts, error.reached);
-      else for (const { found } of workflows) found.reject(error);
+      if (error instanceof TransformStoppedError)
+        this.refuse(projectId, workflows, firstIndexes, error.expressionIndex);
+      else for (const { result } of workflows) result.reject(error);
     }
   }
 
-  /** Refuses the workflow at whose expression the process was ended. The others are parsed again, once. */
+  /**
+   * Refuses the workflow whose expression the process was checking when it was killed. The other workflows are checked
+   * again, once.
+   */
   private refuse(
     projectId: string,
-    workflows: readonly Waiting[],
-    firsts: readonly number[],
-    reached: number,
+    workflows: readonly WorkflowExpressions[],
+    firstIndexes: readonly number[],
+    expressionIndex: number,
   ): void {
-    const message = `is too complex: all expressions of a workflow together have ${this.mostMs} ms to be parsed (CHECK_TIMEOUT_MS)`;
-    const wrong = firsts.findLastIndex((first) => first <= reached);
+    const message = `is too complex: the server needs more than ${this.timeoutMs} ms to parse the expressions of this workflow (CHECK_TIMEOUT_MS). Simplify the expression, or split it into several nodes`;
+    const refusedAt = firstIndexes.findLastIndex((first) => first <= expressionIndex);
     for (const [at, workflow] of workflows.entries()) {
-      if (at !== wrong && workflow.isRepeated) workflow.found.reject(new NoWorkerFreeError());
-      else if (at !== wrong) {
+      if (at !== refusedAt && workflow.isRepeated) workflow.result.reject(new NoWorkerFreeError());
+      else if (at !== refusedAt) {
         workflow.isRepeated = true;
         this.add(projectId, workflow);
       } else
-        workflow.found.resolve(
+        workflow.result.resolve(
           workflow.expressions.map((_expression, index) =>
-            firsts[at]! + index === reached ? { message, code: 'expression_too_complex' } : undefined,
+            firstIndexes[at]! + index === expressionIndex
+              ? { message, code: 'expression_too_complex' }
+              : undefined,
           ),
         );
     }
@@ -154,16 +164,14 @@ export class ExpressionChecks {
 
 const NEVER = new AbortController().signal;
 
-/** 503: all processes that check expressions are taken. */
+/** 503: all processes that check expressions are busy. */
 class NoWorkerFreeError extends ProblemError {
   constructor() {
-    super(503, 'no_worker_free', 'No process is free to check the expressions. Try again soon.', {
-      headers: { 'Retry-After': '1' },
-    });
+    super('no_worker_free', undefined, { headers: { 'Retry-After': '1' } });
   }
 }
 
-function describe(problem: string | null | undefined): ExpressionProblem {
+function toProblem(problem: string | null | undefined): ExpressionProblem {
   if (!problem) return undefined;
   const { message, position } = JSON.parse(problem) as { message: string; position?: number };
   return { message: `is not valid JSONata: ${message}${position === undefined ? '' : ` (at ${position})`}` };

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { urlProblem } from '../http/restricted-http-client.js';
-import { isTemplate } from '../extension/template-check.js';
+import { urlProblem } from '../http/request-url.js';
+import { isTemplate } from '../extension/template.js';
 
-/** Set by the client itself; given by hand they could make two requests of one. */
-const OWN_HEADERS = new Set([
+/** Headers that the HTTP client sets itself. A config that set them could turn one request into two (request smuggling). */
+const CLIENT_HEADERS = new Set([
   'connection',
   'content-length',
   'expect',
@@ -17,10 +17,10 @@ const OWN_HEADERS = new Set([
   'upgrade',
 ]);
 
-/** May hold templates, so whether it is a URL shows when the node runs. */
+/** A string that may contain placeholders; whether it is a URL is known only when the node runs. */
 export const Url = z.string().min(1).max(8192);
 
-/** What is wrong with a URL that holds no templates, with its path in the config. */
+/** Checks a URL that contains no placeholders. Returns its problem with the path in the config. */
 export function urlProblems(
   url: string,
   path: (string | number)[],
@@ -29,31 +29,31 @@ export function urlProblems(
   return problem === undefined ? [] : [{ path, message: problem }];
 }
 
-/** More than any server takes. */
-const MOST_HEADERS = 200;
+/** More headers than any server accepts. */
+const MAX_HEADERS = 200;
 
 const isShort = (headers: unknown): boolean =>
-  typeof headers !== 'object' || headers === null || Object.keys(headers).length <= MOST_HEADERS;
+  typeof headers !== 'object' || headers === null || Object.keys(headers).length <= MAX_HEADERS;
 
 /** Header fields by name (RFC 9110, section 5). */
 const HeaderFields = z.record(
   z
     .string()
-    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/, 'is not the name of a header')
-    .refine((name) => !OWN_HEADERS.has(name.toLowerCase()), 'is set by the client and can not be given'),
+    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/, 'is not a valid header name')
+    .refine((name) => !CLIENT_HEADERS.has(name.toLowerCase()), 'is set by the HTTP client: remove it'),
   z
     .string()
     .max(8192)
     // eslint-disable-next-line no-control-regex
-    .regex(/^[^\0-\x08\x0a-\x1f\x7f]*$/, 'may not hold line breaks or other control characters')
+    .regex(/^[^\0-\x08\x0a-\x1f\x7f]*$/, 'may not contain line breaks or other control characters')
     .regex(
       /^[\0-\xff]*$/,
-      'may hold no characters outside of Latin-1 (U+0000 to U+00FF), which HTTP cannot send in a header: encode them, or put the value into the body',
+      'may contain only Latin-1 characters (U+0000 to U+00FF), because HTTP cannot send others in a header: encode them, or put the value into the body',
     ),
 );
 
-/** They are counted first: to look at each of very many takes long. */
+/** The fields are counted first, because checking a very large number of them would take long. */
 export const Headers = z
   .unknown()
-  .refine(isShort, { message: `may have ${MOST_HEADERS} fields at most`, abort: true })
+  .refine(isShort, { message: `may have at most ${MAX_HEADERS} fields`, abort: true })
   .pipe(HeaderFields);

@@ -1,30 +1,30 @@
 import type { Json } from '@cloutagent/contract';
 import { dynamicTool, jsonSchema, type ToolSet } from 'ai';
-import { type HttpAnswer, parsedBody } from '../http/http-answer.js';
+import { withLowerCaseNames } from '../http/header-names.js';
+import { type HttpResponse, parseBody } from '../http/http-response.js';
 import { statusFailure } from '../http/http-failure.js';
 import type { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import type { HttpTool } from './model-config.js';
 
-/**
- * The tools of an agent as the AI SDK runs them.
- * @param ready waits until the call with this id may be carried out
- * @param whileRunning wraps the request, to know that one is under way
- */
-export function httpTools(
-  tools: readonly HttpTool[],
-  http: RestrictedHttpClient,
-  signal: AbortSignal,
-  ready: (toolCallId: string) => Promise<void>,
-  whileRunning: <T>(work: () => Promise<T>) => Promise<T>,
-): ToolSet {
+export interface HttpToolsOptions {
+  readonly http: RestrictedHttpClient;
+  readonly signal: AbortSignal;
+  /** Resolves when the call with this id may be carried out. */
+  readonly waitUntilAllowed: (toolCallId: string) => Promise<void>;
+  /** Wraps each request, so that the caller knows while one is in progress. */
+  readonly whileRunning: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+/** Makes the tools of an agent in the form that the AI SDK runs. */
+export function httpTools(tools: readonly HttpTool[], options: HttpToolsOptions): ToolSet {
   const entries = tools.map((tool) => {
     const sdkTool = dynamicTool({
       description: tool.description,
-      // Only shown to the model. Checking would mean to run a caller's regular expressions in our event loop.
+      // The schema is only sent to the model. Checking arguments would run a caller's regular expressions in our event loop.
       inputSchema: jsonSchema(tool.inputSchema),
       execute: async (args, { toolCallId }) => {
-        await ready(toolCallId);
-        return whileRunning(() => call(tool, args, http, signal));
+        await options.waitUntilAllowed(toolCallId);
+        return options.whileRunning(() => call(tool, args, options));
       },
     });
     return [tool.name, sdkTool] as const;
@@ -32,40 +32,35 @@ export function httpTools(
   return Object.fromEntries(entries);
 }
 
-/** Arguments go into the query of a GET and into the JSON body of anything else. */
+/** Sends the arguments in the query of a GET, or in the JSON body of any other method. */
 async function call(
   { http: target }: HttpTool,
   args: unknown,
-  http: RestrictedHttpClient,
-  signal: AbortSignal,
+  { http, signal }: HttpToolsOptions,
 ): Promise<Json> {
   const given = typeof args === 'object' && args !== null ? args : {};
   const { method, headers = {} } = target;
-  let answer: HttpAnswer;
+  let response: HttpResponse;
   if (method === 'GET') {
-    answer = await http.request({ method, url: withQuery(target.url, given), headers, signal });
+    response = await http.request({ method, url: withQuery(target.url, given), headers, signal });
   } else {
-    const json = { 'content-type': 'application/json', ...lowered(headers) };
-    answer = await http.request({
+    response = await http.request({
       method,
       url: target.url,
-      headers: json,
+      headers: { 'content-type': 'application/json', ...withLowerCaseNames(headers) },
       body: JSON.stringify(given),
       signal,
     });
   }
-  if (answer.status >= 200 && answer.status < 300) return parsedBody(answer, http.limits);
-  throw statusFailure(new URL(target.url).host, answer);
+  if (response.status >= 200 && response.status < 300) return parseBody(response, http.limits);
+  throw statusFailure(new URL(target.url).host, response);
 }
 
 function withQuery(text: string, args: object): string {
-  if (!URL.canParse(text)) return text; // SafeHttp says what is wrong with it.
+  if (!URL.canParse(text)) return text; // RestrictedHttpClient reports the problem.
   const url = new URL(text);
   for (const [name, value] of Object.entries(args) as [string, Json][]) {
     url.searchParams.set(name, typeof value === 'string' ? value : JSON.stringify(value));
   }
   return url.href;
 }
-
-const lowered = (headers: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

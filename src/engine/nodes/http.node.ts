@@ -1,13 +1,14 @@
 import { type Json, Json as JsonSchema, orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
-import { parsedBody } from '../http/http-answer.js';
+import { withLowerCaseNames } from '../http/header-names.js';
+import { parseBody } from '../http/http-response.js';
 import { statusFailure } from '../http/http-failure.js';
 import { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType, TransientError } from '../extension/node-handler.js';
 import { Headers, Url, urlProblems } from './http-config.js';
 
-const status = z.int().min(200).max(599);
+const Status = z.int().min(200).max(599);
 
 const HttpConfig = z
   .strictObject({
@@ -17,22 +18,22 @@ const HttpConfig = z
     ),
     url: Url,
     headers: orNull(Headers),
-    /** Text goes out as it is, anything else as JSON, null too. */
+    /** Text is sent unchanged, any other value as JSON, also null. */
     body: JsonSchema.optional(),
-    /** For the whole exchange, in ms. */
+    /** Limit for the whole exchange, in ms. */
     timeoutMs: orNull(z.int().min(1).max(600_000)),
-    /** The status that is wanted, or a list of them, instead of 200 to 299. */
-    expectStatus: orNull(z.union([status, z.array(status).min(1).max(20)])),
-    /** Repeats POST and PATCH even when the first one may have had its effect. */
+    /** The expected status, or a list of them; 200 to 299 by default. */
+    expectStatus: orNull(z.union([Status, z.array(Status).min(1).max(20)])),
+    /** Repeats a POST or PATCH even if the first one may have had an effect. */
     retryUnsafe: orDefault(z.boolean(), () => false),
   })
   .refine(({ method, body }) => body === undefined || (method !== 'GET' && method !== 'HEAD'), {
     path: ['body'],
-    message: 'can not go with GET or HEAD: use POST, or put it into the URL',
+    message: 'cannot be sent with GET or HEAD: use POST, or put the data into the URL',
   });
 type HttpConfig = z.infer<typeof HttpConfig>;
 
-/** Sends one HTTP request. Output `{ status, headers, body }`; the body is parsed when it is JSON, else text. */
+/** Sends one HTTP request. Output `{ status, headers, body }`; a JSON body is parsed, any other body is text. */
 @NodeHandler('http')
 export class HttpNode implements NodeType<HttpConfig> {
   readonly config = HttpConfig;
@@ -46,44 +47,42 @@ export class HttpNode implements NodeType<HttpConfig> {
 
   async run({ config, signal }: NodeRun<HttpConfig>): Promise<Json> {
     const { method, url, headers = {}, body, timeoutMs, expectStatus } = config;
-    const json = body !== undefined && typeof body !== 'string';
-    const given = Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
-    );
+    const isJson = body !== undefined && typeof body !== 'string';
+    const given = withLowerCaseNames(headers);
     const request = {
       method,
       url,
-      headers: json ? { 'content-type': 'application/json', ...given } : given,
-      body: json ? JSON.stringify(body) : body,
+      headers: isJson ? { 'content-type': 'application/json', ...given } : given,
+      body: isJson ? JSON.stringify(body) : body,
       timeoutMs,
       signal,
     };
-    const mayRepeat = config.retryUnsafe || !UNSAFE.has(method);
-    const answer = await this.http.request(request).catch((error: unknown) => {
-      throw mayRepeat || !AMBIGUOUS.has((error as NodeError).code)
+    const mayRepeat = config.retryUnsafe || !UNSAFE_METHODS.has(method);
+    const response = await this.http.request(request).catch((error: unknown) => {
+      throw mayRepeat || !AMBIGUOUS_CODES.has((error as NodeError).code)
         ? error
         : notRepeated(method, error as NodeError);
     });
-    const { status } = answer;
+    const { status } = response;
     if (expectStatus === undefined ? status >= 200 && status < 300 : [expectStatus].flat().includes(status)) {
-      return { status, headers: answer.headers, body: parsedBody(answer, this.http.limits) };
+      return { status, headers: response.headers, body: parseBody(response, this.http.limits) };
     }
-    const failure = statusFailure(new URL(url).host, answer);
-    throw mayRepeat || NOT_TAKEN_ON.has(status) || !(failure instanceof TransientError)
+    const failure = statusFailure(new URL(url).host, response);
+    throw mayRepeat || NOT_PROCESSED.has(status) || !(failure instanceof TransientError)
       ? failure
       : notRepeated(method, failure);
   }
 }
 
-/** RFC 9110, section 9.2.2: any other method may be sent twice with the effect of once. */
-const UNSAFE = new Set(['POST', 'PATCH']);
-/** After these nobody knows whether the request was carried out. */
-const AMBIGUOUS = new Set(['http_connection_lost', 'http_timeout']);
-/** With these the server says that it did nothing (RFC 6585, section 4; RFC 9110, section 15.6.4). */
-const NOT_TAKEN_ON = new Set([429, 503]);
+/** Methods that are not idempotent (RFC 9110, section 9.2.2); repeating any other method has the effect of one request. */
+const UNSAFE_METHODS = new Set(['POST', 'PATCH']);
+/** Failures after which it is unknown whether the server carried out the request. */
+const AMBIGUOUS_CODES = new Set(['http_connection_lost', 'http_timeout']);
+/** Statuses by which a server says that it did not process the request (RFC 6585, section 4; RFC 9110, section 15.6.4). */
+const NOT_PROCESSED = new Set([429, 503]);
 
 const notRepeated = (method: string, { code, message }: NodeError): NodeError =>
   new NodeError(
     code === 'http_unavailable' ? 'http_status' : code,
-    `${message} The ${method} may have had its effect, so it is not repeated; with retryUnsafe it would be.`,
+    `${message} The ${method} may have had an effect, so it is not repeated. Set retryUnsafe to repeat it anyway.`,
   );

@@ -1,37 +1,39 @@
 /**
- * Waits for someone, but not forever. Only waiting counts as idle: not the time between two waits, and
- * not while something of ours is `busy`.
+ * Limits the duration of each wait for another party. The time between two waits does not count. Neither does a wait
+ * while the server's own work is in progress (`busy`).
  */
 export class IdleTimeout {
-  private giveUp: ((reason: Error) => void) | undefined;
+  private rejectWait: ((reason: Error) => void) | undefined;
   private busyCount = 0;
   private readonly timer: NodeJS.Timeout;
 
-  /** @param onIdle called when a wait lasted `limitMs`; it should `interrupt` */
+  /** @param onIdle called when a wait has lasted `limitMs`; it should call `interrupt` */
   constructor(limitMs: number, onIdle: () => void) {
-    // One timer for all waits: a stream has thousands.
+    // One timer serves all waits, because a stream has thousands of them.
     this.timer = setTimeout(() => {
-      if (!this.giveUp) return;
+      if (!this.rejectWait) return;
       if (this.busyCount > 0) this.timer.refresh();
       else onIdle();
     }, limitMs);
   }
 
+  /** Waits for a promise. One wait at a time. */
   waitFor<T>(promise: Promise<T>): Promise<T> {
     this.timer.refresh();
     return new Promise<T>((resolve, reject) => {
-      this.giveUp = reject;
+      this.rejectWait = reject;
       promise.then(resolve, reject);
     }).finally(() => {
-      this.giveUp = undefined;
+      this.rejectWait = undefined;
     });
   }
 
-  /** Ends the present wait, if there is one, even if the other side never notices. */
+  /** Rejects the current wait, if there is one, even if the promise never settles. */
   interrupt(reason: Error): void {
-    this.giveUp?.(reason);
+    this.rejectWait?.(reason);
   }
 
+  /** Runs the server's own work. The limit does not apply while it runs. */
   async busy<T>(work: () => Promise<T>): Promise<T> {
     this.busyCount += 1;
     try {

@@ -1,18 +1,19 @@
-/** Named moments that some wait for and another announces, in whichever order. */
+/** Named one-time signals: each can be awaited and opened, in either order. */
 export class Latches {
-  private readonly known = new Map<string, PromiseWithResolvers<void>>();
+  private readonly latches = new Map<string, PromiseWithResolvers<void>>();
 
-  reached(name: string): Promise<void> {
-    return this.of(name).promise;
+  /** Resolves when the latch is open. */
+  wait(name: string): Promise<void> {
+    return this.get(name).promise;
   }
 
-  reach(name: string): void {
-    this.of(name).resolve();
+  open(name: string): void {
+    this.get(name).resolve();
   }
 
-  private of(name: string): PromiseWithResolvers<void> {
-    const known = this.known.get(name) ?? Promise.withResolvers<void>();
-    this.known.set(name, known);
-    return known;
+  private get(name: string): PromiseWithResolvers<void> {
+    const latch = this.latches.get(name) ?? Promise.withResolvers<void>();
+    this.latches.set(name, latch);
+    return latch;
   }
 }

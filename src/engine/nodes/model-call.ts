@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import { Inject, Injectable } from '@nestjs/common';
 import {
   type AsyncIterableStream,
@@ -16,18 +17,12 @@ import { httpTools } from './http-tools.js';
 import { IdleTimeout } from './idle-timeout.js';
 import { Latches } from './latches.js';
 import { ModelStreamReader } from './model-stream-reader.js';
-import type { ModelConfig } from './model-config.js';
+import type { ModelRequest } from './model-config.js';
 
-// The AI SDK writes its warnings to the console otherwise.
+// Without this the AI SDK writes its warnings to the console.
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
-/** What to ask a model. */
-export interface Question extends ModelConfig {
-  prompt: string;
-  system?: string | undefined;
-}
-
-/** Asks a model on behalf of a node, carries out the tools it calls, and streams all of it into the node's run. */
+/** Calls a model for a node, carries out the tools that it calls, and streams everything into the node's run. */
 @Injectable()
 export class ModelCall {
   constructor(
@@ -38,53 +33,53 @@ export class ModelCall {
   ) {}
 
   /**
-   * @returns the final text: that after the last tool round
+   * Calls the model and streams its answer.
+   * @returns the final text: the text after the last tool round
    * @throws NodeError and TransientError with codes `model_…`, `output_too_large`; the reason of `run.signal`
    */
-  async stream(run: NodeRun<unknown>, question: Question): Promise<string> {
+  async stream(run: NodeRun<unknown>, request: ModelRequest): Promise<string> {
     run.signal.throwIfAborted();
-    const { MODEL_IDLE_TIMEOUT_MS: idleMs, OUTPUT_MAX_BYTES: mostBytes } = this.settings;
-    // Its signal reaches the provider's HTTP request.
-    const request = new AbortController();
+    const { MODEL_IDLE_TIMEOUT_MS: idleMs, OUTPUT_MAX_BYTES: maxBytes } = this.settings;
+    // Ends the HTTP request to the provider.
+    const httpAbort = new AbortController();
     const stop = (reason: Error) => {
-      request.abort(reason);
+      httpAbort.abort(reason);
       idle.interrupt(reason);
     };
     const idle = new IdleTimeout(idleMs, () =>
       stop(
         new TransientError(
           'model_timeout',
-          `The model sent nothing for ${idleMs} ms (MODEL_IDLE_TIMEOUT_MS).`,
+          `The model sent no data for ${idleMs} ms (MODEL_IDLE_TIMEOUT_MS).`,
         ),
       ),
     );
-    const onAbort = () => stop(run.signal.reason as Error);
-    run.signal.addEventListener('abort', onAbort, { once: true });
-    const milestones = new Latches();
-    const answer = new ModelStreamReader(run, question, milestones, mostBytes, this.secrets);
+    const abortListener = addAbortListener(run.signal, () => stop(run.signal.reason as Error));
+    const latches = new Latches();
+    const reader = new ModelStreamReader(run, request, latches, maxBytes, this.secrets);
     try {
-      const parts = this.open(run, question, request.signal, milestones, idle)[Symbol.asyncIterator]();
+      const parts = this.open(run, request, httpAbort.signal, latches, idle)[Symbol.asyncIterator]();
       for (;;) {
         const { done, value: part } = await idle.waitFor(parts.next());
-        if (done) return answer.text();
-        // The model waits while watchers do: nothing is read meanwhile.
-        await answer.take(part);
+        if (done) return reader.text();
+        // While the run's events wait to be committed, the stream is not read, so the model waits as well.
+        await reader.take(part);
       }
     } catch (error) {
       run.signal.throwIfAborted();
-      throw modelError(request.signal.aborted ? request.signal.reason : error, this.secrets);
+      throw modelError(httpAbort.signal.aborted ? httpAbort.signal.reason : error, this.secrets);
     } finally {
-      run.signal.removeEventListener('abort', onAbort);
+      abortListener[Symbol.dispose]();
       idle.stop();
-      request.abort();
+      httpAbort.abort();
     }
   }
 
   private open(
     run: NodeRun<unknown>,
-    question: Question,
+    request: ModelRequest,
     abortSignal: AbortSignal,
-    milestones: Latches,
+    latches: Latches,
     idle: IdleTimeout,
   ): AsyncIterableStream<TextStreamPart<ToolSet>> {
     const {
@@ -96,19 +91,18 @@ export class ModelCall {
       providerOptions,
       tools = [],
       maxToolRounds,
-    } = question;
+    } = request;
     const withTools = tools.length > 0 && {
-      tools: httpTools(
-        tools,
-        this.http,
-        abortSignal,
-        (id) => milestones.reached(`call ${id}`),
-        (work) => idle.busy(work),
-      ),
+      tools: httpTools(tools, {
+        http: this.http,
+        signal: abortSignal,
+        waitUntilAllowed: (id) => latches.wait(`call ${id}`),
+        whileRunning: (work) => idle.busy(work),
+      }),
       stopWhen: isStepCount(maxToolRounds + 1),
-      // A paused execution must not start another model call, nor one over its limit.
+      // The next model call must not start while the execution is paused, or after it has exceeded a limit.
       prepareStep: async ({ stepNumber }: { stepNumber: number }) => {
-        if (stepNumber > 0) await milestones.reached(`step ${stepNumber}`);
+        if (stepNumber > 0) await latches.wait(`step ${stepNumber}`);
         return stepNumber === maxToolRounds ? { toolChoice: 'none' as const } : {};
       },
     };
@@ -118,13 +112,13 @@ export class ModelCall {
       ...(system !== undefined && system.trim() !== '' && { instructions: system }),
       ...(temperature !== undefined && { temperature }),
       ...(maxOutputTokens !== undefined && { maxOutputTokens }),
-      // Providers read what is under their own name only; the demo model can fail its first attempts.
+      // A provider reads only the options under its own name. The demo model reads the attempt, to fail its first ones.
       providerOptions: { ...providerOptions, execution: { attempt: run.attempt } },
       ...withTools,
-      // Trying again is the engine's work: watchers hear of it.
+      // The engine repeats failed attempts, so that each one is recorded.
       maxRetries: 0,
       abortSignal,
-      // Errors come as parts of the stream; without this they would be written to the console, too.
+      // Errors arrive as parts of the stream. Without this the SDK would also write them to the console.
       onError: () => undefined,
     }).stream;
   }

@@ -1,14 +1,14 @@
 import { Json, orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import type { ModelRegistry } from '../models/model-registry.js';
+import { isTemplate } from '../extension/template.js';
 import { Headers, Url, urlProblems } from './http-config.js';
-import { isTemplate } from '../extension/template-check.js';
 
 /** A tool that the model may call: one HTTP request, under the same rules as the `http` node. */
 export const HttpTool = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ or -'),
   description: z.string().min(1).max(10_000),
-  /** JSON Schema of the arguments, for the model; the endpoint itself must check what comes. */
+  /** JSON Schema of the arguments, for the model. The server does not check arguments; the endpoint must. */
   inputSchema: z
     .record(z.string(), Json)
     .refine((schema) => schema['type'] === 'object', 'must be a JSON Schema with "type": "object"'),
@@ -20,7 +20,7 @@ export const HttpTool = z.strictObject({
 });
 export type HttpTool = z.infer<typeof HttpTool>;
 
-/** What every node that asks a model takes. */
+/** The config that all nodes with a model have in common. */
 export const ModelConfig = z.strictObject({
   model: z.string().min(1).max(200),
   temperature: orNull(z.number().min(0).max(2)),
@@ -35,12 +35,18 @@ export const ModelConfig = z.strictObject({
         'must have different names',
       ),
   ),
-  /** How often the model may call tools and go on with their results; after that it must answer. */
+  /** How many times the model may call tools and continue with their results. Then it must answer. */
   maxToolRounds: orDefault(z.int().min(1).max(50), () => 5),
 });
 export type ModelConfig = z.infer<typeof ModelConfig>;
 
-/** What only the registry can tell about a config when it is posted. */
+/** A request to a model. */
+export interface ModelRequest extends ModelConfig {
+  prompt: string;
+  system?: string | undefined;
+}
+
+/** Checks the parts of a posted config that depend on this server: models, provider options and URLs. */
 export function checkModel(
   models: ModelRegistry,
   { model, providerOptions, tools = [] }: ModelConfig,

@@ -3,45 +3,50 @@ import type { TextStreamPart, ToolSet } from 'ai';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { messageOf } from '../../logging/error-info.js';
 import { NodeError, type NodeRun, TransientError } from '../extension/node-handler.js';
+import { tokenCount } from '../models/token-count.js';
 import type { Latches } from './latches.js';
-import type { Question } from './model-call.js';
-import { tokenCount } from '../run/usage.js';
+import type { ModelRequest } from './model-config.js';
 import { TextChunker } from './text-chunker.js';
 
-/** Turns the parts of a model's stream into events of a node, one by one, and keeps its final text. */
+/**
+ * Turns the parts of a model's stream into events of a node and keeps the final text. It opens the latch `call <id>` when
+ * the tool call is recorded, and `step <n>` when the tokens of the n-th step are counted.
+ */
 export class ModelStreamReader {
   private readonly output: TextChunker;
   private readonly thinking: TextChunker;
+  /** Text of the current step. */
   private stepText = '';
-  /** Characters written in this step, for providers that don't count tokens. */
-  private written = 0;
-  private steps = 0;
+  /** Characters that the model wrote in this step; the basis of an estimate if the provider does not count tokens. */
+  private stepCharacters = 0;
+  private finishedSteps = 0;
   private finishReason: string | undefined;
 
   constructor(
     private readonly run: NodeRun<unknown>,
-    private readonly question: Question,
-    private readonly milestones: Latches,
-    private readonly mostBytes: number,
+    private readonly request: ModelRequest,
+    private readonly latches: Latches,
+    private readonly maxBytes: number,
     secrets: SecretRedactor,
   ) {
     this.output = new TextChunker(secrets);
     this.thinking = new TextChunker(secrets);
   }
 
+  /** @throws the error of an error part; NodeError `output_too_large`; whatever `run.emit` throws */
   async take(part: TextStreamPart<ToolSet>): Promise<void> {
     switch (part.type) {
       case 'start-step':
         this.stepText = '';
-        this.written = 0;
+        this.stepCharacters = 0;
         return;
       case 'text-delta':
-        this.written += part.text.length;
+        this.stepCharacters += part.text.length;
         return this.emitOutput(this.output.push(part.text));
       case 'text-end':
         return this.emitOutput(this.output.end());
       case 'reasoning-delta':
-        this.written += part.text.length;
+        this.stepCharacters += part.text.length;
         return this.emitThinking(this.thinking.push(part.text));
       case 'reasoning-end':
         return this.emitThinking(this.thinking.end());
@@ -53,7 +58,7 @@ export class ModelStreamReader {
           toolName,
           toolArgs: (part.input ?? null) as Json,
         });
-        this.milestones.reach(`call ${toolId}`);
+        this.latches.open(`call ${toolId}`);
         return;
       }
       case 'tool-result':
@@ -83,7 +88,7 @@ export class ModelStreamReader {
   }
 
   /**
-   * The final text, when the stream has ended.
+   * Returns the final text after the end of the stream.
    * @throws TransientError `model_stream_broken`, NodeError `model_filtered`
    */
   text(): string {
@@ -92,26 +97,26 @@ export class ModelStreamReader {
       throw new TransientError('model_stream_broken', 'The model stopped before its answer was complete.');
     }
     if (reason === 'content-filter' && this.stepText === '') {
-      throw new NodeError('model_filtered', "The model's provider filtered the answer: change the prompt.");
+      throw new NodeError('model_filtered', 'The model provider filtered the answer: change the prompt.');
     }
     return this.stepText;
   }
 
-  private async emitOutput(pieces: Iterable<string>): Promise<void> {
-    for (const chunk of pieces) {
+  private async emitOutput(chunks: Iterable<string>): Promise<void> {
+    for (const chunk of chunks) {
       this.stepText += chunk;
-      if (this.stepText.length > this.mostBytes) {
+      if (this.stepText.length > this.maxBytes) {
         throw new NodeError(
           'output_too_large',
-          `The model's answer is longer than ${this.mostBytes} bytes (OUTPUT_MAX_BYTES).`,
+          `The model's answer is longer than ${this.maxBytes} bytes (OUTPUT_MAX_BYTES). Set maxOutputTokens, or ask for a shorter answer.`,
         );
       }
       await this.run.emit({ type: 'execution:output', chunk });
     }
   }
 
-  private async emitThinking(pieces: Iterable<string>): Promise<void> {
-    for (const chunk of pieces) await this.run.emit({ type: 'execution:thinking', chunk });
+  private async emitThinking(chunks: Iterable<string>): Promise<void> {
+    for (const chunk of chunks) await this.run.emit({ type: 'execution:thinking', chunk });
   }
 
   private async finishStep({
@@ -120,14 +125,14 @@ export class ModelStreamReader {
   }: Extract<TextStreamPart<ToolSet>, { type: 'finish-step' }>): Promise<void> {
     await this.emitOutput(this.output.end());
     await this.emitThinking(this.thinking.end());
-    // A broken call has no usage to speak of, unless the provider said so.
-    const broken = finishReason === 'error' || finishReason === 'interrupted';
-    const { model, prompt, system = '' } = this.question;
-    const guess = (characters: number) => (broken ? 0 : Math.ceil(characters / 4));
-    const input = tokenCount(usage.inputTokens) ?? guess(prompt.length + system.length);
-    const output = tokenCount(usage.outputTokens) ?? guess(this.written);
+    // The usage of a broken call is not estimated: it counts only if the provider reported it.
+    const isBroken = finishReason === 'error' || finishReason === 'interrupted';
+    const { model, prompt, system = '' } = this.request;
+    const estimate = (characters: number) => (isBroken ? 0 : Math.ceil(characters / 4));
+    const input = tokenCount(usage.inputTokens) ?? estimate(prompt.length + system.length);
+    const output = tokenCount(usage.outputTokens) ?? estimate(this.stepCharacters);
     if (input + output > 0) await this.run.countTokens(model, { input, output });
-    this.steps += 1;
-    this.milestones.reach(`step ${this.steps}`);
+    this.finishedSteps += 1;
+    this.latches.open(`step ${this.finishedSteps}`);
   }
 }

@@ -10,7 +10,7 @@ import { ModelCall } from './model-call.js';
 import { SubagentNode } from './subagent.node.js';
 import { TransformNode } from './transform.node.js';
 
-/** The node types that come with the server. */
+/** The built-in node types. */
 @Module({
   imports: [ModelsModule, HttpModule],
   providers: [

@@ -8,15 +8,15 @@ import { ModelCall } from './model-call.js';
 import { checkModel, ModelConfig } from './model-config.js';
 
 const SubagentConfig = ModelConfig.extend({
-  /** Who the specialist is. */
+  /** The specialist's name, part of the system prompt. */
   name: z.string().min(1).max(200),
   instructions: z.string().min(1).max(1_000_000),
-  /** What to do; left out, it works on the outputs of its parents, or on the input when it has none. */
+  /** The task. By default the outputs of the node's parents, or the input if it has no parents. */
   task: orNull(z.string().min(1).max(1_000_000)),
 });
 type SubagentConfig = z.infer<typeof SubagentConfig>;
 
-/** A named specialist that other nodes hand their work to. Output: the final text. */
+/** A named specialist that works on a task, or on the outputs of other nodes. Output: the final text. */
 @NodeHandler('subagent')
 export class SubagentNode implements NodeType<SubagentConfig> {
   readonly config = SubagentConfig;
@@ -33,21 +33,21 @@ export class SubagentNode implements NodeType<SubagentConfig> {
 
   run(run: NodeRun<SubagentConfig>): Promise<Json> {
     const { name, instructions, task, ...model } = run.config;
-    const given = task ?? handedOver(run);
+    const prompt = task ?? defaultTask(run);
     return this.calls.stream(run, {
       ...model,
       system: `You are ${name}.\n\n${instructions}`,
       // Providers refuse an empty prompt.
-      prompt: given.trim() === '' ? '(nothing was handed over)' : given,
+      prompt: prompt.trim() === '' ? '(nothing was handed over)' : prompt,
     });
   }
 }
 
-/** One parent's output as it is; those of several under their nodes' ids. */
-function handedOver({ input, inputs }: NodeRun<unknown>): string {
+/** The output of a single parent unchanged, or the outputs of several parents under the ids of their nodes. */
+function defaultTask({ input, inputs }: NodeRun<unknown>): string {
   const outputs = Object.entries(inputs);
-  const [only, ...others] = outputs;
-  if (!only) return asText(input);
-  if (others.length === 0) return asText(only[1]);
+  const [first, ...others] = outputs;
+  if (!first) return asText(input);
+  if (others.length === 0) return asText(first[1]);
   return outputs.map(([id, output]) => `## ${id}\n\n${asText(output)}`).join('\n\n');
 }

@@ -1,6 +1,6 @@
 import { TransformProcess } from './transform-process.js';
 
-/** The processes that parse and evaluate JSONata: those that work and those that wait for work. */
+/** The processes that parse and evaluate JSONata, busy and idle. */
 export class TransformPool {
   private readonly idle: TransformProcess[] = [];
   private readonly all = new Set<TransformProcess>();
@@ -8,32 +8,32 @@ export class TransformPool {
   /** @param memoryMB memory limit of each process */
   constructor(private readonly memoryMB: number) {}
 
-  /** Starts a process beforehand. */
+  /** Starts a process in advance. */
   warm(): void {
-    this.rest(new TransformProcess(this.memoryMB, this.all));
+    this.release(new TransformProcess(this.memoryMB, this.all));
   }
 
   /**
-   * Takes an idle process, one that has the project's realm if there is any, or starts one.
-   * @returns nothing when none can be started
+   * Takes an idle process, preferably one that has the project's realm, or starts a process.
+   * @returns undefined if no process can be started
    */
-  async take(projectId: string): Promise<TransformProcess | undefined> {
-    // The last one that worked, when none has the project's realm (-1).
-    const known = this.idle.findIndex((process) => process.knows(projectId));
-    for (let [next] = this.idle.splice(known, 1); next; next = this.idle.pop()) {
+  async acquire(projectId: string): Promise<TransformProcess | undefined> {
+    // If no process has the project's realm (-1), splice removes the last one, which worked most recently.
+    const index = this.idle.findIndex((process) => process.hasRealm(projectId));
+    for (let [next] = this.idle.splice(index, 1); next; next = this.idle.pop()) {
       if (!next.isUsable) continue;
-      next.hold(true);
+      next.ref();
       if (await next.ready) return next;
     }
     const process = new TransformProcess(this.memoryMB, this.all);
     return (await process.ready) ? process : undefined;
   }
 
-  /** Takes a process back, unless it was ended. */
-  rest(process: TransformProcess): void {
+  /** Returns a process to the pool. A process that was killed is dropped. */
+  release(process: TransformProcess): void {
     if (!process.isUsable) return;
-    // The server may end while it waits.
-    process.hold(false);
+    // An idle process must not keep the server from exiting.
+    process.unref();
     this.idle.push(process);
   }
 

@@ -3,56 +3,61 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { abortable } from '../../common/abortable.js';
 
 const here = fileURLToPath(import.meta.url);
 const PROGRAM = here.replace(/transform-process(\.[a-z]+)$/, 'transform.worker$1');
 const LIBRARY = createRequire(here).resolve('jsonata');
-/** All that a process may read. It may write nothing and start nothing. */
+/** The only files that a process may read. It may not write files or start processes. */
 const READABLE = [PROGRAM, LIBRARY, ...packageFiles(PROGRAM)];
-/** Projects whose realm a process has for certain: fewer than it keeps. */
-const KNOWN_PROJECTS = 12;
+/** How many of its latest projects a process counts as known. It is fewer than the realms that a process keeps. */
+const MAX_KNOWN_PROJECTS = 12;
 
-/** What a process is asked to do, for one project. */
+/** A job for a process, on behalf of one project. */
 export type TransformJob = { projectId: string } & (
   | { kind: 'check'; expressions: readonly string[] }
-  | { kind: 'evaluate'; expression: string; document: string; mostBytes: number }
+  | { kind: 'evaluate'; expression: string; document: string; maxBytes: number }
 );
 
-/** What it answers: the problems of the expressions in their order, a result as JSON, or what went wrong. */
+/** The result of a job. */
 export interface TransformAnswer {
+  /** The problem of each expression, as JSON, in the order of the expressions. */
   problems?: (string | null | undefined)[];
+  /** The value of an evaluated expression. */
   json?: string;
+  /** Why an evaluation failed. */
   error?: string;
 }
 
-/** The process was ended before it answered. */
+/** The process was killed, or died, before it finished its job. */
 export class TransformStoppedError extends Error {
   override readonly name = 'TransformStoppedError';
 
-  /** @param reached index of the expression that it was checking */
+  /**
+   * @param exceeded the limit that the job exceeded; `memory` also stands for any other death of the process
+   * @param expressionIndex the expression that the process was checking
+   */
   constructor(
-    readonly why: 'time' | 'memory',
-    readonly reached: number,
+    readonly exceeded: 'time' | 'memory',
+    readonly expressionIndex: number,
   ) {
-    super(`the process was ended: ${why}`);
+    super(`the process was ended: it exceeded its limit of ${exceeded}`);
   }
 }
 
 /** One process that parses and evaluates JSONata, one job at a time. */
 export class TransformProcess {
-  /** Projects that it has worked for lately, the last one at the end. */
+  /** The projects of its latest jobs, the most recent one last. */
   private readonly projects = new Set<string>();
-
-  private killed = false;
-
-  /** Whether it has started; false when it cannot be. */
+  private isKilled = false;
+  /** Resolves when the process has started; false if it cannot start. */
   readonly ready: Promise<boolean>;
   private readonly child: ChildProcess;
 
-  /** @param all the processes that run, this one from now on until it ends */
+  /** @param all the set of running processes; this one belongs to it until it exits */
   constructor(memoryMB: number, all: Set<TransformProcess>) {
     this.child = fork(PROGRAM, [LIBRARY], {
-      // No secrets: not even the environment is known there.
+      // An empty environment, so that the process knows no secrets.
       env: {},
       execArgv: [
         `--max-old-space-size=${memoryMB}`,
@@ -63,7 +68,7 @@ export class TransformProcess {
     });
     all.add(this);
     this.child.once('exit', () => all.delete(this));
-    // An 'exit' follows; without a listener the server would end.
+    // Without a listener an 'error' would end the server. An 'exit' follows it.
     this.child.on('error', () => this.kill());
     this.ready = Promise.race([
       once(this.child, 'message').then(() => true),
@@ -71,92 +76,94 @@ export class TransformProcess {
     ]).catch(() => false);
   }
 
-  /** Whether it can be given a job. */
+  /** Whether the process can take a job. */
   get isUsable(): boolean {
-    return this.child.connected && !this.killed;
+    return this.child.connected && !this.isKilled;
   }
 
-  /** Whether it has the realm of this project, so that its next expression begins at once. */
-  knows(projectId: string): boolean {
+  /** Whether the process already has the realm of this project, so that it need not create one. */
+  hasRealm(projectId: string): boolean {
     return this.projects.has(projectId);
   }
 
   /**
-   * Does a job. The process is ended when it takes longer than `mostMs` or when the signal aborts.
-   * @param restarts indexes of expressions at which the time begins anew
+   * Runs a job. Kills the process if the job takes longer than `timeoutMs` or if the signal aborts.
+   * @param restartAt indexes of the expressions at which the time starts again
    * @throws TransformStoppedError; the signal's reason
    */
-  async ask(
+  async run(
     job: TransformJob,
-    mostMs: number,
+    timeoutMs: number,
     signal: AbortSignal,
-    restarts?: ReadonlySet<number>,
+    restartAt?: ReadonlySet<number>,
   ): Promise<TransformAnswer> {
     const { child } = this;
     const { promise, resolve, reject } = Promise.withResolvers<TransformAnswer>();
-    let reached = 0;
-    let since = performance.now();
-    const onTime = () => {
-      const left = since + mostMs - performance.now();
-      if (left > 0) timer = setTimeout(onTimer, left);
-      else reject(new TransformStoppedError('time', reached));
+    let expressionIndex = 0;
+    let startedAt = performance.now();
+    const checkTime = () => {
+      const leftMs = startedAt + timeoutMs - performance.now();
+      if (leftMs > 0) timer = setTimeout(onTimer, leftMs);
+      else reject(new TransformStoppedError('time', expressionIndex));
     };
-    // An answer may have arrived while this process was busy: it comes first.
-    const onTimer = () => setImmediate(onTime);
-    let timer = setTimeout(onTimer, mostMs);
+    // If the server was busy, the answer may already be waiting in the event loop: handle it first.
+    const onTimer = () => setImmediate(checkTime);
+    let timer = setTimeout(onTimer, timeoutMs);
     const onMessage = (message: number | TransformAnswer) => {
       if (typeof message !== 'number') return resolve(message);
-      reached = message;
-      if (restarts?.has(message)) since = performance.now();
+      expressionIndex = message;
+      if (restartAt?.has(message)) startedAt = performance.now();
     };
-    const onAbort = () => reject(signal.reason as Error);
-    const onExit = () => reject(new TransformStoppedError('memory', reached));
-    signal.addEventListener('abort', onAbort, { once: true });
+    const onExit = () => reject(new TransformStoppedError('memory', expressionIndex));
     child.on('message', onMessage);
     child.once('exit', onExit);
     try {
       signal.throwIfAborted();
-      this.note(job.projectId);
+      this.rememberProject(job.projectId);
       child.send(job, (error) => error && onExit());
-      return await promise;
+      return await abortable(promise, signal);
     } catch (error) {
       this.kill();
       throw error;
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
       child.off('message', onMessage);
       child.off('exit', onExit);
     }
   }
 
-  /** Whether the server waits for it before it ends by itself. */
-  hold(isHeld: boolean): void {
-    const verb = isHeld ? 'ref' : 'unref';
-    this.child[verb]();
-    this.child.channel?.[verb]();
+  /** Keeps the server running until the process has finished its job. */
+  ref(): void {
+    this.child.ref();
+    this.child.channel?.ref();
+  }
+
+  /** Lets the server exit while the process is idle. */
+  unref(): void {
+    this.child.unref();
+    this.child.channel?.unref();
   }
 
   kill(): void {
-    this.killed = true;
+    this.isKilled = true;
     this.child.kill('SIGKILL');
   }
 
-  private note(projectId: string): void {
+  private rememberProject(projectId: string): void {
     this.projects.delete(projectId);
     this.projects.add(projectId);
     const [oldest] = this.projects;
-    if (this.projects.size > KNOWN_PROJECTS) this.projects.delete(oldest!);
+    if (this.projects.size > MAX_KNOWN_PROJECTS) this.projects.delete(oldest!);
   }
 }
 
-/** Node's permission model, where this Node has it (from 22.13). */
+/** The flags of Node's permission model, if this version of Node has it (from 22.13). */
 function permissions(): string[] {
   if (!process.allowedNodeEnvironmentFlags.has('--permission')) return [];
   return ['--permission', ...READABLE.map((path) => `--allow-fs-read=${path}`)];
 }
 
-/** Node reads these on the way up to learn whether a file is an ES module. */
+/** The package.json files that Node reads in all parent folders to find out whether a file is an ES module. */
 function packageFiles(path: string): string[] {
   const files: string[] = [];
   for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder))

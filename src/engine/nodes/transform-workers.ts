@@ -2,32 +2,33 @@ import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } fro
 import type { Json } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
 import { type ConfigCheck, NodeError } from '../extension/node-handler.js';
-import { ExpressionChecks, type ExpressionProblem } from './expression-checks.js';
 import { checkShape, type ShapeLimits } from '../extension/output-shape.js';
-import { ProjectTurns } from './project-turns.js';
+import { ExpressionChecks, type ExpressionProblem } from './expression-checks.js';
+import { FairSemaphore } from './fair-semaphore.js';
 import { TransformPool } from './transform-pool.js';
 import { type TransformProcess, TransformStoppedError } from './transform-process.js';
 
-/** A process that evaluates for a project, and the project's turn. */
+/** A process that evaluates expressions for a project. */
 export interface TransformWorker {
   /**
-   * @param document what the expression is evaluated on
-   * @throws NodeError `transform_failed`; the reason of the signal
+   * Evaluates an expression.
+   * @param document the data that the expression is evaluated on
+   * @throws NodeError `transform_failed`; the signal's reason
    */
   evaluate(expression: string, document: Json): Promise<Json>;
-  /** Gives both back, once. */
+  /** Gives the process and its slot back. Call it once. */
   release(): void;
 }
 
 /**
- * Parses and evaluates JSONata in processes apart. An expression can take seconds to parse, loop, recurse, backtrack in a
- * regular expression or fill the memory, and nothing in its own event loop can stop it then; one too large allocation in
- * a worker thread even ends the whole server. A process can be killed.
+ * Parses and evaluates JSONata in separate processes. An expression can take seconds to parse, loop, recurse, backtrack in a
+ * regular expression, or fill the memory. In the server's own event loop nothing could stop it, and in a worker thread one
+ * allocation that is too large would end the whole server. A process can be killed.
  */
 @Injectable()
 export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
   private readonly pool: TransformPool;
-  private readonly turns: ProjectTurns;
+  private readonly slots: FairSemaphore;
   private readonly checks: ExpressionChecks;
 
   constructor(
@@ -44,45 +45,48 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
       ShapeLimits,
   ) {
     this.pool = new TransformPool(settings.TRANSFORM_MEMORY_MB);
-    this.turns = new ProjectTurns(settings.MAX_TRANSFORM_PROCESSES);
-    // With turns of their own: a project whose expressions take long can still post workflows.
+    this.slots = new FairSemaphore(settings.MAX_TRANSFORM_PROCESSES);
+    // Checks have slots of their own, so that a project whose expressions run long can still post workflows.
     this.checks = new ExpressionChecks(this.pool, settings.MAX_CHECK_PROCESSES, settings.CHECK_TIMEOUT_MS);
   }
 
-  /** No workflow should be refused because the first check waits for a process to start. */
+  /** Starts one process in advance, so that the first check is not refused while a process starts. */
   onModuleInit(): void {
     this.pool.warm();
   }
 
-  /** Not sooner: what is under way when the server is told to stop is handed back first, and must not fail for it. */
+  /** Kills the processes in the last phase of a shutdown: earlier, it would fail nodes whose runs are handed over. */
   onApplicationShutdown(): void {
     this.pool.killAll();
   }
 
   /**
    * Parses one of the expressions of a posted workflow.
-   * @throws ProblemError 503 when no process is free within CHECK_TIMEOUT_MS
+   * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS
    */
   check(expression: string, check: ConfigCheck): Promise<ExpressionProblem> {
     return this.checks.check(expression, check);
   }
 
   /**
-   * Waits for the project's turn and for a process.
-   * @throws NodeError `transform_failed` when no process can be started; the signal's reason when it aborts first
+   * Waits for a slot for the project and takes a process.
+   * @throws NodeError `transform_failed` if no process can be started; the signal's reason when it aborts first
    */
   async acquire(projectId: string, signal: AbortSignal): Promise<TransformWorker> {
-    const release = await this.turns.acquire(projectId, signal);
-    const process = await this.pool.take(projectId);
+    const slot = await this.slots.acquire(projectId, signal);
+    const process = await this.pool.acquire(projectId);
     if (!process) {
-      release();
-      throw new NodeError('transform_failed', 'No process to evaluate the expression in could be started.');
+      slot.release();
+      throw new NodeError(
+        'transform_failed',
+        'The server could not start a process to evaluate the expression. Start the execution again later.',
+      );
     }
     return {
       evaluate: (expression, document) => this.evaluate(process, projectId, { expression, document }, signal),
       release: () => {
-        this.pool.rest(process);
-        release();
+        this.pool.release(process);
+        slot.release();
       },
     };
   }
@@ -94,21 +98,21 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
     signal: AbortSignal,
   ): Promise<Json> {
     const {
-      TRANSFORM_TIMEOUT_MS: mostMs,
-      TRANSFORM_MEMORY_MB: mostMB,
-      OUTPUT_MAX_BYTES: mostBytes,
+      TRANSFORM_TIMEOUT_MS: timeoutMs,
+      TRANSFORM_MEMORY_MB: memoryMB,
+      OUTPUT_MAX_BYTES: maxBytes,
     } = this.settings;
     signal.throwIfAborted();
-    const work = { expression, document: JSON.stringify(document), mostBytes };
+    const work = { expression, document: JSON.stringify(document), maxBytes };
     const answer = await process
-      .ask({ kind: 'evaluate', projectId, ...work }, mostMs, signal)
-      .catch((reason: unknown) => {
-        if (!(reason instanceof TransformStoppedError)) throw reason;
+      .run({ kind: 'evaluate', projectId, ...work }, timeoutMs, signal)
+      .catch((error: unknown) => {
+        if (!(error instanceof TransformStoppedError)) throw error;
         throw new NodeError(
           'transform_failed',
-          reason.why === 'time'
-            ? `The expression took longer than ${mostMs} ms (TRANSFORM_TIMEOUT_MS).`
-            : `The expression brought its process down; mostly that means more than ${mostMB} MB (TRANSFORM_MEMORY_MB).`,
+          error.exceeded === 'time'
+            ? `The expression took longer than ${timeoutMs} ms (TRANSFORM_TIMEOUT_MS). Simplify it, or give it less data.`
+            : `The expression ended its process, probably because it needed more than ${memoryMB} MB (TRANSFORM_MEMORY_MB). Simplify it, or give it less data.`,
         );
       });
     if (answer.json === undefined)

@@ -2,8 +2,8 @@ import type { Json } from '@cloutagent/contract';
 import { z } from 'zod';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
 import type { ConfigCheck, ConfigProblem, NodeRun, NodeType } from '../extension/node-handler.js';
+import { isTemplate } from '../extension/template.js';
 import { TransformWorkers } from './transform-workers.js';
-import { isTemplate } from '../extension/template-check.js';
 
 const TransformConfig = z.strictObject({
   expression: z.string().min(1).max(20_000),
@@ -11,8 +11,8 @@ const TransformConfig = z.strictObject({
 type TransformConfig = z.infer<typeof TransformConfig>;
 
 /**
- * Reshapes data with JSONata (https://docs.jsonata.org), evaluated on `{ input, nodes: { <id>: { output } } }`
- * where `nodes` are the parents. Output: the result; null when there is none.
+ * Reshapes data with JSONata (https://docs.jsonata.org), evaluated on `{ input, nodes: { <id>: { output } } }`, where
+ * `nodes` are the parents. Output: the result; null if there is none.
  */
 @NodeHandler('transform')
 export class TransformNode implements NodeType<TransformConfig> {
@@ -21,9 +21,9 @@ export class TransformNode implements NodeType<TransformConfig> {
 
   constructor(private readonly workers: TransformWorkers) {}
 
-  /** Not here: some expressions of a few hundred characters take a minute to be parsed. */
+  /** Has the expression parsed in another process: some expressions of a few hundred characters take a minute to parse. */
   async check({ expression }: TransformConfig, check: ConfigCheck): Promise<ConfigProblem[]> {
-    // With placeholders in it, it is JSONata only once they are filled in.
+    // An expression with placeholders is valid JSONata only after they are filled in.
     if (isTemplate(expression)) return [];
     const problem = await this.workers.check(expression, check);
     return problem ? [{ path: ['expression'], ...problem }] : [];

@@ -1,37 +1,38 @@
-// The program of the processes that parse and evaluate JSONata; TransformWorkers starts them. It imports nothing of this
-// project, so that a process may read this file and the library and no other file.
+// The program of the processes that parse and evaluate JSONata. TransformProcess starts it. It imports no file of this
+// project, so that a process needs permission to read only this file and the library.
 import { readFileSync } from 'node:fs';
 import { constants, createContext, Script } from 'node:vm';
 
-/** What a process is asked to do. */
+/** A job from the parent process. */
 type Job =
   | { kind: 'check'; projectId: string; expressions: string[] }
-  | { kind: 'evaluate'; projectId: string; expression: string; document: string; mostBytes: number };
+  | { kind: 'evaluate'; projectId: string; expression: string; document: string; maxBytes: number };
 
-/** What a project's expressions are run by: functions of the project's realm. They take and give text, never an object. */
+/** Functions of a project's realm that run its expressions. They accept and return text, never an object. */
 interface Realm {
-  /** What is wrong with the syntax of an expression, as JSON. */
+  /** Finds the syntax error of an expression, as JSON; undefined if there is none. */
   check(expression: string): string | undefined;
-  /** `=` and the result as JSON, or `!` and what went wrong. */
+  /** Evaluates an expression. Resolves to `=` and the result as JSON, or to `!` and the error message. */
   evaluate(expression: string, document: string): Promise<string>;
 }
 
-/** What the library marks functions by. */
-type Marked = { _jsonata_function?: unknown; _jsonata_lambda?: unknown } | null;
+/** The library's marks on its function objects. */
+type MarkedFunction = { _jsonata_function?: unknown; _jsonata_lambda?: unknown } | null;
 
-/** Realms that a process keeps; each takes about half a megabyte. */
-const MOST_REALMS = 16;
-/** Jobs of one realm. What an expression could leave there in spite of everything does not stay for long. */
-const MOST_JOBS = 1_000;
-const MOST_CALLS = 1_000;
+/** Realms that a process keeps. Each takes about half a megabyte. */
+const MAX_REALMS = 16;
+/** Jobs of one realm before it is replaced, so that an unknown leak between expressions cannot last. */
+const MAX_JOBS_PER_REALM = 1_000;
+/** Depth of nested calls in an expression. */
+const MAX_CALL_DEPTH = 1_000;
 
 /**
- * Loads the library inside a realm and freezes everything there, so that no expression leaves anything for the next one.
- * It runs in the realm, from its own text: it can name nothing of this file.
+ * Loads the library inside a realm and freezes everything there, so that no expression can leave data for the next one.
+ * The function is converted to text and runs in the realm, so it cannot use any other name of this file.
  */
 async function setUp(
   load: (module: object, exports: object, window: object) => void,
-  mostCalls: number,
+  maxCallDepth: number,
 ): Promise<Realm> {
   const { parse, stringify } = JSON;
   const { create, defineProperty, freeze, getOwnPropertyDescriptor, getPrototypeOf } = Object;
@@ -43,18 +44,18 @@ async function setUp(
       'parseFloat parseInt isFinite isNaN decodeURI decodeURIComponent encodeURI encodeURIComponent'
     ).split(' '),
   );
-  const Notes = WeakMap<object, Record<string, unknown>>;
+  const CallNotes = WeakMap<object, Record<string, unknown>>;
   const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-  // In place of those of the browser, which are functions of the process and would lead out of the realm.
+  // The library needs these functions of the browser. Those of the process would give access to objects outside the realm.
   const btoa = (text: string): string => {
     const parts: string[] = [];
     for (let at = 0; at < text.length; at += 3) {
       const [a, b, c] = [text.charCodeAt(at), text.charCodeAt(at + 1), text.charCodeAt(at + 2)];
-      // Past the end they are NaN, which counts as 0.
+      // Codes past the end are NaN, which the bit operations treat as 0.
       if (a > 255 || b > 255 || c > 255) throw { message: 'Invalid character' };
       const bits = (a << 16) | (b << 8) | c;
-      const letter = (place: number) => ALPHABET[(bits >> place) & 63]!;
+      const letter = (shift: number) => ALPHABET[(bits >> shift) & 63]!;
       parts.push(
         letter(18) +
           letter(12) +
@@ -78,12 +79,12 @@ async function setUp(
     return parts.join('');
   };
 
-  // What the library keeps for all expressions hangs on objects without a prototype, such as the table of its functions.
-  const kept: object[] = [];
+  // The library's shared state, such as the table of its functions, is in objects that it makes with Object.create.
+  const shared: object[] = [];
   Object.create = (prototype: object | null, properties?: PropertyDescriptorMap): object => {
-    const made = create(prototype, properties ?? {}) as object;
-    kept.push(made);
-    return made;
+    const created = create(prototype, properties ?? {}) as object;
+    shared.push(created);
+    return created;
   };
   const module: { exports: object } = { exports: {} };
   load(module, module.exports, { atob, btoa });
@@ -93,47 +94,48 @@ async function setUp(
     options?: object,
   ) => { evaluate(input: unknown): Promise<unknown> };
   const run = (expression: string, input: unknown) =>
-    jsonata(expression, { stack: mostCalls }).evaluate(input);
+    jsonata(expression, { stack: maxCallDepth }).evaluate(input);
 
-  /** Freezes objects and all that can be reached from them. */
+  /** Freezes objects, and all objects that can be reached from them. */
   const harden = (roots: readonly unknown[]): void => {
     const seen = new Set<unknown>();
-    const open = [...roots];
-    while (open.length > 0) {
-      const item = open.pop();
+    const toVisit = [...roots];
+    while (toVisit.length > 0) {
+      const item = toVisit.pop();
       if ((typeof item !== 'object' && typeof item !== 'function') || item === null || seen.has(item))
         continue;
       seen.add(item);
-      open.push(getPrototypeOf(item));
+      toVisit.push(getPrototypeOf(item));
       for (const key of ownKeys(item)) {
         const property = getOwnPropertyDescriptor(item, key)!;
-        open.push(...Object.values(property));
+        toVisit.push(...Object.values(property));
       }
       freeze(item);
     }
   };
-  // The library does without the rest, and what is not there need not be frozen.
+  // The library does not need the other globals, and a deleted global need not be frozen.
   for (const name of ownKeys(globalThis))
     if (!KEPT_GLOBALS.has(name as string)) deleteProperty(globalThis, name);
-  // Data may have members such as `constructor` or `toString`. With a frozen prototype that has plain ones, they could
-  // not be assigned.
+  // Data may have members such as `constructor` or `toString`. If the frozen prototype had plain properties of these
+  // names, an object could not be given members of the same names by assignment. Accessors make that possible.
   for (const key of ownKeys(Object.prototype)) {
     const { value } = getOwnPropertyDescriptor(Object.prototype, key) as { value?: unknown };
     if (typeof value !== 'function') continue;
     defineProperty(Object.prototype, key, {
       get: () => value,
-      set(this: object, given: unknown) {
-        const member = { value: given, writable: true, enumerable: true, configurable: true };
+      set(this: object, newValue: unknown) {
+        const member = { value: newValue, writable: true, enumerable: true, configurable: true };
         if (this === Object.prototype || !tryToDefine(this, key, member))
           throw new TypeError(`${String(key)} cannot be assigned`);
       },
     });
   }
-  // The library notes on a function by what name and where it was called last, for its messages: that is for one job.
-  let notes = new Notes();
-  for (const table of kept)
+  // For its error messages the library stores on each function by which name and where it was last called. These notes are
+  // kept apart from the frozen function, and for one job only.
+  let notes = new CallNotes();
+  for (const table of shared)
     for (const key of ownKeys(table)) {
-      const value = getOwnPropertyDescriptor(table, key)?.value as Marked | undefined;
+      const value = getOwnPropertyDescriptor(table, key)?.value as MarkedFunction | undefined;
       if (value?._jsonata_function !== true) continue;
       for (const name of ['token', 'position'])
         defineProperty(value, name, {
@@ -143,11 +145,11 @@ async function setUp(
     }
   const iterables = [[], '', new Map(), new Set(), 'a'.matchAll(/a/g)];
   const functions = [async () => undefined, function* () {}, async function* () {}];
-  // A function that was chained holds what the library made for all chains, and a frame.
+  // A chained function refers to the state that the library shares among all chains, and to a frame: freeze these, too.
   const chain = await run('function($x) { $x } ~> function($x) { $x }', null);
   harden([
     globalThis,
-    kept,
+    shared,
     module,
     chain,
     functions,
@@ -156,7 +158,7 @@ async function setUp(
 
   const isFunction = (value: unknown): boolean =>
     typeof value === 'function' ||
-    Boolean((value as Marked)?._jsonata_lambda || (value as Marked)?._jsonata_function);
+    Boolean((value as MarkedFunction)?._jsonata_lambda || (value as MarkedFunction)?._jsonata_function);
   const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 500) : '');
   return {
     check(expression) {
@@ -172,7 +174,7 @@ async function setUp(
       try {
         const result = await run(expression, parse(document));
         const json = stringify(result ?? null, (_key, value: unknown) => {
-          if (isFunction(value)) throw { message: 'its result holds a function' };
+          if (isFunction(value)) throw { message: 'its result contains a function' };
           return value;
         });
         return `=${json}`;
@@ -180,49 +182,49 @@ async function setUp(
         const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
         return `!${[textOf(code), textOf(message)].filter(Boolean).join(': ') || 'unknown error'}`;
       } finally {
-        notes = new Notes();
-        // RegExp keeps the text that was matched last.
+        notes = new CallNotes();
+        // RegExp keeps the last matched text in static properties: overwrite it.
         /^.?/.test('');
       }
     },
   };
 }
 
-// Named by the parent: this process may not look for it.
-const file = process.argv[2] as string;
-const library = new Script(`(function (module, exports, window) {${readFileSync(file, 'utf8')}\n})`, {
-  filename: file,
+// The parent passes the library's path, because this process may not search for it.
+const libraryFile = process.argv[2] as string;
+const library = new Script(`(function (module, exports, window) {${readFileSync(libraryFile, 'utf8')}\n})`, {
+  filename: libraryFile,
 });
 const setUpRealm = new Script(`'use strict'; (${setUp.toString()})`, { filename: 'realm' });
 const realms = new Map<string, { realm: Promise<Realm>; jobs: number }>();
 
-/** The realm of a project. Two projects never share one, and no realm knows an object of the process. */
+/** Returns the realm of a project. Two projects never share a realm, and no realm can reach an object of the process. */
 function realmOf(projectId: string): Promise<Realm> {
   let known = realms.get(projectId);
   realms.delete(projectId);
-  if (!known || known.jobs >= MOST_JOBS) {
-    // Not contextified: its global object is one of the realm and leads to no object of the process.
+  if (!known || known.jobs >= MAX_JOBS_PER_REALM) {
+    // DONT_CONTEXTIFY: the global object belongs to the realm and gives no access to an object of the process.
     const context = createContext(constants.DONT_CONTEXTIFY, {
       codeGeneration: { strings: false, wasm: false },
     });
     const start = setUpRealm.runInContext(context) as typeof setUp;
     known = {
-      realm: start(library.runInContext(context) as Parameters<typeof setUp>[0], MOST_CALLS),
+      realm: start(library.runInContext(context) as Parameters<typeof setUp>[0], MAX_CALL_DEPTH),
       jobs: 0,
     };
   }
   known.jobs += 1;
   realms.set(projectId, known);
   const [oldest] = realms.keys();
-  if (realms.size > MOST_REALMS) realms.delete(oldest!);
+  if (realms.size > MAX_REALMS) realms.delete(oldest!);
   return known.realm;
 }
 
-async function answer(job: Job): Promise<object> {
+async function runJob(job: Job): Promise<object> {
   const realm = await realmOf(job.projectId);
   if (job.kind === 'check') {
     const problems = job.expressions.map((expression, index) => {
-      // If the parent has to end this process, it knows by which one.
+      // Report the index first: if the parent has to kill this process, it knows which expression is the cause.
       process.send?.(index);
       return realm.check(expression);
     });
@@ -231,19 +233,20 @@ async function answer(job: Job): Promise<object> {
   const outcome: unknown = await realm.evaluate(job.expression, job.document);
   if (typeof outcome !== 'string') return { error: 'unknown error' };
   if (outcome.startsWith('!')) return { error: outcome.slice(1) };
-  if (Buffer.byteLength(outcome) - 1 > job.mostBytes)
-    return { error: `its result is longer than ${job.mostBytes} bytes (OUTPUT_MAX_BYTES)` };
+  if (Buffer.byteLength(outcome) - 1 > job.maxBytes)
+    return { error: `its result is longer than ${job.maxBytes} bytes (OUTPUT_MAX_BYTES)` };
   return { json: outcome.slice(1) };
 }
 
 process.on('message', (job: Job) => {
-  void answer(job)
+  void runJob(job)
     .catch(() => ({ error: 'unknown error' }))
     .then((outcome) => {
-      // Not before everything that the expression started has ended: a part of it that never does must not meet the next job.
+      // Answer only after all microtasks of the expression have ended. A branch that never ends then blocks this answer, and
+      // cannot run during the next job.
       setImmediate(() => process.send?.(outcome));
     });
 });
-// The server has ended.
+// The server has exited.
 process.on('disconnect', () => process.exit());
 process.send?.({ ready: true });

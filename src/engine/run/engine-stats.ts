@@ -4,22 +4,22 @@ import { Settings } from '../../config/settings.js';
 import { NodeRegistry } from '../extension/node-registry.js';
 import { sumUSD } from '../../common/usd.js';
 
-/** What one model has used. */
+/** The usage of one model. */
 export interface ModelUse {
   input: number;
   output: number;
-  /** Of the calls whose price is known. */
+  /** Counts only calls whose price is known. */
   costUSD: number;
 }
 
-/** What the executions that run in this process have done since it started. Plain numbers: `/metrics` reads them. */
+/** Counts what the executions of this process have done since it started. Plain numbers; `/metrics` reads them. */
 @Injectable()
 export class EngineStats {
-  /** Steps that came to an end, by node type and how; types that no module handles are `other`. */
+  /** Steps that have ended, by node type and status. Types without a handler count as `other`. */
   readonly steps = new Map<string, Map<StepStatus, number>>();
-  /** By model. Workflows may name any number of them: those past MAX_METRICS_MODELS are `other`. */
+  /** Usage by model. Workflows may name any number of models: those beyond MAX_METRICS_MODELS count as `other`. */
   readonly models = new Map<string, ModelUse>();
-  /** Executions taken over from an owner that was no more. */
+  /** Executions that this process took over from an earlier owner. */
   takeovers = 0;
 
   constructor(
@@ -27,7 +27,10 @@ export class EngineStats {
     @Inject(Settings) private readonly settings: Pick<Settings, 'MAX_METRICS_MODELS'>,
   ) {}
 
-  /** Counts what a draft adds to what its execution has come to so far. */
+  /**
+   * Counts an event.
+   * @param before the state of the execution before the event
+   */
   record(draft: EventDraft, before: ExecutionState): void {
     switch (draft.type) {
       case 'execution:started':
@@ -63,8 +66,8 @@ export class EngineStats {
   }
 
   private useOf(model: string): ModelUse {
-    const full = this.models.size >= this.settings.MAX_METRICS_MODELS;
-    const name = full && !this.models.has(model) ? 'other' : model;
+    const isFull = this.models.size >= this.settings.MAX_METRICS_MODELS;
+    const name = isFull && !this.models.has(model) ? 'other' : model;
     let use = this.models.get(name);
     if (!use) this.models.set(name, (use = { input: 0, output: 0, costUSD: 0 }));
     return use;

@@ -1,5 +1,5 @@
 import { applyEvent, type EventDraft, type ExecutionState } from '@cloutagent/contract';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { abortable } from '../../common/abortable.js';
 import { encodeEvent } from '../../events/encode-event.js';
 import { parseEvent } from '../../events/event-bus.js';
 import type { RowChange } from '../../journal/append-statement.js';
@@ -7,30 +7,34 @@ import type { Journal } from '../../journal/journal.js';
 import type { Claim } from '../../journal/pending-append.js';
 import type { EngineStats } from './engine-stats.js';
 
-/** Appends of one execution that may be waiting for their commit before `room` holds the writer back. */
-const WINDOW = 64;
+/** `waitForCapacity` waits while an execution has this many uncommitted appends. */
+const MAX_UNCOMMITTED = 64;
 
-/** The owner's end of one execution's journal: gives out sequences and knows what the events add up to. */
+/** The owner's access to the journal of one execution. It assigns sequences and keeps the state that the events give. */
 export class ExecutionLog {
-  private outstanding = 0;
-  private waiting: (() => void)[] = [];
+  private uncommitted = 0;
+  /** Resolves at the next commit or failure of an append. Created only if a caller waits. */
+  private nextSettled: PromiseWithResolvers<void> | undefined;
   /** The newest sequence that the database has acknowledged. */
-  committed: number;
+  committedSequence: number;
 
+  /**
+   * @param state the state that the events so far give; the log keeps it up to date
+   * @param onFailure called with the error of a refused append
+   */
   constructor(
     private readonly journal: Journal,
     private readonly claim: Claim,
-    /** What the events so far add up to; kept up to date. */
     readonly state: ExecutionState,
     private readonly onFailure: (error: unknown) => void,
     private readonly stats: EngineStats,
   ) {
-    this.committed = state.lastSequence;
+    this.committedSequence = state.lastSequence;
   }
 
   /**
-   * Gives the drafts their places, at once, and appends them.
-   * @returns once they are committed
+   * Assigns the next sequences to the drafts, immediately, and appends them.
+   * @returns a promise that resolves when they are committed
    */
   append(drafts: readonly EventDraft[], change?: RowChange): Promise<void> {
     const events = drafts.map((draft) => {
@@ -43,49 +47,54 @@ export class ExecutionLog {
       }
       return event;
     });
-    this.outstanding += 1;
+    this.uncommitted += 1;
     const committed = this.journal.append(this.claim, events, change);
     const last = this.state.lastSequence;
     committed.then(
       () => {
-        this.committed = Math.max(this.committed, last);
-        this.release();
+        this.committedSequence = Math.max(this.committedSequence, last);
+        this.onSettled();
       },
       (error: unknown) => {
-        this.release();
+        this.onSettled();
         this.onFailure(error);
       },
     );
     return committed;
   }
 
-  /** Appends without waiting. One that is refused releases the run, through `onFailure`. */
+  /** Appends without waiting for the commit. If the append is refused, `onFailure` is called. */
   record(drafts: readonly EventDraft[], change?: RowChange): void {
     this.append(drafts, change).catch(() => undefined);
   }
 
-  /** Waits while too much is not committed yet: a writer is no faster than the database, and memory stays bounded. */
+  /**
+   * Waits while too many appends are not committed yet, so that a node is not faster than the database and memory stays
+   * bounded.
+   */
   async waitForCapacity(): Promise<void> {
-    while (this.outstanding >= WINDOW) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    while (this.uncommitted >= MAX_UNCOMMITTED) await this.waitForSettled();
   }
 
   /**
-   * Ends the log of a claim that is given up.
-   * @param mostMs how long to wait for what is under way; what is not committed then is lost
+   * Ends the log when this process releases the execution.
+   * @param timeoutMs how long to wait for the appends in progress; those that are not committed by then are lost
    */
-  async close(mostMs: number): Promise<void> {
-    const deadline = performance.now() + mostMs;
-    while (this.outstanding > 0 && performance.now() < deadline) {
-      const settled = new Promise<void>((resolve) => this.waiting.push(resolve));
-      await Promise.race([settled, sleep(deadline - performance.now(), undefined, { ref: false })]);
-    }
+  async close(timeoutMs: number): Promise<void> {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    while (this.uncommitted > 0 && !timeout.aborted)
+      await abortable(this.waitForSettled(), timeout).catch(() => undefined);
     this.journal.abandon(this.claim);
   }
 
-  private release(): void {
-    this.outstanding -= 1;
-    const waiting = this.waiting;
-    this.waiting = [];
-    for (const resolve of waiting) resolve();
+  private waitForSettled(): Promise<void> {
+    this.nextSettled ??= Promise.withResolvers();
+    return this.nextSettled.promise;
+  }
+
+  private onSettled(): void {
+    this.uncommitted -= 1;
+    this.nextSettled?.resolve();
+    this.nextSettled = undefined;
   }
 }

@@ -1,27 +1,29 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Semaphore } from '../../common/semaphore.js';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { isAppendFault, StaleOwnerError } from '../../journal/append-errors.js';
-import { ControlRequests } from './control-requests.js';
 import type { ExecutionEngine, RunOutcome } from '../execution-engine.js';
-import type { ExecutionLog } from './execution-log.js';
 import type { ExecutionRow } from '../execution-row.js';
-import { GraphRun } from './graph-run.js';
-import { PriceTable } from '../models/prices.js';
 import { NodeRegistry } from '../extension/node-registry.js';
+import { PriceTable } from '../models/prices.js';
+import { ControlRequests, type DesiredState } from './control-requests.js';
+import type { ExecutionLog } from './execution-log.js';
+import { GraphRun } from './graph-run.js';
 import { Takeover } from './takeover.js';
 
-/** How long a run waits for what it has recorded before it is handed over: a finished node would run again. */
-const SETTLE_MS = 2_000;
+/** How long a released run waits for its appends: a node whose end is not committed would run again. */
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** Runs workflow graphs. */
 @Injectable()
 export class GraphEngine implements ExecutionEngine {
   private readonly logger = new Logger(GraphEngine.name);
   private readonly runs = new Map<string, { run: GraphRun; log: ExecutionLog }>();
-  /** Executions that are being taken over, and whether something was requested of them meanwhile. */
+  /** Executions that are being taken over, and whether stored requests must be applied to them before they run. */
   private readonly starting = new Map<string, boolean>();
-  private lastControl: Promise<unknown> = Promise.resolve();
+  /** Orders the applications of control requests: an older request must not be applied after a newer one. */
+  private readonly controlLock = new Semaphore(1);
 
   constructor(
     private readonly takeover: Takeover,
@@ -40,22 +42,23 @@ export class GraphEngine implements ExecutionEngine {
     };
     this.starting.set(row.id, row.desired_state !== 'run' || row.attempt > 1);
     try {
-      const taken = await this.takeover.start(row, onFailure);
-      if (!taken) return 'ended';
-      const { log, spentMs } = taken;
-      if (row.crash_count > this.settings.MAX_RECOVERIES_PER_EXECUTION) return await this.giveUp(row, log);
-      const run = new GraphRun(
+      const restored = await this.takeover.start(row, onFailure);
+      if (!restored) return 'ended';
+      const { log, spentMs } = restored;
+      if (row.crash_count > this.settings.MAX_RECOVERIES_PER_EXECUTION)
+        return await this.failAfterCrashes(row, log);
+      const run = new GraphRun({
         row,
         log,
-        this.registry,
-        (model, usage) => this.prices.costUSD(model, usage),
-        this.settings,
-        this.secrets,
+        registry: this.registry,
+        priceOf: (model, usage) => this.prices.costUSD(model, usage),
+        settings: this.settings,
+        secrets: this.secrets,
         spentMs,
         onIdle,
-      );
+      });
       current.run = run;
-      const outcome = await this.follow(row.id, { run, log }, signal);
+      const outcome = await this.runToEnd(row.id, { run, log }, signal);
       return outcome === 'ended' ? 'ended' : this.outcomeOf(row.id, current.failure);
     } catch (error) {
       return this.outcomeOf(row.id, error);
@@ -64,55 +67,55 @@ export class GraphEngine implements ExecutionEngine {
     }
   }
 
-  /** In order of the calls: an older request must not be applied after a newer one. */
-  async control(executionIds: readonly string[]): Promise<void> {
+  async applyControl(executionIds: readonly string[]): Promise<void> {
     for (const id of executionIds) if (this.starting.has(id)) this.starting.set(id, true);
-    const turn = this.lastControl.then(() => this.applyControls(executionIds));
-    this.lastControl = turn.catch(() => undefined);
-    await turn;
+    const lock = await this.controlLock.acquire();
+    try {
+      await this.applyStoredRequests(executionIds);
+    } finally {
+      lock.release();
+    }
   }
 
-  committed(executionId: string): number | undefined {
-    return this.runs.get(executionId)?.log.committed;
+  committedSequence(executionId: string): number | undefined {
+    return this.runs.get(executionId)?.log.committedSequence;
   }
 
-  private async follow(
+  private async runToEnd(
     executionId: string,
     entry: { run: GraphRun; log: ExecutionLog },
     signal: AbortSignal,
   ): Promise<'ended' | 'released'> {
     const { run, log } = entry;
-    const release = () => run.release();
     this.runs.set(executionId, entry);
-    signal.addEventListener('abort', release, { once: true });
+    const onAbort = () => run.release();
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      // What was requested while nobody ran it, before anything starts.
-      if (this.starting.get(executionId)) await this.control([executionId]);
+      // Requests that were stored while no process ran the execution apply before any node starts.
+      if (this.starting.get(executionId)) await this.applyControl([executionId]);
       this.starting.delete(executionId);
-      if (signal.aborted) release();
+      if (signal.aborted) run.release();
       const outcome = await run.run();
-      if (outcome === 'released') await log.close(SETTLE_MS);
+      if (outcome === 'released') await log.close(CLOSE_TIMEOUT_MS);
       return outcome;
     } finally {
-      signal.removeEventListener('abort', release);
+      signal.removeEventListener('abort', onAbort);
       if (this.runs.get(executionId) === entry) this.runs.delete(executionId);
     }
   }
 
-  private async applyControls(executionIds: readonly string[]): Promise<void> {
-    const here = executionIds.filter((id) => this.runs.has(id));
-    if (here.length === 0) return;
-    const { requests, approvals } = await this.requests.read(here);
+  private async applyStoredRequests(executionIds: readonly string[]): Promise<void> {
+    const runningIds = executionIds.filter((id) => this.runs.has(id));
+    if (runningIds.length === 0) return;
+    const { desiredStates, approvals } = await this.requests.read(runningIds);
     for (const { execution_id, node_id, approved, comment, decided_by } of approvals)
       this.runs.get(execution_id)?.run.decide(node_id, { approved, comment, by: decided_by });
-    const verb = { run: 'resume', pause: 'pause', cancel: 'cancel' } as const;
-    for (const { id, desired_state, desired_state_by, desired_state_reason } of requests)
-      this.runs.get(id)?.run[verb[desired_state]](desired_state_by, desired_state_reason);
+    for (const desired of desiredStates) applyDesiredState(this.runs.get(desired.id)?.run, desired);
   }
 
-  /** Ends an execution under which too many processes died: it would take down the next one, too. */
-  private async giveUp(row: ExecutionRow, log: ExecutionLog): Promise<RunOutcome> {
-    const message = `${row.crash_count} processes died while they ran this execution; the limit is ${this.settings.MAX_RECOVERIES_PER_EXECUTION} (MAX_RECOVERIES_PER_EXECUTION).`;
+  /** Fails an execution whose owners have crashed too often: it would probably crash the next process as well. */
+  private async failAfterCrashes(row: ExecutionRow, log: ExecutionLog): Promise<RunOutcome> {
+    const message = `${row.crash_count} processes crashed while they ran this execution; the limit is ${this.settings.MAX_RECOVERIES_PER_EXECUTION} (MAX_RECOVERIES_PER_EXECUTION). Check its nodes for code that ends the process or needs too much memory.`;
     const code = 'too_many_recoveries';
     this.logger.warn(`the execution failed: ${message}`, { executionId: row.id, code });
     await log.append([{ type: 'execution:failed', fields: { error: message, code } }], {
@@ -125,7 +128,24 @@ export class GraphEngine implements ExecutionEngine {
   private outcomeOf(executionId: string, failure: unknown): RunOutcome {
     if (failure === undefined) return 'released';
     if (failure instanceof StaleOwnerError) return 'lost';
-    this.logger.error('the execution cannot continue here', failure, { executionId });
+    this.logger.error('this process cannot continue the execution', failure, { executionId });
     return isAppendFault(failure) ? 'refused' : 'released';
+  }
+}
+
+function applyDesiredState(
+  run: GraphRun | undefined,
+  { desired_state, desired_state_by: by, desired_state_reason: reason }: DesiredState,
+): void {
+  switch (desired_state) {
+    case 'run':
+      run?.resume(by, reason);
+      break;
+    case 'pause':
+      run?.pause(by, reason);
+      break;
+    case 'cancel':
+      run?.cancel(by, reason);
+      break;
   }
 }

@@ -7,50 +7,61 @@ import {
   type WorkflowNode,
 } from '@cloutagent/contract';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
-import { causeOf, messageOf } from '../../logging/error-info.js';
 import type { Settings } from '../../config/settings.js';
 import type { RowChange } from '../../journal/append-statement.js';
-import type { ExecutionLog } from './execution-log.js';
-import { type ExecutionRow, toExecution } from '../execution-row.js';
-import { PauseGate } from './pause-gate.js';
-import { type ApprovalDecision, NodeError } from '../extension/node-handler.js';
+import type { ExecutionRow } from '../execution-row.js';
+import type { ApprovalDecision } from '../extension/node-handler.js';
 import type { NodeRegistry } from '../extension/node-registry.js';
-import { NodeRunner, StoppedError } from './node-runner.js';
+import { failedEvent, logFailure, toFailure } from './execution-failure.js';
+import type { ExecutionLog } from './execution-log.js';
+import { completedExecution, executionOutput } from './execution-result.js';
+import { NodeRunner } from './node-runner.js';
 import { OutputBudget } from './output-budget.js';
 import { PausableTimeout } from './pausable-timeout.js';
-import { attribution, elapsed, stepEvent } from './step-events.js';
+import { PauseGate } from './pause-gate.js';
+import { attribution, elapsedMs, stepEvent } from './step-events.js';
+import { StoppedError } from './stopped-error.js';
 import type { PriceOf } from './usage.js';
 
-/** One execution while this process owns it: runs the graph and keeps the journal. */
+export interface GraphRunOptions {
+  readonly row: ExecutionRow;
+  /** The caller has recorded `execution:started`. */
+  readonly log: ExecutionLog;
+  readonly registry: NodeRegistry;
+  readonly priceOf: PriceOf;
+  readonly settings: Settings;
+  readonly secrets: SecretRedactor;
+  /** How much of the execution's time limit earlier owners have used. */
+  readonly spentMs: number;
+  /** Called after the row's `idle` has changed. `true`: the execution only waits, for a resume or a person. */
+  readonly onIdle: (idle: boolean) => void;
+}
+
+/** One execution while this process owns it: runs the graph and records what happens. */
 export class GraphRun {
   private readonly logger = new Logger(GraphRun.name);
+  private readonly row: ExecutionRow;
+  private readonly log: ExecutionLog;
   private readonly graph: WorkflowGraph;
-  private readonly gate = new PauseGate();
-  private readonly abort = new AbortController();
+  private readonly pauseGate = new PauseGate();
+  private readonly stopController = new AbortController();
+  /** Outputs of the completed nodes, by node id. */
   private readonly outputs = new Map<string, Json>();
-  private readonly started = new Set<string>();
+  /** Ids of the nodes that run or have run. */
+  private readonly startedNodes = new Set<string>();
   private readonly budget: OutputBudget;
   private readonly nodes: NodeRunner;
   private readonly timeLimit: PausableTimeout;
   private readonly outcome = Promise.withResolvers<'ended' | 'released'>();
-  private active = 0;
-  private idle = false;
-  private ended = false;
+  /** Number of nodes that are running. */
+  private runningNodes = 0;
+  private isIdle = false;
+  private isStopped = false;
 
-  /**
-   * @param spentMs what earlier owners used of the execution's time limit
-   * @param onIdle called once the row says that it begins or ends to only wait, for a resume or a person
-   */
-  constructor(
-    private readonly row: ExecutionRow,
-    private readonly log: ExecutionLog,
-    registry: NodeRegistry,
-    priceOf: PriceOf,
-    private readonly settings: Settings,
-    secrets: SecretRedactor,
-    spentMs: number,
-    private readonly onIdle: (idle: boolean) => void,
-  ) {
+  constructor(private readonly options: GraphRunOptions) {
+    const { row, log, registry, priceOf, settings, secrets, spentMs } = options;
+    this.row = row;
+    this.log = log;
     this.graph = new WorkflowGraph(row.workflow);
     this.budget = new OutputBudget(settings, secrets);
     this.nodes = new NodeRunner({
@@ -60,49 +71,49 @@ export class GraphRun {
       registry,
       priceOf,
       settings,
-      gate: this.gate,
-      stopped: this.abort.signal,
+      pauseGate: this.pauseGate,
+      stopSignal: this.stopController.signal,
       outputs: this.outputs,
       budget: this.budget,
-      onWaiting: () => this.runClock(),
+      onWaitingChanged: () => this.updateIdle(),
       onFailure: (failure) => this.fail(failure),
     });
-    const limit = row.options.timeoutMs ?? settings.EXECUTION_TIMEOUT_MS;
-    this.timeLimit = new PausableTimeout(Math.max(1, limit - spentMs), () =>
+    const limitMs = row.options.timeoutMs ?? settings.EXECUTION_TIMEOUT_MS;
+    this.timeLimit = new PausableTimeout(Math.max(1, limitMs - spentMs), () =>
       this.fail({
         code: 'execution_timeout',
-        message: `The execution took longer than its limit of ${limit} ms.`,
+        message: `The execution took longer than its limit of ${limitMs} ms.`,
       }),
     );
   }
 
-  /** Goes on from what the journal says is done. The caller has recorded `execution:started`. */
+  /** Continues after the nodes that the journal shows as completed. Resolves when the run has ended or was released. */
   run(): Promise<'ended' | 'released'> {
     for (const step of this.log.state.steps) {
       if (step.status !== 'completed') continue;
       const output = step.output ?? null;
       this.outputs.set(step.nodeId, output);
       this.budget.restore(output);
-      this.started.add(step.nodeId);
+      this.startedNodes.add(step.nodeId);
     }
     this.schedule();
     return this.outcome.promise;
   }
 
-  /** Nothing further is emitted or started until `resume`. */
+  /** Pauses: no event is emitted and no node starts until `resume`. */
   pause(by: string | null, reason: string | null): void {
-    if (this.ended || !this.gate.isOpen) return;
-    this.gate.close();
+    if (this.isStopped || !this.pauseGate.isOpen) return;
+    this.pauseGate.close();
     this.nodes.pause();
-    this.runClock();
+    this.updateIdle();
     this.log.record([{ type: 'execution:paused', fields: attribution(by, reason) }], { status: 'paused' });
   }
 
   resume(by: string | null, reason: string | null): void {
-    if (this.ended || this.gate.isOpen) return;
+    if (this.isStopped || this.pauseGate.isOpen) return;
     this.log.record([{ type: 'execution:resumed', fields: attribution(by, reason) }], { status: 'running' });
     this.nodes.resume();
-    this.gate.open();
+    this.pauseGate.open();
     this.schedule();
   }
 
@@ -114,39 +125,43 @@ export class GraphRun {
     this.nodes.decide(nodeId, decision);
   }
 
-  /** Stops without a word in the journal: another process goes on. */
+  /** Stops the run and records nothing: another process continues the execution. */
   release(): void {
-    if (this.ended) return;
-    this.stop('the execution goes on in another process');
+    if (this.isStopped) return;
+    this.stop('the execution continues in another process');
     this.outcome.resolve('released');
   }
 
+  /** Starts the nodes whose parents are done, and completes the execution when all nodes are done. */
   private schedule(): void {
-    if (this.ended) return;
+    if (this.isStopped) return;
     for (const node of this.graph.nodes.values()) {
-      if (this.active >= this.settings.MAX_PARALLEL_NODES_PER_EXECUTION) break;
-      if (this.started.has(node.id) || !this.graph.parentsOf(node.id).every((id) => this.outputs.has(id)))
+      if (this.runningNodes >= this.options.settings.MAX_PARALLEL_NODES_PER_EXECUTION) break;
+      if (
+        this.startedNodes.has(node.id) ||
+        !this.graph.parentsOf(node.id).every((id) => this.outputs.has(id))
+      )
         continue;
-      this.started.add(node.id);
-      this.active += 1;
+      this.startedNodes.add(node.id);
+      this.runningNodes += 1;
       void this.nodes.run(node).then(
-        (output) => this.whenOpen(() => this.completed(node, output)),
-        (error: unknown) => this.whenOpen(() => this.failed(node, error)),
+        (output) => this.whenNotPaused(() => this.onNodeCompleted(node, output)),
+        (error: unknown) => this.whenNotPaused(() => this.onNodeFailed(node, error)),
       );
     }
-    if (this.active === 0 && this.outputs.size === this.graph.nodes.size) this.complete();
-    this.runClock();
+    if (this.runningNodes === 0 && this.outputs.size === this.graph.nodes.size) this.complete();
+    this.updateIdle();
   }
 
-  private completed(node: WorkflowNode, output: Json): void {
-    this.active -= 1;
-    if (this.ended) return;
-    const step = this.nodes.open.get(node.id)!;
-    this.nodes.open.delete(node.id);
+  private onNodeCompleted(node: WorkflowNode, output: Json): void {
+    this.runningNodes -= 1;
+    if (this.isStopped) return;
+    const step = this.nodes.runningSteps.get(node.id)!;
+    this.nodes.runningSteps.delete(node.id);
     this.outputs.set(node.id, output);
     const [completedSteps, totalSteps] = [this.outputs.size, this.graph.nodes.size];
     this.log.record([
-      stepEvent(step, 'completed', { output, duration: elapsed(step) }),
+      stepEvent(step, 'completed', { output, duration: elapsedMs(step) }),
       {
         type: 'execution:progress',
         fields: { completedSteps, totalSteps, percent: Math.floor((100 * completedSteps) / totalSteps) },
@@ -155,35 +170,23 @@ export class GraphRun {
     this.schedule();
   }
 
-  private failed(node: WorkflowNode, error: unknown): void {
-    this.active -= 1;
-    if (this.ended) return;
-    const step = this.nodes.open.get(node.id);
+  private onNodeFailed(node: WorkflowNode, error: unknown): void {
+    this.runningNodes -= 1;
+    if (this.isStopped) return;
+    const step = this.nodes.runningSteps.get(node.id);
     const failure = toFailure(error);
     const events: EventDraft[] = step
-      ? [stepEvent(step, 'failed', { error: failure.message, duration: elapsed(step) })]
+      ? [stepEvent(step, 'failed', { error: failure.message, duration: elapsedMs(step) })]
       : [];
-    this.nodes.open.delete(node.id);
-    const more = { nodeType: node.type, ...(step && { stepId: step.stepId, attempt: step.attempt }) };
-    this.fail({ ...failure, nodeId: node.id }, events, { error, ...more });
+    this.nodes.runningSteps.delete(node.id);
+    const members = { nodeType: node.type, ...(step && { stepId: step.stepId, attempt: step.attempt }) };
+    this.fail({ ...failure, nodeId: node.id }, events, { error, ...members });
   }
 
   private complete(): void {
-    const sinks = this.graph.sinks();
-    const output =
-      sinks.length === 1
-        ? this.outputs.get(sinks[0]!)!
-        : Object.fromEntries(sinks.map((id) => [id, this.outputs.get(id)!]));
+    const output = executionOutput(this.graph, this.outputs);
     const completedAt = new Date();
-    const state = {
-      ...this.log.state,
-      status: 'completed' as const,
-      lastSequence: this.log.state.lastSequence + 1,
-    };
-    const result = toExecution(
-      { ...this.row, status: 'completed', output, completed_at: completedAt },
-      state,
-    );
+    const result = completedExecution(this.row, this.log.state, output, completedAt);
     this.end([{ type: 'execution:completed', fields: { result } }], {
       status: 'completed',
       output,
@@ -191,47 +194,30 @@ export class GraphRun {
     });
   }
 
+  /**
+   * Fails the execution.
+   * @param events recorded before `execution:failed`
+   * @param details for the log: `error` is what the node threw, the rest are members of the log line
+   */
   private fail(
     failure: ExecutionFailure,
-    before: EventDraft[] = [],
-    { error, ...more }: { error?: unknown } = {},
+    events: EventDraft[] = [],
+    details: { error?: unknown } = {},
   ): void {
-    if (this.ended) return;
-    const { message, code, nodeId } = failure;
-    this.logFailure(failure, error, more);
-    this.end(
-      [
-        ...before,
-        {
-          type: 'execution:failed',
-          fields: { error: message, code, ...(nodeId !== undefined && { nodeId }) },
-        },
-      ],
-      {
-        status: 'failed',
-        error: failure,
-      },
-    );
+    if (this.isStopped) return;
+    logFailure(this.logger, this.row, failure, details);
+    this.end([...events, failedEvent(failure)], { status: 'failed', error: failure });
   }
 
-  /** A failure that a handler names is part of its work; any other is most likely a fault of its code. */
-  private logFailure({ message, code, nodeId }: ExecutionFailure, error: unknown, more: object): void {
-    const { id: executionId, project_id: projectId } = this.row;
-    const members = { executionId, projectId, ...(nodeId !== undefined && { nodeId }), code, ...more };
-    const text = `the execution failed: ${message}`;
-    if (error === undefined || error instanceof NodeError) this.logger.warn(text, ...causeOf(error), members);
-    else this.logger.error(text, error, members);
-  }
-
-  /** Records the end, in one append with what is cut off by it, and stops everything. Nothing comes after. */
+  /** Records the end, in one append with the steps that it cuts off, and stops the run. No event follows. */
   private end(events: EventDraft[], change: RowChange): void {
-    if (this.ended) return;
-    const cut = [...this.nodes.open.values()].map((step) =>
-      stepEvent(step, 'cancelled', { duration: elapsed(step) }),
+    if (this.isStopped) return;
+    const cancelledSteps = [...this.nodes.runningSteps.values()].map((step) =>
+      stepEvent(step, 'cancelled', { duration: elapsedMs(step) }),
     );
-    this.nodes.open.clear();
-    const committed = this.log.append([...cut, ...events], change);
-    this.stop('the execution is over');
+    this.nodes.runningSteps.clear();
+    const committed = this.log.append([...cancelledSteps, ...events], change);
+    this.stop('the execution has ended');
     committed.then(
       () => this.outcome.resolve('ended'),
       () => this.outcome.resolve('released'),
@@ -239,37 +225,39 @@ export class GraphRun {
   }
 
   private stop(reason: string): void {
-    this.ended = true;
+    this.isStopped = true;
     this.nodes.pause();
-    this.runClock();
-    this.abort.abort(new StoppedError(reason));
+    this.updateIdle();
+    this.stopController.abort(new StoppedError(reason));
   }
 
-  /** Does something that watchers see. The look at the gate and the work are one turn: no pause comes between. */
-  private async whenOpen(work: () => void): Promise<void> {
+  /**
+   * Runs work that records events, once the execution is not paused. The check of the gate and the work are one
+   * synchronous step, so that no pause can come between them.
+   */
+  private async whenNotPaused(work: () => void): Promise<void> {
     try {
-      while (!this.gate.isOpen) await this.gate.pass(this.abort.signal);
+      while (!this.pauseGate.isOpen) await this.pauseGate.pass(this.stopController.signal);
     } catch {
       return;
     }
     work();
   }
 
-  /** While all it does is wait, for a resume or for persons, its time limit stands still. */
-  private runClock(): void {
-    const idle = !this.gate.isOpen || (this.active > 0 && this.nodes.waiting === this.active);
-    if (this.ended || idle) this.timeLimit.pause();
+  /**
+   * Stops the clock of the time limit while the execution only waits, for a resume or for people, and records in the row
+   * whether it does.
+   */
+  private updateIdle(): void {
+    const isIdle =
+      !this.pauseGate.isOpen || (this.runningNodes > 0 && this.nodes.waitingNodes === this.runningNodes);
+    if (this.isStopped || isIdle) this.timeLimit.pause();
     else this.timeLimit.resume();
-    if (this.ended || idle === this.idle) return;
-    this.idle = idle;
-    this.log.append([], { idle }).then(
-      () => this.onIdle(idle),
+    if (this.isStopped || isIdle === this.isIdle) return;
+    this.isIdle = isIdle;
+    this.log.append([], { idle: isIdle }).then(
+      () => this.options.onIdle(isIdle),
       () => undefined,
     );
   }
-}
-
-function toFailure(error: unknown): { message: string; code: string } {
-  if (error instanceof NodeError) return { message: error.message, code: error.code };
-  return { message: `The node failed: ${messageOf(error)}`, code: 'node_failed' };
 }

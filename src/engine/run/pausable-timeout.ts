@@ -1,24 +1,27 @@
-/** A time limit whose clock stops while the execution is paused. */
+/** A time limit whose clock can be stopped. It does not run before the first `resume`. */
 export class PausableTimeout {
   private timer: NodeJS.Timeout | undefined;
-  private startedAt = 0;
+  private resumedAt = 0;
 
-  /** @param left ms */
+  /**
+   * @param leftMs time that is left
+   * @param onExpire called once no time is left
+   */
   constructor(
-    private left: number,
-    private readonly expire: () => void,
+    private leftMs: number,
+    private readonly onExpire: () => void,
   ) {}
 
   resume(): void {
     if (this.timer) return;
-    this.startedAt = performance.now();
-    this.timer = setTimeout(this.expire, this.left);
+    this.resumedAt = performance.now();
+    this.timer = setTimeout(this.onExpire, this.leftMs);
   }
 
   pause(): void {
     if (!this.timer) return;
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.left = Math.max(0, this.left - (performance.now() - this.startedAt));
+    this.leftMs = Math.max(0, this.leftMs - (performance.now() - this.resumedAt));
   }
 }

@@ -1,5 +1,8 @@
-/** Stands before every node and every emission: closed while the execution is paused. */
+import { abortable } from '../../common/abortable.js';
+
+/** Every node and every emission passes this gate. It is closed while the execution is paused. */
 export class PauseGate {
+  /** Resolves when the gate opens; undefined while it is open. */
   private opening: PromiseWithResolvers<void> | undefined;
 
   get isOpen(): boolean {
@@ -16,20 +19,13 @@ export class PauseGate {
   }
 
   /**
-   * Waits until the gate is open.
+   * Waits until the gate is open. It may be closed again when the caller continues: check `isOpen` again.
    * @throws the signal's reason when it aborts first
    */
   async pass(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     while (this.opening) {
-      const { promise, reject } = Promise.withResolvers<never>();
-      const abort = () => reject(signal.reason as Error);
-      signal.addEventListener('abort', abort, { once: true });
-      try {
-        await Promise.race([this.opening.promise, promise]);
-      } finally {
-        signal.removeEventListener('abort', abort);
-      }
+      await abortable(this.opening.promise, signal);
       signal.throwIfAborted();
     }
   }

@@ -1,27 +1,28 @@
 import type { EventDraft, Json, StepStatus, WorkflowNode } from '@cloutagent/contract';
 
-/** A step that has begun and not yet ended, in this process. */
-export interface OpenStep {
+/** A step that runs in this process. */
+export interface RunningStep {
   node: WorkflowNode;
   stepId: string;
   attempt: number;
+  /** By `performance.now()`. */
   startedAt: number;
 }
 
-/** ms since the step began. */
-export const elapsed = (step: OpenStep): number => Math.round(performance.now() - step.startedAt);
+/** The time since the step began, in ms. */
+export const elapsedMs = (step: RunningStep): number => Math.round(performance.now() - step.startedAt);
 
-/** Who asked for something, and why, as far as they said. */
+/** The fields that say who requested a change, and why. Unknown ones are left out. */
 export const attribution = (by: string | null, reason: string | null) => ({
   ...(reason !== null && { reason }),
   ...(by !== null && { by }),
 });
 
-/** `execution:step` of a step that is under way here. */
+/** The `execution:step` event of a step that runs in this process. */
 export function stepEvent(
-  step: OpenStep,
+  step: RunningStep,
   status: StepStatus,
-  more: { output?: Json; error?: string; duration?: number } = {},
+  extraFields: { output?: Json; error?: string; duration?: number } = {},
 ): EventDraft {
   const { node, stepId, attempt } = step;
   return {
@@ -33,7 +34,7 @@ export function stepEvent(
       nodeType: node.type,
       status,
       attempt,
-      ...more,
+      ...extraFields,
     },
   };
 }

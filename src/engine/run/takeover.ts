@@ -12,24 +12,24 @@ import { SequenceTakenError } from '../../journal/append-errors.js';
 import type { RowChange } from '../../journal/append-statement.js';
 import { Journal } from '../../journal/journal.js';
 import { JournalReader } from '../../journal/journal-reader.js';
-import { EngineStats } from './engine-stats.js';
-import { ExecutionLog } from './execution-log.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeRegistry } from '../extension/node-registry.js';
+import { EngineStats } from './engine-stats.js';
+import { ExecutionLog } from './execution-log.js';
 import { timeSpent } from './time-spent.js';
 
-const TRIES = 5;
+const MAX_TRIES = 5;
 
-/** What an execution has come to by the events so far. */
-interface Past {
+/** An execution as restored from its events. */
+interface RestoredExecution {
   state: ExecutionState;
   /** How much of its time limit it has used. */
   spentMs: number;
-  /** Its end, if the journal has one. */
-  end: ExecutionEvent | undefined;
+  /** Its terminal event, if the journal has one. */
+  terminalEvent: ExecutionEvent | undefined;
 }
 
-/** The first thing that a new owner does: it reads what is done and records `execution:started`. */
+/** The first action of a new owner: it restores the execution from the journal and records `execution:started`. */
 @Injectable()
 export class Takeover {
   constructor(
@@ -40,22 +40,23 @@ export class Takeover {
   ) {}
 
   /**
-   * Takes over an execution that this process has claimed. An owner before it that still lives may append until
-   * `execution:started` is committed; then its next sequence is taken, and it stops.
+   * Takes over an execution that this process has claimed. An earlier owner that is still running may append until
+   * `execution:started` is committed. Its next append then finds its sequence taken, and it stops.
    * @param onFailure called when a later append of the returned log is refused
-   * @returns nothing when the execution has ended already
-   * @throws StaleOwnerError when another process has claimed it since
+   * @returns undefined if the execution has already ended
+   * @throws StaleOwnerError if another process has claimed it since
    */
   async start(
     row: ExecutionRow,
     onFailure: (error: unknown) => void,
   ): Promise<{ log: ExecutionLog; spentMs: number } | undefined> {
     for (let tries = 1; ; tries += 1) {
-      // Nobody owned it before, so there is nothing to read. Were that wrong, the append would find its place taken.
-      const isFresh = row.attempt === 1 && tries === 1;
-      const { state, spentMs, end } = isFresh ? fresh() : await this.read(row.id);
-      if (end) {
-        await this.repair(row, end);
+      // At the first attempt there was no earlier owner and the journal is empty, so it is not read. If it were not empty,
+      // the append would find its sequence taken, and the next try would read the journal.
+      const isNew = row.attempt === 1 && tries === 1;
+      const { state, spentMs, terminalEvent } = isNew ? newExecution() : await this.restore(row.id);
+      if (terminalEvent) {
+        await this.repairRow(row, terminalEvent);
         return undefined;
       }
       const started: EventDraft = {
@@ -63,52 +64,59 @@ export class Takeover {
         fields: { projectId: row.project_id, attempt: row.attempt },
       };
       const claim = { executionId: row.id, attempt: row.attempt };
-      let taken = false;
+      let isTakenOver = false;
       const onRefused = (error: unknown) => {
-        if (taken) onFailure(error);
+        if (isTakenOver) onFailure(error);
       };
       const log = new ExecutionLog(this.journal, claim, state, onRefused, this.stats);
       try {
         row.started_at ??= new Date();
         const change: RowChange = { status: 'running', at: row.started_at.toISOString() };
-        await log.append([started, ...cutOff(state)], change);
-        taken = true;
+        await log.append([started, ...retriedSteps(state)], change);
+        isTakenOver = true;
         return { log, spentMs };
       } catch (error) {
-        if (!(error instanceof SequenceTakenError) || tries === TRIES) throw error;
+        if (!(error instanceof SequenceTakenError) || tries === MAX_TRIES) throw error;
       }
     }
   }
 
-  /** The last sequence first: whatever is appended after that makes our own append fail, and we read again. */
-  private async read(executionId: string): Promise<Past> {
+  /**
+   * Restores the execution from its events. It reads the last sequence first: if an event is appended after that, our own
+   * append fails, and the execution is restored again.
+   */
+  private async restore(executionId: string): Promise<RestoredExecution> {
     const last = (await this.reader.lastSequences([executionId])).get(executionId) ?? 0;
-    const milestones = await this.reader.stateEvents([executionId]);
-    const events = (milestones.get(executionId) ?? []).map(parseEvent);
+    const stateEvents = await this.reader.stateEvents([executionId]);
+    const events = (stateEvents.get(executionId) ?? []).map(parseEvent);
     const state = events.reduce(applyEvent, initialState());
     state.lastSequence = last;
     return {
       state,
       spentMs: timeSpent(events, (type) => this.registry.find(type)?.asks === true),
-      end: events.find(({ type }) => isTerminalEvent(type)),
+      terminalEvent: events.find(({ type }) => isTerminalEvent(type)),
     };
   }
 
-  /** A release before this one could leave a row open whose journal has an end. The journal is right. */
-  private async repair(row: ExecutionRow, end: ExecutionEvent): Promise<void> {
-    const change = changeOf(end);
+  /** Ends a row whose journal has a terminal event. Earlier releases could leave such rows open; the journal is right. */
+  private async repairRow(row: ExecutionRow, terminalEvent: ExecutionEvent): Promise<void> {
+    const change = terminalChange(terminalEvent);
     if (change) await this.journal.append({ executionId: row.id, attempt: row.attempt }, [], change);
   }
 }
 
-const fresh = (): Past => ({ state: initialState(), spentMs: 0, end: undefined });
+const newExecution = (): RestoredExecution => ({
+  state: initialState(),
+  spentMs: 0,
+  terminalEvent: undefined,
+});
 
-/** Steps of the owner before that have not ended: their nodes run again. */
-function cutOff(state: ExecutionState): EventDraft[] {
+/** Makes the events of the earlier owner's unfinished steps: their nodes run again. */
+function retriedSteps(state: ExecutionState): EventDraft[] {
   return state.steps
     .filter((step) => step.status === 'running')
     .map(({ step, stepId, nodeId, nodeType, attempt }): EventDraft => {
-      const error = 'The process that ran this step has gone; the step runs again.';
+      const error = 'The process that ran this step has stopped; the node runs again.';
       return {
         type: 'execution:step',
         fields: { step, stepId, nodeId, nodeType, status: 'retrying', attempt, error },
@@ -116,13 +124,14 @@ function cutOff(state: ExecutionState): EventDraft[] {
     });
 }
 
-function changeOf(end: ExecutionEvent): RowChange | undefined {
-  const at = end.timestamp;
-  switch (end.type) {
+/** The row change that belongs to a terminal event. */
+function terminalChange(event: ExecutionEvent): RowChange | undefined {
+  const at = event.timestamp;
+  switch (event.type) {
     case 'execution:completed':
-      return { status: 'completed', at, output: end.result.output ?? null };
+      return { status: 'completed', at, output: event.result.output ?? null };
     case 'execution:failed': {
-      const { error: message, code, nodeId } = end;
+      const { error: message, code, nodeId } = event;
       return { status: 'failed', at, error: { message, code, ...(nodeId !== undefined && { nodeId }) } };
     }
     case 'execution:cancelled':

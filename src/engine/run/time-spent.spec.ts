@@ -9,12 +9,12 @@ const step = (seconds: number, nodeId: string, nodeType: string, status: string)
   at(seconds, 'execution:step', { nodeId, nodeType, status });
 
 describe('timeSpent', () => {
-  it('counts from start to the last event', () => {
+  it('counts the time from the start to the last event', () => {
     expect(timeSpent([at(10, 'execution:started'), step(11, 'a', 'agent', 'running')])).toBe(1_000);
     expect(timeSpent([])).toBe(0);
   });
 
-  it('leaves out the waits of other node types that ask persons', () => {
+  it('leaves out the waits of any node type that only waits for people', () => {
     const events = [
       at(0, 'execution:started'),
       step(1, 'a', 'review', 'running'),
@@ -26,7 +26,7 @@ describe('timeSpent', () => {
     expect(timeSpent(events)).toBe(1_000_000);
   });
 
-  it('leaves out pauses, and the time in which nobody ran it', () => {
+  it('leaves out pauses and the time in which no process ran the execution', () => {
     const events = [
       at(0, 'execution:started'),
       step(1, 'a', 'agent', 'running'),
@@ -42,7 +42,7 @@ describe('timeSpent', () => {
     expect(timeSpent(events)).toBe(5_000);
   });
 
-  it('leaves out waiting for a person, unless something else runs meanwhile', () => {
+  it('leaves out waits for a person, unless another node runs at the same time', () => {
     const events = [
       at(0, 'execution:started'),
       step(0, 'ask', 'approval', 'running'),
@@ -54,7 +54,7 @@ describe('timeSpent', () => {
     expect(timeSpent(events)).toBe(6_000);
   });
 
-  it('is not misled by the clock of another machine', () => {
+  it('counts no negative time if the clocks of two machines differ', () => {
     expect(timeSpent([at(10, 'execution:started'), step(5, 'a', 'agent', 'running')])).toBe(0);
   });
 });

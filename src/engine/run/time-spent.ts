@@ -1,32 +1,36 @@
 import type { ExecutionEvent } from '@cloutagent/contract';
 
 /**
- * How long an execution has worked, in ms, as its events tell: not while it was paused, while all that was
- * under way waited for a person, or while nobody ran it.
- * @param events its milestones, in order
- * @param waits whether nodes of a type only wait for a person
+ * Computes how much of its time limit an execution has used, in ms. Not counted is the time in which it was paused, in
+ * which all its running nodes waited for a person, or in which no process owned it.
+ * @param events the execution's state events, in order
+ * @param waitsForPerson whether nodes of a type do nothing but wait for a person
  */
-export function timeSpent(events: readonly ExecutionEvent[], waits: (nodeType: string) => boolean): number {
-  let spent = 0;
-  let last = 0;
-  let paused = false;
-  const open = new Map<string, string>();
-  const works = () => !paused && (open.size === 0 || ![...open.values()].every(waits));
+export function timeSpent(
+  events: readonly ExecutionEvent[],
+  waitsForPerson: (nodeType: string) => boolean,
+): number {
+  let spentMs = 0;
+  let lastAt = 0;
+  let isPaused = false;
+  /** The types of the running nodes, by node id. */
+  const running = new Map<string, string>();
+  const isWorking = () => !isPaused && (running.size === 0 || ![...running.values()].every(waitsForPerson));
   for (const event of events) {
     const at = Date.parse(event.timestamp);
-    const begins = event.type === 'execution:started';
-    // A negative difference is the clock of another machine.
-    if (!begins && works()) spent += Math.max(0, at - last);
-    last = at;
-    if (begins) {
-      paused = false;
-      open.clear();
-    } else if (event.type === 'execution:paused') paused = true;
-    else if (event.type === 'execution:resumed') paused = false;
+    const isStart = event.type === 'execution:started';
+    // The clocks of two machines can differ, so the difference may be negative.
+    if (!isStart && isWorking()) spentMs += Math.max(0, at - lastAt);
+    lastAt = at;
+    if (isStart) {
+      isPaused = false;
+      running.clear();
+    } else if (event.type === 'execution:paused') isPaused = true;
+    else if (event.type === 'execution:resumed') isPaused = false;
     else if (event.type === 'execution:step') {
-      if (event.status === 'running') open.set(event.nodeId, event.nodeType);
-      else open.delete(event.nodeId);
+      if (event.status === 'running') running.set(event.nodeId, event.nodeType);
+      else running.delete(event.nodeId);
     }
   }
-  return spent;
+  return spentMs;
 }

@@ -1,23 +1,11 @@
 import type { EventDraft, ExecutionFailure, ExecutionOptions, ExecutionState } from '@cloutagent/contract';
-
 import { formatUSD, sumUSD } from '../../common/usd.js';
+import { tokenCount } from '../models/token-count.js';
 
-/** More than any call can use; and a thousand times as much can still be added up. */
-const MOST_TOKENS = 1e12;
-
-/**
- * Reads what a provider says that a call used. Fractions are rounded up.
- * @returns nothing for what cannot be a number of tokens: negative, or larger than any call can use
- */
-export function tokenCount(reported: number | undefined): number | undefined {
-  const isPossible = reported !== undefined && reported >= 0 && reported <= MOST_TOKENS;
-  return isPossible ? Math.ceil(reported) : undefined;
-}
-
-/** Prices tokens; null when a model's price is not known. */
+/** Computes the cost of tokens in USD; null if the model's price is not known. */
 export type PriceOf = (model: string, usage: { input: number; output: number }) => number | null;
 
-/** What one model call of a node adds to an execution's running totals. */
+/** Makes the events of one model call: an execution's running totals with the usage of the call added. */
 export function usageEvents(
   state: ExecutionState,
   nodeId: string,
@@ -43,7 +31,7 @@ export function usageEvents(
   ];
 }
 
-/** The failure of an execution that has used more than it may. */
+/** Returns the failure of an execution that has exceeded its limit of tokens or cost; undefined if it has not. */
 export function exceededLimit(
   { maxTokens, maxCostUSD }: NonNullable<ExecutionOptions['limits']>,
   { tokenUsage, costUSD }: ExecutionState,

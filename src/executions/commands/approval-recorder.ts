@@ -40,10 +40,9 @@ export class ApprovalRecorder {
         })
       : await this.repository.findDecision(id, nodeId);
     if (!decision)
-      throw new ProblemError(409, 'no_approval_waiting', `Node ${nodeId} is not waiting for an approval.`);
+      throw new ProblemError('no_approval_waiting', `Node ${nodeId} is not waiting for an approval.`);
     if (decision.approved !== approved)
       throw new ProblemError(
-        409,
         'already_decided',
         `Node ${nodeId} was already decided by ${decision.decidedBy}.`,
       );
@@ -70,5 +69,5 @@ function onlyOne(waiting: readonly string[]): string {
     nodeId === undefined
       ? 'No approval node is waiting.'
       : `Several approval nodes are waiting (${waiting.join(', ')}): name one as nodeId.`;
-  throw new ProblemError(409, 'no_approval_waiting', detail);
+  throw new ProblemError('no_approval_waiting', detail);
 }

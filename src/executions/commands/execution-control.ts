@@ -42,7 +42,7 @@ export class ExecutionControl {
     if (desired === 'cancel' && row.status === 'cancelled') return this.reader.show(row);
     if (isTerminal(row.status)) throw new ExecutionEndedError(row.status);
     if (row.desired_state === 'cancel' && desired !== 'cancel')
-      throw new ProblemError(409, 'execution_cancelling', 'The execution is being cancelled.');
+      throw new ProblemError('execution_cancelling', 'The execution is being cancelled.');
     const isUnowned = desired === 'cancel' && row.owner === null;
     if (isUnowned && (await this.journal.appendIfUnowned(id, { by, reason })))
       return this.reader.get(id, principal);

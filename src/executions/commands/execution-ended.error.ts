@@ -5,6 +5,6 @@ import { ProblemError } from '../../problems/problem.error.js';
 export class ExecutionEndedError extends ProblemError {
   constructor(status: ExecutionStatus) {
     const ended = status === 'cancelled' ? 'was cancelled' : `has ${status}`;
-    super(409, 'execution_over', `The execution ${ended} and can no longer be changed.`);
+    super('execution_over', `The execution ${ended} and can no longer be changed.`);
   }
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type Execution, initialState, type StartExecution } from '@cloutagent/contract';
 import { isDeepStrictEqual } from 'node:util';
 import { ownsProject, type Principal } from '../../auth/principal.js';
-import { sha256 } from '../../auth/sha256.js';
+import { sha256 } from '../../common/sha256.js';
 import { Dispatcher } from '../../engine/dispatch/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../../engine/execution-row.js';
 import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
@@ -68,7 +68,6 @@ export class ExecutionStarter {
     if (!row) return undefined;
     if (row.request_hash !== requestHash && !isStartedBy(row, request)) {
       throw new ProblemError(
-        422,
         'idempotency_key_reused',
         'This Idempotency-Key was already used with another body. Use a new key for a new request.',
       );

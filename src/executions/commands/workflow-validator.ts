@@ -46,11 +46,6 @@ export class WorkflowValidator {
 /** 400: an expression cannot be parsed within CHECK_TIMEOUT_MS. */
 class ExpressionTooComplexError extends ProblemError {
   constructor(error: PathError) {
-    super(
-      400,
-      'expression_too_complex',
-      'An expression is too complex. `errors` has its path. Simplify it, or split it over several nodes.',
-      { errors: [error] },
-    );
+    super('expression_too_complex', undefined, { errors: [error] });
   }
 }

@@ -13,7 +13,6 @@ export function parseLastEventId(value: string | undefined): number {
   const sequence = /^\d{1,10}$/.test(value) ? Number(value) : NaN;
   if (!(sequence <= MAX_SEQUENCE)) {
     throw new ProblemError(
-      400,
       'invalid_last_event_id',
       'Last-Event-ID must be the id of the last event that you received, in digits. Leave it out to start at the beginning.',
     );

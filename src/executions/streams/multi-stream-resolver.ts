@@ -26,7 +26,7 @@ const MAX_CURSOR_ENTRIES = 4_000;
 
 /** Where a stream of many executions starts. */
 export interface MultiStreamStart {
-  vector: StreamPosition;
+  position: StreamPosition;
   /** Number of executions that have joined. */
   executions: number;
 }
@@ -95,7 +95,7 @@ export class MultiStreamResolver {
     if (haveEnded && (open.length === 0 || !(await this.journal.hasAfter(open, query.types))))
       return undefined;
     return {
-      vector: new FixedStreamPosition(fingerprint, positions, open),
+      position: new FixedStreamPosition(fingerprint, positions, open),
       executions: positions.length,
     };
   }
@@ -115,7 +115,7 @@ export class MultiStreamResolver {
       cursor === undefined
         ? await this.begin(filter, query.from === 'now')
         : await this.resume(filter, cursor);
-    return { vector: membership, executions: membership.positions.length };
+    return { position: membership, executions: membership.positions.length };
   }
 
   private async begin(filter: MembershipFilter, fromNow: boolean): Promise<FilterMembership> {
@@ -183,7 +183,6 @@ function decoded<T>(decode: () => T): T {
 
 const invalidCursor = (reason: string): ProblemError =>
   new ProblemError(
-    400,
     'invalid_last_event_id',
     `Last-Event-ID must be the id of an event from a stream with this filter; ${reason}. Leave it out to start a new stream.`,
   );

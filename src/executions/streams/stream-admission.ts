@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
-import { addressOf } from '../../auth/address.js';
+import { addressOf } from '../../auth/client-address.js';
 import type { Principal } from '../../auth/principal.js';
 import { RevocationMonitor } from '../../auth/revocation-monitor.js';
 import { Holder } from '../../common/holder.js';
@@ -22,11 +22,11 @@ export class StreamAdmission {
   prepare(principal: Principal, executionId: string | undefined, request: Request): () => Holder {
     const address = addressOf(request);
     return () => {
-      const releasePlace = this.quota.acquire(principal.id, executionId, address);
-      const stopWatching = this.revocations.hold(principal);
+      const slots = this.quota.acquire(principal.id, executionId, address);
+      const watched = this.revocations.watch(principal);
       return new Holder(() => {
-        stopWatching();
-        releasePlace();
+        watched.release();
+        slots.release();
       });
     };
   }

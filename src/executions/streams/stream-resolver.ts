@@ -39,7 +39,6 @@ export class StreamResolver {
     const after = parseLastEventId(lastEventId);
     if (after > lastSequence) {
       throw new ProblemError(
-        400,
         'invalid_last_event_id',
         `Last-Event-ID ${after} is past the end: the execution has ${lastSequence} events. Start again without it.`,
       );

@@ -2,21 +2,23 @@ import type { EventType } from '@cloutagent/contract';
 import fc from 'fast-check';
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { Observable } from 'rxjs';
 import type { EventBus } from '../../events/event-bus.js';
 import type { RecordedEvent } from '../../events/recorded-event.js';
 import type { JournalReader } from '../../journal/journal-reader.js';
-import { Channel } from './channel.js';
+import { SseConnection } from '../connection/sse-connection.js';
+import { Channel, type ChannelContext, type ChannelLimits } from './channel.js';
+import { ChannelLease } from './channel-lease.js';
 import { HttpChunk } from '../frames/http-chunk.js';
-import { PageCache } from './page-cache.js';
+import { PageCache, type PageLimits } from './page-cache.js';
 import { TcpSendQueues } from '../connection/tcp-send-queues.js';
 import { StreamStats } from '../stream-stats.js';
 import { ExecutionSubscription } from '../single/execution-subscription.js';
 import { FlushScheduler } from '../scheduling/flush-scheduler.js';
 import { TypeFilter } from '../frames/type-filter.js';
 
-/** A journal in memory that answers some turns later, as a database does. */
+/** A journal in memory that answers some event loop iterations later, as a database does. */
 class MemoryJournal {
   readonly events: RecordedEvent[] = [];
   readonly emitter = new EventEmitter();
@@ -26,7 +28,7 @@ class MemoryJournal {
     after: number,
     options: { types?: readonly EventType[] | undefined; limit: number; bytes: number },
   ): Promise<RecordedEvent[]> {
-    await nextTurn();
+    await yieldToEventLoop();
     const found: RecordedEvent[] = [];
     let bytes = 0;
     for (const event of this.events.slice(Math.max(0, after))) {
@@ -35,17 +37,17 @@ class MemoryJournal {
       found.push(event);
       bytes += Buffer.byteLength(event.data);
     }
-    await nextTurn();
+    await yieldToEventLoop();
     return found;
   }
 
   async newest(): Promise<RecordedEvent | undefined> {
-    await nextTurn();
+    await yieldToEventLoop();
     return this.events.at(-1);
   }
 
   async at(_id: string, sequence: number): Promise<RecordedEvent | undefined> {
-    await nextTurn();
+    await yieldToEventLoop();
     return this.events.find((event) => event.sequence === sequence);
   }
 
@@ -58,7 +60,7 @@ class MemoryJournal {
   }
 }
 
-/** A socket that is full now and then. */
+/** A response whose socket is full while `full` is true. */
 class MemoryResponse extends EventEmitter {
   readonly received: number[] = [];
   readonly socket = this;
@@ -75,9 +77,21 @@ class MemoryResponse extends EventEmitter {
   }
 }
 
+function contextOf(
+  journal: MemoryJournal,
+  limits: ChannelLimits & PageLimits,
+  onError: (error: unknown) => void,
+  scheduler = new FlushScheduler(),
+): ChannelContext {
+  const stats = new StreamStats();
+  const reader = journal as unknown as JournalReader;
+  const pages = new PageCache(reader, limits, stats);
+  return { bus: journal as unknown as EventBus, journal: reader, pages, scheduler, limits, stats, onError };
+}
+
 type Move =
   | { kind: 'append'; batches: number[]; lost: boolean }
-  | { kind: 'turn' }
+  | { kind: 'wait' }
   | { kind: 'stall' }
   | { kind: 'drain' }
   | { kind: 'join'; back: number }
@@ -91,14 +105,14 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       lost: fc.boolean(),
     }),
   },
-  { weight: 4, arbitrary: fc.constant({ kind: 'turn' as const }) },
+  { weight: 4, arbitrary: fc.constant({ kind: 'wait' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'stall' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'drain' as const }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('join' as const), back: fc.nat(10) }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'leave' as const }) },
 );
 
-it('shows 1…n to every watcher, however appends, lost news, stalls, evictions and reconnects interleave', async () => {
+it('every watcher gets events 1…n, however appends, lost notifications, stalls, evictions and reconnects interleave', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(move, { maxLength: 40 }),
@@ -106,38 +120,25 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
       fc.constantFrom(100, 400),
       fc.integer({ min: 0, max: 4_000 }),
       fc.boolean(),
-      async (moves, ringBytes, partBytes, cacheBytes, rests) => {
+      async (moves, bufferBytes, batchBytes, cacheBytes, isThrottled) => {
         const journal = new MemoryJournal();
         let ms = 0;
-        // Each look at this clock is a while later than the one before: every flush is a long one.
-        const turn = new FlushScheduler(rests ? () => (ms += 1) : undefined);
-        const limits = { ringBytes, pageBytes: 150, partBytes, pollMs: 1_000 };
-        const stats = new StreamStats();
-        const pages = new PageCache(
-          journal as unknown as JournalReader,
-          {
-            ...limits,
-            cacheBytes,
-            reads: 2,
-          },
-          stats,
-        );
-        const channel = new Channel(
-          'e',
-          journal as unknown as EventBus,
-          journal as unknown as JournalReader,
-          turn,
-          limits,
-          stats,
-          (error) => {
-            throw error;
-          },
-        );
+        // This clock advances with each reading, so every flush is a long one.
+        const scheduler = new FlushScheduler(isThrottled ? () => (ms += 1) : undefined);
+        const limits = { bufferBytes, pageBytes: 150, batchBytes, pollMs: 1_000, cacheBytes, reads: 2 };
+        const onError = (error: unknown) => {
+          throw error;
+        };
+        const context = contextOf(journal, limits, onError, scheduler);
+        const { stats } = context;
+        const channel = new Channel('e', context);
         const opened = channel.open();
         const watchers: {
           response: MemoryResponse;
           from: number;
-          subscriber: ExecutionSubscription;
+          subscription: ExecutionSubscription;
+          connection: SseConnection;
+          released: number;
           types: EventType[] | undefined;
           ended: boolean;
           left: boolean;
@@ -151,7 +152,7 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
                 : sequence % 3 === 0
                   ? 'execution:step'
                   : 'execution:output';
-            // Now and then one that is written by itself.
+            // Some are large enough to be written by themselves.
             const pad = 'x'.repeat(sequence % 17 === 0 ? 9_000 : sequence % 20);
             return { sequence, type, data: JSON.stringify({ sequence, pad }) };
           });
@@ -167,34 +168,37 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
             types,
             ended: false,
             left: false,
-            subscriber: undefined as unknown as ExecutionSubscription,
+            released: 0,
+            subscription: undefined as unknown as ExecutionSubscription,
+            connection: undefined as unknown as SseConnection,
           };
-          watcher.subscriber = new ExecutionSubscription(
-            channel,
-            response as unknown as ServerResponse,
-            TypeFilter.of(types),
-            from,
-            Infinity,
-            {
+          const connection = new SseConnection({
+            response: response as unknown as ServerResponse,
+            encoder: undefined,
+            until: Infinity,
+            rules: {
               heartbeatMs: 1e9,
               stallMs: 1e9,
               retryMs: 1,
-              batchBytes: partBytes,
-              pages,
+              batchBytes,
               queues: new TcpSendQueues(),
               stats,
             },
-            (error) => {
+            finish: (error) => {
               if (error) throw error;
               watcher.ended = true;
-              watcher.subscriber.close();
+              connection.close();
             },
-          );
-          watcher.subscriber.start(HttpChunk.of(': hello\n\n'));
+          });
+          const users = { channel, ready: opened, leases: 1, keepingMany: 1 };
+          const lease = new ChannelLease(users, { keepsManyEvents: true }, () => (watcher.released += 1));
+          watcher.connection = connection;
+          watcher.subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(types), from);
+          watcher.subscription.start(HttpChunk.of(': hello\n\n'));
           watchers.push(watcher);
         };
         for (const step of moves) {
-          if (step.kind === 'turn') await nextTurn();
+          if (step.kind === 'wait') await yieldToEventLoop();
           if (step.kind === 'append')
             for (const count of step.batches) {
               const events = append(count, false);
@@ -211,7 +215,7 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
             join(Math.max(0, journal.events.length - step.back));
           }
           if (step.kind === 'leave' && watchers[0] && !watchers[0].ended) {
-            watchers[0].subscriber.close();
+            watchers[0].connection.close();
             watchers[0].left = true;
           }
         }
@@ -223,14 +227,15 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
         }
         journal.emitter.emit('events', append(2, true));
         for (let n = 0; n < 2_000 && watchers.some(({ ended, left }) => !ended && !left); n += 1) {
-          await nextTurn();
+          await yieldToEventLoop();
           channel.check();
         }
-        for (const { response, from, types, ended, left } of watchers) {
+        for (const { response, from, types, ended, left, released } of watchers) {
           const due = journal.events
             .filter((event) => event.sequence > from && (!types || types.includes(event.type)))
             .map((event) => event.sequence);
           expect(ended || left).toBe(true);
+          expect(released).toBe(1);
           expect(response.received).toEqual(left ? due.slice(0, response.received.length) : due);
         }
         channel.close();
@@ -240,31 +245,31 @@ it('shows 1…n to every watcher, however appends, lost news, stalls, evictions 
   );
 });
 
-describe('a journal that has lost events', () => {
+describe('a channel whose journal has lost events', () => {
   const output = (sequence: number, text = 'x'): RecordedEvent => ({
     sequence,
     type: 'execution:output',
     data: JSON.stringify({ sequence, text }),
   });
-  const limits = { ringBytes: 1_000, pageBytes: 1_000, partBytes: 400, pollMs: 1_000 };
+  const limits = {
+    bufferBytes: 1_000,
+    pageBytes: 1_000,
+    batchBytes: 400,
+    pollMs: 1_000,
+    cacheBytes: 1_000,
+    reads: 2,
+  };
 
-  /** A channel with one watcher that has seen all events so far. */
-  async function watched(events: RecordedEvent[]) {
+  /** Opens a channel with one watcher. */
+  async function openWatched(events: RecordedEvent[]) {
     const journal = new MemoryJournal();
     journal.events.push(...events);
     let reads = 0;
     const read = journal.read.bind(journal);
     journal.read = (...args) => ((reads += 1), read(...args));
     const errors: string[] = [];
-    const channel = new Channel(
-      'e',
-      journal as unknown as EventBus,
-      journal as unknown as JournalReader,
-      new FlushScheduler(),
-      limits,
-      new StreamStats(),
-      (error) => errors.push((error as Error).message),
-    );
+    const onError = (error: unknown) => errors.push((error as Error).message);
+    const channel = new Channel('e', contextOf(journal, limits, onError));
     let ended = 0;
     channel.watchers.add({
       filter: TypeFilter.of(undefined),
@@ -278,11 +283,11 @@ describe('a journal that has lost events', () => {
   }
 
   const settle = async () => {
-    for (let n = 0; n < 50; n += 1) await nextTurn();
+    for (let n = 0; n < 50; n += 1) await yieldToEventLoop();
   };
 
-  it('ends the streams at a hole, and does not read it again and again', async () => {
-    const { journal, errors, reads, ended } = await watched([output(1), output(2)]);
+  it('ends the streams at a gap, and does not read it again and again', async () => {
+    const { journal, errors, reads, ended } = await openWatched([output(1), output(2)]);
     // 3 is missing.
     journal.events.push(output(4), output(5));
     const { slice } = journal.events;
@@ -295,10 +300,10 @@ describe('a journal that has lost events', () => {
   });
 
   it.each([
-    ['are gone', []],
-    ['are others now', [output(3, 'y'), output(4, 'y'), output(5)]],
+    ['are missing', []],
+    ['are different', [output(3, 'y'), output(4, 'y'), output(5)]],
   ])('ends the streams when the newest events %s after an outage', async (_case, instead) => {
-    const { journal, channel, errors, ended } = await watched([output(1), output(2)]);
+    const { journal, channel, errors, ended } = await openWatched([output(1), output(2)]);
     const seen = [output(3), output(4)];
     journal.events.push(...seen);
     journal.emitter.emit('events', seen);

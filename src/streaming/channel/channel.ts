@@ -3,135 +3,142 @@ import type { Subscription } from 'rxjs';
 import type { EventBus } from '../../events/event-bus.js';
 import type { RecordedEvent } from '../../events/recorded-event.js';
 import type { JournalReader } from '../../journal/journal-reader.js';
-import { BlockRange } from '../frames/frame-block.js';
+import type { BlockRange } from '../frames/block-range.js';
 import { joinRanges, type FrameBatch } from '../frames/frame-batch.js';
+import type { TypeFilter } from '../frames/type-filter.js';
+import { type Flushable, type FlushScheduler, FlushTiming } from '../scheduling/flush-scheduler.js';
+import { WheelEntry } from '../scheduling/timer-wheel.js';
+import type { StreamStats } from '../stream-stats.js';
+import type { PageCache } from './page-cache.js';
 import { RecentBatchCache } from './recent-batch-cache.js';
 import { RecentEvents } from './recent-events.js';
-import type { StreamStats } from '../stream-stats.js';
-import { WheelEntry } from '../scheduling/timer-wheel.js';
-import { type Flushable, FlushTiming, type FlushScheduler } from '../scheduling/flush-scheduler.js';
-import type { TypeFilter } from '../frames/type-filter.js';
+import type { Watcher } from './watcher.js';
 
+/** Most events of one journal read. */
 const CATCH_UP_EVENTS = 1_000;
+/** Data of the newest event is remembered up to this length. */
+const REMEMBERED_LENGTH = 4_096;
 
-/** Who takes the channel's shared parts. */
-export interface Watcher {
-  readonly filter: TypeFilter;
-  /** Whether it waits for just the events after this position. */
-  isAt(position: number): boolean;
-  /**
-   * Takes a part that begins where it stands.
-   * @returns whether it takes the next one too; else it fetches that itself
-   */
-  deliver(part: FrameBatch, now: number): boolean;
-  /** The channel has moved on, but not from where this one is. */
-  wake(): void;
-  /** Ends with a hint to come back: the journal has lost events that this one may have sent. */
-  endWithRetry(): void;
-}
-
-/** What a channel remembers of its newest event, to recognise it in the journal. */
-interface Newest {
+/** The newest event, to recognise it in the journal. */
+interface NewestEvent {
   type: string;
   length: number;
-  /** Undefined for a long event: it is not kept for this. */
+  /** Undefined for long data. */
   data: string | undefined;
 }
 
-const KEPT_LENGTH = 4_096;
-
 export interface ChannelLimits {
-  ringBytes: number;
+  /** Bytes of recent events kept in memory. */
+  bufferBytes: number;
   /** Bytes of one journal read. */
   pageBytes: number;
-  /** Bytes of one write. */
-  partBytes: number;
-  /** How often a quiet one looks into the journal. */
+  /** Bytes of one write to a socket. */
+  batchBytes: number;
+  /** How often a channel without events polls the journal, in ms. */
   pollMs: number;
 }
 
+/** The objects that all channels of a process share. */
+export interface ChannelContext {
+  readonly bus: EventBus;
+  readonly journal: JournalReader;
+  readonly pages: PageCache;
+  readonly scheduler: FlushScheduler;
+  readonly limits: ChannelLimits;
+  readonly stats: StreamStats;
+  readonly onError: (error: unknown, executionId: string) => void;
+}
+
 /**
- * What all watchers of one execution share in this process: one listener on the bus, the recent
- * events encoded once, and one joined buffer a turn for all that want the same types.
+ * The state that all watchers of one execution share in this process: one listener on the bus, the recent events, and
+ * one joined buffer per flush for all watchers with the same filter.
  */
 export class Channel extends WheelEntry implements Flushable {
   readonly watchers = new Set<Watcher>();
-  /** The last sequence known here; everything up to it is in the journal. */
+  /** The last sequence known here. All events up to it are in the journal. */
   position = 0;
-  /** The terminal event's sequence, once it is known. */
+  /** The sequence of the terminal event, once it is known. */
   end: number | undefined;
   readonly timing = new FlushTiming();
-  private active = performance.now();
-  private readonly ring: RecentEvents;
-  private readonly parts: RecentBatchCache;
-  private readonly listening: Subscription;
-  private opened = false;
-  /** What is to be flushed. */
-  private readonly fresh: BlockRange[] = [];
-  private freshBytes = 0;
+  private lastFlush = performance.now();
+  private readonly recentEvents: RecentEvents;
+  private readonly batches: RecentBatchCache;
+  private readonly subscription: Subscription;
+  private isOpen = false;
+  /** Events since the last flush. */
+  private readonly unflushed: BlockRange[] = [];
+  private unflushedBytes = 0;
   private reading: Promise<void> | undefined;
-  private newest: Newest | undefined;
+  private newest: NewestEvent | undefined;
 
   constructor(
     readonly executionId: string,
-    bus: EventBus,
-    private readonly journal: JournalReader,
-    private readonly turn: FlushScheduler,
-    private readonly limits: ChannelLimits,
-    private readonly stats: StreamStats,
-    private readonly onError: (error: unknown) => void,
+    private readonly context: ChannelContext,
   ) {
     super();
-    this.ring = new RecentEvents(limits.ringBytes, limits.partBytes);
-    this.parts = new RecentBatchCache(this.ring, limits.ringBytes);
-    // Listen first, then look where the journal stands: what is published in between is not lost.
-    this.listening = bus.ofExecution(executionId).subscribe((events) => this.receive(events));
+    const { bus, limits } = context;
+    this.recentEvents = new RecentEvents(limits.bufferBytes, limits.batchBytes);
+    this.batches = new RecentBatchCache(this.recentEvents, limits.bufferBytes);
+    // Subscribe before `open` reads the journal, so that no event in between is missed.
+    this.subscription = bus.ofExecution(executionId).subscribe((events) => this.receive(events));
   }
 
-  /** Kept once `position` is where the journal stands now. */
+  /** Reads the journal's present position. Resolves once `position` is valid. */
   async open(): Promise<void> {
-    const newest = await this.journal.newest(this.executionId);
-    if (!this.opened) {
-      this.opened = true;
+    const newest = await this.context.journal.newest(this.executionId);
+    if (!this.isOpen) {
+      this.isOpen = true;
       this.position = Math.max(this.position, newest?.sequence ?? 0);
     }
     if (newest && isTerminalEvent(newest.type)) this.end = newest.sequence;
   }
 
   close(): void {
-    this.listening.unsubscribe();
+    this.subscription.unsubscribe();
   }
 
-  /** Keeps recent events of at most so many bytes from now on. */
+  /** Sets how many bytes of recent events are kept from now on. */
   keepRecent(bytes: number): void {
-    this.stats.evicted += this.ring.resize(bytes);
+    this.context.stats.evicted += this.recentEvents.resize(bytes);
   }
 
-  /** Recent events after a position, as many as make a write, if they are still at hand. */
-  recent(after: number, filter: TypeFilter): FrameBatch | undefined {
-    return this.parts.after(after, filter);
+  /** Returns the next events after a position, as many as make one write; undefined if they are not in memory. */
+  recent(position: number, filter: TypeFilter): FrameBatch | undefined {
+    return this.batches.after(position, filter);
   }
 
   /**
-   * Events may have been recorded elsewhere: reads what is new.
-   * @param sequence that they are said to reach
+   * Returns the next events after a position, as many as make one write: at once if they are in memory, otherwise from the
+   * journal.
+   * @param position less than the channel's position
+   */
+  next(position: number, filter: TypeFilter): FrameBatch | Promise<FrameBatch> {
+    return (
+      this.batches.after(position, filter) ??
+      this.context.pages.next(this.executionId, filter, position, this.position)
+    );
+  }
+
+  /**
+   * Reads new events from the journal, because another process may have recorded some.
+   * @param sequence up to which the journal is said to have events
    */
   check(sequence = Infinity): void {
-    if (this.end !== undefined || !this.opened || sequence <= this.position) return;
+    if (this.end !== undefined || !this.isOpen || sequence <= this.position) return;
     this.reading ??= this.catchUp(sequence !== Infinity)
-      .catch(this.onError)
+      .catch((error: unknown) => this.context.onError(error, this.executionId))
       .finally(() => (this.reading = undefined));
   }
 
   /**
-   * The database was away, and may be another one now, which lacks the newest events: then nothing that was sent from
-   * here counts, and all streams end. Reads what is new otherwise.
+   * Checks after an outage that the journal still has the newest event. The database may be another one now that lacks the
+   * newest events. Then events that were sent do not count any more, and all streams end. Otherwise reads new events.
    */
   async verify(): Promise<void> {
     const { position, newest } = this;
-    if (!this.opened || position === 0) return;
+    if (!this.isOpen || position === 0) return;
     try {
-      const stored = await this.journal.at(this.executionId, position);
+      const stored = await this.context.journal.at(this.executionId, position);
       const isSame =
         stored !== undefined &&
         (!newest ||
@@ -141,36 +148,37 @@ export class Channel extends WheelEntry implements Flushable {
       if (isSame) this.check();
       else this.abandon(`event ${position}, which was sent to watchers, is not in the journal any more`);
     } catch (error) {
-      this.onError(error);
+      this.context.onError(error, this.executionId);
     }
   }
 
-  /** A notification may have been lost with the process that was to send it. */
+  /** Polls the journal, because a notification is lost if its process dies before it is sent. */
   override onTimer(now: number): number {
     if (this.end !== undefined) return Infinity;
-    const { pollMs } = this.limits;
-    const quiet = now - this.active;
-    if (quiet < pollMs) return pollMs - quiet;
-    this.parts.clear();
+    const { pollMs } = this.context.limits;
+    const quietMs = now - this.lastFlush;
+    if (quietMs < pollMs) return pollMs - quietMs;
+    this.batches.clear();
     this.check();
     return pollMs;
   }
 
-  /** Of half a write: the other half is room for what comes on top in the turn. */
+  /** Whether half a write has been collected. The other half is room for events of the same event loop iteration. */
   get isFull(): boolean {
-    return this.freshBytes * 2 >= this.limits.partBytes;
+    return this.unflushedBytes * 2 >= this.context.limits.batchBytes;
   }
 
-  /** Writes what came since the last one: one buffer for all caught-up watchers of the same types. */
+  /** Writes the events since the last flush, with one buffer for all watchers that are up to date and have the same filter. */
   flush(now: number): void {
-    const fresh = this.fresh.splice(0);
-    if (fresh.length === 0) return;
-    this.freshBytes = 0;
-    this.active = now;
-    const from = fresh[0]!.first - 1;
-    // Most channels have watchers of one kind, and many have one watcher.
+    const ranges = this.unflushed.splice(0);
+    if (ranges.length === 0) return;
+    this.unflushedBytes = 0;
+    this.lastFlush = now;
+    const from = ranges[0]!.first - 1;
+    const { batchBytes } = this.context.limits;
+    // Most channels have watchers with one filter, and many have one watcher: they need no map.
     let key: string | undefined;
-    let parts: readonly FrameBatch[] = [];
+    let batches: readonly FrameBatch[] = [];
     let others: Map<string, readonly FrameBatch[]> | undefined;
     for (const watcher of this.watchers) {
       if (!watcher.isAt(from)) {
@@ -179,24 +187,24 @@ export class Channel extends WheelEntry implements Flushable {
       }
       const { filter } = watcher;
       if (filter.key !== key) {
-        if (key !== undefined) (others ??= new Map()).set(key, parts);
+        if (key !== undefined) (others ??= new Map()).set(key, batches);
         key = filter.key;
-        parts = others?.get(key) ?? joinRanges(fresh, from, filter, this.limits.partBytes);
+        batches = others?.get(key) ?? joinRanges(ranges, from, filter, batchBytes);
       }
-      for (const part of parts) if (!watcher.deliver(part, now)) break;
+      for (const batch of batches) if (!watcher.deliver(batch, now)) break;
     }
   }
 
   private receive(events: readonly RecordedEvent[]): void {
-    if (!this.opened) {
-      // open() has yet to read the position. What is published now is committed, so it is this far at least.
+    if (!this.isOpen) {
+      // `open` is still reading the position. Published events are committed, so the journal has all events before these.
       this.position = Math.max(this.position, events[0]!.sequence - 1);
-      this.opened = true;
+      this.isOpen = true;
     }
     for (const event of events) {
       if (event.sequence <= this.position) continue;
       if (event.sequence > this.position + 1) {
-        // A gap: another process wrote in between. The journal is the truth.
+        // A gap: another process has recorded the events in between. The journal has them.
         this.check(event.sequence);
         return;
       }
@@ -205,40 +213,45 @@ export class Channel extends WheelEntry implements Flushable {
   }
 
   private add(event: RecordedEvent): void {
-    const bytes = this.ring.push(event);
-    const block = this.ring.newest!;
-    this.position = event.sequence;
-    const { length } = event.data;
-    this.newest = { type: event.type, length, data: length <= KEPT_LENGTH ? event.data : undefined };
-    if (isTerminalEvent(event.type)) this.end = event.sequence;
+    const { scheduler, stats } = this.context;
+    const latest = this.unflushed.at(-1);
+    const latestBytes = latest?.bytes ?? 0;
+    const range = this.recentEvents.push(event, latest);
     const wasFull = this.isFull;
-    this.freshBytes += bytes;
-    const latest = this.fresh.at(-1);
-    if (latest?.block === block) latest.grow();
-    else this.fresh.push(BlockRange.ofLast(block, bytes));
-    this.stats.evicted += this.ring.drop();
-    if (!latest || (this.isFull && !wasFull)) this.turn.add(this);
+    this.unflushedBytes += range === latest ? range.bytes - latestBytes : range.bytes;
+    if (range !== latest) this.unflushed.push(range);
+    stats.evicted += this.recentEvents.drop();
+    this.remember(event);
+    if (!latest || (this.isFull && !wasFull)) scheduler.add(this);
   }
 
-  private async catchUp(sure: boolean): Promise<void> {
-    // Many quiet channels that look share a query; only what has something new reads a page.
-    if (!sure && ((await this.journal.newest(this.executionId))?.sequence ?? 0) <= this.position) return;
+  private remember({ sequence, type, data }: RecordedEvent): void {
+    this.position = sequence;
+    this.newest = { type, length: data.length, data: data.length <= REMEMBERED_LENGTH ? data : undefined };
+    if (isTerminalEvent(type)) this.end = sequence;
+  }
+
+  /** @param isSure whether the journal certainly has new events */
+  private async catchUp(isSure: boolean): Promise<void> {
+    const { journal, limits } = this.context;
+    // Channels that poll at the same time share this query. Only a channel with new events reads a page.
+    if (!isSure && ((await journal.newest(this.executionId))?.sequence ?? 0) <= this.position) return;
     for (;;) {
-      const events = await this.journal.read(this.executionId, this.position, {
+      const events = await journal.read(this.executionId, this.position, {
         limit: CATCH_UP_EVENTS,
-        bytes: this.limits.pageBytes,
+        bytes: limits.pageBytes,
       });
       if (events.length === 0) return;
       this.receive(events);
       if (this.position >= events.at(-1)!.sequence) continue;
-      // Events of one execution are committed in order, so what is missing now will never come.
+      // Events of one execution are committed in order, so a missing event will never come.
       this.abandon(`the journal has no event ${this.position + 1}, but later ones`);
       return;
     }
   }
 
   private abandon(reason: string): void {
-    this.onError(new Error(`${reason}; its streams end`));
+    this.context.onError(new Error(`${reason}; its streams end`), this.executionId);
     for (const watcher of this.watchers) watcher.endWithRetry();
   }
 }

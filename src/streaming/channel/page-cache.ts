@@ -1,32 +1,36 @@
+import { ByteLimitedCache } from '../../common/byte-limited-cache.js';
+import { Semaphore } from '../../common/semaphore.js';
 import type { JournalReader } from '../../journal/journal-reader.js';
-import { type FrameBlock, blocksOf } from '../frames/frame-block.js';
 import { joinRanges, type FrameBatch } from '../frames/frame-batch.js';
-import type { StreamStats } from '../stream-stats.js';
+import { BlockRange } from '../frames/block-range.js';
+import { type FrameBlock, blocksOf } from '../frames/frame-block.js';
 import { TypeFilter } from '../frames/type-filter.js';
+import type { StreamStats } from '../stream-stats.js';
 
-/** Pages begin at multiples of this where they can, so that streams at different positions read the same ones. */
+/** Most events of a page. Pages begin at multiples of this where possible, so that streams at different positions share them. */
 const PAGE_EVENTS = 1_000;
-/** What a page weighs beside its blocks, about; nothing is kept of an event but its bytes. */
-const PAGE_BYTES = 512;
-/** A page's events are those that its filter shows. */
-const ALL = TypeFilter.of();
+/** Approximate memory of a page apart from its blocks. */
+const PAGE_OVERHEAD_BYTES = 512;
+/** A page holds only events that its filter admits, so its blocks need no further filter. */
+const ALL_TYPES = TypeFilter.of();
 
-/** A stretch of the journal as one filter shows it, encoded once: everything after `from`, up to `to`. */
+/** The events of the journal after `from` up to `to` that one filter admits, encoded. */
 interface Page {
+  readonly key: string;
   readonly executionId: string;
-  /** Execution and filter. */
-  readonly group: string;
+  readonly filterKey: string;
   readonly from: number;
   readonly to: number;
   readonly blocks: readonly FrameBlock[];
+  /** Bytes of memory. */
   readonly bytes: number;
 }
 
 export interface PageLimits {
   /** Bytes of one journal read. */
   pageBytes: number;
-  /** Bytes of one write. */
-  partBytes: number;
+  /** Bytes of one write to a socket. */
+  batchBytes: number;
   /** Bytes kept, over all executions. */
   cacheBytes: number;
   /** Journal reads at the same time. */
@@ -34,48 +38,58 @@ export interface PageLimits {
 }
 
 /**
- * Pages of the journal for streams that catch up, read and encoded once for all that want them. A thousand watchers
- * that come back at once cost a handful of reads; how many run at a time is bounded, so that they leave the database to the
- * journal's writes.
+ * Pages of the journal for streams that catch up, each read and encoded once for all of them. A thousand watchers that
+ * reconnect at once cost a handful of reads. The number of concurrent reads is bounded, so that they leave the database
+ * time for the journal's writes.
  */
 export class PageCache {
-  /** By execution and filter, then by where they begin. */
-  private readonly pages = new Map<string, Map<number, Page>>();
-  /** The first in it is the first to go. */
-  private readonly line = new Set<Page>();
+  private readonly cache: ByteLimitedCache<string, Page>;
+  /** The same pages, to find one that covers a position. */
+  private readonly byExecution = new Map<string, Set<Page>>();
   private readonly reading = new Map<string, Promise<Page>>();
-  private readonly queue: (() => void)[] = [];
-  private bytes = 0;
-  private running = 0;
+  private readonly permits: Semaphore;
 
   constructor(
     private readonly journal: JournalReader,
     private readonly limits: PageLimits,
     private readonly stats: StreamStats,
-  ) {}
+  ) {
+    this.permits = new Semaphore(limits.reads);
+    this.cache = new ByteLimitedCache(
+      limits.cacheBytes,
+      ({ bytes }) => bytes,
+      (_key, page) => this.removeFromIndex(page),
+    );
+  }
 
   /**
-   * What comes next after a position.
-   * @param known where the journal is known to stand: what is read now goes this far at least, shown or not
+   * Returns the next events after a position.
+   * @param known sequence up to which the journal is known to have events; a read covers all events up to it that its
+   * limits allow, whether the filter admits them or not
    */
   async next(executionId: string, filter: TypeFilter, position: number, known: number): Promise<FrameBatch> {
     const page =
       this.covering(executionId, filter, position) ?? (await this.find(executionId, filter, position, known));
-    const stretch = page.blocks.find(({ last }) => last > position)?.after(position);
-    // A block is shared by all that begin with it, and is copied for those that stand in its middle.
-    if (stretch) return joinRanges([stretch], position, ALL, Infinity)[0]!;
+    const block = page.blocks.find(({ last }) => last > position);
+    const range = block && BlockRange.after(block, position);
+    // Streams at the start of a block share its buffer. A stream in the middle of a block gets a copy of the rest.
+    if (range) return joinRanges([range], position, ALL_TYPES, Infinity)[0]!;
     return { from: position, to: page.to, chunk: undefined, count: 0 };
   }
 
-  /** The execution is not watched any more. */
+  /** Drops the pages of an execution that has no watchers any more. */
   forget(executionId: string): void {
-    for (const page of this.line) if (page.executionId === executionId) this.drop(page);
+    for (const { key } of this.byExecution.get(executionId) ?? []) this.cache.delete(key);
   }
 
-  /** A page that goes on from a position, wherever it begins: who reads on behind it is at the same place as all others then. */
+  /**
+   * Returns a cached page that continues after a position, wherever the page begins. At the end of that page the stream is
+   * at the same position as all others that read it.
+   */
   private covering(executionId: string, filter: TypeFilter, position: number): Page | undefined {
-    for (const page of this.pages.get(groupOf(executionId, filter))?.values() ?? [])
-      if (page.from <= position && position < page.to) return this.touch(page);
+    for (const page of this.byExecution.get(executionId) ?? [])
+      if (page.filterKey === filter.key && page.from <= position && position < page.to)
+        return this.cache.get(page.key);
     return undefined;
   }
 
@@ -87,22 +101,21 @@ export class PageCache {
   ): Promise<Page> {
     let page = await this.page(executionId, filter, position - (position % PAGE_EVENTS), known);
     if (page.to > position) return page;
-    // It stops before. If that is because its events are large, there are so many in a page:
-    const fit = 2 ** Math.floor(Math.log2(Math.max(1, (page.to - page.from) / 2)));
-    page = await this.page(executionId, filter, position - (position % fit), known);
+    // The page ends before the position. If its events are large, this many of them make a page:
+    const fitting = 2 ** Math.floor(Math.log2(Math.max(1, (page.to - page.from) / 2)));
+    page = await this.page(executionId, filter, position - (position % fitting), known);
     if (page.to > position) return page;
     return this.page(executionId, filter, position, known);
   }
 
   private page(executionId: string, filter: TypeFilter, from: number, known: number): Promise<Page> | Page {
-    const group = groupOf(executionId, filter);
-    const kept = this.pages.get(group)?.get(from);
-    // One that ends where nobody can go on from it, as it was read at the end of the journal, is read again.
-    if (kept && (kept.to > from || known <= from)) return this.touch(kept);
-    const key = `${group} ${from}`;
+    const key = `${executionId} ${filter.key} ${from}`;
+    const cached = this.cache.get(key);
+    // An empty page was read at the end of the journal. It is read again once the journal has grown.
+    if (cached && (cached.to > from || known <= from)) return cached;
     let reading = this.reading.get(key);
     if (!reading) {
-      reading = this.read(executionId, filter, from, known)
+      reading = this.read(key, executionId, filter, from, known)
         .then((page) => this.keep(page))
         .finally(() => this.reading.delete(key));
       this.reading.set(key, reading);
@@ -110,55 +123,44 @@ export class PageCache {
     return reading;
   }
 
-  private async read(executionId: string, filter: TypeFilter, from: number, known: number): Promise<Page> {
-    if (this.running >= this.limits.reads) await new Promise<void>((resolve) => this.queue.push(resolve));
-    else this.running += 1;
+  private async read(
+    key: string,
+    executionId: string,
+    filter: TypeFilter,
+    from: number,
+    known: number,
+  ): Promise<Page> {
+    const permit = await this.permits.acquire();
     try {
-      const { pageBytes, partBytes } = this.limits;
+      const { pageBytes, batchBytes } = this.limits;
       const options = { types: filter.types, limit: PAGE_EVENTS, bytes: pageBytes };
       this.stats.catchUpReads += 1;
       const events = await this.journal.read(executionId, from, options);
-      const bytes = events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
+      const read = events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
       const last = events.at(-1)?.sequence ?? from;
-      const to = events.length === PAGE_EVENTS || bytes >= pageBytes ? last : Math.max(last, known);
-      const blocks = blocksOf(events, partBytes);
-      const weight = blocks.reduce((sum, { size }) => sum + size, PAGE_BYTES);
-      return { executionId, group: groupOf(executionId, filter), from, to, blocks, bytes: weight };
+      const to = events.length === PAGE_EVENTS || read >= pageBytes ? last : Math.max(last, known);
+      const blocks = blocksOf(events, batchBytes);
+      const bytes = blocks.reduce((sum, { size }) => sum + size, PAGE_OVERHEAD_BYTES);
+      return { key, executionId, filterKey: filter.key, from, to, blocks, bytes };
     } finally {
-      const next = this.queue.shift();
-      if (next) next();
-      else this.running -= 1;
+      permit.release();
     }
   }
 
   private keep(page: Page): Page {
-    const { group, from } = page;
-    const before = this.pages.get(group)?.get(from);
-    if (before) this.drop(before);
-    let pages = this.pages.get(group);
-    if (!pages) this.pages.set(group, (pages = new Map()));
-    pages.set(from, page);
-    this.line.add(page);
-    this.bytes += page.bytes;
-    for (const oldest of this.line) {
-      if (this.bytes <= this.limits.cacheBytes) break;
-      this.drop(oldest);
-    }
+    const { key, executionId } = page;
+    this.cache.delete(key);
+    let pages = this.byExecution.get(executionId);
+    if (!pages) this.byExecution.set(executionId, (pages = new Set()));
+    pages.add(page);
+    // Last, because the cache drops a page at once that is too large for it.
+    this.cache.set(key, page);
     return page;
   }
 
-  private touch(page: Page): Page {
-    if (this.line.delete(page)) this.line.add(page);
-    return page;
-  }
-
-  private drop(page: Page): void {
-    if (!this.line.delete(page)) return;
-    this.bytes -= page.bytes;
-    const pages = this.pages.get(page.group);
-    pages?.delete(page.from);
-    if (pages?.size === 0) this.pages.delete(page.group);
+  private removeFromIndex(page: Page): void {
+    const pages = this.byExecution.get(page.executionId);
+    pages?.delete(page);
+    if (pages?.size === 0) this.byExecution.delete(page.executionId);
   }
 }
-
-const groupOf = (executionId: string, filter: TypeFilter): string => `${executionId} ${filter.key}`;

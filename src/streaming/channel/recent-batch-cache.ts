@@ -1,42 +1,38 @@
+import { ByteLimitedCache } from '../../common/byte-limited-cache.js';
 import { joinRanges, type FrameBatch } from '../frames/frame-batch.js';
-import type { RecentEvents } from './recent-events.js';
 import type { TypeFilter } from '../frames/type-filter.js';
+import type { RecentEvents } from './recent-events.js';
 
 /**
- * The blocks of a ring as filters show them, joined once for all streams that are behind. When a machine is too busy, that is
- * everybody: each joining for itself would make it busier, and let go of as much memory as it writes.
+ * Batches of recent events, by position and filter. Under overload every stream falls behind. Joining per stream would then
+ * cost CPU and garbage proportional to the bytes written, so the joined buffer is cached and shared.
  */
 export class RecentBatchCache {
-  private readonly parts = new Map<string, FrameBatch>();
-  private bytes = 0;
+  private readonly batches: ByteLimitedCache<string, FrameBatch>;
 
   constructor(
-    private readonly ring: RecentEvents,
-    private readonly maxBytes: number,
-  ) {}
+    private readonly recentEvents: RecentEvents,
+    maxBytes: number,
+  ) {
+    this.batches = new ByteLimitedCache(maxBytes, bytesOf);
+  }
 
-  /** What comes after a position, if it is still at hand. */
+  /** Returns the next events after a position; undefined if they are not in memory. */
   after(position: number, filter: TypeFilter): FrameBatch | undefined {
-    const stretch = this.ring.after(position);
-    if (!stretch) return undefined;
-    const key = `${position} ${stretch.last} ${filter.key}`;
-    const known = this.parts.get(key);
+    const range = this.recentEvents.after(position);
+    if (!range) return undefined;
+    const key = `${position} ${range.last} ${filter.key}`;
+    const known = this.batches.peek(key);
     if (known) return known;
-    const part = joinRanges([stretch], position, filter, Infinity)[0]!;
-    // That is no copy.
-    if (part.chunk === stretch.block.whole) return part;
-    this.parts.set(key, part);
-    this.bytes += part.chunk?.bytes ?? 0;
-    for (const [oldest, { chunk }] of this.parts) {
-      if (this.bytes <= this.maxBytes) break;
-      this.parts.delete(oldest);
-      this.bytes -= chunk?.bytes ?? 0;
-    }
-    return part;
+    const batch = joinRanges([range], position, filter, Infinity)[0]!;
+    // A whole block is not copied, so it needs no cache.
+    if (batch.chunk !== range.block.whole) this.batches.set(key, batch);
+    return batch;
   }
 
   clear(): void {
-    this.parts.clear();
-    this.bytes = 0;
+    this.batches.clear();
   }
 }
+
+const bytesOf = ({ chunk }: FrameBatch): number => chunk?.bytes ?? 0;

@@ -1,25 +1,26 @@
 import type { RecordedEvent } from '../../events/recorded-event.js';
-import { ALONE_BYTES, FrameBlock, type BlockRange } from '../frames/frame-block.js';
+import { BlockRange } from '../frames/block-range.js';
+import { FrameBlock, LARGE_EVENT_BYTES } from '../frames/frame-block.js';
 import { frameOf } from '../frames/sse-frame.js';
 
-/** Room of the first block; each one that was filled is followed by one of twice the size. */
-const FIRST_BYTES = 2_048;
-/** It is by the block that events go: there are so many at least, if they are not large ones. */
-const LEAST_BLOCKS = 8;
+/** Capacity of the first block. A block that was filled is followed by one of twice its size. */
+const FIRST_BLOCK_BYTES = 2_048;
+/** Whole blocks are dropped, so the buffer is divided into at least this many, apart from those of large events. */
+const MIN_BLOCKS = 8;
 
 /**
- * The latest consecutive events of an execution, as many as fit into a number of bytes. They lie in blocks: streams that are behind
- * write up to the same cuts and then the same blocks, whatever they began with.
+ * The newest consecutive events of an execution within a number of bytes, in blocks. Streams that have to catch up read to
+ * the end of a block and then whole blocks, so they soon write the same ones, wherever they began (docs/adr/0010).
  */
 export class RecentEvents {
-  /** The last one takes what comes. */
+  /** The last one takes the next event. */
   private readonly blocks: FrameBlock[] = [];
   private bytes = 0;
-  private room = 0;
+  private nextCapacity = 0;
 
   /**
    * @param maxBytes of memory
-   * @param blockBytes a block has no more, but for one with a single event
+   * @param blockBytes largest block, unless it holds a single larger event
    */
   constructor(
     private maxBytes: number,
@@ -27,43 +28,48 @@ export class RecentEvents {
   ) {}
 
   /**
-   * Changes how much it holds.
-   * @returns how many were dropped
+   * Changes the number of bytes.
+   * @returns the number of events dropped
    */
   resize(maxBytes: number): number {
     this.maxBytes = maxBytes;
     return this.drop();
   }
 
-  /** Where the latest event is. */
-  get newest(): FrameBlock | undefined {
-    return this.blocks.at(-1);
-  }
-
-  /** @returns its bytes */
-  push(event: RecordedEvent): number {
+  /**
+   * Adds an event.
+   * @param range a range that ends with the newest event; it grows if the added event is in the same block
+   * @returns the range that the event is in now: `range` or a new one with this event alone
+   */
+  push(event: RecordedEvent, range?: BlockRange): BlockRange {
     const frame = frameOf(event);
-    const { newest } = this;
-    const added = frame.length < ALONE_BYTES && newest?.add(event.sequence, frame);
-    if (added) return added;
+    const newest = this.blocks.at(-1);
+    const added = frame.length < LARGE_EVENT_BYTES && newest?.add(event.sequence, frame);
+    if (newest && added) {
+      if (range?.block !== newest) return BlockRange.ofNewest(newest, added);
+      range.grow();
+      return range;
+    }
     newest?.seal();
     const bytes = Buffer.byteLength(frame);
-    const block = new FrameBlock(bytes < ALONE_BYTES ? Math.max(bytes, this.roomAfter(newest)) : bytes);
+    const capacity = bytes < LARGE_EVENT_BYTES ? Math.max(bytes, this.capacityAfter(newest)) : bytes;
+    const block = new FrameBlock(capacity);
     block.add(event.sequence, frame);
-    if (block.isAlone) block.seal();
+    if (block.isLargeEvent) block.seal();
     this.blocks.push(block);
     this.bytes += block.size;
-    return bytes;
+    return BlockRange.ofNewest(block, bytes);
   }
 
-  /** What comes after a position: the rest of its block. Undefined when the next event is no longer (or not yet) here. */
+  /** Returns the events after a position up to the end of their block; undefined if the next event is not held (any more). */
   after(sequence: number): BlockRange | undefined {
-    return this.blocks.findLast(({ first }) => first <= sequence + 1)?.after(sequence);
+    const block = this.blocks.findLast(({ first }) => first <= sequence + 1);
+    return block && BlockRange.after(block, sequence);
   }
 
   /**
-   * Drops the oldest events while there are too many; they stay where they are still to be written from.
-   * @returns how many were dropped
+   * Drops the oldest events while there are too many bytes. Ranges of dropped blocks stay valid.
+   * @returns the number of events dropped
    */
   drop(): number {
     let dropped = 0;
@@ -75,9 +81,9 @@ export class RecentEvents {
     return dropped;
   }
 
-  private roomAfter(block: FrameBlock | undefined): number {
-    if (block && !block.isAlone) this.room = 2 * block.bytes;
-    const most = Math.min(this.blockBytes, Math.floor(this.maxBytes / LEAST_BLOCKS));
-    return Math.min(most, Math.max(FIRST_BYTES, this.room));
+  private capacityAfter(block: FrameBlock | undefined): number {
+    if (block && !block.isLargeEvent) this.nextCapacity = 2 * block.bytes;
+    const max = Math.min(this.blockBytes, Math.floor(this.maxBytes / MIN_BLOCKS));
+    return Math.min(max, Math.max(FIRST_BLOCK_BYTES, this.nextCapacity));
   }
 }

@@ -2,7 +2,7 @@ import { SSE_ABORT_CONTROLLER } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** The part of Node's HTTP parser that is used here. It is no public API: any of it may be missing. */
+/** The members of Node's HTTP parser that are used here. They are not public API: any of them may be missing. */
 interface Parser {
   incoming: unknown;
   outgoing: unknown;
@@ -16,12 +16,10 @@ const NOTHING = Object.freeze({});
 const SENT_HEADERS = Object.assign(Object.create(null), {
   'content-type': ['Content-Type', 'text/event-stream'],
 }) as object;
-/** What a client may send behind the last request of its connection; it is discarded. */
-const MOST_DISCARDED_BYTES = 1_000_000;
+/** Bytes that a client may send after the last request of its connection. They are discarded. */
+const MAX_DISCARDED_BYTES = 1_000_000;
 
-/**
- * Whether the response can be the last one of its connection: its request is there whole, and no other has begun behind it.
- */
+/** Returns whether the response can be the last one of its connection: its request is complete, and no other has begun after it. */
 export function mayBeLast({ req: request, socket }: ServerResponse): boolean {
   const parser = parserOf(socket);
   return (
@@ -35,30 +33,30 @@ export function mayBeLast({ req: request, socket }: ServerResponse): boolean {
 }
 
 /**
- * Does without the HTTP parser of the connection, 6.5 KB, half of what an idle stream weighs. The response has to be the last one,
- * and to say so (`Connection: close`): what the client sends behind it is discarded (RFC 9112, section 9.6).
+ * Frees the HTTP parser of the connection: 6.5 KB, half of the memory of an idle stream. The response must be the last one
+ * and have said so (`Connection: close`). Later bytes of the client are discarded (RFC 9112, section 9.6).
  */
 export function detachHttpParser({ socket }: ServerResponse): void {
   const parser = parserOf(socket);
   if (!socket || !parser) return;
   // Not removeAllListeners, which would make the socket's table of listeners eight times as large.
   for (const listener of socket.listeners('data')) socket.off('data', listener as () => void);
-  // Node lets go of the socket's bytes as soon as somebody else listens for them.
+  // Node stops passing the socket's bytes to the parser once there is another listener for them.
   socket.on('data', discard);
   parser.remove();
   (socket as unknown as { parser: unknown }).parser = null;
   parser.socket = parser.incoming = parser.outgoing = parser.onIncoming = null;
-  // As Node does: its stack may still be in use.
+  // Later, as Node does it: the parser may be on the call stack.
   setImmediate(() => parser.close());
 }
 
 /**
- * Drops what was needed to answer and now only lies about, a third of what a stream weighs. The last two are Node's own and
- * have no other name: where Node calls them otherwise, nothing is dropped.
+ * Drops objects that were needed to answer the request and are not used any more: a third of the memory of a stream. The last two are
+ * private members of Node's response: a version of Node that names them otherwise keeps them.
  */
 export function releaseRequestMemory(response: ServerResponse): void {
   const request = response.req as ServerResponse['req'] & Record<PropertyKey, unknown>;
-  // Express keeps the way through its routers in `next`. Not deleted: that would make the object a larger one.
+  // Express keeps the closures of its routers in `next`. Not deleted, because that would make the object larger.
   request['next'] = request['_parsedUrl'] = request[SSE_ABORT_CONTROLLER] = undefined;
   request['params'] = NOTHING;
   request.headers = {};
@@ -74,5 +72,5 @@ const parserOf = (socket: Socket | null): Parser | undefined =>
   (socket as unknown as { parser?: Parser | null } | null)?.parser ?? undefined;
 
 function discard(this: Socket): void {
-  if (this.bytesRead > MOST_DISCARDED_BYTES) this.destroy();
+  if (this.bytesRead > MAX_DISCARDED_BYTES) this.destroy();
 }

@@ -1,64 +1,62 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ChunkEncoder, EncodeOptions } from '../frames/chunk-encoder.js';
 import type { HttpChunk } from '../frames/http-chunk.js';
-import type { GzipBody, Sharing } from '../gzip/gzip-body.js';
+
+/** Is notified when a full socket has taken everything. An object and not a function, so that a stream costs no closure. */
+export interface DrainListener {
+  onDrain(): void;
+}
 
 /** Writes shared chunks to one response and knows when its socket is full. */
 export class SocketWriter {
-  /** Whether the socket is full; nothing may be written until `onDrain` is called. */
-  blocked = false;
-  /** What is written becomes part of it, if the stream is compressed. */
-  gzip: GzipBody | undefined;
-  /** Looked for once: what is written at a time is little, and looking at cold objects takes as long as writing. */
+  /** Whether the socket is full. Nothing may be written until the listener is notified. */
+  isBlocked = false;
+  /** Looked up once, because it takes several objects that are seldom in the CPU's cache, which takes as long as a write. */
   private direct: Socket | undefined;
 
-  /** @param onDrain called when a full socket has taken everything */
   constructor(
     private readonly response: ServerResponse,
-    private readonly onDrain: () => void,
+    private readonly encoder: ChunkEncoder | undefined,
+    private readonly listener: DrainListener,
   ) {}
 
-  /**
-   * @param pieces whether other streams write the chunk too, if it differs from what is usual for this one
-   * @returns whether more may be written
-   */
-  write(chunk: HttpChunk, pieces?: Sharing): boolean {
+  /** @returns whether more may be written */
+  write(chunk: HttpChunk, options?: EncodeOptions): boolean {
     const direct = (this.direct ??= this.findDirect());
-    const { gzip } = this;
-    const more = direct
-      ? direct.write((gzip ? gzip.encode(chunk, pieces) : chunk).framed)
-      : gzip
-        ? gzip.write(chunk, pieces)
-        : this.response.write(chunk.body);
-    if (more || this.blocked) return more;
-    this.blocked = true;
+    const encoded = this.encoder ? this.encoder.encode(chunk, options) : chunk;
+    const more = direct ? direct.write(encoded.framed) : this.response.write(encoded.body);
+    if (more || this.isBlocked) return more;
+    this.isBlocked = true;
     (direct ?? this.response).once('drain', () => {
-      this.blocked = false;
-      this.onDrain();
+      this.isBlocked = false;
+      this.listener.onDrain();
     });
     return false;
   }
 
   /**
-   * The socket, if chunks can be written to it past the response: the headers are sent, it waits behind no other answer of its
-   * connection, it is not to HTTP/1.0, which knows no chunks, nor to HEAD, which gets no body.
+   * Returns the socket if chunks can be written to it directly. That requires that the headers are sent, that the response
+   * waits for no other response of its connection, and that it has a chunked body: not for HTTP/1.0, which has no chunks,
+   * and not for HEAD, which has no body.
    */
   private findDirect(): Socket | undefined {
     const { socket, chunkedEncoding, headersSent, req } = this.response;
     return socket && chunkedEncoding && headersSent && req.method !== 'HEAD' ? socket : undefined;
   }
 
-  /** Whether everything is over, the last byte taken included. */
+  /** Whether the response has ended and the socket has taken its last byte, or the connection is closed. */
   get isClosed(): boolean {
-    // Of an answer that has not had its turn yet only the request knows that the connection is gone.
+    // If a response still waits for another one of its connection, only its request knows that the connection is closed.
     return this.response.destroyed || this.response.writableFinished || this.response.req.socket.destroyed;
   }
 
-  /** Bytes that are still to be taken. */
-  get waiting(): number {
+  /** Bytes that the kernel has not taken yet. */
+  get pendingBytes(): number {
     return this.response.socket?.writableLength ?? this.response.writableLength;
   }
 
+  /** Null while the response waits for another one of its connection. */
   get socket(): ServerResponse['socket'] {
     return this.response.socket;
   }

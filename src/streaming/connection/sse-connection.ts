@@ -1,130 +1,156 @@
 import type { ServerResponse } from 'node:http';
+import type { ChunkEncoder, EncodeOptions } from '../frames/chunk-encoder.js';
 import type { HttpChunk } from '../frames/http-chunk.js';
-import type { GzipBody, Sharing } from '../gzip/gzip-body.js';
-import type { PageCache } from '../channel/page-cache.js';
-import type { TcpSendQueues } from './tcp-send-queues.js';
 import { encodeRetry, PING } from '../frames/sse-frame.js';
-import type { StreamStats } from '../stream-stats.js';
-import { SocketWriter } from './socket-writer.js';
 import { WheelEntry } from '../scheduling/timer-wheel.js';
+import type { StreamStats } from '../stream-stats.js';
+import { type DrainListener, SocketWriter } from './socket-writer.js';
+import type { TcpSendQueues } from './tcp-send-queues.js';
 
-/** What is the same for all streams. */
+/** The limits and objects that all streams share. */
 export interface StreamRules {
   heartbeatMs: number;
   stallMs: number;
   retryMs: number;
   /** Bytes of one write. */
   batchBytes: number;
-  pages: PageCache;
   queues: TcpSendQueues;
   stats: StreamStats;
 }
 
-/** Looks at a full socket within one stall limit. */
-const LOOKS_PER_STALL = 4;
-/** Heartbeats come a little early, each stream's at another time: after an event to all they would come all at once. */
+/** Supplies the frames that a connection writes: the events of one execution, or of many. */
+export interface StreamSource {
+  /** Stops writing, because the socket is full. */
+  pause(): void;
+  /** Continues, because the socket has drained. */
+  resume(): void;
+  /** Releases all resources, because the stream has ended. */
+  onClose(): void;
+}
+
+export interface ConnectionOptions {
+  response: ServerResponse;
+  /** Undefined for a body without a content coding. */
+  encoder: ChunkEncoder | undefined;
+  /** When the stream ends by itself, in ms of the monotonic clock. */
+  until: number;
+  rules: StreamRules;
+  /** Ends the response. An error is logged. */
+  finish: (error?: Error) => void;
+}
+
+/** How often a full socket is checked within one stall limit. */
+const CHECKS_PER_STALL = 4;
+/** Heartbeats come up to this fraction early, differently for each stream. Otherwise all would be due at once after an event. */
 const HEARTBEAT_SPREAD = 0.2;
 
-/** One open stream, whatever it shows: heartbeats, stall limit, age and expiry, the way out. */
-export abstract class SseConnection extends WheelEntry {
-  protected started = false;
-  protected closed = false;
-  protected readonly writer: SocketWriter;
+/** One open SSE response: writes, heartbeats, stall limit, age and expiry. Its source supplies the frames. */
+export class SseConnection extends WheelEntry implements DrainListener {
+  /** Whether the stream has ended and nothing more may be written. The socket may still have bytes to take. */
+  hasEnded = false;
+  readonly rules: StreamRules;
+  /** Ends the response. An error is logged. */
+  readonly finish: (error?: Error) => void;
+  private hasStarted = false;
+  private source: StreamSource | undefined;
+  private readonly writer: SocketWriter;
+  private readonly until: number;
   private writtenAt = performance.now();
   private readonly spread = 1 - Math.random() * HEARTBEAT_SPREAD;
-  /** What a full socket had still to take when last looked at, and since when it is the same. */
-  private stall: { since: number; waiting: number; kernel: number | undefined } | undefined;
+  /** The bytes that a full socket and the kernel still had to send at the last check, and since when they are the same. */
+  private stall: { since: number; pending: number; kernel: number | undefined } | undefined;
 
-  /**
-   * @param until when the stream ends by itself, ms of the monotonic clock
-   * @param finish ends the response, once
-   */
-  constructor(
-    response: ServerResponse,
-    private readonly until: number,
-    protected readonly rules: StreamRules,
-    protected readonly finish: (error?: Error) => void,
-  ) {
+  constructor({ response, encoder, until, rules, finish }: ConnectionOptions) {
     super();
-    this.writer = new SocketWriter(response, () => this.drained());
+    this.rules = rules;
+    this.finish = finish;
+    this.until = until;
+    this.writer = new SocketWriter(response, encoder, this);
   }
 
-  /** Goes on after the socket was full. */
-  protected abstract resume(): void;
+  /** Sets the source. Must be called before `start`. */
+  attach(source: StreamSource): void {
+    this.source = source;
+  }
 
-  /** No more is delivered. What the socket has not taken yet is still watched for the stall limit. */
+  /** Writes the first frame. */
+  start(greeting: HttpChunk): void {
+    this.hasStarted = true;
+    this.write(greeting, performance.now());
+  }
+
+  /** Ends delivery. The stall limit still applies to the bytes that the socket has not taken yet. */
   close(): void {
-    this.closed = true;
+    this.hasEnded = true;
+    this.source?.onClose();
   }
 
-  /** Sends it compressed; to be called before anything is written. */
-  compress(body: GzipBody): void {
-    this.writer.gzip = body;
-  }
-
-  /** Whether its socket takes nothing at the moment. */
+  /** Whether the socket is full at the moment. */
   get isBlocked(): boolean {
-    return this.writer.blocked;
+    return this.writer.isBlocked;
   }
 
-  /** Whether its response is over, the last byte taken included. */
+  /** Whether the response has ended and the socket has taken its last byte. */
   get isClosed(): boolean {
     return this.writer.isClosed;
   }
 
-  /** Tells when to come back, and ends the stream. */
+  /** Writes when to reconnect, if the socket is not full, and ends the stream. */
   endWithRetry(): void {
-    if (this.closed) return;
-    if (this.started && !this.writer.blocked) this.write(encodeRetry(this.rules.retryMs), performance.now());
+    if (this.hasEnded) return;
+    if (this.hasStarted && !this.writer.isBlocked)
+      this.write(encodeRetry(this.rules.retryMs), performance.now());
     this.finish();
   }
 
-  /** Heartbeat, end by age or expiry, stall limit. */
+  /**
+   * Writes a chunk. The source is paused if the socket is full afterwards.
+   * @param options only for a chunk that differs from the usual ones of the stream
+   */
+  write(chunk: HttpChunk, now: number, options?: EncodeOptions): void {
+    this.writtenAt = now;
+    this.rules.stats.bytes += chunk.bytes;
+    if (!this.writer.write(chunk, options)) this.source?.pause();
+  }
+
+  /** Writes heartbeats, and checks age, expiry and the stall limit. */
   override onTimer(now: number): number {
     const { heartbeatMs, stallMs } = this.rules;
     if (this.writer.isClosed) return Infinity;
-    if (!this.closed && now >= this.until) this.endWithRetry();
-    if (this.writer.blocked || this.closed) {
+    if (!this.hasEnded && now >= this.until) this.endWithRetry();
+    if (this.writer.isBlocked || this.hasEnded) {
       this.checkStall(now);
-      return Math.min(stallMs / LOOKS_PER_STALL, this.closed ? Infinity : this.until - now);
+      return Math.min(stallMs / CHECKS_PER_STALL, this.hasEnded ? Infinity : this.until - now);
     }
-    const beat = heartbeatMs * this.spread;
-    if (now - this.writtenAt >= beat) this.write(PING, now);
-    return Math.min(this.writtenAt + beat - now, this.until - now);
+    const beatMs = heartbeatMs * this.spread;
+    if (now - this.writtenAt >= beatMs) this.write(PING, now);
+    return Math.min(this.writtenAt + beatMs - now, this.until - now);
   }
 
-  /**
-   * @param pieces whether other streams write the chunk too, if it differs from what is usual for this one
-   * @returns whether more may be written
-   */
-  protected write(chunk: HttpChunk, now: number, pieces?: Sharing): boolean {
-    this.writtenAt = now;
-    this.rules.stats.bytes += chunk.bytes;
-    return this.writer.write(chunk, pieces);
+  /** Continues after a full socket has drained. */
+  onDrain(): void {
+    this.stall = undefined;
+    if (!this.hasEnded) this.source?.resume();
   }
 
   private checkStall(now: number): void {
-    const { waiting, socket } = this.writer;
-    // It waits for its turn behind another answer of its connection, which may take as long as it likes.
+    const { pendingBytes: pending, socket } = this.writer;
+    // The response still waits for another one of its connection, for which there is no time limit.
     if (!socket) return;
-    if (this.stall?.waiting !== waiting) this.stall = { since: now, waiting, kernel: undefined };
+    if (this.stall?.pending !== pending) this.stall = { since: now, pending, kernel: undefined };
     const { stall } = this;
-    // Nothing moved here. The kernel may have moved something: what it has for a socket is no small matter.
+    // Node's buffer has not shrunk, but the kernel may still be draining its own send buffer, which can hold megabytes.
+    // Check that before calling the stream stalled.
     void this.rules.queues.of(socket).then((kernel) => {
       if (this.stall !== stall) return;
       if (kernel !== stall.kernel) {
-        this.stall = { since: now, waiting, kernel };
+        this.stall = { since: now, pending, kernel };
         return;
       }
-      // It loses nothing: the journal has everything, and the client comes back.
       if (now - stall.since < this.rules.stallMs) return;
+      // The client loses nothing: it reconnects, and the journal has all events.
       this.rules.stats.stalled += 1;
       this.writer.destroy();
     });
-  }
-
-  private drained(): void {
-    this.stall = undefined;
-    if (!this.closed) this.resume();
   }
 }

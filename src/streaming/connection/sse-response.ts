@@ -2,88 +2,95 @@ import { type MessageEvent, SSE_ABORT_CONTROLLER } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Observable, type Subscriber as Observer } from 'rxjs';
-import { detachHttpParser, releaseRequestMemory, mayBeLast } from './release-request-memory.js';
+import type { ChunkEncoder } from '../frames/chunk-encoder.js';
+import { detachHttpParser, mayBeLast, releaseRequestMemory } from './release-request-memory.js';
 
 /** A stream that is being opened. */
 export interface StreamHandle {
-  /** When it can start. */
+  /** Resolves when the stream can start. */
   readonly ready: Promise<unknown>;
   readonly start: () => void;
-  /** Called once, when the stream is over, however it ended. */
+  /** Called once when the stream has ended, whatever the reason. */
   readonly close: () => void;
 }
 
-/** Nest's `SseStream`, which it does not export: it sends the headers when told to, or before the first event. */
+/** Nest's `SseStream`, which Nest does not export. `commitHeaders` sends the headers unless they are sent. */
 interface NestWriter extends Readable {
   commitHeaders: () => void;
 }
 
-/** As Nest has them. */
-const HEAD = {
+/** The headers that Nest sends. */
+const HEADERS = {
   'Content-Type': 'text/event-stream',
-  // no-transform: a proxy that compresses would hold events back.
+  // no-transform: a proxy that compresses would delay events.
   'Cache-Control': 'private, no-cache, no-store, must-revalidate, max-age=0, no-transform',
   Pragma: 'no-cache',
   Expires: '0',
   'X-Accel-Buffering': 'no',
 };
-const LAST_HEAD = { ...HEAD, Connection: 'close' };
+const LAST_HEADERS = { ...HEADERS, Connection: 'close' };
 
 /**
- * The response of an `@Sse()` method. Nest leads it until it subscribes: guards, pipes, problems, a client that leaves
- * meanwhile. Then the session sends the headers, takes the response over and lets Nest finish its part, for what Nest and
- * Express hold for a request is most of what an idle stream weighs (docs/adr/0002).
+ * The response of an `@Sse()` method. Nest controls it until Nest subscribes: guards, pipes, problems, and a client that
+ * leaves in the meantime. Then this class sends the headers, takes the response over and lets Nest finish its part,
+ * because the objects that Nest and Express hold for a request are most of the memory of an idle stream (docs/adr/0002).
  */
 export class SseResponse {
+  /** Encodes the body, if it has a content coding. Must be set before the first write. */
+  encoder: ChunkEncoder | undefined;
   private source: NestWriter | undefined;
   private observer: Observer<MessageEvent> | undefined;
-  /** The stream's end, until it has come. */
+  /** Undefined once the stream has ended. */
   private onClose: (() => void) | undefined;
-  private taken = false;
+  /** Whether this class ends the response, and not Nest. */
+  private isTakenOver = false;
 
   constructor(private readonly response: ServerResponse) {
-    // Nest pipes a stream of its own into the response, just before it subscribes.
+    // Nest pipes its own stream into the response just before it subscribes.
     response.once('pipe', (source: NestWriter) => (this.source = source));
     const controller = (response.req as IncomingMessage & Record<PropertyKey, unknown>)[SSE_ABORT_CONTROLLER];
-    if (controller instanceof AbortController) controller.abort = abortPlainly;
+    if (controller instanceof AbortController) controller.abort = abortWithoutStack;
   }
 
   /**
-   * What the `@Sse()` method returns. It emits nothing: when Nest subscribes, the session sends the headers and takes the
-   * response over.
-   * @param open called when Nest subscribes, which it never does for a client that left before; what it throws is
-   * answered as a problem
+   * Returns the result for the `@Sse()` method. It emits nothing: once Nest subscribes, the headers are sent and the response
+   * is taken over.
+   * @param open called when Nest subscribes, which it never does for a client that has left; an error is answered as a
+   * problem
    */
   observe(open: () => StreamHandle): Observable<MessageEvent> {
     return new Observable<MessageEvent>((observer) => {
-      const opening = open();
-      this.onClose = opening.close;
+      const handle = open();
+      this.onClose = handle.close;
       this.observer = observer;
       this.joinWrites();
       const isLast = mayBeLast(this.response);
-      this.sendHead(isLast);
+      this.sendHeaders(isLast);
       if (isLast) detachHttpParser(this.response);
-      this.take();
-      opening.ready.then(
+      this.takeOver();
+      handle.ready.then(
         () => {
-          if (this.onClose) opening.start();
+          if (this.onClose) handle.start();
         },
         () => this.end(),
       );
       return () => {
-        if (!this.taken) this.close();
+        if (this.isTakenOver) return;
+        this.endBody();
+        this.close();
       };
     });
   }
 
-  /** Ends the response. Never an error into the Observable: Nest would send `event: error`. */
+  /** Ends the response. It never passes an error to the Observable, because Nest would send `event: error`. */
   end(): void {
-    if (this.taken) this.response.end();
+    this.endBody();
+    if (this.isTakenOver) this.response.end();
     else this.observer?.complete();
     this.close();
   }
 
-  /** Headers and, where the channel is known already, the greeting: one system call instead of two. */
+  /** Corks the socket until the next tick: if the channel is already open, headers and greeting cost one system call. */
   private joinWrites(): void {
     const { socket } = this.response;
     if (!socket) return;
@@ -91,19 +98,19 @@ export class SseResponse {
     process.nextTick(() => socket.uncork());
   }
 
-  /** What Nest would send, without the way through its writer, a fifth of what a connect allocates. */
-  private sendHead(isLast: boolean): void {
+  /** Sends the headers that Nest's writer would send. That writer would make a fifth of the allocations of a connect. */
+  private sendHeaders(isLast: boolean): void {
     if (this.source) this.source.commitHeaders = () => undefined;
-    this.response.writeHead(this.response.statusCode, isLast ? LAST_HEAD : HEAD);
+    this.response.writeHead(this.response.statusCode, isLast ? LAST_HEADERS : HEADERS);
     this.response.flushHeaders();
   }
 
-  private take(): void {
+  private takeOver(): void {
     const { response, source, observer } = this;
     this.source = undefined;
-    // Stays with Nest: a response that waits behind another on its connection.
+    // A response that waits for another one of its connection stays with Nest.
     if (!source || !response.socket || response.destroyed) return;
-    this.taken = true;
+    this.isTakenOver = true;
     this.observer = undefined;
     source.unpipe(response);
     response.once('close', () => this.close());
@@ -111,17 +118,28 @@ export class SseResponse {
     releaseRequestMemory(response);
   }
 
+  /**
+   * Writes the last bytes of an encoded body. No other code writes or ends the body before this: Nest's writer is unpiped, or
+   * writes nothing because it has not sent the headers, and ends only after the Observable has completed.
+   */
+  private endBody(): void {
+    const { response, encoder } = this;
+    this.encoder = undefined;
+    if (encoder && !response.writableEnded && !response.destroyed) response.write(encoder.end());
+  }
+
   private close(): void {
     const { onClose } = this;
     this.onClose = undefined;
     this.observer = undefined;
+    this.encoder = undefined;
     onClose?.();
   }
 }
 
-const OVER = Symbol('the stream is over, or not led by Nest any more');
+const CLOSED = Symbol('the stream has ended, or Nest does not control it any more');
 
-/** As Nest gives no reason, an error with a stack would be made for each stream, which nobody here looks at. */
-function abortPlainly(this: AbortController): void {
-  AbortController.prototype.abort.call(this, OVER);
+/** Aborts with a reason. Without one, Node would create an error with a stack for each stream, which no code reads. */
+function abortWithoutStack(this: AbortController): void {
+  AbortController.prototype.abort.call(this, CLOSED);
 }

@@ -1,47 +1,50 @@
-import { ALONE_BYTES, type BlockRange } from './frame-block.js';
+import type { BlockRange } from './block-range.js';
+import { LARGE_EVENT_BYTES } from './frame-block.js';
 import { HttpChunk } from './http-chunk.js';
 import type { TypeFilter } from './type-filter.js';
 
-/** Consecutive events as one filter shows them, for one write. It brings a stream from `from` to `to`. */
+/** The events that one write sends to a stream, as the stream's filter admits them. It takes the stream from `from` to `to`. */
 export interface FrameBatch {
   readonly from: number;
   readonly to: number;
-  /** Undefined when the filter shows none of the events. */
+  /** Undefined when the filter admits none of the events. */
   readonly chunk: HttpChunk | undefined;
-  /** Events shown. */
+  /** Events that the filter admits. */
   readonly count: number;
 }
 
 /**
- * Joins events for a filter, in parts of at most `mostBytes` if no stretch has more; a large event is a part of its own. What is
- * a whole block is not copied.
+ * Joins the events that a filter admits into batches of at most `maxBytes`, unless a single range has more. A large event
+ * is a batch of its own. A whole block is not copied.
  * @param from the position before the first event
  */
 export function joinRanges(
-  stretches: readonly BlockRange[],
+  ranges: readonly BlockRange[],
   from: number,
   filter: TypeFilter,
-  mostBytes: number,
+  maxBytes: number,
 ): FrameBatch[] {
-  const parts: FrameBatch[] = [];
-  let pieces: Buffer[] = [];
+  const batches: FrameBatch[] = [];
+  let buffers: Buffer[] = [];
   let [bytes, count, start, position] = [0, 0, from, from];
   let whole: HttpChunk | undefined;
   const cut = (): void => {
-    const chunk = whole ?? (count > 0 ? HttpChunk.join(pieces, bytes) : undefined);
-    parts.push({ from: start, to: position, chunk, count });
-    [pieces, bytes, count, start, whole] = [[], 0, 0, position, undefined];
+    const chunk = whole ?? (count > 0 ? HttpChunk.join(buffers, bytes) : undefined);
+    batches.push({ from: start, to: position, chunk, count });
+    [buffers, bytes, count, start, whole] = [[], 0, 0, position, undefined];
   };
-  for (const stretch of stretches) {
-    const shown = stretch.shown(filter);
-    const isLarge = shown.whole !== undefined && shown.bytes >= ALONE_BYTES;
-    if (count > 0 && (isLarge || (bytes >= ALONE_BYTES && whole) || bytes + shown.bytes > mostBytes)) cut();
-    whole = count === 0 ? shown.whole : undefined;
-    pieces.push(...shown.pieces);
-    bytes += shown.bytes;
-    count += shown.count;
-    position = stretch.last;
+  for (const unfiltered of ranges) {
+    const range = unfiltered.filtered(filter);
+    const wholeBlock = range.whole;
+    const isLarge = wholeBlock !== undefined && range.bytes >= LARGE_EVENT_BYTES;
+    if (count > 0 && (isLarge || (whole && bytes >= LARGE_EVENT_BYTES) || bytes + range.bytes > maxBytes))
+      cut();
+    whole = count === 0 ? wholeBlock : undefined;
+    buffers.push(...range.buffers);
+    bytes += range.bytes;
+    count += range.count;
+    position = range.last;
   }
   cut();
-  return parts;
+  return batches;
 }

@@ -1,29 +1,34 @@
 const CRLF = 2;
 
 /**
- * Frames joined to one buffer, which any number of streams write. It is kept with the framing of an HTTP chunk around
- * it (RFC 9112, section 7.1): a stream then costs one write of one buffer, where `response.write` makes four.
+ * Frames in one buffer that any number of streams write. The buffer includes the framing of an HTTP chunk (RFC 9112,
+ * section 7.1), so that a stream costs one write of one buffer. `response.write` makes four writes.
  */
 export class HttpChunk {
-  /** Room that `around` needs before the frames: a size line of eight digits. */
+  /** Bytes that `around` needs before the frames: a size line with eight digits. */
   static readonly ROOM_BEFORE = 8 + CRLF;
-  /** Room that `around` needs behind the frames. */
-  static readonly ROOM_BEHIND = CRLF;
+  /** Bytes that `around` needs after the frames. */
+  static readonly ROOM_AFTER = CRLF;
 
   private constructor(
-    /** Size line, body, line end. */
+    /** Size line, body and line end. */
     readonly framed: Buffer,
     private readonly start: number,
-    /** Of the frames alone. */
+    /** Bytes of the body. */
     readonly bytes: number,
   ) {}
 
+  /** Encodes a text. */
   static of(text: string): HttpChunk {
     const bytes = Buffer.byteLength(text);
     const size = bytes.toString(16);
     return new HttpChunk(Buffer.from(`${size}\r\n${text}\r\n`), size.length + CRLF, bytes);
   }
 
+  /**
+   * Copies buffers into one chunk.
+   * @param bytes of all buffers together
+   */
   static join(bodies: readonly Buffer[], bytes: number): HttpChunk {
     const size = bytes.toString(16);
     const start = size.length + CRLF;
@@ -35,7 +40,7 @@ export class HttpChunk {
     return new HttpChunk(framed, start, bytes);
   }
 
-  /** Frames as they lie in a buffer, from `start` to `end`, with room around them. */
+  /** Writes the framing around the bytes from `start` to `end` of a buffer, which has room for it there. */
   static around(buffer: Buffer, start: number, end: number): HttpChunk {
     const line = `${(end - start).toString(16)}\r\n`;
     buffer.write(line, start - line.length, 'latin1');
@@ -43,7 +48,7 @@ export class HttpChunk {
     return new HttpChunk(buffer.subarray(start - line.length, end + CRLF), line.length, end - start);
   }
 
-  /** The frames alone; a view into `framed`, made when asked for. */
+  /** The body as a view into `framed`, made on each call. */
   get body(): Buffer {
     return this.framed.subarray(this.start, this.start + this.bytes);
   }

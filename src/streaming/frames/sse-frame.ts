@@ -3,22 +3,22 @@ import type { RecordedEvent } from '../../events/recorded-event.js';
 import { HttpChunk } from './http-chunk.js';
 
 /**
- * An event as a frame. `data` is JSON and holds no line break. The id comes last: many clients take it when they read its
- * line, and would count an event as theirs whose frame was cut off behind it.
+ * Encodes an event as a frame. `data` is JSON without line breaks. The id comes last: many clients store the id as soon as
+ * they read its line, and would count an event as received although its frame was cut off after that line.
  */
 export const frameOf = ({ sequence, type, data }: RecordedEvent): string =>
   `event: ${type}\ndata: ${data}\nid: ${sequence}\n\n`;
 
-/** A frame in a buffer, and where it is cut: a stream of many executions has other words there. */
-export interface CutFrame {
+/** Byte offsets of a frame in a buffer, where streams of many executions insert other text. */
+export interface FrameOffsets {
   readonly sequence: number;
   readonly start: number;
-  /** Where its type begins and ends. */
+  /** Start and end of the event type. */
   readonly type: number;
   readonly typeEnd: number;
-  /** Where the first field of its data begins. */
+  /** Start of the first field of the data. */
   readonly fields: number;
-  /** Where its number begins and ends. */
+  /** Start and end of the sequence in the id line. */
   readonly id: number;
   readonly idEnd: number;
   readonly end: number;
@@ -30,8 +30,8 @@ const EVENT = 'event: '.length;
 const DATA = 'data: {'.length;
 const ID = 'id: '.length;
 
-/** Frames as `frameOf` gives them, which lie one behind the other; their data is an object. */
-export function* framesOf(body: Buffer): Generator<CutFrame> {
+/** Finds the frames in a buffer that consists of frames as `frameOf` encodes them, with objects as data. */
+export function* framesOf(body: Buffer): Generator<FrameOffsets> {
   for (let start = 0; start < body.length;) {
     const type = start + EVENT;
     const typeEnd = body.indexOf(LINE_END, type);
@@ -47,9 +47,10 @@ export function* framesOf(body: Buffer): Generator<CutFrame> {
 }
 
 /**
- * The first frame. `retryMs` comes with jitter, so that a fleet does not return at once. On a stream of one execution it has no
- * id: `Last-Event-ID` stays where it is, and a client without one begins where it began. A stream of many executions begins
- * elsewhere each time, so its cursor is the id: an EventSource misses nothing if it breaks before the first event.
+ * Encodes the first frame. The retry time has jitter, so that many clients do not return at once. On a stream of one
+ * execution the frame has no id: the client keeps its `Last-Event-ID`, and a client without one begins again where it
+ * began. A stream of many executions begins at another position each time, so its cursor is the id: an EventSource
+ * misses nothing if the connection breaks before the first event.
  */
 export const encodeEstablished = (
   fields: ConnectionEstablished | ExecutionsConnectionEstablished,
@@ -61,9 +62,10 @@ export const encodeEstablished = (
     }\n`,
   );
 
-/** Tells when to come back; no event is dispatched for it. */
+/** Encodes when the client should reconnect. A client dispatches no event for this frame. */
 export const encodeRetry = (retryMs: number): HttpChunk => HttpChunk.of(`retry: ${withJitter(retryMs)}\n\n`);
 
+/** A heartbeat. */
 export const PING = HttpChunk.of(': ping\n\n');
 
 const withJitter = (ms: number): number => Math.round(ms * (0.5 + Math.random()));

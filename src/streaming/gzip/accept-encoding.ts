@@ -1,15 +1,15 @@
-/** Codings that a stream can be sent with. */
+/** Content codings of streams. */
 export type Coding = 'gzip' | 'identity';
 
 /**
- * Which coding a client wants (RFC 9110, section 12.5.3): gzip if it is accepted and nothing says that plain bytes are
- * liked better. A client that accepts neither gets plain bytes.
- * @param header Accept-Encoding, several of them joined by commas
+ * Chooses the coding for a client (RFC 9110, section 12.5.3): gzip if the client accepts it and does not prefer plain
+ * bytes. A client that accepts neither gets plain bytes.
+ * @param header the value of Accept-Encoding; several headers are joined by commas
  */
 export function codingFor(header: string | undefined): Coding {
   const weights = parse(header ?? '');
   const gzip = weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0;
-  // Plain bytes are always accepted unless refused, and come last when not named.
+  // Plain bytes are acceptable unless refused. Where the header does not name them, gzip is preferred.
   const identity = weights.get('identity') ?? 0;
   return gzip > 0 && gzip >= identity ? 'gzip' : 'identity';
 }
@@ -17,9 +17,9 @@ export function codingFor(header: string | undefined): Coding {
 function parse(header: string): ReadonlyMap<string, number> {
   const weights = new Map<string, number>();
   for (const item of header.toLowerCase().split(',')) {
-    const [coding = '', ...parameters] = item.split(';').map((part) => part.trim());
+    const [coding = '', ...parameters] = item.split(';').map((parameter) => parameter.trim());
     const q = parameters.find((parameter) => /^q\s*=/.test(parameter));
-    // What is no weight counts as a refusal: plain bytes are right for everybody.
+    // An invalid weight counts as a refusal, because every client can read plain bytes.
     const weight =
       q === undefined
         ? 1

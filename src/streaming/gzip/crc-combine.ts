@@ -1,8 +1,8 @@
-/** The polynomial of CRC-32, bits reversed (RFC 1952, section 8). */
+/** The polynomial of CRC-32 with its bits reversed (RFC 1952, section 8). */
 const POLYNOMIAL = 0xedb88320;
 const ONE = 0x80000000;
 
-/** The product of two polynomials modulo that of CRC-32. */
+/** Multiplies two polynomials modulo the polynomial of CRC-32. */
 function multiply(a: number, b: number): number {
   let product = 0;
   for (let bit = ONE; bit !== 0; bit >>>= 1) {
@@ -20,16 +20,16 @@ const POWERS: readonly number[] = (() => {
 })();
 
 /**
- * What a CRC-32 has to be multiplied with when `bytes` more bytes follow: a number that depends on their length alone, so
- * that it is computed once for all that `crcCombine` it.
+ * Computes the factor by which `bytes` further bytes multiply a CRC-32. It depends on their number alone, so it is computed
+ * once for bytes that are combined with many checksums.
  */
 export function crcShift(bytes: number): number {
   let shift = ONE;
-  for (let rest = bytes, power = 0; rest > 0; rest = Math.floor(rest / 2), power += 1)
-    if (rest % 2 === 1) shift = multiply(POWERS[power]!, shift);
+  for (let remaining = bytes, power = 0; remaining > 0; remaining = Math.floor(remaining / 2), power += 1)
+    if (remaining % 2 === 1) shift = multiply(POWERS[power]!, shift);
   return shift;
 }
 
-/** The CRC-32 of two byte strings in a row, from that of each and the shift of the second one. */
+/** Computes the CRC-32 of two consecutive byte strings from the CRC-32 of each and the `crcShift` of the second one. */
 export const crcCombine = (first: number, second: number, shiftOfSecond: number): number =>
   (multiply(shiftOfSecond, first) ^ second) >>> 0;

@@ -5,12 +5,12 @@ import { decodeFilterCursor, fingerprintOf } from './multi-cursor.js';
 import { FilterMembership, type MembershipFilter } from './filter-membership.js';
 
 const KEY = 'the filter';
-const MOST = 1_000;
+const MAX_ENTRIES = 1_000;
 
-/** Executions as the database has them: each change is a transaction. */
+/** The executions of a database. Each change is a transaction. */
 class World {
   transaction = 100;
-  /** Transactions of others that are not over. */
+  /** Transactions of other sessions that have not ended. */
   readonly open = new Set<number>();
   readonly rows = new Map<number, StatusChange>();
 
@@ -45,7 +45,7 @@ class World {
     });
   }
 
-  /** A long transaction of somebody else: the horizon stays before it. */
+  /** Begins a long transaction of another session, which the horizon cannot pass. */
   hold(): void {
     this.open.add(this.next());
   }
@@ -61,7 +61,7 @@ class World {
   since(transaction: number): StatusChange[] {
     return [...this.rows.values()]
       .filter(({ changedXid }) => changedXid >= transaction)
-      .sort((one, other) => one.changedXid - other.changedXid);
+      .toSorted((one, other) => one.changedXid - other.changedXid);
   }
 
   private next(): number {
@@ -70,29 +70,29 @@ class World {
   }
 }
 
-/** As ManyLookup does it. */
+/** Resumes from a cursor like MultiStreamResolver. */
 function resume(
   filter: MembershipFilter,
   text: string,
   world: World,
-  most: number,
+  maxOpen: number,
   ends: Set<number>,
 ): FilterMembership {
-  const cursor = decodeFilterCursor(text, fingerprintOf(KEY), MOST);
-  const roster = new FilterMembership(filter, cursor.began, cursor.horizon, most);
+  const cursor = decodeFilterCursor(text, fingerprintOf(KEY), MAX_ENTRIES);
+  const membership = new FilterMembership(filter, cursor.began, cursor.horizon, maxOpen);
   for (const { ordinal, position } of cursor.open) {
     const row = world.rows.get(ordinal)!;
-    if (row.ended && ends.has(ordinal)) roster.forget(row);
-    else roster.add(row, position);
+    if (row.ended && ends.has(ordinal)) membership.forget(row);
+    else membership.add(row, position);
   }
-  for (const ordinal of cursor.done) roster.forget(world.rows.get(ordinal)!);
-  return roster;
+  for (const ordinal of cursor.done) membership.forget(world.rows.get(ordinal)!);
+  return membership;
 }
 
 type Move =
   | { kind: 'begin'; project: string }
   | { kind: 'change'; which: number; status: ExecutionStatus }
-  | { kind: 'hold' | 'release' | 'look' | 'tell' | 'resume' };
+  | { kind: 'hold' | 'release' | 'poll' | 'send' | 'resume' };
 const move: fc.Arbitrary<Move> = fc.oneof(
   {
     weight: 3,
@@ -109,12 +109,12 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
-      kind: fc.constantFrom('hold', 'release', 'look', 'look', 'tell', 'tell', 'resume'),
+      kind: fc.constantFrom('hold', 'release', 'poll', 'poll', 'send', 'send', 'resume'),
     }),
   },
 );
 
-it('lets each execution that comes to match join once, over any reconnects, with and without room', () => {
+it('each execution that comes to match joins once, across any reconnects, with and without capacity', () => {
   const statuses = fc.constantFrom<ExecutionStatus[] | undefined>(
     undefined,
     ['running'],
@@ -127,37 +127,37 @@ it('lets each execution that comes to match join once, over any reconnects, with
       fc.array(move, { maxLength: 60 }),
       statuses,
       fc.integer({ min: 1, max: 8 }),
-      (moves, status, most) => {
+      (moves, status, maxOpen) => {
         const world = new World();
         for (const ordinal of [1, 2, 3]) world.begin(ordinal, 'p');
         world.change(1, 'running');
         world.change(2, 'completed');
         const filter = { key: KEY, projectIds: ['p'], status };
-        let roster = new FilterMembership(filter, world.horizon, world.horizon, most);
+        let membership = new FilterMembership(filter, world.horizon, world.horizon, maxOpen);
         const joined: number[] = [];
-        const told = new Set<number>();
+        const sent = new Set<number>();
         for (const row of world.rows.values()) {
-          if (row.ended) roster.forget(row);
-          else if ((!status || status.includes(row.status)) && roster.positions.length < most)
-            joined.push(roster.add(row, 0).ordinal);
+          if (row.ended) membership.forget(row);
+          else if ((!status || status.includes(row.status)) && membership.positions.length < maxOpen)
+            joined.push(membership.add(row, 0).ordinal);
         }
         const atBeginning = new Set(joined);
         const expected = new Set(joined);
-        const look = () => {
-          const { joined: lanes } = roster.take(world.since(roster.horizon), world.horizon);
-          joined.push(...lanes.map(({ ordinal }) => ordinal));
+        const poll = () => {
+          const { joined: executions } = membership.take(world.since(membership.horizon), world.horizon);
+          joined.push(...executions.map(({ ordinal }) => ordinal));
         };
-        /** All on the stream are told something, those that have ended to their end. */
-        const tell = () => {
-          for (const lane of roster.positions) {
-            roster.advance(lane, lane.position + 50);
-            if (!world.rows.get(lane.ordinal)!.ended) continue;
-            told.add(lane.ordinal);
-            roster.markEnded(lane);
+        /** Sends events of all executions on the stream, and all of them for those that have ended. */
+        const send = () => {
+          for (const execution of membership.positions) {
+            membership.advance(execution, execution.position + 50);
+            if (!world.rows.get(execution.ordinal)!.ended) continue;
+            sent.add(execution.ordinal);
+            membership.markEnded(execution);
           }
         };
         const began = world.transaction;
-        const note = (ordinal: number) => {
+        const record = (ordinal: number) => {
           const row = world.rows.get(ordinal)!;
           if (row.projectId === 'p' && row.changedXid > began && (!status || status.includes(row.status)))
             expected.add(ordinal);
@@ -166,40 +166,44 @@ it('lets each execution that comes to match join once, over any reconnects, with
         for (const each of moves) {
           if (each.kind === 'begin') {
             world.begin(next, each.project);
-            note(next);
+            record(next);
             next += 1;
           } else if (each.kind === 'change') {
             const ordinal = 1 + (each.which % (next - 1));
             world.change(ordinal, each.status);
-            note(ordinal);
-          } else if (each.kind === 'look') look();
-          else if (each.kind === 'tell') tell();
+            record(ordinal);
+          } else if (each.kind === 'poll') poll();
+          else if (each.kind === 'send') send();
           else if (each.kind === 'resume')
-            roster = resume(filter, roster.cursor().toString(), world, most, told);
+            membership = resume(filter, membership.cursor().toString(), world, maxOpen, sent);
           else world[each.kind]();
-          // The cursor is that of now, and its text is kept as long as it is.
-          const { horizon, open } = decodeFilterCursor(roster.cursor().toString(), fingerprintOf(KEY), MOST);
+          // The kept text of the cursor is up to date.
+          const { horizon, open } = decodeFilterCursor(
+            membership.cursor().toString(),
+            fingerprintOf(KEY),
+            MAX_ENTRIES,
+          );
           expect([horizon, open]).toEqual([
-            roster.horizon,
-            roster.positions.map(({ ordinal, position }) => ({ ordinal, position })),
+            membership.horizon,
+            membership.positions.map(({ ordinal, position }) => ({ ordinal, position })),
           ]);
-          expect(roster.positions.map(({ ordinal }) => ordinal)).toEqual(
-            roster.positions.map(({ ordinal }) => ordinal).sort((one, other) => one - other),
+          expect(membership.positions.map(({ ordinal }) => ordinal)).toEqual(
+            membership.positions.map(({ ordinal }) => ordinal).toSorted((one, other) => one - other),
           );
         }
-        // Everything comes to its end, and is told.
+        // All executions end, and all their events are sent.
         for (const ordinal of world.rows.keys()) {
           world.change(ordinal, 'completed');
-          note(ordinal);
+          record(ordinal);
         }
         world.release();
         for (let round = 0; round < 200; round += 1) {
-          look();
-          tell();
+          poll();
+          send();
         }
         expect(new Set(joined).size).toBe(joined.length);
-        expect(told).toEqual(new Set(joined));
-        // Who matched only before the stream began may join with a later change, if there is no filter by status.
+        expect(sent).toEqual(new Set(joined));
+        // Without a filter by status, a later change may let an execution join that matched only before the stream began.
         const may = new Set([...expected, ...(status ? [] : [...world.rows.keys()])]);
         for (const ordinal of expected) expect([ordinal, joined.includes(ordinal)]).toEqual([ordinal, true]);
         for (const ordinal of joined) expect(may.has(ordinal) || atBeginning.has(ordinal)).toBe(true);
@@ -212,12 +216,12 @@ it('lets each execution that comes to match join once, over any reconnects, with
   );
 });
 
-it('has in its cursor whom it was told to forget', () => {
+it('the cursor contains executions that were marked as done', () => {
   const world = new World();
   world.begin(7, 'p');
-  const roster = new FilterMembership({ key: KEY }, 1, 1, MOST);
-  const done = () => decodeFilterCursor(roster.cursor().toString(), fingerprintOf(KEY), MOST).done;
+  const membership = new FilterMembership({ key: KEY }, 1, 1, MAX_ENTRIES);
+  const done = () => decodeFilterCursor(membership.cursor().toString(), fingerprintOf(KEY), MAX_ENTRIES).done;
   expect(done()).toEqual([]);
-  roster.forget(world.rows.get(7)!);
+  membership.forget(world.rows.get(7)!);
   expect(done()).toEqual([7]);
 });

@@ -1,74 +1,74 @@
 import type { ExecutionStatus } from '@cloutagent/contract';
 import type { StatusChange } from '../../journal/status-changes.js';
-import { type ExecutionPosition, StreamPosition } from './stream-position.js';
 import { type CursorText, encodeFilterCursor, fingerprintOf } from './multi-cursor.js';
+import { type ExecutionPosition, StreamPosition } from './stream-position.js';
 
-/** Which executions a stream by filter is for. */
+/** Selects the executions of a stream. */
 export interface MembershipFilter {
-  /** Names the filter in cursors. */
+  /** Identifies the filter in cursors. */
   readonly key: string;
-  /** The projects to choose from; all of them when left out. */
+  /** The projects to choose from; all if undefined. */
   readonly projectIds?: readonly string[] | undefined;
   readonly status?: readonly ExecutionStatus[] | undefined;
   readonly tag?: string | undefined;
 }
 
-/** Places, of those for executions under way, that are kept for ended ones besides: these are soon told. */
-const REPLAY_SHARE = 0.25;
+/** Additional capacity for executions that have ended, as a fraction of `maxOpen`. They are replayed soon and leave again. */
+const REPLAY_FRACTION = 0.25;
 
 interface Member extends ExecutionPosition {
-  /** When it ended, once that is known. */
+  /** The transaction that ended the execution, once it is known. */
   endedXid: number | undefined;
 }
 
 /**
- * Who is on a stream by filter: which executions have joined, how far each was told, and up to when all changes were
- * accounted for. All of it is in the cursor, so that another process goes on with the same.
+ * The executions on a stream by filter: which have joined, how far each was sent, and up to which transaction all status
+ * changes were taken in. The cursor holds all of it, so that another process continues with the same executions.
  */
 export class FilterMembership extends StreamPosition {
   private members: Member[] = [];
   private readonly byOrdinal = new Map<number, Member>();
-  /** Those that ended, and when, once that is known. Kept while a look could find them again. */
+  /** Executions whose end was sent, and the transaction of that end once it is known. Kept while a poll could find them again. */
   private readonly done = new Map<number, number | undefined>();
   private readonly fingerprint: Uint8Array;
 
   /**
-   * @param began changes since then make an execution join
-   * @param horizon all changes before are accounted for
-   * @param most executions under way at a time
+   * @param began transaction from which on a change lets an execution join
+   * @param horizon transaction before which all changes were taken in
+   * @param maxOpen executions at the same time that have not ended
    */
   constructor(
     readonly filter: MembershipFilter,
     private readonly began: number,
     public horizon: number,
-    private readonly most: number,
+    private readonly maxOpen: number,
   ) {
     super();
     this.fingerprint = fingerprintOf(filter.key);
   }
 
-  /** Whether one that has ended already may join. */
-  get hasRoom(): boolean {
-    return this.members.length < this.most + Math.ceil(this.most * REPLAY_SHARE);
+  /** Whether an execution that has ended may join. */
+  get hasCapacity(): boolean {
+    return this.members.length < this.maxOpen + Math.ceil(this.maxOpen * REPLAY_FRACTION);
   }
 
   get positions(): readonly ExecutionPosition[] {
     return this.members;
   }
 
-  /** Puts an execution on the stream, at a position; one that is on it stays as it is. */
+  /** Adds an execution at a position. An execution that has already joined keeps its position. */
   add({ ordinal, executionId, ended, changedXid }: StatusChange, position: number): ExecutionPosition {
     const known = this.byOrdinal.get(ordinal);
     if (known) return known;
     const member = { ordinal, executionId, position, endedXid: ended ? changedXid : undefined };
     this.byOrdinal.set(ordinal, member);
-    const place = this.members.findLastIndex((other) => other.ordinal < ordinal) + 1;
-    this.members.splice(place, 0, member);
+    const index = this.members.findLastIndex((other) => other.ordinal < ordinal) + 1;
+    this.members.splice(index, 0, member);
     this.changed();
     return member;
   }
 
-  /** Keeps in mind that an execution has ended and is not to be told of again. */
+  /** Marks an execution that has ended as done, so that it does not join. */
   forget({ ordinal, changedXid }: StatusChange): void {
     if (changedXid < this.horizon) return;
     this.done.set(ordinal, changedXid);
@@ -76,43 +76,44 @@ export class FilterMembership extends StreamPosition {
   }
 
   /**
-   * Takes changes in, in order.
-   * @param horizon up to when they are all there is
-   * @returns who joins, and whether it stopped at one that has no room: look again from `horizon` once it has
+   * Takes in status changes, in order.
+   * @param horizon transaction before which these are all changes
+   * @returns the executions that join. If `isFull`, one had no capacity: once there is some, changes must be read again from
+   * `horizon`.
    */
-  take(changes: Iterable<StatusChange>, horizon: number): { joined: ExecutionPosition[]; full: boolean } {
+  take(changes: Iterable<StatusChange>, horizon: number): { joined: ExecutionPosition[]; isFull: boolean } {
     const joined: ExecutionPosition[] = [];
     for (const change of changes) {
       if (this.record(change) || change.changedXid < this.horizon || !this.wants(change)) continue;
-      if (!this.hasRoomFor(change)) {
-        // It is told once it ends: then it is a change again.
+      if (!this.hasCapacityFor(change)) {
+        // Skip it for now. When it ends, that status change brings it back here and it is replayed.
         if (!change.ended) continue;
         this.advanceHorizon(Math.min(horizon, change.changedXid));
-        return { joined, full: true };
+        return { joined, isFull: true };
       }
       joined.push(this.add(change, 0));
     }
     this.advanceHorizon(horizon);
-    return { joined, full: false };
+    return { joined, isFull: false };
   }
 
-  markEnded(lane: ExecutionPosition): void {
-    const member = this.byOrdinal.get(lane.ordinal);
+  markEnded(execution: ExecutionPosition): void {
+    const member = this.byOrdinal.get(execution.ordinal);
     if (!member) return;
-    this.byOrdinal.delete(lane.ordinal);
+    this.byOrdinal.delete(execution.ordinal);
     this.members = this.members.filter((other) => other !== member);
     if (member.endedXid === undefined || member.endedXid >= this.horizon)
-      this.done.set(lane.ordinal, member.endedXid);
+      this.done.set(execution.ordinal, member.endedXid);
     this.changed();
   }
 
   protected encode(): CursorText {
     const { began, horizon, members: open } = this;
-    const done = [...this.done.keys()].sort((one, other) => one - other);
+    const done = [...this.done.keys()].toSorted((one, other) => one - other);
     return encodeFilterCursor(this.fingerprint, { began, horizon, open, done });
   }
 
-  /** Whether it is known already. */
+  /** Records the end of an execution that has joined. Returns whether the execution has joined, now or earlier. */
   private record({ ordinal, ended, changedXid }: StatusChange): boolean {
     const member = this.byOrdinal.get(ordinal);
     if (member && ended) member.endedXid = changedXid;
@@ -129,13 +130,13 @@ export class FilterMembership extends StreamPosition {
     }
   }
 
-  private hasRoomFor({ ended }: StatusChange): boolean {
-    if (ended) return this.hasRoom;
-    // While looks from `horizon` would find many that ended, nothing further is begun: the cursor is bounded.
-    return this.members.length < this.most && this.done.size < this.most;
+  private hasCapacityFor({ ended }: StatusChange): boolean {
+    if (ended) return this.hasCapacity;
+    // `done` is bounded too, because it is part of the cursor. It empties as the horizon advances.
+    return this.members.length < this.maxOpen && this.done.size < this.maxOpen;
   }
 
-  /** Whether its status has become one of those asked for since the stream began. */
+  /** Returns whether the filter selects the execution and its status became one of the filter's since the stream began. */
   private wants(change: StatusChange): boolean {
     const { projectIds, status, tag } = this.filter;
     if (projectIds && !projectIds.includes(change.projectId)) return false;

@@ -1,98 +1,84 @@
 import type { Subscription } from 'rxjs';
+import { coalesce } from '../../common/coalesce.js';
 import type { Holder } from '../../common/holder.js';
 import type { Changes, StatusChanges } from '../../journal/status-changes.js';
-import type { ExecutionPosition } from './stream-position.js';
 import type { FilterMembership } from './filter-membership.js';
+import type { ExecutionPosition } from './stream-position.js';
 
 /**
- * Lets executions join one stream: first it looks for itself at what has changed since the stream stood where it
- * begins, then it takes what all streams of this process are told.
+ * Lets executions join one stream by filter. First it reads all status changes since the stream's horizon. Then it takes
+ * the changes that are read once for all streams of this process.
  */
 export class FilterMembershipUpdater {
   private subscription: Subscription | undefined;
   private holder: Holder | undefined;
-  private polling = false;
-  private pollAgain = false;
-  /** Whether it has looked for itself, up to what will be told. */
-  private caughtUp = false;
-  /** Whether somebody waits for room. */
-  private full = false;
-  private ended = false;
+  /** Whether it has read all changes up to those that it will be notified of. */
+  private isCaughtUp = false;
+  /** Whether an execution waits for capacity. */
+  private isFull = false;
+  private hasEnded = false;
+  private readonly poll = coalesce(() => this.catchUp().catch(this.onError));
 
   /**
-   * @param onJoin told of each execution that joins
-   * @param onError told when the changes cannot be read
+   * @param onJoin called with each execution that joins
+   * @param onError called when the changes cannot be read
    */
   constructor(
-    private readonly roster: FilterMembership,
+    private readonly membership: FilterMembership,
     private readonly changes: StatusChanges,
-    private readonly onJoin: (lane: ExecutionPosition) => void,
+    private readonly onJoin: (execution: ExecutionPosition) => void,
     private readonly onError: (error: Error) => void,
   ) {}
 
   begin(): void {
-    if (this.ended) return;
+    if (this.hasEnded) return;
     this.subscription = this.changes.changes.subscribe((changes) => {
-      if (this.caughtUp) this.take(changes);
-      else if (this.full) this.onRoom();
+      if (this.isCaughtUp) this.take(changes);
+      else if (this.isFull) this.onCapacity();
     });
     this.changes.acquire().then((holder) => {
-      if (this.ended) {
+      if (this.hasEnded) {
         holder.release();
         return;
       }
       this.holder = holder;
-      this.poll();
+      void this.poll();
     }, this.onError);
   }
 
   end(): void {
-    if (this.ended) return;
-    this.ended = true;
+    if (this.hasEnded) return;
+    this.hasEnded = true;
     if (!this.subscription) return;
     this.subscription.unsubscribe();
     this.holder?.release();
   }
 
-  /** There may be room for those that wait for it. */
-  onRoom(): void {
-    if (this.full && this.roster.hasRoom) this.poll();
-  }
-
-  private poll(): void {
-    this.pollAgain = true;
-    if (this.polling) return;
-    this.polling = true;
-    this.catchUp().catch(this.onError);
+  /** Must be called when an execution has left the stream. */
+  onCapacity(): void {
+    if (this.isFull && this.membership.hasCapacity) void this.poll();
   }
 
   private async catchUp(): Promise<void> {
-    try {
-      while (!this.ended && this.pollAgain) {
-        this.pollAgain = false;
-        this.full = false;
-        for await (const page of this.changes.since(this.roster.horizon, this.roster.filter)) {
-          if (this.ended || !this.take(page)) break;
-        }
-        if (this.full) continue;
-        // Nothing may lie between what was looked at and what will be told.
-        if (this.roster.horizon >= this.changes.horizon) this.caughtUp = true;
-        else this.pollAgain = true;
+    do {
+      if (this.hasEnded) return;
+      this.isFull = false;
+      for await (const page of this.changes.since(this.membership.horizon, this.membership.filter)) {
+        if (this.hasEnded || !this.take(page)) return;
       }
-    } finally {
-      // In the same turn as the last look at `lookAgain`.
-      this.polling = false;
-    }
+      // Changes between the last page and the next notification must not be missed.
+    } while (this.membership.horizon < this.changes.horizon);
+    this.isCaughtUp = true;
   }
 
-  /** @returns whether there was room for all */
+  /** @returns whether there was capacity for all executions that join */
   private take({ rows, horizon }: Changes): boolean {
-    const { joined, full } = this.roster.take(rows, horizon);
-    for (const lane of joined) this.onJoin(lane);
-    if (full) {
-      this.full = true;
-      this.caughtUp = false;
+    const { joined, isFull } = this.membership.take(rows, horizon);
+    for (const execution of joined) this.onJoin(execution);
+    if (isFull) {
+      this.isFull = true;
+      this.isCaughtUp = false;
     }
-    return !full;
+    return !isFull;
   }
 }

@@ -9,35 +9,35 @@ import {
   fingerprintOf,
 } from './multi-cursor.js';
 
-const MOST = 50;
+const MAX_ENTRIES = 50;
 const FILTER = fingerprintOf('a filter');
 const position = fc.integer({ min: 0, max: 2_147_483_647 });
 const transaction = fc.oneof(fc.nat(), fc.integer({ min: 0, max: 2 ** 52 }));
 const ordinals = fc
   .uniqueArray(fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 2 ** 52 })), {
-    maxLength: MOST,
+    maxLength: MAX_ENTRIES,
   })
-  .map((list) => list.sort((one, other) => one - other));
+  .map((list) => list.toSorted((one, other) => one - other));
 const filterCursor: fc.Arbitrary<FilterCursor> = fc
   .record({ began: transaction, later: fc.nat(), open: ordinals, done: ordinals, position })
-  .map(({ began, later, open, done, position: most }) => ({
+  .map(({ began, later, open, done, position: highest }) => ({
     began,
     horizon: began + later,
-    open: open.map((ordinal, place) => ({ ordinal, position: Math.floor(most / (place + 1)) })),
+    open: open.map((ordinal, index) => ({ ordinal, position: Math.floor(highest / (index + 1)) })),
     done,
   }));
 
 describe('cursors of streams of many executions', () => {
-  it('come back as what they were made of, and in one form only', () => {
+  it('decode to the encoded values, and have one form only', () => {
     fc.assert(
       fc.property(filterCursor, (cursor) => {
         const text = encodeFilterCursor(FILTER, cursor).toString();
         expect(text).toMatch(/^[\w-]+$/);
-        expect(decodeFilterCursor(text, FILTER, MOST)).toEqual(cursor);
+        expect(decodeFilterCursor(text, FILTER, MAX_ENTRIES)).toEqual(cursor);
       }),
     );
     fc.assert(
-      fc.property(fc.array(position, { maxLength: MOST }), (positions) => {
+      fc.property(fc.array(position, { maxLength: MAX_ENTRIES }), (positions) => {
         expect(
           decodeNamedCursor(encodeNamedCursor(FILTER, positions).toString(), FILTER, positions.length),
         ).toEqual(positions);
@@ -45,27 +45,27 @@ describe('cursors of streams of many executions', () => {
     );
   });
 
-  it('go along with a position, by filter and by name, and say so where they cannot', () => {
+  it('move a position in place, by filter and by id, and report where they cannot', () => {
     const wide = fc.oneof(fc.nat(130), fc.integer({ min: 16_380, max: 16_390 }), position);
     fc.assert(
       fc.property(filterCursor, fc.array(fc.tuple(fc.nat(), wide), { maxLength: 20 }), (cursor, steps) => {
         const open = cursor.open.map((entry) => ({ ...entry }));
-        const anew = () => encodeFilterCursor(FILTER, { ...cursor, open });
-        const anewNamed = () =>
+        const encodeAgain = () => encodeFilterCursor(FILTER, { ...cursor, open });
+        const encodeNamedAgain = () =>
           encodeNamedCursor(
             FILTER,
             open.map((entry) => entry.position),
           );
-        let [text, named] = [anew(), anewNamed()];
+        let [text, named] = [encodeAgain(), encodeNamedAgain()];
         for (const [which, to] of steps) {
-          const place = which % Math.max(1, open.length);
-          const entry = open[place] ?? { ordinal: 1, position: 0 };
+          const index = which % Math.max(1, open.length);
+          const entry = open[index] ?? { ordinal: 1, position: 0 };
           const moved = text.move(entry.ordinal, entry.position, to);
-          expect(named.move(place + 1, entry.position, to)).toBe(moved);
+          expect(named.move(index + 1, entry.position, to)).toBe(moved);
           entry.position = to;
-          if (!moved) [text, named] = [anew(), anewNamed()];
-          expect(text.toString()).toBe(anew().toString());
-          expect(named.toString()).toBe(anewNamed().toString());
+          if (!moved) [text, named] = [encodeAgain(), encodeNamedAgain()];
+          expect(text.toString()).toBe(encodeAgain().toString());
+          expect(named.toString()).toBe(encodeNamedAgain().toString());
         }
       }),
     );
@@ -77,10 +77,10 @@ describe('cursors of streams of many executions', () => {
     ]);
   });
 
-  it('are refused with a CursorError, or decoded to what encodes to the same text, whatever comes', () => {
+  it('are refused with a CursorError, or encode to the same text after decoding, for any input', () => {
     const bytes = fc.uint8Array({ maxLength: 60 }).map((list) => Buffer.from(list).toString('base64url'));
-    // A real one with some bytes changed comes further into the decoder than noise.
-    const spoilt = fc
+    // A valid cursor with some changed bytes gets further into the decoder than random bytes.
+    const damaged = fc
       .tuple(filterCursor, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }), fc.nat(5))
       .map(([cursor, changes, cut]) => {
         const list = Buffer.from(encodeFilterCursor(FILTER, cursor).toString(), 'base64url');
@@ -88,9 +88,11 @@ describe('cursors of streams of many executions', () => {
         return list.subarray(0, list.length - cut).toString('base64url');
       });
     fc.assert(
-      fc.property(fc.oneof(fc.string(), bytes, spoilt), (text) => {
+      fc.property(fc.oneof(fc.string(), bytes, damaged), (text) => {
         try {
-          expect(encodeFilterCursor(FILTER, decodeFilterCursor(text, FILTER, MOST)).toString()).toBe(text);
+          expect(encodeFilterCursor(FILTER, decodeFilterCursor(text, FILTER, MAX_ENTRIES)).toString()).toBe(
+            text,
+          );
         } catch (error) {
           expect(error).toBeInstanceOf(CursorError);
         }
@@ -99,17 +101,17 @@ describe('cursors of streams of many executions', () => {
     );
   });
 
-  it('are refused for another filter, the other form and too many entries', () => {
+  it('are refused for another filter, for the other kind of stream and with too many entries', () => {
     const cursor = { began: 7, horizon: 9, open: [{ ordinal: 3, position: 4 }], done: [1] };
     const text = encodeFilterCursor(FILTER, cursor).toString();
-    expect(() => decodeFilterCursor(text, fingerprintOf('another'), MOST)).toThrow(CursorError);
+    expect(() => decodeFilterCursor(text, fingerprintOf('another'), MAX_ENTRIES)).toThrow(CursorError);
     expect(() => decodeFilterCursor(text, FILTER, 0)).toThrow(CursorError);
     expect(() => decodeNamedCursor(text, FILTER, 1)).toThrow(CursorError);
     const named = encodeNamedCursor(FILTER, [1, 2]).toString();
     for (const count of [1, 3]) expect(() => decodeNamedCursor(named, FILTER, count)).toThrow(CursorError);
   });
 
-  it('are small: four bytes an execution, as a rule', () => {
+  it('take about four bytes per execution', () => {
     const open = Array.from({ length: 200 }, (_unused, n) => ({
       ordinal: 50_000 + 2 * n,
       position: 100 + n,

@@ -1,60 +1,63 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../common/sha256.js';
 import { VarintError, VarintReader, varintLength, VarintWriter } from './varint.js';
 
-/** First byte: the version of what follows, by filter and by name. */
+/** The first byte of a cursor: the version of the format, for streams by filter and by execution id. */
 const BY_FILTER = 1;
-const BY_NAME = 2;
+const BY_ID = 2;
 const FINGERPRINT_BYTES = 6;
-const MOST_SEQUENCE = 2_147_483_647;
+const MAX_SEQUENCE = 2_147_483_647;
 
-/** Where a stream by filter stands. Executions go by ordinal, times by transaction (`StatusChange`). */
+/** The position of a stream by filter. It refers to executions by ordinal, and to times by transaction (`StatusChange`). */
 export interface FilterCursor {
-  /** Changes since then make an execution join. */
+  /** Transaction from which on a change lets an execution join. */
   began: number;
-  /** All changes before were accounted for. */
+  /** Transaction before which all changes were taken in. */
   horizon: number;
-  /** Those that have joined and not ended, by ascending ordinal. */
+  /** Executions that have joined and have events to come, by ascending ordinal. */
   open: readonly { readonly ordinal: number; readonly position: number }[];
-  /** Those that joined, ended, and would be found again by a look from `horizon`; ascending. */
+  /** Ordinals of executions whose end was sent and that a poll from `horizon` would find again; ascending. */
   done: readonly number[];
 }
 
-/** It is not a cursor, or one of another stream. */
+/** The text is not a cursor, or it belongs to another stream. */
 export class CursorError extends Error {
   override readonly name = 'CursorError';
 }
 
-/** What stands for a filter in its cursors. */
+/** Returns the bytes that identify a filter in its cursors. */
 export const fingerprintOf = (filterKey: string): Uint8Array =>
-  createHash('sha256').update(filterKey).digest().subarray(0, FINGERPRINT_BYTES);
+  sha256(filterKey).subarray(0, FINGERPRINT_BYTES);
 
-/** Three bytes are four letters of base64url. */
+/** Base64url encodes three bytes as four letters. */
 const GROUP_BYTES = 3;
 const GROUP_LETTERS = 4;
 
 /**
- * The text of a cursor, for one frame after the other: from one to the next a single position changes, seldom its
- * length, and then a few letters do.
+ * The text of a cursor. From one frame to the next a single position changes, and seldom its length, so a few letters are
+ * overwritten instead of encoding the whole cursor (docs/adr/0007).
  */
 export class CursorText {
   readonly letters: Buffer;
 
-  /** @param places where the positions of executions begin, by ordinal */
+  /** @param offsets of the positions of executions, by ordinal */
   constructor(
     private readonly writer: VarintWriter,
-    private readonly places: ReadonlyMap<number, number>,
+    private readonly offsets: ReadonlyMap<number, number>,
   ) {
     this.letters = Buffer.from(writer.toString(), 'latin1');
   }
 
-  /** @returns whether it is right now; if not, it has to be encoded anew */
+  /**
+   * Changes the position of an execution.
+   * @returns false if that is not possible; then the text must be discarded and encoded again
+   */
   move(ordinal: number, from: number, to: number): boolean {
-    const place = this.places.get(ordinal);
+    const offset = this.offsets.get(ordinal);
     const length = varintLength(to);
-    if (place === undefined || varintLength(from) !== length) return false;
-    this.writer.overwrite(place, to);
-    const group = Math.floor(place / GROUP_BYTES);
-    const end = Math.ceil((place + length) / GROUP_BYTES) * GROUP_BYTES;
+    if (offset === undefined || varintLength(from) !== length) return false;
+    this.writer.overwrite(offset, to);
+    const group = Math.floor(offset / GROUP_BYTES);
+    const end = Math.ceil((offset + length) / GROUP_BYTES) * GROUP_BYTES;
     this.letters.write(this.writer.toString(group * GROUP_BYTES, end), group * GROUP_LETTERS, 'latin1');
     return true;
   }
@@ -65,7 +68,7 @@ export class CursorText {
 }
 
 export function encodeFilterCursor(fingerprint: Uint8Array, cursor: FilterCursor): CursorText {
-  const places = new Map<number, number>();
+  const offsets = new Map<number, number>();
   const writer = new VarintWriter()
     .byte(BY_FILTER)
     .raw(fingerprint)
@@ -75,7 +78,7 @@ export function encodeFilterCursor(fingerprint: Uint8Array, cursor: FilterCursor
   writer.number(cursor.open.length);
   for (const { ordinal, position } of cursor.open) {
     writer.number(ordinal - before);
-    places.set(ordinal, writer.length);
+    offsets.set(ordinal, writer.length);
     writer.number(position);
     before = ordinal;
   }
@@ -85,14 +88,14 @@ export function encodeFilterCursor(fingerprint: Uint8Array, cursor: FilterCursor
     writer.number(ordinal - before);
     before = ordinal;
   }
-  return new CursorText(writer, places);
+  return new CursorText(writer, offsets);
 }
 
 /**
- * @param most entries it may have of each kind
+ * @param max entries of each kind
  * @throws CursorError
  */
-export function decodeFilterCursor(text: string, fingerprint: Uint8Array, most: number): FilterCursor {
+export function decodeFilterCursor(text: string, fingerprint: Uint8Array, max: number): FilterCursor {
   return read(text, BY_FILTER, fingerprint, (reader) => {
     const began = reader.number();
     const horizon = began + reader.number();
@@ -104,50 +107,50 @@ export function decodeFilterCursor(text: string, fingerprint: Uint8Array, most: 
       if (step === 0 || !Number.isSafeInteger(ordinal)) throw new VarintError('ordinals must ascend');
       return ordinal;
     };
-    const open = Array.from({ length: reader.number(most) }, () => ({
+    const open = Array.from({ length: reader.number(max) }, () => ({
       ordinal: nextOrdinal(),
-      position: reader.number(MOST_SEQUENCE),
+      position: reader.number(MAX_SEQUENCE),
     }));
     ordinal = 0;
-    const done = Array.from({ length: reader.number(most) }, nextOrdinal);
+    const done = Array.from({ length: reader.number(max) }, nextOrdinal);
     return { began, horizon, open, done };
   });
 }
 
-/** @param positions in the order of the executions' ids, which are their ordinals here: 1, 2, 3 … */
+/** @param positions in the order of the executions' ids; their ordinals are 1, 2, 3 … */
 export function encodeNamedCursor(fingerprint: Uint8Array, positions: readonly number[]): CursorText {
-  const places = new Map<number, number>();
-  const writer = new VarintWriter().byte(BY_NAME).raw(fingerprint);
+  const offsets = new Map<number, number>();
+  const writer = new VarintWriter().byte(BY_ID).raw(fingerprint);
   for (const [index, position] of positions.entries()) {
-    places.set(index + 1, writer.length);
+    offsets.set(index + 1, writer.length);
     writer.number(position);
   }
-  return new CursorText(writer, places);
+  return new CursorText(writer, offsets);
 }
 
 /**
- * @param count how many executions are named
+ * @param count of executions on the stream
  * @throws CursorError
  */
 export function decodeNamedCursor(text: string, fingerprint: Uint8Array, count: number): number[] {
-  return read(text, BY_NAME, fingerprint, (reader) =>
-    Array.from({ length: count }, () => reader.number(MOST_SEQUENCE)),
+  return read(text, BY_ID, fingerprint, (reader) =>
+    Array.from({ length: count }, () => reader.number(MAX_SEQUENCE)),
   );
 }
 
 function read<T>(text: string, kind: number, fingerprint: Uint8Array, body: (reader: VarintReader) => T): T {
   const bytes = Buffer.from(text, 'base64url');
-  // Buffer.from passes over what does not belong there.
+  // Buffer.from skips invalid characters.
   if (bytes.length === 0 || bytes.toString('base64url') !== text)
     throw new CursorError('it is not base64url');
   const reader = new VarintReader(bytes);
   try {
     const found = reader.byte();
-    if (found !== BY_FILTER && found !== BY_NAME) throw new CursorError('it is of no known version');
+    if (found !== BY_FILTER && found !== BY_ID) throw new CursorError('its version is unknown');
     if (found !== kind || Buffer.compare(reader.raw(FINGERPRINT_BYTES), fingerprint) !== 0)
-      throw new CursorError('it is of a stream with another filter');
+      throw new CursorError('it belongs to a stream with another filter');
     const cursor = body(reader);
-    if (!reader.over) throw new CursorError('it is too long');
+    if (!reader.isAtEnd) throw new CursorError('it is too long');
     return cursor;
   } catch (error) {
     if (error instanceof VarintError) throw new CursorError(error.message);

@@ -1,232 +1,207 @@
-import type { ServerResponse } from 'node:http';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Channel, Watcher } from '../channel/channel.js';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { ChannelPool } from '../channel/channel-pool.js';
-import type { HttpChunk } from '../frames/http-chunk.js';
-import { FrameBuffer, fieldsOf } from './frame-rewriter.js';
-import type { ExecutionPosition, StreamPosition } from './stream-position.js';
-import { SseConnection, type StreamRules } from '../connection/sse-connection.js';
+import type { SseConnection, StreamSource } from '../connection/sse-connection.js';
 import type { FrameBatch } from '../frames/frame-batch.js';
+import type { HttpChunk } from '../frames/http-chunk.js';
 import { framesOf } from '../frames/sse-frame.js';
 import type { TypeFilter } from '../frames/type-filter.js';
+import { ChannelListener, type ListenerOwner } from './channel-listener.js';
+import { FrameBuffer, sharedFieldsOf } from './frame-rewriter.js';
+import type { ExecutionPosition, StreamPosition } from './stream-position.js';
 
-/** One for all streams, which begin it anew each time: what is drafted is written in the same turn. */
-const draft = new FrameBuffer();
+/** One for all streams: each fills it and writes it without a pause in between. */
+const buffer = new FrameBuffer();
+const LEASE = { keepsManyEvents: false };
+const SHARED = { isShared: true };
 
-/** A stream's place in one execution's channel. It takes no shared buffers, as its frames have other ids. */
-class ChannelListener implements Watcher {
-  constructor(
-    readonly position: ExecutionPosition,
-    readonly channel: Channel,
-    readonly filter: TypeFilter,
-    private readonly onAdvance: (tap: ChannelListener) => void,
-    readonly endWithRetry: () => void,
-  ) {}
-
-  get isBehind(): boolean {
-    return this.position.position < this.channel.position;
-  }
-
-  get hasEnded(): boolean {
-    return this.channel.end !== undefined && this.position.position >= this.channel.end;
-  }
-
-  isAt(): boolean {
-    return false;
-  }
-
-  deliver(): boolean {
-    return false;
-  }
-
-  wake(): void {
-    this.onAdvance(this);
-  }
+export interface MultiSubscriptionOptions {
+  position: StreamPosition;
+  pool: ChannelPool;
+  filter: TypeFilter;
+  /** Whether the stream ends with its last execution. */
+  endsWithLast: boolean;
+  /** Called when all events of an execution were sent, after it was removed from `position`. */
+  onExecutionEnd: () => void;
 }
 
 /**
- * The server's side of a stream of many executions: a position in each. What is new goes out once a turn, joined;
- * executions take turns, so that a long one does not hold up the others. When the socket is full it stops where it is
- * and costs no queue.
+ * The position of one stream in many executions. New events are joined and written once per iteration of the event loop.
+ * Executions are served round-robin, so that one with many events does not delay the others. When the socket is full the stream stops
+ * at its position and needs no queue.
  */
-export class MultiSubscription extends SseConnection {
+export class MultiSubscription implements StreamSource, ListenerOwner {
   private readonly listeners = new Map<ExecutionPosition, ChannelListener>();
-  /** Those with something to tell, the next one first. */
-  private readonly behind = new Set<ChannelListener>();
-  private pumping = false;
+  /** Listeners with events to send, the next one first. */
+  private readonly backlog = new Set<ChannelListener>();
+  private hasStarted = false;
+  private isSending = false;
   /** Bytes written in this round. */
   private written = 0;
+  private readonly position: StreamPosition;
+  private readonly filter: TypeFilter;
 
-  /**
-   * @param endsWithLast whether the stream ends with its last execution
-   * @param onRoom called when an execution came to its end
-   */
   constructor(
-    private readonly position: StreamPosition,
-    private readonly pool: ChannelPool,
-    response: ServerResponse,
-    private readonly filter: TypeFilter,
-    until: number,
-    rules: StreamRules,
-    private readonly endsWithLast: boolean,
-    private readonly onRoom: () => void,
-    finish: (error?: Error) => void,
+    private readonly connection: SseConnection,
+    private readonly options: MultiSubscriptionOptions,
   ) {
-    super(response, until, rules, finish);
+    this.position = options.position;
+    this.filter = options.filter;
+    connection.attach(this);
   }
 
-  /** Starts delivery behind `greeting`. */
+  /** Writes `greeting`, and delivers events from now on. */
   start(greeting: HttpChunk): void {
-    if (this.closed) return;
-    this.started = true;
-    this.write(greeting, performance.now());
-    for (const lane of this.position.positions) this.join(lane);
+    if (this.connection.hasEnded) return;
+    this.hasStarted = true;
+    this.connection.start(greeting);
+    for (const execution of this.position.positions) this.join(execution);
   }
 
-  /** A further execution is on the stream. */
-  join(lane: ExecutionPosition): void {
-    if (this.closed || !this.started || this.listeners.has(lane)) return;
-    const { channel, ready } = this.pool.join(lane.executionId, 'among');
-    const tap = new ChannelListener(lane, channel, this.filter, this.onAdvance, () => this.endWithRetry());
-    this.listeners.set(lane, tap);
-    ready.then(
+  /** Adds an execution that was added to the position. */
+  join(execution: ExecutionPosition): void {
+    if (this.connection.hasEnded || !this.hasStarted || this.listeners.has(execution)) return;
+    const lease = this.options.pool.join(execution.executionId, LEASE);
+    const listener = new ChannelListener(execution, lease, this.filter, this);
+    this.listeners.set(execution, listener);
+    lease.ready.then(
       () => {
-        if (this.listeners.get(lane) !== tap) return;
-        channel.watchers.add(tap);
-        this.onAdvance(tap);
+        if (this.listeners.get(execution) !== listener) return;
+        listener.channel.watchers.add(listener);
+        this.onAdvance(listener);
       },
-      (error: Error) => this.finish(error),
+      (error: Error) => this.connection.finish(error),
     );
   }
 
-  override close(): void {
-    super.close();
-    for (const tap of this.listeners.values()) this.leave(tap);
-    this.behind.clear();
+  onAdvance(listener: ChannelListener): void {
+    this.backlog.add(listener);
+    this.startSending();
   }
 
-  protected override resume(): void {
-    this.pump();
+  endWithRetry(): void {
+    this.connection.endWithRetry();
   }
 
-  private readonly onAdvance = (tap: ChannelListener): void => {
-    this.behind.add(tap);
-    this.pump();
-  };
-
-  private leave(tap: ChannelListener): void {
-    this.listeners.delete(tap.position);
-    this.behind.delete(tap);
-    tap.channel.watchers.delete(tap);
-    this.pool.leave(tap.position.executionId, 'among');
+  pause(): void {
+    // `send` checks the socket after each write.
   }
 
-  private pump(): void {
-    if (this.pumping) return;
-    this.pumping = true;
-    this.writeAll().catch((error: Error) => this.finish(error));
+  resume(): void {
+    this.startSending();
   }
 
-  private async writeAll(): Promise<void> {
+  onClose(): void {
+    for (const listener of this.listeners.values()) listener.close();
+    this.listeners.clear();
+    this.backlog.clear();
+  }
+
+  private startSending(): void {
+    if (this.isSending) return;
+    this.isSending = true;
+    this.send().catch((error: Error) => this.connection.finish(error));
+  }
+
+  private async send(): Promise<void> {
+    const { connection, backlog } = this;
     try {
-      // After all channels that have something in this turn have said so.
+      // Lets all channels that flush in this iteration of the event loop add their listeners first.
       await Promise.resolve();
-      while (!this.closed && !this.writer.blocked && this.behind.size > 0) {
+      while (!connection.hasEnded && !connection.isBlocked && backlog.size > 0) {
         this.written = 0;
-        const absent = this.gather();
-        this.writeDraft();
+        const absent = this.collect();
+        this.writeBuffer();
         if (this.endIfComplete()) return;
-        if (absent && !this.writer.blocked) await this.read(absent);
-        // A stream that has a lot to write lets the others have their turn.
-        else if (this.written >= this.rules.batchBytes) await nextTurn();
+        if (absent && !connection.isBlocked) await this.read(absent);
+        // A stream with much to write lets others write in between.
+        else if (this.written >= connection.rules.batchBytes) await yieldToEventLoop();
       }
     } finally {
-      this.pumping = false;
+      this.isSending = false;
     }
   }
 
-  private writeDraft(): void {
-    if (draft.length === 0) return;
-    this.written += draft.length;
-    this.write(draft.chunk(), performance.now());
-    draft.clear();
+  private writeBuffer(): void {
+    if (buffer.length === 0) return;
+    this.written += buffer.length;
+    this.connection.write(buffer.chunk(), performance.now());
+    buffer.clear();
   }
 
   /**
-   * Drafts what is at hand of those behind, in turns.
-   * @returns the first one that has to be read from the journal
+   * Fills the buffer with events that are in memory, from each listener in the backlog once.
+   * @returns the first listener whose next events are not in memory. Others wait until it has been read, so that a stream
+   * reads one page of the journal at a time.
    */
-  private gather(): ChannelListener | undefined {
-    draft.clear();
+  private collect(): ChannelListener | undefined {
+    buffer.clear();
     let absent: ChannelListener | undefined;
-    // Not the set itself: those that go to the end of its line have their next turn after this.
-    const line = Array.from(this.behind);
-    for (const tap of line) {
-      // A long frame was written by itself, and ends the round.
-      if (draft.length >= this.rules.batchBytes || this.written > 0) break;
-      this.behind.delete(tap);
-      if (!tap.isBehind) {
-        if (tap.hasEnded) this.end(tap);
+    // A copy, because a listener that is added to the end again is served in the next round.
+    for (const listener of Array.from(this.backlog)) {
+      // A long frame was written by itself, which ends the round.
+      if (buffer.length >= this.connection.rules.batchBytes || this.written > 0) break;
+      this.backlog.delete(listener);
+      if (!listener.hasBacklog) {
+        if (listener.hasEnded) this.leave(listener);
         continue;
       }
-      const part = tap.channel.recent(tap.position.position, this.filter);
-      if (part) this.append(tap, part);
-      else absent ??= tap;
-      // To the end of the line, also to be looked at once more for its end.
-      if (!part || tap.isBehind || tap.hasEnded) this.behind.add(tap);
+      const batch = listener.channel.recent(listener.execution.position, this.filter);
+      if (batch) this.append(listener.execution, batch);
+      else absent ??= listener;
+      // One that has ended comes back once more, to be removed.
+      if (!batch || listener.hasBacklog || listener.hasEnded) this.backlog.add(listener);
     }
     return absent;
   }
 
-  private async read(tap: ChannelListener): Promise<void> {
-    const { position: lane, channel } = tap;
-    const part = await this.rules.pages.next(
-      lane.executionId,
-      this.filter,
-      lane.position,
-      Math.max(channel.position, lane.position),
-    );
-    if (this.closed || this.writer.blocked || this.listeners.get(lane) !== tap) return;
-    draft.clear();
-    this.append(tap, part);
-    this.writeDraft();
+  /** Writes events that are not in memory. */
+  private async read(listener: ChannelListener): Promise<void> {
+    const { execution, channel } = listener;
+    const batch = await channel.next(execution.position, this.filter);
+    const { connection } = this;
+    if (connection.hasEnded || connection.isBlocked || this.listeners.get(execution) !== listener) return;
+    buffer.clear();
+    this.append(execution, batch);
+    this.writeBuffer();
   }
 
-  /** Drafts the frames of a part until there is enough for one write; the rest is for the next turn. */
-  private append({ position: lane }: ChannelListener, { chunk, to }: FrameBatch): void {
+  /** Adds the frames of a batch to the buffer until it holds enough for one write. The others follow in the next round. */
+  private append(execution: ExecutionPosition, { chunk, to }: FrameBatch): void {
+    const { batchBytes, stats } = this.connection.rules;
     if (chunk) {
       const { body } = chunk;
       for (const frame of framesOf(body)) {
-        if (frame.sequence <= lane.position) continue;
-        if (draft.length >= this.rules.batchBytes) return;
-        this.position.advance(lane, frame.sequence);
-        this.rules.stats.delivered += 1;
+        if (frame.sequence <= execution.position) continue;
+        if (buffer.length >= batchBytes) return;
+        this.position.advance(execution, frame.sequence);
+        stats.delivered += 1;
         const cursor = this.position.cursor().letters;
-        const fields = fieldsOf(chunk, frame);
+        const fields = sharedFieldsOf(chunk, frame);
         if (fields) {
-          draft.addHead(body, frame);
-          this.writeDraft();
+          buffer.addHead(body, frame);
+          this.writeBuffer();
           this.written += fields.bytes;
-          this.write(fields, performance.now(), 'shared');
-          draft.addTail(cursor);
-          this.writeDraft();
+          this.connection.write(fields, performance.now(), SHARED);
+          buffer.addTail(cursor);
+          this.writeBuffer();
           return;
         }
-        draft.add(body, frame, cursor);
+        buffer.add(body, frame, cursor);
       }
     }
-    if (to > lane.position) this.position.advance(lane, to);
+    if (to > execution.position) this.position.advance(execution, to);
   }
 
-  private end(tap: ChannelListener): void {
-    this.leave(tap);
-    this.position.markEnded(tap.position);
-    this.onRoom();
+  private leave(listener: ChannelListener): void {
+    this.listeners.delete(listener.execution);
+    listener.close();
+    this.position.markEnded(listener.execution);
+    this.options.onExecutionEnd();
   }
 
   private endIfComplete(): boolean {
-    if (!this.endsWithLast || this.listeners.size > 0 || this.closed) return false;
-    this.finish();
+    if (!this.options.endsWithLast || this.listeners.size > 0 || this.connection.hasEnded) return false;
+    this.connection.finish();
     return true;
   }
 }

@@ -1,49 +1,50 @@
 import { type CursorText, encodeNamedCursor } from './multi-cursor.js';
 
-/** One execution on a stream of many. */
+/** One execution on a stream of many, and how far its events were sent. */
 export interface ExecutionPosition {
+  /** Identifies the execution in cursors. */
   readonly ordinal: number;
   readonly executionId: string;
-  /** How far it was told; moved by `Vector.tell` alone. */
+  /** The sequence of the last event sent. Changed only by `StreamPosition.advance`. */
   position: number;
 }
 
-/** Where a stream of many executions stands, over all of them. */
+/** The position of a stream of many executions: the positions in all of them, which the cursor in each frame's id holds. */
 export abstract class StreamPosition {
   private text: CursorText | undefined;
 
-  /** Those that have joined and are not at their end. */
+  /** The executions that have joined and have events to come. */
   abstract readonly positions: Iterable<ExecutionPosition>;
 
-  /** A lane was told to its end. */
-  abstract markEnded(lane: ExecutionPosition): void;
+  /** Removes an execution: its events were sent to the last one. */
+  abstract markEnded(execution: ExecutionPosition): void;
 
-  /** A lane was told up to a position. */
-  advance(lane: ExecutionPosition, position: number): void {
-    if (!this.text?.move(lane.ordinal, lane.position, position)) this.text = undefined;
-    lane.position = position;
+  /** Records that the events of an execution were sent up to a position. */
+  advance(execution: ExecutionPosition, position: number): void {
+    if (!this.text?.move(execution.ordinal, execution.position, position)) this.text = undefined;
+    execution.position = position;
   }
 
-  /** The id of a frame, until anything changes: a stream that begins with it goes on just behind. */
+  /** Returns the id for the next frame. A stream that begins with this cursor continues after that frame. */
   cursor(): CursorText {
     return (this.text ??= this.encode());
   }
 
   protected abstract encode(): CursorText;
 
-  /** More than positions have. */
+  /** Must be called after any change of the cursor except to a position. */
   protected changed(): void {
     this.text = undefined;
   }
 }
 
-/** The executions that a client named: what there is to tell is settled from the beginning. */
+/** The position in executions that the client selected by id. No others join. */
 export class FixedStreamPosition extends StreamPosition {
   readonly positions: ReadonlySet<ExecutionPosition>;
 
   /**
-   * @param all in the order of their ids, which their ordinals count
-   * @param open those that have something to come
+   * @param all in the order of their ids, with the ordinals 1, 2, 3 …
+   * @param open those that have events to come
    */
   constructor(
     private readonly fingerprint: Uint8Array,
@@ -54,8 +55,8 @@ export class FixedStreamPosition extends StreamPosition {
     this.positions = new Set(open);
   }
 
-  markEnded(lane: ExecutionPosition): void {
-    (this.positions as Set<ExecutionPosition>).delete(lane);
+  markEnded(execution: ExecutionPosition): void {
+    (this.positions as Set<ExecutionPosition>).delete(execution);
   }
 
   protected encode(): CursorText {

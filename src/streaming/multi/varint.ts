@@ -1,4 +1,4 @@
-/** Whole numbers in as few bytes as they need: seven bits a byte, the low ones first (LEB128). */
+/** Writes whole numbers in as few bytes as they need: seven bits per byte, the low ones first (LEB128). */
 export class VarintWriter {
   private bytes = Buffer.allocUnsafe(256);
   private end = 0;
@@ -23,44 +23,46 @@ export class VarintWriter {
 
   /** @param value a safe integer, not negative */
   number(value: number): this {
-    let rest = value;
-    // Not by bit operations, which would cut it to 32.
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.byte((rest % 0x80) | 0x80);
-    return this.byte(rest);
+    let remaining = value;
+    // Division, because bit operations would cut the number to 32 bits.
+    for (; remaining >= 0x80; remaining = Math.floor(remaining / 0x80)) this.byte((remaining % 0x80) | 0x80);
+    return this.byte(remaining);
   }
 
-  /** Puts a number in the place of one of the same length. */
-  overwrite(place: number, value: number): void {
+  /** Replaces a number at an offset by one of the same length. */
+  overwrite(offset: number, value: number): void {
     const { end } = this;
-    this.end = place;
+    this.end = offset;
     this.number(value);
     this.end = end;
   }
 
-  /** Bytes in base64url. */
+  /** Returns bytes in base64url. */
   toString(from = 0, to = this.end): string {
     return this.bytes.toString('base64url', from, Math.min(to, this.end));
   }
 }
 
-/** Bytes that a number takes. */
+/** Returns the bytes that a number takes. */
 export function varintLength(value: number): number {
   let length = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length += 1;
+  for (let remaining = value; remaining >= 0x80; remaining = Math.floor(remaining / 0x80)) length += 1;
   return length;
 }
 
-/** What was read is not what a VarintWriter writes. */
+/** The bytes were not written by a VarintWriter. */
 export class VarintError extends Error {
   override readonly name = 'VarintError';
 }
 
+/** Reads the bytes of a VarintWriter. */
 export class VarintReader {
   private at = 0;
 
   constructor(private readonly bytes: Uint8Array) {}
 
-  get over(): boolean {
+  /** Whether all bytes were read. */
+  get isAtEnd(): boolean {
     return this.at === this.bytes.length;
   }
 
@@ -79,18 +81,15 @@ export class VarintReader {
     return this.bytes.subarray(this.at - length, this.at);
   }
 
-  /**
-   * @param most above it is wrong
-   * @throws VarintError
-   */
-  number(most = Number.MAX_SAFE_INTEGER): number {
+  /** @throws VarintError also for a number above `max` and for one with more bytes than necessary */
+  number(max = Number.MAX_SAFE_INTEGER): number {
     let value = 0;
     for (let factor = 1; ; factor *= 0x80) {
       const byte = this.byte();
       value += (byte & 0x7f) * factor;
-      if (value > most) throw new VarintError('a number is too large');
+      if (value > max) throw new VarintError('a number is too large');
       if (byte < 0x80) {
-        if (byte === 0 && factor > 1) throw new VarintError('a number is longer than it need be');
+        if (byte === 0 && factor > 1) throw new VarintError('a number is longer than necessary');
         return value;
       }
     }

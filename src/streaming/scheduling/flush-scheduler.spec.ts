@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { type Flushable, FlushTiming, FlushScheduler } from './flush-scheduler.js';
 
 class Fake implements Flushable {
@@ -12,79 +12,79 @@ class Fake implements Flushable {
   }
 }
 
-describe('Turn', () => {
+describe('FlushScheduler', () => {
   let now: number;
-  let turn: FlushScheduler;
+  let scheduler: FlushScheduler;
   const taking = (ms: number) => new Fake(() => (now += ms));
   beforeEach(() => {
     now = 1_000;
-    turn = new FlushScheduler(() => now);
+    scheduler = new FlushScheduler(() => now);
   });
-  /** Waits until it was flushed so often, at this time of the clock. */
+  /** Waits until the fake was flushed `times` times, without advancing the clock. */
   async function flushed(fake: Fake, times: number): Promise<void> {
-    while (fake.flushes < times) await nextTurn();
+    while (fake.flushes < times) await yieldToEventLoop();
     expect(fake.flushes).toBe(times);
   }
-  /** What is added after it is flushed after it; so this one rests if it has not been flushed. */
-  async function expectRest(fake: Fake, flushes: number): Promise<void> {
+  /** Expects that the fake is throttled: something that was added later is flushed, and the fake is not. */
+  async function expectThrottled(fake: Fake, flushes: number): Promise<void> {
     const other = taking(0);
-    turn.add(other);
+    scheduler.add(other);
     await flushed(other, 1);
     expect(fake.flushes).toBe(flushes);
   }
 
-  it('flushes at the end of the turn, all in one go', async () => {
+  it('flushes everything together at the end of the event loop iteration', async () => {
     const fakes = [taking(0), taking(0), taking(0)];
-    for (const fake of fakes) turn.add(fake);
+    for (const fake of fakes) scheduler.add(fake);
     expect(fakes.map(({ flushes }) => flushes)).toEqual([0, 0, 0]);
-    await nextTurn();
+    await yieldToEventLoop();
     expect(fakes.map(({ flushes }) => flushes)).toEqual([1, 1, 1]);
   });
 
-  it('lets rest half as long what took long and has more at once, and nothing else', async () => {
+  it('throttles a flushable for half the time of a long flush if it has more right after it', async () => {
     const [long, short] = [taking(10), taking(0.1)];
     for (let n = 1; n <= 5; n += 1) {
-      turn.add(short);
+      scheduler.add(short);
       await flushed(short, n);
     }
-    turn.add(long);
+    scheduler.add(long);
     await flushed(long, 1);
-    turn.add(long);
+    scheduler.add(long);
     now += 4;
-    await expectRest(long, 1);
+    await expectThrottled(long, 1);
     now += 1;
-    // By itself: nothing else has to come.
+    // Without another `add`.
     await flushed(long, 2);
   });
 
-  it('lets nothing rest that had nothing to write for a while', async () => {
+  it('does not throttle a flushable that had nothing to write for a while', async () => {
     const fake = taking(10);
     for (let n = 1; n <= 3; n += 1) {
-      turn.add(fake);
-      await nextTurn();
+      scheduler.add(fake);
+      await yieldToEventLoop();
       expect(fake.flushes).toBe(n);
       now += 3;
     }
   });
 
-  it('lets nothing rest that has much to write', async () => {
+  it('does not throttle a flushable that is full', async () => {
     const fake = taking(10);
-    turn.add(fake);
+    scheduler.add(fake);
     await flushed(fake, 1);
-    turn.add(fake);
-    await expectRest(fake, 1);
+    scheduler.add(fake);
+    await expectThrottled(fake, 1);
     fake.isFull = true;
-    turn.add(fake);
-    await nextTurn();
+    scheduler.add(fake);
+    await yieldToEventLoop();
     expect(fake.flushes).toBeGreaterThan(1);
   });
 
-  it('lets nothing rest for longer than 10 ms', async () => {
+  it('throttles for at most 10 ms', async () => {
     const fake = taking(500);
-    turn.add(fake);
+    scheduler.add(fake);
     await flushed(fake, 1);
-    turn.add(fake);
-    await expectRest(fake, 1);
+    scheduler.add(fake);
+    await expectThrottled(fake, 1);
     now += 10;
     await flushed(fake, 2);
   });

@@ -1,46 +1,48 @@
-/** How something is flushed, in ms of the clock of its `Turn`. */
+/** When something was flushed, in ms of the clock of its `FlushScheduler`. */
 export class FlushTiming {
-  /** How long the last flush took. */
+  /** Duration of the last flush. */
   took = 0;
-  /** When it ended. */
+  /** End of the last flush. */
   ended = 0;
   throttledUntil = 0;
 }
 
-/** What has something to write at the end of a turn. */
+/** Something that collects data and writes it once per iteration of the event loop. */
 export interface Flushable {
   readonly timing: FlushTiming;
-  /** Whether it has so much to write that it waits for nothing. */
+  /** Whether it has collected so much that it must not be throttled. */
   readonly isFull: boolean;
-  /** @param now ms of the clock of its `Turn` */
+  /** @param now in ms of the clock of the `FlushScheduler` */
   flush(now: number): void;
 }
 
-/** After a flush that took less nothing rests, in ms. */
-const SHORT_MS = 0.5;
-/** No rest is longer, in ms: what is told does not wait longer for others to be told with it. */
-const MOST_REST_MS = 10;
+/** A shorter flush, in ms, is never followed by a pause. */
+const SHORT_FLUSH_MS = 0.5;
+/** Longest pause, in ms, and so the longest that an event waits to be written together with later ones. */
+const MAX_PAUSE_MS = 10;
 
 /**
- * One flush for all channels a turn of the event loop, after its I/O: what is published in a turn goes out together,
- * without a delay of its own, and a thousand channels cost one callback.
+ * Flushes all channels once per iteration of the event loop, after its I/O. Events that are published in one iteration are
+ * written together without a delay, and a thousand channels cost one callback.
  *
- * What took long to write to its many watchers, and has more to write straight away, rests half as long: each write costs about
- * the same whatever it holds, so a channel under load writes more at a time, and leaves time to whoever makes the events. One that
- * writes now and then never waits.
+ * A channel is throttled if its last flush took long, because it has many watchers, and it has more to write right after
+ * it: it pauses for half the time of that flush (docs/adr/0009). A write costs about the same whatever it holds, so a
+ * channel under load writes more at a time and leaves time for the code that produces the events. A channel that writes
+ * now and then never waits.
  */
 export class FlushScheduler {
   private due: Flushable[] = [];
   private immediate = false;
   private timer: NodeJS.Timeout | undefined;
 
-  /** @param clock ms, as `performance.now()` gives them */
+  /** @param clock returns ms, as `performance.now()` does */
   constructor(private readonly clock: () => number = () => performance.now()) {}
 
+  /** Flushes it at the end of this iteration of the event loop, or after its pause. */
   add(flushable: Flushable): void {
     const { timing } = flushable;
-    if (timing.took >= SHORT_MS && this.clock() - timing.ended < timing.took / 4)
-      timing.throttledUntil = timing.ended + Math.min(timing.took / 2, MOST_REST_MS);
+    if (timing.took >= SHORT_FLUSH_MS && this.clock() - timing.ended < timing.took / 4)
+      timing.throttledUntil = timing.ended + Math.min(timing.took / 2, MAX_PAUSE_MS);
     this.due.push(flushable);
     if (this.immediate) return;
     this.immediate = true;
@@ -51,22 +53,22 @@ export class FlushScheduler {
     this.immediate = false;
     const { due } = this;
     this.due = [];
-    let at = this.clock();
+    let now = this.clock();
     for (const flushable of due) {
-      if (at < flushable.timing.throttledUntil && !flushable.isFull) {
+      if (now < flushable.timing.throttledUntil && !flushable.isFull) {
         this.due.push(flushable);
         continue;
       }
-      flushable.flush(at);
-      const began = at;
-      at = this.clock();
-      flushable.timing.took = at - began;
-      flushable.timing.ended = at;
+      flushable.flush(now);
+      const began = now;
+      now = this.clock();
+      flushable.timing.took = now - began;
+      flushable.timing.ended = now;
     }
-    if (this.due.length > 0) this.timer ??= setTimeout(this.wake, 1);
+    if (this.due.length > 0) this.timer ??= setTimeout(this.onTimer, 1);
   };
 
-  private readonly wake = (): void => {
+  private readonly onTimer = (): void => {
     this.timer = undefined;
     if (this.due.length > 0 && !this.immediate) this.run();
   };

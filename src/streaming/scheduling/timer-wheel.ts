@@ -1,17 +1,17 @@
 const SLOTS = 1024;
-/** Looks in a row before the event loop has its turn: a thousand heartbeats at once would hold everybody up. */
-const LOOKS_AT_ONCE = 128;
+/** Calls in a row before the event loop continues, because a thousand heartbeats at once would block it. */
+const CALLS_PER_ITERATION = 128;
 
-/** Something that is looked at now and then. It is an entry of the wheel itself: no object, no timer besides. */
+/** Something that is called now and then. It is itself the list node of the wheel, so it costs neither an object nor a timer. */
 export abstract class WheelEntry {
-  /** @internal */ previous: WheelEntry | undefined;
-  /** @internal */ next: WheelEntry | undefined;
+  /** @internal */ previousEntry: WheelEntry | undefined;
+  /** @internal */ nextEntry: WheelEntry | undefined;
   /** @internal */ slot: Slot | undefined;
 
   /**
-   * Does what is due.
-   * @param now ms of the monotonic clock, as `performance.now()` gives them
-   * @returns ms until the next look, at the latest; Infinity for none
+   * Does the work that is due.
+   * @param now ms of the monotonic clock, as `performance.now()` returns them
+   * @returns ms until the next call at the latest; Infinity for none
    */
   abstract onTimer(now: number): number;
 }
@@ -21,53 +21,53 @@ interface Slot {
 }
 
 /**
- * The one timer of all streams: heartbeats, stall limits, expiry, age. A wheel rather than a sorted list, as nothing is
- * done to it when a stream writes: a stream that is due later than thought is put further on when it is looked at, so
- * each costs one look a heartbeat. Adding and removing take constant time.
+ * One timer for all streams: heartbeats, stall limits, expiry and age. It is a wheel and not a sorted list because a write
+ * to a stream does not touch it: when an entry is called before it is due, it returns the time that is left. A stream thus
+ * costs about one call per heartbeat. Adding and removing take constant time.
  */
 export class TimerWheel {
   private readonly slots: Slot[] = Array.from({ length: SLOTS }, () => ({ first: undefined }));
   private timer: NodeJS.Timeout | undefined;
   private continuing: NodeJS.Immediate | undefined;
-  /** Ticks since the wheel began. */
-  private at = 0;
-  private began = performance.now();
+  /** Ticks since `startedAt`. */
+  private tick = 0;
+  private startedAt = performance.now();
   private size = 0;
 
-  /** @param tickMs how exact it is */
+  /** @param tickMs resolution of the wheel */
   constructor(private readonly tickMs: number) {}
 
-  /** Entries, for tests and metrics. */
+  /** Number of entries, for tests and metrics. */
   get length(): number {
     return this.size;
   }
 
-  /** Looks at it after `ms`, or up to a tick later. */
+  /** Calls the entry after `ms`, or up to a tick later. Replaces an earlier time. */
   add(entry: WheelEntry, ms: number): void {
     this.remove(entry);
     if (ms === Infinity) return;
     if (!this.timer) {
-      this.began = performance.now();
-      this.at = 0;
-      this.timer = setInterval(() => this.turn(), this.tickMs);
+      this.startedAt = performance.now();
+      this.tick = 0;
+      this.timer = setInterval(() => this.advance(), this.tickMs);
       this.timer.unref();
     }
-    const due = Math.ceil((performance.now() - this.began + ms) / this.tickMs);
-    // What lies beyond the wheel is looked at on the way and put further on.
-    const slot = this.slots[Math.min(Math.max(due, this.at + 1), this.at + SLOTS - 1) % SLOTS]!;
+    const due = Math.ceil((performance.now() - this.startedAt + ms) / this.tickMs);
+    // An entry that is due after a full turn of the wheel is called before that, and then added again.
+    const slot = this.slots[Math.min(Math.max(due, this.tick + 1), this.tick + SLOTS - 1) % SLOTS]!;
     entry.slot = slot;
-    entry.next = slot.first;
-    if (slot.first) slot.first.previous = entry;
+    entry.nextEntry = slot.first;
+    if (slot.first) slot.first.previousEntry = entry;
     slot.first = entry;
     this.size += 1;
   }
 
   remove(entry: WheelEntry): void {
     if (!entry.slot) return;
-    if (entry.previous) entry.previous.next = entry.next;
-    else entry.slot.first = entry.next;
-    if (entry.next) entry.next.previous = entry.previous;
-    entry.previous = entry.next = entry.slot = undefined;
+    if (entry.previousEntry) entry.previousEntry.nextEntry = entry.nextEntry;
+    else entry.slot.first = entry.nextEntry;
+    if (entry.nextEntry) entry.nextEntry.previousEntry = entry.previousEntry;
+    entry.previousEntry = entry.nextEntry = entry.slot = undefined;
     this.size -= 1;
   }
 
@@ -77,28 +77,28 @@ export class TimerWheel {
     this.timer = this.continuing = undefined;
   }
 
-  private turn(): void {
+  private advance(): void {
     if (this.continuing) return;
     const now = performance.now();
-    const until = Math.floor((now - this.began) / this.tickMs);
-    let looks = 0;
-    while (this.at <= until) {
-      const slot = this.slots[this.at % SLOTS]!;
+    const until = Math.floor((now - this.startedAt) / this.tickMs);
+    let calls = 0;
+    while (this.tick <= until) {
+      const slot = this.slots[this.tick % SLOTS]!;
       for (let entry = slot.first; entry; entry = slot.first) {
-        if (looks === LOOKS_AT_ONCE) {
+        if (calls === CALLS_PER_ITERATION) {
           this.continuing = setImmediate(() => {
             this.continuing = undefined;
-            this.turn();
+            this.advance();
           });
           return;
         }
-        looks += 1;
+        calls += 1;
         this.remove(entry);
         const ms = entry.onTimer(now);
-        // It may have been added or closed by its own look.
+        // The call itself may have added the entry, or closed it.
         if (ms !== Infinity && !entry.slot) this.add(entry, ms);
       }
-      this.at += 1;
+      this.tick += 1;
     }
     if (this.size === 0) this.stop();
   }

@@ -1,124 +1,119 @@
-import type { ServerResponse } from 'node:http';
-import type { Channel, Watcher } from '../channel/channel.js';
-import type { HttpChunk } from '../frames/http-chunk.js';
-import { SseConnection, type StreamRules } from '../connection/sse-connection.js';
+import type { ChannelLease } from '../channel/channel-lease.js';
+import type { Channel } from '../channel/channel.js';
+import type { Watcher } from '../channel/watcher.js';
+import type { SseConnection, StreamSource } from '../connection/sse-connection.js';
 import type { FrameBatch } from '../frames/frame-batch.js';
+import type { HttpChunk } from '../frames/http-chunk.js';
 import type { TypeFilter } from '../frames/type-filter.js';
 
 /**
- * The server's side of one stream: a cursor. While it keeps up it writes the channel's shared buffers.
- * When its socket is full it stops where it is, costs no queue, and goes on when the socket drains:
- * from the channel's ring, or from the journal by page, until it has caught up.
+ * The position of one stream in one execution. While the stream is up to date it writes the channel's shared buffers. When
+ * its socket is full it stops at its position and needs no queue. Once the socket drains it catches up from memory or from
+ * the journal.
  */
-export class ExecutionSubscription extends SseConnection implements Watcher {
-  private caughtUp = false;
-  private pumping = false;
+export class ExecutionSubscription implements StreamSource, Watcher {
+  /** Whether the channel's flush delivers to this stream. If not, the stream fetches its events itself or is paused. */
+  private isUpToDate = false;
+  private isCatchingUp = false;
+  private readonly channel: Channel;
 
   /**
+   * @param lease released when the stream ends
    * @param position events after it are sent
-   * @param until when the stream ends by itself, ms of the monotonic clock
-   * @param finish ends the response, once
    */
   constructor(
-    private readonly channel: Channel,
-    response: ServerResponse,
+    private readonly connection: SseConnection,
+    private readonly lease: ChannelLease,
     readonly filter: TypeFilter,
     private position: number,
-    until: number,
-    rules: StreamRules,
-    finish: (error?: Error) => void,
   ) {
-    super(response, until, rules, finish);
+    this.channel = lease.channel;
+    connection.attach(this);
   }
 
-  /** Starts delivery behind `greeting`. */
+  /** Writes `greeting`, and delivers events from now on. */
   start(greeting: HttpChunk): void {
-    if (this.closed) return;
-    this.started = true;
+    if (this.connection.hasEnded) return;
     this.channel.watchers.add(this);
-    this.write(greeting, performance.now());
-    this.pump();
-  }
-
-  override close(): void {
-    super.close();
-    this.channel.watchers.delete(this);
-  }
-
-  get executionId(): string {
-    return this.channel.executionId;
+    this.connection.start(greeting);
+    this.startCatchUp();
   }
 
   isAt(position: number): boolean {
-    return this.caughtUp && this.position === position;
+    return this.isUpToDate && this.position === position;
   }
 
-  deliver(part: FrameBatch, now: number): boolean {
-    this.position = part.to;
-    this.writePart(part, now);
+  deliver(batch: FrameBatch, now: number): boolean {
+    this.write(batch, now);
     this.endIfComplete();
-    return this.caughtUp && !this.closed;
+    return this.isUpToDate && !this.connection.hasEnded;
   }
 
   wake(): void {
-    if (!this.caughtUp) return;
+    if (!this.isUpToDate) return;
     if (this.position < this.channel.position) {
-      this.pump();
+      this.startCatchUp();
     } else {
-      // It read the journal further than the channel was then, perhaps to the end.
+      // The stream had read further from the journal than the channel was then, perhaps to the end.
       this.endIfComplete();
     }
   }
 
-  protected override resume(): void {
-    this.pump();
+  endWithRetry(): void {
+    this.connection.endWithRetry();
   }
 
-  protected override write(chunk: HttpChunk, now: number): boolean {
-    const more = super.write(chunk, now);
-    if (!more) this.caughtUp = false;
-    return more;
+  pause(): void {
+    this.isUpToDate = false;
   }
 
-  private writePart({ chunk, count }: FrameBatch, now: number): void {
+  resume(): void {
+    this.startCatchUp();
+  }
+
+  onClose(): void {
+    this.channel.watchers.delete(this);
+    this.lease.release();
+  }
+
+  private write({ to, chunk, count }: FrameBatch, now: number): void {
+    if (to > this.position) this.position = to;
     if (!chunk) return;
-    this.rules.stats.delivered += count;
-    this.write(chunk, now);
+    this.connection.rules.stats.delivered += count;
+    this.connection.write(chunk, now);
   }
 
-  private pump(): void {
-    if (this.pumping) return;
-    this.pumping = true;
-    // Until it has caught up again it takes nothing from the channel's flush: each event comes one way.
-    this.caughtUp = false;
-    this.catchUp().catch((error: Error) => this.finish(error));
+  private startCatchUp(): void {
+    if (this.isCatchingUp) return;
+    this.isCatchingUp = true;
+    // Until the stream is up to date again the channel's flush must not deliver to it, or events would come twice.
+    this.isUpToDate = false;
+    this.catchUp().catch((error: Error) => this.connection.finish(error));
   }
 
   private async catchUp(): Promise<void> {
+    const { channel, connection } = this;
     try {
-      while (!this.closed && !this.writer.blocked) {
-        if (this.position >= this.channel.position) {
-          this.caughtUp = true;
+      while (!connection.hasEnded && !connection.isBlocked) {
+        if (this.position >= channel.position) {
+          this.isUpToDate = true;
           this.endIfComplete();
           return;
         }
-        const part = this.channel.recent(this.position, this.filter) ?? (await this.fromJournal());
-        if (this.closed) return;
-        this.position = Math.max(this.position, part.to);
-        this.writePart(part, performance.now());
+        const next = channel.next(this.position, this.filter);
+        // Events in memory are not awaited, because that would cost each write a pass through the microtask queue.
+        const batch = next instanceof Promise ? await next : next;
+        if (connection.hasEnded) return;
+        this.write(batch, performance.now());
       }
     } finally {
-      // In the same turn as the last look at the channel: whoever wakes us after it must find the pump at rest.
-      this.pumping = false;
+      // Synchronously after the last check of the position. A later `wake` or `resume` must be able to start again.
+      this.isCatchingUp = false;
     }
   }
 
-  private fromJournal(): Promise<FrameBatch> {
-    const { executionId, position } = this.channel;
-    return this.rules.pages.next(executionId, this.filter, this.position, position);
-  }
-
   private endIfComplete(): void {
-    if (!this.closed && this.channel.end !== undefined && this.position >= this.channel.end) this.finish();
+    const { end } = this.channel;
+    if (!this.connection.hasEnded && end !== undefined && this.position >= end) this.connection.finish();
   }
 }

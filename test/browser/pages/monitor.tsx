@@ -10,16 +10,16 @@ import '@cloutagent/react/styles.css';
 import { Profiler, type ReactNode, StrictMode, useEffect, version } from 'react';
 import { createRoot } from 'react-dom/client';
 
-/** What a test tells the page to show. */
+/** What the page shows. Tests set it with `state.show`. */
 export interface View {
   monitors: { executionId: string; theme?: 'light' | 'dark' }[];
-  /** Also shows the hooks' own state of these. */
+  /** Executions whose hook state is shown too. */
   watched?: string[];
   listed?: { projectId?: string; status?: 'running' | 'completed' };
   strict?: boolean;
 }
 
-/** What the page tells a test. */
+/** What a test can read from the page. */
 export interface PageState {
   show(view: View): void;
   commits: number;

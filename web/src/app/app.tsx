@@ -9,10 +9,10 @@ import { pageOf } from './pages.js';
 import { Shell } from './shell.js';
 
 export function App() {
-  const { credential, notice, asking } = useSession();
-  if (asking) return null;
+  const { credential, notice, isLoading } = useSession();
+  if (isLoading) return null;
   if (!credential) return <SignInPage notice={notice} />;
-  // Nothing that one key saw is left for the next.
+  // The key prop resets all state, so that a new credential never sees data of the previous one.
   return <SignedIn key={credential.key} apiKey={credential.key} />;
 }
 

@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from 'react';
 
-/** What went wrong in a page is told in its place; the rest of the dashboard goes on. */
+/** Error boundary of a page: shows the error in place of the page. The rest of the dashboard keeps working. */
 export class CrashNotice extends Component<{ children: ReactNode }, { error: Error | null }> {
   override state: { error: Error | null } = { error: null };
 
@@ -14,10 +14,10 @@ export class CrashNotice extends Component<{ children: ReactNode }, { error: Err
     return (
       <div className="notice error" role="alert">
         <strong>This page stopped working.</strong>
-        <span>Load it again; if that does not help, report this: {error.message}</span>
+        <span>Reload it. If that does not help, report this error: {error.message}</span>
         <span>
           <button type="button" className="button" onClick={() => location.reload()}>
-            Load again
+            Reload
           </button>
         </span>
       </div>

@@ -4,20 +4,20 @@ import { PageTitle } from './page-title.js';
 
 interface Props {
   scope: Scope;
-  /** Title of the page in its place. */
+  /** Title of the page that is shown instead. */
   title: string;
   children: ReactNode;
 }
 
-/** A page for keys with a scope; for others a sentence, and no request that would be refused. */
+/** Shows a page to keys that have the scope. For other keys it shows an explanation and sends no request. */
 export function NeedsScope({ scope, title, children }: Props) {
   if (useAccess().may(scope)) return children;
   return (
     <div className="empty">
       <PageTitle title={title} />
       <p>
-        This needs a key with the scope <code>{scope}</code>, which yours does not have. Ask for one, then
-        sign out and sign in with it.
+        This page needs a key with the scope <code>{scope}</code>, which your key does not have. Ask for such
+        a key, sign out, and sign in with it.
       </p>
     </div>
   );

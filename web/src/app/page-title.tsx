@@ -2,8 +2,8 @@ import { type ReactNode, useEffect, useRef } from 'react';
 import { wasNavigatedTo } from '../routing/location.js';
 
 /**
- * The page's one h1, and the document's title. Reached by a link, it takes the focus, so that a screen
- * reader says where one is.
+ * The only h1 of a page, and the document's title. After a navigation inside the dashboard it takes the focus, so that a
+ * screen reader announces the new page.
  */
 export function PageTitle({ title, children }: { title: string; children?: ReactNode }) {
   const heading = useRef<HTMLHeadingElement>(null);

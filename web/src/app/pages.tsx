@@ -5,49 +5,51 @@ import { NoSuchExecution } from '../run/no-such-execution.js';
 import { NeedsScope } from './needs-scope.js';
 import { NotFoundPage } from './not-found-page.js';
 
-// With them come the graph and the schemas: not for those who only look at the list.
+// Loaded on demand, because these pages need the graph and the schemas and the list does not.
 const RunPage = lazy(async () => ({ default: (await import('../run/run-page.js')).RunPage }));
 
 const StartPage = lazy(async () => ({ default: (await import('../start/start-page.js')).StartPage }));
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** The name of a place: `/` is the list. */
-export function placeOf(path: string): string {
-  const place = path.replace(/\/+$/, '');
-  return place === '' ? '/executions' : place;
+/** Returns the path without slashes at its end; `/` is the list of executions. */
+export function canonicalPath(path: string): string {
+  const trimmed = path.replace(/\/+$/, '');
+  return trimmed === '' ? '/executions' : trimmed;
 }
 
-/** The page at a path. */
+/** Returns the page at a path. */
 export function pageOf(path: string): ReactNode {
-  const place = placeOf(path);
-  if (place === '/executions')
+  const canonical = canonicalPath(path);
+  if (canonical === '/executions')
     return (
       <NeedsScope scope="executions:read" title="Executions">
         <ListPage />
       </NeedsScope>
     );
-  if (place === '/start')
+  if (canonical === '/start')
     return (
       <NeedsScope scope="executions:write" title="Start an execution">
-        {later(<StartPage />)}
+        {withFallback(<StartPage />)}
       </NeedsScope>
     );
-  if (place === '/keys')
+  if (canonical === '/keys')
     return (
       <NeedsScope scope="keys:manage" title="API keys">
         <KeysPage />
       </NeedsScope>
     );
-  const id = /^\/executions\/([^/]+)$/.exec(place)?.[1];
+  const id = /^\/executions\/([^/]+)$/.exec(canonical)?.[1];
   if (id !== undefined && !UUID.test(id)) return <NoSuchExecution />;
   if (id !== undefined)
     return (
       <NeedsScope key={id} scope="executions:read" title="Execution">
-        {later(<RunPage executionId={id} />)}
+        {withFallback(<RunPage executionId={id} />)}
       </NeedsScope>
     );
   return <NotFoundPage />;
 }
 
-const later = (page: ReactNode) => <Suspense fallback={<p className="muted">Loading…</p>}>{page}</Suspense>;
+const withFallback = (page: ReactNode) => (
+  <Suspense fallback={<p className="muted">Loading…</p>}>{page}</Suspense>
+);

@@ -2,21 +2,21 @@ import { type MouseEvent, type ReactNode, useRef } from 'react';
 import { Link } from '../routing/link.js';
 import { useAccess } from '../session/access.js';
 import { signOut } from '../session/session.js';
-import { placeOf } from './pages.js';
+import { canonicalPath } from './pages.js';
 import { ThemeToggle } from './theme-toggle.js';
 
-const PLACES = [
+const NAVIGATION = [
   ['/executions', 'Executions', 'executions:read'],
   ['/start', 'Start', 'executions:write'],
   ['/keys', 'API keys', 'keys:manage'],
 ] as const;
 
-/** What is around every page: skip link, navigation, main. */
+/** The frame of every page: skip link, navigation and main element. */
 export function Shell({ path, children }: { path: string; children: ReactNode }) {
   const { may } = useAccess();
-  const place = placeOf(path);
+  const current = canonicalPath(path);
   const main = useRef<HTMLElement>(null);
-  // Not by its fragment, which would be a place in the history.
+  // Does not follow the link, because a fragment would add an entry to the history.
   const skip = (event: MouseEvent) => {
     event.preventDefault();
     main.current?.focus();
@@ -34,11 +34,11 @@ export function Shell({ path, children }: { path: string; children: ReactNode })
           </Link>
           <nav aria-label="Main">
             <ul>
-              {PLACES.filter(([, , scope]) => may(scope)).map(([to, name]) => (
+              {NAVIGATION.filter(([, , scope]) => may(scope)).map(([to, name]) => (
                 <li key={to}>
                   <Link
                     to={to}
-                    aria-current={place === to ? 'page' : place.startsWith(`${to}/`) || undefined}
+                    aria-current={current === to ? 'page' : current.startsWith(`${to}/`) || undefined}
                   >
                     {name}
                   </Link>

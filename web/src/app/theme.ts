@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react';
 
 type Theme = 'light' | 'dark';
 
-/** theme.js reads it before the first paint. */
+/** public/theme.js reads the same key before the first paint. */
 const STORAGE_KEY = 'cloutagent.theme';
 const system = matchMedia('(prefers-color-scheme: dark)');
 const listeners = new Set<() => void>();
@@ -21,12 +21,12 @@ export function chooseTheme(theme: Theme): void {
   try {
     localStorage.setItem(STORAGE_KEY, theme);
   } catch {
-    // Storage is refused: it holds until the page is left.
+    // Storage is blocked. The choice lasts until the page is closed.
   }
   notify();
 }
 
-/** The theme as it is seen now: chosen, or the system's. */
+/** Returns the current theme: the chosen one, or the system's. */
 export const useTheme = (): Theme =>
   useSyncExternalStore((listener) => {
     listeners.add(listener);

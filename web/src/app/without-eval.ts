@@ -1,4 +1,5 @@
 import { config } from 'zod/v4/core';
 
-// Before any schema is made: Zod would try `new Function`, which the page's policy forbids and reports.
+// Must run before the first schema is created. Otherwise Zod tries `new Function`, which the page's content security
+// policy blocks and reports.
 config({ jitless: true });

@@ -6,14 +6,14 @@ import type { UsagePoint } from './usage-history.js';
 export interface Series {
   name: string;
   points: readonly UsagePoint[];
-  /** Told apart by more than colour. */
+  /** Draws a dashed line, so that series differ in more than colour. */
   dashed?: boolean;
 }
 
 interface Props {
   title: string;
   series: readonly Series[];
-  /** ms since 1970: where time begins and ends. */
+  /** Beginning and end of the time axis, in ms since 1970. */
   from: number;
   to: number;
   format: (value: number) => string;
@@ -25,21 +25,26 @@ const RIGHT = 12;
 const TOP = 8;
 const BOTTOM = 22;
 
-/** Totals over time, as steps: a total stays until the next event. */
+/** Draws totals over time as a step chart, because a total stays the same until the next event. */
 export function LineChart({ title, series, from, to, format }: Props) {
   const [frame, width] = useWidth();
   const marks = ticks(Math.max(0, ...series.flatMap(({ points }) => points.map(({ value }) => value))));
-  const most = marks.at(-1)! || 1;
+  const max = marks.at(-1)! || 1;
   const span = Math.max(1, to - from);
   const x = (at: number) => LEFT + (Math.min(Math.max(at - from, 0), span) / span) * (width - LEFT - RIGHT);
-  const y = (value: number) => HEIGHT - BOTTOM - (value / most) * (HEIGHT - TOP - BOTTOM);
+  const y = (value: number) => HEIGHT - BOTTOM - (value / max) * (HEIGHT - TOP - BOTTOM);
   const line = (points: readonly UsagePoint[]) =>
     `M${x(from)} ${y(0)}${points.map(({ at, value }) => `H${x(at).toFixed(1)}V${y(value).toFixed(1)}`).join('')}H${x(to)}`;
-  const said = series.map(({ name, points }) => `${name} ${format(points.at(-1)?.value ?? 0)}`).join(', ');
+  const summary = series.map(({ name, points }) => `${name} ${format(points.at(-1)?.value ?? 0)}`).join(', ');
 
   return (
     <figure className="chart" ref={frame}>
-      <svg width={width} height={HEIGHT} role="img" aria-label={`${title} over ${duration(span)}: ${said}`}>
+      <svg
+        width={width}
+        height={HEIGHT}
+        role="img"
+        aria-label={`${title} over ${duration(span)}: ${summary}`}
+      >
         {marks.map((mark) => (
           <g key={mark} className="chart-mark">
             <line x1={LEFT} x2={width - RIGHT} y1={y(mark)} y2={y(mark)} />

@@ -8,18 +8,18 @@ interface Props {
   /** ms since 1970. */
   from: number;
   to: number;
-  /** A model's price is not known, so that costs are not either. */
+  /** Whether the price of a model is unknown, so that the costs are unknown too. */
   priceUnknown: boolean;
 }
 
-/** Tokens and cost over time, and the same as tables. */
+/** Shows tokens and cost over time, as charts and as tables. */
 export function UsageCharts({ history, from, to, priceUnknown }: Props) {
   const tokens: Series[] = [
     { name: 'Output', points: history.output },
     { name: 'Input', points: history.input, dashed: true },
   ];
-  const spent: Series[] = [{ name: 'Cost', points: history.costUSD }];
-  const nothing = history.output.length === 0;
+  const costs: Series[] = [{ name: 'Cost', points: history.costUSD }];
+  const isEmpty = history.output.length === 0;
   return (
     <div className="charts">
       <section aria-label="Tokens over time">
@@ -38,7 +38,7 @@ export function UsageCharts({ history, from, to, priceUnknown }: Props) {
             </span>
           ))}
         </div>
-        {nothing ? (
+        {isEmpty ? (
           <p className="muted chart-none">No model has reported usage yet.</p>
         ) : (
           <>
@@ -56,12 +56,12 @@ export function UsageCharts({ history, from, to, priceUnknown }: Props) {
         </div>
         {history.costUSD.every(({ value }) => value === 0) ? (
           <p className="muted chart-none">
-            {priceUnknown ? 'Set MODEL_PRICES on the server to see costs.' : 'Nothing has been spent yet.'}
+            {priceUnknown ? 'Set MODEL_PRICES on the server to see costs.' : 'No cost yet.'}
           </p>
         ) : (
           <>
-            <LineChart title="Cost" series={spent} from={from} to={to} format={cost} />
-            <UsageTable series={spent} from={from} format={cost} />
+            <LineChart title="Cost" series={costs} from={from} to={to} format={cost} />
+            <UsageTable series={costs} from={from} format={cost} />
           </>
         )}
       </section>
@@ -69,7 +69,8 @@ export function UsageCharts({ history, from, to, priceUnknown }: Props) {
   );
 }
 
-const MOST_ROWS = 200;
+/** Rows of a table. Only the latest points are shown. */
+const MAX_ROWS = 200;
 
 function UsageTable({
   series,
@@ -80,11 +81,11 @@ function UsageTable({
   from: number;
   format: (value: number) => string;
 }) {
-  const rows: readonly UsagePoint[] = (series[0]?.points ?? []).slice(-MOST_ROWS);
+  const rows: readonly UsagePoint[] = (series[0]?.points ?? []).slice(-MAX_ROWS);
   const offset = (series[0]?.points.length ?? 0) - rows.length;
   return (
     <details className="chart-table">
-      <summary>As a table</summary>
+      <summary>Show as table</summary>
       <div className="table-frame" tabIndex={0} role="region" aria-label="Values">
         <table className="table">
           <thead>

@@ -16,7 +16,7 @@ const spent = (sequence: number, totalCostUSD: number | null) =>
     totalCostUSD,
   }) as ExecutionEvent;
 
-it('adds each event once, whatever comes again', () => {
+it('addUsage adds each event once, also when it is delivered again', () => {
   const first = addUsage(NO_HISTORY, [usage(3, 10), spent(4, 0.5), spent(5, null)]);
   expect(addUsage(first, [usage(3, 10), spent(4, 0.5)])).toBe(first);
   expect(addUsage(first, [usage(7, 20)])).toEqual({
@@ -30,7 +30,7 @@ it('adds each event once, whatever comes again', () => {
   });
 });
 
-it('keeps no more points than can be seen, the last one among them', () => {
+it('addUsage limits the number of points and keeps the last one', () => {
   let history = NO_HISTORY;
   for (let sequence = 1; sequence <= 5_000; sequence += 1)
     history = addUsage(history, [usage(sequence, sequence)]);

@@ -10,16 +10,16 @@ export interface UsageHistory {
   input: readonly UsagePoint[];
   output: readonly UsagePoint[];
   costUSD: readonly UsagePoint[];
-  /** Sequence of the last event in it. */
+  /** Sequence of the last event in the history. */
   last: number;
 }
 
 export const NO_HISTORY: UsageHistory = { input: [], output: [], costUSD: [], last: 0 };
 
-/** More points than pixels show nothing; every other one is left out then. */
-const MOST_POINTS = 1_000;
+/** Above this number every second point is dropped. More points than pixels would not be visible. */
+const MAX_POINTS = 1_000;
 
-/** The history with what the events add to it; events that are in it already add nothing. */
+/** Adds events to the history. Events that it already contains are ignored. */
 export function addUsage(history: UsageHistory, events: readonly ExecutionEvent[]): UsageHistory {
   const [input, output, costUSD] = [[...history.input], [...history.output], [...history.costUSD]];
   let { last } = history;
@@ -39,6 +39,6 @@ export function addUsage(history: UsageHistory, events: readonly ExecutionEvent[
 }
 
 const thin = (points: UsagePoint[]): UsagePoint[] =>
-  points.length <= MOST_POINTS
+  points.length <= MAX_POINTS
     ? points
     : points.filter((_point, index) => index % 2 === 0 || index === points.length - 1);

@@ -3,7 +3,7 @@ import { useSyncExternalStore } from 'react';
 import type { EventLog } from '../inspector/event-log.js';
 import { UsageCharts } from './usage-charts.js';
 
-/** The charts of an execution: from its start to its end, or to the last event so far. */
+/** Shows the charts of an execution, from its start to its end or to its latest event. */
 export function UsagePanel({ log, snapshot }: { log: EventLog; snapshot: ExecutionSnapshot }) {
   const { events, history } = useSyncExternalStore(log.subscribe, log.getState);
   const to = Date.parse(snapshot.endedAt ?? events.at(-1)?.timestamp ?? '') || 0;

@@ -19,29 +19,29 @@ export const STATUSES: readonly ExecutionStatus[] = [
 export const isStatus = (word: string): word is ExecutionStatus =>
   (STATUSES as readonly string[]).includes(word);
 
-/** The filter of an address; it is there so that it can be linked to. */
+/** Reads the filter from the query of the address. It is in the address so that a filtered list can be linked to. */
 export function filterOf(query: URLSearchParams): ExecutionFilter {
-  const named = (query.get('status') ?? '').split(',');
+  const requested = (query.get('status') ?? '').split(',');
   return {
     project: query.get('project') ?? '',
-    status: STATUSES.filter((status) => named.includes(status)),
+    status: STATUSES.filter((status) => requested.includes(status)),
     tag: query.get('tag') ?? '',
   };
 }
 
-/** What the server would refuse of a filter, by field. */
+/** Returns the fields of a filter that the server would refuse, each with its problem. */
 export function problemsOf({ project, tag }: ExecutionFilter): { project?: string; tag?: string } {
   const isName = project === '' || (NAME.test(project) && project.length <= NAME_MAX_LENGTH);
   return {
     ...(!isName && {
-      project: `A project id takes letters, digits and . _ : -, up to ${NAME_MAX_LENGTH}, and starts with a letter or digit.`,
+      project: `A project id has up to ${NAME_MAX_LENGTH} letters, digits and . _ : - and starts with a letter or digit.`,
     }),
     ...(tag.length > TAG_MAX_LENGTH && { tag: `A tag has at most ${TAG_MAX_LENGTH} characters.` }),
-    ...(tag.includes('\0') && { tag: 'A tag cannot have this character.' }),
+    ...(tag.includes('\0') && { tag: 'A tag cannot contain the character U+0000.' }),
   };
 }
 
-/** The address of the list with this filter. */
+/** Returns the address of the list with this filter. */
 export function addressOf({ project, status, tag }: ExecutionFilter): string {
   const query = new URLSearchParams();
   if (project !== '') query.set('project', project);

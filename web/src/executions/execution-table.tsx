@@ -17,7 +17,7 @@ export function ExecutionTable({ executions }: { executions: readonly ExecutionS
             <th>Steps</th>
             <th className="end">Tokens</th>
             <th className="end">Cost</th>
-            <th className="end">Took</th>
+            <th className="end">Duration</th>
             <th className="end">Started</th>
           </tr>
         </thead>
@@ -61,7 +61,7 @@ function ExecutionRow({ execution }: { execution: ExecutionSummary }) {
       <td data-label="Cost" className="end numeric">
         {cost(costUSD)}
       </td>
-      <td data-label="Took" className="end numeric">
+      <td data-label="Duration" className="end numeric">
         {execution.duration === undefined ? '–' : duration(execution.duration)}
       </td>
       <td data-label="Started" className="end">

@@ -3,9 +3,10 @@ import { navigate } from '../routing/location.js';
 import { StatusIcon } from '../ui/status-icon.js';
 import { addressOf, type ExecutionFilter, isEmpty, problemsOf, STATUSES } from './execution-filter.js';
 
+/** Time without typing after which a filter is applied, in ms. */
 const TYPING_MS = 300;
 
-/** What is shown is in the address: the bar only changes that. */
+/** The fields of the filter. The filter itself is in the address; this component only changes the address. */
 export function FilterBar({ filter }: { filter: ExecutionFilter }) {
   const change = (part: Partial<ExecutionFilter>) =>
     navigate(addressOf({ ...filter, ...part }), { replace: true });
@@ -16,10 +17,10 @@ export function FilterBar({ filter }: { filter: ExecutionFilter }) {
       <TextFilter
         label="Project"
         value={filter.project}
-        wrong={problems.project}
+        problem={problems.project}
         onChange={(project) => change({ project })}
       />
-      <TextFilter label="Tag" value={filter.tag} wrong={problems.tag} onChange={(tag) => change({ tag })} />
+      <TextFilter label="Tag" value={filter.tag} problem={problems.tag} onChange={(tag) => change({ tag })} />
       <fieldset className="status-filter">
         <legend className="label">Status</legend>
         <div className="row">
@@ -58,14 +59,14 @@ export function FilterBar({ filter }: { filter: ExecutionFilter }) {
 interface TextFilterProps {
   label: string;
   value: string;
-  wrong: string | undefined;
+  problem: string | undefined;
   onChange: (value: string) => void;
 }
 
-function TextFilter({ label, value, wrong, onChange }: TextFilterProps) {
+function TextFilter({ label, value, problem, onChange }: TextFilterProps) {
   const [typed, setTyped] = useState(value);
   const id = useId();
-  // The address may change by itself: Clear, or going back.
+  // The address can also change without typing: by Clear, or by going back.
   useEffect(() => setTyped(value), [value]);
   useEffect(() => {
     if (typed.trim() === value) return;
@@ -82,12 +83,12 @@ function TextFilter({ label, value, wrong, onChange }: TextFilterProps) {
         placeholder="any"
         autoComplete="off"
         spellCheck={false}
-        aria-invalid={wrong !== undefined}
+        aria-invalid={problem !== undefined}
         aria-describedby={`${id}-wrong`}
         onChange={(event) => setTyped(event.target.value)}
       />
       <span className="wrong" id={`${id}-wrong`} role="alert">
-        {wrong}
+        {problem}
       </span>
     </div>
   );

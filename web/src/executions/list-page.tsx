@@ -21,20 +21,20 @@ import { FilterBar } from './filter-bar.js';
 import { LiveSign } from './live-sign.js';
 import { useRememberedPages } from './use-remembered-pages.js';
 
-const PAGE = 50;
+const PAGE_SIZE = 50;
 
 export function ListPage() {
   const { query } = useLocation();
   const filter = useMemo(() => filterOf(query), [query]);
   const problems = Object.values(problemsOf(filter));
-  // A status that is none is dropped, and the address shows what is filtered by.
+  // Unknown statuses are removed from the address, so that it shows the filter that is applied.
   const canonical = addressOf(filter);
   const given = query.get('status') ?? '';
   useEffect(() => {
     if (given !== filter.status.join(',') && given.split(',').some((one) => !isStatus(one)))
       navigate(canonical, { replace: true });
   }, [given, filter, canonical]);
-  if (problems.length === 0) return <Listing filter={filter} />;
+  if (problems.length === 0) return <ExecutionList filter={filter} />;
   return (
     <>
       <div className="page-head">
@@ -42,25 +42,25 @@ export function ListPage() {
       </div>
       <FilterBar filter={filter} />
       <section className="card" aria-label="Executions">
-        <EmptyState title="Nothing matches">
-          <p>No execution can have this. Correct the filter that is marked.</p>
+        <EmptyState title="No matching executions">
+          <p>The filter is not valid. Correct the marked field.</p>
         </EmptyState>
       </section>
     </>
   );
 }
 
-function Listing({ filter }: { filter: ExecutionFilter }) {
+function ExecutionList({ filter }: { filter: ExecutionFilter }) {
   const { may } = useAccess();
   const { project, status, tag } = filter;
   const list = useExecutions({
-    limit: PAGE,
+    limit: PAGE_SIZE,
     ...(project !== '' && { projectId: project }),
     ...(status.length > 0 && { status }),
     ...(tag !== '' && { tag }),
   });
   const { executions, loading, error } = list;
-  useRememberedPages(list, addressOf(filter), PAGE);
+  useRememberedPages(list, addressOf(filter), PAGE_SIZE);
 
   return (
     <>
@@ -79,7 +79,9 @@ function Listing({ filter }: { filter: ExecutionFilter }) {
       {error && (
         <ProblemNotice
           what={
-            error.status === 404 ? `Your key is not for project ${project}.` : 'The list cannot be read now.'
+            error.status === 404
+              ? `Your key has no access to project ${project}.`
+              : 'The list could not be loaded.'
           }
           error={error}
           onRetry={() => void list.refresh()}
@@ -91,7 +93,7 @@ function Listing({ filter }: { filter: ExecutionFilter }) {
           <div className="list-foot">
             <span className="muted numeric">
               {counted(executions.length, 'execution')}
-              {list.hasMore && ', there are more'}
+              {list.hasMore && ', more available'}
             </span>
             {list.hasMore && (
               <button
@@ -108,23 +110,23 @@ function Listing({ filter }: { filter: ExecutionFilter }) {
       )}
       {executions.length === 0 && !error && (
         <section className="card" aria-label="Executions" aria-busy={loading}>
-          {loading ? <p className="empty muted">Loading…</p> : <Nothing filter={filter} />}
+          {loading ? <p className="empty muted">Loading…</p> : <NoExecutions filter={filter} />}
         </section>
       )}
     </>
   );
 }
 
-function Nothing({ filter }: { filter: ExecutionFilter }) {
+function NoExecutions({ filter }: { filter: ExecutionFilter }) {
   const mayStart = useAccess().may('executions:write');
   if (isEmpty(filter))
     return (
-      <EmptyState title="Nothing has run yet">
+      <EmptyState title="No executions yet">
         <p>
           An execution is one run of a workflow.{' '}
           {mayStart
-            ? 'Start the example: it needs no model key and takes seconds.'
-            : 'Those that are started in your projects appear here by themselves.'}
+            ? 'Start the example. It needs no model key and takes a few seconds.'
+            : 'New executions of your projects appear here automatically.'}
         </p>
         {mayStart && (
           <Link to="/start" className="button primary">
@@ -134,9 +136,9 @@ function Nothing({ filter }: { filter: ExecutionFilter }) {
       </EmptyState>
     );
   return (
-    <EmptyState title="Nothing matches">
+    <EmptyState title="No matching executions">
       <p>
-        No execution of your projects fits these filters. New ones that do will appear here by themselves.
+        No execution of your projects matches these filters. New ones that match appear here automatically.
       </p>
       <Link to={addressOf({ project: '', status: [], tag: '' })} className="button">
         Show all

@@ -1,30 +1,30 @@
 import { axesOf, type Direction, NODE_HEIGHT, NODE_WIDTH, type Point } from './geometry.js';
 
-/** Points that are looked at between two of an edge. */
+/** Number of points that are sampled on each curve of an edge. */
 const SAMPLES = 16;
 
-/** The two points that bend the curve from one point to the next: it leaves and arrives along the direction. */
-function bend(from: Point, to: Point, direction: Direction): [Point, Point] {
-  const { along, beside, point } = axesOf(direction);
+/** Returns the control points of the curve between two points. It leaves and arrives along the direction. */
+function controlPoints(from: Point, to: Point, direction: Direction): [Point, Point] {
+  const { along, cross, point } = axesOf(direction);
   const middle = (along(from) + along(to)) / 2;
-  return [point(middle, beside(from)), point(middle, beside(to))];
+  return [point(middle, cross(from)), point(middle, cross(to))];
 }
 
 const text = ({ x, y }: Point): string => `${x.toFixed(1)},${y.toFixed(1)}`;
 
-/** The SVG path of an edge through the points of its route. */
+/** Returns the SVG path of an edge through the points of its route. */
 export function pathOf(start: Point, route: readonly Point[], end: Point, direction: Direction): string {
   let path = `M${text(start)}`;
   let from = start;
   for (const to of [...route, end]) {
-    const [first, second] = bend(from, to, direction);
+    const [first, second] = controlPoints(from, to, direction);
     path += ` C${text(first)} ${text(second)} ${text(to)}`;
     from = to;
   }
   return path;
 }
 
-/** Points on the path of an edge. */
+/** Samples points on the path of an edge. */
 export function pathPoints(
   start: Point,
   route: readonly Point[],
@@ -34,7 +34,7 @@ export function pathPoints(
   const points = [start];
   let from = start;
   for (const to of [...route, end]) {
-    const [first, second] = bend(from, to, direction);
+    const [first, second] = controlPoints(from, to, direction);
     for (let n = 1; n <= SAMPLES; n += 1) points.push(cubic(from, first, second, to, n / SAMPLES));
     from = to;
   }
@@ -42,14 +42,14 @@ export function pathPoints(
 }
 
 function cubic(a: Point, b: Point, c: Point, d: Point, t: number): Point {
-  const of = (axis: 'x' | 'y') =>
+  const coordinate = (axis: 'x' | 'y') =>
     (1 - t) ** 3 * a[axis] +
     3 * (1 - t) ** 2 * t * b[axis] +
     3 * (1 - t) * t ** 2 * c[axis] +
     t ** 3 * d[axis];
-  return { x: of('x'), y: of('y') };
+  return { x: coordinate('x'), y: coordinate('y') };
 }
 
-/** Whether a path runs over the node whose upper left corner is given. */
+/** Whether a path crosses the node with this upper left corner. */
 export const crosses = (path: readonly Point[], { x, y }: Point): boolean =>
   path.some((point) => point.x > x && point.x < x + NODE_WIDTH && point.y > y && point.y < y + NODE_HEIGHT);

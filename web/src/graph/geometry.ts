@@ -3,33 +3,33 @@ export interface Point {
   y: number;
 }
 
-/** Which way a graph is drawn. What lies along it is ordered, what lies beside it runs in parallel. */
+/** The direction in which a graph is drawn. Layers follow each other along it; parallel nodes lie next to each other. */
 export type Direction = 'across' | 'down';
 
 export const NODE_WIDTH = 196;
 export const NODE_HEIGHT = 70;
 
-/** Names the two axes of a direction, so that what is computed holds for both. */
+/** Maps the axes of a direction to x and y, so that the same computations work for both directions. */
 export const axesOf = (direction: Direction) =>
   direction === 'across'
     ? {
         length: NODE_WIDTH,
         breadth: NODE_HEIGHT,
         along: (point: Point) => point.x,
-        beside: (point: Point) => point.y,
-        point: (along: number, beside: number): Point => ({ x: along, y: beside }),
+        cross: (point: Point) => point.y,
+        point: (along: number, cross: number): Point => ({ x: along, y: cross }),
       }
     : {
         length: NODE_HEIGHT,
         breadth: NODE_WIDTH,
         along: (point: Point) => point.y,
-        beside: (point: Point) => point.x,
-        point: (along: number, beside: number): Point => ({ x: beside, y: along }),
+        cross: (point: Point) => point.x,
+        point: (along: number, cross: number): Point => ({ x: cross, y: along }),
       };
 
-/** Where edges leave a node and arrive at it, for the node's upper left corner. */
+/** Returns the points where edges leave and enter the node with this upper left corner. */
 export function portsOf(corner: Point, direction: Direction): { out: Point; in: Point } {
-  const { length, breadth, along, beside, point } = axesOf(direction);
-  const middle = beside(corner) + breadth / 2;
+  const { length, breadth, along, cross, point } = axesOf(direction);
+  const middle = cross(corner) + breadth / 2;
   return { out: point(along(corner) + length, middle), in: point(along(corner), middle) };
 }

@@ -10,23 +10,23 @@ const outline = (ids: string, ...edges: string[]) => ({
 const columns = (...given: Parameters<typeof outline>) =>
   Object.fromEntries([...layOut(outline(...given), 'across').points].map(([id, { x }]) => [id, x]));
 
-it('puts a node behind all of its parents', () => {
+it('layOut puts a node after all of its parents', () => {
   const { a, b, c, d } = columns('abcd', 'ac', 'bc', 'cd', 'ad') as Record<string, number>;
   expect([a, a! < c!, c! < d!]).toEqual([b, true, true]);
 });
 
-it('keeps every node apart from every other one, on a cycle too', () => {
+it('layOut gives each node its own position, also on a cycle', () => {
   const { points } = layOut(outline('abcdef', 'ab', 'bc', 'cb', 'ad', 'ae'), 'down');
   expect(points.size).toBe(6);
   expect(new Set([...points.values()].map(({ x, y }) => `${x} ${y}`)).size).toBe(6);
 });
 
-it('keeps the order of parents among their children', () => {
+it('layOut orders children like their parents', () => {
   const { points } = layOut(outline('abcd', 'bc', 'ad'), 'across');
   expect(points.get('d')!.y).toBeLessThan(points.get('c')!.y);
 });
 
-it('takes positions that are given for all, unless they hide nodes', () => {
+it('layOut uses given positions if every node has one and no nodes overlap', () => {
   const nodes = outline('ab').nodes.map((node, index) => ({ ...node, position: { x: index * 300, y: 7 } }));
   expect([...layOut({ nodes, edges: [] }, 'across').points.values()]).toEqual([
     { x: 0, y: 7 },
@@ -36,7 +36,7 @@ it('takes positions that are given for all, unless they hide nodes', () => {
   expect(new Set(layOut({ nodes: heap, edges: [] }, 'across').points.values()).size).toBe(2);
 });
 
-it('attaches edges as given positions lie, whatever the window', () => {
+it('layOut derives the direction from given positions', () => {
   const row = outline('ab', 'ab');
   const nodes = row.nodes.map((node, index) => ({ ...node, position: { x: index * 300, y: 7 } }));
   expect(layOut({ ...row, nodes }, 'down').direction).toBe('across');
@@ -44,7 +44,7 @@ it('attaches edges as given positions lie, whatever the window', () => {
   expect(layOut({ ...row, nodes: column }, 'across').direction).toBe('down');
 });
 
-/** Edges that run over a node which is not one of their ends. */
+/** Returns the edges that cross a node that is not one of their ends. */
 function crossings({ edges }: ReturnType<typeof outline>, layout: Layout): string[] {
   const { points, routes, direction } = layout;
   return edges.flatMap(({ source, target }, index) => {
@@ -58,15 +58,12 @@ function crossings({ edges }: ReturnType<typeof outline>, layout: Layout): strin
   });
 }
 
-it.each(['across', 'down'] as const)(
-  'leads no edge over a node that it does not belong to, %s',
-  (direction) => {
-    const skipping = outline('abcde', 'ab', 'bc', 'cd', 'ac', 'ad', 'bd', 'ae', 'ed');
-    expect(crossings(skipping, layOut(skipping, direction))).toEqual([]);
-  },
-);
+it.each(['across', 'down'] as const)('layOut routes no edge over another node, %s', (direction) => {
+  const skipping = outline('abcde', 'ab', 'bc', 'cd', 'ac', 'ad', 'bd', 'ae', 'ed');
+  expect(crossings(skipping, layOut(skipping, direction))).toEqual([]);
+});
 
-it('leads no edge of any graph over a node that it does not belong to', () => {
+it('layOut routes no edge of any graph over another node', () => {
   const ids = 'abcdefghij';
   const edges = fc.uniqueArray(
     fc.tuple(fc.nat(9), fc.nat(9)).filter(([from, to]) => from < to),
@@ -80,7 +77,7 @@ it('leads no edge of any graph over a node that it does not belong to', () => {
   );
 });
 
-it('leads an edge around nodes at given positions', () => {
+it('layOut routes an edge around nodes at given positions', () => {
   const row = outline('abc', 'ab', 'bc', 'ac');
   const nodes = row.nodes.map((node, index) => ({ ...node, position: { x: index * 260, y: 0 } }));
   const graph = { ...row, nodes };

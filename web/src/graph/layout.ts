@@ -3,34 +3,34 @@ import { axesOf, type Direction, NODE_HEIGHT, NODE_WIDTH, type Point } from './g
 import { routesAround, routesBetween } from './routes.js';
 
 export interface Layout {
-  /** The upper left corner of each node. */
+  /** Upper left corner of each node, by node id. */
   points: ReadonlyMap<string, Point>;
-  /** By index of an edge, the points that it runs through; an edge that needs none is not in it. */
+  /** Points that an edge runs through, by index of the edge. A straight edge has no entry. */
   routes: ReadonlyMap<number, readonly Point[]>;
   direction: Direction;
 }
 
-const GAP_BESIDE = 22;
-/** Between layers: labels are read across, so there is less room below each other. */
+const GAP_CROSS = 22;
+/** Gap between layers. It is smaller downwards, because nodes are wider than high. */
 const gapAlong = (direction: Direction): number => (direction === 'across' ? 64 : 32);
 
 /**
- * Where each node is drawn and how edges run between them: as the workflow says when it does so for all nodes, else by
- * layers of nodes that can run together. What is on a cycle comes last.
+ * Positions the nodes and routes the edges. It uses the workflow's positions if all nodes have one and none overlap;
+ * otherwise it draws layers of nodes that can run in parallel. Nodes on a cycle form the last layer.
  */
-export function layOut(outline: WorkflowOutline, wanted: Direction): Layout {
+export function layOut(outline: WorkflowOutline, preferred: Direction): Layout {
   const given = outline.nodes.map(({ id, position }) => [id, position] as const);
   if (given.every((entry): entry is [string, Point] => entry[1] !== undefined) && !overlap(given)) {
     const points = new Map(given as [string, Point][]);
-    const direction = directionOf(outline, points) ?? wanted;
+    const direction = directionOf(outline, points) ?? preferred;
     return { points, routes: routesAround(outline.edges, points, direction), direction };
   }
   const layers = layersOf(outline);
-  const points = place(outline, layers, wanted);
-  return { points, routes: routesBetween(outline.edges, layers, points, wanted), direction: wanted };
+  const points = positionNodes(outline, layers, preferred);
+  return { points, routes: routesBetween(outline.edges, layers, points, preferred), direction: preferred };
 }
 
-/** The way that most edges run at given positions. */
+/** Returns the direction in which most edges run; undefined if there is none. */
 function directionOf({ edges }: WorkflowOutline, points: ReadonlyMap<string, Point>): Direction | undefined {
   let across = 0;
   for (const { source, target } of edges) {
@@ -44,8 +44,8 @@ function layersOf(outline: WorkflowOutline): string[][] {
   const graph = graphOf(outline);
   const layers = graph.layers();
   const reached = new Set(layers.flat());
-  const left = [...graph.nodes.keys()].filter((id) => !reached.has(id));
-  return left.length > 0 ? [...layers, left] : layers;
+  const remaining = [...graph.nodes.keys()].filter((id) => !reached.has(id));
+  return remaining.length > 0 ? [...layers, remaining] : layers;
 }
 
 const graphOf = (outline: WorkflowOutline): WorkflowGraph =>
@@ -54,7 +54,7 @@ const graphOf = (outline: WorkflowOutline): WorkflowGraph =>
     nodes: outline.nodes.map(({ id, type }) => ({ id, type, data: { config: {} } })),
   });
 
-function place(
+function positionNodes(
   outline: WorkflowOutline,
   layers: readonly string[][],
   direction: Direction,
@@ -71,19 +71,19 @@ function place(
     const first = (widest - layer.length) / 2;
     sorted.forEach(({ id }, index) => {
       rank.set(id, first + index);
-      points.set(id, point(depth * (length + gapAlong(direction)), (first + index) * (breadth + GAP_BESIDE)));
+      points.set(id, point(depth * (length + gapAlong(direction)), (first + index) * (breadth + GAP_CROSS)));
     });
   });
   return points;
 }
 
-/** Near its parents a node's edges cross fewer others. */
+/** Returns the mean rank of the parents. A node near its parents has fewer crossing edges. */
 function meanRank(parents: readonly string[], rank: ReadonlyMap<string, number>): number | undefined {
   const ranks = parents.flatMap((id) => rank.get(id) ?? []);
   return ranks.length === 0 ? undefined : ranks.reduce((sum, value) => sum + value, 0) / ranks.length;
 }
 
-/** Positions made for smaller nodes, or all the same, would hide some behind others. */
+/** Whether nodes overlap, because the positions are equal or were made for smaller nodes. */
 function overlap(points: readonly (readonly [string, Point])[]): boolean {
   if (points.length > 200) return false;
   return points.some(([, a], index) =>

@@ -1,27 +1,28 @@
 import type { Step } from '@cloutagent/contract';
 
-/** What the graph shows of a node. */
+/** The state of a node as the graph shows it. */
 export interface NodeState {
-  /** `waiting`: not begun; `approval`: a person must decide. */
+  /** `waiting`: not started; `approval`: waits for a decision. */
   status: Step['status'] | 'waiting' | 'approval';
-  /** In words. */
+  /** The status in words. */
   label: string;
   detail: string | null;
 }
 
 const WAITING: NodeState = { status: 'waiting', label: 'not started', detail: null };
-const LEFT: NodeState = { ...WAITING, label: 'did not run' };
+const NOT_RUN: NodeState = { ...WAITING, label: 'did not run' };
 
 /**
- * The state of a node, of its last step.
- * @param ended whether its execution has: a node that has not started will not
+ * Returns the state of a node.
+ * @param step the node's last step; undefined if it has not started
+ * @param ended whether the execution has ended, so that the node will not start any more
  */
 export function nodeState(
   step: Step | undefined,
   ended: boolean,
   durationOf: (ms: number) => string,
 ): NodeState {
-  if (!step) return ended ? LEFT : WAITING;
+  if (!step) return ended ? NOT_RUN : WAITING;
   const { status, nodeType, attempt, duration } = step;
   const tries = attempt > 1 ? `attempt ${attempt}` : null;
   if (status === 'running' && nodeType === 'approval')

@@ -4,7 +4,7 @@ import type { Direction, Point } from './geometry.js';
 
 export type RoutedEdge = Edge<{ route: readonly Point[]; direction: Direction }, 'routed'>;
 
-/** An edge that runs around nodes. */
+/** Draws an edge that is routed around nodes. */
 export function RoutedEdgeView(props: EdgeProps<RoutedEdge>) {
   const { sourceX, sourceY, targetX, targetY, data, markerEnd, style } = props;
   const { route = [], direction = 'across' } = data ?? {};

@@ -5,25 +5,25 @@ import { axesOf, type Direction, type Point, portsOf } from './geometry.js';
 type Edges = WorkflowOutline['edges'];
 type Routes = Map<number, Point[]>;
 
-/** Between edges that run beside each other, and between an edge and a node. */
+/** Distance between parallel edges, and between an edge and a node. */
 const LANE = 12;
-/** How far from a layer an edge has found its lane. */
+/** Distance before a layer at which an edge is in its lane. */
 const LEAD = 8;
-/** Beyond so much work edges run straight: a graph of that size is not read edge by edge. */
-const MOST_LANES = 5_000;
-const MOST_CHECKS = 200_000;
+/** Limits on the work of routing. In larger graphs edges run straight; single edges are not readable there anyway. */
+const MAX_LANES = 5_000;
+const MAX_CHECKS = 200_000;
 
-/** A lane of an edge through a layer that it skips. */
+/** The place of an edge in a layer that it passes. */
 interface Lane {
   edge: number;
   layer: number;
-  /** Which of the gaps between the layer's nodes; 0 is before the first node. */
+  /** Index of the gap between the layer's nodes; 0 is before the first node. */
   gap: number;
-  /** Where it would run best. */
-  wanted: number;
+  /** The coordinate on the straight line from source to target. */
+  ideal: number;
 }
 
-/** Routes of edges that skip layers: through the gaps between the nodes of each layer, or past its ends. */
+/** Routes edges that pass layers: through the gaps between the nodes of each layer, or around the layer. */
 export function routesBetween(
   edges: Edges,
   layers: readonly (readonly string[])[],
@@ -32,40 +32,40 @@ export function routesBetween(
 ): Routes {
   const axes = axesOf(direction);
   const depthOf = new Map(layers.flatMap((layer, depth) => layer.map((id) => [id, depth] as const)));
-  /** The near sides of each layer's nodes, in order. */
-  const sides = layers.map((layer) => layer.map((id) => axes.beside(points.get(id)!)).sort((a, b) => a - b));
+  /** The near sides of the nodes of each layer, sorted. */
+  const sides = layers.map((layer) => layer.map((id) => axes.cross(points.get(id)!)).sort((a, b) => a - b));
   const lanes: Lane[] = [];
   edges.forEach(({ source, target }, edge) => {
     const [from, to] = [depthOf.get(source), depthOf.get(target)];
-    if (from === undefined || to === undefined || lanes.length > MOST_LANES) return;
-    const start = axes.beside(points.get(source)!) + axes.breadth / 2;
-    const end = axes.beside(points.get(target)!) + axes.breadth / 2;
+    if (from === undefined || to === undefined || lanes.length > MAX_LANES) return;
+    const start = axes.cross(points.get(source)!) + axes.breadth / 2;
+    const end = axes.cross(points.get(target)!) + axes.breadth / 2;
     let before = start;
     for (let layer = from + 1; layer < to; layer += 1) {
-      const wanted = start + ((end - start) * (layer - from)) / (to - from);
-      const { gap, at } = nearestGap(sides[layer]!, axes.breadth, wanted, before);
-      lanes.push({ edge, layer, gap, wanted });
+      const ideal = start + ((end - start) * (layer - from)) / (to - from);
+      const { gap, at } = nearestGap(sides[layer]!, axes.breadth, ideal, before);
+      lanes.push({ edge, layer, gap, ideal });
       before = at;
     }
   });
   const routes: Routes = new Map();
-  for (const [lane, beside] of spread(lanes, sides, axes.breadth)) {
+  for (const [lane, cross] of spread(lanes, sides, axes.breadth)) {
     const begin = axes.along(points.get(layers[lane.layer]![0]!)!);
     const route = routes.get(lane.edge) ?? [];
     routes.set(lane.edge, route);
-    route.push(axes.point(begin - LEAD, beside), axes.point(begin + axes.length + LEAD, beside));
+    route.push(axes.point(begin - LEAD, cross), axes.point(begin + axes.length + LEAD, cross));
   }
   for (const route of routes.values()) route.sort((a, b) => axes.along(a) - axes.along(b));
   return routes;
 }
 
-/** The gap that costs an edge the smallest detour, a little for each bend. */
-function nearestGap(sides: readonly number[], breadth: number, wanted: number, before: number) {
+/** Chooses the gap with the smallest cost: the detour, plus a part of the bend. */
+function nearestGap(sides: readonly number[], breadth: number, ideal: number, before: number) {
   let best = { gap: 0, at: 0, cost: Infinity };
   for (let gap = 0; gap <= sides.length; gap += 1) {
     const [from, to] = boundsOf(sides, breadth, gap);
     const at = gap === 0 ? to - LANE : gap === sides.length ? from + LANE : (from + to) / 2;
-    const cost = Math.abs(at - wanted) + 0.3 * Math.abs(at - before);
+    const cost = Math.abs(at - ideal) + 0.3 * Math.abs(at - before);
     if (cost < best.cost) best = { gap, at, cost };
   }
   return best;
@@ -76,30 +76,30 @@ function boundsOf(sides: readonly number[], breadth: number, gap: number): [from
   return [before === undefined ? -Infinity : before + breadth, sides[gap] ?? Infinity];
 }
 
-/** Gives the lanes of each gap places of their own, in the order in which they would run best. */
+/** Distributes the lanes of each gap, in the order of their ideal coordinates. */
 function spread(
   lanes: readonly Lane[],
   sides: readonly (readonly number[])[],
   breadth: number,
 ): Map<Lane, number> {
-  const places = new Map<Lane, number>();
-  for (const together of Map.groupBy(lanes, ({ layer, gap }) => `${layer} ${gap}`).values()) {
-    const { layer, gap } = together[0]!;
+  const coordinates = new Map<Lane, number>();
+  for (const group of Map.groupBy(lanes, ({ layer, gap }) => `${layer} ${gap}`).values()) {
+    const { layer, gap } = group[0]!;
     const [from, to] = boundsOf(sides[layer]!, breadth, gap);
-    const sorted = together.toSorted((a, b) => a.wanted - b.wanted);
+    const sorted = group.toSorted((a, b) => a.ideal - b.ideal);
     sorted.forEach((lane, index) => {
-      if (from === -Infinity) places.set(lane, to - LANE * (sorted.length - index));
-      else if (to === Infinity) places.set(lane, from + LANE * (index + 1));
-      else places.set(lane, from + ((to - from) * (index + 1)) / (sorted.length + 1));
+      if (from === -Infinity) coordinates.set(lane, to - LANE * (sorted.length - index));
+      else if (to === Infinity) coordinates.set(lane, from + LANE * (index + 1));
+      else coordinates.set(lane, from + ((to - from) * (index + 1)) / (sorted.length + 1));
     });
   }
-  return places;
+  return coordinates;
 }
 
-/** Routes of edges that would run over nodes at given positions: past them, on the side that is nearer. */
+/** Routes edges that would cross nodes at given positions around these nodes, on the better side. */
 export function routesAround(edges: Edges, points: ReadonlyMap<string, Point>, direction: Direction): Routes {
   const routes: Routes = new Map();
-  if (edges.length * points.size > MOST_CHECKS) return routes;
+  if (edges.length * points.size > MAX_CHECKS) return routes;
   edges.forEach(({ source, target }, edge) => {
     const [from, to] = [points.get(source), points.get(target)];
     if (!from || !to) return;
@@ -113,14 +113,14 @@ export function routesAround(edges: Edges, points: ReadonlyMap<string, Point>, d
     if (blocking.length === 0) return;
     const best = [-1, 1]
       .map((side) => detour(start, end, blocking, others, direction, side))
-      .map((route) => ({ route, left: hits(route).length }))
-      .sort((a, b) => a.left - b.left)[0]!;
-    if (best.left < blocking.length) routes.set(edge, best.route);
+      .map((route) => ({ route, remaining: hits(route).length }))
+      .sort((a, b) => a.remaining - b.remaining)[0]!;
+    if (best.remaining < blocking.length) routes.set(edge, best.route);
   });
   return routes;
 }
 
-/** A way past nodes, and past those that it meets on its way. */
+/** Returns a route around the blocking nodes, and around further nodes that it would cross. */
 function detour(
   start: Point,
   end: Point,
@@ -129,19 +129,19 @@ function detour(
   direction: Direction,
   side: number,
 ): Point[] {
-  const { along, beside, breadth, length, point } = axesOf(direction);
+  const { along, cross, breadth, length, point } = axesOf(direction);
   const passed = new Set(blocking);
   const [first, last] = [along(start) + 2 * LANE, along(end) - 2 * LANE];
   for (;;) {
-    const sides = [...passed].map(beside);
+    const sides = [...passed].map(cross);
     const lane = side < 0 ? Math.min(...sides) - LANE : Math.max(...sides) + breadth + LANE;
     const met = others.filter(
       (at) =>
         !passed.has(at) &&
         along(at) < last &&
         along(at) + length > first &&
-        lane > beside(at) &&
-        lane < beside(at) + breadth,
+        lane > cross(at) &&
+        lane < cross(at) + breadth,
     );
     if (met.length === 0) return [point(first, lane), point(last, lane)];
     for (const at of met) passed.add(at);

@@ -7,7 +7,7 @@ import type { NodeState } from './node-state.js';
 type StepNodeData = { label: string; type: string; direction: Direction; state: NodeState | null };
 export type StepNode = Node<StepNodeData, 'step'>;
 
-/** A node of the workflow, with the status of its last step by colour, icon and word. */
+/** A node of the workflow. Shows the status of its last step by colour, icon and word. */
 export const StepNodeView = memo(function StepNodeView({ data }: NodeProps<StepNode>) {
   const { label, type, direction, state } = data;
   const across = direction === 'across';

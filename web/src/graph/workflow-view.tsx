@@ -23,25 +23,26 @@ import { type StepNode, StepNodeView } from './step-node.js';
 const NODE_TYPES = { step: StepNodeView };
 const EDGE_TYPES = { routed: RoutedEdgeView };
 const LABELS = {
-  'node.a11yDescription.default': 'Press enter or space to see what this node did.',
-  'node.a11yDescription.keyboardDisabled': 'Press enter or space to see what this node did.',
+  'node.a11yDescription.default': 'Press Enter or Space to show the steps and the output of this node.',
+  'node.a11yDescription.keyboardDisabled':
+    'Press Enter or Space to show the steps and the output of this node.',
 };
 
 interface Props {
   outline: WorkflowOutline;
-  /** Left out in a preview, where nothing runs. */
+  /** State of each node; absent in a preview. */
   states?: ReadonlyMap<string, NodeState>;
   selected?: string | null;
   onSelect?: (nodeId: string) => void;
 }
 
-/** The workflow as a graph. It is drawn anew as steps change, but only the nodes that did. */
+/** Draws the workflow as a graph. When steps change, only the nodes that changed render again. */
 export function WorkflowView(props: Props) {
   const { outline } = props;
-  const wanted: Direction = useMedia('(width < 640px)') ? 'down' : 'across';
-  const layout = useMemo(() => layOut(outline, wanted), [outline, wanted]);
+  const preferred: Direction = useMedia('(width < 640px)') ? 'down' : 'across';
+  const layout = useMemo(() => layOut(outline, preferred), [outline, preferred]);
   return (
-    // React Flow measures once where edges attach to a node: with another direction it begins anew.
+    // React Flow measures only once where edges attach to a node, so another direction needs a new instance.
     <ReactFlowProvider key={layout.direction}>
       <Flow {...props} layout={layout} />
     </ReactFlowProvider>
@@ -89,14 +90,14 @@ function Flow({ outline, layout, states, selected = null, onSelect }: Props & { 
   );
 }
 
-/** A node object stays the same one while nothing about it changes. */
+/** Returns the nodes for React Flow. A node that did not change stays the same object. */
 function useNodes(
   outline: WorkflowOutline,
   { points, direction }: Layout,
   states: ReadonlyMap<string, NodeState> | undefined,
   selected: string | null,
 ): StepNode[] {
-  const before = useRef(new Map<string, { key: string; node: StepNode }>());
+  const previous = useRef(new Map<string, { key: string; node: StepNode }>());
   return useMemo(() => {
     const now = new Map<string, { key: string; node: StepNode }>();
     for (const { id, type, label: given = id } of outline.nodes) {
@@ -104,7 +105,7 @@ function useNodes(
       const state = states?.get(id) ?? null;
       const position = points.get(id) ?? { x: 0, y: 0 };
       const key = JSON.stringify([type, label, state, position, direction, id === selected]);
-      const known = before.current.get(id);
+      const known = previous.current.get(id);
       now.set(
         id,
         known?.key === key
@@ -124,7 +125,7 @@ function useNodes(
             },
       );
     }
-    before.current = now;
+    previous.current = now;
     return [...now.values()].map(({ node }) => node);
   }, [outline, points, direction, states, selected]);
 }
@@ -136,26 +137,26 @@ function edgesOf(
 ): Edge[] {
   return edges.map(({ source, target }, index) => {
     const route = routes.get(index);
-    const flows = states?.get(source)?.status === 'completed';
-    const into = states?.get(target)?.status;
+    const isDone = states?.get(source)?.status === 'completed';
+    const targetStatus = states?.get(target)?.status;
     return {
       id: `${index}`,
       source,
       target,
       ...(route && { type: 'routed', data: { route, direction } }),
-      className: flows ? 'done' : '',
-      animated: flows && (into === 'running' || into === 'retrying'),
+      className: isDone ? 'done' : '',
+      animated: isDone && (targetStatus === 'running' || targetStatus === 'retrying'),
       markerEnd: {
         type: MarkerType.ArrowClosed,
         width: 14,
         height: 14,
-        color: flows ? 'var(--completed)' : 'var(--line-strong)',
+        color: isDone ? 'var(--completed)' : 'var(--line-strong)',
       },
     };
   });
 }
 
-/** Keeps the whole graph in sight as the frame or the graph changes. */
+/** Fits the whole graph into the frame when the frame or the graph changes. */
 function useFit(frame: React.RefObject<HTMLDivElement | null>, layout: Layout): void {
   const { fitView } = useReactFlow();
   useEffect(() => {

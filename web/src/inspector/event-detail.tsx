@@ -4,16 +4,16 @@ import { useMemo, useState } from 'react';
 import { useEscape } from '../routing/use-escape.js';
 import { counted, dateTime } from '../ui/quantity.js';
 
-/** Longer ones are shown on demand only: laying out a megabyte takes a browser seconds. */
-const MOST_AT_ONCE = 20_000;
+/** Characters that are shown at first. The rest is shown on demand, because a browser needs seconds to lay out 1 MB. */
+const MAX_INITIAL_CHARACTERS = 20_000;
 
-/** One event whole, as text. */
+/** Shows one complete event as JSON text. */
 export function EventDetail({ event, onClose }: { event: ExecutionEvent; onClose: () => void }) {
   useEscape(onClose);
-  const [whole, setWhole] = useState(false);
+  const [showAll, setShowAll] = useState(false);
   const json = useMemo(() => JSON.stringify(event, null, 2), [event]);
   const text = useMemo(() => visibleText(json), [json]);
-  const cut = text.length > MOST_AT_ONCE && !whole;
+  const cut = text.length > MAX_INITIAL_CHARACTERS && !showAll;
   return (
     <div className="event-detail">
       <div className="card-head">
@@ -34,11 +34,11 @@ export function EventDetail({ event, onClose }: { event: ExecutionEvent; onClose
         </span>
       </div>
       <pre tabIndex={0} aria-label={`Event ${event.sequence} as JSON`}>
-        {cut ? text.slice(0, MOST_AT_ONCE) : text}
+        {cut ? text.slice(0, MAX_INITIAL_CHARACTERS) : text}
       </pre>
       {cut && (
-        <button type="button" className="button" onClick={() => setWhole(true)}>
-          Show the other {counted(text.length - MOST_AT_ONCE, 'character')}
+        <button type="button" className="button" onClick={() => setShowAll(true)}>
+          Show {counted(text.length - MAX_INITIAL_CHARACTERS, 'more character')}
         </button>
       )}
     </div>

@@ -11,19 +11,19 @@ function searchable(event: ExecutionEvent): string {
   return text;
 }
 
-/** Those of the types, if any are named, with the text somewhere in them. */
+/** Returns the events of these types (all types if the set is empty) that contain the text. */
 export function filterEvents(
   events: readonly ExecutionEvent[],
   types: ReadonlySet<EventType>,
   search: string,
 ): readonly ExecutionEvent[] {
-  const wanted = search.trim().toLowerCase();
-  if (types.size === 0 && wanted === '') return events;
-  // One may look for JSON as it is, or for text that is in it with its quotes and line breaks escaped.
-  const escaped = JSON.stringify(wanted).slice(1, -1);
+  const query = search.trim().toLowerCase();
+  if (types.size === 0 && query === '') return events;
+  // The search text may be JSON itself, or text whose quotes and line breaks are escaped in the JSON.
+  const escaped = JSON.stringify(query).slice(1, -1);
   return events.filter(
     (event) =>
       (types.size === 0 || types.has(event.type)) &&
-      (wanted === '' || searchable(event).includes(wanted) || searchable(event).includes(escaped)),
+      (query === '' || searchable(event).includes(query) || searchable(event).includes(escaped)),
   );
 }

@@ -14,18 +14,18 @@ import './inspector.css';
 const select = (sequence: number): void => changeQuery({ event: String(sequence) });
 const deselect = (): void => changeQuery({ event: null });
 
-/** Every event as it was recorded, to search through. */
+/** Lists the recorded events, with search and filter by type. */
 export function EventInspector({ log, nameOf }: { log: EventLog; nameOf: NameOf }) {
   const { events, older, full, loading, error } = useSyncExternalStore(log.subscribe, log.getState);
   const [types, setTypes] = useState<ReadonlySet<EventType>>(new Set());
   const [search, setSearch] = useState('');
   const event = useSelectedEvent(log, events);
   const selected = event?.sequence ?? null;
-  const sought = useDeferredValue(search);
+  const query = useDeferredValue(search);
   const id = useId();
-  const shown = useMemo(() => filterEvents(events, types, sought), [events, types, sought]);
+  const shown = useMemo(() => filterEvents(events, types, query), [events, types, query]);
   const present = useMemo(() => [...new Set(events.map(({ type }) => type))].sort(), [events]);
-  const filtered = types.size > 0 || sought.trim() !== '';
+  const filtered = types.size > 0 || query.trim() !== '';
 
   const toggle = (type: EventType) => {
     const next = new Set(types);
@@ -78,20 +78,20 @@ export function EventInspector({ log, nameOf }: { log: EventLog; nameOf: NameOf 
             {loading ? 'Loading…' : 'Load older'}
           </button>
         )}
-        {older > 0 && full && <span className="muted">The page holds no more; the API has them all.</span>}
+        {older > 0 && full && (
+          <span className="muted">This page cannot hold more events. The API returns all of them.</span>
+        )}
       </div>
       {error && (
         <ProblemNotice
-          what="Not all events can be shown."
+          what="Some events could not be loaded."
           error={error}
           onRetry={() => void log.loadOlder()}
         />
       )}
       {shown.length === 0 ? (
         <p className="empty muted">
-          {filtered
-            ? 'No event that is loaded matches. Load older ones, or search for less.'
-            : 'No events yet.'}
+          {filtered ? 'No loaded event matches. Load older events, or change the search.' : 'No events yet.'}
         </p>
       ) : (
         <EventRows

@@ -2,36 +2,37 @@ import type { CloutAgent, EventType, ExecutionEvent } from '@cloutagent/client';
 import { addUsage, NO_HISTORY, type UsageHistory } from '../charts/usage-history.js';
 import { EventWindow } from './event-window.js';
 
-/** How many older ones are loaded at a time. */
-const PAGE = 500;
-/** Held while they come; older ones that are asked for come on top of it. */
-const KEPT_EVENTS = 5_000;
-const MOST_EVENTS = 30_000;
-/** A page that is not looked at gets no frames; what came is not held back longer than this. */
-const MOST_ARRIVED = 1_000;
-const MOST_CHARACTERS = 30_000_000;
+/** Number of older events per request. */
+const PAGE_SIZE = 500;
+/** Number of latest events that are kept. */
+const MAX_LIVE_EVENTS = 5_000;
+/** Number of events that are kept after older events were loaded. */
+const MAX_EVENTS = 30_000;
+/** Pending events that are applied without an animation frame, because a hidden page gets no frames. */
+const MAX_PENDING = 1_000;
+const MAX_CHARACTERS = 30_000_000;
 
 export interface LogState {
   events: readonly ExecutionEvent[];
-  /** Events before the first one shown. */
+  /** Number of events before the first one in `events`. */
   older: number;
-  /** No more than this fits in the page. */
+  /** Whether the page cannot hold more events. */
   full: boolean;
   loading: boolean;
   error: Error | null;
-  /** Of every event that came, also of those that are no longer held. */
+  /** Includes every event that was received, also events that are no longer in `events`. */
   history: UsageHistory;
 }
 
 /**
- * The raw events of one execution: the latest as they come, older ones when asked for. Tells its listeners
- * at most once a frame, however fast events come.
+ * The recorded events of one execution: the latest ones as they arrive, and older ones on request. Notifies its
+ * listeners at most once per animation frame.
  */
 export class EventLog {
-  private readonly window = new EventWindow(KEPT_EVENTS, MOST_EVENTS, MOST_CHARACTERS);
+  private readonly window = new EventWindow(MAX_LIVE_EVENTS, MAX_EVENTS, MAX_CHARACTERS);
   private readonly listeners = new Set<() => void>();
   private stop = new AbortController();
-  private arrived: ExecutionEvent[] = [];
+  private pending: ExecutionEvent[] = [];
   private frame: number | undefined;
   private history = NO_HISTORY;
   private loading = false;
@@ -58,12 +59,12 @@ export class EventLog {
   };
 
   readonly add = (event: ExecutionEvent): void => {
-    this.arrived.push(event);
-    if (this.arrived.length >= MOST_ARRIVED) this.take();
-    else this.frame ??= requestAnimationFrame(() => this.take());
+    this.pending.push(event);
+    if (this.pending.length >= MAX_PENDING) this.flush();
+    else this.frame ??= requestAnimationFrame(() => this.flush());
   };
 
-  /** Ends what is under way. It can be used again. */
+  /** Aborts running requests and drops the scheduled update. The log can be used again after that. */
   close(): void {
     this.stop.abort();
     this.stop = new AbortController();
@@ -71,16 +72,16 @@ export class EventLog {
     this.frame = undefined;
   }
 
-  /** Loads older events; with `types` goes on until it has found some of these, or the beginning. */
+  /** Loads older events. With `types` it continues until it has found one of these types or has reached the beginning. */
   async loadOlder(types?: readonly EventType[]): Promise<void> {
     const { signal } = this.stop;
-    if (this.loading || this.window.isFull || this.before() === 0) return;
+    if (this.loading || this.window.isFull || this.olderCount() === 0) return;
     this.loading = true;
     this.publish();
     try {
-      for (let found = false; !found && this.before() > 0 && !this.window.isFull;) {
-        const after = Math.max(0, this.before() - PAGE);
-        const limit = this.before() - after;
+      for (let found = false; !found && this.olderCount() > 0 && !this.window.isFull;) {
+        const after = Math.max(0, this.olderCount() - PAGE_SIZE);
+        const limit = this.olderCount() - after;
         const { events } = await this.api.executions.events(this.executionId, { after, limit }, { signal });
         if (events.length === 0) break;
         this.window.prepend(events);
@@ -95,30 +96,30 @@ export class EventLog {
     this.publish();
   }
 
-  /** An event that is not held. @returns undefined when there is none */
+  /** Reads one event from the server. @returns undefined if it does not exist */
   async find(sequence: number, signal: AbortSignal): Promise<ExecutionEvent | undefined> {
     const query = { after: sequence - 1, limit: 1 };
     const { events } = await this.api.executions.events(this.executionId, query, { signal });
     return events.find((event) => event.sequence === sequence);
   }
 
-  private take(): void {
+  private flush(): void {
     if (this.frame !== undefined) cancelAnimationFrame(this.frame);
     this.frame = undefined;
-    this.window.append(this.arrived);
-    this.history = addUsage(this.history, this.arrived);
-    this.arrived = [];
+    this.window.append(this.pending);
+    this.history = addUsage(this.history, this.pending);
+    this.pending = [];
     this.publish();
   }
 
-  private before(): number {
+  private olderCount(): number {
     return (this.window.first ?? 1) - 1;
   }
 
   private publish(): void {
     this.state = {
       events: this.window.events,
-      older: this.before(),
+      older: this.olderCount(),
       full: this.window.isFull,
       loading: this.loading,
       error: this.error,

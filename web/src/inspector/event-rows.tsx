@@ -5,8 +5,9 @@ import { timeOfDay } from '../ui/quantity.js';
 import { nodeOf, summaryOf } from './event-summary.js';
 
 const ROW_HEIGHT = 26;
+/** Rows that are mounted above and below the visible ones. */
 const OVERSCAN = 12;
-/** Nearer to an end than this counts as being there. */
+/** Distance to the top or bottom that counts as being there, in px. */
 const NEAR = ROW_HEIGHT * 4;
 
 interface Props {
@@ -17,7 +18,7 @@ interface Props {
   onReachTop: () => void;
 }
 
-/** The events that are in sight, and no others. At the bottom it stays there as events come. */
+/** A virtual list of events: only the visible rows are mounted. At the bottom it follows new events. */
 export function EventRows({ events, selected, nameOf, onSelect, onReachTop }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
@@ -41,13 +42,13 @@ export function EventRows({ events, selected, nameOf, onSelect, onReachTop }: Pr
     firstBefore.current = events[0]?.sequence;
     if (follows.current) element.scrollTop = element.scrollHeight;
     else if (before !== undefined) {
-      // Older ones came in above: what one looks at stays where it is.
+      // Older events were added above. Keep the visible rows in place.
       const added = events.findIndex(({ sequence }) => sequence === before);
       if (added > 0) element.scrollTop += added * ROW_HEIGHT;
     }
   }, [events]);
 
-  const scrolled = (element: HTMLDivElement) => {
+  const onScroll = (element: HTMLDivElement) => {
     setTop(element.scrollTop);
     follows.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
     if (element.scrollTop < NEAR && !follows.current) onReachTop();
@@ -62,7 +63,7 @@ export function EventRows({ events, selected, nameOf, onSelect, onReachTop }: Pr
     if (at + ROW_HEIGHT > scrollTop + clientHeight) frame.current.scrollTop = at + ROW_HEIGHT - clientHeight;
     onSelect(event.sequence);
   };
-  const press = (event: KeyboardEvent) => {
+  const onKeyDown = (event: KeyboardEvent) => {
     const now = events.findIndex(({ sequence }) => sequence === selected);
     const page = Math.max(1, Math.floor(height / ROW_HEIGHT) - 1);
     const to: Record<string, number> = {
@@ -90,8 +91,8 @@ export function EventRows({ events, selected, nameOf, onSelect, onReachTop }: Pr
       aria-label="Events"
       aria-activedescendant={active}
       tabIndex={0}
-      onScroll={(event) => scrolled(event.currentTarget)}
-      onKeyDown={press}
+      onScroll={(event) => onScroll(event.currentTarget)}
+      onKeyDown={onKeyDown}
     >
       <div className="event-rows-all" role="presentation" style={{ height: events.length * ROW_HEIGHT }}>
         {shown.map((event, index) => (

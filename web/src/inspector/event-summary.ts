@@ -2,16 +2,17 @@ import type { ExecutionEvent } from '@cloutagent/client';
 import { type NameOf, visibleText, withNames } from '@cloutagent/react';
 import { cost, count, counted, duration } from '../ui/quantity.js';
 
-const MOST = 240;
+/** Maximum number of characters in a summary. */
+const MAX_LENGTH = 240;
 
-/** An event on one line. Line breaks and tabs become signs, so that it stays one. */
+/** Summarises an event in one line. Line breaks and tabs become visible signs. */
 export function summaryOf(event: ExecutionEvent, nameOf: NameOf): string {
-  return oneLine(withNames(words(event), nameOf));
+  return oneLine(withNames(describe(event), nameOf));
 }
 
 const oneLine = (text: string): string =>
   visibleText(
-    (text.length > MOST ? `${text.slice(0, MOST)}…` : text)
+    (text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text)
       .replaceAll('\r', '␍')
       .replaceAll('\n', '↵')
       .replaceAll('\t', '⇥'),
@@ -19,7 +20,7 @@ const oneLine = (text: string): string =>
 
 const json = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
 
-function words(event: ExecutionEvent): string {
+function describe(event: ExecutionEvent): string {
   switch (event.type) {
     case 'execution:started':
       return `attempt ${event.attempt}`;
@@ -29,7 +30,7 @@ function words(event: ExecutionEvent): string {
       return [event.step, event.status, event.error].filter(Boolean).join(' · ');
     case 'execution:output':
     case 'execution:thinking':
-      return event.chunk.slice(0, MOST + 1);
+      return event.chunk.slice(0, MAX_LENGTH + 1);
     case 'execution:tool-call':
       return `${event.toolName} ${json(event.toolArgs)}`;
     case 'execution:tool-result':
@@ -54,6 +55,6 @@ function words(event: ExecutionEvent): string {
   }
 }
 
-/** The node that an event is of, if it is of one. */
+/** Returns the node of an event; undefined if it does not belong to a node. */
 export const nodeOf = (event: ExecutionEvent): string | undefined =>
   'nodeId' in event && typeof event.nodeId === 'string' ? event.nodeId : undefined;

@@ -9,7 +9,7 @@ const events = (from: number, to: number, chunk = 'x') =>
 const sequences = (window: EventWindow) => window.events.map(({ sequence }) => sequence);
 const range = (from: number, to: number) => events(from, to).map(({ sequence }) => sequence);
 
-it('grows at both ends without a repeat', () => {
+it('EventWindow grows at both ends without duplicates', () => {
   const window = new EventWindow(100, 300, 1e6);
   window.append(events(11, 20));
   window.append(events(15, 25));
@@ -18,7 +18,7 @@ it('grows at both ends without a repeat', () => {
   expect([window.first, window.last, window.isFull]).toEqual([1, 25, false]);
 });
 
-it('keeps the newest when there are too many', () => {
+it('EventWindow keeps the newest events when there are too many', () => {
   const window = new EventWindow(100, 300, 1e6);
   for (let from = 1; from <= 1_000; from += 10) window.append(events(from, from + 9));
   expect(window.last).toBe(1_000);
@@ -26,7 +26,7 @@ it('keeps the newest when there are too many', () => {
   expect(sequences(window)).toEqual(range(window.first!, 1_000));
 });
 
-it('keeps older ones that were asked for, as long as they fit', () => {
+it('EventWindow keeps older events that were loaded, as long as they fit', () => {
   const window = new EventWindow(100, 300, 1e6);
   window.append(events(501, 600));
   window.prepend(events(401, 500));
@@ -38,7 +38,7 @@ it('keeps older ones that were asked for, as long as they fit', () => {
   expect([window.last, window.events.length]).toEqual([700, 270]);
 });
 
-it('keeps the newest when they are too large, and at least one', () => {
+it('EventWindow keeps the newest events when they are too large, and at least one', () => {
   const window = new EventWindow(100, 300, 50_000);
   window.append(events(1, 20, 'x'.repeat(10_000)));
   expect(sequences(window)).toEqual(range(17, 20));

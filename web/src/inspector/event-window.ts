@@ -1,25 +1,28 @@
 import type { ExecutionEvent } from '@cloutagent/client';
 
-/** A run of events without a hole, newest last, bounded in number and size. */
+/** Consecutive events without a gap, newest last, bounded in number and size. */
 export class EventWindow {
   private list: ExecutionEvent[] = [];
   private size = 0;
 
-  /** Whether older ones were asked for: then they stay as long as they fit. */
+  /** Whether older events were loaded. If so, they stay as long as they fit. */
   private extended = false;
 
-  /** @param kept how many are held of those that come by themselves */
+  /**
+   * @param maxLive maximum number of events before older events were loaded
+   * @param max maximum number of events after that
+   */
   constructor(
-    private readonly kept: number,
-    private readonly most: number,
-    private readonly mostCharacters: number,
+    private readonly maxLive: number,
+    private readonly max: number,
+    private readonly maxCharacters: number,
   ) {}
 
   get events(): readonly ExecutionEvent[] {
     return this.list;
   }
 
-  /** Sequence of the oldest event held; undefined when there is none. */
+  /** Sequence of the oldest event; undefined when there is none. */
   get first(): number | undefined {
     return this.list[0]?.sequence;
   }
@@ -28,27 +31,27 @@ export class EventWindow {
     return this.list.at(-1)?.sequence ?? 0;
   }
 
-  /** Nothing older fits. */
+  /** Whether no older events fit. */
   get isFull(): boolean {
-    return this.list.length >= this.most || this.size >= this.mostCharacters;
+    return this.list.length >= this.max || this.size >= this.maxCharacters;
   }
 
-  /** Adds what came live; the oldest make room. An event that is here already is left out. */
+  /** Adds new events and drops the oldest ones if necessary. Ignores duplicates. */
   append(events: readonly ExecutionEvent[]): void {
     const fresh = events.filter(({ sequence }) => sequence > this.last);
     this.list = [...this.list, ...fresh];
     for (const event of fresh) this.size += sizeOf(event);
-    const most = this.extended ? this.most : this.kept;
-    if (this.list.length <= most && this.size <= this.mostCharacters) return;
-    // A tenth at a time: moving the rest costs.
-    let drop = this.list.length > most ? this.list.length - Math.floor(most * 0.9) : 0;
-    let left = this.size - sum(this.list.slice(0, drop));
-    while (left > this.mostCharacters && drop < this.list.length - 1) left -= sizeOf(this.list[drop++]!);
+    const max = this.extended ? this.max : this.maxLive;
+    if (this.list.length <= max && this.size <= this.maxCharacters) return;
+    // Drop a tenth at a time, because every drop copies the rest of the list.
+    let drop = this.list.length > max ? this.list.length - Math.floor(max * 0.9) : 0;
+    let size = this.size - sum(this.list.slice(0, drop));
+    while (size > this.maxCharacters && drop < this.list.length - 1) size -= sizeOf(this.list[drop++]!);
     this.list = this.list.slice(drop);
-    this.size = left;
+    this.size = size;
   }
 
-  /** Adds older ones; those that are here already, or later ones, are left out. */
+  /** Adds older events. Ignores events that are not older than the first one. */
   prepend(events: readonly ExecutionEvent[]): void {
     const first = this.first ?? Infinity;
     const older = events.filter(({ sequence }) => sequence < first);
@@ -61,7 +64,7 @@ export class EventWindow {
 const sum = (events: readonly ExecutionEvent[]): number =>
   events.reduce((total, event) => total + sizeOf(event), 0);
 
-/** Characters, roughly; most events are a chunk. */
+/** Estimates the size of an event in characters. Most events are chunks, whose size needs no JSON. */
 function sizeOf(event: ExecutionEvent): number {
   return event.type === 'execution:output' || event.type === 'execution:thinking'
     ? event.chunk.length + 200

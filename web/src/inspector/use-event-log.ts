@@ -2,7 +2,7 @@ import { useCloutAgent, useSSEConnection } from '@cloutagent/react';
 import { useEffect, useMemo } from 'react';
 import { EventLog } from './event-log.js';
 
-/** The raw events of an execution, over the page's one connection to it. */
+/** Returns the recorded events of an execution. It shares the page's connection to the execution. */
 export function useEventLog(executionId: string): EventLog {
   const api = useCloutAgent();
   const log = useMemo(() => new EventLog(api, executionId), [api, executionId]);

@@ -5,10 +5,10 @@ import { type Scope, useAccess } from '../session/access.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 
 const SCOPES: [Scope, string][] = [
-  ['executions:read', 'see executions and their streams'],
+  ['executions:read', 'read executions and their streams'],
   ['executions:write', 'start executions'],
   ['executions:control', 'pause, resume, cancel, approve'],
-  ['keys:manage', 'make and revoke keys'],
+  ['keys:manage', 'create and revoke keys'],
 ];
 const DAY_MS = 86_400_000;
 const LIFETIMES: [days: number, name: string][] = [
@@ -41,9 +41,9 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
     .map((project) => project.trim())
     .filter(Boolean);
   const ready = name.trim() !== '' && listed.length > 0 && scopes.length > 0;
-  const wrong = error instanceof CloutAgentError ? (error.problem?.errors ?? []) : [];
-  const wrongAt = (field: string) => wrong.find(({ path }) => path.split('.')[0] === field)?.message;
-  /** What was wrong with the form says nothing of a changed one. */
+  const fieldErrors = error instanceof CloutAgentError ? (error.problem?.errors ?? []) : [];
+  const errorAt = (field: string) => fieldErrors.find(({ path }) => path.split('.')[0] === field)?.message;
+  /** Sets a field, and clears the error because it belongs to the previous values. */
   const change = <T,>(set: (value: T) => void, value: T) => {
     set(value);
     setError(null);
@@ -75,8 +75,8 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
         <Field
           id={`${id}-name`}
           label="Name"
-          hint="What it is for, for example: nightly report"
-          wrong={wrongAt('name')}
+          hint="The purpose of the key, for example: nightly report"
+          problem={errorAt('name')}
         >
           <input
             id={`${id}-name`}
@@ -91,8 +91,8 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
         <Field
           id={`${id}-projects`}
           label="Projects"
-          hint={access.anyProject ? 'Comma-separated; * for all' : 'Comma-separated; of your own'}
-          wrong={wrongAt('projects')}
+          hint={access.anyProject ? 'Comma-separated; * for all' : 'Comma-separated; only your own projects'}
+          problem={errorAt('projects')}
         >
           <input
             id={`${id}-projects`}
@@ -105,8 +105,8 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
         <Field
           id={`${id}-expires`}
           label="Expires"
-          hint="A key that expires does less harm"
-          wrong={wrongAt('expiresAt')}
+          hint="An expiry limits the damage if the key leaks"
+          problem={errorAt('expiresAt')}
         >
           <select
             id={`${id}-expires`}
@@ -140,10 +140,10 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
           </label>
         ))}
       </fieldset>
-      {error && wrong.length === 0 && <ProblemNotice what="The key was not made." error={error} />}
+      {error && fieldErrors.length === 0 && <ProblemNotice what="The key was not created." error={error} />}
       <div className="row">
         <button type="submit" className="button primary" disabled={!ready || working}>
-          Make the key
+          Create key
         </button>
         <button type="button" className="button" onClick={onCancel}>
           Cancel
@@ -157,17 +157,17 @@ interface FieldProps {
   id: string;
   label: string;
   hint: string;
-  wrong: string | undefined;
+  problem: string | undefined;
   children: React.ReactNode;
 }
 
-function Field({ id, label, hint, wrong, children }: FieldProps) {
+function Field({ id, label, hint, problem, children }: FieldProps) {
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
       {children}
       <span className="hint" id={`${id}-hint`}>
-        {wrong === undefined ? hint : <span className="wrong-text">{wrong}</span>}
+        {problem === undefined ? hint : <span className="wrong-text">{problem}</span>}
       </span>
     </div>
   );

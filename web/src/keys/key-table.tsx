@@ -4,11 +4,11 @@ import { Deadline, Moment, useClock } from '../ui/moment.js';
 import { PlainText } from '../ui/plain-text.js';
 import { StatusBadge } from '../ui/status-badge.js';
 
-/** How a key stands at `now`, in ms since 1970. */
-function standing({ revokedAt, expiresAt }: ApiKey, now: number): [status: string, label: string] {
+/** Returns the state of a key at `now`, in ms since 1970. */
+function stateOf({ revokedAt, expiresAt }: ApiKey, now: number): [status: string, label: string] {
   if (revokedAt !== null) return ['cancelled', 'revoked'];
   if (expiresAt !== null && Date.parse(expiresAt) <= now) return ['failed', 'expired'];
-  return ['completed', 'good'];
+  return ['completed', 'active'];
 }
 
 export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke: (key: ApiKey) => void }) {
@@ -22,7 +22,7 @@ export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke
             <th>State</th>
             <th>Projects</th>
             <th>Scopes</th>
-            <th>Made</th>
+            <th>Created</th>
             <th>Last used</th>
             <th>Expires</th>
             <th>
@@ -32,7 +32,7 @@ export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke
         </thead>
         <tbody>
           {keys.map((key) => {
-            const [status, label] = standing(key, now);
+            const [status, label] = stateOf(key, now);
             return (
               <tr key={key.id}>
                 <td className="wide">
@@ -56,7 +56,7 @@ export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke
                     ))}
                   </span>
                 </td>
-                <td data-label="Made">
+                <td data-label="Created">
                   <Moment at={key.createdAt} />
                 </td>
                 <td data-label="Last used">
@@ -66,7 +66,7 @@ export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke
                   {key.expiresAt === null ? 'never' : <Deadline at={key.expiresAt} />}
                 </td>
                 <td className="end">
-                  {label === 'good' && (
+                  {label === 'active' && (
                     <button
                       type="button"
                       className="button danger"

@@ -41,13 +41,16 @@ export function KeysPage() {
         />
       )}
       {list.error && (
-        <ProblemNotice what="The keys cannot be shown." error={list.error} onRetry={list.reload} />
+        <ProblemNotice what="The keys could not be loaded." error={list.error} onRetry={list.reload} />
       )}
       {keys && (
         <section className="card" aria-label="Keys">
           {keys.length === 0 ? (
             <EmptyState title="No keys yet">
-              <p>A program needs one to call the API. Make it with as few scopes and projects as will do.</p>
+              <p>
+                A program needs a key to call the API. Give each key only the scopes and projects that it
+                needs.
+              </p>
             </EmptyState>
           ) : (
             <KeyTable keys={keys} onRevoke={setRevoking} />

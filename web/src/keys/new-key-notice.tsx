@@ -2,25 +2,25 @@ import type { CreatedApiKey } from '@cloutagent/client';
 import { PlainText } from '../ui/plain-text.js';
 import { useId, useRef, useState } from 'react';
 
-/** The key, this once. */
+/** Shows a new key. This is the only time that it can be copied. */
 export function NewKeyNotice({ created, onClose }: { created: CreatedApiKey; onClose: () => void }) {
   const field = useRef<HTMLInputElement>(null);
-  const [told, setTold] = useState('');
+  const [outcome, setOutcome] = useState('');
   const id = useId();
   const copy = async () => {
     field.current?.select();
     try {
       await navigator.clipboard.writeText(created.key);
-      setTold('Copied.');
+      setOutcome('Copied.');
     } catch {
-      // Without TLS there is no clipboard, or the browser refuses it.
-      setTold('The browser does not let a page copy here: the key is selected, copy it yourself.');
+      // A page without HTTPS has no clipboard API, or the browser refuses access.
+      setOutcome('The browser refused to copy. The key is selected: copy it yourself.');
     }
   };
   return (
     <div className="notice success" role="status">
       <strong>
-        Key “<PlainText text={created.name} />” is made. Copy it now: it is not shown again.
+        Key “<PlainText text={created.name} />” was created. Copy it now: it is not shown again.
       </strong>
       <div className="row">
         <label className="visually-hidden" htmlFor={id}>
@@ -40,7 +40,7 @@ export function NewKeyNotice({ created, onClose }: { created: CreatedApiKey; onC
         <button type="button" className="button" onClick={onClose}>
           I have stored it
         </button>
-        <span aria-live="polite">{told}</span>
+        <span aria-live="polite">{outcome}</span>
       </div>
     </div>
   );

@@ -28,16 +28,16 @@ export function RevokeDialog({ apiKey, onClose, onRevoked }: Props) {
   return (
     <Dialog title={`Revoke “${visibleText(apiKey.name)}”?`} onClose={onClose}>
       <p>
-        Whoever uses it is refused from now on, and its streams end. This cannot be taken back. Executions
-        that it started go on.
+        Requests with this key will be refused, and its streams end. This cannot be undone. Executions that
+        the key started keep running.
       </p>
-      {error && <ProblemNotice what="It was not revoked." error={error} />}
+      {error && <ProblemNotice what="The key was not revoked." error={error} />}
       <div className="row">
         <button type="button" className="button danger" disabled={working} onClick={() => void revoke()}>
           Revoke
         </button>
         <button type="button" className="button" onClick={onClose}>
-          Keep it
+          Keep key
         </button>
       </div>
     </Dialog>

@@ -3,12 +3,13 @@ import { navigate } from './location.js';
 
 type Props = AnchorHTMLAttributes<HTMLAnchorElement> & { to: string };
 
-/** A link within the dashboard; with a modifier key it opens elsewhere, as any link does. */
+/** A link inside the dashboard. With a modifier key or another button the browser handles it, as for every link. */
 export function Link({ to, onClick, ...rest }: Props) {
   const follow = (event: MouseEvent<HTMLAnchorElement>) => {
     onClick?.(event);
-    const elsewhere = event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
-    if (event.defaultPrevented || elsewhere) return;
+    const isForBrowser =
+      event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+    if (event.defaultPrevented || isForBrowser) return;
     event.preventDefault();
     navigate(to);
   };

@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { entry, leavePlace, restorePlace } from './entry.js';
+import { entry, storeScroll, restoreScroll } from './entry.js';
 
 const listeners = new Set<() => void>();
 let navigations = 0;
@@ -9,32 +9,32 @@ const notify = () => {
   for (const listener of listeners) listener();
 };
 
-const wentBack = () => {
+const onPopState = () => {
   notify();
-  restorePlace();
+  restoreScroll();
 };
 
 function subscribe(listener: () => void): () => void {
-  if (listeners.size === 0) addEventListener('popstate', wentBack);
+  if (listeners.size === 0) addEventListener('popstate', onPopState);
   listeners.add(listener);
   return () => {
     listeners.delete(listener);
-    if (listeners.size === 0) removeEventListener('popstate', wentBack);
+    if (listeners.size === 0) removeEventListener('popstate', onPopState);
   };
 }
 
-/** Goes to a path of this dashboard, with its query if it has one. */
+/** Navigates to a path of this dashboard, which may include a query. */
 export function navigate(to: string, { replace = false }: { replace?: boolean } = {}): void {
   if (replace) history.replaceState(null, '', to);
   else {
-    leavePlace();
+    storeScroll();
     history.pushState(null, '', to);
     scrollTo(0, 0);
   }
   notify();
 }
 
-/** Changes parameters of the query; null takes one out. Neither a step of the way back nor another place. */
+/** Changes parameters of the query; null removes one. Adds no history entry and keeps the scroll position. */
 export function changeQuery(part: Record<string, string | null>): void {
   const query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(part)) {
@@ -46,10 +46,10 @@ export function changeQuery(part: Record<string, string | null>): void {
   for (const listener of listeners) listener();
 }
 
-/** Whether the present page was reached from within the dashboard, and not by loading it. */
+/** Whether the current page was reached by a navigation inside the dashboard, and not by loading it. */
 export const wasNavigatedTo = (): boolean => navigations > 0;
 
-/** Path and query of the present page. */
+/** Returns path and query of the current page. */
 export function useLocation(): { path: string; query: URLSearchParams } {
   const href = useSyncExternalStore(subscribe, () => location.pathname + location.search);
   const [path = '/', query] = href.split('?');

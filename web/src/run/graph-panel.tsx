@@ -10,11 +10,11 @@ import { NodePanel } from './node-panel.js';
 
 const select = (nodeId: string): void => changeQuery({ node: nodeId });
 
-/** The keyboard goes back to the node. */
+/** Closes the panel and returns the keyboard focus to the node. */
 function deselect(): void {
   const selected = document.querySelector<HTMLElement>('.react-flow__node.selected');
   changeQuery({ node: null });
-  // React Flow takes the focus off a node at Escape, in the next frame.
+  // On Escape, React Flow removes the focus from the node in the next frame.
   requestAnimationFrame(() => selected?.focus());
 }
 
@@ -24,7 +24,7 @@ interface Props {
   nameOf: NameOf;
 }
 
-/** The workflow as it runs; what the selected node did is below it. */
+/** Shows the workflow with the state of each node, and below it the panel of the selected node. */
 export function GraphPanel({ executionId, snapshot, nameOf }: Props) {
   const api = useCloutAgent();
   const workflow = useLoad(
@@ -45,10 +45,14 @@ export function GraphPanel({ executionId, snapshot, nameOf }: Props) {
     <section className="card" aria-label="Graph">
       <div className="card-head">
         <h2>Workflow</h2>
-        <span className="muted">{workflow.data && <Tally states={states} />}</span>
+        <span className="muted">{workflow.data && <CompletedCount states={states} />}</span>
       </div>
       {workflow.error && (
-        <ProblemNotice what="The graph cannot be shown." error={workflow.error} onRetry={workflow.reload} />
+        <ProblemNotice
+          what="The graph could not be loaded."
+          error={workflow.error}
+          onRetry={workflow.reload}
+        />
       )}
       {workflow.data && (
         <div className="run-graph">
@@ -71,11 +75,11 @@ export function GraphPanel({ executionId, snapshot, nameOf }: Props) {
   );
 }
 
-function Tally({ states }: { states: ReadonlyMap<string, NodeState> }) {
-  const done = [...states.values()].filter(({ status }) => status === 'completed').length;
+function CompletedCount({ states }: { states: ReadonlyMap<string, NodeState> }) {
+  const completed = [...states.values()].filter(({ status }) => status === 'completed').length;
   return (
     <>
-      {count(done)} of {counted(states.size, 'node')} done
+      {count(completed)} of {counted(states.size, 'node')} completed
     </>
   );
 }

@@ -4,7 +4,7 @@ import { useAccess } from '../session/access.js';
 import { useSession } from '../session/session.js';
 import { useLoad } from '../session/use-load.js';
 
-/** Names of API keys: the signed-in one's, and all others where that may list them. */
+/** Returns the names of API keys: of the signed-in key, and of all others if the signed-in key may list them. */
 export function useNames(): NameOf {
   const api = useCloutAgent();
   const { credential } = useSession();

@@ -4,10 +4,10 @@ import { Link } from '../routing/link.js';
 export function NoSuchExecution() {
   return (
     <div className="empty">
-      <PageTitle title="There is no such execution" />
+      <PageTitle title="Execution not found" />
       <p>
-        The address may be mistyped, the execution may be of a project that your key is not for, or it ended
-        so long ago that it was deleted.
+        Check the address. Your key may have no access to the execution’s project, or the execution was
+        deleted because it ended long ago.
       </p>
       <Link to="/executions" className="button">
         All executions

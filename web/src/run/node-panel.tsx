@@ -18,13 +18,13 @@ interface Props {
   state: NodeState | undefined;
   view: NodeView | undefined;
   steps: ExecutionSnapshot['steps'];
-  /** Of the execution. */
+  /** Status of the execution. */
   status: ExecutionSnapshot['status'];
   nameOf: NameOf;
   onClose: () => void;
 }
 
-/** What one node did: its steps, and its output. */
+/** Shows the steps and the output of one node. */
 export function NodePanel({ node, state, view, steps, status, nameOf, onClose }: Props) {
   useEscape(onClose);
   const result = view?.step?.output;
@@ -44,7 +44,7 @@ export function NodePanel({ node, state, view, steps, status, nameOf, onClose }:
         </button>
       </div>
       {steps.length === 0 ? (
-        <p className="muted">{whyNotStarted(status)}</p>
+        <p className="muted">{explainNotStarted(status)}</p>
       ) : (
         <ol className="node-steps">
           {steps.map((step) => (
@@ -75,37 +75,38 @@ export function NodePanel({ node, state, view, steps, status, nameOf, onClose }:
   );
 }
 
-function whyNotStarted(status: ExecutionSnapshot['status']): string {
+function explainNotStarted(status: ExecutionSnapshot['status']): string {
   switch (status) {
     case 'failed':
-      return 'It did not start: the execution failed before.';
+      return 'This node did not start because the execution failed first.';
     case 'cancelled':
-      return 'It did not start: the execution was cancelled before.';
+      return 'This node did not start because the execution was cancelled first.';
     case 'completed':
-      return 'It did not start.';
+      return 'This node did not start.';
     default:
-      return 'It starts when the nodes before it are done.';
+      return 'This node starts when the nodes before it have completed.';
   }
 }
 
-/** What there is of an output without a result. The monitor has all of it. */
+/** Shows a part of an output that has no result. The monitor shows all of it. */
 function PartialOutput({ output, running }: { output: NodeView['output']; running: boolean }) {
   return running ? (
-    <OutputText title="Output so far, its end" text={output.segment(output.segmentCount - 1)} />
+    <OutputText title="Latest output" text={output.segment(output.segmentCount - 1)} />
   ) : (
-    <OutputText title="Output until it ended" text={output.segment(0)} />
+    <OutputText title="Partial output" text={output.segment(0)} />
   );
 }
 
-const MOST = 10_000;
+/** Characters of the output that are shown. */
+const MAX_LENGTH = 10_000;
 
-/** Model output is text, whatever is in it. */
+/** Shows output as text only. */
 function OutputText({ title, text }: { title: string; text: string }) {
   return (
     <div>
       <span className="label">{title}</span>
       <pre className="node-output" tabIndex={0} aria-label={title}>
-        {visibleText(text.length > MOST ? `${text.slice(0, MOST)}…` : text)}
+        {visibleText(text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text)}
       </pre>
     </div>
   );

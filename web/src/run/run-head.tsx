@@ -6,10 +6,10 @@ import { Moment } from '../ui/moment.js';
 import { PlainText } from '../ui/plain-text.js';
 import { StatusBadge } from '../ui/status-badge.js';
 
-/** Which execution this is; what changes comes from the snapshot. */
-export function RunHead({ given, snapshot }: { given: Execution; snapshot: ExecutionSnapshot }) {
-  const status = snapshot.lastSequence >= given.lastSequence ? snapshot.status : given.status;
-  const short = given.id.slice(-8);
+/** Heading of the run page. The status comes from the snapshot once it is newer than `execution`. */
+export function RunHead({ execution, snapshot }: { execution: Execution; snapshot: ExecutionSnapshot }) {
+  const status = snapshot.lastSequence >= execution.lastSequence ? snapshot.status : execution.status;
+  const short = execution.id.slice(-8);
   return (
     <div className="run-head">
       <p>
@@ -23,12 +23,15 @@ export function RunHead({ given, snapshot }: { given: Execution; snapshot: Execu
       </div>
       <p className="row muted">
         <span>
-          in <Link to={`/executions?project=${encodeURIComponent(given.projectId)}`}>{given.projectId}</Link>
+          in{' '}
+          <Link to={`/executions?project=${encodeURIComponent(execution.projectId)}`}>
+            {execution.projectId}
+          </Link>
         </span>
         <span>
-          started <Moment at={given.createdAt} />
+          started <Moment at={execution.createdAt} />
         </span>
-        {given.tags.map((tag) => (
+        {execution.tags.map((tag) => (
           <PlainText className="tag" key={tag} text={tag} />
         ))}
       </p>

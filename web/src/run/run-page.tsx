@@ -15,13 +15,13 @@ import { NoSuchExecution } from './no-such-execution.js';
 import './run.css';
 import { RunHead } from './run-head.js';
 
-/** One execution, as it runs or as it ran. */
+/** Shows one execution, running or ended. */
 export function RunPage({ executionId }: { executionId: string }) {
   const api = useCloutAgent();
   const execution = useLoad(
     useCallback((signal) => api.executions.get(executionId, { signal }), [api, executionId]),
   );
-  if (execution.data) return <Run executionId={executionId} given={execution.data} />;
+  if (execution.data) return <Run executionId={executionId} execution={execution.data} />;
   const { error } = execution;
   if (!error)
     return (
@@ -34,19 +34,25 @@ export function RunPage({ executionId }: { executionId: string }) {
   return (
     <>
       <PageTitle title="Execution" />
-      <ProblemNotice what="The execution cannot be shown." error={error} onRetry={execution.reload} />
+      <ProblemNotice what="The execution could not be loaded." error={error} onRetry={execution.reload} />
     </>
   );
 }
 
-function Run({ executionId, given }: { executionId: string; given: Parameters<typeof RunHead>[0]['given'] }) {
+function Run({
+  executionId,
+  execution,
+}: {
+  executionId: string;
+  execution: Parameters<typeof RunHead>[0]['execution'];
+}) {
   const { may } = useAccess();
   const snapshot = useExecution(executionId);
   const log = useEventLog(executionId);
   const nameOf = useNames();
   return (
     <>
-      <RunHead given={given} snapshot={snapshot} />
+      <RunHead execution={execution} snapshot={snapshot} />
       <div className="run-columns">
         <GraphPanel executionId={executionId} snapshot={snapshot} nameOf={nameOf} />
         <div className="card run-monitor">

@@ -3,16 +3,16 @@ import { useSession } from './session.js';
 
 export type Scope = CreateApiKey['scopes'][number];
 
-/** What the signed-in key may do. */
+/** Permissions of the signed-in key. */
 export interface Access {
   may: (scope: Scope) => boolean;
-  /** Whether every project is open to it. */
+  /** Whether the key has access to every project. */
   anyProject: boolean;
-  /** Its projects, by name. */
+  /** Ids of the key's projects, without `*`. */
   projects: readonly string[];
 }
 
-/** Nothing is offered that the server would refuse. */
+/** Returns the permissions of the signed-in key, so that the dashboard offers only what the server allows. */
 export function useAccess(): Access {
   const { credential } = useSession();
   const { scopes = [], projects = [] } = credential?.me ?? {};

@@ -1,10 +1,9 @@
 import { CloutAgent } from '@cloutagent/client';
 import { type Credential, endSession } from './session.js';
 
-const REFUSED =
-  'Your key is no longer good: it has expired or was revoked. Sign in with another one to go on where you were.';
+const REFUSED = 'Your key has expired or was revoked. Sign in with another key to return to this page.';
 
-/** The API as the signed-in key sees it. A 401 of any request ends the session. */
+/** Creates a client with the signed-in key. A 401 response to any request ends the session. */
 export function createApi(key: string): CloutAgent {
   return new CloutAgent({
     baseUrl: '',
@@ -18,8 +17,8 @@ export function createApi(key: string): CloutAgent {
 }
 
 /**
- * Asks the server what `key` is good for.
- * @throws CloutAgentError when it is good for nothing, or when the server cannot be asked
+ * Asks the server for the permissions of `key`.
+ * @throws CloutAgentError when the key is not valid, or when the server cannot be reached
  */
 export async function checkKey(key: string): Promise<Credential> {
   return { key, me: await new CloutAgent({ baseUrl: '', apiKey: key }).me() };

@@ -3,33 +3,33 @@ import { useSyncExternalStore } from 'react';
 import { clearTab, readTab, writeTab } from './tab-storage.js';
 import { answerOtherTabs, askOtherTabs, signOutOtherTabs } from './tabs.js';
 
-/** A key, and what the server says of it. What a key may never changes. */
+/** A key and its permissions. The permissions of a key never change. */
 export interface Credential {
   key: string;
   me: Me;
 }
 
 export interface Session {
-  /** null: this tab is not signed in. */
+  /** null when this tab is not signed in. */
   credential: Credential | null;
-  /** Why one has to sign in again. */
+  /** Why the user has to sign in again. */
   notice: string | null;
-  /** Whether other tabs are being asked; nothing is known before. */
-  asking: boolean;
+  /** True while the other tabs are asked for their credential. */
+  isLoading: boolean;
 }
 
-/** The key is kept by this tab, and never in a URL. */
+/** Name under which the tab stores the credential. It is never in a URL. */
 const NAME = 'session';
-/** What is stored when a person signed out here: a page that is loaded again must not sign in by itself. */
+/** Stored after the user has signed out here, so that a reload does not sign in with the credential of another tab. */
 const SIGNED_OUT = 'signed out';
 
 const listeners = new Set<() => void>();
-let session: Session = begin();
+let session: Session = restore();
 
-function begin(): Session {
+function restore(): Session {
   const text = readTab(NAME);
   const credential = text === null ? null : parse(text);
-  return { credential, notice: null, asking: text === null };
+  return { credential, notice: null, isLoading: text === null };
 }
 
 function parse(text: string): Credential | null {
@@ -41,20 +41,20 @@ function parse(text: string): Credential | null {
   }
 }
 
-/** @param remembered what the tab finds when it is loaded again */
-function set(next: Session, remembered: string | null): void {
+/** @param stored what the tab finds after a reload */
+function set(next: Session, stored: string | null): void {
   session = next;
-  writeTab(NAME, remembered);
+  writeTab(NAME, stored);
   for (const listener of listeners) listener();
 }
 
-const end = (notice: string | null, remembered: string | null): void =>
-  set({ credential: null, notice, asking: false }, remembered);
+const end = (notice: string | null, stored: string | null): void =>
+  set({ credential: null, notice, isLoading: false }, stored);
 
 export const signIn = (credential: Credential): void =>
-  set({ credential, notice: null, asking: false }, JSON.stringify(credential));
+  set({ credential, notice: null, isLoading: false }, JSON.stringify(credential));
 
-/** Ends the session of this key in all tabs, and forgets what was written in this one. */
+/** Ends the session of this key in all tabs, and deletes this tab's stored data. */
 export function signOut(): void {
   const { credential } = session;
   clearTab();
@@ -63,8 +63,8 @@ export function signOut(): void {
 }
 
 /**
- * Ends the session of `key` in this tab, if it is still the present one.
- * @param notice what the sign-in page says of the reason
+ * Ends the session in this tab, if it still uses `key`.
+ * @param notice the reason, which the sign-in page shows
  */
 export function endSession(key: string, notice: string): void {
   if (session.credential?.key === key) end(notice, null);
@@ -78,9 +78,9 @@ answerOtherTabs(
     end('You signed out in another tab.', null);
   },
 );
-if (session.asking) {
+if (session.isLoading) {
   void askOtherTabs().then((credential) => {
-    if (!session.asking) return;
+    if (!session.isLoading) return;
     if (credential) signIn(credential);
     else end(null, null);
   });

@@ -4,7 +4,7 @@ import { ThemeToggle } from '../app/theme-toggle.js';
 import { checkKey } from './api.js';
 import { signIn } from './session.js';
 
-/** Shown at whatever address one came to; once signed in, that page is there. */
+/** Shown at every address until the user has signed in. After signing in, the page of that address appears. */
 export function SignInPage({ notice }: { notice: string | null }) {
   const [key, setKey] = useState('');
   const [problem, setProblem] = useState<string | null>(null);
@@ -17,13 +17,13 @@ export function SignInPage({ notice }: { notice: string | null }) {
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    const given = key.trim();
-    const wrong = formProblem(given);
-    setProblem(wrong);
-    if (wrong !== null) return input.current?.focus();
+    const trimmed = key.trim();
+    const formatProblem = checkFormat(trimmed);
+    setProblem(formatProblem);
+    if (formatProblem !== null) return input.current?.focus();
     setChecking(true);
     try {
-      signIn(await checkKey(given));
+      signIn(await checkKey(trimmed));
     } catch (error) {
       setProblem(explain(error));
       setChecking(false);
@@ -66,8 +66,8 @@ export function SignInPage({ notice }: { notice: string | null }) {
             autoFocus
           />
           <span className="hint" id={`${id}-hint`}>
-            The first start of the server printed one. It stays in the dashboard’s open tabs and is forgotten
-            when you close the last one.
+            The server printed a key when it first started. Only the open tabs of the dashboard keep the key;
+            it is deleted when you close the last one.
           </span>
           <span className="wrong" id={`${id}-wrong`} role="alert">
             {problem}
@@ -81,18 +81,19 @@ export function SignInPage({ notice }: { notice: string | null }) {
   );
 }
 
-function formProblem(key: string): string | null {
+function checkFormat(key: string): string | null {
   if (key === '') return 'Paste your API key here.';
   if (!/^[\x21-\x7e]+$/.test(key))
-    return 'A key has no spaces and no letters but ASCII ones: copy it again, whole.';
+    return 'A key contains only ASCII characters and no spaces. Copy the complete key again.';
   return null;
 }
 
 function explain(error: unknown): string {
   if (!(error instanceof CloutAgentError)) return String(error);
   if (error.status === 401)
-    return 'The server does not know this key, or it has expired or was revoked. Check that you copied all of it, or ask for a new one.';
+    return 'This key is unknown, expired or revoked. Check that you copied the complete key, or ask for a new one.';
   if (error.status === 429) return 'Too many attempts from your address. Wait a minute, then try again.';
-  if (error.code === 'network') return 'The server cannot be reached. Check that it runs, then try again.';
+  if (error.code === 'network')
+    return 'The server cannot be reached. Check that it is running, then try again.';
   return error.message;
 }

@@ -1,6 +1,6 @@
-/** What this tab keeps until it is closed, by name. Where storage is refused, it lives as long as the page. */
 const PREFIX = 'cloutagent.';
 
+/** Reads a value that this tab keeps until it is closed; null if there is none or storage is blocked. */
 export function readTab(name: string): string | null {
   try {
     return sessionStorage.getItem(PREFIX + name);
@@ -9,17 +9,17 @@ export function readTab(name: string): string | null {
   }
 }
 
-/** @param value null removes it */
+/** Stores a value in this tab until it is closed. @param value null removes it */
 export function writeTab(name: string, value: string | null): void {
   try {
     if (value === null) sessionStorage.removeItem(PREFIX + name);
     else sessionStorage.setItem(PREFIX + name, value);
   } catch {
-    // Refused, or more than fits.
+    // Storage is blocked or full. The value lasts as long as the page.
   }
 }
 
-/** Forgets everything. */
+/** Deletes every value of this tab. */
 export function clearTab(): void {
   try {
     const names = Array.from({ length: sessionStorage.length }, (_unused, index) =>
@@ -27,6 +27,6 @@ export function clearTab(): void {
     );
     for (const name of names) if (name?.startsWith(PREFIX)) sessionStorage.removeItem(name);
   } catch {
-    // There is nothing, then.
+    // Storage is blocked, so nothing is stored.
   }
 }

@@ -5,11 +5,11 @@ type Message =
   | { type: 'answer'; credential: Credential; usedAt: number }
   | { type: 'signed-out'; key: string };
 
-/** How long the answers of other tabs are waited for, in ms. */
+/** How long to wait for the answers of other tabs, in ms. */
 const ANSWERS_MS = 150;
 
 const channel = open();
-/** When a person last did something in this tab, in ms since 1970. */
+/** Time of the last user input in this tab, in ms since 1970. */
 let usedAt = 0;
 for (const type of ['pointerdown', 'keydown'])
   addEventListener(type, () => (usedAt = Date.now()), { capture: true, passive: true });
@@ -18,7 +18,7 @@ function open(): BroadcastChannel | null {
   try {
     return new BroadcastChannel('cloutagent.session');
   } catch {
-    // Storage is refused: every tab is on its own.
+    // Storage is blocked, so the tabs cannot exchange messages.
     return null;
   }
 }
@@ -32,9 +32,9 @@ function listen(handler: (message: Message) => void): () => void {
 }
 
 /**
- * Asks the other tabs of the dashboard for their credential, so that a link opened in a new tab shows its page. The
- * browser hands messages to pages of this origin only, and stores none. Where tabs have different keys, the one that
- * was used last is meant.
+ * Asks the other tabs of the dashboard for their credential, so that a link opened in a new tab needs no sign-in. The
+ * browser delivers the messages only to pages of this origin and does not store them. If tabs have different keys, the
+ * most recently used tab wins.
  */
 export function askOtherTabs(): Promise<Credential | null> {
   if (!channel) return Promise.resolve(null);
@@ -51,7 +51,7 @@ export function askOtherTabs(): Promise<Credential | null> {
   });
 }
 
-/** Answers other tabs with what `current` returns, and calls `onSignedOut` when one of them ends the session of a key. */
+/** Answers other tabs with the result of `current`. Calls `onSignedOut` when another tab ends the session of a key. */
 export function answerOtherTabs(current: () => Credential | null, onSignedOut: (key: string) => void): void {
   listen((message) => {
     if (message.type === 'signed-out') onSignedOut(message.key);

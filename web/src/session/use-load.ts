@@ -1,14 +1,14 @@
 import { useCallback, useEffect, useState } from 'react';
 
 export interface Loaded<T> {
-  /** Stays while it is loaded anew. */
+  /** Keeps the previous value while it is loaded again. */
   data: T | undefined;
   error: Error | undefined;
   loading: boolean;
   reload: () => void;
 }
 
-/** Loads something when `load` changes (give it the same function while nothing does), and again on `reload`. */
+/** Calls `load` at first, when `load` changes, and on `reload`. @param load use a stable function (`useCallback`) */
 export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [state, setState] = useState<{ data?: T; error?: Error; loading: boolean }>({ loading: true });
   const [round, setRound] = useState(0);
@@ -26,6 +26,6 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T>
     );
     return () => controller.abort();
   }, [load, round]);
-  const reload = useCallback(() => setRound((before) => before + 1), []);
+  const reload = useCallback(() => setRound((current) => current + 1), []);
   return { data: state.data, error: state.error, loading: state.loading, reload };
 }

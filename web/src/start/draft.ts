@@ -4,37 +4,37 @@ import { TEMPLATES, type Template } from './templates.js';
 
 interface Draft {
   text: string;
-  /** The template that the text is, unchanged. */
+  /** Name of the template, if the text is an unchanged template. */
   template: string | null;
-  /** What was in the editor before a template took its place. */
+  /** The text that a template has replaced. */
   replaced: string | null;
 }
 
 const NAME = 'draft';
-const first = TEMPLATES[0]!;
-const FIRST: Draft = { text: first.text, template: first.name, replaced: null };
+const [firstTemplate] = TEMPLATES as [Template];
+const INITIAL: Draft = { text: firstTemplate.text, template: firstTemplate.name, replaced: null };
 
 function stored(): Draft {
   try {
     const { text, template = null, replaced = null } = JSON.parse(readTab(NAME) ?? '{}') as Partial<Draft>;
-    return text === undefined ? FIRST : { text, template, replaced };
+    return text === undefined ? INITIAL : { text, template, replaced };
   } catch {
-    return FIRST;
+    return INITIAL;
   }
 }
 
-/** What is being written; the tab keeps it, so that leaving the page loses nothing. */
+/** Returns the text of the editor. The tab stores it, so that it survives leaving the page. */
 export function useDraft() {
   const [draft, setDraft] = useState(stored);
-  useEffect(() => writeTab(NAME, draft === FIRST ? null : JSON.stringify(draft)), [draft]);
+  useEffect(() => writeTab(NAME, draft === INITIAL ? null : JSON.stringify(draft)), [draft]);
   return {
     ...draft,
     edit: (text: string) => setDraft({ text, template: null, replaced: null }),
-    take: ({ name, text }: Template) =>
-      setDraft((before) => ({
+    applyTemplate: ({ name, text }: Template) =>
+      setDraft((current) => ({
         text,
         template: name,
-        replaced: before.template === null ? before.text : before.replaced,
+        replaced: current.template === null ? current.text : current.replaced,
       })),
   };
 }

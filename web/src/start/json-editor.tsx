@@ -4,22 +4,22 @@ import { lineAndColumn } from './json-source.js';
 interface Props {
   text: string;
   onChange: (text: string) => void;
-  /** Where something is wrong: places in the text. */
+  /** Offsets of problems in the text. */
   marks: readonly number[];
   describedBy: string;
   ref: Ref<HTMLTextAreaElement>;
 }
 
-/** A text field with line numbers. Tab leaves it, as it leaves every field. */
+/** A text field with line numbers. The Tab key moves to the next field, as in every other field. */
 export function JsonEditor({ text, onChange, marks, describedBy, ref }: Props) {
   const gutter = useRef<HTMLDivElement>(null);
-  const wrong = new Set(marks.map((at) => lineAndColumn(text, at).line));
+  const markedLines = new Set(marks.map((at) => lineAndColumn(text, at).line));
   const lines = text.split('\n').length;
   return (
     <div className="editor">
       <div className="editor-gutter" aria-hidden="true" ref={gutter}>
         {Array.from({ length: lines }, (_unused, index) => (
-          <div key={index} className={wrong.has(index + 1) ? 'wrong' : undefined}>
+          <div key={index} className={markedLines.has(index + 1) ? 'wrong' : undefined}>
             {index + 1}
           </div>
         ))}

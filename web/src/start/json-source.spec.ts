@@ -12,18 +12,18 @@ it.each([
   '"text"',
   '0',
   '{"__proto__":{"polluted":true},"a":1,"a":2}',
-])('reads %s as JSON.parse does', (text) => {
+])('readJson reads %s like JSON.parse', (text) => {
   expect(JSON.stringify(read(text).value)).toBe(JSON.stringify(JSON.parse(text)));
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
 });
 
-it('knows where each value stands', () => {
+it('readJson returns the position of each value', () => {
   const text = '{ "workflow": { "nodes": [ {"id": "a"}, {"id": ""} ] } }';
   const { rangeOf } = read(text);
   const at = (path: string) => text.slice(rangeOf(path).start, rangeOf(path).end);
   expect(at('workflow.nodes.1.id')).toBe('""');
   expect(at('workflow.nodes.0')).toBe('{"id": "a"}');
-  // What is missing has the place of what is around it.
+  // A missing value has the position of the enclosing value.
   expect(at('workflow.nodes.1.data.config.prompt')).toBe('{"id": ""}');
   expect(at('projectId')).toBe(text);
 });
@@ -34,18 +34,18 @@ it.each([
   ['{"a" 1}', 5, 'colon'],
   ['{a:1}', 1, 'double quotes'],
   ['[1 2]', 3, 'comma or ]'],
-  ['[1,]', 3, 'no comma before the end'],
+  ['[1,]', 3, 'comma is not allowed before'],
   ['["a\nb"]', 1, 'does not end'],
-  ['{} x', 3, 'after the end'],
+  ['{} x', 3, 'after the JSON value'],
   ['[01]', 2, 'comma'],
   ['[tru]', 1, 'value is missing'],
-  ['['.repeat(501), 500, 'too deep'],
-])('says where %j goes wrong', (text, at, message) => {
+  ['['.repeat(501), 500, 'too deeply'],
+])('readJson reports the position of the error in %j', (text, at, message) => {
   expect(readJson(text)).toEqual({ ok: false, at, message: expect.stringContaining(message) as string });
   expect(() => JSON.parse(text) as unknown).toThrow();
 });
 
-it('counts lines and columns from 1', () => {
+it('lineAndColumn counts from 1', () => {
   expect(lineAndColumn('ab\ncd', 4)).toEqual({ line: 2, column: 2 });
   expect(lineAndColumn('', 0)).toEqual({ line: 1, column: 1 });
 });

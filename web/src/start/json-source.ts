@@ -1,4 +1,4 @@
-/** A place in a text: from `start` up to, not including, `end`. */
+/** A range of a text from `start` up to, but not including, `end`. */
 export interface Range {
   start: number;
   end: number;
@@ -16,7 +16,7 @@ const WORDS: [string, unknown][] = [
   ['false', false],
   ['null', null],
 ];
-const MOST_DEPTH = 500;
+const MAX_DEPTH = 500;
 
 class SourceError extends Error {
   constructor(
@@ -27,11 +27,11 @@ class SourceError extends Error {
   }
 }
 
-/** Reads JSON (RFC 8259) and remembers where each value stands, so that a wrong path can be shown in the text. */
+/** Parses JSON (RFC 8259) and records the position of each value, so that problems can be shown in the text. */
 export function readJson(text: string): JsonSource {
   const reader = new Reader(text);
   try {
-    const value = reader.whole();
+    const value = reader.document();
     return { ok: true, value, rangeOf: (path) => reader.rangeOf(path) };
   } catch (error) {
     if (error instanceof SourceError) return { ok: false, message: error.message, at: error.at };
@@ -46,13 +46,13 @@ class Reader {
 
   constructor(private readonly text: string) {}
 
-  whole(): unknown {
+  document(): unknown {
     const value = this.value('');
-    if (this.at < this.text.length) throw this.wrong('Nothing may come after the end of the JSON value');
+    if (this.at < this.text.length) throw this.error('No text is allowed after the JSON value');
     return value;
   }
 
-  /** Of the value at `path`, or of the nearest one around it. */
+  /** Returns the range of the value at `path`, or of the nearest enclosing value that exists. */
   rangeOf(path: string): Range {
     for (let name = path; ; name = name.slice(0, Math.max(name.lastIndexOf('.'), 0))) {
       const range = this.ranges.get(name);
@@ -65,15 +65,15 @@ class Reader {
     this.take(SPACE);
     const start = this.at;
     this.depth += 1;
-    if (this.depth > MOST_DEPTH) throw this.wrong('This is nested too deep');
-    const value = this.bare(path);
+    if (this.depth > MAX_DEPTH) throw this.error('This value is nested too deeply');
+    const value = this.parseValue(path);
     this.depth -= 1;
     this.ranges.set(path, { start, end: this.at });
     this.take(SPACE);
     return value;
   }
 
-  private bare(path: string): unknown {
+  private parseValue(path: string): unknown {
     const first = this.text[this.at];
     if (first === '{') return this.object(path);
     if (first === '[') return this.array(path);
@@ -85,7 +85,7 @@ class Reader {
     }
     const number = this.take(NUMBER);
     if (number !== '') return Number(number);
-    throw this.wrong(
+    throw this.error(
       first === undefined ? 'The JSON ends too early: a value is missing' : 'A value is missing here',
     );
   }
@@ -93,14 +93,14 @@ class Reader {
   private object(path: string): unknown {
     const entries: [string, unknown][] = [];
     this.list('}', () => {
-      if (this.text[this.at] !== '"') throw this.wrong('A name in double quotes is missing here');
+      if (this.text[this.at] !== '"') throw this.error('A name in double quotes is missing here');
       const name = this.string();
       this.take(SPACE);
-      if (this.text[this.at] !== ':') throw this.wrong('A colon is missing after the name');
+      if (this.text[this.at] !== ':') throw this.error('A colon is missing after the name');
       this.at += 1;
       entries.push([name, this.value(join(path, name))]);
     });
-    // Object.fromEntries sets "__proto__" as any other name.
+    // Object.fromEntries treats "__proto__" like any other name.
     return Object.fromEntries(entries);
   }
 
@@ -121,7 +121,7 @@ class Reader {
       item();
       const next = this.text[this.at];
       if (next !== ',' && next !== end)
-        throw this.wrong(
+        throw this.error(
           next === undefined
             ? `The JSON ends too early: ${end} is missing`
             : `A comma or ${end} is missing here`,
@@ -129,14 +129,14 @@ class Reader {
       this.at += 1;
       if (next === end) return;
       this.take(SPACE);
-      if (this.text[this.at] === end) throw this.wrong('There may be no comma before the end of a list');
+      if (this.text[this.at] === end) throw this.error('A comma is not allowed before the end of a list');
     }
   }
 
   private string(): string {
     const found = this.take(STRING);
     if (found === '')
-      throw this.wrong('This string does not end on its line, or has a character that must be escaped');
+      throw this.error('This string does not end on its line, or contains a character that must be escaped');
     return JSON.parse(found) as string;
   }
 
@@ -147,14 +147,14 @@ class Reader {
     return found;
   }
 
-  private wrong(message: string): SourceError {
+  private error(message: string): SourceError {
     return new SourceError(`${message}.`, this.at);
   }
 }
 
 const join = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
 
-/** Line and column of a place, both from 1. */
+/** Returns the line and column of an offset. Both count from 1. */
 export function lineAndColumn(text: string, at: number): { line: number; column: number } {
   const before = text.slice(0, at);
   return { line: before.split('\n').length, column: at - before.lastIndexOf('\n') };

@@ -2,7 +2,7 @@ import { visibleText } from '@cloutagent/react';
 import { counted } from '../ui/quantity.js';
 import type { Range } from './json-source.js';
 
-/** A problem with its place in the text. */
+/** A problem with its position in the text. */
 export interface PlacedProblem {
   path: string;
   message: string;
@@ -10,22 +10,22 @@ export interface PlacedProblem {
   range: Range;
 }
 
-/** What is to be corrected; each leads to its place in the text. */
+/** Lists the problems. A click on a problem selects its position in the text. */
 export function ProblemList({
   problems,
-  ofServer,
+  fromServer,
   onPick,
 }: {
   problems: readonly PlacedProblem[];
   /** Whether the server found them. */
-  ofServer: boolean;
+  fromServer: boolean;
   onPick: (range: Range) => void;
 }) {
   return (
     <div className="notice error">
       <strong>
-        {ofServer ? 'The server found' : problems.length === 1 ? 'There is' : 'There are'}{' '}
-        {problems.length === 1 ? 'one thing' : counted(problems.length, 'thing')} to correct
+        {fromServer ? 'The server found' : problems.length === 1 ? 'There is' : 'There are'}{' '}
+        {problems.length === 1 ? 'one problem' : counted(problems.length, 'problem')} to correct
       </strong>
       <ul className="problem-list">
         {problems.map(({ path, message, line, range }, index) => (

@@ -15,18 +15,18 @@ import { useRequest } from './use-request.js';
 
 export function StartPage() {
   const api = useCloutAgent();
-  const { text, template, replaced, edit, take } = useDraft();
+  const { text, template, replaced, edit, applyTemplate } = useDraft();
   const [starting, setStarting] = useState(false);
   const [failure, setFailure] = useState<{ error: Error; text: string; problems: PlacedProblem[] } | null>(
     null,
   );
   const request = useRequest(text);
   const editor = useRef<HTMLTextAreaElement>(null);
-  /** Sending the same text again, after no answer came, must not start a second one. */
+  /** If the same text is sent again, the same key prevents a second execution. */
   const attempt = useRef({ text: '', key: '' });
   const id = useId();
 
-  /** It says nothing of another text. */
+  /** A failure is only shown with the text that it belongs to. */
   const current = failure?.text === text ? failure : null;
   const refused = current?.problems ?? [];
   const problems = request.problems.length > 0 ? request.problems : refused;
@@ -67,10 +67,15 @@ export function StartPage() {
         </button>
       </div>
       <fieldset className="templates">
-        <legend className="label">Begin with</legend>
+        <legend className="label">Templates</legend>
         {TEMPLATES.map((one) => (
           <label key={one.name} className="template card">
-            <input type="radio" name={id} checked={template === one.name} onChange={() => take(one)} />
+            <input
+              type="radio"
+              name={id}
+              checked={template === one.name}
+              onChange={() => applyTemplate(one)}
+            />
             <span>
               <strong>{one.name}</strong>
               <span className="muted">{one.about}</span>
@@ -80,13 +85,15 @@ export function StartPage() {
       </fieldset>
       {replaced !== null && (
         <div className="notice row" role="status">
-          The template took the place of your text.
+          The template has replaced your text.
           <button type="button" className="button" onClick={() => edit(replaced)}>
-            Bring my text back
+            Restore my text
           </button>
         </div>
       )}
-      {current && refused.length === 0 && <ProblemNotice what="It was not started." error={current.error} />}
+      {current && refused.length === 0 && (
+        <ProblemNotice what="The execution was not started." error={current.error} />
+      )}
       <div className="start-columns">
         <section className="card" aria-labelledby={`${id}-request`}>
           <div className="card-head">
@@ -109,7 +116,7 @@ export function StartPage() {
           />
           <div id={`${id}-problems`} className="card-body" aria-live="polite">
             {problems.length > 0 ? (
-              <ProblemList problems={problems} ofServer={request.problems.length === 0} onPick={pick} />
+              <ProblemList problems={problems} fromServer={request.problems.length === 0} onPick={pick} />
             ) : (
               <p className="muted">Valid JSON. Node configs and models are checked when you start.</p>
             )}
@@ -118,9 +125,7 @@ export function StartPage() {
         <section className="card" aria-labelledby={`${id}-preview`}>
           <div className="card-head">
             <h2 id={`${id}-preview`}>Preview</h2>
-            {!request.current && request.outline && (
-              <span className="muted">of the last text that was right</span>
-            )}
+            {!request.current && request.outline && <span className="muted">of the last valid request</span>}
           </div>
           <div className="preview">
             {request.outline ? (
@@ -135,7 +140,7 @@ export function StartPage() {
   );
 }
 
-/** crypto.randomUUID is not there without TLS. */
+/** Returns a random key. `crypto.randomUUID` does not exist on pages without HTTPS. */
 function randomKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, '0'),

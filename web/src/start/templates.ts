@@ -7,14 +7,18 @@ import retry from '../../../examples/retry.json?raw';
 export interface Template {
   name: string;
   about: string;
-  /** The request, as it is in examples/. */
+  /** The request, from examples/. */
   text: string;
 }
 
-/** What one can start from; `compare` is there at first. */
+/** Templates of the start page. The first one is in the editor at the beginning. */
 export const TEMPLATES: readonly Template[] = [
-  { name: 'Compare', about: 'Two agents in parallel and one that joins them.', text: compare },
-  { name: 'Approval', about: 'A draft that waits for a person’s yes.', text: approval },
+  {
+    name: 'Compare',
+    about: 'Two agents in parallel, and a third one that combines their outputs.',
+    text: compare,
+  },
+  { name: 'Approval', about: 'A draft that waits for the approval of a person.', text: approval },
   {
     name: 'Think and retry',
     about: 'A transform, then an agent that thinks and needs a second attempt.',
@@ -22,8 +26,12 @@ export const TEMPLATES: readonly Template[] = [
   },
   {
     name: 'Data',
-    about: 'HTTP, transform, delay, agent. Asks GitHub, so it needs the internet.',
+    about: 'HTTP, transform, delay and agent nodes. Calls GitHub, so it needs internet access.',
     text: data,
   },
-  { name: 'Failure', about: 'A model that stays down: what a failed execution looks like.', text: failure },
+  {
+    name: 'Failure',
+    about: 'A model that is always unavailable, to show a failed execution.',
+    text: failure,
+  },
 ];

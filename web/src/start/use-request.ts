@@ -5,22 +5,22 @@ import { checkRequest, type Problem } from './request-check.js';
 import type { PlacedProblem } from './problem-list.js';
 
 export interface CheckedRequest {
-  /** The text that this is about; it lags behind while one types. */
+  /** The text that was checked. While the user types it can be older than the editor's text. */
   text: string;
   /** undefined while the text is not JSON. */
   value: unknown;
   problems: PlacedProblem[];
-  /** Of the last text that had a workflow to draw. */
+  /** The workflow of the last valid request; null if there was none. */
   outline: WorkflowOutline | null;
-  /** Whether the outline is that of this text. */
+  /** Whether `outline` belongs to `text`. */
   current: boolean;
   place: (problems: readonly Problem[]) => PlacedProblem[];
 }
 
-/** Reads and checks what is in the editor. */
-export function useRequest(given: string): CheckedRequest {
-  const text = useDeferredValue(given);
-  const drawn = useRef<WorkflowOutline | null>(null);
+/** Parses and checks the text of the editor. */
+export function useRequest(editorText: string): CheckedRequest {
+  const text = useDeferredValue(editorText);
+  const lastOutline = useRef<WorkflowOutline | null>(null);
   return useMemo(() => {
     const source = readJson(text);
     if (!source.ok) {
@@ -30,7 +30,7 @@ export function useRequest(given: string): CheckedRequest {
         text,
         value: undefined,
         problems: [problem],
-        outline: drawn.current,
+        outline: lastOutline.current,
         current: false,
         place: () => [],
       };
@@ -41,12 +41,12 @@ export function useRequest(given: string): CheckedRequest {
         return { ...problem, range, line: lineAndColumn(text, range.start).line };
       });
     const { problems, workflow } = checkRequest(source.value);
-    if (workflow) drawn.current = outlineOf(workflow);
+    if (workflow) lastOutline.current = outlineOf(workflow);
     return {
       text,
       value: source.value,
       problems: place(problems),
-      outline: drawn.current,
+      outline: lastOutline.current,
       current: workflow !== null,
       place,
     };

@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect, useId, useRef } from 'react';
 
-/** A modal dialog; Escape and its buttons close it. */
+/** A modal dialog. Escape calls `onClose`. */
 export function Dialog({
   title,
   onClose,

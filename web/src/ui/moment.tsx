@@ -1,9 +1,9 @@
 import { useSyncExternalStore } from 'react';
 import { ago, dateTime } from './quantity.js';
 
-const EVERY_MS = 10_000;
+const TICK_MS = 10_000;
 
-/** One clock for the whole page; it ticks while something shows it. */
+/** All components share one clock. It runs only while a component uses it. */
 const watchers = new Set<() => void>();
 let timer: ReturnType<typeof setInterval> | undefined;
 let now = Date.now();
@@ -13,7 +13,7 @@ function watch(listener: () => void): () => void {
   timer ??= setInterval(() => {
     now = Date.now();
     for (const watcher of watchers) watcher();
-  }, EVERY_MS);
+  }, TICK_MS);
   return () => {
     watchers.delete(listener);
     if (watchers.size > 0) return;
@@ -22,23 +22,26 @@ function watch(listener: () => void): () => void {
   };
 }
 
-/** The time in ms since 1970, brought up to date every 10 s. */
+/** Returns the time in ms since 1970. Updates it every 10 s. */
 export const useClock = (): number => useSyncExternalStore(watch, () => now);
 
-/** An instant in the past as "2 min. ago", in full as its title. The server's clock may be ahead of this one. */
+/**
+ * Shows a time in the past, such as "2 min. ago". Its title is the full time. The server's clock may be ahead of the local
+ * one, so a time in the future counts as now.
+ */
 export function Moment({ at }: { at: string }) {
   return <Instant at={at} now={Math.max(useClock(), Date.parse(at))} />;
 }
 
-/** An instant that may lie ahead: "in 90 days". */
+/** Shows a time that may be in the future, such as "in 90 days". */
 export function Deadline({ at }: { at: string }) {
   return <Instant at={at} now={useClock()} />;
 }
 
-function Instant({ at, now: seen }: { at: string; now: number }) {
+function Instant({ at, now: current }: { at: string; now: number }) {
   return (
     <time dateTime={at} title={dateTime(at)}>
-      {ago(at, seen)}
+      {ago(at, current)}
     </time>
   );
 }

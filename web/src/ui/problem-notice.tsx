@@ -1,13 +1,13 @@
 import { CloutAgentError } from '@cloutagent/client';
 import { PlainText } from './plain-text.js';
 
-const WHAT_TO_DO: Record<string, string> = {
-  network: 'Check your connection, and that the server runs; then try again.',
-  insufficient_scope: 'Sign in with a key that has this scope, or ask who gave you the key.',
-  rate_limited: 'Too many requests. Wait a moment, then try again.',
+const ADVICE: Record<string, string> = {
+  network: 'Check your connection and that the server is running, then try again.',
+  insufficient_scope: 'Sign in with a key that has this scope, or ask the person who gave you the key.',
+  rate_limited: 'Wait a moment, then try again.',
 };
 
-/** A failed request, in a sentence that says what to do. */
+/** Shows a failed request, with advice on what to do. */
 export function ProblemNotice({
   error,
   what,
@@ -23,7 +23,7 @@ export function ProblemNotice({
     <div className="notice error" role="alert">
       <strong>{what}</strong>
       <PlainText text={error.message} />
-      {code !== undefined && WHAT_TO_DO[code] !== undefined && <span>{WHAT_TO_DO[code]}</span>}
+      {code !== undefined && ADVICE[code] !== undefined && <span>{ADVICE[code]}</span>}
       {requestId !== undefined && <span className="muted">Request {requestId}</span>}
       {onRetry && (
         <span>

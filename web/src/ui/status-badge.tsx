@@ -1,6 +1,6 @@
 import { StatusIcon } from './status-icon.js';
 
-/** A status by word, icon and colour. */
+/** Shows a status by word, icon and colour. */
 export function StatusBadge({ status, label = status }: { status: string; label?: string }) {
   return (
     <span className="badge" data-status={status}>

@@ -11,7 +11,7 @@ const PATHS: Record<string, string> = {
   approval: 'M6 3.4v3.2M6 8.5h.01',
 };
 
-/** Each status has a shape of its own: colour alone is not enough. */
+/** The icon of a status. Each has its own shape, because not everyone can tell the colours apart. */
 export function StatusIcon({ status, size = 12 }: { status: string; size?: number }) {
   return (
     <svg width={size} height={size} viewBox="0 0 12 12" fill="none" stroke="currentColor" aria-hidden="true">

@@ -6,16 +6,16 @@ import { TextPane } from './text-pane.js';
 
 interface ApprovalCardProps {
   node: NodeView;
-  /** Left out: it is shown but cannot be answered here. */
+  /** Without controls the card is read-only. */
   controls?: ExecutionControls | undefined;
 }
 
-/** A node that waits for a person's yes or no. */
+/** An approval node that waits for a decision, with buttons to approve and reject. */
 export function ApprovalCard({ node, controls }: ApprovalCardProps): ReactNode {
   const [comment, setComment] = useState('');
   const field = useId();
   const { nodeId, output } = node;
-  /** Until the event that ends the wait, with which the card goes; a refusal unlocks it. */
+  /** Locks the buttons after an answer, until the event of the decision removes the card. An error unlocks them. */
   const [locked, setLocked] = useState(false);
   const answer = (approved: boolean): void => {
     if (locked || !controls) return;
@@ -33,7 +33,7 @@ export function ApprovalCard({ node, controls }: ApprovalCardProps): ReactNode {
   );
   return (
     <Section title={title} className="ca-approval">
-      {output.length > 0 && <TextPane text={output} label={`what ${nodeId} asks`} />}
+      {output.length > 0 && <TextPane text={output} label={`question of ${nodeId}`} />}
       {controls && (
         <>
           <label htmlFor={field}>Comment (optional)</label>
@@ -63,7 +63,7 @@ export function ApprovalCard({ node, controls }: ApprovalCardProps): ReactNode {
               Reject
             </button>
           </div>
-          <p className="ca-note">Rejecting ends the execution as failed.</p>
+          <p className="ca-note">If you reject, the execution fails.</p>
         </>
       )}
     </Section>

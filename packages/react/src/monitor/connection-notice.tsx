@@ -7,7 +7,7 @@ interface ConnectionNoticeProps extends Pick<ExecutionSnapshot, 'connection' | '
   onReconnect: () => void;
 }
 
-/** What the connection is doing, in a few words; with what can be done when it is not open. */
+/** Shows the state of the connection, and a button to reconnect when it is not open. */
 export function ConnectionNotice(props: ConnectionNoticeProps): ReactNode {
   const { connection, connectionSince, onReconnect } = props;
   const now = useNow(connection.status === 'waiting');

@@ -3,8 +3,8 @@ import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { ExecutionControls } from '../use-execution-controls.js';
 import { visibleText } from './visible-text.js';
 
-/** What was asked for, and in which status: the event that says that it has happened brings another one. */
-interface Asked {
+/** An action that the user requested, and the status at that time. The action is done when the status changes. */
+interface RequestedAction {
   action: 'pause' | 'resume' | 'cancel';
   during: ExecutionStatus;
 }
@@ -14,39 +14,39 @@ interface ControlBarProps {
   controls: ExecutionControls;
 }
 
-/** Pause, resume and cancel, as the status allows. */
+/** Buttons to pause, resume and cancel, as the status allows. */
 export function ControlBar({ status, controls }: ControlBarProps): ReactNode {
-  const [asked, ask] = useState<Asked>();
+  const [requested, setRequested] = useState<RequestedAction>();
   const [confirming, setConfirming] = useState(false);
   const cancel = useRef<HTMLButtonElement>(null);
-  const over = status === 'completed' || status === 'failed' || status === 'cancelled';
-  if (over) return <ControlError controls={controls} />;
+  const hasEnded = status === 'completed' || status === 'failed' || status === 'cancelled';
+  if (hasEnded) return <ControlError controls={controls} />;
 
-  // It has happened, whether or not the request has been answered yet.
-  if (asked && asked.during !== status) ask(undefined);
+  // A new status means that the action is done, even if the server has not answered the request yet.
+  if (requested && requested.during !== status) setRequested(undefined);
 
-  const run = (action: Asked['action']): void => {
-    const mine: Asked = { action, during: status };
-    ask(mine);
+  const run = (action: RequestedAction['action']): void => {
+    const request: RequestedAction = { action, during: status };
+    setRequested(request);
     void controls[action]().then((execution) => {
-      if (!execution) ask((current) => (current === mine ? undefined : current));
+      if (!execution) setRequested((current) => (current === request ? undefined : current));
     });
   };
-  const settle = (): void => {
+  const closeConfirmation = (): void => {
     setConfirming(false);
     cancel.current?.focus();
   };
-  const coming = asked?.action;
+  const pending = requested?.action;
   const toggle = status === 'paused' ? 'resume' : 'pause';
   return (
     <div className="ca-controls" role="group" aria-label="Controls">
       {status !== 'queued' && (
-        <Button busy={coming === toggle} locked={coming !== undefined} onClick={() => run(toggle)}>
+        <Button busy={pending === toggle} locked={pending !== undefined} onClick={() => run(toggle)}>
           {toggle === 'pause'
-            ? coming === 'pause'
+            ? pending === 'pause'
               ? 'Pausing…'
               : 'Pause'
-            : coming === 'resume'
+            : pending === 'resume'
               ? 'Resuming…'
               : 'Resume'}
         </Button>
@@ -55,19 +55,19 @@ export function ControlBar({ status, controls }: ControlBarProps): ReactNode {
         ref={cancel}
         type="button"
         className="ca-button ca-danger"
-        aria-disabled={coming === 'cancel' || undefined}
+        aria-disabled={pending === 'cancel' || undefined}
         aria-expanded={confirming}
-        onClick={() => coming !== 'cancel' && setConfirming(true)}
+        onClick={() => pending !== 'cancel' && setConfirming(true)}
       >
-        {coming === 'cancel' ? 'Cancelling…' : 'Cancel'}
+        {pending === 'cancel' ? 'Cancelling…' : 'Cancel'}
       </button>
       {confirming && (
         <ConfirmCancel
           onYes={() => {
-            settle();
+            closeConfirmation();
             run('cancel');
           }}
-          onNo={settle}
+          onNo={closeConfirmation}
         />
       )}
       <ControlError controls={controls} />
@@ -82,7 +82,7 @@ interface ButtonProps {
   children: ReactNode;
 }
 
-/** Not `disabled` while it waits: a disabled button loses the keyboard's place. */
+/** A button that uses `aria-disabled` instead of `disabled`, because a disabled button loses the keyboard focus. */
 function Button({ busy, locked, onClick, children }: ButtonProps): ReactNode {
   return (
     <button
@@ -107,7 +107,7 @@ function ConfirmCancel({ onYes, onNo }: { onYes: () => void; onNo: () => void })
       aria-label="Confirm to cancel"
       onKeyDown={(event) => {
         if (event.key !== 'Escape') return;
-        // It closes this question, and nothing of the page around.
+        // Escape closes only this question, not a dialog around it.
         event.stopPropagation();
         onNo();
       }}

@@ -1,19 +1,20 @@
 import { type ReactNode, useEffect, useState } from 'react';
 
 interface CopyButtonProps {
-  /** What is copied, for the button's name: "Copy output of writer". */
+  /** The copied thing, for the button's accessible name: "Copy output of writer". */
   what: string;
   text: () => string;
 }
 
-const TOLD_MS = 2_000;
+/** How long the button shows the outcome, in ms. */
+const OUTCOME_MS = 2_000;
 
-/** Copies the complete text, also what is folded away. */
+/** Copies the complete text, also the parts that are not mounted. */
 export function CopyButton({ what, text }: CopyButtonProps): ReactNode {
   const [outcome, setOutcome] = useState<'Copied' | 'Not copied'>();
   useEffect(() => {
     if (!outcome) return;
-    const timer = setTimeout(() => setOutcome(undefined), TOLD_MS);
+    const timer = setTimeout(() => setOutcome(undefined), OUTCOME_MS);
     return () => clearTimeout(timer);
   }, [outcome]);
 
@@ -39,12 +40,12 @@ export function CopyButton({ what, text }: CopyButtonProps): ReactNode {
 
 async function writeClipboard(text: string): Promise<void> {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  // A page without TLS has no clipboard API.
+  // A page without HTTPS has no clipboard API.
   const area = document.createElement('textarea');
   area.value = text;
   document.body.append(area);
   area.select();
   const copied = document.execCommand('copy');
   area.remove();
-  if (!copied) throw new Error('The browser does not let this page copy.');
+  if (!copied) throw new Error('The browser refused to copy.');
 }

@@ -3,12 +3,12 @@ import { type ReactNode, useState } from 'react';
 interface DisclosureProps {
   summary: ReactNode;
   className?: string;
-  /** Whether it is open as long as nobody has opened or closed it. */
+  /** Whether it is open until the user opens or closes it. */
   open?: boolean;
   children: () => ReactNode;
 }
 
-/** A folded part. What is in it exists only while it is open. */
+/** A collapsible part. Its content is mounted only while it is open. */
 export function Disclosure({ summary, className = '', open = false, children }: DisclosureProps): ReactNode {
   const [chosen, choose] = useState<boolean>();
   const isOpen = chosen ?? open;
@@ -17,7 +17,7 @@ export function Disclosure({ summary, className = '', open = false, children }: 
       className={`ca-disclosure ${className}`}
       open={isOpen}
       onToggle={(event) => {
-        // Also told when `open` changes by itself, which is nobody's choice.
+        // The event also fires when the `open` property changes, which is not the user's choice.
         if (event.currentTarget.open !== isOpen) choose(event.currentTarget.open);
       }}
     >

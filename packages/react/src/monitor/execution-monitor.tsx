@@ -23,30 +23,30 @@ import { visibleText } from './visible-text.js';
 
 export interface ExecutionMonitorProps {
   executionId: string;
-  /** Default: as the page or the system has it. */
+  /** Default: the theme of the page, or else of the system. */
   theme?: 'light' | 'dark' | undefined;
-  /** Shows everything but the buttons that steer. */
+  /** Hides the buttons that control the execution. */
   readOnly?: boolean | undefined;
-  /** Level of the heading that the monitor is under; its own are one below. Default 2. */
+  /** Level of the heading above the monitor. The monitor's own headings are one level below. Default 2. */
   headingLevel?: 1 | 2 | 3 | 4 | undefined;
-  /** Names principals, such as who approved; they are shown by their ids where it names none. */
+  /** Returns the name of a principal, such as the person who approved. Principals without a name are shown by id. */
   nameOf?: NameOf | undefined;
   className?: string | undefined;
 }
 
-const NAMELESS: NameOf = () => undefined;
+const NO_NAMES: NameOf = () => undefined;
 
 /**
- * One execution, live: status, progress, steps on a time line, output, tool calls, tokens, cost, errors, and buttons
+ * Shows one execution live: status, progress, steps on a time line, output, tool calls, tokens, cost, errors, and buttons
  * to pause, resume, cancel and approve. Import `@cloutagent/react/styles.css` once.
- * Whatever an event says is shown as text.
+ * The content of events is only ever shown as text.
  */
 export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
-  const { executionId, theme, readOnly = false, headingLevel = 2, nameOf = NAMELESS, className = '' } = props;
+  const { executionId, theme, readOnly = false, headingLevel = 2, nameOf = NO_NAMES, className = '' } = props;
   const snapshot = useExecution(executionId);
   const controls = useExecutionControls(executionId);
   const { status, error, output, approvals, steps, startedAt } = snapshot;
-  useTimelyError(controls, snapshot);
+  useErrorDismissal(controls, snapshot);
   const until = useServerTime(snapshot);
   return (
     <section className={`ca-monitor ${className}`} data-theme={theme} aria-label="Execution">
@@ -86,8 +86,8 @@ export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
   );
 }
 
-/** What went wrong with a button is no longer true once the status is another one, or the server is reached again. */
-function useTimelyError(
+/** Dismisses the error of an action when the status changes or the connection is open again. */
+function useErrorDismissal(
   { dismissError }: ExecutionControls,
   { status, connection }: ExecutionSnapshot,
 ): void {
@@ -98,7 +98,7 @@ function useTimelyError(
   }, [isOpen, dismissError]);
 }
 
-/** Now by the server's clock while it runs, its end once it is over; in ms since 1970. */
+/** Returns the time of the server's clock while the execution runs, and its end after that; in ms since 1970. */
 function useServerTime({ startedAt, endedAt, clockOffset }: ExecutionSnapshot): number {
   const now = useNow(startedAt !== undefined && endedAt === undefined);
   return endedAt === undefined ? now + clockOffset : Date.parse(endedAt);

@@ -7,11 +7,11 @@ export const formatCount = (count: number): string => whole.format(count);
 export const formatCounted = (count: number, noun: string): string =>
   `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 
-/** US dollars; a price that is not known is no price of 0. */
+/** Formats US dollars. null is an unknown price, not 0. */
 export const formatCost = (costUSD: number | null): string =>
   costUSD === null ? 'unknown' : dollars.format(costUSD);
 
-/** Milliseconds as a person says them: `850 ms`, `3.2 s`, `2 min 5 s`, `1 h 4 min`. */
+/** Formats milliseconds: `850 ms`, `3.2 s`, `2 min 5 s`, `1 h 4 min`. */
 export function formatDuration(ms: number): string {
   const rest = Math.max(0, ms);
   if (rest < 1_000) return `${Math.round(rest)} ms`;

@@ -3,7 +3,7 @@ import { type ReactNode, useMemo } from 'react';
 import { TextLog } from '../store/text-log.js';
 import { TextPane } from './text-pane.js';
 
-/** A JSON value as text; a string as it is. */
+/** Shows a JSON value as text, and a string as it is. */
 export function JsonPane({ value, label }: { value: Json; label: string }): ReactNode {
   const text = useMemo(() => {
     const log = new TextLog(Infinity);

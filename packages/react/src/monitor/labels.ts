@@ -1,6 +1,6 @@
 import type { ExecutionStatus, Step } from '@cloutagent/contract';
 
-/** A sign beside every word, for colour alone tells nothing to many. */
+/** A sign next to each status, because not everyone can tell the colours apart. */
 export const STATUS_SIGNS: Record<ExecutionStatus | Step['status'], string> = {
   queued: '◌',
   running: '▶',

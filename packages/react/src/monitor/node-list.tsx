@@ -7,17 +7,17 @@ import { StatusBadge } from './status-badge.js';
 import { TailList } from './tail-list.js';
 import { TextPane } from './text-pane.js';
 
-/** So many nodes' output stands open; of more, those that run and the latest. */
-const OPEN = 4;
+/** Number of latest nodes whose output is open. The output of running and failed nodes is open too. */
+const MAX_OPEN = 4;
 
-/** What each node puts out, as it comes. */
+/** Shows the output of each node as it arrives. */
 export function NodeList({ nodes, caughtUp }: Pick<ExecutionSnapshot, 'nodes' | 'caughtUp'>): ReactNode {
-  const speaking = nodes.filter(({ output, thinking }) => output.length + thinking.length > 0);
-  if (speaking.length === 0) return null;
-  const latest = new Set(speaking.slice(-OPEN));
+  const withOutput = nodes.filter(({ output, thinking }) => output.length + thinking.length > 0);
+  if (withOutput.length === 0) return null;
+  const latest = new Set(withOutput.slice(-MAX_OPEN));
   return (
     <Section title="Output">
-      <TailList entries={speaking} className="ca-nodes">
+      <TailList entries={withOutput} className="ca-nodes">
         {(node) => (
           <NodeItem
             key={node.nodeId}
@@ -33,7 +33,7 @@ export function NodeList({ nodes, caughtUp }: Pick<ExecutionSnapshot, 'nodes' | 
 
 interface NodeItemProps {
   node: NodeView;
-  /** Whether its texts grow as one reads. */
+  /** Whether the node's texts are still growing. */
   live: boolean;
   open: boolean;
 }

@@ -2,14 +2,14 @@ import type { ReactNode } from 'react';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
 import { formatCount, formatCounted } from './format.js';
 
-/** How many of the steps are done. Before that is known it says so. */
+/** Shows how many steps are completed. */
 export function ProgressBar({ progress, status }: Pick<ExecutionSnapshot, 'progress' | 'status'>): ReactNode {
   const percent = progress ? Math.min(100, Math.max(0, progress.percent)) : undefined;
-  const said = progress
+  const label = progress
     ? `${formatCount(progress.completedSteps)} of ${formatCounted(progress.totalSteps, 'step')}`
     : status === 'queued'
       ? 'Not started'
-      : 'No step done yet';
+      : 'No step completed yet';
   return (
     <div className="ca-progress" data-status={status}>
       <div
@@ -19,11 +19,11 @@ export function ProgressBar({ progress, status }: Pick<ExecutionSnapshot, 'progr
         aria-valuemin={0}
         aria-valuemax={100}
         aria-valuenow={percent}
-        aria-valuetext={said}
+        aria-valuetext={label}
       >
         <div className="ca-progress-bar" style={{ inlineSize: `${percent ?? 0}%` }} />
       </div>
-      <span className="ca-note">{said}</span>
+      <span className="ca-note">{label}</span>
     </div>
   );
 }

@@ -6,7 +6,7 @@ import { formatCount, formatDuration } from './format.js';
 import { TailList } from './tail-list.js';
 import { visibleText } from './visible-text.js';
 
-/** What went wrong and was tried again. */
+/** Lists the retries, each with its error. */
 export function RetryList({ retries }: { retries: ListView<Retry> }): ReactNode {
   const count = retries.length + retries.dropped;
   if (count === 0) return null;

@@ -1,17 +1,17 @@
 import { createContext, type ReactNode, useContext, useId } from 'react';
 
-/** Level of the heading of the nearest section around. */
+/** Heading level of the enclosing section. */
 export const HeadingLevel = createContext(2);
 
 interface SectionProps {
   title: ReactNode;
   className?: string;
-  /** Shown beside the title. */
+  /** Shown next to the title. */
   aside?: ReactNode;
   children: ReactNode;
 }
 
-/** A part of the monitor with a heading, one level below the part it is in. */
+/** A part of the monitor with a heading one level below the enclosing part. */
 export function Section({ title, className = '', aside, children }: SectionProps): ReactNode {
   const level = Math.min(useContext(HeadingLevel) + 1, 6);
   const Heading = `h${level}` as 'h3';

@@ -2,7 +2,7 @@ import type { ExecutionStatus, Step } from '@cloutagent/contract';
 import type { ReactNode } from 'react';
 import { STATUS_SIGNS } from './labels.js';
 
-/** A status as word, sign and colour. */
+/** Shows a status as word, sign and colour. */
 export function StatusBadge({ status }: { status: ExecutionStatus | Step['status'] }): ReactNode {
   return (
     <span className="ca-badge" data-status={status}>

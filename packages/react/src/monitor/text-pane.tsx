@@ -7,13 +7,13 @@ import { visibleText } from './visible-text.js';
 
 interface TextPaneProps {
   text: TextView;
-  /** Names the text: "output of writer". */
+  /** Accessible name of the text: "output of writer". */
   label: string;
-  /** Whether it grows as one reads: then its end is followed. Else it opens at its beginning. */
+  /** Whether the text is still growing. If so, the pane follows its end; otherwise it opens at the beginning. */
   live?: boolean;
 }
 
-/** A text, mounted in parts. A person who scrolls up keeps the place. It is only ever text, whatever it says. */
+/** Shows a text, mounted in parts. It stops following the end when the user scrolls up. It never renders markup. */
 export function TextPane({ text, label, live = false }: TextPaneProps): ReactNode {
   const box = useRef<HTMLDivElement>(null);
   const lastTop = useRef(0);
@@ -23,7 +23,7 @@ export function TextPane({ text, label, live = false }: TextPaneProps): ReactNod
   const [wasLive, setWasLive] = useState(live);
   if (live !== wasLive) {
     setWasLive(live);
-    // What was recorded before is here, and more comes: the end is what is new.
+    // All recorded text is here and more will come, so go to the end, where new text appears.
     if (live && !scrolled) mounted.follow();
   }
 

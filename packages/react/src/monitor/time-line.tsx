@@ -11,11 +11,11 @@ import { TailList } from './tail-list.js';
 import { visibleText } from './visible-text.js';
 
 type TimeLineProps = Pick<ExecutionSnapshot, 'steps' | 'startedAt'> & {
-  /** The right end of the line, in ms since 1970 by the server's clock. */
+  /** Right end of the time line, in ms since 1970 by the server's clock. */
   until: number;
 };
 
-/** Every step, in the order they started, with when it ran. */
+/** Shows every step, in the order in which they started, with its time span. */
 export function TimeLine({ steps, startedAt, until }: TimeLineProps): ReactNode {
   if (steps.length === 0) return null;
   const from = Date.parse(startedAt ?? steps[0]?.startedAt ?? '');

@@ -8,7 +8,7 @@ import { Section } from './section.js';
 import { TailList } from './tail-list.js';
 import { visibleText } from './visible-text.js';
 
-/** What the models asked tools to do, and what came of it. */
+/** Lists the tool calls of the models, with arguments and results. */
 export function ToolCallList({ calls }: { calls: ListView<ToolCall> }): ReactNode {
   if (calls.length === 0) return null;
   return (
@@ -29,7 +29,7 @@ const ToolCallItem = memo(function ToolCallItem({ call }: { call: ToolCall }): R
           <>
             <bdi className="ca-step-name">{visibleText(toolName)}</bdi>{' '}
             <span className="ca-note">
-              <bdi>{nodeId}</bdi>, {sayState(call)}
+              <bdi>{nodeId}</bdi>, {describeState(call)}
             </span>
           </>
         }
@@ -58,17 +58,17 @@ function stateOf({ completedAt, isError, discarded, interrupted }: ToolCall): st
   return completedAt === undefined ? 'running' : 'completed';
 }
 
-const WORDS: Record<string, string> = {
-  retrying: 'of an attempt that is repeated',
-  cancelled: 'cut off',
+const STATE_TEXTS: Record<string, string> = {
+  retrying: 'discarded, because its attempt was retried',
+  cancelled: 'interrupted',
   failed: 'failed',
   running: 'running',
-  completed: 'done',
+  completed: 'completed',
 };
 
-function sayState(call: ToolCall): string {
+function describeState(call: ToolCall): string {
   const { calledAt, completedAt } = call;
-  const word = WORDS[stateOf(call)] ?? '';
+  const word = STATE_TEXTS[stateOf(call)] ?? '';
   if (completedAt === undefined) return word;
   return `${word} in ${formatDuration(Date.parse(completedAt) - Date.parse(calledAt))}`;
 }

@@ -6,7 +6,7 @@ import { visibleText } from './visible-text.js';
 
 type UsagePanelProps = Pick<ExecutionSnapshot, 'tokenUsage' | 'costUSD' | 'modelUsage'>;
 
-/** Tokens and cost, in all and by model. */
+/** Shows tokens and cost, in total and by model. */
 export function UsagePanel({ tokenUsage, costUSD, modelUsage }: UsagePanelProps): ReactNode {
   const models = Object.entries(modelUsage);
   return (

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 
-/** The time, in ms since 1970, brought up to date every `everyMs` while `active`. */
+/** Returns the time in ms since 1970. Updates it every `everyMs` while `active`. */
 export function useNow(active: boolean, everyMs = 1_000): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {

@@ -1,63 +1,70 @@
 import { useState } from 'react';
 import type { TextView } from '../store/text-log.js';
 
-/** Segments mounted at first: about 64,000 characters. */
-const SHOWN = 8;
-/** Segments that "show earlier" and "show later" add. */
-const MORE = 256;
+/** Segments that are mounted at first: about 64,000 characters. */
+const INITIAL_COUNT = 8;
+/** Segments that "Show earlier text" and "Show later text" add. */
+const MORE_COUNT = 256;
 
-/** Which segments of a text are mounted; the numbers name segments for good (`TextView.firstSegment`). */
+/** The range of mounted segments. The numbers identify segments permanently (`TextView.firstSegment`). */
 export interface TextWindow {
   readonly from: number;
-  /** The first segment after those that are mounted. */
+  /** The first segment after the mounted ones. */
   readonly to: number;
   /** The first segment after the text. */
   readonly end: number;
   /** Whether the window moves with the end of the text. */
   readonly following: boolean;
   readonly follow: () => void;
-  /** Stays where it is, so that what is read does not move. */
+  /** Stops following, so that the text that the user reads does not move. */
   readonly hold: () => void;
   readonly showEarlier: () => void;
   readonly showLater: () => void;
 }
 
-type Place =
-  /** With the end; earlier segments down to `asked` stay mounted. */
-  | { at: 'end'; asked: number }
-  /** From a segment on, to the end. */
+type WindowPosition =
+  /** Follows the end. Earlier segments from `earliest` on stay mounted. */
+  | { at: 'end'; earliest: number }
+  /** From a fixed segment to the end. */
   | { at: 'held'; from: number }
-  /** So many segments from the beginning. */
-  | { at: 'beginning'; shown: number };
+  /** The first `count` segments. */
+  | { at: 'beginning'; count: number };
 
-/** @param live whether the text grows: then the window begins at its end, else at its beginning */
+/**
+ * Chooses which segments of a text are mounted.
+ * @param live whether the text is still growing. If so, the window starts at its end; otherwise at its beginning
+ */
 export function useTextWindow(text: TextView, live: boolean): TextWindow {
-  const [place, setPlace] = useState<Place>(() =>
-    live ? { at: 'end', asked: Infinity } : { at: 'beginning', shown: SHOWN },
+  const [position, setPosition] = useState<WindowPosition>(() =>
+    live ? { at: 'end', earliest: Infinity } : { at: 'beginning', count: INITIAL_COUNT },
   );
   const { firstSegment } = text;
   const end = firstSegment + text.segmentCount;
-  const from = Math.max(firstSegment, beginning(place, end));
-  const to = place.at === 'beginning' ? Math.min(end, firstSegment + place.shown) : end;
+  const from = Math.max(firstSegment, firstMounted(position, end));
+  const to = position.at === 'beginning' ? Math.min(end, firstSegment + position.count) : end;
   return {
     from,
     to,
     end,
-    following: place.at === 'end',
-    follow: () => setPlace({ at: 'end', asked: Infinity }),
-    hold: () => setPlace({ at: 'held', from }),
+    following: position.at === 'end',
+    follow: () => setPosition({ at: 'end', earliest: Infinity }),
+    hold: () => setPosition({ at: 'held', from }),
     showEarlier: () =>
-      setPlace(place.at === 'end' ? { at: 'end', asked: from - MORE } : { at: 'held', from: from - MORE }),
-    showLater: () => setPlace({ at: 'beginning', shown: to - firstSegment + MORE }),
+      setPosition(
+        position.at === 'end'
+          ? { at: 'end', earliest: from - MORE_COUNT }
+          : { at: 'held', from: from - MORE_COUNT },
+      ),
+    showLater: () => setPosition({ at: 'beginning', count: to - firstSegment + MORE_COUNT }),
   };
 }
 
-function beginning(place: Place, end: number): number {
-  switch (place.at) {
+function firstMounted(position: WindowPosition, end: number): number {
+  switch (position.at) {
     case 'end':
-      return Math.min(place.asked, end - SHOWN);
+      return Math.min(position.earliest, end - INITIAL_COUNT);
     case 'held':
-      return place.from;
+      return position.from;
     case 'beginning':
       return 0;
   }

@@ -4,7 +4,7 @@ const DIRECTION = [
   0x061c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069,
 ];
 
-describe('Text as it is shown', () => {
+describe('visibleText', () => {
   it.each([
     ['plain\ttext\nand lines\r\n', 'plain\ttext\nand lines\r\n'],
     ['␛[31mred␛[0m', '\u001b[31mred\u001b[0m'],
@@ -22,11 +22,11 @@ describe('Text as it is shown', () => {
     ['blank⟨U+3164⟩', 'blank\u3164'],
     ['a⟨U+FE0F⟩b⟨U+E0101⟩', 'a\ufe0fb\u{e0101}'],
     ['hi⟨U+E0068⟩⟨U+E0069⟩', 'hi\u{e0068}\u{e0069}'],
-  ])('is %j', (shown, text) => {
+  ])('returns %j', (shown, text) => {
     expect(visibleText(text)).toBe(shown);
   });
 
-  it('names every character that turns the direction', () => {
+  it('names every character that changes the writing direction', () => {
     for (const code of DIRECTION)
       expect(visibleText(`a${String.fromCharCode(code)}b`)).toMatch(/^a⟨[A-Z]{3}⟩b$/);
   });
@@ -40,11 +40,11 @@ describe('Text as it is shown', () => {
     ['Sinhala with a joiner', 'ශ්‍රී'],
     ['a Han variant', '葛\u{e0100}'],
     ['Arabic numbers', '\u0600١٢'],
-  ])('%s stays as it is', (_what, text) => {
+  ])('does not change %s', (_what, text) => {
     expect(visibleText(text)).toBe(text);
   });
 
-  it('marks every one of a long text', () => {
+  it('replaces every invisible character of a long text', () => {
     const text = `${'x'.repeat(99)}\u202e`.repeat(10_000);
     expect(visibleText(text)).toHaveLength(text.length + 4 * 10_000);
   });

@@ -1,10 +1,10 @@
 /**
- * What no font shows: controls but tab and line feed, format characters (Unicode category Cf) but the visible Arabic
- * number signs, line and paragraph separators, variation selectors, tags, and letters that are blank. Among them are
- * all that turn the direction of text (UAX #9).
+ * Invisible characters: controls except tab and line feed, format characters (Unicode category Cf) except the visible
+ * Arabic number signs, line and paragraph separators, variation selectors, tags, and blank letters. They include every
+ * character that changes the direction of text (UAX #9).
  */
-const HIDDEN =
-  // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- they are what this is about
+const INVISIBLE =
+  // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- the pattern has to match them
   /\r\n|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
 
 const NAMES: Record<number, string> = {
@@ -28,25 +28,25 @@ const NAMES: Record<number, string> = {
 };
 
 const EMOJI_BEFORE = /[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f\u{e007f}]$/u;
-/** Scripts that are written with joiners: not these three. */
+/** Letters of scripts that are written with joiners. Latin, Greek and Cyrillic are not. */
 const JOINED_BEFORE = /(?!\p{sc=Latin}|\p{sc=Greek}|\p{sc=Cyrillic}|\p{sc=Inherited})[\p{L}\p{M}]$/u;
 const VARIED_BEFORE =
   /[\p{Extended_Pictographic}0-9#*\p{Sm}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Mongolian}\p{sc=Myanmar}]$/u;
-/** The flags of England, Scotland and Wales are a black flag with tags. */
+/** The flags of England, Scotland and Wales are a black flag followed by tags. */
 const FLAG_BEFORE = /\u{1f3f4}[\u{e0020}-\u{e007e}]*$/u;
 
-/** Characters before a sign that decide whether it belongs to a word or an emoji. */
-const CONTEXT = 16;
+/** Number of preceding characters that are checked to decide whether a character belongs to a word or an emoji. */
+const CONTEXT_LENGTH = 16;
 
 /**
- * Returns text as it is shown: invisible characters, such as a terminal's escape sequences and those that turn the
- * direction of writing, become visible signs (`␛`, `⟨RLO⟩`, `⟨U+00AD⟩`), so that what is read is what is there. Joiners
- * and selectors stay where a script or an emoji is written with them. One character may become several, so copying
- * takes the text itself.
+ * Replaces invisible characters by visible signs (`␛`, `⟨RLO⟩`, `⟨U+00AD⟩`), so that a text cannot look different from
+ * what it contains. Invisible are, for example, terminal escape sequences and characters that change the writing
+ * direction. Joiners and selectors stay where a script or an emoji needs them. The result can be longer than the text, so
+ * copy the original text.
  */
 export const visibleText = (text: string): string =>
-  text.replace(HIDDEN, (found, offset: number) =>
-    found === '\r\n' || belongs(found, text.slice(Math.max(0, offset - CONTEXT), offset))
+  text.replace(INVISIBLE, (found, offset: number) =>
+    found === '\r\n' || belongs(found, text.slice(Math.max(0, offset - CONTEXT_LENGTH), offset))
       ? found
       : sign(found.codePointAt(0) ?? 0),
   );

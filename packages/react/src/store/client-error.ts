@@ -1,6 +1,6 @@
 import { CloutAgentError } from '@cloutagent/client';
 
-/** Whatever was thrown, as the one class of errors that is shown. */
+/** Converts anything that was thrown to a CloutAgentError, the only class of errors that the hooks return. */
 export const toClientError = (error: unknown): CloutAgentError =>
   error instanceof CloutAgentError
     ? error

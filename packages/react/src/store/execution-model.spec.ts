@@ -9,7 +9,7 @@ const stepId = fc.constantFrom(...STEPS);
 const text = fc.string({ unit: 'binary', maxLength: 40 });
 const statuses: StepStatus[] = ['running', 'completed', 'failed', 'retrying', 'cancelled', 'skipped'];
 
-/** Events of every kind in any order: more than a server would send. */
+/** Events of every type in any order, also in orders that a server would not send. */
 const fields = fc.oneof(
   { weight: 6, arbitrary: fc.record({ type: fc.constant('execution:output'), stepId, chunk: text }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('execution:thinking'), stepId, chunk: text }) },
@@ -65,7 +65,7 @@ const journals = fc.array(fields, { maxLength: 120 }).map((list) =>
   }),
 );
 
-/** Deliveries of a journal over connections that begin anywhere before where the last one ended. */
+/** Delivers a journal over several connections. Each starts at or before the position where the previous one ended. */
 function deliver(
   journal: readonly ExecutionEvent[],
   connections: readonly [number, number][],
@@ -79,7 +79,7 @@ function deliver(
   }
 }
 
-/** What the documentation says about chunks, in as few words as possible. */
+/** Joins the chunks of a node as the documentation specifies, in the simplest way. */
 function textOf(journal: readonly ExecutionEvent[], type: string, nodeId: string): string {
   const texts = new Map<string, string>();
   for (const event of journal) {
@@ -125,14 +125,14 @@ describe('The state of an execution', () => {
     );
   });
 
-  it('does not change behind the back of who looks at it', () => {
+  it('does not change a view that it has returned', () => {
     fc.assert(
-      fc.property(journals, fc.array(fc.nat(120)), (journal, looks) => {
+      fc.property(journals, fc.array(fc.nat(120)), (journal, viewedAt) => {
         const model = new ExecutionModel();
         const seen: [ModelView, string][] = [];
         for (const event of journal) {
           model.apply(event);
-          if (!looks.includes(event.sequence)) continue;
+          if (!viewedAt.includes(event.sequence)) continue;
           const view = model.view();
           seen.push([view, JSON.stringify(plain(view))]);
         }
@@ -143,7 +143,7 @@ describe('The state of an execution', () => {
 
   it('keeps parts that did not change identical', () => {
     const model = new ExecutionModel();
-    const say = (sequence: number, nodeId: string) =>
+    const applyOutput = (sequence: number, nodeId: string) =>
       model.apply({
         type: 'execution:output',
         sequence,
@@ -153,10 +153,10 @@ describe('The state of an execution', () => {
         nodeId,
         chunk: 'hi',
       });
-    say(1, 'a');
-    say(2, 'b');
+    applyOutput(1, 'a');
+    applyOutput(2, 'b');
     const before = model.view();
-    say(3, 'b');
+    applyOutput(3, 'b');
     const after = model.view();
     expect(after.nodes[0]).toBe(before.nodes[0]);
     expect(after.nodes[1]).not.toBe(before.nodes[1]);
@@ -164,7 +164,7 @@ describe('The state of an execution', () => {
     expect(after.toolCalls).toBe(before.toolCalls);
   });
 
-  it('waits for a person until the approval step is over', () => {
+  it('lists an approval until its step has ended', () => {
     const model = new ExecutionModel();
     const step = (sequence: number, status: StepStatus) =>
       model.apply({
@@ -185,7 +185,7 @@ describe('The state of an execution', () => {
     expect(model.view().approvals).toEqual([]);
   });
 
-  it('marks the tool calls of an attempt that is repeated', () => {
+  it('marks the tool calls of a retried attempt as discarded', () => {
     const model = new ExecutionModel();
     const of = { executionId: 'x', timestamp: '', stepId: 's', nodeId: 'n' };
     model.apply({
@@ -217,7 +217,7 @@ describe('The state of an execution', () => {
     expect(model.view().toolCalls.at(0)).toMatchObject({ result: [1], discarded: true });
   });
 
-  it('does not show a tool call as running whose step was cut off', () => {
+  it('marks an open tool call as interrupted when its step was cut off', () => {
     const model = new ExecutionModel();
     const of = { executionId: 'x', timestamp: '', stepId: 's', nodeId: 'n' };
     const step = { ...of, type: 'execution:step', step: 'n', nodeType: 'agent', attempt: 1 } as const;
@@ -239,7 +239,7 @@ describe('The state of an execution', () => {
     expect(model.view().steps.map(({ status }) => status)).toEqual(['cancelled']);
   });
 
-  it('keeps no more than its limits, the newest', () => {
+  it('keeps only the newest entries, up to its limits', () => {
     const model = new ExecutionModel({ events: 300, toolCalls: 10, retries: 10 });
     for (let sequence = 1; sequence <= 5_000; sequence += 1)
       model.apply({

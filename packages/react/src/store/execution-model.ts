@@ -5,13 +5,13 @@ import { NodeModel } from './node-model.js';
 import type { ExecutionSnapshot, NodeView, Progress, Retry } from './snapshot.js';
 import { ToolCalls } from './tool-calls.js';
 
-/** How much of what only grows is kept. Texts have a bound of their own. */
+/** Bounds of the lists that grow with the events. Texts have their own bound. */
 export interface ModelLimits {
-  /** Latest events as they came. Default 1,000. */
+  /** Number of latest events that are kept. Default 1,000. */
   events: number;
-  /** Latest tool calls. Default 5,000. */
+  /** Number of latest tool calls that are kept. Default 5,000. */
   toolCalls: number;
-  /** Latest retries. Default 1,000. */
+  /** Number of latest retries that are kept. Default 1,000. */
   retries: number;
 }
 
@@ -23,8 +23,9 @@ export type ModelView = Omit<
 >;
 
 /**
- * Adds up the events of one execution. Status, steps, usage and cost are the contract's `applyEvent`; here is what is
- * shown beside them. An event costs what it brings, a view what changed since the last one.
+ * Reduces the events of one execution to its state. The contract's `applyEvent` computes status, steps, usage and cost;
+ * this class adds everything else that is shown. The cost of an event is proportional to its size, the cost of a view to
+ * what has changed since the previous view.
  */
 export class ExecutionModel {
   private readonly state = initialState();
@@ -52,12 +53,12 @@ export class ExecutionModel {
     return this.state.lastSequence;
   }
 
-  /** Adds one event; false for one that was here before. */
+  /** Applies one event. @returns false for a duplicate, which changes nothing */
   apply(event: ExecutionEvent): boolean {
     if (event.sequence <= this.state.lastSequence) return false;
     applyEvent(this.state, event);
     this.events.push(event);
-    this.note(event);
+    this.record(event);
     return true;
   }
 
@@ -87,7 +88,7 @@ export class ExecutionModel {
     };
   }
 
-  private note(event: ExecutionEvent): void {
+  private record(event: ExecutionEvent): void {
     switch (event.type) {
       case 'execution:started':
         this.projectId = event.projectId;
@@ -100,13 +101,13 @@ export class ExecutionModel {
       }
       case 'execution:step':
         this.toolCalls.step(event);
-        this.enter(event.stepId, event.nodeId);
+        this.updateStep(event.stepId, event.nodeId);
         break;
       case 'execution:output':
-        this.node(event.nodeId).say('output', event.stepId, event.chunk);
+        this.node(event.nodeId).append('output', event.stepId, event.chunk);
         break;
       case 'execution:thinking':
-        this.node(event.nodeId).say('thinking', event.stepId, event.chunk);
+        this.node(event.nodeId).append('thinking', event.stepId, event.chunk);
         break;
       case 'execution:tool-call':
         this.toolCalls.call(event);
@@ -137,10 +138,10 @@ export class ExecutionModel {
     }
   }
 
-  private enter(stepId: string, nodeId: string): void {
+  private updateStep(stepId: string, nodeId: string): void {
     this.steps = undefined;
     const step = this.state.steps.findLast((known) => known.stepId === stepId);
-    if (step) this.node(nodeId).enter(step);
+    if (step) this.node(nodeId).setStep(step);
   }
 
   private node(nodeId: string): NodeModel {

@@ -35,13 +35,13 @@ const at = (sequence: number): ExecutionSummary => {
   return { ...base, ...state, progress };
 };
 
-describe('A line of a list', () => {
-  it('is right at its last event, whenever the server’s answers come in between', () => {
-    const happenings = fc.array(fc.oneof(fc.constant('event'), fc.nat(8)), { minLength: 1, maxLength: 100 });
+describe('ExecutionRow', () => {
+  it('is correct at its last event, whenever responses of the server arrive in between', () => {
+    const actions = fc.array(fc.oneof(fc.constant('event'), fc.nat(8)), { minLength: 1, maxLength: 100 });
     fc.assert(
-      fc.property(fc.nat(10), happenings, (begin, list) => {
+      fc.property(fc.nat(10), actions, (begin, list) => {
         const row = new ExecutionRow(at(begin));
-        // The stream stood some time after the list was read: what is between comes with the next answer.
+        // The stream opens after the list was read. The next response contains the events in between.
         let position = begin;
         for (const what of list) {
           const next = journal[position];
@@ -57,7 +57,7 @@ describe('A line of a list', () => {
     );
   });
 
-  it('holds on to no output', () => {
+  it('keeps no output in memory', () => {
     const row = new ExecutionRow(base);
     const large = 'x'.repeat(100_000);
     const [of] = journal as [ExecutionEvent];
@@ -77,7 +77,7 @@ describe('A line of a list', () => {
     expect(JSON.stringify(row).length).toBeLessThan(2_000);
   });
 
-  it('is made whole by an answer that is older than its newest event', () => {
+  it('fills a gap from a response that is older than its newest event', () => {
     const row = new ExecutionRow(at(5));
     for (const event of journal.slice(20, 30)) row.apply(event);
     row.refresh(at(22));

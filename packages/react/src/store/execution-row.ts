@@ -1,38 +1,38 @@
 import type { ExecutionEvent, ExecutionSummary } from '@cloutagent/contract';
 import { applyEvent, initialState } from '@cloutagent/contract/reduce';
 
-/** Events kept to put on top of an answer that is older than they are. */
-const MOST_EVENTS = 500;
+/** Number of events that are kept, to apply them again to a response that is older than they are. */
+const MAX_EVENTS = 500;
 
-/** One line of a list: a summary as the server gave it, and the events since. */
+/** One row of a list: the server's summary, updated by the events since. */
 export class ExecutionRow {
   private summary: ExecutionSummary;
-  /** `lastSequence` of the latest answer. */
-  private answered: number;
+  /** `lastSequence` of the server's latest response. */
+  private fetchedSequence: number;
   private events: ExecutionEvent[] = [];
 
   constructor(summary: ExecutionSummary) {
     this.summary = summary;
-    this.answered = summary.lastSequence;
+    this.fetchedSequence = summary.lastSequence;
   }
 
-  /** Takes an answer of the server. Events that it does not count yet are added to it again; an older one is no news. */
+  /** Replaces the summary by the server's response and applies newer events again. Ignores an outdated response. */
   refresh(summary: ExecutionSummary): void {
-    if (summary.lastSequence < this.answered) return;
-    this.answered = summary.lastSequence;
+    if (summary.lastSequence < this.fetchedSequence) return;
+    this.fetchedSequence = summary.lastSequence;
     const newer = this.events.filter(({ sequence }) => sequence > summary.lastSequence);
     this.summary = summary;
     this.events = [];
     for (const event of newer) this.apply(event);
   }
 
-  /** Adds an event; one that the server's answer already counted changes nothing. */
+  /** Applies an event. An event that the summary already includes changes nothing. */
   apply(event: ExecutionEvent): void {
     if (event.sequence <= this.summary.lastSequence) return;
     const kept = withoutOutputs(event);
     this.summary = summaryAfter(this.summary, kept);
     this.events.push(kept);
-    if (this.events.length > MOST_EVENTS) this.events.shift();
+    if (this.events.length > MAX_EVENTS) this.events.shift();
   }
 
   view(): ExecutionSummary {
@@ -40,14 +40,14 @@ export class ExecutionRow {
   }
 }
 
-/** A line of a list holds on to nothing large. */
+/** Removes inputs and outputs, so that a row of a list keeps nothing large in memory. */
 function withoutOutputs(event: ExecutionEvent): ExecutionEvent {
   if (event.type === 'execution:step') return { ...event, output: null };
   if (event.type !== 'execution:completed') return event;
   return { ...event, result: { ...event.result, input: null, output: null, steps: [] } };
 }
 
-/** The summary with what an event says added. The contract's reduction gives status, tokens and cost. */
+/** Applies an event to a summary. The contract's `applyEvent` gives status, tokens and cost. */
 function summaryAfter(summary: ExecutionSummary, event: ExecutionEvent): ExecutionSummary {
   const { status, tokenUsage, costUSD, lastSequence } = applyEvent(
     { ...initialState(), ...pick(summary) },
@@ -63,7 +63,7 @@ const pick = ({ status, tokenUsage, costUSD, lastSequence }: ExecutionSummary) =
   lastSequence,
 });
 
-/** Fields that the contract's reduction does not keep. */
+/** Returns the fields that the contract's `applyEvent` does not keep. */
 function extraFields({ startedAt }: ExecutionSummary, event: ExecutionEvent): Partial<ExecutionSummary> {
   switch (event.type) {
     case 'execution:started':

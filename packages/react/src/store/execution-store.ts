@@ -1,12 +1,12 @@
 import type { ConnectionState } from '@cloutagent/client';
 import type { ExecutionEvent } from '@cloutagent/contract';
-import type { EventFeed, FeedListener, ServerState } from './event-feed.js';
 import { ExecutionModel } from './execution-model.js';
 import { inNextFrame } from './frames.js';
+import type { EventStreamListener, ServerState, SharedEventStream } from './shared-event-stream.js';
 import { EMPTY, type ExecutionSnapshot } from './snapshot.js';
 
-/** The live state of one execution, for any number of components. It changes at most once a frame. */
-export class ExecutionStore implements FeedListener {
+/** The live state of one execution, for any number of components. It changes at most once per animation frame. */
+export class ExecutionStore implements EventStreamListener {
   private readonly model = new ExecutionModel();
   private readonly watchers = new Set<() => void>();
   private readonly stopListening: () => void;
@@ -16,17 +16,17 @@ export class ExecutionStore implements FeedListener {
   private current: ExecutionSnapshot = EMPTY;
 
   constructor(
-    private readonly feed: EventFeed,
-    private readonly releaseFeed: () => void,
+    private readonly stream: SharedEventStream,
+    private readonly releaseStream: () => void,
   ) {
-    this.stopListening = feed.listen(this);
+    this.stopListening = stream.listen(this);
   }
 
   get snapshot(): ExecutionSnapshot {
     return this.current;
   }
 
-  /** Returns how to stop watching. */
+  /** Calls `watcher` with every change. @returns a function that stops it */
   watch(watcher: () => void): () => void {
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
@@ -48,12 +48,12 @@ export class ExecutionStore implements FeedListener {
   }
 
   reconnect(): void {
-    this.feed.reconnect();
+    this.stream.reconnect();
   }
 
   close(): void {
     this.stopListening();
-    this.releaseFeed();
+    this.releaseStream();
     this.watchers.clear();
   }
 

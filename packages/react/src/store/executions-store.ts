@@ -9,27 +9,27 @@ import type {
 import { toClientError } from './client-error.js';
 import { ExecutionRow } from './execution-row.js';
 import { inNextFrame } from './frames.js';
-import { Refresher } from './refresher.js';
+import { Poller } from './poller.js';
 
 export interface ExecutionsFilter {
   projectId?: string | undefined;
-  /** One status or several; all by default. */
+  /** One status or several. Default: all. */
   status?: ExecutionStatus | readonly ExecutionStatus[] | undefined;
   tag?: string | undefined;
-  /** Executions a page, 1 … 100; default 50. */
+  /** Executions per page, 1 … 100. Default 50. */
   limit?: number | undefined;
 }
 
 export interface ExecutionsSnapshot {
   /** Newest first, each up to date with its events. */
   readonly executions: readonly ExecutionSummary[];
-  /** Before the first answer. */
+  /** True until the first response. */
   readonly loading: boolean;
   readonly hasMore: boolean;
   readonly loadingMore: boolean;
-  /** Why the list could not be read just now; it is tried again. */
+  /** Why the last read of the list failed. The list is read again. */
   readonly error: CloutAgentError | undefined;
-  /** The live connection. While it is not open the list is polled: every 15 s, or every 5 s when it is refused. */
+  /** The live connection. While it is not open, the list is polled: every 15 s, or every 5 s when it was refused. */
   readonly connection: ConnectionState;
 }
 
@@ -42,7 +42,7 @@ export const NO_EXECUTIONS: ExecutionsSnapshot = Object.freeze({
   connection: { status: 'idle' },
 } satisfies ExecutionsSnapshot);
 
-/** After these an execution may belong to a list that it was not in. */
+/** Events that change the status, so that an execution may enter or leave a list. */
 const STATUS_TYPES: readonly EventType[] = [
   'execution:started',
   'execution:paused',
@@ -51,7 +51,7 @@ const STATUS_TYPES: readonly EventType[] = [
   'execution:failed',
   'execution:cancelled',
 ];
-/** What changes a line of a list. Steps do not, and their events have outputs, which may be large. */
+/** Events that change a row of a list. Step events do not, and they contain outputs, which may be large. */
 const TYPES: readonly EventType[] = [
   ...STATUS_TYPES,
   'execution:progress',
@@ -59,15 +59,15 @@ const TYPES: readonly EventType[] = [
   'execution:cost-update',
 ];
 
-const PAGE = 50;
-/** Pace of polling while the connection comes back, or after a reading that failed. */
+const PAGE_SIZE = 50;
+/** Polling interval while the stream reconnects, or after a read that failed. */
 const RETRY_MS = 15_000;
-/** Pace of polling while there will be no connection. */
+/** Polling interval while the stream is closed. */
 const POLL_MS = 5_000;
-/** Past so many lines it begins again with the first page. */
-const MOST_ROWS = 2_000;
+/** Above this number of rows the list starts again with the first page. */
+const MAX_ROWS = 2_000;
 
-/** A list of executions that stays up to date: read once, then followed by the stream of many executions. */
+/** A list of executions that stays up to date: it is read once and then updated by the stream of many executions. */
 export class ExecutionsStore {
   private readonly rows = new Map<string, ExecutionRow>();
   private readonly watchers = new Set<() => void>();
@@ -80,9 +80,9 @@ export class ExecutionsStore {
   private loading = true;
   private loadingMore = false;
   private error: CloutAgentError | undefined;
-  private readonly refresher = new Refresher(
+  private readonly poller = new Poller(
     () => this.read(),
-    () => this.pace(),
+    () => this.pollInterval(),
   );
 
   constructor(
@@ -99,45 +99,45 @@ export class ExecutionsStore {
     return this.current;
   }
 
-  /** Returns how to stop watching. */
+  /** Calls `watcher` with every change. @returns a function that stops it */
   watch(watcher: () => void): () => void {
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
   }
 
-  /** Reads the first page again, or once more after a reading that is under way. */
+  /** Reads the first page again. If a read is running, another one follows it. */
   refresh(): Promise<void> {
-    return this.refresher.now();
+    return this.poller.pollNow();
   }
 
   async loadMore(): Promise<void> {
     const cursor = this.nextCursor;
     if (cursor === null || this.loadingMore) return;
     this.loadingMore = true;
-    this.changed();
+    this.schedulePublish();
     try {
       const page = await this.list(cursor);
       this.nextCursor = page.nextCursor;
       this.pages += 1;
-      this.take(page.executions);
+      this.merge(page.executions);
       this.error = undefined;
     } catch (error) {
       this.error = toClientError(error);
     }
     this.loadingMore = false;
-    this.changed();
+    this.schedulePublish();
   }
 
   close(): void {
     this.closing.abort();
-    this.refresher.close();
+    this.poller.close();
     this.watchers.clear();
   }
 
   private async follow(): Promise<void> {
     const { projectId, tag } = this.filter;
     const { signal } = this.closing;
-    // Every status: an execution tells how it leaves the list as well as how it comes into it.
+    // Without the status filter: the list also needs the events of executions that leave it.
     const events = this.client.executions.watch(
       { projectId, tag },
       { types: TYPES, from: 'now', signal, onState: (state) => this.onState(state) },
@@ -147,14 +147,14 @@ export class ExecutionsStore {
 
   private onState(state: ConnectionState): void {
     this.connection = state;
-    // What happened before the stream stood is in the list, what comes after it is in the stream.
+    // Read the list again: it has the events before the stream opened, and the stream has the events after that.
     if (state.status === 'open') void this.refresh();
-    else this.refresher.wait();
-    this.changed();
+    else this.poller.reschedule();
+    this.schedulePublish();
   }
 
-  /** An open stream says all that changes, so nothing is polled beside it. */
-  private pace(): number | null {
+  /** Returns the polling interval in ms; null while the stream is open, because it delivers every change. */
+  private pollInterval(): number | null {
     if (this.connection.status === 'closed') return POLL_MS;
     return this.connection.status === 'open' && !this.error ? null : RETRY_MS;
   }
@@ -162,33 +162,33 @@ export class ExecutionsStore {
   private receive(event: ExecutionEvent): void {
     const row = this.rows.get(event.executionId);
     if (row) row.apply(event);
-    else if (STATUS_TYPES.includes(event.type)) this.refresher.soon();
+    else if (STATUS_TYPES.includes(event.type)) this.poller.pollSoon();
     else return;
-    this.changed();
+    this.schedulePublish();
   }
 
   private async read(): Promise<void> {
     try {
       const { executions, nextCursor } = await this.list();
-      if (this.rows.size > MOST_ROWS) this.startOver();
+      if (this.rows.size > MAX_ROWS) this.startOver();
       if (this.pages === 1) this.nextCursor = nextCursor;
       this.forgetMissing(executions, nextCursor);
-      this.take(executions);
+      this.merge(executions);
       this.error = undefined;
     } catch (error) {
       if (this.closing.signal.aborted) return;
       this.error = toClientError(error);
     }
     this.loading = false;
-    this.changed();
+    this.schedulePublish();
   }
 
   private list(cursor?: string): Promise<ExecutionPage> {
     const { signal } = this.closing;
-    return this.client.executions.list({ limit: PAGE, ...this.filter, cursor }, { signal });
+    return this.client.executions.list({ limit: PAGE_SIZE, ...this.filter, cursor }, { signal });
   }
 
-  private take(executions: readonly ExecutionSummary[]): void {
+  private merge(executions: readonly ExecutionSummary[]): void {
     for (const execution of executions) {
       const row = this.rows.get(execution.id);
       if (row) row.refresh(execution);
@@ -196,7 +196,7 @@ export class ExecutionsStore {
     }
   }
 
-  /** Whatever would have to be on this first page and isn't is no longer in the list. */
+  /** Removes rows that belong on this first page but are not on it: they are no longer in the list. */
   private forgetMissing(page: readonly ExecutionSummary[], nextCursor: string | null): void {
     const listed = new Set(page.map(({ id }) => id));
     const last = page.at(-1);
@@ -211,7 +211,7 @@ export class ExecutionsStore {
     this.pages = 1;
   }
 
-  private changed(): void {
+  private schedulePublish(): void {
     if (!this.closing.signal.aborted) inNextFrame(this.publish);
   }
 
@@ -227,6 +227,6 @@ export class ExecutionsStore {
   };
 }
 
-/** Ids are UUIDs of version 7, which sort by time; the server sorts by them too. */
+/** Sorts by id, as the server does. Ids are version 7 UUIDs, which sort by time. */
 const newestFirst = (a: ExecutionSummary, b: ExecutionSummary): number =>
   a.id < b.id ? 1 : a.id > b.id ? -1 : 0;

@@ -1,5 +1,6 @@
-/** A hidden page has no frames; it is brought up to date at this pace instead, in ms. */
+/** A hidden page gets no animation frames. It is updated at this interval instead, in ms. */
 const HIDDEN_MS = 250;
+/** Interval where `requestAnimationFrame` does not exist, in ms. */
 const WITHOUT_FRAMES_MS = 16;
 
 const due = new Set<() => void>();
@@ -7,8 +8,8 @@ let frame: number | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 /**
- * Calls `update` once with the next animation frame, however often it is asked to before. All stores share the frame,
- * so that React renders once for all of them.
+ * Calls `update` once in the next animation frame, even if it is scheduled several times. All stores share the frame, so
+ * that React renders once for all of them.
  */
 export function inNextFrame(update: () => void): void {
   due.add(update);

@@ -1,21 +1,23 @@
-const CHUNK = 128;
+const CHUNK_SIZE = 128;
 
-/** A list as it was at one moment. Immutable; `slice` gives plain arrays of what is needed. */
+/** An immutable view of a list. `slice` returns a part of it as an array. */
 export class ListView<T> {
   constructor(
     private readonly chunks: readonly (readonly T[])[],
-    /** How many entries are kept. */
+    /** Number of entries that are kept. */
     readonly length: number,
-    /** How many entries before them are no longer kept. */
+    /** Number of older entries that are no longer kept. */
     readonly dropped: number,
   ) {}
 
   at(n: number): T | undefined {
     const index = n < 0 ? n + this.length : n;
-    return index < this.length ? this.chunks[Math.floor(index / CHUNK)]?.[index % CHUNK] : undefined;
+    return index < this.length
+      ? this.chunks[Math.floor(index / CHUNK_SIZE)]?.[index % CHUNK_SIZE]
+      : undefined;
   }
 
-  /** Entries `from` … `to - 1`, all of them by default. */
+  /** Returns entries `from` … `to - 1`. Default: all. */
   slice(from = 0, to = this.length): T[] {
     const found: T[] = [];
     for (let n = Math.max(0, from); n < Math.min(to, this.length); n += 1) found.push(this.at(n) as T);
@@ -23,7 +25,7 @@ export class ListView<T> {
   }
 }
 
-/** A list that grows at its end and forgets its beginning past `limit` entries; entries can be replaced. */
+/** A list that grows at its end and drops its oldest entries above `limit`. Entries can be replaced. */
 export class ListLog<T> {
   private chunks: T[][] = [];
   private length = 0;
@@ -32,30 +34,30 @@ export class ListLog<T> {
 
   constructor(private readonly limit: number) {}
 
-  /** Returns the number that `replace` takes; it stays the same when older entries are forgotten. */
+  /** Adds an entry. @returns its number for `replace`, which stays valid when older entries are dropped */
   push(entry: T): number {
     this.current = undefined;
     const last = this.chunks.at(-1);
-    // A view does not look behind its length, so that the chunk it shares may grow.
-    if (last && last.length < CHUNK) last.push(entry);
+    // Views share this chunk. It may grow, because a view does not read beyond its length.
+    if (last && last.length < CHUNK_SIZE) last.push(entry);
     else this.chunks = [...this.chunks, [entry]];
     this.length += 1;
-    if (this.length >= this.limit + CHUNK) {
+    if (this.length >= this.limit + CHUNK_SIZE) {
       this.chunks = this.chunks.slice(1);
-      this.length -= CHUNK;
-      this.dropped += CHUNK;
+      this.length -= CHUNK_SIZE;
+      this.dropped += CHUNK_SIZE;
     }
     return this.dropped + this.length - 1;
   }
 
   replace(number: number, change: (entry: T) => T): void {
     const index = number - this.dropped;
-    const at = Math.floor(index / CHUNK);
+    const at = Math.floor(index / CHUNK_SIZE);
     const chunk = this.chunks[at];
-    const entry = index < 0 ? undefined : chunk?.[index % CHUNK];
+    const entry = index < 0 ? undefined : chunk?.[index % CHUNK_SIZE];
     if (!chunk || entry === undefined) return;
     this.current = undefined;
-    this.chunks = this.chunks.with(at, chunk.with(index % CHUNK, change(entry)));
+    this.chunks = this.chunks.with(at, chunk.with(index % CHUNK_SIZE, change(entry)));
   }
 
   view(): ListView<T> {

@@ -2,7 +2,7 @@ import type { Step } from '@cloutagent/contract';
 import type { NodeView } from './snapshot.js';
 import { TextLog, TextView } from './text-log.js';
 
-/** What a node's steps put out, each apart so that one of them can be dropped. */
+/** The texts of a node's steps. They are kept separately, so that the text of a retried step can be dropped. */
 class StepTexts {
   private readonly logs = new Map<string, TextLog>();
 
@@ -22,6 +22,7 @@ class StepTexts {
   }
 }
 
+/** The state of one node: its latest step, its output and its thinking. */
 export class NodeModel {
   private readonly output = new StepTexts();
   private readonly thinking = new StepTexts();
@@ -30,12 +31,13 @@ export class NodeModel {
 
   constructor(private readonly nodeId: string) {}
 
-  say(kind: 'output' | 'thinking', stepId: string, chunk: string): void {
+  append(kind: 'output' | 'thinking', stepId: string, chunk: string): void {
     this.current = undefined;
     this[kind].append(stepId, chunk);
   }
 
-  enter(step: Step): void {
+  /** Sets the latest step. Drops the texts of a step that is retried. */
+  setStep(step: Step): void {
     this.current = undefined;
     this.step = step;
     if (step.status !== 'retrying') return;

@@ -1,4 +1,4 @@
-/** Shows an error as one that nobody caught, without ending what goes on. */
+/** Reports an error as an uncaught one, without interrupting the caller. */
 export function report(error: unknown): void {
   if (typeof reportError === 'function') reportError(error);
   else

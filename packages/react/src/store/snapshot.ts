@@ -4,12 +4,12 @@ import { initialState } from '@cloutagent/contract/reduce';
 import { ListView } from './list-log.js';
 import type { TextView } from './text-log.js';
 
-/** A node that has started, and what it said. */
+/** A node that has started, with its latest step and its texts. */
 export interface NodeView {
   readonly nodeId: string;
-  /** Its latest step. */
+  /** The node's latest step. */
   readonly step: Step | undefined;
-  /** Chunks joined, without those of attempts that are repeated. */
+  /** The joined output chunks, without those of retried attempts. */
   readonly output: TextView;
   readonly thinking: TextView;
 }
@@ -21,20 +21,20 @@ export interface ToolCall {
   readonly nodeId: string;
   readonly stepId: string;
   readonly calledAt: string;
-  /** undefined until there is one. */
+  /** undefined until the tool has returned. */
   readonly result?: Json;
   readonly isError?: boolean;
   readonly completedAt?: string;
-  /** Its step runs again: the call happened, what it led to does not count. */
+  /** The step was retried: the call was made, but the attempt does not count. */
   readonly discarded: boolean;
-  /** Its step ended before there was a result. */
+  /** The step ended before the tool returned. */
   readonly interrupted: boolean;
 }
 
 export interface Retry {
   readonly sequence: number;
   readonly nodeId: string;
-  /** The attempt that comes. */
+  /** Number of the attempt that follows. */
   readonly attempt: number;
   readonly delayMs: number;
   readonly error: string;
@@ -48,10 +48,10 @@ export interface Progress {
   readonly percent: number;
 }
 
-/** What the events of one execution add up to at one moment. Immutable; parts that did not change stay identical. */
+/** The state of one execution at one moment. It is immutable, and parts that did not change stay the same objects. */
 export interface ExecutionSnapshot extends Readonly<Omit<ExecutionState, 'steps'>> {
   readonly steps: readonly Step[];
-  /** In the order they started. */
+  /** In the order in which they started. */
   readonly nodes: readonly NodeView[];
   readonly toolCalls: ListView<ToolCall>;
   readonly retries: ListView<Retry>;
@@ -60,30 +60,30 @@ export interface ExecutionSnapshot extends Readonly<Omit<ExecutionState, 'steps'
   readonly error: ExecutionFailure | undefined;
   /** The output of a completed execution. */
   readonly output: Json | undefined;
-  /** `approval` steps that wait for a person. */
+  /** `approval` nodes that wait for a decision. */
   readonly approvals: readonly NodeView[];
   readonly projectId: string | undefined;
   readonly startedAt: string | undefined;
   readonly endedAt: string | undefined;
-  /** The latest events as they came; older ones are in the journal. */
+  /** The latest events, in order. Older events are in the journal. */
   readonly recentEvents: ListView<ExecutionEvent>;
   readonly connection: ConnectionState;
   /** When `connection` last changed, in ms since 1970. */
   readonly connectionSince: number;
-  /** What to add to this machine's clock to get the server's, in ms. */
+  /** Server clock minus local clock, in ms. */
   readonly clockOffset: number;
-  /** Whether everything is here that was recorded when the connection was made: what comes now is new. */
+  /** Whether all events are here that were recorded when the connection opened. Further events are new. */
   readonly caughtUp: boolean;
 }
 
-const none = new ListView<never>([], 0, 0);
+const EMPTY_LIST = new ListView<never>([], 0, 0);
 
-/** Before anything is known, and on a server. */
+/** The state before the first event, and during server rendering. */
 export const EMPTY: ExecutionSnapshot = Object.freeze({
   ...initialState(),
   nodes: [],
-  toolCalls: none,
-  retries: none,
+  toolCalls: EMPTY_LIST,
+  retries: EMPTY_LIST,
   progress: undefined,
   error: undefined,
   output: undefined,
@@ -91,7 +91,7 @@ export const EMPTY: ExecutionSnapshot = Object.freeze({
   projectId: undefined,
   startedAt: undefined,
   endedAt: undefined,
-  recentEvents: none,
+  recentEvents: EMPTY_LIST,
   connection: { status: 'idle' },
   connectionSince: 0,
   clockOffset: 0,

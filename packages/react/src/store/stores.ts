@@ -1,22 +1,25 @@
 import type { CloutAgent } from '@cloutagent/client';
-import { EventFeed } from './event-feed.js';
 import { ExecutionStore } from './execution-store.js';
 import { type ExecutionsFilter, ExecutionsStore } from './executions-store.js';
-import { Shared } from './shared.js';
+import { RefCounted } from './ref-counted.js';
+import { SharedEventStream } from './shared-event-stream.js';
 
-/** How long what nobody uses any more is kept, in ms: over a change of pages. */
+/** How long an unused store is kept, in ms. Long enough for a change of pages. */
 const LINGER_MS = 250;
 
-/** Everything that the components of one client share. */
+/** The stores that all components of one client share. */
 export interface Stores {
-  feeds: Shared<EventFeed>;
-  executions: Shared<ExecutionStore>;
+  /** By execution id. */
+  streams: RefCounted<SharedEventStream>;
+  /** By execution id. */
+  executions: RefCounted<ExecutionStore>;
   /** By `JSON.stringify` of the filter. */
-  lists: Shared<ExecutionsStore>;
+  lists: RefCounted<ExecutionsStore>;
 }
 
 const known = new WeakMap<CloutAgent, Stores>();
 
+/** Returns the stores of a client, and creates them for a new client. */
 export function storesOf(client: CloutAgent): Stores {
   let stores = known.get(client);
   if (!stores) known.set(client, (stores = makeStores(client)));
@@ -24,14 +27,14 @@ export function storesOf(client: CloutAgent): Stores {
 }
 
 function makeStores(client: CloutAgent): Stores {
-  const feeds = new Shared((executionId) => new EventFeed(client, executionId), 0);
-  const executions = new Shared((executionId) => {
-    const { value, release } = feeds.acquire(executionId);
+  const streams = new RefCounted((executionId) => new SharedEventStream(client, executionId), 0);
+  const executions = new RefCounted((executionId) => {
+    const { value, release } = streams.acquire(executionId);
     return new ExecutionStore(value, release);
   }, LINGER_MS);
-  const lists = new Shared(
+  const lists = new RefCounted(
     (filter) => new ExecutionsStore(client, JSON.parse(filter) as ExecutionsFilter),
     LINGER_MS,
   );
-  return { feeds, executions, lists };
+  return { streams, executions, lists };
 }

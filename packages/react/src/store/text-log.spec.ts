@@ -10,8 +10,8 @@ const chunks = fc.array(
   { maxLength: 30 },
 );
 
-describe('A text that grows', () => {
-  it('is its chunks joined, in segments that keep characters whole', () => {
+describe('TextLog', () => {
+  it('joins its chunks, in segments that do not split characters', () => {
     fc.assert(
       fc.property(chunks, (list) => {
         const log = new TextLog();
@@ -30,7 +30,7 @@ describe('A text that grows', () => {
     );
   });
 
-  it('ends segments with a line where it can', () => {
+  it('ends segments at the end of a line if possible', () => {
     const log = new TextLog();
     for (let n = 0; n < 5_000; n += 1) log.append(`line ${n}\n`);
     const segments = log.view().segments();
@@ -38,7 +38,7 @@ describe('A text that grows', () => {
     for (const segment of segments) expect(segment.endsWith('\n')).toBe(true);
   });
 
-  it('forgets the oldest past its bound, and says how much', () => {
+  it('drops the oldest text above its bound, and counts the dropped characters', () => {
     const log = new TextLog(100_000);
     let all = '';
     for (let n = 0; n < 50_000; n += 1) {
@@ -54,7 +54,7 @@ describe('A text that grows', () => {
     expect(view.firstSegment).toBeGreaterThan(0);
   });
 
-  it('joins views', () => {
+  it('TextView.join concatenates views', () => {
     const [one, two] = ['one ', 'two'].map((text) => {
       const log = new TextLog();
       log.append(text);

@@ -1,12 +1,12 @@
-/** Characters of a piece of text that is kept, and mounted, as a whole. */
-const SEGMENT = 8_192;
+/** Minimum number of characters in a segment. A segment is stored, and mounted, as a whole. */
+const SEGMENT_SIZE = 8_192;
 
-/** Default for the most characters kept of one text. */
+/** Default maximum number of characters that are kept of one text. */
 const MAX_LENGTH = 64 * 1_048_576;
 
 /**
- * A text as it was at one moment, in segments of about 8,000 characters that end with a line where they can.
- * Immutable; making one costs nothing, however long the text is. `toString()` is the text itself.
+ * An immutable view of a text, in segments of about 8,000 characters. A segment ends at the end of a line if possible.
+ * Creating a view takes constant time. `toString()` returns the complete text.
  */
 export class TextView {
   static readonly EMPTY = new TextView([], 0, '', 0, 0, 0);
@@ -17,17 +17,19 @@ export class TextView {
     private readonly tail: string,
     /** Characters (UTF-16 units) of the text. */
     readonly length: number,
-    /** How many characters before it are no longer kept; 0 when it is complete. */
+    /** Number of characters at the beginning that are no longer kept. 0 when the text is complete. */
     readonly dropped: number,
-    /** How many segments before the first are no longer kept; `firstSegment + n` names a segment for good. */
+    /**
+     * Number of segments at the beginning that are no longer kept. `firstSegment + n` identifies segment n permanently.
+     */
     readonly firstSegment: number,
   ) {}
 
-  /** Texts one after the other. */
+  /** Concatenates texts. */
   static join(views: readonly TextView[]): TextView {
     if (views.length === 1) return views[0] ?? TextView.EMPTY;
     const segments = views.flatMap((view) => view.segments());
-    const sum = (of: (view: TextView) => number) => views.reduce((total, view) => total + of(view), 0);
+    const sum = (count: (view: TextView) => number) => views.reduce((total, view) => total + count(view), 0);
     const length = sum((view) => view.length);
     const dropped = sum((view) => view.dropped);
     return new TextView(segments, segments.length, '', length, dropped, 0);
@@ -37,7 +39,7 @@ export class TextView {
     return this.sealedCount + (this.tail === '' ? 0 : 1);
   }
 
-  /** Segment n of 0 … `segmentCount - 1`. */
+  /** Returns segment n of 0 … `segmentCount - 1`. */
   segment(n: number): string {
     return n < this.sealedCount ? (this.sealed[n] ?? '') : this.tail;
   }
@@ -51,30 +53,30 @@ export class TextView {
   }
 }
 
-/** A text that grows at its end. Appending costs what is appended. */
+/** A text that grows at its end. Appending takes time proportional to the appended text. */
 export class TextLog {
-  /** Only ever appended to, so that views may share it; replaced when its beginning is given up. */
+  /** Append-only, because views share it. It is replaced when its beginning is dropped. */
   private sealed: string[] = [];
   private tail = '';
-  /** Behind the last line break in `tail`. */
+  /** Index after the last line break in `tail`. */
   private lineEnd = 0;
   private length = 0;
   private dropped = 0;
   private firstSegment = 0;
   private current: TextView | undefined;
 
-  /** @param maxLength most characters kept; past it the oldest quarter goes */
+  /** @param maxLength maximum number of characters that are kept; above it the oldest quarter is dropped */
   constructor(private readonly maxLength = MAX_LENGTH) {}
 
   append(text: string): void {
     this.current = undefined;
     this.length += text.length;
     for (let start = 0; start < text.length;) {
-      const end = wholeEnd(text, Math.min(start + SEGMENT, text.length), start);
+      const end = characterEnd(text, Math.min(start + SEGMENT_SIZE, text.length), start);
       this.add(text.slice(start, end));
       start = end;
     }
-    if (this.length > this.maxLength) this.forget();
+    if (this.length > this.maxLength) this.dropOldest();
   }
 
   view(): TextView {
@@ -93,9 +95,9 @@ export class TextLog {
     const newline = piece.lastIndexOf('\n');
     if (newline !== -1) this.lineEnd = this.tail.length + newline + 1;
     this.tail += piece;
-    if (this.tail.length < SEGMENT) return;
+    if (this.tail.length < SEGMENT_SIZE) return;
     if (this.lineEnd > 0) this.seal(this.lineEnd);
-    else if (this.tail.length >= 2 * SEGMENT) this.seal(wholeEnd(this.tail, this.tail.length, 0));
+    else if (this.tail.length >= 2 * SEGMENT_SIZE) this.seal(characterEnd(this.tail, this.tail.length, 0));
   }
 
   private seal(end: number): void {
@@ -104,7 +106,7 @@ export class TextLog {
     this.lineEnd = 0;
   }
 
-  private forget(): void {
+  private dropOldest(): void {
     let count = 0;
     let characters = 0;
     while (count < this.sealed.length && this.length - characters > this.maxLength * 0.75) {
@@ -118,9 +120,9 @@ export class TextLog {
   }
 }
 
-/** `end`, or one less where it would part the halves of a surrogate pair. */
-function wholeEnd(text: string, end: number, start: number): number {
+/** Returns `end`, or `end - 1` where `end` would split a surrogate pair. */
+function characterEnd(text: string, end: number, start: number): number {
   const last = text.charCodeAt(end - 1);
-  const parts = last >= 0xd800 && last <= 0xdbff;
-  return parts && end - 1 > start ? end - 1 : end;
+  const splits = last >= 0xd800 && last <= 0xdbff;
+  return splits && end - 1 > start ? end - 1 : end;
 }

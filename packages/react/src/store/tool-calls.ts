@@ -2,19 +2,19 @@ import type { ExecutionEvent } from '@cloutagent/contract';
 import { ListLog, type ListView } from './list-log.js';
 import type { ToolCall } from './snapshot.js';
 
-type Of<T extends ExecutionEvent['type']> = Extract<ExecutionEvent, { type: T }>;
+type EventOf<T extends ExecutionEvent['type']> = Extract<ExecutionEvent, { type: T }>;
 
-/** Tool calls in the order they were made, each with its result when that has come. */
+/** Tool calls in the order in which they were made, each with its result once it has arrived. */
 export class ToolCalls {
   private readonly log: ListLog<ToolCall>;
-  /** Numbers of calls by step and tool id; only of steps under way. */
+  /** Numbers of the calls in `log`, by step id and tool id. Only for running steps. */
   private readonly open = new Map<string, Map<string, number>>();
 
   constructor(limit: number) {
     this.log = new ListLog(limit);
   }
 
-  call({ toolId, toolName, toolArgs, nodeId, stepId, timestamp }: Of<'execution:tool-call'>): void {
+  call({ toolId, toolName, toolArgs, nodeId, stepId, timestamp }: EventOf<'execution:tool-call'>): void {
     const number = this.log.push({
       toolId,
       toolName,
@@ -29,13 +29,13 @@ export class ToolCalls {
     this.open.set(stepId, step.set(toolId, number));
   }
 
-  result({ toolId, stepId, result, isError, timestamp }: Of<'execution:tool-result'>): void {
+  result({ toolId, stepId, result, isError, timestamp }: EventOf<'execution:tool-result'>): void {
     const number = this.open.get(stepId)?.get(toolId);
     if (number === undefined) return;
     this.log.replace(number, (call) => ({ ...call, result, isError, completedAt: timestamp }));
   }
 
-  step({ stepId, status }: Of<'execution:step'>): void {
+  step({ stepId, status }: EventOf<'execution:step'>): void {
     if (status === 'running') return;
     for (const number of this.open.get(stepId)?.values() ?? []) {
       this.log.replace(number, (call) => ({

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../../common/sha256.js';
 
 const SUBJECTS = [
   'The plan',
@@ -31,11 +31,11 @@ const ENDINGS = [
   'without surprise.',
   'when it counts.',
 ];
-const LEAST_WORDS = 80;
+const MIN_WORDS = 80;
 
-/** An answer to `prompt` of at least `least` words, each with the space before it; the same for the same prompt. */
-export function answerWords(prompt: string, least: number): string[] {
-  const next = numbers(prompt);
+/** Makes the words of an answer, each with the space before it. The same prompt always gives the same words. */
+export function answerWords(prompt: string, minWords: number): string[] {
+  const next = pseudoRandom(prompt);
   const topic = Array.from(prompt.slice(0, 400).replace(/\s+/g, ' ').trim())
     .slice(0, 80)
     .join('')
@@ -44,12 +44,12 @@ export function answerWords(prompt: string, least: number): string[] {
   const words: string[] = [];
   while (true) {
     for (const word of sentence.split(' ')) words.push(words.length ? ` ${word}` : word);
-    if (words.length >= Math.max(least, LEAST_WORDS)) return words;
+    if (words.length >= Math.max(minWords, MIN_WORDS)) return words;
     sentence = [SUBJECTS, VERBS, OBJECTS, ENDINGS].map((list) => list[next() % list.length]).join(' ');
   }
 }
 
-/** Cuts `pieces` into exactly `count` runs of nearly the same length; there must be at least as many. */
+/** Joins `pieces` into exactly `count` chunks of nearly equal length. There must be at least `count` pieces. */
 export function* inChunks(pieces: readonly string[], count: number): Generator<string> {
   for (let index = 0; index < count; index++) {
     const [from, to] = [index, index + 1].map((edge) => Math.floor((edge * pieces.length) / count));
@@ -57,9 +57,9 @@ export function* inChunks(pieces: readonly string[], count: number): Generator<s
   }
 }
 
-/** Numbers that look random and are the same for the same seed (xorshift32). */
-function numbers(seed: string): () => number {
-  let state = createHash('sha256').update(seed).digest().readUInt32LE() || 1;
+/** Generates pseudo-random numbers; the same seed gives the same sequence (xorshift32). */
+function pseudoRandom(seed: string): () => number {
+  let state = sha256(seed).readUInt32LE() || 1;
   return () => {
     state ^= state << 13;
     state ^= state >>> 17;

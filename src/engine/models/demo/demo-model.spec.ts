@@ -6,7 +6,7 @@ const model = new DemoModel('echo');
 
 const call = (
   demo: JSONObject,
-  prompt = 'Tell me of bees',
+  prompt = 'Tell me about bees',
   more: Partial<LanguageModelV4CallOptions> = {},
 ): LanguageModelV4CallOptions => ({
   prompt: [{ role: 'user', content: [{ type: 'text', text: prompt }] }],
@@ -27,25 +27,25 @@ async function collect(options: LanguageModelV4CallOptions) {
   };
 }
 
-it('says the same to the same prompt, in sentences that name it', async () => {
+it('gives the same prompt the same answer, in sentences that quote the prompt', async () => {
   const [first, again, other] = await Promise.all([
     collect(call({})),
     collect(call({})),
-    collect(call({}, 'Tell me of ants')),
+    collect(call({}, 'Tell me about ants')),
   ]);
   expect(again.parts).toEqual(first.parts);
-  expect(first.text.join('')).toMatch(/^You asked: "Tell me of bees"\.( [A-Z][^.]+\.){5,}$/);
+  expect(first.text.join('')).toMatch(/^You asked: "Tell me about bees"\.( [A-Z][^.]+\.){5,}$/);
   expect(other.text.join('')).not.toBe(first.text.join(''));
 });
 
-it('says the same in however many chunks', async () => {
+it('gives the same answer with any number of chunks', async () => {
   expect((await collect(call({ chunks: 7 }))).text.join('')).toBe(
     (await collect(call({ chunks: 60 }))).text.join(''),
   );
 });
 
 it.each([1, 2, 3, 39, 40, 41, 79, 80, 81, 1000, 100_000])(
-  'comes in exactly %i chunks, none of them empty',
+  'sends exactly %i chunks, none of them empty',
   async (chunks) => {
     const { text } = await collect(call({ chunks, thinking: Math.min(chunks, 1000) }));
     expect(text).toHaveLength(chunks);
@@ -53,21 +53,21 @@ it.each([1, 2, 3, 39, 40, 41, 79, 80, 81, 1000, 100_000])(
   },
 );
 
-it('has 40 chunks if not told otherwise', async () => {
+it('sends 40 chunks by default', async () => {
   expect((await collect(call({}))).text).toHaveLength(40);
 });
 
 it.each([
-  ['😀é\u0301 text of one’s own', 5, 5],
+  ['😀é\u0301 a fixed text', 5, 5],
   ['abc', 40, 3],
   ['', 40, 0],
-])('streams %j when that is what it is to say', async (text, chunks, count) => {
-  const said = (await collect(call({ text, chunks }))).text;
-  expect([said.join(''), said.length]).toEqual([text, count]);
-  expect(said.every((chunk) => chunk.isWellFormed())).toBe(true);
+])('streams the configured text %j', async (text, chunks, count) => {
+  const sent = (await collect(call({ text, chunks }))).text;
+  expect([sent.join(''), sent.length]).toEqual([text, count]);
+  expect(sent.every((chunk) => chunk.isWellFormed())).toBe(true);
 });
 
-it('thinks first, as long as it is told to', async () => {
+it('sends the configured number of thinking chunks before the answer', async () => {
   const { parts, thinking } = await collect(call({ thinking: 12 }));
   expect(thinking).toHaveLength(12);
   expect(parts.findLastIndex(({ type }) => type === 'reasoning-delta')).toBeLessThan(
@@ -75,12 +75,12 @@ it('thinks first, as long as it is told to', async () => {
   );
 });
 
-it('counts a token for four characters', async () => {
+it('counts one token for four characters, rounded up', async () => {
   const { finish } = await collect(call({ text: 'x'.repeat(9) }, 'y'.repeat(13)));
   expect(finish).toMatchObject({ usage: { inputTokens: { total: 4 }, outputTokens: { total: 3, text: 3 } } });
 });
 
-it('calls a tool and answers when it has the result', async () => {
+it('calls the configured tool and answers after the result', async () => {
   const toolCall = { name: 'weather', args: { city: 'Oslo' } };
   const first = await collect(call({ toolCall }));
   expect(first.parts).toContainEqual(
@@ -101,7 +101,7 @@ it('calls a tool and answers when it has the result', async () => {
   expect(second.finish).toMatchObject({ finishReason: { unified: 'stop' } });
 });
 
-it('fails as many attempts as it is told to', async () => {
+it('fails the configured number of attempts', async () => {
   const attempt = (number: number) => {
     const options = call({ failTimes: 2 });
     return model.doStream({
@@ -114,7 +114,7 @@ it('fails as many attempts as it is told to', async () => {
   await expect(attempt(3)).resolves.toBeDefined();
 });
 
-it('waits before each chunk', async () => {
+it('waits the configured delay before each chunk', async () => {
   const started = performance.now();
   await collect(call({ chunks: 5, delayMs: 30 }));
   expect(performance.now() - started).toBeGreaterThanOrEqual(145);
@@ -122,9 +122,9 @@ it('waits before each chunk', async () => {
 
 it.each([
   ['between chunks', { delayMs: 60_000 }],
-  ['after the chunk at which it hangs', { hang: true }],
+  ['while it hangs after its first chunk', { hang: true }],
   ['while it streams without a delay', { chunks: 100_000 }],
-])('stops at once when aborted %s', async (_when, demo) => {
+])('stops immediately when aborted %s', async (_when, demo) => {
   const controller = new AbortController();
   const reason = new Error('enough');
   const ended = collect(call(demo, 'p', { abortSignal: controller.signal }));
@@ -135,7 +135,7 @@ it.each([
   expect(performance.now() - aborted).toBeLessThan(100);
 });
 
-it('lets others have their turn while it streams without a delay', async () => {
+it('does not block the event loop while it streams without a delay', async () => {
   let turns = 0;
   const beat = setInterval(() => (turns += 1), 1);
   await collect(call({ chunks: 50_000 }));
@@ -143,7 +143,7 @@ it('lets others have their turn while it streams without a delay', async () => {
   expect(turns).toBeGreaterThan(5);
 });
 
-it('can answer in one piece', async () => {
+it('returns the whole answer from doGenerate', async () => {
   const { text } = await collect(call({ thinking: 3 }));
   const { content, finishReason } = await model.doGenerate(call({ thinking: 3 }));
   expect(content).toEqual([

@@ -9,16 +9,17 @@ import {
   type LanguageModelV4StreamResult,
   type LanguageModelV4Usage,
 } from '@ai-sdk/provider';
+import { abortable } from '../../../common/abortable.js';
 import { answerWords, inChunks } from './demo-answer.js';
 import { DemoOptions } from './demo-options.js';
 
 const DEFAULT_CHUNKS = 40;
-/** How many chunks may follow each other before other work gets its turn. */
-const CHUNKS_A_TURN = 32;
+/** Chunks that are sent without a delay in one turn of the event loop. */
+const CHUNKS_PER_TURN = 32;
 
 /**
- * A language model that needs no network: it streams an answer made from its prompt, always the same
- * for the same prompt. A token is four characters, rounded up.
+ * A language model that needs no network. It makes its answer from the prompt; the same prompt always gives the same
+ * answer. Four characters count as one token, rounded up.
  */
 export class DemoModel implements LanguageModelV4 {
   readonly specificationVersion = 'v4';
@@ -70,7 +71,7 @@ async function* answer(
   options: DemoOptions,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
   const prompt = textOf(call.prompt);
-  const pace = pacer(options, call.abortSignal);
+  const waitForTurn = pacer(options, call.abortSignal);
   let thinking = 0;
   let text = 0;
   yield { type: 'stream-start', warnings: [] };
@@ -78,7 +79,7 @@ async function* answer(
   if (options.thinking > 0) {
     yield { type: 'reasoning-start', id: 'thinking' };
     for (const delta of inChunks(answerWords(`think ${prompt}`, options.thinking), options.thinking)) {
-      await pace();
+      await waitForTurn();
       thinking += delta.length;
       yield { type: 'reasoning-delta', id: 'thinking', delta };
     }
@@ -86,16 +87,16 @@ async function* answer(
   }
 
   const { toolCall } = options;
-  const asks = toolCall && call.prompt.at(-1)?.role !== 'tool' ? toolCall : null;
-  if (asks) {
-    await pace();
-    const input = JSON.stringify(asks.args);
+  const calledTool = toolCall && call.prompt.at(-1)?.role !== 'tool' ? toolCall : null;
+  if (calledTool) {
+    await waitForTurn();
+    const input = JSON.stringify(calledTool.args);
     text += input.length;
-    yield { type: 'tool-call', toolCallId: `call_${call.prompt.length}`, toolName: asks.name, input };
+    yield { type: 'tool-call', toolCallId: `call_${call.prompt.length}`, toolName: calledTool.name, input };
   } else {
     yield { type: 'text-start', id: 'answer' };
     for (const delta of answerChunks(prompt, options)) {
-      await pace();
+      await waitForTurn();
       text += delta.length;
       yield { type: 'text-delta', id: 'answer', delta };
     }
@@ -103,7 +104,7 @@ async function* answer(
   }
   yield {
     type: 'finish',
-    finishReason: { unified: asks ? 'tool-calls' : 'stop', raw: undefined },
+    finishReason: { unified: calledTool ? 'tool-calls' : 'stop', raw: undefined },
     usage: usage(prompt.length, text, thinking),
   };
 }
@@ -114,23 +115,22 @@ function answerChunks(prompt: string, { text, chunks }: DemoOptions): Iterable<s
   return inChunks(characters, Math.min(chunks ?? DEFAULT_CHUNKS, characters.length));
 }
 
-/** Waits before each chunk; throws the signal's reason as soon as it aborts. */
+/** Returns a function that waits before each chunk and throws the signal's reason as soon as it aborts. */
 function pacer({ delayMs, hang }: DemoOptions, signal: AbortSignal | undefined): () => Promise<void> {
   let sent = 0;
   return async () => {
-    if (hang && sent > 0) await aborted(signal);
-    // Aborted, the timer rejects with an error of its own; the reason is thrown below.
+    if (hang && sent > 0) await waitForAbort(signal);
+    // An aborted timer rejects with its own error; the signal's reason is thrown below.
     if (delayMs > 0) await setTimeout(delayMs, undefined, signal && { signal }).catch(() => undefined);
-    else if (sent % CHUNKS_A_TURN === 0) await setImmediate();
+    else if (sent % CHUNKS_PER_TURN === 0) await setImmediate();
     signal?.throwIfAborted();
     sent += 1;
   };
 }
 
-function aborted(signal: AbortSignal | undefined): Promise<never> {
-  return new Promise((_, reject) => {
-    signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
+function waitForAbort(signal: AbortSignal | undefined): Promise<never> {
+  const never = new Promise<never>(() => undefined);
+  return signal ? abortable(never, signal) : never;
 }
 
 function textOf(prompt: LanguageModelV4Prompt): string {
@@ -157,7 +157,7 @@ function usage(input: number, text: number, reasoning: number): LanguageModelV4U
 
 function unavailable(attempt: number, failTimes: number): APICallError {
   return new APICallError({
-    message: `The demo model fails attempt ${attempt} of ${failTimes}, as providerOptions.demo.failTimes asks.`,
+    message: `The demo model failed attempt ${attempt} of ${failTimes}, as requested by providerOptions.demo.failTimes.`,
     url: 'demo:',
     requestBodyValues: {},
     statusCode: 503,

@@ -1,23 +1,23 @@
 import { Json, orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 
-const whole = (least: number, most: number) => z.int().min(least).max(most);
+const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
 
-/** What `providerOptions.demo` may hold. */
+/** Schema of `providerOptions.demo`. */
 export const DemoOptions = z.strictObject({
-  /** How many chunks the answer comes in, exactly; no more than `text`, when given, has characters. */
-  chunks: orNull(whole(1, 100_000)),
-  /** Wait before each chunk, in ms. */
-  delayMs: orDefault(whole(0, 60_000), () => 20),
-  /** The answer, instead of one made from the prompt. */
+  /** The exact number of chunks of the answer; if `text` is given, at most its number of characters. */
+  chunks: orNull(wholeNumber(1, 100_000)),
+  /** Delay before each chunk, in ms. */
+  delayMs: orDefault(wholeNumber(0, 60_000), () => 20),
+  /** The answer. By default one is made from the prompt. */
   text: orNull(z.string().max(1_000_000)),
-  /** How many chunks of thinking come first. */
-  thinking: orDefault(whole(0, 100_000), () => 0),
-  /** How many attempts to run the node fail with a 503 before one works. */
-  failTimes: orDefault(whole(0, 100), () => 0),
-  /** Sends one chunk and then nothing more until it is aborted. */
+  /** The number of thinking chunks before the answer. */
+  thinking: orDefault(wholeNumber(0, 100_000), () => 0),
+  /** The number of attempts at the node that fail with a 503 before one succeeds. */
+  failTimes: orDefault(wholeNumber(0, 100), () => 0),
+  /** Sends one chunk and then nothing until the call is aborted. */
   hang: orDefault(z.boolean(), () => false),
-  /** Asks for this tool first and answers when it has the result. */
+  /** Calls this tool first, and answers after the tool's result. */
   toolCall: orNull(
     z.strictObject({ name: z.string().min(1), args: orDefault(z.record(z.string(), Json), () => ({})) }),
   ),

@@ -3,7 +3,7 @@ import { type ModelProvider, ProvidesModels } from '../model-provider.js';
 import { DemoModel } from './demo-model.js';
 import { DemoOptions } from './demo-options.js';
 
-/** `demo/<id>`: answers without network or key, so that everything can be tried and tested offline. */
+/** Provides `demo/<id>`: models that need no network and no key, to try and test the server offline. */
 @ProvidesModels('demo')
 export class DemoModels implements ModelProvider {
   readonly options = DemoOptions;

@@ -1,0 +1,45 @@
+import type { EventType, ExecutionEvent } from '@cloutagent/contract';
+import type { EventSourceMessage } from 'eventsource-parser';
+import { checkGap, isTerminal, parseData, type StreamProtocol } from './stream-protocol.js';
+import type { Query } from './http.js';
+
+/** The stream of one execution. The event ids are 1, 2, 3 …; with a filter of types, some ids are left out. */
+export class ExecutionStreamProtocol implements StreamProtocol {
+  readonly path: string;
+  readonly query: Query;
+
+  /** @param position sequence of the last event that the caller has received; 0 for none */
+  constructor(
+    private readonly executionId: string,
+    private readonly types: readonly EventType[] | undefined,
+    private position: number,
+  ) {
+    this.path = `/api/executions/${encodeURIComponent(executionId)}/stream`;
+    this.query = { types };
+  }
+
+  get lastEventId(): string | undefined {
+    return this.position > 0 ? String(this.position) : undefined;
+  }
+
+  begin(): void {}
+
+  accept(message: EventSourceMessage): ExecutionEvent | undefined {
+    const sequence = parseSequence(message.id);
+    // A frame without an id is not a recorded event.
+    if (sequence === undefined || message.event === undefined || sequence <= this.position) return undefined;
+    if (!this.types) checkGap(sequence, this.position + 1, this.executionId);
+    const event = { ...parseData(message), sequence, type: message.event } as ExecutionEvent;
+    this.position = sequence;
+    return event;
+  }
+
+  isLast(event: ExecutionEvent): boolean {
+    return isTerminal(event);
+  }
+}
+
+function parseSequence(id: string | undefined): number | undefined {
+  if (id === undefined || !/^\d{1,15}$/.test(id)) return undefined;
+  return Number(id);
+}

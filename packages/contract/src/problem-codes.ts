@@ -1,0 +1,97 @@
+/**
+ * Codes of problems, which are the error responses of the API. `text` says what happened and what to do. The `detail` of a
+ * response may be more specific, for example name the limit.
+ */
+export const PROBLEM_CODES = {
+  validation_failed: { status: 400, text: 'The request is not valid; `errors` lists every path to correct.' },
+  expression_too_complex: {
+    status: 400,
+    text: 'An expression is too complex; `errors` has its path. Simplify it, or split it over several nodes.',
+  },
+  malformed_json: { status: 400, text: 'The body is not valid JSON.' },
+  malformed_body: { status: 400, text: 'The body does not match its Content-Encoding.' },
+  request_aborted: { status: 400, text: 'The request ended before its body was complete.' },
+  request_size_invalid: { status: 400, text: 'Content-Length does not match the size of the body.' },
+  malformed_url: { status: 400, text: 'The URL is not properly encoded.' },
+  malformed_request: { status: 400, text: 'This is not a valid HTTP/1.1 request.' },
+  invalid_last_event_id: {
+    status: 400,
+    text: 'Last-Event-ID is not the id of an event of this stream. Leave it out to start at the beginning.',
+  },
+  expiry_in_the_past: { status: 400, text: 'expiresAt is in the past. Choose a later time.' },
+  credentials_missing: {
+    status: 401,
+    text: 'Send an API key or JWT as Authorization: Bearer …, or an API key as X-API-Key.',
+  },
+  invalid_credentials: {
+    status: 401,
+    text: 'The credential is unknown, expired or revoked. Get a new one and try again.',
+  },
+  invalid_ticket: {
+    status: 401,
+    text: 'The ticket has expired, was used from another address or belongs to another stream. Get a new one from …/stream-tickets.',
+  },
+  insufficient_scope: {
+    status: 403,
+    text: 'Your credential does not have the scope that this request needs.',
+  },
+  not_your_project: {
+    status: 403,
+    text: 'You cannot create a key for a project that you have no access to.',
+  },
+  not_found: {
+    status: 404,
+    text: 'The resource does not exist, or belongs to a project that you have no access to.',
+  },
+  route_not_found: { status: 404, text: 'This route does not exist; /docs lists all routes.' },
+  dashboard_not_built: {
+    status: 404,
+    text: 'The dashboard has not been built. Run `npm run build`, or set WEB_DIR to its folder. The API works without it.',
+  },
+  request_timeout: {
+    status: 408,
+    text: 'The request did not arrive in time (REQUEST_HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS).',
+  },
+  execution_over: { status: 409, text: 'The execution has ended and can no longer be changed.' },
+  execution_cancelling: {
+    status: 409,
+    text: 'The execution is being cancelled and accepts no other action.',
+  },
+  no_approval_waiting: { status: 409, text: 'No approval node is waiting.' },
+  already_decided: { status: 409, text: 'Another decision on this approval node was already recorded.' },
+  body_too_large: { status: 413, text: 'The body is larger than this server accepts (BODY_MAX_BYTES).' },
+  unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
+  unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },
+  unsupported_encoding: {
+    status: 415,
+    text: 'Send the body uncompressed, or with Content-Encoding gzip, deflate, br or zstd.',
+  },
+  expectation_failed: {
+    status: 417,
+    text: 'The only value of Expect that this server supports is 100-continue.',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    text: 'This Idempotency-Key was already used with another body. Use a new key for a new request.',
+  },
+  rate_limited: {
+    status: 429,
+    text: 'You have sent more requests than the limit allows. Try again after the time in Retry-After.',
+  },
+  too_many_failed_attempts: {
+    status: 429,
+    text: 'Too many wrong credentials came from your address. Try again after the time in Retry-After.',
+  },
+  too_many_streams: { status: 429, text: 'You have reached the limit of open streams. Close one first.' },
+  headers_too_large: { status: 431, text: 'The request line and header fields are too long.' },
+  internal_error: { status: 500, text: 'Internal server error. The server log has it under this requestId.' },
+  identity_provider_unavailable: {
+    status: 503,
+    text: "The identity provider's key set is unavailable. Try again soon.",
+  },
+  no_worker_free: { status: 503, text: 'No process is free to check the expressions. Try again soon.' },
+  database_unavailable: { status: 503, text: 'The database is unavailable. Try again soon.' },
+} as const satisfies Record<string, { status: number; text: string }>;
+
+/** A problem code of this server. */
+export type ProblemCode = keyof typeof PROBLEM_CODES;

@@ -1,0 +1,34 @@
+import { FAILURE_CODES } from '@cloutagent/contract';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ENGINE = import.meta.dirname;
+const sources = readdirSync(ENGINE, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
+  .map((name) => readFileSync(join(ENGINE, name), 'utf8'));
+const codesIn = (pattern: RegExp): string[] => [
+  ...new Set(sources.flatMap((source) => [...source.matchAll(pattern)].map(([, code]) => code!))),
+];
+
+it('FAILURE_CODES marks exactly the codes of transient errors as retried', () => {
+  const thrown = codesIn(/\b(?:TransientError|transient)\(\s*'([a-z_]+)'/g).sort();
+  const retried = Object.entries(FAILURE_CODES).filter(([, { retried: isRetried }]) => isRetried);
+  expect(thrown).toEqual(retried.map(([code]) => code).sort());
+});
+
+it('FAILURE_CODES has every code that the engine uses, and no other', () => {
+  const used = [
+    ...codesIn(/\b(?:NodeError|TransientError|permanent|transient)\(\s*'([a-z_]+)'/g),
+    ...codesIn(/\bcode(?::| =) '([a-z_]+)'/g),
+    ...codesIn(/\? '(http_[a-z]+)' : code/g),
+  ].filter((code) => code !== 'expression_too_complex');
+  expect([...new Set(used)].sort()).toEqual(Object.keys(FAILURE_CODES).sort());
+});
+
+it('FAILURE_CODES names only settings that exist', () => {
+  const settings = readFileSync(join(ENGINE, '../config/settings.ts'), 'utf8');
+  const texts = Object.values(FAILURE_CODES).map(({ text }) => text);
+  const named = texts.flatMap((text) => text.match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? []);
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !settings.includes(`${name}:`))).toEqual([]);
+});

@@ -1,0 +1,29 @@
+import type { ExecutionFailure, Json, WorkflowGraph } from '@cloutagent/contract';
+import type { Settings } from '../../config/settings.js';
+import type { ExecutionRow } from '../execution-row.js';
+import type { NodeRegistry } from '../extension/node-registry.js';
+import type { ExecutionLog } from './execution-log.js';
+import type { OutputBudget } from './output-budget.js';
+import type { PauseGate } from './pause-gate.js';
+import type { PriceOf } from './usage.js';
+
+/** The parts of one execution that its nodes share. */
+export interface NodeScope {
+  readonly row: ExecutionRow;
+  readonly graph: WorkflowGraph;
+  readonly log: ExecutionLog;
+  readonly registry: NodeRegistry;
+  readonly priceOf: PriceOf;
+  readonly settings: Settings;
+  /** Closed while the execution is paused. */
+  readonly pauseGate: PauseGate;
+  /** Aborts with a StoppedError when all nodes must stop. */
+  readonly stopSignal: AbortSignal;
+  /** Outputs of the completed nodes, by node id. */
+  readonly outputs: ReadonlyMap<string, Json>;
+  readonly budget: OutputBudget;
+  /** Called when `NodeRunner.waitingNodes` has changed. */
+  readonly onWaitingChanged: () => void;
+  /** Called when the execution must fail independently of its nodes' results, for example because a limit is exceeded. */
+  readonly onFailure: (failure: ExecutionFailure) => void;
+}

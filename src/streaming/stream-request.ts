@@ -1,0 +1,38 @@
+import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
+import type { ServerResponse } from 'node:http';
+import type { Holder } from '../common/holder.js';
+import type { StreamPosition } from './multi/stream-position.js';
+
+/** The fields that every stream needs. */
+export interface CommonStreamRequest {
+  /** The event types to send; all if undefined. */
+  types?: readonly EventType[] | undefined;
+  /** Where the frames are written. */
+  response: ServerResponse;
+  /** The watching principal, for `closeByPrincipal`. */
+  principalId: string;
+  /** When the principal's right to watch ends, in ms since the epoch; null for never. */
+  expiresAt: number | null;
+  /**
+   * Called when Nest subscribes, which it never does for a client that has left before. An error is answered as a problem.
+   * The holder is released when the stream ends.
+   */
+  enter: () => Holder;
+}
+
+/** Opens a stream of one execution. */
+export interface StreamRequest extends CommonStreamRequest {
+  executionId: string;
+  /** Events after this sequence are sent. */
+  after: number;
+  /** The data of the first frame. `lastSequence` and `timestamp` are filled in. */
+  established: Omit<ConnectionEstablished, 'lastSequence' | 'timestamp'>;
+}
+
+/** Opens a stream of many executions. */
+export interface MultiStreamRequest extends CommonStreamRequest {
+  /** Where the stream begins. Executions join a `FilterMembership` later, so its stream does not end. */
+  position: StreamPosition;
+  /** Number of executions that have joined. */
+  executions: number;
+}
