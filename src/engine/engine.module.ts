@@ -3,6 +3,7 @@ import { DiscoveryModule } from '@nestjs/core';
 import { ClusterModule } from '../cluster/cluster.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { ControlRequests } from './run/control-requests.js';
+import { ControlNotifier } from './dispatch/control-notifier.js';
 import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { ExecutionQueue } from './dispatch/execution-queue.js';
@@ -25,9 +26,10 @@ import { Takeover } from './run/takeover.js';
     Takeover,
     ExecutionQueue,
     DispatchNotifier,
+    ControlNotifier,
     Dispatcher,
     { provide: ExecutionEngine, useClass: GraphEngine },
   ],
-  exports: [EngineStats, ExecutionEngine, NodeRegistry, Dispatcher],
+  exports: [ControlNotifier, EngineStats, ExecutionEngine, NodeRegistry, Dispatcher],
 })
 export class EngineModule {}

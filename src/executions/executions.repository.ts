@@ -3,7 +3,6 @@ import type { ExecutionStatus, StartExecution } from '@cloutagent/contract';
 import { v7 as uuidv7 } from '../common/uuid.js';
 import { Database } from '../database/database.js';
 import type { DesiredState } from '../database/schema.js';
-import { CONTROL_CHANNEL } from '../engine/dispatch/control-channel.js';
 import type { ExecutionRow } from '../engine/execution-row.js';
 
 const INSERT = `
@@ -46,36 +45,28 @@ export interface Decision {
   decidedBy: string;
 }
 
-/**
- * Returns the row after the change, or the present one if nothing has to change. PostgreSQL commits transactions that
- * notify one after the other; that is acceptable here because such requests are rare.
- */
+/** Returns the row after the change, or the present one if nothing has to change. */
 const REQUEST_STATE = `
   WITH changed AS (
     UPDATE cloutagent.executions SET desired_state = $3, desired_state_by = $4, desired_state_reason = $5
     WHERE id = $1 AND ($2::text[] IS NULL OR project_id = ANY ($2))
       AND completed_at IS NULL AND desired_state NOT IN ('cancel', $3)
     RETURNING *
-  ), found AS (
-    SELECT * FROM changed
-    UNION ALL
-    SELECT * FROM cloutagent.executions
-    WHERE id = $1 AND ($2::text[] IS NULL OR project_id = ANY ($2)) AND NOT EXISTS (SELECT FROM changed)
   )
-  SELECT found.*, CASE WHEN completed_at IS NULL THEN pg_notify('${CONTROL_CHANNEL}', id::text)::text END AS notified
-  FROM found`;
+  SELECT * FROM changed
+  UNION ALL
+  SELECT * FROM cloutagent.executions
+  WHERE id = $1 AND ($2::text[] IS NULL OR project_id = ANY ($2)) AND NOT EXISTS (SELECT FROM changed)`;
 
 const DECIDE = `
   WITH inserted AS (
     INSERT INTO cloutagent.approvals (execution_id, node_id, approved, comment, decided_by)
-    VALUES ($1::uuid, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING approved, decided_by
-  ), decision AS (
-    SELECT * FROM inserted
-    UNION ALL
-    SELECT approved, decided_by FROM cloutagent.approvals
-    WHERE execution_id = $1 AND node_id = $2 AND NOT EXISTS (SELECT FROM inserted)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING approved, decided_by
   )
-  SELECT decision.*, pg_notify('${CONTROL_CHANNEL}', $1::text)::text AS notified FROM decision`;
+  SELECT * FROM inserted
+  UNION ALL
+  SELECT approved, decided_by FROM cloutagent.approvals
+  WHERE execution_id = $1 AND node_id = $2 AND NOT EXISTS (SELECT FROM inserted)`;
 
 const HEADS = `
   SELECT id, project_id AS "projectId", status,
@@ -146,8 +137,7 @@ export class ExecutionsRepository {
   }
 
   /**
-   * Stores the desired state of an open execution and notifies its owner. An execution that has ended, or that is to be
-   * cancelled, stays as it is.
+   * Stores the desired state of an open execution. An execution that has ended, or that is to be cancelled, stays as it is.
    * @returns the row after that; undefined if none of the projects has this execution
    */
   async requestState(request: StateRequest): Promise<ExecutionRow | undefined> {
@@ -168,7 +158,7 @@ export class ExecutionsRepository {
   }
 
   /**
-   * Stores the answer to an approval node, unless the node has one already, and notifies the execution's owner.
+   * Stores the answer to an approval node, unless the node has one already.
    * @returns the answer that counts: of several answers at once, the first
    */
   async decide(

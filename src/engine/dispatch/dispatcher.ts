@@ -8,7 +8,6 @@ import {
 import { type DeadProcess, DeathDetector } from '../../cluster/death-detector.js';
 import { ProcessPresence } from '../../cluster/process-presence.js';
 import { Settings } from '../../config/settings.js';
-import { Listener } from '../../database/listener.js';
 import { detached } from '../../logging/work-context.js';
 import { backoffMs } from '../../common/backoff.js';
 import { coalesce } from '../../common/coalesce.js';
@@ -17,7 +16,7 @@ import { Journal } from '../../journal/journal.js';
 import { ExecutionEngine } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { type ActiveExecution, ActiveExecutions } from './active-executions.js';
-import { CONTROL_CHANNEL } from './control-channel.js';
+import { ControlNotifier } from './control-notifier.js';
 import { DispatchNotifier } from './dispatch-notifier.js';
 import { ExecutionQueue } from './execution-queue.js';
 
@@ -55,11 +54,11 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private isStopping = false;
 
   constructor(
-    private readonly listener: Listener,
     private readonly presence: ProcessPresence,
     private readonly detector: DeathDetector,
     private readonly queue: ExecutionQueue,
     private readonly notifier: DispatchNotifier,
+    private readonly controls: ControlNotifier,
     private readonly journal: Journal,
     @Inject(ExecutionEngine) private readonly engine: ExecutionEngine,
     @Inject(Settings) private readonly settings: Settings,
@@ -73,7 +72,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   async onApplicationBootstrap(): Promise<void> {
     this.notifier.queued.subscribe(() => this.claim());
     await this.notifier.start();
-    (await this.listener.listen(CONTROL_CHANNEL)).subscribe((executionId) => this.applyControl(executionId));
+    (await this.controls.listen()).subscribe((executionId) => this.applyControl(executionId));
     this.presence.returned.subscribe(() => {
       this.inBackground('taking back crash counts', () => this.queue.uncountCrashes());
       this.inBackground('re-assertion', () => this.reassert());

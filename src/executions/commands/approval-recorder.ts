@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type ApproveExecution, type Execution, isTerminal, type Step } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
+import { ControlNotifier } from '../../engine/dispatch/control-notifier.js';
 import { NodeRegistry } from '../../engine/extension/node-registry.js';
 import { ProblemError } from '../../problems/problem.error.js';
 import { ExecutionsRepository } from '../executions.repository.js';
@@ -13,6 +14,7 @@ export class ApprovalRecorder {
   constructor(
     private readonly repository: ExecutionsRepository,
     private readonly reader: ExecutionReader,
+    private readonly notifier: ControlNotifier,
     private readonly nodeTypes: NodeRegistry,
   ) {}
 
@@ -44,7 +46,8 @@ export class ApprovalRecorder {
         'already_decided',
         `Node ${nodeId} was already decided by ${decision.decidedBy}.`,
       );
-    return this.reader.get(id, principal);
+    const [after] = await Promise.all([this.reader.get(id, principal), this.notifier.notify(id)]);
+    return after;
   }
 
   /** Finds the running nodes that certainly wait for an answer, and all that possibly do. */

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type Execution, isTerminal } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
 import type { DesiredState } from '../../database/schema.js';
+import { ControlNotifier } from '../../engine/dispatch/control-notifier.js';
 import { Journal } from '../../journal/journal.js';
 import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
 import { checkId } from '../execution-id.js';
@@ -17,6 +18,7 @@ export class ExecutionControl {
     private readonly repository: ExecutionsRepository,
     private readonly reader: ExecutionReader,
     private readonly journal: Journal,
+    private readonly notifier: ControlNotifier,
   ) {}
 
   /**
@@ -37,15 +39,18 @@ export class ExecutionControl {
     const by = principal.id;
     const row = await this.repository.requestState({ executionId: id, projectIds, desired, by, reason });
     if (!row) throw new NotFoundError();
-    const isDone = desired === 'cancel' && row.status === 'cancelled';
-    if (isTerminal(row.status) && !isDone) throw new ExecutionEndedError(row.status);
+    if (desired === 'cancel' && row.status === 'cancelled') return this.reader.show(row);
+    if (isTerminal(row.status)) throw new ExecutionEndedError(row.status);
     if (row.desired_state === 'cancel' && desired !== 'cancel')
       throw new ProblemError('execution_cancelling', 'The execution is being cancelled.');
-    if (desired === 'cancel' && !isDone && row.owner === null) {
-      // A process that claims the execution before this append finds the request in the row.
-      await this.journal.appendIfUnowned(id, { by, reason });
+    const isUnowned = desired === 'cancel' && row.owner === null;
+    if (isUnowned && (await this.journal.appendIfUnowned(id, { by, reason })))
       return this.reader.get(id, principal);
-    }
-    return this.reader.show(row);
+    const [execution] = await Promise.all([
+      // A process may have claimed the execution since the row was read.
+      isUnowned ? this.reader.get(id, principal) : this.reader.show(row),
+      this.notifier.notify(id),
+    ]);
+    return execution;
   }
 }

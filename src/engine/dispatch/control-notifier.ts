@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { coalesce } from '../../common/coalesce.js';
+import { Database } from '../../database/database.js';
+import { Listener } from '../../database/listener.js';
+
+/** Channel of the notifications. The payload is an execution's id. */
+const CONTROL_CHANNEL = 'cloutagent_control';
+
+/**
+ * Notifies the owners of executions, in whichever process they are, of changed desired states and new approvals. It runs
+ * after the commit and is coalesced, because PostgreSQL commits transactions that notify one after the other.
+ */
+@Injectable()
+export class ControlNotifier {
+  private unsent = new Set<string>();
+  private readonly send = coalesce(() => this.sendUnsent());
+
+  constructor(
+    private readonly database: Database,
+    private readonly listener: Listener,
+  ) {}
+
+  /** Notifies the owner of an execution. Resolves when the notification has been sent. */
+  notify(executionId: string): Promise<void> {
+    this.unsent.add(executionId);
+    return this.send();
+  }
+
+  /** Returns the ids of notified executions, also of those that other processes own. Resolves once the server listens. */
+  listen(): Promise<Observable<string>> {
+    return this.listener.listen(CONTROL_CHANNEL);
+  }
+
+  private async sendUnsent(): Promise<void> {
+    const ids = [...this.unsent];
+    this.unsent = new Set();
+    await this.database.pool.query('SELECT pg_notify($1, id) FROM unnest($2::text[]) AS id', [
+      CONTROL_CHANNEL,
+      ids,
+    ]);
+  }
+}
