@@ -1,7 +1,7 @@
 // The rules of imports: `npm run check:imports` fails on an import that a table below does not allow, and on every cycle
 // between files. Imports of types and `await import()` count as well.
 
-// The rooms that any other room may import; among themselves they have an order.
+// The folders that any other folder of src/ may import; among themselves they have an order.
 const BASE = {
   common: [],
   config: ['common'],
@@ -10,8 +10,9 @@ const BASE = {
   problems: ['common', 'config', 'logging', 'openapi'],
 };
 
-// What each room of src/ may import in addition. The files directly in src/ compose all rooms, and no room imports them.
-const ROOMS = {
+// What each folder of src/ may import in addition. The files directly in src/ compose all folders, and no folder imports
+// them.
+const FOLDERS = {
   database: [],
   events: [],
   cluster: ['database'],
@@ -25,7 +26,7 @@ const ROOMS = {
   operations: ['auth', 'database', 'engine', 'events', 'journal', 'streaming'],
 };
 
-// What each room of src/streaming/ may import there: files by their name, all other entries are rooms.
+// What each folder of src/streaming/ may import there. Entries with a dot are files, all others are folders.
 const STREAMING = {
   frames: [],
   scheduling: [],
@@ -36,7 +37,7 @@ const STREAMING = {
   multi: ['frames', 'scheduling', 'gzip', 'channel', 'connection', 'stream-stats.ts'],
 };
 
-// The same of src/engine/.
+// The same for src/engine/.
 const ENGINE = {
   extension: [],
   http: ['extension'],
@@ -48,32 +49,32 @@ const ENGINE = {
 
 const PACKAGES = { contract: [], client: ['contract'], react: ['client', 'contract'] };
 
-/** A pattern of paths: rooms with all that is in them, and files. */
-const anyOf = (folder, names) =>
-  `^${folder}/(${names.map((name) => (name.includes('.') ? name.replaceAll('.', '\\.') : `${name}/`)).join('|')})`;
+/** Returns a pattern that matches files by name, and folders with everything in them. */
+const anyOf = (parent, names) =>
+  `^${parent}/(${names.map((name) => (name.includes('.') ? name.replaceAll('.', '\\.') : `${name}/`)).join('|')})`;
 
-/** A rule for each room of a folder, and one that refuses rooms that the table does not have. */
-const direction = (folder, table, { specs = true } = {}) => [
-  ...Object.entries(table).map(([room, others]) => ({
-    name: `${folder}/${room}`,
-    comment: `${folder}/${room} may import of ${folder}: ${others.join(', ') || 'nothing else'} (.dependency-cruiser.js).`,
+/** Makes a rule for each folder below `parent`, and one that refuses folders that the table does not have. */
+const direction = (parent, table, { specs = true } = {}) => [
+  ...Object.entries(table).map(([folder, others]) => ({
+    name: `${parent}/${folder}`,
+    comment: `${parent}/${folder} may import of ${parent}: ${others.join(', ') || 'nothing else'} (.dependency-cruiser.js).`,
     severity: 'error',
-    from: { path: `^${folder}/${room}/`, ...(!specs && { pathNot: '\\.spec\\.ts$' }) },
-    to: { path: `^${folder}/`, pathNot: anyOf(folder, [room, ...others]) },
+    from: { path: `^${parent}/${folder}/`, ...(!specs && { pathNot: '\\.spec\\.ts$' }) },
+    to: { path: `^${parent}/`, pathNot: anyOf(parent, [folder, ...others]) },
   })),
   {
-    name: `${folder}: unknown room`,
-    comment: `Say in .dependency-cruiser.js what this room of ${folder} may import.`,
+    name: `${parent}: unknown folder`,
+    comment: `Add this folder of ${parent} to .dependency-cruiser.js, with the folders that it may import.`,
     severity: 'error',
-    from: { path: `^${folder}/[^/]+/`, pathNot: anyOf(folder, Object.keys(table)) },
+    from: { path: `^${parent}/[^/]+/`, pathNot: anyOf(parent, Object.keys(table)) },
     to: {},
   },
 ];
 
 const base = Object.keys(BASE);
-const rooms = {
+const folders = {
   ...BASE,
-  ...Object.fromEntries(Object.entries(ROOMS).map(([room, others]) => [room, [...base, ...others]])),
+  ...Object.fromEntries(Object.entries(FOLDERS).map(([folder, others]) => [folder, [...base, ...others]])),
 };
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -86,8 +87,8 @@ export default {
       from: {},
       to: { circular: true },
     },
-    ...direction('src', rooms),
-    // A spec there may put a room together with those that use it.
+    ...direction('src', folders),
+    // A spec there may compose a folder with the folders that use it.
     ...direction('src/streaming', STREAMING, { specs: false }),
     ...direction('src/engine', ENGINE, { specs: false }),
     {

@@ -58,7 +58,7 @@ it('finds a cycle of types, over three files', async () => {
   ).toEqual(['cycle']);
 });
 
-it('finds rooms that everyone may import importing each other', async () => {
+it('finds imports against the order among the folders that all others may import', async () => {
   expect(
     await violationsOf({
       'src/problems/filter.ts': "import { openapi } from '../openapi/openapi.js';\nexport { openapi };\n",
@@ -69,7 +69,7 @@ it('finds rooms that everyone may import importing each other', async () => {
   ).toEqual(['src/openapi']);
 });
 
-it('finds every kind of import of a room that is further up', async () => {
+it('finds every kind of import of a folder that is higher in the order', async () => {
   const target = '../executions/executions.js';
   expect(
     await violationsOf({
@@ -82,7 +82,7 @@ it('finds every kind of import of a room that is further up', async () => {
   ).toEqual(Array(4).fill('src/journal'));
 });
 
-it('finds imports between the rooms of streaming and of the engine against their order', async () => {
+it('finds imports between the folders of streaming and of the engine against their order', async () => {
   expect(
     await violationsOf({
       'src/streaming/frames/frame.ts': "import '../gzip/gzip.js';\n",
@@ -102,18 +102,18 @@ it('finds imports between the rooms of streaming and of the engine against their
   ).toEqual(
     [
       ...['frames', 'gzip', 'channel', 'connection', 'single', 'multi'].map(
-        (room) => `src/streaming/${room}`,
+        (name) => `src/streaming/${name}`,
       ),
-      ...['extension', 'models', 'nodes', 'run', 'dispatch'].map((room) => `src/engine/${room}`),
+      ...['extension', 'models', 'nodes', 'run', 'dispatch'].map((name) => `src/engine/${name}`),
     ].toSorted(),
   );
 });
 
-it('refuses rooms that no table has', async () => {
+it('refuses folders that no table has', async () => {
   expect(
     await violationsOf({
       'src/billing/billing.ts': "import '../common/uuid.js';\n",
       'src/common/uuid.ts': LEAF,
     }),
-  ).toEqual(['src: unknown room']);
+  ).toEqual(['src: unknown folder']);
 });
