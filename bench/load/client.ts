@@ -20,7 +20,7 @@ export interface OpenOptions {
 }
 
 const FRAME_END = Buffer.from('\n\n');
-/** Room before each read for the unread rest of the previous read. */
+/** Bytes before each read that the unread rest of the previous read may take. */
 const HEADROOM = 256;
 const shared = Buffer.allocUnsafe(HEADROOM + 256 * 1024);
 const ID = Buffer.from('\nid: ');
@@ -60,15 +60,15 @@ class Reader {
   open(): Promise<void> {
     return new Promise((resolve, reject) => {
       const { port, rate } = this.options;
-      const room = rate === undefined ? shared : Buffer.allocUnsafe(HEADROOM + 4096);
+      const buffer = rate === undefined ? shared : Buffer.allocUnsafe(HEADROOM + 4096);
       const socket = connect({
         port,
         host: '127.0.0.1',
         onread: {
-          buffer: room.subarray(HEADROOM),
+          buffer: buffer.subarray(HEADROOM),
           callback: (length: number): boolean => {
             const wasOpen = this.opened;
-            this.read(room, HEADROOM + length);
+            this.read(buffer, HEADROOM + length);
             if (!wasOpen && this.opened) resolve();
             return !this.opened || this.mayContinue(length);
           },
@@ -109,8 +109,8 @@ class Reader {
     return false;
   }
 
-  private read(room: Buffer, end: number): void {
-    const chunk = room.subarray(HEADROOM, end);
+  private read(buffer: Buffer, end: number): void {
+    const chunk = buffer.subarray(HEADROOM, end);
     this.bytes += chunk.length;
     if (!this.opened) {
       this.head += chunk.toString('latin1');
@@ -126,7 +126,7 @@ class Reader {
       return;
     }
     if (this.options.verify) {
-      this.check(room, end);
+      this.check(buffer, end);
       return;
     }
     if (this.endedInBreak && chunk[0] === 10) this.frames += 1;
@@ -152,16 +152,16 @@ class Reader {
   }
 
   /** Checks the id line at the end of every event, without copying: the client must not be the bottleneck. */
-  private check(room: Buffer, end: number): void {
+  private check(buffer: Buffer, end: number): void {
     const begin = HEADROOM - this.carried.length;
-    this.carried.copy(room, begin);
+    this.carried.copy(buffer, begin);
     let unread = Math.max(HEADROOM - this.unread, end - ID.length + 1);
     for (let at = HEADROOM - this.unread; ;) {
-      const start = room.indexOf(ID, at);
+      const start = buffer.indexOf(ID, at);
       if (start === -1 || start >= end) break;
       at = start + ID.length;
       let id = 0;
-      for (; at < end && room[at] !== LF; at += 1) id = id * 10 + room[at]! - 48;
+      for (; at < end && buffer[at] !== LF; at += 1) id = id * 10 + buffer[at]! - 48;
       if (at >= end) {
         unread = start;
         break;
@@ -171,7 +171,7 @@ class Reader {
       this.lastId = id;
     }
     this.unread = end - unread;
-    this.carried = Buffer.from(room.subarray(Math.max(begin, end - HEADROOM), end));
+    this.carried = Buffer.from(buffer.subarray(Math.max(begin, end - HEADROOM), end));
   }
 }
 

@@ -15,6 +15,6 @@ export class StreamStats {
   catchUpReads = 0;
   /** Streams closed because their socket took nothing for the stall limit. */
   stalled = 0;
-  /** Recent events dropped from memory to make room for newer ones. */
+  /** Recent events dropped from memory to make space for newer ones. */
   evicted = 0;
 }

@@ -1,7 +1,7 @@
 import { createParser, type EventSourceMessage, type EventSourceParser } from 'eventsource-parser';
 import { CloutAgentError } from './error.js';
 
-/** Room for `id`, `event` and `data: `: the parser counts the field name as part of the line. */
+/** Space for `id`, `event` and `data: `: the parser counts the field name as part of the line. */
 const FIELD_NAME_CHARACTERS = 16;
 
 /** Decodes the bytes of one connection into messages, by the rules of the HTML Standard, section 9.2.6. */

@@ -8,8 +8,7 @@ import {
 } from '../../journal/status-changes.js';
 import type { MembershipFilter } from '../../streaming/multi/filter-membership.js';
 
-// Executions under way come first, then the oldest queued ones. Those for which there is no room join when their status
-// changes.
+// Executions under way come first, then the oldest queued ones. Those beyond the limit join when their status changes.
 const CURRENT = `
   WITH s AS (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS horizon)
   SELECT s.horizon::text::bigint AS horizon, e.* FROM s LEFT JOIN LATERAL (

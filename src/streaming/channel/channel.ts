@@ -121,7 +121,7 @@ export class Channel extends WheelEntry implements Flushable {
 
   /**
    * Reads new events from the journal, because another process may have recorded some.
-   * @param sequence up to which the journal is said to have events
+   * @param sequence of an event that is known to be in the journal; Infinity if none is known
    */
   check(sequence = Infinity): void {
     if (this.end !== undefined || !this.isOpen || sequence <= this.position) return;
@@ -163,7 +163,7 @@ export class Channel extends WheelEntry implements Flushable {
     return pollMs;
   }
 
-  /** Whether half a write has been collected. The other half is room for events of the same event loop iteration. */
+  /** Whether half a write has been collected. The other half is left for events of the same event loop iteration. */
   get isFull(): boolean {
     return this.unflushedBytes * 2 >= this.context.limits.batchBytes;
   }

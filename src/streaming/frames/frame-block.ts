@@ -6,7 +6,8 @@ import { frameOf } from './sse-frame.js';
 export const LARGE_EVENT_BYTES = 8_192;
 
 /**
- * Consecutive encoded events of an execution in one buffer. There is no object per event. The buffer has room around the frames for the framing of an HTTP chunk, so that a full block is written without a copy.
+ * Consecutive encoded events of an execution in one buffer. There is no object per event. The buffer has space around the
+ * frames for the framing of an HTTP chunk, so that a full block is written without a copy.
  */
 export class FrameBlock {
   /** Number of events. */
@@ -16,13 +17,13 @@ export class FrameBlock {
   /** Sequence of the last event. */
   last = 0;
   private readonly buffer: Buffer;
-  private end = HttpChunk.ROOM_BEFORE;
+  private end = HttpChunk.BYTES_BEFORE;
   private chunk: HttpChunk | undefined;
   private sealed = false;
 
   /** @param capacity in bytes of frames */
   constructor(capacity: number) {
-    this.buffer = Buffer.allocUnsafeSlow(HttpChunk.ROOM_BEFORE + capacity + HttpChunk.ROOM_AFTER);
+    this.buffer = Buffer.allocUnsafeSlow(HttpChunk.BYTES_BEFORE + capacity + HttpChunk.BYTES_AFTER);
   }
 
   /** Bytes of memory. */
@@ -32,7 +33,7 @@ export class FrameBlock {
 
   /** Bytes of frames. */
   get bytes(): number {
-    return this.end - HttpChunk.ROOM_BEFORE;
+    return this.end - HttpChunk.BYTES_BEFORE;
   }
 
   /** Whether the block holds a single large event. */
@@ -41,14 +42,14 @@ export class FrameBlock {
   }
 
   /**
-   * Adds an event if the block has room for it.
+   * Adds an event if the block has space for it.
    * @param frame the event as `frameOf` encodes it
    * @returns the bytes of the frame; 0 if it does not fit
    */
   add(sequence: number, frame: string): number {
-    const room = this.buffer.length - HttpChunk.ROOM_AFTER - this.end;
+    const free = this.buffer.length - HttpChunk.BYTES_AFTER - this.end;
     // A UTF-16 code unit takes at most three bytes, so the exact length is seldom needed.
-    if (frame.length * 3 > room && Buffer.byteLength(frame) > room) return 0;
+    if (frame.length * 3 > free && Buffer.byteLength(frame) > free) return 0;
     const bytes = this.buffer.write(frame, this.end);
     this.end += bytes;
     if (this.length === 0) this.first = sequence;
@@ -65,12 +66,12 @@ export class FrameBlock {
   /** All events as one chunk, the same object each time; undefined until the block is sealed. */
   get whole(): HttpChunk | undefined {
     if (!this.sealed) return undefined;
-    return (this.chunk ??= HttpChunk.around(this.buffer, HttpChunk.ROOM_BEFORE, this.end));
+    return (this.chunk ??= HttpChunk.around(this.buffer, HttpChunk.BYTES_BEFORE, this.end));
   }
 
   /** Returns a view of the frames between two byte offsets. */
   frames(from: number, to: number): Buffer {
-    return this.buffer.subarray(HttpChunk.ROOM_BEFORE + from, HttpChunk.ROOM_BEFORE + to);
+    return this.buffer.subarray(HttpChunk.BYTES_BEFORE + from, HttpChunk.BYTES_BEFORE + to);
   }
 }
 

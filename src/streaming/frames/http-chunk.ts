@@ -6,9 +6,9 @@ const CRLF = 2;
  */
 export class HttpChunk {
   /** Bytes that `around` needs before the frames: a size line with eight digits. */
-  static readonly ROOM_BEFORE = 8 + CRLF;
+  static readonly BYTES_BEFORE = 8 + CRLF;
   /** Bytes that `around` needs after the frames. */
-  static readonly ROOM_AFTER = CRLF;
+  static readonly BYTES_AFTER = CRLF;
 
   private constructor(
     /** Size line, body and line end. */
@@ -40,7 +40,7 @@ export class HttpChunk {
     return new HttpChunk(framed, start, bytes);
   }
 
-  /** Writes the framing around the bytes from `start` to `end` of a buffer, which has room for it there. */
+  /** Writes the framing around the bytes from `start` to `end` of a buffer, which must have space for it. */
   static around(buffer: Buffer, start: number, end: number): HttpChunk {
     const line = `${(end - start).toString(16)}\r\n`;
     buffer.write(line, start - line.length, 'latin1');
