@@ -10,7 +10,7 @@ const RESTART_MS = 200;
 /** A slot for a server process of a world, and its link to PostgreSQL. The process may die and be replaced. */
 export class ProcessSlot {
   /** Unexpected exits of processes, one sentence each. */
-  readonly deaths: string[] = [];
+  readonly unexpectedExits: string[] = [];
   private server: Server | undefined;
   private starting: Promise<void> | undefined;
   private readFrom = 0;
@@ -113,7 +113,7 @@ export class ProcessSlot {
       this.server = started;
       started.process.once('exit', (code, signal) => {
         if (this.server !== started) return;
-        this.deaths.push(`Process ${this.name} exited unexpectedly (${signal ?? `code ${code}`}).`);
+        this.unexpectedExits.push(`Process ${this.name} exited unexpectedly (${signal ?? `code ${code}`}).`);
         this.take();
       });
     }

@@ -68,7 +68,7 @@ export class World {
   async run(seed: number): Promise<SeedReport> {
     const began = performance.now();
     const trace: string[] = [];
-    const note = (text: string) => trace.push(`${Math.round(performance.now() - began)} ms: ${text}`);
+    const record = (text: string) => trace.push(`${Math.round(performance.now() - began)} ms: ${text}`);
     const random = new SeededRandom(seed);
     const pathOf = (n: number) => `/${seed}/${n}`;
     const plan = makePlan(random, this.profile, (n) => this.counting.url + pathOf(n));
@@ -77,10 +77,10 @@ export class World {
       slot.output();
     });
     const hitsBefore = this.hits();
-    const deathsBefore = this.deaths().length;
-    const injector = new Injector(this.slots, this.databaseUrl, random.fork('injector'), note);
+    const exitsBefore = this.unexpectedExits().length;
+    const injector = new Injector(this.slots, this.databaseUrl, random.fork('injector'), record);
     const clients = plan.executions.map((planned, n) => {
-      note(
+      record(
         `plans ${seed}-${n}: ${planned.workflow.name} at ${planned.at} ms ${JSON.stringify(planned.controls)}`,
       );
       return new ExecutionClient(
@@ -89,7 +89,7 @@ export class World {
         planned,
         this.slots,
         random.fork(`client ${n}`),
-        note,
+        record,
       );
     });
 
@@ -102,20 +102,20 @@ export class World {
     );
     // On a slow machine the faults wait until an execution has started.
     await Promise.race([...clients.map(({ started }) => started), sleep(START_MS)]);
-    await this.injectAll(plan, injector, note);
+    await this.injectAll(plan, injector, record);
     await injector.calm();
-    note('all faults have ended');
+    record('all faults have ended');
     const calmAt = performance.now();
     const late = await this.untilEnded(clients, project);
     const settledMs = Math.round(performance.now() - calmAt);
     for (const client of clients) client.end();
     await Promise.all(running);
-    note(`settled after ${settledMs} ms`);
+    record(`settled after ${settledMs} ms`);
 
     const watchers = clients.flatMap((client) => client.watchers);
     for (const watcher of watchers) watcher.stop();
     await project.stop();
-    const violations = [...errors, ...late, ...this.deaths().slice(deathsBefore)];
+    const violations = [...errors, ...late, ...this.unexpectedExits().slice(exitsBefore)];
     if (late.length > 0) this.isSpoiled = true;
     const started = clients.flatMap((client, n) => (client.id === undefined ? [] : [{ client, n }]));
     violations.push(
@@ -158,11 +158,11 @@ export class World {
     await this.database.end();
   }
 
-  private async injectAll(plan: Plan, injector: Injector, note: (text: string) => void): Promise<void> {
+  private async injectAll(plan: Plan, injector: Injector, record: (text: string) => void): Promise<void> {
     const began = performance.now();
     for (const { at, fault } of plan.faults) {
       await sleep(Math.max(0, at - (performance.now() - began)));
-      note(`fault ${JSON.stringify(fault)}`);
+      record(`fault ${JSON.stringify(fault)}`);
       injector.inject(fault);
     }
     await sleep(Math.max(0, plan.phaseMs - (performance.now() - began)));
@@ -217,8 +217,8 @@ export class World {
     return { takeovers: rows[0]!.takeovers, wrongCrashes: rows[0]!.wrong };
   }
 
-  private deaths(): string[] {
-    return this.slots.flatMap(({ deaths }) => deaths);
+  private unexpectedExits(): string[] {
+    return this.slots.flatMap(({ unexpectedExits }) => unexpectedExits);
   }
 
   private hits(): Record<string, number> {

@@ -28,7 +28,7 @@ export interface Database {
   runnable: boolean;
   cancelWanted: boolean;
   completed: boolean;
-  /** The processes whose deaths `crash_count` counts. A mere counter has one entry for each increment. */
+  /** The processes whose crashes `crash_count` counts. A mere counter has one entry for each increment. */
   crashes: readonly Identity[];
   /** The identities with a row in `processes`. */
   registered: readonly Identity[];

@@ -130,14 +130,14 @@ const MISTAKES: Mistake[] = [
     step: 'freeze',
   },
   {
-    mistake: 'a process that registers again does not take its counted death back',
+    mistake: 'a process that registers again does not take its counted crash back',
     rules: { countTakenBackBy: 'nothing' },
     faults: { falseDeaths: 1 },
     violates: 'no process that came back counts as crashed',
     step: 'beat lost, register',
   },
   {
-    mistake: 'a process that registers again takes its death back only for runs that it knows',
+    mistake: 'a process that registers again takes its counted crash back only for runs that it knows',
     rules: { countTakenBackBy: 'known runs' },
     faults: { falseDeaths: 1 },
     violates: 'no process that came back counts as crashed',

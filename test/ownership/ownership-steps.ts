@@ -27,7 +27,7 @@ export function ownershipSteps(state: State, rules: Rules): Step<State>[] {
   for (const slot of SLOTS) {
     const { identity, frozen, claiming } = processes[slot];
     const name = NAMES[slot];
-    // It may stay frozen for ever, so no progress may depend on its thaw.
+    // It may stay frozen forever, so no progress may depend on its thaw.
     if (frozen) add(`${name}: thaw`, withProcess(state, slot, { frozen: false }), false);
     else if (!database.registered.includes(identity))
       add(`${name}: beat lost, register`, { ...state, database: register(state, identity, rules) });
@@ -42,7 +42,7 @@ export function ownershipSteps(state: State, rules: Rules): Step<State>[] {
   return steps;
 }
 
-/** Registers a process. The same statement takes its counted death back. */
+/** Registers a process. The same statement takes its counted crash back. */
 function register({ database, processes }: State, identity: Identity, rules: Rules): Database {
   const { registered, crashes } = database;
   const knowsRun = processes.some((process) => process.identity === identity && process.run);
@@ -145,7 +145,7 @@ function cancelSteps(state: State, rules: Rules, add: Add): void {
   add('end unowned: commits', { ...next, database: insertEvents(database, sequence, [cancelled]) });
 }
 
-/** Counts a death. A mere counter counts every death; a list of identities counts each process once. */
+/** Counts a crash. A mere counter counts every crash; a list of identities counts each process once. */
 function counted(crashes: readonly Identity[], dead: Identity, rules: Rules): readonly Identity[] {
   return rules.countTakenBackBy === 'identity' && crashes.includes(dead) ? crashes : [...crashes, dead];
 }

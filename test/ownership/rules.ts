@@ -33,7 +33,7 @@ export interface Rules {
   /** The sweep counts a crash for an owner without a row in `processes`. */
   sweepCountsCrash: boolean;
   /**
-   * How a process that registers again takes its counted death back. `identity`: the row stores which processes it
+   * How a process that registers again takes its counted crash back. `identity`: the row stores which processes it
    * counted. `known runs`: a mere counter, which is lowered for the runs that the process knows.
    */
   countTakenBackBy: 'identity' | 'known runs' | 'nothing';

@@ -13,7 +13,7 @@ import { answerAppend, answerClaim } from './run-steps.ts';
 import type { Step } from './search.ts';
 import { NAMES, type State, type Statement, withProcess } from './state.ts';
 
-/** If a claim finds more counted deaths than this, the new owner fails the execution. */
+/** If a claim finds more counted crashes than this, the new owner fails the execution. */
 const MAX_RECOVERIES_PER_EXECUTION = 1;
 
 export function serverSteps(state: State, rules: Rules): Step<State>[] {

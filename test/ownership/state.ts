@@ -22,7 +22,7 @@ export interface Statement {
    * For a claim: it is committed, and its answer has not arrived yet.
    */
   decided: boolean;
-  /** For a claim: it found more counted deaths than the limit allows. */
+  /** For a claim: it found more counted crashes than the limit allows. */
   tooMany: boolean;
 }
 
@@ -40,7 +40,7 @@ export interface Run {
   appending: readonly Letter[];
   /** Why the answer to that append decides nothing. lost: none; taken: unique violation; refused: no row. */
   doubt: 'lost' | 'taken' | 'refused' | null;
-  /** The claim found more counted deaths than the limit allows. */
+  /** The claim found more counted crashes than the limit allows. */
   tooMany: boolean;
 }
 
