@@ -25,7 +25,8 @@ describe('expressions', () => {
   });
   afterAll(() => server.kill('SIGTERM'));
 
-  const endOf = async (id: string) => (await new Watch(server.url, pathOf(id)).done(60_000)).frames.at(-1)!;
+  const lastFrameOf = async (id: string) =>
+    (await new Watch(server.url, pathOf(id)).done(60_000)).frames.at(-1)!;
   /** Counts the requests that the server answers one after another until `done` settles. */
   const answersUntil = async (done: Promise<unknown>): Promise<number> => {
     let answers = 0;
@@ -75,11 +76,11 @@ describe('expressions', () => {
         server.startExecution(of('hanging', [transform('a', HANGING, { maxRetries: 0, timeoutMs: 5_000 })])),
       ),
     );
-    const ends = hanging.map(endOf);
+    const ends = hanging.map(lastFrameOf);
     let ended = 0;
     for (const end of ends) void end.then(() => (ended += 1));
     for (let job = 0; job < 3; job += 1) {
-      const end = await endOf(await server.startExecution(of('other', [transform('a', '1 + 1')])));
+      const end = await lastFrameOf(await server.startExecution(of('other', [transform('a', '1 + 1')])));
       expect([end.type, end.data.result.output]).toEqual(['execution:completed', 2]);
     }
     expect(ended).toBeLessThan(10);

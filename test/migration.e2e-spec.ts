@@ -82,7 +82,11 @@ class SavedDatabase {
  * there is one terminal event, attempts rise, and a completed node does not run again.
  * @returns the events of the new release
  */
-async function endOf(saved: SavedDatabase, server: Server, id: string): Promise<Watch['frames']> {
+async function framesAfterMigration(
+  saved: SavedDatabase,
+  server: Server,
+  id: string,
+): Promise<Watch['frames']> {
   const { frames } = await new Watch(server.url, pathOf(id)).done();
   const before = saved.savedEvents(id);
   expect(ids(frames)).toEqual(upTo(frames.length));
@@ -120,7 +124,7 @@ describe('the database of release 0.1', () => {
     'completes its executions of case %s without running completed nodes again',
     async (tag) => {
       for (const id of saved.ids(tag)) {
-        const added = await endOf(saved, server, id);
+        const added = await framesAfterMigration(saved, server, id);
         expect(added[0]!.type).toBe('execution:started');
         expect(added.at(-1)!.type).toBe('execution:completed');
         expect(await statusOf(server, id)).toBe('completed');
@@ -131,12 +135,12 @@ describe('the database of release 0.1', () => {
   it('accepts the answer to an approval that was open', async () => {
     const [id] = saved.ids('approval-open') as [string];
     expect((await server.call('POST', `/api/executions/${id}/approve`)).status).toBe(202);
-    expect((await endOf(saved, server, id)).at(-1)!.type).toBe('execution:completed');
+    expect((await framesAfterMigration(saved, server, id)).at(-1)!.type).toBe('execution:completed');
   });
 
   it('applies an approval that was given just before the crash', async () => {
     const [given] = saved.ids('approval-given') as [string];
-    const approved = await endOf(saved, server, given);
+    const approved = await framesAfterMigration(saved, server, given);
     expect(
       approved.find(({ data }) => data.nodeId === 'ask' && data.status === 'completed')?.data,
     ).toMatchObject({
@@ -147,7 +151,7 @@ describe('the database of release 0.1', () => {
 
   it('applies a rejection that was given just before the crash', async () => {
     const [refused] = saved.ids('approval-refused') as [string];
-    expect((await endOf(saved, server, refused)).at(-1)!).toMatchObject({
+    expect((await framesAfterMigration(saved, server, refused)).at(-1)!).toMatchObject({
       type: 'execution:failed',
       data: { code: 'approval_rejected' },
     });
@@ -157,7 +161,7 @@ describe('the database of release 0.1', () => {
     const [id] = saved.ids('paused') as [string];
     expect(await statusOf(server, id)).toBe('paused');
     expect((await server.call('POST', `/api/executions/${id}/resume`)).status).toBe(202);
-    const added = await endOf(saved, server, id);
+    const added = await framesAfterMigration(saved, server, id);
     const resumed = added.findIndex((frame) => frame.type === 'execution:resumed');
     const output = added.findIndex((frame) => frame.type === 'execution:output');
     expect(resumed).toBeGreaterThanOrEqual(0);
@@ -167,7 +171,7 @@ describe('the database of release 0.1', () => {
 
   it('applies a resume that was requested just before the crash', async () => {
     const [id] = saved.ids('resume-asked') as [string];
-    expect((await endOf(saved, server, id)).at(-1)!.type).toBe('execution:completed');
+    expect((await framesAfterMigration(saved, server, id)).at(-1)!.type).toBe('execution:completed');
   });
 
   it('applies a pause that was requested just before the crash', async () => {
@@ -178,13 +182,13 @@ describe('the database of release 0.1', () => {
     expect(watch.frames.at(-1)!.data).toMatchObject({ reason: 'stop here' });
     expect(watch.frames.some((frame) => frame.type === 'execution:output')).toBe(false);
     expect((await server.call('POST', `/api/executions/${id}/resume`)).status).toBe(202);
-    expect((await endOf(saved, server, id)).at(-1)!.type).toBe('execution:completed');
+    expect((await framesAfterMigration(saved, server, id)).at(-1)!.type).toBe('execution:completed');
     watch.close();
   });
 
   it('applies a cancel that was requested just before the crash', async () => {
     const [id] = saved.ids('cancel-asked') as [string];
-    const added = await endOf(saved, server, id);
+    const added = await framesAfterMigration(saved, server, id);
     expect(added.at(-1)!).toMatchObject({ type: 'execution:cancelled', data: { reason: 'enough' } });
     expect(added.some((frame) => frame.type === 'execution:output')).toBe(false);
   });
@@ -283,7 +287,7 @@ describe('the database of release 0.1 with queues of another application', () =>
     const server = await Server.start({ DATABASE_URL: saved.url, ...SETTINGS });
     for (const tag of ['running', 'queued'])
       for (const id of saved.ids(tag))
-        expect((await endOf(saved, server, id)).at(-1)!.type).toBe('execution:completed');
+        expect((await framesAfterMigration(saved, server, id)).at(-1)!.type).toBe('execution:completed');
     await server.kill('SIGTERM');
     expect(await saved.query(FOREIGN_JOBS)).toEqual(jobs);
     expect([await saved.query(queues), await saved.query(schedules), await saved.query(version)]).toEqual(

@@ -43,7 +43,7 @@ it.each<[string, object, string]>([
     '## a\\n\\none\\n\\n## b\\n\\n{\\"n\\":2}',
   ],
   ['the input if it has no parent', { input: ['in'] }, '[\\"in\\"]'],
-  ['a note if the input is empty', { input: '' }, 'nothing was handed over'],
+  ['a placeholder text if the input is empty', { input: '' }, 'nothing was handed over'],
 ])('without a task uses as its prompt: %s', async (_what, more, expected) => {
   expect(await ask({}, more)).toContain(expected);
 });

@@ -141,7 +141,7 @@ it.each<[string, string]>([
     await evaluate('[$sum([1, 2]), $count([1]), $uppercase("a"), $exists($left), $exists(left)]', project),
   ).toEqual([3, 1, 'A', false, false]);
   expect(await evaluate('[1, 2] ~> $map(function($x) { $x * 2 }) ~> $sum', project)).toBe(6);
-  // Left-over notes would make the library name $uppercase in this message.
+  // Records that were left over would make the library name $uppercase in this message.
   await expect(evaluate('$map([1], $uppercase)', project)).rejects.toThrow(
     'Argument 1 of function "map" does not match',
   );

@@ -12,7 +12,7 @@ const END_LIMIT_MS = 120_000;
 /** Fails over to a copy that lacks the commits of the last seconds, as an asynchronous standby does. */
 export const failover: Scenario = async (context) => {
   const cluster = await Cluster.create();
-  const { executions, script, note } = context;
+  const { executions, script, logProgress } = context;
   const world = await World.open({ cluster, plan: mixed, executions, script });
   try {
     const starts = world.start(executions, BEFORE_MS + TAIL_MS + AFTER_MS);
@@ -23,7 +23,7 @@ export const failover: Scenario = async (context) => {
     const lossAt = Date.now();
     switchToCopy();
     await cluster.start();
-    note('the copy has taken over');
+    logProgress('the copy has taken over');
     world.ended();
     world.allowLoss(lossAt);
     await starts;

@@ -13,7 +13,7 @@ const END_LIMIT_MS = 120_000;
 /** Moves all stored times of executions that wait for a person back by 64 days. Then the person answers. */
 export const longWait: Scenario = async (context) => {
   const cluster = await Cluster.create();
-  const { executions, script, note } = context;
+  const { executions, script, logProgress } = context;
   const answers = Promise.withResolvers<void>();
   const settings = { RETENTION_SWEEP_INTERVAL_MS: '2000' };
   const world = await World.open({
@@ -28,7 +28,7 @@ export const longWait: Scenario = async (context) => {
     await world.start(executions);
     const deadline = Date.now() + WAIT_LIMIT_MS;
     while ((await waitingNow(cluster)) < executions && Date.now() < deadline) await sleep(250);
-    note(`${await waitingNow(cluster)} of ${executions} executions wait`);
+    logProgress(`${await waitingNow(cluster)} of ${executions} executions wait`);
     await age(cluster);
     for (const follower of world.followers)
       follower.rewrite((frame) => ({ ...frame, data: older(frame.data) }));

@@ -34,11 +34,11 @@ const table: Record<string, unknown>[] = [];
 let failures = 0;
 for (const name of names) {
   const began = Date.now();
-  const note = (text: string) =>
+  const logProgress = (text: string) =>
     console.log(`[${name} ${((Date.now() - began) / 1000).toFixed(0)} s] ${text}`);
-  note('starts');
+  logProgress('starts');
   const keep = keepIn(name);
-  const context = { executions: Number(given.executions), script: given.server, note, keep };
+  const context = { executions: Number(given.executions), script: given.server, logProgress, keep };
   const found = await SCENARIOS[name]!(context).catch((error: Error) => error);
   if (typeof found === 'string') {
     table.push({ scenario: name, verdict: `not run: ${found}` });

@@ -7,7 +7,7 @@ export interface ScenarioContext {
   /** The server's main file. */
   script: string;
   /** Prints progress. */
-  note: (text: string) => void;
+  logProgress: (text: string) => void;
   /** Keeps output of the processes or the database under a name. */
   keep: (name: string, text: string) => Promise<void>;
 }

@@ -29,7 +29,7 @@ const underOutages =
     const world = await World.open({ cluster, plan: mixed, executions, script, settings });
     try {
       await world.during(phaseMs, () => outages(world, context));
-      context.note('the outages have ended');
+      context.logProgress('the outages have ended');
       return await world.judge(END_LIMIT_MS);
     } finally {
       await world.keepOutput(context.keep);

@@ -4,7 +4,7 @@ import { FairSemaphore } from './fair-semaphore.js';
 
 const never = new AbortController().signal;
 
-/** Acquires slots and notes the order in which they were given. */
+/** Acquires slots and records the order in which they were given. */
 function acquirer(semaphore: FairSemaphore) {
   const given: string[] = [];
   const slots: Holder[] = [];

@@ -44,7 +44,7 @@ async function setUp(
       'parseFloat parseInt isFinite isNaN decodeURI decodeURIComponent encodeURI encodeURIComponent'
     ).split(' '),
   );
-  const CallNotes = WeakMap<object, Record<string, unknown>>;
+  const CallRecords = WeakMap<object, Record<string, unknown>>;
   const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
   // The library needs these functions of the browser. Those of the process would give access to objects outside the realm.
@@ -130,17 +130,17 @@ async function setUp(
       },
     });
   }
-  // For its error messages the library stores on each function by which name and where it was last called. These notes are
+  // For its error messages the library stores on each function by which name and where it was last called. These records are
   // kept apart from the frozen function, and for one job only.
-  let notes = new CallNotes();
+  let records = new CallRecords();
   for (const table of shared)
     for (const key of ownKeys(table)) {
       const value = getOwnPropertyDescriptor(table, key)?.value as MarkedFunction | undefined;
       if (value?._jsonata_function !== true) continue;
       for (const name of ['token', 'position'])
         defineProperty(value, name, {
-          get: () => notes.get(value)?.[name],
-          set: (note: unknown) => notes.set(value, { ...notes.get(value), [name]: note }),
+          get: () => records.get(value)?.[name],
+          set: (record: unknown) => records.set(value, { ...records.get(value), [name]: record }),
         });
     }
   const iterables = [[], '', new Map(), new Set(), 'a'.matchAll(/a/g)];
@@ -182,7 +182,7 @@ async function setUp(
         const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
         return `!${[textOf(code), textOf(message)].filter(Boolean).join(': ') || 'unknown error'}`;
       } finally {
-        notes = new CallNotes();
+        records = new CallRecords();
         // RegExp keeps the last matched text in static properties: overwrite it.
         /^.?/.test('');
       }
