@@ -8,7 +8,7 @@ import { FilterMembership, type MembershipFilter } from '../../streaming/multi/f
 import {
   CursorError,
   decodeFilterCursor,
-  decodeNamedCursor,
+  decodeFixedCursor,
   fingerprintOf,
 } from '../../streaming/multi/multi-cursor.js';
 import {
@@ -84,7 +84,7 @@ export class MultiStreamResolver {
     const sequences =
       cursor === undefined
         ? heads.map(({ lastSequence }) => (query.from === 'now' ? lastSequence : 0))
-        : decoded(() => decodeNamedCursor(cursor, fingerprint, heads.length));
+        : decoded(() => decodeFixedCursor(cursor, fingerprint, heads.length));
     const positions = heads.map(({ id, lastSequence }, index): ExecutionPosition => {
       const position = sequences[index]!;
       if (position > lastSequence) throw invalidCursor(`it is past the end of execution ${id}`);

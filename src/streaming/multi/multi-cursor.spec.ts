@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import {
   CursorError,
   decodeFilterCursor,
-  decodeNamedCursor,
+  decodeFixedCursor,
   encodeFilterCursor,
-  encodeNamedCursor,
+  encodeFixedCursor,
   type FilterCursor,
   fingerprintOf,
 } from './multi-cursor.js';
@@ -39,7 +39,7 @@ describe('cursors of streams of many executions', () => {
     fc.assert(
       fc.property(fc.array(position, { maxLength: MAX_ENTRIES }), (positions) => {
         expect(
-          decodeNamedCursor(encodeNamedCursor(FILTER, positions).toString(), FILTER, positions.length),
+          decodeFixedCursor(encodeFixedCursor(FILTER, positions).toString(), FILTER, positions.length),
         ).toEqual(positions);
       }),
     );
@@ -51,25 +51,25 @@ describe('cursors of streams of many executions', () => {
       fc.property(filterCursor, fc.array(fc.tuple(fc.nat(), wide), { maxLength: 20 }), (cursor, steps) => {
         const open = cursor.open.map((entry) => ({ ...entry }));
         const encodeAgain = () => encodeFilterCursor(FILTER, { ...cursor, open });
-        const encodeNamedAgain = () =>
-          encodeNamedCursor(
+        const encodeFixedAgain = () =>
+          encodeFixedCursor(
             FILTER,
             open.map((entry) => entry.position),
           );
-        let [text, named] = [encodeAgain(), encodeNamedAgain()];
+        let [text, fixed] = [encodeAgain(), encodeFixedAgain()];
         for (const [which, to] of steps) {
           const index = which % Math.max(1, open.length);
           const entry = open[index] ?? { ordinal: 1, position: 0 };
           const moved = text.move(entry.ordinal, entry.position, to);
-          expect(named.move(index + 1, entry.position, to)).toBe(moved);
+          expect(fixed.move(index + 1, entry.position, to)).toBe(moved);
           entry.position = to;
-          if (!moved) [text, named] = [encodeAgain(), encodeNamedAgain()];
+          if (!moved) [text, fixed] = [encodeAgain(), encodeFixedAgain()];
           expect(text.toString()).toBe(encodeAgain().toString());
-          expect(named.toString()).toBe(encodeNamedAgain().toString());
+          expect(fixed.toString()).toBe(encodeFixedAgain().toString());
         }
       }),
     );
-    const text = encodeNamedCursor(FILTER, [127, 128]);
+    const text = encodeFixedCursor(FILTER, [127, 128]);
     expect([text.move(1, 127, 126), text.move(1, 126, 128), text.move(2, 128, 16_383)]).toEqual([
       true,
       false,
@@ -106,9 +106,9 @@ describe('cursors of streams of many executions', () => {
     const text = encodeFilterCursor(FILTER, cursor).toString();
     expect(() => decodeFilterCursor(text, fingerprintOf('another'), MAX_ENTRIES)).toThrow(CursorError);
     expect(() => decodeFilterCursor(text, FILTER, 0)).toThrow(CursorError);
-    expect(() => decodeNamedCursor(text, FILTER, 1)).toThrow(CursorError);
-    const named = encodeNamedCursor(FILTER, [1, 2]).toString();
-    for (const count of [1, 3]) expect(() => decodeNamedCursor(named, FILTER, count)).toThrow(CursorError);
+    expect(() => decodeFixedCursor(text, FILTER, 1)).toThrow(CursorError);
+    const fixed = encodeFixedCursor(FILTER, [1, 2]).toString();
+    for (const count of [1, 3]) expect(() => decodeFixedCursor(fixed, FILTER, count)).toThrow(CursorError);
   });
 
   it('take about four bytes per execution', () => {

@@ -11,7 +11,7 @@ const MAX_SEQUENCE = 2_147_483_647;
 export interface FilterCursor {
   /** Transaction from which on a change lets an execution join. */
   began: number;
-  /** Transaction before which all changes were taken in. */
+  /** Transaction before which all changes have been processed. */
   horizon: number;
   /** Executions that have joined and have events to come, by ascending ordinal. */
   open: readonly { readonly ordinal: number; readonly position: number }[];
@@ -92,6 +92,7 @@ export function encodeFilterCursor(fingerprint: Uint8Array, cursor: FilterCursor
 }
 
 /**
+ * Decodes the cursor of a stream by filter.
  * @param max entries of each kind
  * @throws CursorError
  */
@@ -117,8 +118,11 @@ export function decodeFilterCursor(text: string, fingerprint: Uint8Array, max: n
   });
 }
 
-/** @param positions in the order of the executions' ids; their ordinals are 1, 2, 3 … */
-export function encodeNamedCursor(fingerprint: Uint8Array, positions: readonly number[]): CursorText {
+/**
+ * Encodes the cursor of a stream by execution id.
+ * @param positions in the order of the executions' ids; their ordinals are 1, 2, 3 …
+ */
+export function encodeFixedCursor(fingerprint: Uint8Array, positions: readonly number[]): CursorText {
   const offsets = new Map<number, number>();
   const writer = new VarintWriter().byte(BY_ID).raw(fingerprint);
   for (const [index, position] of positions.entries()) {
@@ -129,10 +133,11 @@ export function encodeNamedCursor(fingerprint: Uint8Array, positions: readonly n
 }
 
 /**
+ * Decodes the cursor of a stream by execution id.
  * @param count of executions on the stream
  * @throws CursorError
  */
-export function decodeNamedCursor(text: string, fingerprint: Uint8Array, count: number): number[] {
+export function decodeFixedCursor(text: string, fingerprint: Uint8Array, count: number): number[] {
   return read(text, BY_ID, fingerprint, (reader) =>
     Array.from({ length: count }, () => reader.number(MAX_SEQUENCE)),
   );

@@ -1,4 +1,4 @@
-import { type CursorText, encodeNamedCursor } from './multi-cursor.js';
+import { type CursorText, encodeFixedCursor } from './multi-cursor.js';
 
 /** One execution on a stream of many, and how far its events were sent. */
 export interface ExecutionPosition {
@@ -60,7 +60,7 @@ export class FixedStreamPosition extends StreamPosition {
   }
 
   protected encode(): CursorText {
-    return encodeNamedCursor(
+    return encodeFixedCursor(
       this.fingerprint,
       this.all.map(({ position }) => position),
     );
