@@ -1,4 +1,4 @@
-/** What both projects share. */
+/** The options that both projects share. */
 const shared = {
   testEnvironment: 'node',
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],

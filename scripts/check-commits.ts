@@ -1,6 +1,6 @@
 // Fails on a commit whose subject is not in conventional form or is longer than 72 characters. Merge commits are exempt,
 // and so are commits that do not descend from the one that added this file: their authors did not have this check. Where
-// the history is missing, as in an exported or a shallow clone, it checks what there is and says so.
+// the history is missing, as in an exported or a shallow clone, it checks the commits that exist and prints a message.
 import { execFileSync } from 'node:child_process';
 import { join, relative } from 'node:path';
 
@@ -9,7 +9,7 @@ const MAX_LENGTH = 72;
 const TYPES = 'build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test';
 const SUBJECT = new RegExp(`^(${TYPES})(\\([a-z0-9-]+\\))?!?: \\S`);
 
-/** @returns undefined without git, or where git refuses */
+/** Runs git. @returns its output; undefined if git is missing or fails */
 function git(...args: string[]): string | undefined {
   try {
     return execFileSync('git', args, {
@@ -22,7 +22,7 @@ function git(...args: string[]): string | undefined {
   }
 }
 
-/** The problem of a subject, if it has one. */
+/** Returns the problem with a commit's subject; undefined if there is none. */
 function problemOf(subject: string): string | undefined {
   const { length } = Array.from(subject);
   if (length > MAX_LENGTH)

@@ -1,4 +1,5 @@
-// What npm would get of packages/*: the manifest, and that types resolve for whoever installs it. Needs no network.
+// Checks the packages that npm would publish: their manifests, and that their types resolve for a project that installs
+// them. Needs no network.
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

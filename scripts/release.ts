@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 
 const ROOT = join(import.meta.dirname, '..');
 const OUTPUT = 'release';
-/** Semantic Versioning 2.0.0, without build metadata, of which npm keeps one version each. */
+/** Semantic Versioning 2.0.0 without build metadata: for npm, versions that differ only in it are the same. */
 const VERSION = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$/;
 const UNRELEASED = '## Unreleased\n';
 

@@ -31,8 +31,8 @@ const EXPOSED_HEADERS = [
 ];
 
 /**
- * Allows pages of CORS_ORIGINS to call the API. The API uses no cookies, so a page must know a credential, whatever headers
- * it may send.
+ * Allows pages of CORS_ORIGINS to call the API. It is safe to allow them any header, because the API uses no cookies: a page
+ * can only act with a credential that it knows.
  */
 export function corsOptions({
   CORS_ORIGINS: origins,

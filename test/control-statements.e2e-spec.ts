@@ -82,7 +82,7 @@ describe('a request that controls an execution which another process owns', () =
     expect(rows).toEqual([{ desired_state_reason: 'first' }]);
   });
 
-  it('is refused after one statement once the execution is to be cancelled or has ended', async () => {
+  it('is refused after one statement once a cancel is requested or the execution has ended', async () => {
     const id = await insert();
     await server.call('POST', `/api/executions/${id}/cancel`);
     const pause = () => server.call('POST', `/api/executions/${id}/pause`);

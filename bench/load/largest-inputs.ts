@@ -76,7 +76,7 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
       items.push(next);
     }
   };
-  // Fewer permitted members have longer names, so that the body always has its full size.
+  // If fewer members are permitted, their names are longer, so that the body always has its full size.
   const length = mostParts === Infinity ? 1 : Math.floor(BODY_BYTES / mostParts) - 7;
   const keys = (index: number): string => `"k${index.toString(36).padStart(length, '_')}":0`;
   const input = (

@@ -53,7 +53,7 @@ export function remoteKeySet(
   const reload = async (): Promise<void> => {
     const pauseMs = Math.min(settings.JWKS_COOLDOWN_MS, FAILURE_PAUSE_MS);
     if (!reading && failure && performance.now() - requestedAt < pauseMs) throw failure.error;
-    // Callers during a request share it.
+    // Calls that arrive during a request share that request.
     await (reading ??= read());
   };
   return async (header, token) => {

@@ -22,7 +22,7 @@ export class MetricsAccess {
   }
 
   private isLocal({ headers, socket }: Pick<Request, 'headers' | 'socket'>): boolean {
-    // The guard must refuse a wrong credential also when it comes from this machine.
+    // A request with a credential is not admitted as local: the guard must refuse a wrong credential from this machine too.
     if (headers.authorization !== undefined || headers['x-api-key'] !== undefined) return false;
     // Behind a proxy, every request comes from the proxy's address.
     if (this.settings.TRUST_PROXY !== '' || FORWARDED.some((name) => headers[name] !== undefined))

@@ -6,7 +6,7 @@ export interface Principal {
   readonly id: string;
   /** The API key's name. */
   readonly name?: string;
-  /** Project ids; `*` stands for all projects. */
+  /** Project ids; `*` means all projects. */
   readonly projects: readonly string[];
   readonly scopes: readonly Scope[];
   /** When the credential expires, in ms since the epoch; null for never. */

@@ -32,8 +32,8 @@ interface Peer {
 
 /**
  * Detects processes that have died. A process is dead when two consecutive polls find its lock free, which means that it
- * has neither of its connections, or when it has not renewed its row for PROCESS_TIMEOUT_MS. After a disturbance of the
- * database, which may disconnect every process, neither counts for PROCESS_RECONNECT_TIMEOUT_MS, so that the others can
+ * has neither of its connections, or when it has not renewed its row for PROCESS_TIMEOUT_MS. A disturbance of the database
+ * may disconnect every process. Both signs are then ignored for PROCESS_RECONNECT_TIMEOUT_MS, so that the others can
  * reconnect.
  */
 @Injectable()

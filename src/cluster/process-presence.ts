@@ -22,8 +22,8 @@ const BEAT = `UPDATE cloutagent.processes SET beat_at = clock_timestamp() WHERE 
 const BEATS_PER_TIMEOUT = 8;
 
 /**
- * Shows the other processes that this one is alive, by its row in `processes`, which it renews, and by a lock that two of
- * its connections hold. One lost connection therefore does not count as its death (docs/ownership.md).
+ * Shows the other processes that this one is alive: it renews its row in `processes`, and two of its connections hold a
+ * lock. One lost connection therefore does not make it count as dead (docs/ownership.md).
  */
 @Injectable()
 export class ProcessPresence implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {

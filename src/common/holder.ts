@@ -1,6 +1,6 @@
-/** Something that was acquired and must be released. Releasing it again does nothing. Works with `using`. */
+/** A resource that was acquired and must be released. Releasing it again does nothing. Works with `using`. */
 export class Holder implements Disposable {
-  /** @param onRelease gives back what is held; called once */
+  /** @param onRelease releases the resource; called once */
   constructor(private onRelease: (() => void) | undefined) {}
 
   release(): void {

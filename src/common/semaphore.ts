@@ -24,7 +24,7 @@ export class Semaphore {
   private async wait(signal: AbortSignal | undefined): Promise<void> {
     const turn = Promise.withResolvers<void>();
     const onAbort = () => {
-      // Only while it still waits: a permit that has been handed over must be given back by its holder.
+      // Only while it still waits: once it has the permit, its holder must release it.
       if (this.waiting.delete(turn.resolve)) turn.reject(signal?.reason as Error);
     };
     this.waiting.add(turn.resolve);

@@ -53,7 +53,7 @@ const modelPrices = z
 const isOrigin = (value: string): boolean =>
   value === '*' || (URL.canParse(value) && new URL(value).origin === value);
 
-/** A token (RFC 9110, section 5.6.2). The star, which stands for all headers, is a token too. */
+/** A token (RFC 9110, section 5.6.2). The star, which means all headers, is a token too. */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**

@@ -6,7 +6,7 @@ const GATHER_MS = 5;
 
 /**
  * Looks up rows by id with one query at a time. Ids that are requested during a query are part of the next one, so a burst
- * of connects costs a few queries, and a single look-up does not wait. A result is never older than its request.
+ * of connects costs a few queries, and a single lookup does not wait. A result is never older than its request.
  */
 export class BatchedLookup<Found> {
   private pending = new Map<string, PromiseWithResolvers<Found | undefined>>();

@@ -40,7 +40,7 @@ const initial: Migration = {
     await sql`
       CREATE UNIQUE INDEX executions_idempotency ON cloutagent.executions (project_id, created_by, idempotency_key)
         WHERE idempotency_key IS NOT NULL`.execute(db);
-    // There is no foreign key to executions: its check would cost a look-up for each append, and only retention deletes.
+    // There is no foreign key to executions: its check would cost a lookup for each append, and only retention deletes.
     await sql`
       CREATE TABLE cloutagent.events (
         execution_id uuid NOT NULL,

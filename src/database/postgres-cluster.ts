@@ -15,7 +15,10 @@ const TEMPORARY_PREFIXES = [NEW_CLUSTER, 'postgres-password.new-'];
 /** The environment of PostgreSQL's programs. */
 export const POSTGRES_ENVIRONMENT: NodeJS.ProcessEnv = { PATH: '/usr/bin:/bin', TZ: 'UTC', LC_ALL: 'C' };
 
-/** Reads the password from the file. Of several processes that start for the first time, one makes it and all use it. */
+/**
+ * Reads the password from the file. If the file is missing, makes a password: when several processes start at once, they
+ * all use the same one.
+ */
 export async function readOrCreatePassword(path: string): Promise<string> {
   const password = await readFile(path, 'utf8').catch(() => '');
   if (password) return password;

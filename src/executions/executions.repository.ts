@@ -79,7 +79,7 @@ export class ExecutionsRepository {
   constructor(private readonly database: Database) {}
 
   /**
-   * Inserts an execution that is queued at once.
+   * Inserts an execution and queues it immediately.
    * @throws the database's unique violation (23505) if the idempotency key is taken
    */
   async insert(
@@ -126,7 +126,7 @@ export class ExecutionsRepository {
       .executeTakeFirst();
   }
 
-  /** Reads the heads of those of the executions that exist. */
+  /** Reads the heads of the executions. Ids that do not exist are left out. */
   async findHeads(executionIds: readonly string[]): Promise<ExecutionHead[]> {
     const { rows } = await this.database.pool.query<ExecutionHead>({
       name: 'execution-heads',
@@ -137,7 +137,8 @@ export class ExecutionsRepository {
   }
 
   /**
-   * Stores the desired state of an open execution. An execution that has ended, or that is to be cancelled, stays as it is.
+   * Stores the desired state of an open execution. An execution that has ended, or whose desired state is `cancel`, does not
+   * change.
    * @returns the row after that; undefined if none of the projects has this execution
    */
   async requestState(request: StateRequest): Promise<ExecutionRow | undefined> {

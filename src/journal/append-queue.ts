@@ -18,7 +18,7 @@ export class AppendQueue {
   }
 
   /**
-   * Takes appends for one flush, of each execution under one claim only.
+   * Takes appends for one flush. All appends of one execution are of the same claim.
    * @param maxEvents the batch ends with the append that reaches this number
    * @param busy executions that other flushes write: their appends are left in the queue
    */

@@ -22,8 +22,8 @@ export interface AppendGroup {
   events: RecordedEvent[];
   change: RowChange | undefined;
   /**
-   * Whether the claim has not appended yet on a connection as new as this one. Only then can the connection lead to
-   * another server than before.
+   * Whether the claim has not appended yet on this connection or a newer one. Only then can this connection lead to
+   * another server than the claim's earlier appends.
    */
   isFirst: boolean;
 }

@@ -8,7 +8,7 @@ import { ProcessIdentity } from '../database/process-identity.js';
 
 /** Channel of the notifications. A payload is `<process> <execution id>:<sequence>[!] …`. */
 export const EVENTS_CHANNEL = 'cloutagent_events';
-/** Ends an entry whose events change the execution's status. */
+/** Last character of an entry whose events change the execution's status. */
 export const STATUS_CHANGED = '!';
 /** PostgreSQL accepts payloads of less than 8,000 bytes; an entry has at most 49. */
 const ENTRIES_PER_PAYLOAD = 150;
@@ -39,7 +39,7 @@ export class EventNotifier implements OnModuleInit {
     (await this.listener.listen(EVENTS_CHANNEL)).subscribe((payload) => {
       if (!payload.startsWith(this.identity.value)) this.peers.expectPeer();
     });
-    // A process that has found no other one until now learns of this one.
+    // Notifies the processes that have found no other one until now: they must send notifications from now on.
     await this.database.pool.query('SELECT pg_notify($1, $2)', [EVENTS_CHANNEL, this.identity.value]);
   }
 

@@ -2,7 +2,7 @@ import { Histogram } from '../common/histogram.js';
 
 /** Counts of the journal since the process started, for `/metrics`. */
 export class JournalStats {
-  /** Events of a commit. */
+  /** Events per commit. */
   readonly flushEvents = new Histogram([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]);
   /** Duration of a commit, in s. */
   readonly commitSeconds = new Histogram([

@@ -31,7 +31,7 @@ function inline(schema: Record<string, unknown>): unknown {
     const reference = (value as { $ref?: string }).$ref;
     if (reference !== undefined) {
       const name = reference.split('/').at(-1)!;
-      // A recursive schema, such as the one of JSON, becomes a schema for any value.
+      // A schema that refers to itself, such as the schema of any JSON, is replaced by `{}`, which admits any value.
       return parents.includes(name) || !(name in definitions)
         ? {}
         : resolve(definitions[name], [...parents, name]);
@@ -53,7 +53,7 @@ export interface Documentation {
   summary: string;
   description?: string;
   status: number;
-  /** The document lists its members as separate parameters. */
+  /** Schema of the query. The OpenAPI document lists its members as separate parameters. */
   query?: z.ZodType;
   response?: z.ZodType;
   /** Example of a response: a value for JSON, a string for any other content type. */

@@ -219,7 +219,7 @@ export class StreamHub implements OnModuleDestroy {
   private close(connection: SseConnection): void {
     connection.close();
     this.connections.delete(connection);
-    // Otherwise the stall limit still applies to the bytes that the socket has not taken yet.
+    // A connection that is not closed stays in the wheel: the stall limit applies until the socket has taken all bytes.
     if (connection.isClosed) this.pool.wheel.remove(connection);
   }
 }

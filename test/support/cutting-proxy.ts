@@ -70,7 +70,7 @@ export class CuttingProxy {
       if (most !== undefined) left = Math.min(left, most);
       const part = data.subarray(0, left);
       left -= part.length;
-      // A reset would discard what the client has not read yet, so that it would make no progress.
+      // A reset would discard the bytes that the client has not read yet, and the client would make no progress.
       if (left === 0) client.end(part);
       else if (!client.write(part)) upstream.pause();
     });

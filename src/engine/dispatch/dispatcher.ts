@@ -42,8 +42,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private requestedDuringClaim: Set<string> | undefined;
   private timers: NodeJS.Timeout[] = [];
   /**
-   * Held by one claim or re-assertion at a time: to a re-assertion, an execution that is just being claimed would look as
-   * if it did not run here.
+   * Held by one claim or re-assertion at a time. Otherwise a re-assertion could find an execution that is just being
+   * claimed, and release it because it does not run here yet.
    */
   private readonly claimLock = new Semaphore(1);
   /** Fills the free slots. Calls during a claim share one further claim. */

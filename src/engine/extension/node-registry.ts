@@ -7,7 +7,7 @@ import { NodeTypeName } from './node-handler.decorator.js';
 import { NodeOrder } from './node-order.js';
 import { references } from './template.js';
 
-/** A problem of a workflow, with the problem code of the response unless it is `validation_failed`. */
+/** A problem of a workflow. `code` is the problem code of the response; undefined means `validation_failed`. */
 export type WorkflowProblem = GraphProblem & Pick<ConfigProblem, 'code'>;
 
 /** Finds every provider with `@NodeHandler` in all modules of the application. */

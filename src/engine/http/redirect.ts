@@ -21,7 +21,7 @@ const CROSS_ORIGIN_HEADERS = new Set([
 
 /**
  * Determines the next request after a response.
- * @returns null if the response is no redirect
+ * @returns null if the response is not a redirect
  * @throws NodeError `redirect_not_allowed`
  */
 export function nextHop(hop: Hop, status: number, location: string | undefined): Hop | null {

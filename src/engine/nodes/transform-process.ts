@@ -34,7 +34,7 @@ export class TransformStoppedError extends Error {
   override readonly name = 'TransformStoppedError';
 
   /**
-   * @param exceeded the limit that the job exceeded; `memory` also stands for any other death of the process
+   * @param exceeded the limit that the job exceeded; `memory` also means any other unexpected end of the process
    * @param expressionIndex the expression that the process was checking
    */
   constructor(

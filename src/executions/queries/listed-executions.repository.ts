@@ -36,7 +36,7 @@ export interface ListedRow {
 
 type ListedType = 'execution:progress' | 'execution:token-usage' | 'execution:cost-update';
 
-/** Reads the newest event of a type. The second condition on the type lets the query use the index without chunks. */
+/** Reads the newest event of a type. The second condition on the type lets PostgreSQL use the index that leaves out chunks. */
 const newest = <T extends ListedType>(type: T): RawBuilder<EventFields[T] | null> => sql`(
   SELECT data::json FROM cloutagent.events
   WHERE execution_id = page.id AND type = ${sql.lit(type)}

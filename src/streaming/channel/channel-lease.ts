@@ -38,7 +38,7 @@ export class ChannelLease implements Disposable {
     return this.users.ready;
   }
 
-  /** Gives the channel back. Releasing it again does nothing. */
+  /** Releases the channel. Releasing it again does nothing. */
   release(): void {
     if (this.isReleased) return;
     this.isReleased = true;

@@ -101,7 +101,7 @@ export class PageCache {
   ): Promise<Page> {
     let page = await this.page(executionId, filter, position - (position % PAGE_EVENTS), known);
     if (page.to > position) return page;
-    // The page ends before the position. If its events are large, this many of them make a page:
+    // The page ends before the position because its events are large. Estimates how many such events make a page.
     const fitting = 2 ** Math.floor(Math.log2(Math.max(1, (page.to - page.from) / 2)));
     page = await this.page(executionId, filter, position - (position % fitting), known);
     if (page.to > position) return page;

@@ -52,7 +52,7 @@ export function detachHttpParser({ socket }: ServerResponse): void {
 
 /**
  * Drops objects that were needed to answer the request and are not used any more: a third of the memory of a stream. The last two are
- * private members of Node's response: a version of Node that names them otherwise keeps them.
+ * private members of Node's response: a version of Node that names them differently keeps them.
  */
 export function releaseRequestMemory(response: ServerResponse): void {
   const request = response.req as ServerResponse['req'] & Record<PropertyKey, unknown>;

@@ -12,7 +12,10 @@ export interface DrainListener {
 export class SocketWriter {
   /** Whether the socket is full. Nothing may be written until the listener is notified. */
   isBlocked = false;
-  /** Looked up once, because it takes several objects that are seldom in the CPU's cache, which takes as long as a write. */
+  /**
+   * Looked up once. The lookup reads several objects that are seldom in the CPU's cache, and so would take as long as a
+   * write.
+   */
   private direct: Socket | undefined;
 
   constructor(

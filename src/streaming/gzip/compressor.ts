@@ -57,7 +57,7 @@ export class Compressor {
     return this.spend(body.length) ? compressedSegment(body, history) : storedSegment(body);
   }
 
-  /** Takes the cost of a chunk from the budget. Returns whether the chunk is to be compressed. */
+  /** Subtracts the cost of a chunk from the budget. Returns whether the budget allows compressing the chunk. */
   private spend(bytes: number): boolean {
     const cost = bytes + SEGMENT_COST_BYTES;
     if (bytes < this.limits.minBytes || cost > this.budget) return false;

@@ -11,7 +11,7 @@ export interface ListenerOwner {
   endWithRetry(): void;
 }
 
-/** The link of a stream of many executions to the channel of one of them. */
+/** Connects a stream of many executions to the channel of one of them. */
 export class ChannelListener implements Watcher {
   readonly channel: Channel;
 
