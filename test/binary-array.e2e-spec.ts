@@ -38,5 +38,5 @@ describe('an array in the binary format of PostgreSQL', () => {
       }),
     ));
 
-  it('refuses a text that is not a UUID', () => expect(() => uuidArray(['none'])).toThrow('no UUID'));
+  it('refuses a text that is not a UUID', () => expect(() => uuidArray(['none'])).toThrow('is not a UUID'));
 });
