@@ -22,13 +22,15 @@ export class AppModule {
       imports: [
         ConfigModule.forRoot(settings),
         DatabaseModule,
-        ProblemsModule,
         AuthModule,
         ThrottlingModule,
         ExecutionsModule,
         OperationsModule,
         ...extensions,
         DashboardModule,
+        // Last, because Nest asks the filter first that was registered last. A filter of an extension could otherwise change
+        // the shape of problems.
+        ProblemsModule,
       ],
     };
   }

@@ -1,6 +1,8 @@
 import 'reflect-metadata';
-import { Injectable, Module } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { Response } from 'express';
 import type { ExecutionEvent, Json } from '@cloutagent/contract';
 import { z } from 'zod';
 import { parseSettings } from '../src/config/settings.js';
@@ -36,7 +38,15 @@ class Audit {
   }
 }
 
-@Module({ providers: [UppercaseNode, Audit] })
+/** Catches everything, as filters that report errors to a service do. */
+@Catch()
+class TeamFilter implements ExceptionFilter {
+  catch(_error: unknown, host: ArgumentsHost): void {
+    host.switchToHttp().getResponse<Response>().status(418).send('from the filter of the team');
+  }
+}
+
+@Module({ providers: [UppercaseNode, Audit, { provide: APP_FILTER, useClass: TeamFilter }] })
 class TeamModule {}
 
 describe('a module of another team', () => {
@@ -78,6 +88,16 @@ describe('a module of another team', () => {
       { type: 'execution:completed', executionId: id, sequence: watch.frames.length },
     ]);
   });
+
+  it.each(['/api/executions/none', '/nowhere', '/api/executions'])(
+    'does not change the shape of problems with a filter of its own: %s',
+    async (path) => {
+      const authorization = path === '/api/executions' ? 'Bearer wrong' : `Bearer ${ADMIN_KEY}`;
+      const response = await fetch(`${base}${path}`, { headers: { authorization } });
+      expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      expect(await response.json()).toHaveProperty('code');
+    },
+  );
 
   it('can see that a channel is released when its last client disconnects', async () => {
     const hub = app.get(StreamHub, { strict: false });

@@ -32,6 +32,7 @@ export class ProcessPresence implements OnModuleInit, OnModuleDestroy, OnApplica
   private readonly connection: DedicatedConnection;
   private readonly beat = coalesce(() => this.sendBeat());
   private timer: NodeJS.Timeout | undefined;
+  private isEnding = false;
 
   /** Emits when one of the two connections is lost. */
   readonly lost: Observable<void>;
@@ -67,6 +68,7 @@ export class ProcessPresence implements OnModuleInit, OnModuleDestroy, OnApplica
 
   /** Runs last in a shutdown. Until then this process counts as alive and hands its executions over. */
   async onApplicationShutdown(): Promise<void> {
+    this.isEnding = true;
     await this.connection
       .query('DELETE FROM cloutagent.processes WHERE identity = $1', [this.identity.value])
       .catch(() => undefined);
@@ -79,7 +81,7 @@ export class ProcessPresence implements OnModuleInit, OnModuleDestroy, OnApplica
   }
 
   private async sendBeat(): Promise<void> {
-    if (!this.connection.isOpen) return;
+    if (this.isEnding || !this.connection.isOpen) return;
     try {
       const { rowCount } = await this.connection.query(BEAT, [this.identity.value]);
       if (rowCount === 0) await this.registerAgain();

@@ -9,7 +9,8 @@ export function coalesce(work: () => Promise<void>): () => Promise<void> {
   let next: PromiseWithResolvers<void> | undefined;
   const run = (): Promise<void> => {
     isRunning = true;
-    const running = work();
+    // Async, so that an error that `work` throws at once rejects too.
+    const running = (async () => work())();
     const onEnd = () => {
       isRunning = false;
       if (!next) return;

@@ -58,6 +58,8 @@ export class World {
   static async open(profile: Profile): Promise<World> {
     const url = await createDatabase();
     const database = new pg.Pool({ connectionString: url, max: 2 });
+    // An idle connection may end with the database, for example after a failed seed. That must not hide the failure.
+    database.on('error', () => undefined);
     const counting = await CountingServer.start();
     const slots: ProcessSlot[] = [];
     for (let index = 0; index < profile.processes; index += 1)

@@ -1,4 +1,5 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observable } from 'rxjs';
 import { coalesce } from '../../common/coalesce.js';
 import { Database } from '../../database/database.js';
@@ -6,6 +7,8 @@ import { Listener } from '../../database/listener.js';
 
 /** Channel of the notifications. The payload is an execution's id. */
 const CONTROL_CHANNEL = 'cloutagent_control';
+/** How long a caller waits for a notification. A connection that hangs must not hold up all control requests. */
+const MAX_WAIT_MS = 2_000;
 
 /**
  * Notifies the owners of executions, in whichever process they are, of changed desired states and new approvals. It runs
@@ -13,6 +16,7 @@ const CONTROL_CHANNEL = 'cloutagent_control';
  */
 @Injectable()
 export class ControlNotifier {
+  private readonly logger = new Logger(ControlNotifier.name);
   private unsent = new Set<string>();
   private readonly send = coalesce(() => this.sendUnsent());
 
@@ -21,10 +25,28 @@ export class ControlNotifier {
     private readonly listener: Listener,
   ) {}
 
-  /** Notifies the owner of an execution. Resolves when the notification has been sent. */
-  notify(executionId: string): Promise<void> {
+  /**
+   * Notifies the owner of an execution. Resolves when the notification has been sent, or after MAX_WAIT_MS: the request is
+   * stored, and the owner finds it at its next re-assertion.
+   * @throws the error of a notification that fails within that time
+   */
+  async notify(executionId: string): Promise<void> {
     this.unsent.add(executionId);
-    return this.send();
+    const sent = this.send();
+    const waiting = new AbortController();
+    let isLate = false;
+    sent.catch((error: Error) => {
+      if (isLate) this.logger.warn(`a notification of owners failed: ${error.message}`);
+    });
+    try {
+      await Promise.race([
+        sent,
+        sleep(MAX_WAIT_MS, undefined, { signal: waiting.signal }).catch(() => undefined),
+      ]);
+    } finally {
+      isLate = true;
+      waiting.abort();
+    }
   }
 
   /** Returns the ids of notified executions, also of those that other processes own. Resolves once the server listens. */

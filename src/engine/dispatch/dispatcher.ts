@@ -153,21 +153,27 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private start(row: ExecutionRow): void {
-    const execution = this.active.start(row.id, row.attempt, (started) => this.run(row, started));
+    const isRequested = this.requestedDuringClaim?.has(row.id) ?? false;
+    const execution = this.active.start(row.id, row.attempt, (started) =>
+      this.run(row, started, isRequested),
+    );
     if (this.isStopping) execution.abort.abort();
     void execution.done.then(() => {
       if (this.hasMoreQueued) this.claim();
     });
-    if (this.requestedDuringClaim?.has(row.id)) this.applyControl(row.id);
   }
 
-  private async run(row: ExecutionRow, execution: ActiveExecution): Promise<void> {
+  /** @param isRequested whether a control request arrived during the claim; `row` may not have it yet */
+  private async run(row: ExecutionRow, execution: ActiveExecution, isRequested: boolean): Promise<void> {
     const onIdle = (isIdle: boolean) => {
       // An idle execution frees its slot.
       if (this.active.setIdle(row.id, execution, isIdle) && isIdle) this.notifyQueued();
     };
     try {
-      const outcome = await this.engine.run(row, execution.abort.signal, onIdle);
+      const running = this.engine.run(row, execution.abort.signal, onIdle);
+      // Only now, because the engine ignores requests for executions that it does not run yet.
+      if (isRequested) this.applyControl(row.id);
+      const outcome = await running;
       if (outcome === 'released' || outcome === 'refused')
         await this.releaseOwnership(row, outcome === 'refused');
     } catch (error) {
