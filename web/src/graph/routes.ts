@@ -114,7 +114,7 @@ export function routesAround(edges: Edges, points: ReadonlyMap<string, Point>, d
     const blocking = hits([]);
     if (blocking.length === 0) return;
     const best = [-1, 1]
-      .map((side) => detour(start, end, blocking, others, direction, side))
+      .map((side) => detour({ start, end, blocking, others, direction, side }))
       .map((route) => ({ route, remaining: hits(route).length }))
       .toSorted((a, b) => a.remaining - b.remaining)[0]!;
     if (best.remaining < blocking.length) routes.set(edge, best.route);
@@ -122,15 +122,19 @@ export function routesAround(edges: Edges, points: ReadonlyMap<string, Point>, d
   return routes;
 }
 
+interface Detour {
+  start: Point;
+  end: Point;
+  blocking: readonly Point[];
+  /** Nodes that the route must not cross either. */
+  others: readonly Point[];
+  direction: Direction;
+  /** -1 or 1: on which side the route passes the nodes. */
+  side: number;
+}
+
 /** Returns a route around the blocking nodes, and around further nodes that it would cross. */
-function detour(
-  start: Point,
-  end: Point,
-  blocking: readonly Point[],
-  others: readonly Point[],
-  direction: Direction,
-  side: number,
-): Point[] {
+function detour({ start, end, blocking, others, direction, side }: Detour): Point[] {
   const { along, cross, breadth, length, point } = axesOf(direction);
   const passed = new Set(blocking);
   const [first, last] = [along(start) + 2 * LANE, along(end) - 2 * LANE];

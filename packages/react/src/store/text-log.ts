@@ -4,26 +4,49 @@ const SEGMENT_SIZE = 8_192;
 /** Default maximum number of characters that are kept of one text. */
 const MAX_LENGTH = 64 * 1_048_576;
 
+interface TextViewOptions {
+  sealed: readonly string[];
+  /** Number of segments of `sealed` that belong to the view. */
+  sealedCount: number;
+  /** The segment that still grows. */
+  tail?: string;
+  length?: number;
+  dropped?: number;
+  firstSegment?: number;
+}
+
 /**
  * An immutable view of a text, in segments of about 8,000 characters. A segment ends at the end of a line if possible.
  * Creating a view takes constant time. `toString()` returns the complete text.
  */
 export class TextView {
-  static readonly EMPTY = new TextView([], 0, '', 0, 0, 0);
+  static readonly EMPTY = new TextView({ sealed: [], sealedCount: 0 });
 
-  constructor(
-    private readonly sealed: readonly string[],
-    private readonly sealedCount: number,
-    private readonly tail: string,
-    /** Characters (UTF-16 units) of the text. */
-    readonly length: number,
-    /** Number of characters at the beginning that are no longer kept. 0 when the text is complete. */
-    readonly dropped: number,
-    /**
-     * Number of segments at the beginning that are no longer kept. `firstSegment + n` identifies segment n permanently.
-     */
-    readonly firstSegment: number,
-  ) {}
+  /** Characters (UTF-16 units) of the text. */
+  readonly length: number;
+  /** Number of characters at the beginning that are no longer kept. 0 when the text is complete. */
+  readonly dropped: number;
+  /** Number of segments at the beginning that are no longer kept. `firstSegment + n` identifies segment n permanently. */
+  readonly firstSegment: number;
+  private readonly sealed: readonly string[];
+  private readonly sealedCount: number;
+  private readonly tail: string;
+
+  constructor({
+    sealed,
+    sealedCount,
+    tail = '',
+    length = 0,
+    dropped = 0,
+    firstSegment = 0,
+  }: TextViewOptions) {
+    this.sealed = sealed;
+    this.sealedCount = sealedCount;
+    this.tail = tail;
+    this.length = length;
+    this.dropped = dropped;
+    this.firstSegment = firstSegment;
+  }
 
   /** Concatenates texts. */
   static join(views: readonly TextView[]): TextView {
@@ -32,7 +55,7 @@ export class TextView {
     const sum = (count: (view: TextView) => number) => views.reduce((total, view) => total + count(view), 0);
     const length = sum((view) => view.length);
     const dropped = sum((view) => view.dropped);
-    return new TextView(segments, segments.length, '', length, dropped, 0);
+    return new TextView({ sealed: segments, sealedCount: segments.length, length, dropped });
   }
 
   get segmentCount(): number {
@@ -80,14 +103,14 @@ export class TextLog {
   }
 
   view(): TextView {
-    this.current ??= new TextView(
-      this.sealed,
-      this.sealed.length,
-      this.tail,
-      this.length,
-      this.dropped,
-      this.firstSegment,
-    );
+    this.current ??= new TextView({
+      sealed: this.sealed,
+      sealedCount: this.sealed.length,
+      tail: this.tail,
+      length: this.length,
+      dropped: this.dropped,
+      firstSegment: this.firstSegment,
+    });
     return this.current;
   }
 
