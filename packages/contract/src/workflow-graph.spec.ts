@@ -1,4 +1,5 @@
-import { checkGraph, Workflow } from '@cloutagent/contract';
+import { Workflow } from './workflow.js';
+import { checkGraph } from './workflow-graph.js';
 
 const limits = { MAX_WORKFLOW_NODES: 10, MAX_WORKFLOW_EDGES: 10, MAX_WORKFLOW_DEPTH: 3 };
 const graph = (ids: string, ...edges: string[]) =>
