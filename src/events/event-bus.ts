@@ -27,14 +27,10 @@ export class EventBus {
 
   /** Emits batches of consecutive events of one execution, from the time of the subscription. */
   ofExecution(executionId: string): Observable<readonly RecordedEvent[]> {
-    return this.on(executionId);
-  }
-
-  private on<T>(topic: string): Observable<T> {
-    return new Observable<T>((subscriber) => {
-      const listener = (value: T) => subscriber.next(value);
-      this.emitter.on(topic, listener);
-      return () => this.emitter.off(topic, listener);
+    return new Observable((subscriber) => {
+      const listener = (events: readonly RecordedEvent[]) => subscriber.next(events);
+      this.emitter.on(executionId, listener);
+      return () => this.emitter.off(executionId, listener);
     });
   }
 }

@@ -97,17 +97,6 @@ export class JournalReader {
     return { events, lastSequence: rows[0]?.lastSequence ?? 0 };
   }
 
-  /** Reads all events except the chunks of output, by execution. They make up an execution's state. */
-  async stateEvents(executionIds: readonly string[]): Promise<Map<string, RecordedEvent[]>> {
-    const { rows } = await this.database.pool.query<RecordedEvent & { execution_id: string }>(
-      `SELECT execution_id, sequence, type, data FROM cloutagent.events
-       WHERE execution_id = ANY ($1) AND type NOT IN ('execution:output', 'execution:thinking')
-       ORDER BY execution_id, sequence`,
-      [executionIds.filter(isUuid)],
-    );
-    return Map.groupBy(rows, (row) => row.execution_id);
-  }
-
   /** Checks whether any of these executions has an event of these types after its position. */
   async hasAfter(
     positions: readonly { executionId: string; position: number }[],

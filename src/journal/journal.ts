@@ -128,8 +128,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   async appendIfUnowned(executionId: string, end: UnownedEnd): Promise<boolean> {
     const events = await this.unowned.write(executionId, end);
     if (!events) return false;
-    this.bus.publish(executionId, events);
-    this.notifier.notify(executionId, events.at(-1)!.sequence, true);
+    this.announce(executionId, events, true);
     return true;
   }
 
@@ -240,12 +239,14 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   }
 
   private publishOne({ executionId, events, change, resolve }: PendingAppend): void {
-    const last = events.at(-1);
-    if (last) {
-      this.bus.publish(executionId, events);
-      this.notifier.notify(executionId, last.sequence, change?.status !== undefined);
-    }
+    if (events.length > 0) this.announce(executionId, events, change?.status !== undefined);
     resolve();
+  }
+
+  /** Passes committed events on, in this process and to the others. */
+  private announce(executionId: string, events: readonly RecordedEvent[], statusChanged: boolean): void {
+    this.bus.publish(executionId, events);
+    this.notifier.notify(executionId, events.at(-1)!.sequence, statusChanged);
   }
 
   /**

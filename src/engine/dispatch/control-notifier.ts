@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observable } from 'rxjs';
+import { abortable } from '../../common/abortable.js';
 import { coalesce } from '../../common/coalesce.js';
 import { Database } from '../../database/database.js';
 import { Listener } from '../../database/listener.js';
@@ -33,20 +33,13 @@ export class ControlNotifier {
   async notify(executionId: string): Promise<void> {
     this.unsent.add(executionId);
     const sent = this.send();
-    const waiting = new AbortController();
-    let isLate = false;
+    const limit = AbortSignal.timeout(MAX_WAIT_MS);
     sent.catch((error: Error) => {
-      if (isLate) this.logger.warn(`a notification of owners failed: ${error.message}`);
+      if (limit.aborted) this.logger.warn(`a notification of owners failed: ${error.message}`);
     });
-    try {
-      await Promise.race([
-        sent,
-        sleep(MAX_WAIT_MS, undefined, { signal: waiting.signal }).catch(() => undefined),
-      ]);
-    } finally {
-      isLate = true;
-      waiting.abort();
-    }
+    await abortable(sent, limit).catch((error: unknown) => {
+      if (!limit.aborted) throw error;
+    });
   }
 
   /** Returns the ids of notified executions, also of those that other processes own. Resolves once the server listens. */

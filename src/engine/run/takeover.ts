@@ -82,15 +82,14 @@ export class Takeover {
   }
 
   /**
-   * Restores the execution from its events. It reads the last sequence first: if an event is appended after that, our own
-   * append fails, and the execution is restored again.
+   * Restores the execution from one snapshot of its events. If an event is appended after that, our own append fails, and
+   * the execution is restored again.
    */
   private async restore(executionId: string): Promise<RestoredExecution> {
-    const last = (await this.reader.lastSequences([executionId])).get(executionId) ?? 0;
-    const stateEvents = await this.reader.stateEvents([executionId]);
-    const events = (stateEvents.get(executionId) ?? []).map(parseEvent);
+    const { events: recorded, lastSequence } = await this.reader.readState(executionId);
+    const events = recorded.map(parseEvent);
     const state = events.reduce(applyEvent, initialState());
-    state.lastSequence = last;
+    state.lastSequence = lastSequence;
     return {
       state,
       spentMs: timeSpent(events, (type) => this.registry.find(type)?.asks === true),
