@@ -6,6 +6,7 @@ const BASE = {
   common: [],
   config: ['common'],
   logging: ['common', 'config'],
+  discovery: [],
   openapi: ['common', 'config'],
   problems: ['common', 'config', 'logging', 'openapi'],
 };

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
 import { ClusterModule } from '../cluster/cluster.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { ControlRequests } from './run/control-requests.js';
@@ -17,7 +16,7 @@ import { UnhandledErrors } from './run/unhandled-errors.js';
 import { Takeover } from './run/takeover.js';
 
 @Module({
-  imports: [DiscoveryModule, ClusterModule, JournalModule, ModelsModule, NodesModule],
+  imports: [ClusterModule, JournalModule, ModelsModule, NodesModule],
   providers: [
     NodeRegistry,
     EngineStats,

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { DiscoveryService } from '@nestjs/core';
 import { type GraphProblem, type Workflow, WorkflowGraph, type WorkflowNode } from '@cloutagent/contract';
+import { ExtensionDiscovery } from '../../discovery/extension-discovery.js';
 import { findAsyncPart } from './async-config.js';
 import type { ConfigCheck, ConfigProblem, NodeType } from './node-handler.js';
 import { NodeTypeName } from './node-handler.decorator.js';
@@ -15,19 +15,14 @@ export type WorkflowProblem = GraphProblem & Pick<ConfigProblem, 'code'>;
 export class NodeRegistry implements OnModuleInit {
   private readonly types = new Map<string, NodeType>();
 
-  constructor(private readonly discovery: DiscoveryService) {}
+  constructor(private readonly discovery: ExtensionDiscovery) {}
 
   /** @throws Error if two providers handle one type, or if a config schema is asynchronous: the server does not start */
   onModuleInit(): void {
-    for (const wrapper of this.discovery.getProviders()) {
-      const type = wrapper.metatype
-        ? this.discovery.getMetadataByDecorator(NodeTypeName, wrapper)
-        : undefined;
-      if (type === undefined) continue;
-      if (this.types.has(type) && this.types.get(type) !== wrapper.instance) {
+    for (const { value: type, instance } of this.discovery.classesWith(NodeTypeName)) {
+      if (this.types.has(type))
         throw new Error(`Two providers have @NodeHandler('${type}'): rename one of them.`);
-      }
-      const handler = wrapper.instance as NodeType;
+      const handler = instance as NodeType;
       const asyncPart = findAsyncPart(handler.config);
       if (asyncPart !== undefined)
         throw new Error(

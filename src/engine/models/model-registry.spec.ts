@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { ConfigModule } from '../../config/config.module.js';
+import { ExtensionDiscoveryModule } from '../../discovery/discovery.module.js';
 import { parseSettings } from '../../config/settings.js';
 import { DemoModel } from './demo/demo-model.js';
 import { type ModelProvider, ProvidesModels } from './model-provider.js';
@@ -22,7 +23,12 @@ class ClashingModule {}
 
 const start = async (settings: Record<string, string>, ...more: (typeof OurModule)[]) => {
   const module = await Test.createTestingModule({
-    imports: [ConfigModule.forRoot(parseSettings(settings)), ModelsModule, ...more],
+    imports: [
+      ConfigModule.forRoot(parseSettings(settings)),
+      ExtensionDiscoveryModule.forRoot(),
+      ModelsModule,
+      ...more,
+    ],
   }).compile();
   return (await module.init()).get(ModelRegistry);
 };

@@ -1,6 +1,6 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { DiscoveryService } from '@nestjs/core';
+import { ExtensionDiscovery } from '../../discovery/extension-discovery.js';
 import { NodeError } from '../extension/node-handler.js';
 import { type ModelProvider, ModelProviderName } from './model-provider.js';
 
@@ -15,20 +15,14 @@ export interface OptionsProblem {
 export class ModelRegistry implements OnModuleInit {
   private readonly providers = new Map<string, ModelProvider>();
 
-  constructor(private readonly discovery: DiscoveryService) {}
+  constructor(private readonly discovery: ExtensionDiscovery) {}
 
   /** @throws Error if two providers have the same name: the server does not start */
   onModuleInit(): void {
-    for (const wrapper of this.discovery.getProviders()) {
-      const name = wrapper.metatype
-        ? this.discovery.getMetadataByDecorator(ModelProviderName, wrapper)
-        : undefined;
-      if (name === undefined) continue;
-      const provider = wrapper.instance as ModelProvider;
-      if (this.providers.has(name) && this.providers.get(name) !== provider) {
+    for (const { value: name, instance } of this.discovery.classesWith(ModelProviderName)) {
+      if (this.providers.has(name))
         throw new Error(`Two classes have @ProvidesModels('${name}'): rename one of them.`);
-      }
-      this.providers.set(name, provider);
+      this.providers.set(name, instance as ModelProvider);
     }
   }
 

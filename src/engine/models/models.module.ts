@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
 import { AnthropicModels } from './anthropic.provider.js';
 import { DemoModels } from './demo/demo.provider.js';
 import { ModelFetch } from './model-fetch.js';
@@ -9,7 +8,6 @@ import { PriceTable } from './prices.js';
 
 /** Language models by name, and their prices. */
 @Module({
-  imports: [DiscoveryModule],
   providers: [ModelRegistry, PriceTable, ModelFetch, DemoModels, AnthropicModels, OpenAICompatibleModels],
   exports: [ModelRegistry, PriceTable],
 })
