@@ -24,6 +24,7 @@ const FOLDERS = {
   throttling: ['auth'],
   executions: ['auth', 'database', 'engine', 'events', 'journal', 'streaming', 'throttling'],
   dashboard: ['auth'],
+  cli: ['database', 'discovery', 'engine', 'executions', 'run-server.ts'],
   operations: ['auth', 'database', 'engine', 'events', 'journal', 'streaming'],
 };
 
@@ -94,9 +95,9 @@ export default {
     ...direction('src/engine', ENGINE, { specs: false }),
     {
       name: 'server to packages',
-      comment: 'Of packages/ the server imports the contract alone.',
+      comment: 'Of packages/ the server imports the contract alone, and the command the client too.',
       severity: 'error',
-      from: { path: '^src/' },
+      from: { path: '^src/', pathNot: '^src/cli/' },
       to: { path: '^(@cloutagent|packages)/', pathNot: '^(@cloutagent|packages)/contract(/|$)' },
     },
     ...Object.entries(PACKAGES).map(([name, others]) => ({
