@@ -15,14 +15,11 @@ export function addServe(program: Command, context: CliContext, run: RunAction):
     .action(
       run(async ({ port, host }: { port?: string; host?: string }) => {
         const { runServer } = await import('../../run-server.js');
-        await runServer(
-          {
-            ...context.streams.environment,
-            ...(port !== undefined && { PORT: port }),
-            ...(host !== undefined && { HOST: host }),
-          },
-          [],
-        );
+        const { environment } = context.streams;
+        // The environment itself is passed on, because `runServer` reads .env only for the environment of the process.
+        if (port !== undefined) environment['PORT'] = port;
+        if (host !== undefined) environment['HOST'] = host;
+        await runServer(environment, []);
         return undefined;
       }),
     );
