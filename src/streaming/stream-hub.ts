@@ -114,6 +114,11 @@ export class StreamHub implements OnModuleDestroy {
     return response.observe(() => this.openMulti(request, response));
   }
 
+  /** Returns the result of an `@Sse()` method for a HEAD request: the headers of a stream. */
+  head(response: ServerResponse): Observable<MessageEvent> {
+    return new SseResponse(response).head();
+  }
+
   // The handles returned here live as long as the stream, and so does every variable that their functions use.
 
   private openSingle(request: StreamRequest, response: SseResponse): StreamHandle {
