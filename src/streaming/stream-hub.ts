@@ -134,7 +134,7 @@ export class StreamHub implements OnModuleDestroy {
       start: () => {
         const timestamp = new Date().toISOString();
         const { position: lastSequence } = lease.channel;
-        const fields = { ...established, timestamp, lastSequence };
+        const fields = { sequence: after, ...established, timestamp, lastSequence };
         subscription.start(encodeEstablished(fields, this.settings.STREAM_RETRY_MS));
         if (this.isClosing) connection.endWithRetry();
       },
@@ -173,7 +173,8 @@ export class StreamHub implements OnModuleDestroy {
       start: () => {
         const message = 'You will see every event of these executions, of each in order.';
         const timestamp = new Date().toISOString();
-        const fields = { timestamp, message, executions, cursor: position.cursor().toString() };
+        const cursor = position.cursor().toString();
+        const fields = { sequence: 0, timestamp, message, executions, cursor } as const;
         subscription.start(encodeEstablished(fields, this.settings.STREAM_RETRY_MS));
         if (this.isClosing) connection.endWithRetry();
         else updater?.begin();

@@ -13,7 +13,7 @@ import {
 import { ApiBody, ApiHeader } from '@nestjs/swagger';
 import {
   CreateStreamTicket,
-  ExecutionEventSchema,
+  ExecutionsStreamData,
   type ExecutionFilter,
   filterKey,
   OpenExecutionsStream,
@@ -68,12 +68,11 @@ export class MultiStreamsController {
       'By filter (projectId, status, tag): the stream covers the executions that match and have not ended, and every later one that ' +
       'starts to match; the server never ends it. By id (executionIds): it covers exactly these executions. The server ends it ' +
       'after the last of them, and 204 means that they have no further events. With neither, the stream covers every execution ' +
-      'that the caller may see. The first frame is `connection:established` ({ timestamp, message, executions, cursor }), whose id ' +
-      'is the cursor. It is followed by the events of each execution in order: `id` is a cursor over all executions, `event` the ' +
-      'type, and `data` the fields shown here without type.',
+      'that the caller may see. The first frame is `connection:established`, whose id is the cursor. It is followed by the events of ' +
+      'each execution in order. `data` of each frame is JSON as shown here, `event` its `type`, and `id` a cursor over all executions.',
     status: 200,
     query: OpenExecutionsStream,
-    response: ExecutionEventSchema,
+    response: ExecutionsStreamData,
     example: EXAMPLE_MULTI_STREAM,
     contentType: 'text/event-stream',
     errors: ['validation_failed', 'invalid_last_event_id', 'invalid_ticket', 'not_found', 'too_many_streams'],

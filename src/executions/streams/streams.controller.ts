@@ -12,7 +12,7 @@ import {
   Sse,
 } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
-import { ExecutionEventSchema, OpenStream, StreamTicket } from '@cloutagent/contract';
+import { OpenStream, StreamData, StreamTicket } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import type { Observable } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
@@ -55,12 +55,12 @@ export class StreamsController implements OnModuleInit {
     summary: 'Watch an execution as server-sent events',
     description:
       'The first frame is `connection:established`, which has no id. It is followed by every recorded event after Last-Event-ID, in ' +
-      'order: `id` is the sequence, `event` the type, and `data` the fields shown here without sequence and type. Comments ' +
-      '(`: ping`) are heartbeats. The server closes the stream after the last event of the execution. 204 means that the execution ' +
-      'has ended and has no further events.',
+      'order. `data` of each frame is JSON as shown here, `event` its `type`, and `id` its `sequence`. Comments (`: ping`) are ' +
+      'heartbeats. The server closes the stream after the last event of the execution. 204 means that the execution has ended and ' +
+      'has no further events.',
     status: 200,
     query: OpenStream,
-    response: ExecutionEventSchema,
+    response: StreamData,
     example: EXAMPLE_STREAM,
     contentType: 'text/event-stream',
     errors: ['validation_failed', 'invalid_last_event_id', 'invalid_ticket', 'not_found', 'too_many_streams'],
