@@ -112,8 +112,8 @@ export const EXAMPLE_PAGE: ExecutionPage = {
 export const EXAMPLE_EVENTS: EventPage = {
   events: [
     {
-      sequence: 12,
       type: 'execution:output',
+      sequence: 12,
       executionId: ID,
       timestamp: '2026-11-23T18:00:00.120Z',
       chunk: 'Hello',
@@ -128,10 +128,10 @@ export const EXAMPLE_EVENTS: EventPage = {
 /** The first frames of a stream, as they are sent. */
 export const EXAMPLE_STREAM = `retry: 2310
 event: connection:established
-data: {"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of this execution, in order.","status":"running","lastSequence":11}
+data: {"type":"connection:established","sequence":11,"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of this execution, in order.","status":"running","lastSequence":11}
 
 event: execution:output
-data: {"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.120Z","chunk":"Hello","stepId":"5f0c2a9e-0000-4000-8000-000000000000","nodeId":"pros"}
+data: {"type":"execution:output","sequence":12,"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.120Z","chunk":"Hello","stepId":"5f0c2a9e-0000-4000-8000-000000000000","nodeId":"pros"}
 id: 12
 
 : ping
@@ -146,11 +146,11 @@ export const EXAMPLE_TICKET: StreamTicket = {
 
 export const EXAMPLE_MULTI_STREAM = `retry: 1840
 event: connection:established
-data: {"timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of these executions, of each in order.","executions":1,"cursor":"AZdwFisrStMxAgECCwAA"}
+data: {"type":"connection:established","sequence":0,"timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of these executions, of each in order.","executions":1,"cursor":"AZdwFisrStMxAgECCwAA"}
 id: AZdwFisrStMxAgECCwAA
 
 event: execution:output
-data: {"sequence":12,"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.120Z","chunk":"Hello","stepId":"5f0c2a9e-0000-4000-8000-000000000000","nodeId":"pros"}
+data: {"type":"execution:output","sequence":12,"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.120Z","chunk":"Hello","stepId":"5f0c2a9e-0000-4000-8000-000000000000","nodeId":"pros"}
 id: AZdwFisrStMxAgECDAA
 
 : ping

@@ -13,14 +13,14 @@ import {
 import { ApiBody, ApiHeader } from '@nestjs/swagger';
 import {
   CreateStreamTicket,
-  ExecutionEventSchema,
+  ExecutionsStreamData,
   type ExecutionFilter,
   filterKey,
   OpenExecutionsStream,
   StreamTicket,
 } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
-import { EMPTY, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import {
   AllowTicket,
   CurrentPrincipal,
@@ -68,12 +68,11 @@ export class MultiStreamsController {
       'By filter (projectId, status, tag): the stream covers the executions that match and have not ended, and every later one that ' +
       'starts to match; the server never ends it. By id (executionIds): it covers exactly these executions. The server ends it ' +
       'after the last of them, and 204 means that they have no further events. With neither, the stream covers every execution ' +
-      'that the caller may see. The first frame is `connection:established` ({ timestamp, message, executions, cursor }), whose id ' +
-      'is the cursor. It is followed by the events of each execution in order: `id` is a cursor over all executions, `event` the ' +
-      'type, and `data` the fields shown here without type.',
+      'that the caller may see. The first frame is `connection:established`, whose id is the cursor. It is followed by the events of ' +
+      'each execution in order. `data` of each frame is JSON as shown here, `event` its `type`, and `id` a cursor over all executions.',
     status: 200,
     query: OpenExecutionsStream,
-    response: ExecutionEventSchema,
+    response: ExecutionsStreamData,
     example: EXAMPLE_MULTI_STREAM,
     contentType: 'text/event-stream',
     errors: ['validation_failed', 'invalid_last_event_id', 'invalid_ticket', 'not_found', 'too_many_streams'],
@@ -89,7 +88,7 @@ export class MultiStreamsController {
     const start = await this.resolver.open(query, cursor, principal);
     if (!start) throw new NoContentSignal();
     // HEAD is routed here too. It gets the headers, without a stream that keeps its connection open.
-    if (request.method === 'HEAD') return EMPTY;
+    if (request.method === 'HEAD') return this.hub.head(response);
     return this.hub.watch({
       ...start,
       types: query.types,

@@ -12,9 +12,9 @@ import {
   Sse,
 } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
-import { ExecutionEventSchema, OpenStream, StreamTicket } from '@cloutagent/contract';
+import { OpenStream, StreamData, StreamTicket } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
-import { EMPTY, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import { RevocationMonitor } from '../../auth/revocation-monitor.js';
 import type { Principal } from '../../auth/principal.js';
@@ -55,12 +55,12 @@ export class StreamsController implements OnModuleInit {
     summary: 'Watch an execution as server-sent events',
     description:
       'The first frame is `connection:established`, which has no id. It is followed by every recorded event after Last-Event-ID, in ' +
-      'order: `id` is the sequence, `event` the type, and `data` the fields shown here without sequence and type. Comments ' +
-      '(`: ping`) are heartbeats. The server closes the stream after the last event of the execution. 204 means that the execution ' +
-      'has ended and has no further events.',
+      'order. `data` of each frame is JSON as shown here, `event` its `type`, and `id` its `sequence`. Comments (`: ping`) are ' +
+      'heartbeats. The server closes the stream after the last event of the execution. 204 means that the execution has ended and ' +
+      'has no further events.',
     status: 200,
     query: OpenStream,
-    response: ExecutionEventSchema,
+    response: StreamData,
     example: EXAMPLE_STREAM,
     contentType: 'text/event-stream',
     errors: ['validation_failed', 'invalid_last_event_id', 'invalid_ticket', 'not_found', 'too_many_streams'],
@@ -78,7 +78,7 @@ export class StreamsController implements OnModuleInit {
     if (!start) throw new NoContentSignal();
     const { executionId, status, after } = start;
     // HEAD is routed here too. It gets the headers, without a stream that keeps its connection open.
-    if (request.method === 'HEAD') return EMPTY;
+    if (request.method === 'HEAD') return this.hub.head(response);
     return this.hub.subscribe({
       executionId,
       after,
