@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
+import { ESTABLISHED } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
@@ -129,7 +130,13 @@ export class StreamHub implements OnModuleDestroy {
       start: () => {
         const timestamp = new Date().toISOString();
         const { position: lastSequence } = lease.channel;
-        const fields = { ...established, timestamp, lastSequence };
+        const fields = {
+          type: ESTABLISHED,
+          sequence: after,
+          ...established,
+          timestamp,
+          lastSequence,
+        } as const;
         subscription.start(encodeEstablished(fields, this.settings.STREAM_RETRY_MS));
         if (this.isClosing) connection.endWithRetry();
       },
@@ -168,7 +175,8 @@ export class StreamHub implements OnModuleDestroy {
       start: () => {
         const message = 'You will see every event of these executions, of each in order.';
         const timestamp = new Date().toISOString();
-        const fields = { timestamp, message, executions, cursor: position.cursor().toString() };
+        const cursor = position.cursor().toString();
+        const fields = { type: ESTABLISHED, sequence: 0, timestamp, message, executions, cursor } as const;
         subscription.start(encodeEstablished(fields, this.settings.STREAM_RETRY_MS));
         if (this.isClosing) connection.endWithRetry();
         else updater?.begin();

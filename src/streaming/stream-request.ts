@@ -26,7 +26,7 @@ export interface StreamRequest extends CommonStreamRequest {
   /** Events after this sequence are sent. */
   after: number;
   /** The data of the first frame. `lastSequence` and `timestamp` are filled in. */
-  established: Omit<ConnectionEstablished, 'lastSequence' | 'timestamp'>;
+  established: Omit<ConnectionEstablished, 'type' | 'sequence' | 'lastSequence' | 'timestamp'>;
 }
 
 /** Opens a stream of many executions. */

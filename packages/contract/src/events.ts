@@ -88,28 +88,44 @@ export const TERMINAL_EVENT_TYPES = [
 export const isTerminalEvent = (type: string): boolean =>
   (TERMINAL_EVENT_TYPES as readonly string[]).includes(type);
 
-/** First frame of a stream of one execution. It has no id, so it does not change `Last-Event-ID`. */
+/** Type of the first frame of every stream. */
+export const ESTABLISHED = 'connection:established';
+
+/** `data` of the first frame on a stream of one execution. The frame has no id, so it does not change `Last-Event-ID`. */
 export const ConnectionEstablished = z
   .object({
+    type: z.literal(ESTABLISHED),
+    sequence: z.int().min(0).meta({
+      description: 'The stream sends the events after this sequence. 0: from the first event.',
+    }),
     executionId: ExecutionId,
     timestamp: Timestamp,
     message: z.string(),
     status: ExecutionStatus,
-    lastSequence: z.int().min(0),
+    lastSequence: z.int().min(0).meta({ description: 'The newest sequence in the journal.' }),
   })
   .meta({ id: 'ConnectionEstablished' });
 export type ConnectionEstablished = z.infer<typeof ConnectionEstablished>;
 
+/** Names the schema of an event in the OpenAPI document: `ExecutionToolCallEvent` for `execution:tool-call`. */
+const eventSchemaName = (type: EventType): string =>
+  `${type.replaceAll(/(?:^|[^a-z]+)([a-z])/g, (_match, letter: string) => letter.toUpperCase())}Event`;
+
 const recorded = { sequence: z.int().min(1), executionId: ExecutionId, timestamp: Timestamp };
 const eventSchemas = EVENT_TYPES.map((type) =>
-  EVENT_FIELDS[type]
-    .extend({ ...recorded, type: z.literal(type) })
-    .meta({ id: `Event.${type.replace(':', '.')}` }),
+  z
+    .object({ type: z.literal(type), ...recorded, ...EVENT_FIELDS[type].shape })
+    .meta({ id: eventSchemaName(type) }),
 );
-/** One recorded event of any type. */
+/** One recorded event of any type: `data` of its frame, and an item of `EventPage`. */
 export const ExecutionEventSchema = z
   .discriminatedUnion('type', eventSchemas as [(typeof eventSchemas)[number], ...typeof eventSchemas])
   .meta({ id: 'ExecutionEvent' });
+
+/** `data` of any frame on a stream of one execution. */
+export const StreamData = z
+  .discriminatedUnion('type', [ConnectionEstablished, ExecutionEventSchema])
+  .meta({ id: 'StreamData' });
 
 const types = z
   .string()

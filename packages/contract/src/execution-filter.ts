@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { OpenStream } from './events.js';
+import { ESTABLISHED, ExecutionEventSchema, OpenStream } from './events.js';
 import { ExecutionStatus, ProjectId, Tag } from './execution.js';
 import { Timestamp } from './json.js';
 
@@ -26,8 +26,8 @@ const filter = {
     .optional()
     .meta({ description: 'One status or several, comma-separated.' }),
   tag: Tag.optional(),
-  executionIds: commaSeparated(z.string().max(64))
-    .transform((ids) => [...new Set(ids.map((id) => id.toLowerCase()))])
+  executionIds: commaSeparated(z.string().max(64).toLowerCase())
+    .overwrite((ids) => [...new Set(ids)])
     .optional()
     .meta({
       description:
@@ -77,9 +77,11 @@ export const CreateStreamTicket = z
   .meta({ id: 'CreateStreamTicket' });
 export type CreateStreamTicket = z.infer<typeof CreateStreamTicket>;
 
-/** First frame of a stream of many executions. Its id is the cursor. */
+/** `data` of the first frame on a stream of many executions. The frame's id is the cursor. */
 export const ExecutionsConnectionEstablished = z
   .object({
+    type: z.literal(ESTABLISHED),
+    sequence: z.literal(0).meta({ description: 'Always 0. The position of the stream is its cursor.' }),
     timestamp: Timestamp,
     message: z.string(),
     executions: z.int().min(0).meta({ description: 'Number of executions in the stream so far.' }),
@@ -89,6 +91,11 @@ export const ExecutionsConnectionEstablished = z
   })
   .meta({ id: 'ExecutionsConnectionEstablished' });
 export type ExecutionsConnectionEstablished = z.infer<typeof ExecutionsConnectionEstablished>;
+
+/** `data` of any frame on a stream of many executions. */
+export const ExecutionsStreamData = z
+  .discriminatedUnion('type', [ExecutionsConnectionEstablished, ExecutionEventSchema])
+  .meta({ id: 'ExecutionsStreamData' });
 
 /** Returns a key that is equal for equivalent filters. */
 export const filterKey = ({ projectId, status, tag, executionIds }: ExecutionFilter): string =>
