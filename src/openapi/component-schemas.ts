@@ -5,8 +5,8 @@ import { changeReferences, type JsonSchema } from './json-schema.js';
 const DEFINITIONS = '#/$defs/';
 const COMPONENTS = '#/components/schemas/';
 
-/** `input`: what a client may send. `output`: what the server sends. */
-export type Direction = 'input' | 'output';
+/** `input`: a body that a client may send. `query`: its query. `output`: what the server sends. */
+export type Direction = 'input' | 'query' | 'output';
 
 /**
  * Converts Zod schemas to JSON Schema, and collects those that have an id (`.meta({ id: 'Execution' })`). The document has
@@ -106,7 +106,7 @@ export class ComponentSchemas {
 
 /** `Workflow` becomes `WorkflowInput` or `WorkflowOutput`, then `WorkflowInput2` and so on. */
 function nextName(taken: string, name: string, direction: Direction): string {
-  const suffixed = name + (direction === 'input' ? 'Input' : 'Output');
+  const suffixed = name + (direction === 'output' ? 'Output' : 'Input');
   if (taken === name) return suffixed;
   return suffixed + (Number(taken.slice(suffixed.length) || 1) + 1);
 }
@@ -123,7 +123,7 @@ function toJsonSchema(
     target: 'draft-2020-12',
     // Refinements and transformations have no JSON Schema. The document then admits more than the server.
     unrepresentable: 'any',
-    io: direction,
+    io: direction === 'output' ? 'output' : 'input',
     override: ({ zodSchema, jsonSchema }) => adapt(zodSchema, jsonSchema as JsonSchema, direction),
   }) as JsonSchema & { $defs?: Record<string, JsonSchema> };
   return { root, definitions: $defs };
@@ -134,6 +134,8 @@ function adapt(zod: z.core.$ZodTypes, json: JsonSchema, direction: Direction): v
   // A later release may add members to responses, so the document does not say that there are no others.
   if (direction === 'output' && def.type === 'object' && def.catchall === undefined)
     delete json['additionalProperties'];
+  // openapi-typescript makes a member of a body required if it has a default.
+  if (def.type === 'default' && direction === 'input') delete json['default'];
   if (def.type === 'union' && 'discriminator' in def)
     json.discriminator = { propertyName: String(def.discriminator) };
   // Every integer of JSON is one that a double holds exactly, so these bounds of Zod's say nothing.

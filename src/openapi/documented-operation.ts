@@ -70,7 +70,7 @@ export function pathParameter(name: string, schema: JsonSchema = { type: 'string
  * it parses a text to a list.
  */
 function queryParameters(query: z.ZodType, schemas: ComponentSchemas): ParameterObject[] {
-  const sent = schemas.inline(query, 'input');
+  const sent = schemas.inline(query, 'query');
   const parsed = schemas.inline(query, 'output').properties ?? {};
   return Object.entries(sent.properties ?? {}).map(([name, given]) => {
     const isList = parsed[name]?.type === 'array';
