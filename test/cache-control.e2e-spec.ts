@@ -128,6 +128,7 @@ describe('Cache-Control', () => {
         200,
         expect.arrayContaining(['no-store', 'no-transform']),
       ]);
+      expect(headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     }
   });
 

@@ -40,4 +40,4 @@ export const typeTopic = (type: EventType): string => type;
 
 /** Parses an event into the form that consumers use. */
 export const parseEvent = (event: RecordedEvent): ExecutionEvent =>
-  ({ sequence: event.sequence, type: event.type, ...(JSON.parse(event.data) as object) }) as ExecutionEvent;
+  ({ type: event.type, sequence: event.sequence, ...(JSON.parse(event.data) as object) }) as ExecutionEvent;

@@ -115,8 +115,8 @@ export const EXAMPLE_PAGE: ExecutionPage = {
 export const EXAMPLE_EVENTS: EventPage = {
   events: [
     {
-      sequence: 12,
       type: 'execution:output',
+      sequence: 12,
       executionId: ID,
       timestamp: '2026-11-23T18:00:00.120Z',
       chunk: 'Hello',

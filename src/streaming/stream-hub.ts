@@ -1,5 +1,4 @@
 import { Inject, Injectable, Logger, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
-import { ESTABLISHED } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
@@ -115,6 +114,11 @@ export class StreamHub implements OnModuleDestroy {
     return response.observe(() => this.openMulti(request, response));
   }
 
+  /** Returns the result of an `@Sse()` method for a HEAD request: the headers of a stream. */
+  head(response: ServerResponse): Observable<MessageEvent> {
+    return new SseResponse(response).head();
+  }
+
   // The handles returned here live as long as the stream, and so does every variable that their functions use.
 
   private openSingle(request: StreamRequest, response: SseResponse): StreamHandle {
@@ -130,13 +134,7 @@ export class StreamHub implements OnModuleDestroy {
       start: () => {
         const timestamp = new Date().toISOString();
         const { position: lastSequence } = lease.channel;
-        const fields = {
-          type: ESTABLISHED,
-          sequence: after,
-          ...established,
-          timestamp,
-          lastSequence,
-        } as const;
+        const fields = { sequence: after, ...established, timestamp, lastSequence };
         subscription.start(encodeEstablished(fields, this.settings.STREAM_RETRY_MS));
         if (this.isClosing) connection.endWithRetry();
       },
@@ -176,7 +174,7 @@ export class StreamHub implements OnModuleDestroy {
         const message = 'You will see every event of these executions, of each in order.';
         const timestamp = new Date().toISOString();
         const cursor = position.cursor().toString();
-        const fields = { type: ESTABLISHED, sequence: 0, timestamp, message, executions, cursor } as const;
+        const fields = { sequence: 0, timestamp, message, executions, cursor } as const;
         subscription.start(encodeEstablished(fields, this.settings.STREAM_RETRY_MS));
         if (this.isClosing) connection.endWithRetry();
         else updater?.begin();

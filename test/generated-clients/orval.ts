@@ -1,13 +1,13 @@
 import * as api from './generated/orval.js';
 import { apiKey, distinct, framesIn, report, UNKNOWN_ID, url, WORKFLOW } from './report.js';
 
-// The generated functions call the global fetch with a path and with what they are given.
+// The generated functions call the global fetch, with a path.
 const { fetch } = globalThis;
-globalThis.fetch = (path, options) =>
-  fetch(new URL(String(path), url), {
-    ...options,
-    headers: { ...(options?.headers as Record<string, string>), authorization: `Bearer ${apiKey}` },
-  });
+globalThis.fetch = (path, options) => {
+  const headers = new Headers(options?.headers);
+  headers.set('authorization', `Bearer ${apiKey}`);
+  return fetch(new URL(path as string, url), { ...options, headers });
+};
 
 const started = await api.startExecution({ projectId: 'demo', workflow: WORKFLOW, tags: ['generated'] });
 if (started.status !== 202) throw new Error(`no execution was started: ${started.data.detail}`);

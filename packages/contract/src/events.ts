@@ -70,14 +70,12 @@ export type EventFields = { [T in EventType]: z.infer<(typeof EVENT_FIELDS)[T]> 
 /** An event that a node or the engine emits, before the journal gives it a sequence. */
 export type EventDraft = { [T in EventType]: { type: T; fields: EventFields[T] } }[EventType];
 
-/** `data` of a frame: the event's own fields, plus `executionId` and `timestamp`. */
-export type EventData<T extends EventType = EventType> = {
-  executionId: string;
-  timestamp: string;
-} & EventFields[T];
-
-/** A recorded event as clients get it. `(executionId, sequence)` identifies it. */
-export type ExecutionEvent = { [T in EventType]: { sequence: number; type: T } & EventData<T> }[EventType];
+/** A recorded event: `data` of its frame, and an item of `EventPage`. `(executionId, sequence)` identifies it. */
+export type ExecutionEvent = {
+  [T in EventType]: { type: T; sequence: number; executionId: string; timestamp: string } & EventFields[T];
+}[EventType];
+/** A recorded event of one type, or of one of several types: `ExecutionEventOf<'execution:failed'>`. */
+export type ExecutionEventOf<T extends EventType> = Extract<ExecutionEvent, { type: T }>;
 
 export const TERMINAL_EVENT_TYPES = [
   'execution:completed',
@@ -89,7 +87,7 @@ export const isTerminalEvent = (type: string): boolean =>
   (TERMINAL_EVENT_TYPES as readonly string[]).includes(type);
 
 /** Type of the first frame of every stream. */
-export const ESTABLISHED = 'connection:established';
+const ESTABLISHED = 'connection:established';
 
 /** `data` of the first frame on a stream of one execution. The frame has no id, so it does not change `Last-Event-ID`. */
 export const ConnectionEstablished = z
@@ -111,21 +109,44 @@ export type ConnectionEstablished = z.infer<typeof ConnectionEstablished>;
 const eventSchemaName = (type: EventType): string =>
   `${type.replaceAll(/(?:^|[^a-z]+)([a-z])/g, (_match, letter: string) => letter.toUpperCase())}Event`;
 
+/** `data` of the first frame on a stream of many executions. The frame's id is the cursor. */
+export const ExecutionsConnectionEstablished = z
+  .object({
+    type: z.literal(ESTABLISHED),
+    sequence: z.literal(0).meta({ description: 'Always 0. The position of the stream is its cursor.' }),
+    timestamp: Timestamp,
+    message: z.string(),
+    executions: z.int().min(0).meta({ description: 'Number of executions in the stream so far.' }),
+    cursor: z.string().meta({
+      description: 'The stream resumes here if the connection breaks before the first event.',
+    }),
+  })
+  .meta({ id: 'ExecutionsConnectionEstablished' });
+export type ExecutionsConnectionEstablished = z.infer<typeof ExecutionsConnectionEstablished>;
+
 const recorded = { sequence: z.int().min(1), executionId: ExecutionId, timestamp: Timestamp };
 const eventSchemas = EVENT_TYPES.map((type) =>
   z
     .object({ type: z.literal(type), ...recorded, ...EVENT_FIELDS[type].shape })
     .meta({ id: eventSchemaName(type) }),
 );
-/** One recorded event of any type: `data` of its frame, and an item of `EventPage`. */
-export const ExecutionEventSchema = z
+const anyEvent = z
   .discriminatedUnion('type', eventSchemas as [(typeof eventSchemas)[number], ...typeof eventSchemas])
   .meta({ id: 'ExecutionEvent' });
+/** One recorded event of any type: `data` of its frame, and an item of `EventPage`. */
+export const ExecutionEventSchema = anyEvent as unknown as z.ZodType<ExecutionEvent>;
 
 /** `data` of any frame on a stream of one execution. */
 export const StreamData = z
-  .discriminatedUnion('type', [ConnectionEstablished, ExecutionEventSchema])
-  .meta({ id: 'StreamData' });
+  .discriminatedUnion('type', [ConnectionEstablished, anyEvent])
+  .meta({ id: 'StreamData' }) as unknown as z.ZodType<StreamData>;
+export type StreamData = ConnectionEstablished | ExecutionEvent;
+
+/** `data` of any frame on a stream of many executions. */
+export const ExecutionsStreamData = z
+  .discriminatedUnion('type', [ExecutionsConnectionEstablished, anyEvent])
+  .meta({ id: 'ExecutionsStreamData' }) as unknown as z.ZodType<ExecutionsStreamData>;
+export type ExecutionsStreamData = ExecutionsConnectionEstablished | ExecutionEvent;
 
 const types = z
   .string()
@@ -161,8 +182,8 @@ export const EventPage = z
     lastSequence: z.int().min(0),
   })
   .meta({ id: 'EventPage' });
-export interface EventPage {
-  events: ExecutionEvent[];
+export interface EventPage<T extends EventType = EventType> {
+  events: ExecutionEventOf<T>[];
   nextAfter: number | null;
   lastSequence: number;
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { ESTABLISHED, ExecutionEventSchema, OpenStream } from './events.js';
+import { OpenStream } from './events.js';
 import { ExecutionStatus, ProjectId, Tag } from './execution.js';
-import { Timestamp } from './json.js';
 
 /** Above every limit that the server sets. Longer values are refused before their items are checked. */
 const MAX_ITEMS = 10_000;
@@ -76,26 +75,6 @@ export const CreateStreamTicket = z
   .default({})
   .meta({ id: 'CreateStreamTicket' });
 export type CreateStreamTicket = z.infer<typeof CreateStreamTicket>;
-
-/** `data` of the first frame on a stream of many executions. The frame's id is the cursor. */
-export const ExecutionsConnectionEstablished = z
-  .object({
-    type: z.literal(ESTABLISHED),
-    sequence: z.literal(0).meta({ description: 'Always 0. The position of the stream is its cursor.' }),
-    timestamp: Timestamp,
-    message: z.string(),
-    executions: z.int().min(0).meta({ description: 'Number of executions in the stream so far.' }),
-    cursor: z.string().meta({
-      description: 'The stream resumes here if the connection breaks before the first event.',
-    }),
-  })
-  .meta({ id: 'ExecutionsConnectionEstablished' });
-export type ExecutionsConnectionEstablished = z.infer<typeof ExecutionsConnectionEstablished>;
-
-/** `data` of any frame on a stream of many executions. */
-export const ExecutionsStreamData = z
-  .discriminatedUnion('type', [ExecutionsConnectionEstablished, ExecutionEventSchema])
-  .meta({ id: 'ExecutionsStreamData' });
 
 /** Returns a key that is equal for equivalent filters. */
 export const filterKey = ({ projectId, status, tag, executionIds }: ExecutionFilter): string =>

@@ -19,7 +19,7 @@ import {
   StreamTicket,
 } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
-import { EMPTY, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import {
   AllowTicket,
   CurrentPrincipal,
@@ -82,7 +82,7 @@ export class MultiStreamsController {
     const start = await this.resolver.open(query, cursor, principal);
     if (!start) throw new NoContentSignal();
     // HEAD is routed here too. It gets the headers, without a stream that keeps its connection open.
-    if (request.method === 'HEAD') return EMPTY;
+    if (request.method === 'HEAD') return this.hub.head(response);
     return this.hub.watch({
       ...start,
       types: query.types,

@@ -13,7 +13,7 @@ import {
 } from '@nestjs/common';
 import { ExecutionId, OpenStream, StreamData, StreamTicket } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
-import { EMPTY, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import { RevocationMonitor } from '../../auth/revocation-monitor.js';
 import type { Principal } from '../../auth/principal.js';
@@ -74,7 +74,7 @@ export class StreamsController implements OnModuleInit {
     if (!start) throw new NoContentSignal();
     const { executionId, status, after } = start;
     // HEAD is routed here too. It gets the headers, without a stream that keeps its connection open.
-    if (request.method === 'HEAD') return EMPTY;
+    if (request.method === 'HEAD') return this.hub.head(response);
     return this.hub.subscribe({
       executionId,
       after,
