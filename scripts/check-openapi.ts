@@ -1,15 +1,15 @@
-// Checks the OpenAPI document with the recommended rules of Redocly and Spectral. Builds the document from the decorators
-// of dist/, without a server and without a database.
+// Checks an OpenAPI document with the recommended rules of Redocly and Spectral: that in the given file, or the document of
+// the application, which it builds from dist/ without a server and without a database.
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import spectralCore, { type RulesetDefinition } from '@stoplight/spectral-core';
 import spectralRulesets from '@stoplight/spectral-rulesets';
-import { writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { applicationDocument } from './openapi-document.ts';
 
-const document = await applicationDocument();
-const text = JSON.stringify(document, null, 2);
-const [, , output] = process.argv;
-if (output !== undefined) writeFileSync(output, `${text}\n`);
+const [, , file] = process.argv;
+const text =
+  file === undefined ? JSON.stringify(await applicationDocument(), null, 2) : readFileSync(file, 'utf8');
+const document = JSON.parse(text) as { paths: object };
 
 const redocly = await lintFromString({
   source: text,
@@ -27,7 +27,7 @@ const problems = [
     ({ ruleId, message, location }) =>
       `redocly ${ruleId} at ${location[0]?.pointer ?? 'the document'}: ${message}`,
   ),
-  ...(await spectral.run(document as unknown as Record<string, unknown>)).map(
+  ...(await spectral.run(document as Record<string, unknown> & { paths: object })).map(
     ({ code, message, path }) => `spectral ${code} at ${path.join('/')}: ${message}`,
   ),
 ];

@@ -63,6 +63,10 @@ export class ComponentSchemas {
     return rename(part);
   }
 
+  all(): Record<string, JsonSchema> {
+    return Object.fromEntries(this.schemas);
+  }
+
   /** Returns the components that a part of the document refers to, directly or through other components, in alphabetical order. */
   reachableFrom(part: unknown): Record<string, JsonSchema> {
     const found = new Map<string, JsonSchema>();

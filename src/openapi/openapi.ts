@@ -36,18 +36,18 @@ export function buildDocument(
     .build();
   const schemas = new ComponentSchemas();
   schemas.convert(Problem, 'output');
-  const routes = scanRoutes(app, schemas);
+  const routes = scanRoutes(app);
   const operations = new Operations();
   // First the routes of the server, so that their ids and schemas keep their names whatever modules of other teams add.
   for (const route of routes.toSorted((a, b) => Number(isForeign(a)) - Number(isForeign(b)))) {
-    const { path, controller, handler, operation } = route;
+    const { path, controller, handler, operation, definitions } = route;
     const documentation = new Reflector().get(Documented, handler);
     const access = accessOf(handler, controller);
     operations.add(
       route,
       documentation
         ? documentedOperation(path, documentation, access, schemas)
-        : foreignOperation(path, operation, access, schemas),
+        : foreignOperation(path, schemas.adopt(operation, definitions, 'input'), access, schemas),
     );
   }
   const { paths, responses } = shareResponses(operations.inOrder(routes));

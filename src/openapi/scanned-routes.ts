@@ -1,9 +1,10 @@
+import { Logger } from '@nestjs/common';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
-import type { ComponentSchemas } from './component-schemas.js';
+import { ComponentSchemas } from './component-schemas.js';
 import type { JsonSchema } from './json-schema.js';
 import type { OperationObject } from './operation.js';
 
@@ -13,6 +14,8 @@ const HANDLER = 'x-handler';
 /** What a path item of OpenAPI 3.1 can have. `@All()` routes have others too. */
 const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']);
 
+const logger = new Logger('OpenApi');
+
 export interface ScannedRoute {
   path: string;
   method: string;
@@ -20,14 +23,25 @@ export interface ScannedRoute {
   handler: () => unknown;
   /** The operation as @nestjs/swagger describes it from its own decorators. It may not be valid. */
   operation: OperationObject;
+  /** The schemas that the operation refers to, by name. */
+  definitions: Record<string, JsonSchema>;
 }
 
-/** Returns the routes of all modules in the order of their registration, except those with `@ApiExcludeController` and the like. */
-export function scanRoutes(app: NestExpressApplication, schemas: ComponentSchemas): ScannedRoute[] {
+/**
+ * Returns the routes of all modules in the order of their registration, except those with `@ApiExcludeController` and the like.
+ * Logs a warning for a controller that cannot be described, and leaves it out.
+ */
+export function scanRoutes(app: NestExpressApplication): ScannedRoute[] {
   return [...app.get(ModulesContainer).values()].flatMap((module) =>
-    [...module.controllers.values()].flatMap((wrapper) =>
-      scanController(app, module, wrapper as Wrapper, schemas),
-    ),
+    [...module.controllers.values()].flatMap((wrapper) => {
+      try {
+        return scanController(app, module, wrapper as Wrapper);
+      } catch (error) {
+        // For example a class with a property whose type @nestjs/swagger cannot find out.
+        logger.warn(`${wrapper.name} is missing in the OpenAPI document: ${(error as Error).message}`);
+        return [];
+      }
+    }),
   );
 }
 
@@ -41,12 +55,8 @@ type Wrapper =
  * Scans a single controller, so that schemas of classes with the same name cannot replace each other, and marks each handler,
  * because the scanner does not say which handler an operation belongs to.
  */
-function scanController(
-  app: NestExpressApplication,
-  module: Module,
-  wrapper: Wrapper,
-  schemas: ComponentSchemas,
-): ScannedRoute[] {
+function scanController(app: NestExpressApplication, module: Module, wrapper: Wrapper): ScannedRoute[] {
+  const schemas = new ComponentSchemas();
   const { paths, components } = withMarks(handlersOf(wrapper), () =>
     SwaggerModule.createDocument(
       only(app, module, wrapper),
@@ -64,8 +74,8 @@ function scanController(
       .filter(([method]) => METHODS.has(method))
       .map(([method, operation]) => ({ path, method, operation })),
   );
-  const definitions = (components?.schemas ?? {}) as Record<string, JsonSchema>;
-  return schemas.adopt(found, definitions, 'input').map(({ path, method, operation }) => {
+  const adopted = schemas.adopt(found, (components?.schemas ?? {}) as Record<string, JsonSchema>, 'input');
+  return adopted.map(({ path, method, operation }) => {
     const { [HANDLER]: handler, ...rest } = operation as OperationObject & { [HANDLER]: string };
     return {
       path,
@@ -73,6 +83,7 @@ function scanController(
       controller: wrapper.metatype,
       handler: Reflect.get(wrapper.metatype.prototype as object, handler) as () => unknown,
       operation: rest,
+      definitions: schemas.all(),
     };
   });
 }
