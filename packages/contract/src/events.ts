@@ -105,6 +105,10 @@ export const ConnectionEstablished = z
   .meta({ id: 'ConnectionEstablished' });
 export type ConnectionEstablished = z.infer<typeof ConnectionEstablished>;
 
+/** Names the schema of an event in the OpenAPI document: `ExecutionToolCallEvent` for `execution:tool-call`. */
+const eventSchemaName = (type: EventType): string =>
+  `${type.replaceAll(/(?:^|[^a-z]+)([a-z])/g, (_match, letter: string) => letter.toUpperCase())}Event`;
+
 /** `data` of the first frame on a stream of many executions. The frame's id is the cursor. */
 export const ExecutionsConnectionEstablished = z
   .object({
@@ -124,7 +128,7 @@ const recorded = { sequence: z.int().min(1), executionId: ExecutionId, timestamp
 const eventSchemas = EVENT_TYPES.map((type) =>
   z
     .object({ type: z.literal(type), ...recorded, ...EVENT_FIELDS[type].shape })
-    .meta({ id: `Event.${type.replace(':', '.')}` }),
+    .meta({ id: eventSchemaName(type) }),
 );
 const anyEvent = z
   .discriminatedUnion('type', eventSchemas as [(typeof eventSchemas)[number], ...typeof eventSchemas])

@@ -25,8 +25,8 @@ const filter = {
     .optional()
     .meta({ description: 'One status or several, comma-separated.' }),
   tag: Tag.optional(),
-  executionIds: commaSeparated(z.string().max(64))
-    .transform((ids) => [...new Set(ids.map((id) => id.toLowerCase()))])
+  executionIds: commaSeparated(z.string().max(64).toLowerCase())
+    .overwrite((ids) => [...new Set(ids)])
     .optional()
     .meta({
       description:

@@ -11,8 +11,7 @@ import {
   Res,
   Sse,
 } from '@nestjs/common';
-import { ApiHeader } from '@nestjs/swagger';
-import { OpenStream, StreamData, StreamTicket } from '@cloutagent/contract';
+import { ExecutionId, OpenStream, StreamData, StreamTicket } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import type { Observable } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
@@ -23,6 +22,7 @@ import { Documented } from '../../openapi/documented.decorator.js';
 import { NoContentSignal } from '../../problems/no-content.signal.js';
 import { StreamHub } from '../../streaming/stream-hub.js';
 import { EXAMPLE_STREAM, EXAMPLE_TICKET } from '../examples.js';
+import { FRAMING } from './framing.js';
 import { ExecutionLookup } from './execution-lookup.js';
 import { StreamAdmission } from './stream-admission.js';
 import { StreamResolver } from './stream-resolver.js';
@@ -46,24 +46,20 @@ export class StreamsController implements OnModuleInit {
   @Sse('stream')
   @RequireScope('executions:read')
   @AllowTicket()
-  @ApiHeader({
-    name: 'Last-Event-ID',
-    required: false,
-    description: 'The stream sends the events after this sequence.',
-  })
   @Documented({
+    id: 'streamExecution',
+    tag: 'Streams',
     summary: 'Watch an execution as server-sent events',
-    description:
-      'The first frame is `connection:established`, which has no id. It is followed by every recorded event after Last-Event-ID, in ' +
-      'order. `data` of each frame is JSON as shown here, `event` its `type`, and `id` its `sequence`. Comments (`: ping`) are ' +
-      'heartbeats. The server closes the stream after the last event of the execution. 204 means that the execution has ended and ' +
-      'has no further events.',
+    description: `The first frame is \`connection:established\`, which has no id. It is followed by every recorded event after \`Last-Event-ID\`, in order. The server closes the stream after the last event of the execution. ${FRAMING}`,
     status: 200,
+    noContent: 'The execution has ended and has no further events. `EventSource` does not connect again.',
+    params: { executionId: ExecutionId },
     query: OpenStream,
+    requestHeaders: ['Last-Event-ID'],
     response: StreamData,
-    example: EXAMPLE_STREAM,
     contentType: 'text/event-stream',
-    errors: ['validation_failed', 'invalid_last_event_id', 'invalid_ticket', 'not_found', 'too_many_streams'],
+    examples: EXAMPLE_STREAM,
+    errors: ['invalid_last_event_id', 'not_found', 'too_many_streams'],
   })
   async stream(
     @Param('executionId') id: string,
@@ -99,11 +95,14 @@ export class StreamsController implements OnModuleInit {
   @HttpCode(201)
   @RequireScope('executions:read')
   @Documented({
-    summary:
-      'Create a ticket that opens the stream with EventSource, which can reconnect with it from the same address',
+    id: 'createStreamTicket',
+    tag: 'Streams',
+    summary: 'Create a ticket that opens the stream with EventSource',
+    description: '`EventSource` can reconnect with the ticket from the same address until it expires.',
     status: 201,
+    params: { executionId: ExecutionId },
     response: StreamTicket,
-    example: EXAMPLE_TICKET,
+    examples: { ticket: { value: EXAMPLE_TICKET } },
     errors: ['not_found'],
   })
   async ticket(
