@@ -7,6 +7,7 @@ const BASE = {
   config: ['common'],
   logging: ['common', 'config'],
   discovery: [],
+  monitoring: ['config'],
   openapi: ['common', 'config'],
   problems: ['common', 'config', 'logging', 'openapi'],
 };

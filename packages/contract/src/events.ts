@@ -78,6 +78,8 @@ export type EventData<T extends EventType = EventType> = {
 
 /** A recorded event as clients get it. `(executionId, sequence)` identifies it. */
 export type ExecutionEvent = { [T in EventType]: { sequence: number; type: T } & EventData<T> }[EventType];
+/** A recorded event of one type, or of one of several types: `ExecutionEventOf<'execution:failed'>`. */
+export type ExecutionEventOf<T extends EventType> = Extract<ExecutionEvent, { type: T }>;
 
 export const TERMINAL_EVENT_TYPES = [
   'execution:completed',
