@@ -44,7 +44,8 @@ const ENGINE = {
   extension: [],
   http: ['extension'],
   models: ['extension', 'http'],
-  nodes: ['extension', 'http', 'models'],
+  tools: ['extension'],
+  nodes: ['extension', 'http', 'models', 'tools'],
   run: ['extension', 'http', 'models', 'nodes', 'execution-engine.ts', 'execution-row.ts'],
   dispatch: ['extension', 'run', 'execution-engine.ts', 'execution-row.ts'],
 };

@@ -143,6 +143,8 @@ const SettingsSchema = z
     OUTPUT_MAX_DEPTH: count(100, 1, 1_000),
     OUTPUT_MAX_PARTS: count(20_000),
     CONFIG_MAX_BYTES: count(4_194_304),
+    EXTENSION_TIMEOUT_MS: ms(10_000),
+    TOOL_TIMEOUT_MS: ms(30_000),
     RETRY_BASE_MS: ms(500),
     RETRY_MAX_MS: ms(30_000),
     DISPATCH_POLL_INTERVAL_MS: ms(2_000),
