@@ -39,7 +39,6 @@ export class BlockedLoopMonitor implements OnApplicationShutdown {
   /** Calls code of a module and returns what it returns. The code runs until the promise that it returns is settled. */
   call<T>(code: ExtensionCode, work: () => T): T {
     if (this.limitMs === 0) return work();
-    this.begin(code);
     const startedAt = performance.now();
     const reportedBefore = this.reportedMs;
     let result: T | undefined;
@@ -50,13 +49,14 @@ export class BlockedLoopMonitor implements OnApplicationShutdown {
       // Code that this code called, such as an interceptor, has its own warning.
       const ownMs = performance.now() - startedAt - (this.reportedMs - reportedBefore);
       if (ownMs >= this.limitMs) this.warnOf(code, ownMs);
-      const end = () => this.end(code);
-      if (result instanceof Promise) result.then(end, end);
-      else end();
+      if (result instanceof Promise) this.track(code, result);
     }
   }
 
-  private begin(code: ExtensionCode): void {
+  /** Remembers that code runs until its promise is settled. */
+  private track(code: ExtensionCode, result: Promise<unknown>): void {
+    const end = () => this.end(code);
+    result.then(end, end);
     this.running.set(code, (this.running.get(code) ?? 0) + 1);
     this.recent.add(code);
     if (this.timer) return;

@@ -134,7 +134,8 @@ export class NodeRegistry implements OnModuleInit {
     config: unknown,
     check: ConfigCheck,
   ): Promise<ConfigProblem[]> {
-    if (!code) return (await handler.check?.(config, check)) ?? [];
+    if (!handler.check) return [];
+    if (!code) return handler.check(config, check);
     const limitMs = this.settings.EXTENSION_TIMEOUT_MS;
     try {
       const checking = this.monitor.call(

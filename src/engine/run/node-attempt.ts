@@ -62,12 +62,12 @@ export class NodeAttempt {
     const { row, pauseGate, budget, stopSignal } = this.scope;
     const { node, stepId } = this.step;
     const { interception } = this;
+    const members = { executionId: row.id, nodeId: node.id, stepId };
+    const context = { members, onStray: (error: unknown) => this.onUnhandledError(error, members) };
     try {
       const type = this.nodeType();
       if (pauseGate.isOpen) this.timeLimit.resume();
-      const members = { executionId: row.id, nodeId: node.id, stepId };
-      const onStray = (error: unknown) => this.onUnhandledError(error, members);
-      const running = inContext({ members, onStray }, () =>
+      const running = inContext(context, () =>
         interception
           ? this.runIntercepted(type, interception)
           : this.runHandler(type, this.parse(type, this.filledConfig())),
@@ -78,7 +78,7 @@ export class NodeAttempt {
       );
     } catch (error) {
       if (!interception || stopSignal.aborted || error instanceof StoppedError) throw error;
-      throw await interception.error(error);
+      throw await inContext(context, () => interception.error(error));
     } finally {
       this.timeLimit.pause();
       this.abortController.abort(new StoppedError('the attempt has ended'));

@@ -79,8 +79,8 @@ export class StepInterception {
           throw this.interceptors.toFailure(hook, new Error('onError must return { code, message }'));
       }
     } catch (failure) {
-      // The log of the failed step has the original error as well.
-      (failure as Error).cause ??= error;
+      // The interceptor's error is logged already; the line of the failed step shows the original one.
+      if (failure instanceof InterceptorFailedError) failure.cause = error;
       return failure;
     }
     const { code, message } = current;
