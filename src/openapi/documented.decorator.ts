@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse } from '@nestjs/swag
 import { Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
+import { NoQuery } from './no-query.decorator.js';
 import { ALWAYS } from './problem-codes.js';
 
 type SchemaObject = Exclude<
@@ -53,8 +54,13 @@ export interface Documentation {
   summary: string;
   description?: string;
   status: number;
-  /** Schema of the query. The OpenAPI document lists its members as separate parameters. */
+  /**
+   * Schema of the query. The OpenAPI document lists its members as separate parameters. Without it, a request with a query
+   * is refused.
+   */
   query?: z.ZodType;
+  /** Whether the route ignores its query. Health checks and scrapers of metrics may add parameters of their own. */
+  anyQuery?: boolean;
   response?: z.ZodType;
   /** Example of a response: a value for JSON, a string for any other content type. */
   example?: unknown;
@@ -73,9 +79,10 @@ export function Documented({
   description,
   status,
   query,
+  anyQuery = false,
   response,
   example,
-  errors = [],
+  errors: given = [],
   contentType = 'application/json',
   open = false,
   anyScope = false,
@@ -84,11 +91,14 @@ export function Documented({
     ...(response && { schema: toOpenApi(response) }),
     ...(example !== undefined && { example }),
   };
+  const refusesQuery = !query && !anyQuery;
+  const errors = refusesQuery ? new Set<ProblemCode>(['validation_failed', ...given]) : given;
   const always = ALWAYS.filter((code) => !anyScope || code !== 'insufficient_scope');
   const byStatus = Map.groupBy([...errors, ...(open ? [] : always)], (code) => PROBLEM_CODES[code].status);
   return applyDecorators(
     ...(open ? [] : [ApiBearerAuth()]),
     ...(query ? parametersOf(query) : []),
+    NoQuery(refusesQuery),
     ApiOperation({ summary, ...(description !== undefined && { description }) }),
     ApiResponse({
       status,

@@ -16,6 +16,7 @@ const OK = {
   response: z.object({ status: z.literal('ok') }),
   example: { status: 'ok' },
   open: true,
+  anyQuery: true,
 };
 
 @Controller('health')

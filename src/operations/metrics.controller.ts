@@ -25,6 +25,7 @@ export class MetricsController {
     example:
       '# HELP cloutagent_streams_open Open streams.\n# TYPE cloutagent_streams_open gauge\ncloutagent_streams_open 3\n',
     contentType: 'text/plain',
+    anyQuery: true,
   })
   show(): Promise<string> {
     return this.metrics.registry.metrics();

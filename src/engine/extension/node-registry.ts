@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { type GraphProblem, type Workflow, WorkflowGraph, type WorkflowNode } from '@cloutagent/contract';
 import { ExtensionDiscovery } from '../../discovery/extension-discovery.js';
+import { check as checkSchema } from '../../problems/schema-problems.js';
 import { findAsyncPart } from './async-config.js';
 import type { ConfigCheck, ConfigProblem, NodeType } from './node-handler.js';
 import { NodeTypeName } from './node-handler.decorator.js';
@@ -76,10 +77,8 @@ export class NodeRegistry implements OnModuleInit {
         path: pathInWorkflow(path),
         message: `node "${nodeId}" does not come before this node: add an edge from it, or correct the name`,
       }));
-    const parsed = handler.config.safeParse(config);
-    const problems = parsed.success
-      ? ((await handler.check?.(parsed.data, check)) ?? [])
-      : parsed.error.issues.map(({ path, message }) => ({ path, message }));
+    const parsed = checkSchema(handler.config, config);
+    const problems = parsed.success ? ((await handler.check?.(parsed.data, check)) ?? []) : parsed.problems;
     return [
       ...unknownNodes,
       ...problems.map((problem) => ({ ...problem, path: pathInWorkflow(problem.path) })),
