@@ -17,6 +17,7 @@ export const OF_THE_SERVER: readonly ProblemCode[] = [
   'malformed_request',
   'malformed_url',
   'route_not_found',
+  'method_not_allowed',
   'dashboard_not_built',
   'request_timeout',
   'expectation_failed',
