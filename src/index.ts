@@ -1,0 +1,1 @@
+export { Deprecated, type Deprecation } from './openapi/deprecated.decorator.js';
