@@ -7,7 +7,7 @@ import { SecretRedactor } from '../config/secret-redactor.js';
 import { allowedMethods } from './allowed-methods.js';
 import { NoContentSignal } from './no-content.signal.js';
 import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
-import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
+import { DatabaseUnavailableError, ProblemError, RouteNotFoundError } from './problem.error.js';
 
 /** Codes of problems for body-parser's errors, by the error's `type`. */
 const BODY_PROBLEMS: Record<string, ProblemCode> = {
@@ -72,6 +72,7 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private describe(error: unknown, request: Request): Description {
+    if (error instanceof RouteNotFoundError) return describeMissingRoute(request);
     if (error instanceof ProblemError) {
       const { status, code, message: detail, extra } = error;
       return { status, code, detail, ...extra };
@@ -80,7 +81,7 @@ export class ProblemFilter implements ExceptionFilter {
       const known = codeOfCause(error.cause);
       if (known) return describeCode(known);
       const status = error.getStatus();
-      if (status === 404) return this.describeNotFound(error, request);
+      if (status === 404) return describeNotFound(error, request);
       if (status < 500)
         return describeException(error, status, CODES_BY_STATUS.get(status) ?? 'request_refused');
       this.log(error, request);
@@ -88,19 +89,6 @@ export class ProblemFilter implements ExceptionFilter {
     }
     this.log(error, request);
     return describeCode('internal_error');
-  }
-
-  /** Either no route has the path, or only routes for other methods have it, or the handler of a route found nothing. */
-  private describeNotFound(error: HttpException, request: Request): Description {
-    const allowed = allowedMethods(request);
-    if (allowed.length === 0) return describeCode('route_not_found');
-    if (allowed.includes(request.method)) return describeException(error, 404, 'not_found');
-    const methods = allowed.join(', ');
-    return {
-      ...describeCode('method_not_allowed'),
-      detail: `This route does not accept ${request.method}. Use one of ${methods}.`,
-      headers: { Allow: methods },
-    };
   }
 
   /** Logs the path without the query, which may contain a ticket. */
@@ -129,6 +117,23 @@ function toProblem({ status, code, detail, errors }: Description, request: Reque
     instance: request.path,
     ...(request.requestId !== undefined && { requestId: request.requestId }),
     ...(errors && { errors }),
+  };
+}
+
+/** Nest throws the exception if no route matches, and so does the handler of an extension that finds nothing. */
+function describeNotFound(error: HttpException, request: Request): Description {
+  const isHandled = allowedMethods(request).includes(request.method);
+  return isHandled ? describeException(error, 404, 'not_found') : describeMissingRoute(request);
+}
+
+function describeMissingRoute(request: Request): Description {
+  const allowed = allowedMethods(request);
+  if (allowed.length === 0 || allowed.includes(request.method)) return describeCode('route_not_found');
+  const methods = allowed.join(', ');
+  return {
+    ...describeCode('method_not_allowed'),
+    detail: `This route does not accept ${request.method}. Use one of ${methods}.`,
+    headers: { Allow: methods },
   };
 }
 
