@@ -156,10 +156,3 @@ it('refuses every word with two neighbouring letters exchanged', () => {
     }),
   );
 });
-
-it('checks a hundred thousand unknown members in little time', () => {
-  const members = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`m${index}`, null]));
-  const started = performance.now();
-  expect(problemsWith('data', members)).toEqual([]);
-  expect(performance.now() - started).toBeLessThan(1_000);
-});
