@@ -46,5 +46,6 @@ export { ExecutionControl } from './executions/commands/execution-control.js';
 export { ExecutionStarter } from './executions/commands/execution-starter.js';
 export { ExecutionReader } from './executions/queries/execution-reader.js';
 export { createApp } from './load-app.js';
+export { Deprecated, type Deprecation } from './openapi/deprecated.decorator.js';
 export { runServer } from './run-server.js';
 export { StreamHub } from './streaming/stream-hub.js';

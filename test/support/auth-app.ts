@@ -87,7 +87,8 @@ export async function boot(
     ...environment,
   });
   @Module({
-    imports: [ConfigModule.forRoot(settings), DatabaseModule, ProblemsModule, AuthModule, ThrottlingModule],
+    // In the order of AppModule, which is that of the guards.
+    imports: [ConfigModule.forRoot(settings), DatabaseModule, AuthModule, ThrottlingModule, ProblemsModule],
     controllers: [ThingsController],
   })
   class TestModule {}

@@ -14,7 +14,7 @@ const Projects = z
   .max(100);
 
 export const CreateApiKey = z
-  .object({
+  .strictObject({
     name: PlainText.min(1).max(100),
     projects: Projects,
     scopes: z.array(Scope).min(1).max(100),
