@@ -174,7 +174,7 @@ describe('answers to generated requests', () => {
       .tuple(
         ...parameters.map(({ name, schema }) =>
           fc.oneof(
-            { weight: 6, arbitrary: fc.constant(undefined) },
+            { weight: 14, arbitrary: fc.constant(undefined) },
             { weight: 3, arbitrary: valuesOf(schema, resolve).map((value) => pair(name, String(value))) },
             {
               weight: 1,

@@ -10,7 +10,7 @@ export interface Media {
   schema: Schema;
   examples?: Record<string, { value: unknown } | Reference>;
 }
-export interface Header {
+interface Header {
   schema: Schema;
   required?: boolean;
 }
