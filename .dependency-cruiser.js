@@ -7,6 +7,7 @@ const BASE = {
   config: ['common'],
   logging: ['common', 'config'],
   discovery: [],
+  monitoring: ['config'],
   openapi: ['common', 'config'],
   problems: ['common', 'config', 'logging', 'openapi'],
 };
@@ -25,6 +26,9 @@ const FOLDERS = {
   executions: ['auth', 'database', 'engine', 'events', 'journal', 'streaming', 'throttling'],
   dashboard: ['auth'],
   operations: ['auth', 'database', 'engine', 'events', 'journal', 'streaming'],
+  // These begin at an entry of packages/server, so they use files that compose the application.
+  cli: ['database', 'discovery', 'engine', 'executions', 'run-server.ts'],
+  testing: ['database', 'engine', 'create-app.ts'],
 };
 
 // What each folder of src/streaming/ may import there. Entries with a dot are files, all others are folders.
@@ -43,7 +47,8 @@ const ENGINE = {
   extension: [],
   http: ['extension'],
   models: ['extension', 'http'],
-  nodes: ['extension', 'http', 'models'],
+  tools: ['extension'],
+  nodes: ['extension', 'http', 'models', 'tools'],
   run: ['extension', 'http', 'models', 'nodes', 'execution-engine.ts', 'execution-row.ts'],
   dispatch: ['extension', 'run', 'execution-engine.ts', 'execution-row.ts'],
 };
@@ -94,10 +99,18 @@ export default {
     ...direction('src/engine', ENGINE, { specs: false }),
     {
       name: 'server to packages',
-      comment: 'Of packages/ the server imports the contract alone.',
+      comment:
+        'Of packages/ the server imports the contract alone; the command and the test kit use the client too.',
       severity: 'error',
-      from: { path: '^src/' },
+      from: { path: '^src/', pathNot: '^src/(cli|testing)/' },
       to: { path: '^(@cloutagent|packages)/', pathNot: '^(@cloutagent|packages)/contract(/|$)' },
+    },
+    {
+      name: 'command and test kit to packages',
+      comment: 'Of packages/ the command and the test kit import the contract and the client alone.',
+      severity: 'error',
+      from: { path: '^src/(cli|testing)/' },
+      to: { path: '^(@cloutagent|packages)/', pathNot: '^(@cloutagent|packages)/(contract|client)(/|$)' },
     },
     ...Object.entries(PACKAGES).map(([name, others]) => ({
       name: `packages/${name}`,

@@ -10,9 +10,15 @@ import {
   TokenUsage,
 } from './execution.js';
 import { Json, Timestamp } from './json.js';
+import { NAME, NAME_MAX_LENGTH } from './patterns.js';
 import { NodeId } from './workflow.js';
 
 const chunk = { chunk: z.string(), stepId: z.string(), nodeId: NodeId };
+/** Name of an event that a module's node defines. */
+export const CustomEventName = z
+  .string()
+  .max(NAME_MAX_LENGTH)
+  .regex(NAME, 'may contain letters, digits and . _ : - and must start with a letter or digit');
 const control = { reason: z.string().optional(), by: z.string().optional() };
 
 /** The own fields of each event type. Every event also has `executionId` and `timestamp`. */
@@ -46,6 +52,9 @@ export const EVENT_FIELDS = {
     stepId: z.string(),
     nodeId: NodeId,
   }),
+  'execution:custom': z
+    .object({ name: CustomEventName, value: Json, stepId: z.string(), nodeId: NodeId })
+    .meta({ description: "An event of a module's own node. The module defines what name and value mean." }),
   'execution:token-usage': z.object({ usage: TokenUsage, nodeId: NodeId, model: z.string() }),
   'execution:cost-update': z.object({
     totalCostUSD: z.number().nullable(),
