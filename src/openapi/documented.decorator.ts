@@ -38,7 +38,7 @@ export interface Documentation {
   errors?: readonly ProblemCode[];
 }
 
-export interface Example {
+interface Example {
   summary?: string;
   value: unknown;
 }
