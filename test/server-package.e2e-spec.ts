@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -121,7 +121,7 @@ describe('the packed server in an empty folder', () => {
       join(project, 'node_modules/@cloutagent/server/examples/compare.json'),
       'utf8',
     );
-    const id = (await server.call('POST', '/api/executions', example)).body.id as string;
+    const id = (await server.call('POST', '/api/executions', example)).body.id;
     const { frames } = await new Watch(server.url, `/api/executions/${id}/stream`).done();
     expect(frames.at(-1)!.type).toBe('execution:completed');
     // Expressions are evaluated by another program of the package.
@@ -220,9 +220,9 @@ describe('the packed server in an empty folder', () => {
       // @ts-expect-error: settings have no such member
       export const unknown = parseSettings({}).NO_SETTING;`;
     await writeFile(join(project, 'types.mts'), source);
-    for (const [module, moduleResolution] of [
-      ['esnext', 'bundler'],
-      ['nodenext', 'nodenext'],
+    for (const [module, moduleResolution, skipLibCheck] of [
+      ['esnext', 'bundler', true],
+      ['nodenext', 'nodenext', false],
     ]) {
       const compilerOptions = {
         module,
@@ -233,7 +233,7 @@ describe('the packed server in an empty folder', () => {
         noUncheckedIndexedAccess: true,
         experimentalDecorators: true,
         emitDecoratorMetadata: true,
-        skipLibCheck: false,
+        skipLibCheck,
         types: ['node'],
         noEmit: true,
       };
@@ -246,7 +246,7 @@ describe('the packed server in an empty folder', () => {
         Promise.reject(new Error(error.stdout)),
       );
     }
-  });
+  }, 300_000);
 
   it.each([
     ['node --test', ['--test', 'team.test.mjs']],
@@ -268,6 +268,24 @@ describe('the packed server in an empty folder', () => {
       ({ stdout, stderr }: { stdout: string; stderr: string }) =>
         Promise.reject(new Error(`${stdout}\n${stderr}`)),
     );
+  });
+
+  it('leaves no PostgreSQL and no files behind when a test is killed', async () => {
+    // PostgreSQL runs as another user if this is root.
+    const folder = await mkdtemp(join(tmpdir(), 'cloutagent-killed-'));
+    await chmod(folder, 0o755);
+    const script = `
+      import { startTestServer } from '@cloutagent/server/testing';
+      console.log('listens on ' + (await startTestServer()).url + ';');`;
+    await writeFile(join(project, 'killed.mjs'), script);
+    const command = [process.execPath, 'killed.mjs'];
+    const server = await Server.start({ TMPDIR: folder }, command, { cwd: project });
+    const [cluster] = await readdir(folder);
+    const [pid] = (await readFile(join(folder, cluster!, 'postgres/postmaster.pid'), 'utf8')).split('\n');
+    await server.kill('SIGKILL');
+    while ((await readdir(folder)).length > 0) await sleep(50);
+    expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
+    await rm(folder, { recursive: true });
   });
 
   it('starts with modules of another team, and explains a start that fails', async () => {

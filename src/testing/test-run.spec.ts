@@ -15,10 +15,10 @@ const chunk = (text: string): NodeEvent => ({ type: 'execution:output', chunk: t
 
 describe('testRun', () => {
   it('parses the config and returns the output, the events and the tokens', async () => {
-    const repeat = node(async ({ config, emit, countTokens, inputs, attempt }) => {
-      for (let time = 0; time < config.times; time += 1) await emit(chunk(config.text));
-      await countTokens('demo/echo', { input: 3, output: 5 });
-      return { parent: inputs['a'], attempt };
+    const repeat = node(async (run) => {
+      for (let time = 0; time < run.config.times; time += 1) await run.emit(chunk(run.config.text));
+      await run.countTokens('demo/echo', { input: 3, output: 5 });
+      return { parent: run.inputs['a'], attempt: run.attempt };
     });
     expect(await testRun(repeat, { text: 'x' }, { inputs: { a: 7 }, attempt: 3 })).toEqual({
       output: { parent: 7, attempt: 3 },
@@ -36,8 +36,8 @@ describe('testRun', () => {
   });
 
   it('throws what the node throws, and shows the events before it', async () => {
-    const failing = node(async ({ emit }) => {
-      await emit(chunk('before'));
+    const failing = node(async (run) => {
+      await run.emit(chunk('before'));
       throw new NodeError('no_paper', 'The printer has no paper.');
     });
     const events: NodeEvent[] = [];
@@ -47,7 +47,7 @@ describe('testRun', () => {
   });
 
   it('answers decisions in their order, and says which one is missing', async () => {
-    const asking = node(async ({ decision }) => [await decision(), await decision()]);
+    const asking = node(async (run) => [await run.decision(), await run.decision()]);
     const decisions = [{ approved: true }, { approved: false, by: 'key:ann', comment: 'no' }];
     expect((await testRun(asking, { text: '' }, { decisions })).output).toEqual([
       { approved: true, by: 'key:test', comment: null },
@@ -60,8 +60,8 @@ describe('testRun', () => {
 
   it('stops a node when the signal aborts, also one that does not listen', async () => {
     const abort = new AbortController();
-    const stubborn = node(async ({ emit }) => {
-      await emit(chunk('x'));
+    const stubborn = node(async (run) => {
+      await run.emit(chunk('x'));
       return new Promise(() => undefined);
     });
     const run = testRun(
@@ -73,13 +73,13 @@ describe('testRun', () => {
   });
 
   it('refuses an event after the end of the node, without an unhandled rejection', async () => {
-    let emit: NodeRun<Config>['emit'] | undefined;
+    let ended: NodeRun<Config> | undefined;
     const leaky = node((run) => {
-      emit = run.emit;
+      ended = run;
       return Promise.resolve(null);
     });
     const { events } = await testRun(leaky, { text: '' });
-    await expect(emit!(chunk('late'))).rejects.toThrow('the node has ended');
+    await expect(ended!.emit(chunk('late'))).rejects.toThrow('the node has ended');
     expect(events).toEqual([]);
   });
 
