@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { DynamicModule } from '@nestjs/common';
 import { AppModule } from './app.module.js';
+import { ScopeRegistry } from './auth/scopes/scope-registry.js';
 import { SecretRedactor } from './config/secret-redactor.js';
 import type { Settings } from './config/settings.js';
 import { configureApp } from './configure-app.js';
@@ -37,6 +38,6 @@ export async function createApp(
   app.use(app.get(HttpMetrics).observe);
   configureApp(app, settings);
   configureServerLimits(app, settings);
-  serveDocument(app);
+  serveDocument(app, () => app.get(ScopeRegistry).all());
   return app;
 }

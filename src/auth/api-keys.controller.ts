@@ -1,13 +1,16 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
-import { ApiBody } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiBody, ApiHeader } from '@nestjs/swagger';
 import { ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey } from '@cloutagent/contract';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { CurrentPrincipal, RequireScope } from './access.decorators.js';
+import { ApiKeyCreator } from './api-key-creator.js';
 import { ApiKeysService } from './api-keys.service.js';
+import { credentialOf } from './credential.js';
 import type { Principal } from './principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
 import { OF_BODIES } from '../openapi/problem-codes.js';
+import { checkIdempotencyKey } from '../problems/idempotency-key.js';
 
 const KeyId = z.uuid();
 
@@ -26,9 +29,20 @@ const EXAMPLE_KEY: ApiKey = {
 @Controller('api/keys')
 @RequireScope('keys:manage')
 export class ApiKeysController {
-  constructor(private readonly keys: ApiKeysService) {}
+  constructor(
+    private readonly keys: ApiKeysService,
+    private readonly creator: ApiKeyCreator,
+  ) {}
 
   @Post()
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description:
+      'Up to 255 characters. For 24 hours (KEY_REQUEST_TTL_MS), requests of the same caller with the same key and body make one ' +
+      'key and get the same answer, with `Idempotency-Replayed: true`. The secret is repeated only to the API key or JWT that ' +
+      'made it.',
+  })
   @ApiBody({
     required: true,
     examples: {
@@ -47,14 +61,24 @@ export class ApiKeysController {
     status: 201,
     response: CreatedApiKey,
     example: { ...EXAMPLE_KEY, key: 'ca_Zk3v0mT2…' },
-    errors: ['validation_failed', ...OF_BODIES, 'expiry_in_the_past', 'not_your_project'],
+    errors: [
+      'validation_failed',
+      ...OF_BODIES,
+      'expiry_in_the_past',
+      'not_your_project',
+      'secret_not_repeatable',
+      'idempotency_key_reused',
+    ],
   })
   async create(
     @Body({ schema: CreateApiKey }) body: CreateApiKey,
     @CurrentPrincipal() principal: Principal,
+    @Headers('idempotency-key') idempotencyKey: string | undefined,
+    @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<CreatedApiKey> {
-    const key = await this.keys.create(body, principal);
+    const { key, replayed } = await this.creator.create(body, principal, repeatable(request, idempotencyKey));
+    if (replayed) response.setHeader('Idempotency-Replayed', 'true');
     response.location(`/api/keys/${key.id}`);
     return key;
   }
@@ -98,4 +122,12 @@ export class ApiKeysController {
   ): Promise<void> {
     await this.keys.revoke(keyId, principal);
   }
+}
+
+/** Returns what is needed to recognise the request when it comes again; undefined without an Idempotency-Key. */
+function repeatable(request: Request, given: string | undefined) {
+  const idempotencyKey = checkIdempotencyKey(given);
+  if (idempotencyKey === undefined) return undefined;
+  const credential = credentialOf(request);
+  return { idempotencyKey, credential: credential.kind === 'text' ? credential.text : undefined };
 }

@@ -87,6 +87,7 @@ const SettingsSchema = z
     TICKET_TTL_MS: ms(60_000),
     TICKET_RESUME_TTL_MS: ms(21_600_000, 0),
     CREDENTIAL_CHECK_INTERVAL_MS: ms(10_000),
+    KEY_REQUEST_TTL_MS: ms(86_400_000),
     MAX_AUTH_FAILURES_PER_MINUTE: count(1_000),
 
     CORS_ORIGINS: list,

@@ -2,9 +2,12 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { PROBLEM_CODES } from '@cloutagent/contract';
 import { OF_THE_SERVER } from './problem-codes.js';
+import { documentScopes } from './required-scope.js';
+
+type Scopes = Parameters<typeof documentScopes>[1];
 
 /** Builds the OpenAPI document of all routes from the contract's schemas. */
-function buildDocument(app: NestExpressApplication): OpenAPIObject {
+function buildDocument(app: NestExpressApplication, scopes: Scopes): OpenAPIObject {
   const codes = OF_THE_SERVER.map((code) => `\`${code}\` (${PROBLEM_CODES[code].status})`).join(', ');
   const config = new DocumentBuilder()
     .setTitle('CloutAgent Executions')
@@ -21,12 +24,16 @@ function buildDocument(app: NestExpressApplication): OpenAPIObject {
     for (const operation of Object.values(path as Record<string, { parameters?: { name?: string }[] }>))
       operation.parameters = (operation.parameters ?? []).filter(({ name }) => name !== undefined);
   }
+  documentScopes(document, scopes);
   return document;
 }
 
-/** Serves Swagger UI at `/docs` and the document at `/docs/openapi.json`. */
-export function serveDocument(app: NestExpressApplication): void {
-  SwaggerModule.setup('docs', app, () => buildDocument(app), {
+/**
+ * Serves Swagger UI at `/docs` and the document at `/docs/openapi.json`.
+ * @param scopes called when the document is first requested; returns every scope
+ */
+export function serveDocument(app: NestExpressApplication, scopes: () => Scopes): void {
+  SwaggerModule.setup('docs', app, () => buildDocument(app, scopes()), {
     jsonDocumentUrl: 'docs/openapi.json',
     yamlDocumentUrl: 'docs/openapi.yaml',
   });

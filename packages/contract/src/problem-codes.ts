@@ -59,6 +59,10 @@ export const PROBLEM_CODES = {
   },
   no_approval_waiting: { status: 409, text: 'No approval node is waiting.' },
   already_decided: { status: 409, text: 'Another decision on this approval node was already recorded.' },
+  secret_not_repeatable: {
+    status: 409,
+    text: 'This Idempotency-Key has already made a key, and its secret can be shown again only to the credential that made it. Send that credential, or revoke the key and make another one with a new Idempotency-Key.',
+  },
   body_too_large: { status: 413, text: 'The body is larger than this server accepts (BODY_MAX_BYTES).' },
   unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
   unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },
@@ -87,7 +91,7 @@ export const PROBLEM_CODES = {
   internal_error: { status: 500, text: 'Internal server error. The server log has it under this requestId.' },
   identity_provider_unavailable: {
     status: 503,
-    text: "The identity provider's key set is unavailable. Try again soon.",
+    text: 'The identity provider is unavailable. Try again soon.',
   },
   no_worker_free: { status: 503, text: 'No process is free to check the expressions. Try again soon.' },
   database_unavailable: { status: 503, text: 'The database is unavailable. Try again soon.' },
