@@ -12,6 +12,7 @@ import { MetricsAccess } from './metrics-access.js';
 import { RevocationMonitor } from './revocation-monitor.js';
 import { RouteAccessCheck } from './scopes/route-access-check.js';
 import { ScopeRegistry } from './scopes/scope-registry.js';
+import { AuthStrategies } from './strategies/auth-strategies.js';
 import { TicketsService } from './tickets.service.js';
 
 /**
@@ -24,6 +25,7 @@ import { TicketsService } from './tickets.service.js';
   providers: [
     ScopeRegistry,
     RouteAccessCheck,
+    AuthStrategies,
     ApiKeysService,
     ApiKeyCreator,
     KeyRequests,
