@@ -17,9 +17,7 @@ import type { TicketTarget } from './tickets.service.js';
  * version(): string { return '1.2.3'; }
  * ```
  */
-export const Public = Reflector.createDecorator<boolean>({ transform: () => true });
-
-const ScopeOfRoute = Reflector.createDecorator<Scope>();
+export const Public = documented(Reflector.createDecorator<boolean>({ transform: () => true }), () => null);
 
 /**
  * The scope that the caller needs, on a controller or on one of its methods. A method's scope replaces the controller's.
@@ -39,15 +37,7 @@ const ScopeOfRoute = Reflector.createDecorator<Scope>();
  * }
  * ```
  */
-export const RequireScope: ReflectableDecorator<Scope> = Object.assign(
-  (scope?: Scope) => {
-    const decorator = ScopeOfRoute(scope);
-    if (scope === undefined) return decorator;
-    const both = applyDecorators(decorator, ApiExtension(REQUIRED_SCOPE, scope));
-    return Object.assign(both, { KEY: decorator.KEY });
-  },
-  { KEY: ScopeOfRoute.KEY },
-);
+export const RequireScope = documented(Reflector.createDecorator<Scope>(), (scope = '') => scope);
 
 /**
  * The route accepts every valid credential, whatever its scopes, because it shows only the caller itself.
@@ -59,7 +49,10 @@ export const RequireScope: ReflectableDecorator<Scope> = Object.assign(
  * mine(@CurrentPrincipal() principal: Principal): Settings { return this.settings.of(principal.id); }
  * ```
  */
-export const AllowAnyScope = Reflector.createDecorator<boolean>({ transform: () => true });
+export const AllowAnyScope = documented(
+  Reflector.createDecorator<boolean>({ transform: () => true }),
+  () => '',
+);
 
 /** Returns the stream that a request opens, which its ticket must be for. Undefined when the request names no stream. */
 export type TicketTargetOf = (request: Request) => TicketTarget | undefined;
@@ -91,3 +84,21 @@ export const CurrentPrincipal = createParamDecorator(
     return principal;
   },
 );
+
+/**
+ * Makes a decorator that also puts the scope into the OpenAPI document. A method's own decorator comes before that of its
+ * controller there too.
+ * @param scopeOf returns the scope; `''` if any will do, null if the route needs no credential
+ */
+function documented<T>(
+  decorator: ReflectableDecorator<T>,
+  scopeOf: (given?: T) => string | null,
+): ReflectableDecorator<T> {
+  const make = (given?: T) => {
+    const own = decorator(given);
+    return Object.assign(applyDecorators(own, ApiExtension(REQUIRED_SCOPE, scopeOf(given))), {
+      KEY: own.KEY,
+    });
+  };
+  return Object.assign(make, { KEY: decorator.KEY });
+}

@@ -1,6 +1,9 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 
-/** The extension by which an operation names the scope that its caller needs. */
+/**
+ * The extension by which decorators pass on the scope that a caller needs: `''` if any will do, null if the route needs no
+ * credential. The document has it only with a scope.
+ */
 export const REQUIRED_SCOPE = 'x-required-scope';
 
 interface Scope {
@@ -23,12 +26,13 @@ export function documentScopes(document: OpenAPIObject, scopes: readonly Scope[]
   for (const path of Object.values(document.paths)) {
     for (const operation of Object.values(path as Record<string, Operation>)) {
       const scope = operation[REQUIRED_SCOPE];
-      if (scope !== undefined) operation.security = [{ bearer: [scope] }];
+      if (typeof scope === 'string') operation.security = [{ bearer: scope === '' ? [] : [scope] }];
+      if (!scope) delete operation[REQUIRED_SCOPE];
     }
   }
 }
 
 interface Operation {
   security?: Record<string, string[]>[];
-  [REQUIRED_SCOPE]?: string;
+  [REQUIRED_SCOPE]?: string | null;
 }

@@ -125,7 +125,7 @@ export class AuthStrategies implements OnModuleInit {
     await Promise.all(Array.from({ length: Math.min(workers, principals.length) }, worker));
     for (const [title, { count, first }] of failures)
       this.logger.warn(
-        `${title} could not check ${count} principals of open streams, which stay open`,
+        `${title} could not check ${count} of the principals with open streams. These streams stay open`,
         first,
       );
     return revoked;
