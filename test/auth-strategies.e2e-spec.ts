@@ -157,6 +157,21 @@ describe('an authentication strategy', () => {
     expect(asked).toBe(before);
   });
 
+  it('does not let a page of another site act for its visitor', async () => {
+    const cancel = (headers: Record<string, string>) =>
+      call(`${team.url}/api/executions/none/cancel`, { method: 'POST', headers });
+    const cross = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' };
+    const refused = await cancel({ ...cert('CN=ann'), ...cross });
+    expect([refused.status, refused.code]).toEqual([403, 'cross_site_request']);
+    for (const allowed of [
+      cert('CN=ann'),
+      { ...cert('CN=ann'), ...cross, origin: 'https://app.example' },
+      { ...bearer('opaque-bob'), ...cross },
+      { ...admin, ...cross },
+    ])
+      expect((await cancel(allowed)).code).toBe('not_found');
+  });
+
   it('is asked in the order that it declares, and the first one that accepts decides', async () => {
     expect((await me({ 'x-odd': 'good', ...cert('CN=ann') })).body.id).toBe('odd:from the odd one');
     expect((await me({ authorization: 'Basic bob', ...cert('CN=ann') })).body.id).toBe('mtls:CN=ann');
@@ -312,7 +327,9 @@ describe('a principal of a strategy', () => {
     one.control.abort();
     const two = await open();
     removed.add('CN=guest');
-    expect((await call(two.url)).code).toBe('invalid_ticket');
+    const refused = await fetch(two.url, { signal: two.control.signal });
+    two.control.abort();
+    expect(refused.status).toBe(401);
   });
 
   it('cannot open a stream by a ticket when the strategy has been removed', async () => {

@@ -1,6 +1,7 @@
-import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
+import { Settings } from '../config/settings.js';
 import { ProblemError } from '../problems/problem.error.js';
 import {
   AllowAnyScope,
@@ -14,6 +15,7 @@ import { ApiKeysService } from './api-keys.service.js';
 import { CredentialsMissingError, InvalidCredentialsError, InvalidTicketError } from './auth.errors.js';
 import { addressOf } from './client-address.js';
 import { credentialOf } from './credential.js';
+import { isCrossSite } from './cross-site.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { JwtVerifier } from './jwt-verifier.js';
 import { MetricsAccess } from './metrics-access.js';
@@ -40,6 +42,7 @@ export class AuthGuard implements CanActivate {
     private readonly strategies: AuthStrategies,
     private readonly limiter: FailureLimiter,
     private readonly metricsAccess: MetricsAccess,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'CORS_ORIGINS'>,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -103,8 +106,11 @@ export class AuthGuard implements CanActivate {
       }
     }
     const principal = await this.strategies.authenticate(request);
-    if (principal) return principal;
-    throw refusal;
+    if (!principal) throw refusal;
+    // A bearer token or an API key is never added by a browser itself, but anything else that identifies a caller may be.
+    if (credential.kind !== 'text' && isCrossSite(request, this.settings.CORS_ORIGINS))
+      throw new ProblemError('cross_site_request');
+    return principal;
   }
 
   private verify(text: string): Promise<Principal | undefined> {

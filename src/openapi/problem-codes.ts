@@ -20,6 +20,7 @@ export const OF_THE_SERVER: readonly ProblemCode[] = [
   'dashboard_not_built',
   'request_timeout',
   'expectation_failed',
+  'cross_site_request',
   'headers_too_large',
   'internal_error',
   'database_unavailable',

@@ -53,12 +53,10 @@ export type ApiKey = z.infer<typeof ApiKey>;
 /** The principal of a credential, and its permissions. */
 export const Me = z
   .object({
-    id: z
-      .string()
-      .meta({
-        description:
-          'The principal, `key:<key id>`, `jwt:…` or `<authentication strategy>:…`. Events use the same value in `by`.',
-      }),
+    id: z.string().meta({
+      description:
+        'The principal, `key:<key id>`, `jwt:…` or `<authentication strategy>:…`. Events use the same value in `by`.',
+    }),
     name: z
       .string()
       .nullable()

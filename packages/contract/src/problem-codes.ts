@@ -35,6 +35,10 @@ export const PROBLEM_CODES = {
     status: 403,
     text: 'Your credential does not have the scope that this request needs.',
   },
+  cross_site_request: {
+    status: 403,
+    text: 'A page of another site sent this request, and the browser alone identified you. Send an API key or a JWT, or add the origin of the page to CORS_ORIGINS.',
+  },
   not_your_project: {
     status: 403,
     text: 'You cannot create a key for a project that you have no access to.',
