@@ -21,10 +21,12 @@ const FOLDERS = {
   streaming: ['events', 'journal'],
   engine: ['cluster', 'database', 'events', 'journal'],
   auth: ['database'],
+  deliveries: ['cluster', 'database', 'events', 'journal'],
+  listeners: ['auth', 'database', 'deliveries', 'events', 'journal'],
   throttling: ['auth'],
   executions: ['auth', 'database', 'engine', 'events', 'journal', 'streaming', 'throttling'],
   dashboard: ['auth'],
-  operations: ['auth', 'database', 'engine', 'events', 'journal', 'streaming'],
+  operations: ['auth', 'database', 'deliveries', 'engine', 'events', 'journal', 'streaming'],
 };
 
 // What each folder of src/streaming/ may import there. Entries with a dot are files, all others are folders.

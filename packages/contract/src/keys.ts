@@ -3,7 +3,13 @@ import { ProjectId } from './execution.js';
 import { PlainText, Timestamp } from './json.js';
 import { orNull } from './or-null.js';
 
-export const SCOPES = ['executions:read', 'executions:write', 'executions:control', 'keys:manage'] as const;
+export const SCOPES = [
+  'executions:read',
+  'executions:write',
+  'executions:control',
+  'keys:manage',
+  'listeners:manage',
+] as const;
 export const Scope = z.enum(SCOPES).meta({ id: 'Scope' });
 export type Scope = z.infer<typeof Scope>;
 

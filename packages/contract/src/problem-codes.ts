@@ -59,6 +59,10 @@ export const PROBLEM_CODES = {
   },
   no_approval_waiting: { status: 409, text: 'No approval node is waiting.' },
   already_decided: { status: 409, text: 'Another decision on this approval node was already recorded.' },
+  listener_active: {
+    status: 409,
+    text: 'A running process has this listener in its code. Remove it from the code and restart the processes first.',
+  },
   body_too_large: { status: 413, text: 'The body is larger than this server accepts (BODY_MAX_BYTES).' },
   unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
   unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },
