@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { EventType } from '@cloutagent/contract';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { coalesce } from '../common/coalesce.js';
 import { detached } from '../logging/work-context.js';
 import type { ClaimedDelivery } from './delivery-queue.js';
@@ -8,6 +9,8 @@ import type { DurableSubscriber } from './durable-subscriber.js';
 
 /** How long to wait after a claim that left nothing that was due: a busy journal wakes the worker with each commit. */
 const MIN_CLAIM_INTERVAL_MS = 25;
+/** How long a shutdown waits for a database that does not answer. The leases then end by themselves. */
+const RELEASE_TIMEOUT_MS = 1_000;
 
 /**
  * Delivers to one subscriber in this process, several executions at the same time. Each subscriber has a worker of its own,
@@ -69,17 +72,17 @@ export class DeliveryWorker {
     this.context.stats.backlog = await this.context.queue.backlog(this.subscriber.id);
   }
 
-  /** Claims no more, and ends each run after its present event. */
-  stop(): void {
+  /**
+   * Claims no more, and ends each run after its present event.
+   * @param graceMs after this time, it aborts the calls that are under way
+   * @returns a promise that resolves when the runs have ended
+   */
+  async stop(graceMs: number): Promise<void> {
     this.stopping.abort();
     for (const timer of this.timers) clearTimeout(timer);
-  }
-
-  /** Waits until the runs have ended. After `graceMs`, it aborts their present calls. */
-  async drain(graceMs: number): Promise<void> {
     const timer = setTimeout(() => this.abandoned.abort(new Error('the process is shutting down')), graceMs);
-    await this.claim().catch(() => undefined);
-    await Promise.all(this.active.values());
+    const ended = this.claim().then(() => Promise.all(this.active.values()));
+    await Promise.race([ended, sleep(graceMs + RELEASE_TIMEOUT_MS, undefined, { ref: false })]);
     clearTimeout(timer);
   }
 

@@ -20,7 +20,7 @@ import type { DurableSubscriber } from './durable-subscriber.js';
 import { SubscriberRegistry } from './subscriber-registry.js';
 
 /** Share of SHUTDOWN_TIMEOUT_MS in which calls that are under way may end. */
-const DRAIN_SHARE = 0.2;
+const DRAIN_SHARE = 0.15;
 /** Other processes deliver what they append, if they have the same code. This is only for those that do not. */
 const HINT_DELAY_MS = 250;
 
@@ -37,6 +37,7 @@ export class DeliveryWorkers implements OnApplicationBootstrap, OnModuleDestroy,
   readonly stats = new Map<string, DeliveryStats>();
   /** Subscribers of which the log has said that another release delivers to them. */
   private readonly replaced = new Set<string>();
+  private stopped: Promise<unknown> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private hintTimer: NodeJS.Timeout | undefined;
 
@@ -87,13 +88,13 @@ export class DeliveryWorkers implements OnApplicationBootstrap, OnModuleDestroy,
     clearInterval(this.timer);
     clearTimeout(this.hintTimer);
     for (const subscription of this.subscriptions) subscription.unsubscribe();
-    for (const worker of this.workers.values()) worker.stop();
+    const graceMs = this.settings.SHUTDOWN_TIMEOUT_MS * DRAIN_SHARE;
+    this.stopped = Promise.all([...this.workers.values()].map((worker) => worker.stop(graceMs)));
   }
 
-  /** Ends the calls that are under way, and gives their deliveries to the other processes. */
+  /** Waits for the calls that are under way. The other processes take their deliveries over. */
   async beforeApplicationShutdown(): Promise<void> {
-    const graceMs = this.settings.SHUTDOWN_TIMEOUT_MS * DRAIN_SHARE;
-    await Promise.all([...this.workers.values()].map((worker) => worker.drain(graceMs)));
+    await this.stopped;
   }
 
   private onCommit({ executionId, events }: PublishedBatch): void {
