@@ -19,9 +19,14 @@ export const OF_NO_OPERATION: readonly ProblemCode[] = [
   'malformed_request',
   'malformed_url',
   'route_not_found',
+  'method_not_allowed',
+  'request_refused',
+  'precondition_failed',
+  'range_not_satisfiable',
   'dashboard_not_built',
   'request_timeout',
   'expectation_failed',
+  'cross_site_request',
   'headers_too_large',
 ];
 
