@@ -347,10 +347,11 @@ describe('a durable listener', () => {
     }
   });
 
-  it('loses its delivery to another process when its own process hangs, and the position to nobody', async () => {
+  it('loses its delivery to another process when its own process hangs, and cannot change it afterwards', async () => {
     const code = moduleOf(
       `['execution:started', 'execution:completed']`,
-      `if (delivery.attempt === 1 && event.type === 'execution:started') await sleep(3_600_000, undefined, { ref: false });`,
+      `while (event.type === 'execution:started' && !existsSync(process.env['RECORD'] + '.' + delivery.attempt))
+         await sleep(5);`,
     );
     const more = { DELIVERY_LEASE_MS: '300', DELIVERY_TIMEOUT_MS: '600000' };
     const hanging = await run(code, more);
@@ -359,16 +360,27 @@ describe('a durable listener', () => {
     await ended(hanging, id);
     hanging.process.kill('SIGSTOP');
     const other = await run(code, more);
-    await until(lines, (all) => firstSightings(all, id).length === 2);
+    await until(lines, (all) => all.some(({ attempt }) => attempt === 2));
     hanging.process.kill('SIGCONT');
+    await writeFile(`${settings['RECORD']}.1`, '');
+    await until(lines, (all) => firstSightings(all, id).length === 1);
+    // The first call has ended, but the second one holds the delivery.
+    expect(await recorder(other)).toMatchObject({ pending: 1 });
+    await writeFile(`${settings['RECORD']}.2`, '');
     await delivered(other);
-    expect((await lines()).map(({ what, sequence, attempt }) => [what, sequence, attempt])).toEqual([
-      ['begin', 1, 1],
-      ['begin', 1, 2],
-      ['end', 1, 2],
-      ['begin', expect.any(Number), 1],
-      ['end', expect.any(Number), 1],
-    ]);
+    const { pid: first } = hanging.process;
+    const { pid: second } = other.process;
+    const last = (await sequencesOf(id, ['execution:completed']))[0];
+    expect((await lines()).map(({ pid, what, sequence, attempt }) => [pid, what, sequence, attempt])).toEqual(
+      [
+        [first, 'begin', 1, 1],
+        [second, 'begin', 1, 2],
+        [first, 'end', 1, 1],
+        [second, 'end', 1, 2],
+        [second, 'begin', last, 1],
+        [second, 'end', last, 1],
+      ],
+    );
   });
 
   it('keeps an execution beyond RETENTION_DAYS until it has its events, up to UNDELIVERED_RETENTION_DAYS', async () => {
@@ -410,21 +422,22 @@ describe('a durable listener', () => {
   });
 
   it('gets the types of the newest start, from then on', async () => {
-    const one = await run(moduleOf(`'execution:started'`, ''));
-    const ask = start([{ id: 'ask', type: 'approval' }]);
-    const id = await one.startExecution(ask);
+    const old = await run(moduleOf(`'execution:started'`, ''));
+    const id = await old.startExecution(start([{ id: 'ask', type: 'approval' }]));
     await until(lines, (all) => firstSightings(all, id).length === 1);
-    const two = await run(moduleOf(`['execution:completed', 'execution:started']`, ''));
-    await two.call('POST', `/api/executions/${id}/approve`);
-    await ended(two, id);
-    await until(lines, (all) => firstSightings(all, id).length === 2);
-    expect((await recorder(two)).types).toEqual(['execution:completed', 'execution:started']);
-    // The process with the old code does not pass over the events that it does not know.
+    const code = moduleOf(`['execution:completed', 'execution:started']`, '');
+    const types = ['execution:completed', 'execution:started'];
+    expect((await recorder(await run(code))).types).toEqual(types);
+    await running.at(-1)!.server.kill('SIGTERM');
+    // The process with the old code is alone now, and does not pass over the events that it does not know.
     await until(
-      () => Promise.resolve(one.output()),
+      () => Promise.resolve(old.output()),
       (log) => log.includes('another process has registered listener:recorder with other event types'),
     );
-    const { pid } = two.process;
+    await old.call('POST', `/api/executions/${id}/approve`);
+    await ended(old, id);
+    const { pid } = (await run(code)).process;
+    await until(lines, (all) => firstSightings(all, id).length === 2);
     expect((await lines()).at(-1)).toMatchObject({ type: 'execution:completed', pid });
   });
 
@@ -493,6 +506,28 @@ describe('a durable listener', () => {
     await until(lines, (all) => firstSightings(all, owned).length === 1);
   });
 
+  it('gets chunks and other events of the same commit in order', async () => {
+    await run(moduleOf(`['execution:output', 'execution:completed']`, ''));
+    // Until then, every open execution is delivered from its beginning.
+    await until(
+      async () => (await client.query('SELECT FROM cloutagent.subscribers WHERE is_backfilled')).rowCount,
+      (count) => count === 1,
+    );
+    const { rows } = await client.query<{ id: string }>(
+      `INSERT INTO cloutagent.executions (id, project_id, status, input, workflow, options, created_by, completed_at)
+       VALUES (gen_random_uuid(), 'demo', 'completed', 'null', '{"nodes":[]}', '{}', 'test', now()) RETURNING id`,
+    );
+    const { id } = rows[0]!;
+    await client.query(
+      `INSERT INTO cloutagent.events (execution_id, sequence, type, data) VALUES
+         ($1, 1, 'execution:output', '{"executionId":"${id}"}'), ($1, 2, 'execution:step', '{"executionId":"${id}"}'),
+         ($1, 3, 'execution:output', '{"executionId":"${id}"}'), ($1, 4, 'execution:completed', '{"executionId":"${id}"}')`,
+      [id],
+    );
+    await until(lines, (all) => firstSightings(all, id).length === 3);
+    expect(firstSightings(await lines(), id)).toEqual([1, 3, 4]);
+  });
+
   it.each([
     [
       `@OnExecutionEvent('execution:failed', { durable: 'recorder' }) other() {}`,
@@ -502,11 +537,8 @@ describe('a durable listener', () => {
       `@OnExecutionEvent('execution:failed', { durable: 'not valid' }) other() {}`,
       'the durable name "not valid" of Recorder.other of TeamModule is not valid',
     ],
-    [
-      `@OnExecutionEvent('execution:fialed', { durable: 'other' }) other() {}`,
-      'listens to "execution:fialed", which is no event type',
-    ],
-    [`@OnExecutionEvent([], { durable: 'other' }) other() {}`, 'listens to no event type'],
+    [`@OnExecutionEvent('execution:fialed', { durable: 'other' }) other() {}`, /"execution:fialed", which/],
+    [`@OnExecutionEvent([], { durable: 'other' }) other() {}`, /no event type/],
   ])('prevents the start of the server when it is declared wrongly: %s', async (method, message) => {
     const code = moduleOf(`'execution:completed'`, '').replace(
       '@OnExecutionEvent',

@@ -20,7 +20,7 @@ const ADVANCE_INTERVAL_MS = 100;
 const RENEWALS_PER_LEASE = 3;
 const MAX_ERROR_LENGTH = 1_000;
 
-export type DeliverySettings = Pick<
+type DeliverySettings = Pick<
   Settings,
   | 'CATCH_UP_PAGE_MAX_BYTES'
   | 'DELIVERY_LEASE_MS'

@@ -1,7 +1,7 @@
 import type { EventType, ExecutionEvent } from '@cloutagent/contract';
 
 /** The circumstances of one attempt to hand an event over. */
-export interface DeliveryAttempt {
+interface DeliveryAttempt {
   /** 1 for the first attempt with this event. */
   readonly attempt: number;
   /** Aborts when the attempt must end. */
