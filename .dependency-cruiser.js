@@ -7,6 +7,7 @@ const BASE = {
   config: ['common'],
   logging: ['common', 'config'],
   discovery: [],
+  monitoring: ['config'],
   openapi: ['common', 'config'],
   problems: ['common', 'config', 'logging', 'openapi'],
 };
@@ -46,7 +47,8 @@ const ENGINE = {
   extension: [],
   http: ['extension'],
   models: ['extension', 'http'],
-  nodes: ['extension', 'http', 'models'],
+  tools: ['extension'],
+  nodes: ['extension', 'http', 'models', 'tools'],
   run: ['extension', 'http', 'models', 'nodes', 'execution-engine.ts', 'execution-row.ts'],
   dispatch: ['extension', 'run', 'execution-engine.ts', 'execution-row.ts'],
 };

@@ -26,7 +26,7 @@ export function configureServerLimits(app: NestExpressApplication, settings: Set
   const answerOn = (socket: Duplex, code: ProblemCode, headers = '') => {
     const { status, body } = problem(code);
     socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n${headers}` +
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\n${headers}` +
         `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
     // Destroying the socket at once would reset a client that is still sending, which might then miss the response. But
@@ -51,7 +51,10 @@ export function configureServerLimits(app: NestExpressApplication, settings: Set
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { status, body } = problem('expectation_failed');
     response
-      .writeHead(status, { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' })
+      .writeHead(status, {
+        'Content-Type': 'application/problem+json; charset=utf-8',
+        'Cache-Control': 'no-store',
+      })
       .end(body);
   });
 }

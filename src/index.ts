@@ -2,6 +2,7 @@
 // what it names; `createApp` and `runServer` load the server when they are called.
 export { AllowAnyScope, CurrentPrincipal, Public, RequireScope } from './auth/access.decorators.js';
 export { ownsProject, type Principal } from './auth/principal.js';
+export { SecretRedactor } from './config/secret-redactor.js';
 export { InvalidSettingsError, parseSettings, Settings } from './config/settings.js';
 export { ExecutionEngine, type RunOutcome } from './engine/execution-engine.js';
 export type { ExecutionRow } from './engine/execution-row.js';
@@ -16,8 +17,29 @@ export {
   type NodeType,
   TransientError,
 } from './engine/extension/node-handler.js';
+export {
+  type ExecutionOutcome,
+  type InterceptedExecution,
+  type InterceptedStep,
+  type StepFailure,
+  type StepHooks,
+  StepRefusedError,
+  type ValidationFailure,
+} from './engine/extension/step-hooks.js';
+export {
+  StepInterceptor,
+  type StepInterceptorOptions,
+} from './engine/extension/step-interceptor.decorator.js';
+export type { ToolCall, ToolHooks, ToolResult } from './engine/extension/tool-hooks.js';
 export { type ModelProvider, ProvidesModels } from './engine/models/model-provider.js';
 export { PriceTable } from './engine/models/prices.js';
+export {
+  ProvidesTools,
+  type ToolDefinition,
+  type ToolProvider,
+  type ToolRequest,
+  type ToolRun,
+} from './engine/tools/tool-provider.js';
 export { EventBus } from './events/event-bus.js';
 export { OnExecutionEvent } from './events/on-execution-event.decorator.js';
 export { ExecutionControl } from './executions/commands/execution-control.js';

@@ -1,20 +1,21 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
-import { NoQuery } from '../openapi/no-query.decorator.js';
+import { Documented } from '../openapi/documented.decorator.js';
 import { ValidationFailedError } from './problem.error.js';
 import { MAX_PROBLEMS, shortened } from './schema-problems.js';
 
 /**
- * Refuses query parameters on routes with `NoQuery`: no pipe sees them there. The schema of the query refuses them on other
- * routes.
+ * Refuses query parameters on documented routes without a schema of the query: no pipe sees them there. The schema refuses
+ * unknown ones on other routes.
  */
 @Injectable()
 export class UnknownQueryGuard implements CanActivate {
   constructor(private readonly reflector: Reflector) {}
 
   canActivate(context: ExecutionContext): boolean {
-    if (!this.reflector.get(NoQuery, context.getHandler())) return true;
+    const documentation = this.reflector.get(Documented, context.getHandler());
+    if (!documentation || documentation.query || documentation.anyQuery) return true;
     const names = Object.keys(context.switchToHttp().getRequest<Request>().query);
     if (names.length === 0) return true;
     throw new ValidationFailedError(

@@ -9,13 +9,23 @@ import {
   type NodeRun,
   type NodeType,
 } from '../engine/extension/node-handler.js';
+import { emittedEvent } from '../engine/run/emitted-event.js';
 import { OutputBudget } from '../engine/run/output-budget.js';
 
 /** What a node finds in its run. Every member has a default. */
 export interface TestRunOptions extends Partial<
   Pick<
     NodeRun<never>,
-    'executionId' | 'projectId' | 'nodeId' | 'stepId' | 'attempt' | 'input' | 'inputs' | 'signal'
+    | 'executionId'
+    | 'projectId'
+    | 'tags'
+    | 'createdBy'
+    | 'nodeId'
+    | 'stepId'
+    | 'attempt'
+    | 'input'
+    | 'inputs'
+    | 'signal'
   >
 > {
   /** Answers to the node's calls of `decision()`, in their order. */
@@ -68,6 +78,8 @@ export async function testRun<Config>(
   const run: NodeRun<Config> = {
     executionId: '0199c0de-0000-7000-8000-000000000001',
     projectId: 'demo',
+    tags: [],
+    createdBy: 'key:test',
     nodeId: 'node',
     stepId: '0199c0de-0000-4000-8000-000000000002',
     attempt: 1,
@@ -79,7 +91,7 @@ export async function testRun<Config>(
     emit: (event) =>
       handled(async () => {
         signal.throwIfAborted();
-        for (const field of Object.values(event)) budget.checkDepth(field);
+        emittedEvent(event, { stepId: run.stepId, nodeId: run.nodeId }, budget);
         events.push(event);
         onEvent?.(event);
         signal.throwIfAborted();
