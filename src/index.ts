@@ -1,7 +1,15 @@
 // The entry `@cloutagent/server`: a sorted list of what other teams may import. Everything else is private. It loads only
 // what it names; `createApp` and `runServer` load the server when they are called.
 export { AllowAnyScope, CurrentPrincipal, Public, RequireScope } from './auth/access.decorators.js';
+export { InvalidCredentialsError } from './auth/auth.errors.js';
 export { ownsProject, type Principal } from './auth/principal.js';
+export { DeclaresScopes } from './auth/scopes/declares-scopes.decorator.js';
+export {
+  AuthStrategy,
+  type AuthStrategyCall,
+  type AuthStrategyHandler,
+  type NamedAuthStrategy,
+} from './auth/strategies/auth-strategy.js';
 export { SecretRedactor } from './config/secret-redactor.js';
 export { InvalidSettingsError, parseSettings, Settings } from './config/settings.js';
 export { ExecutionEngine, type RunOutcome } from './engine/execution-engine.js';
@@ -47,5 +55,6 @@ export { ExecutionStarter } from './executions/commands/execution-starter.js';
 export { ExecutionReader } from './executions/queries/execution-reader.js';
 export { createApp } from './load-app.js';
 export { Deprecated, type Deprecation } from './openapi/deprecated.decorator.js';
+export { NotFoundError } from './problems/problem.error.js';
 export { runServer } from './run-server.js';
 export { StreamHub } from './streaming/stream-hub.js';

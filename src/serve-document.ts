@@ -1,5 +1,6 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
+import { ScopeRegistry } from './auth/scopes/scope-registry.js';
 import { accessOf } from './access-of-route.js';
 import { buildDocument } from './openapi/openapi.js';
 
@@ -8,8 +9,13 @@ import { buildDocument } from './openapi/openapi.js';
  * @param basePath path under which another application mounts this one, such as `/agents`
  */
 export function serveDocument(app: NestExpressApplication, basePath = ''): void {
-  SwaggerModule.setup('docs', app, () => buildDocument(app, { accessOf, basePath }), {
-    jsonDocumentUrl: 'docs/openapi.json',
-    yamlDocumentUrl: 'docs/openapi.yaml',
-  });
+  SwaggerModule.setup(
+    'docs',
+    app,
+    () => buildDocument(app, { accessOf, basePath, scopes: app.get(ScopeRegistry).all() }),
+    {
+      jsonDocumentUrl: 'docs/openapi.json',
+      yamlDocumentUrl: 'docs/openapi.yaml',
+    },
+  );
 }

@@ -198,7 +198,7 @@ describe('a body', () => {
       { options: { timeoutMS: 1, retries: 2 } },
       [
         'options.timeoutMS: is not known: did you mean timeoutMs?',
-        'options.retries: is not known: remove it, or use one of timeoutMs, maxRetries, limits',
+        'options.retries: is not known: did you mean maxRetries?',
       ],
     ],
     ['its root', { projectID: 'demo' }, ['projectID: is not known: did you mean projectId?']],

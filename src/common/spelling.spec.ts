@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { isWithinEdits } from './spelling.js';
+import { isWithinEdits, nearestName } from './spelling.js';
 
 /** The same distance by the usual table. */
 function editDistance(from: string, to: string): number {
@@ -45,4 +45,20 @@ it('isWithinEdits agrees with the edit distance', () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+it.each([
+  ['maxTokenss', ['maxTokens', 'maxCostUSD'], 'maxTokens'],
+  ['stauts', ['projectId', 'status', 'tag'], 'status'],
+  ['project_id', ['projectId', 'input'], 'projectId'],
+  ['tags', ['tag', 'status'], 'tag'],
+  ['Limits', ['limit', 'limits'], 'limits'],
+  ['colour', ['status', 'tag'], undefined],
+  ['x', [], undefined],
+])('nearestName of %j among %j is %j', (name, known, nearest) => {
+  expect(nearestName(name, known)).toBe(nearest);
+});
+
+it('nearestName compares no name that is far too long', () => {
+  expect(nearestName('x'.repeat(1_000_000), ['xxxx', 'x'.repeat(999_990)])).toBeUndefined();
 });

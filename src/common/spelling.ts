@@ -22,3 +22,23 @@ export function isWithinEdits(edits: number, a: string, b: string, from = 0, to 
 
 /** Removes what writers of names choose differently: upper case, hyphens and underscores. */
 export const normalizeName = (name: string): string => name.toLowerCase().replaceAll(/[-_]/g, '');
+
+const MAX_EDITS = 4;
+
+/**
+ * Returns the known name that a name is probably meant to be: the one with the fewest edits, up to a third of its characters
+ * and up to four. Undefined if there is none.
+ */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const similar = known.filter((candidate) => Math.abs(candidate.length - name.length) <= 2 * MAX_EDITS);
+  if (similar.length === 0) return undefined;
+  const given = normalizeName(name);
+  for (let edits = 0; edits <= MAX_EDITS; edits++) {
+    const nearest = similar.find(
+      (candidate) =>
+        edits <= Math.max(1, candidate.length / 3) && isWithinEdits(edits, given, normalizeName(candidate)),
+    );
+    if (nearest !== undefined) return nearest;
+  }
+  return undefined;
+}

@@ -18,7 +18,10 @@ export interface Documentation {
   noContent?: string;
   /** Schemas of the parameters in the path, by name. A parameter without one is a string. */
   params?: Record<string, z.ZodType>;
-  /** Schema of the query. The document lists its members as separate parameters. Without it, any query is refused. */
+  /**
+   * Schema of the query. The document lists its members as separate parameters. Without it, a request with a query is
+   * refused.
+   */
   query?: z.ZodType;
   /** Whether the route ignores its query. Health checks and scrapers of metrics may add parameters of their own. */
   anyQuery?: boolean;
@@ -35,7 +38,7 @@ export interface Documentation {
   errors?: readonly ProblemCode[];
 }
 
-export interface Example {
+interface Example {
   summary?: string;
   value: unknown;
 }

@@ -26,6 +26,7 @@ export const OF_NO_OPERATION: readonly ProblemCode[] = [
   'dashboard_not_built',
   'request_timeout',
   'expectation_failed',
+  'cross_site_request',
   'headers_too_large',
 ];
 

@@ -13,10 +13,10 @@ it('check returns the parsed value', () => {
 
 it('check reports each unknown member with its path and the nearest known name', () => {
   expect(
-    problemsOf({ limits: { maxTokenss: 1, maxCostUsd: 1 }, items: [{}, { colour: 1 }], limit: {} }),
+    problemsOf({ limits: { maxTokenss: 1, maxcost: 1 }, items: [{}, { colour: 1 }], limit: {} }),
   ).toEqual([
     'limits.maxTokenss: is not known: did you mean maxTokens?',
-    'limits.maxCostUsd: is not known: did you mean maxCostUSD?',
+    'limits.maxcost: is not known: did you mean maxCostUSD?',
     'items.1.colour: is not known: remove it, or use one of maxTokens, maxCostUSD',
     'limit: is not known: did you mean limits?',
   ]);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nearest } from '../common/nearest.js';
+import { nearestName } from '../common/spelling.js';
 
 /** A reason why a value does not match its schema. */
 export interface SchemaProblem {
@@ -65,8 +65,8 @@ class KnownNames {
 /** Says that a name is not known and which one was probably meant. Without a similar one, it lists the known names. */
 function unknownName(name: string, known: readonly string[]): string {
   // Some clients write the list `name` as `name[]=a&name[]=b` in a query.
-  const meant = nearest(name.replace(/\[.*$/, ''), known);
-  if (meant !== undefined) return `is not known: did you mean ${meant}?`;
+  const nearest = nearestName(name.replace(/\[.*$/, ''), known);
+  if (nearest !== undefined) return `is not known: did you mean ${nearest}?`;
   return known.length === 0
     ? 'is not known: remove it'
     : `is not known: remove it, or use one of ${known.join(', ')}`;

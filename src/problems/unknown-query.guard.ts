@@ -6,8 +6,8 @@ import { ValidationFailedError } from './problem.error.js';
 import { MAX_PROBLEMS, shortened } from './schema-problems.js';
 
 /**
- * Refuses query parameters on documented routes without a schema of the query: no pipe sees them there. The schema refuses
- * unknown ones on other routes.
+ * Refuses query parameters on documented routes without a schema of the query: no pipe sees them there. On other routes the
+ * schema of the query refuses them.
  */
 @Injectable()
 export class UnknownQueryGuard implements CanActivate {

@@ -35,6 +35,10 @@ export const PROBLEM_CODES = {
     status: 403,
     text: 'Your credential does not have the scope that this request needs.',
   },
+  cross_site_request: {
+    status: 403,
+    text: 'A page of another site sent this request, and the browser alone identified you. Send an API key or a JWT, or add the origin of the page to CORS_ORIGINS.',
+  },
   not_your_project: {
     status: 403,
     text: 'You cannot create a key for a project that you have no access to.',
@@ -71,6 +75,10 @@ export const PROBLEM_CODES = {
     status: 412,
     text: 'A precondition of the request, such as If-Unmodified-Since, is not met. Get the resource again.',
   },
+  secret_not_repeatable: {
+    status: 409,
+    text: 'This Idempotency-Key has already made a key, and its secret can be shown again only to the credential that made it. Send that credential, or revoke the key and make another one with a new Idempotency-Key.',
+  },
   body_too_large: { status: 413, text: 'The body is larger than this server accepts (BODY_MAX_BYTES).' },
   unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
   unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },
@@ -103,7 +111,7 @@ export const PROBLEM_CODES = {
   internal_error: { status: 500, text: 'Internal server error. The server log has it under this requestId.' },
   identity_provider_unavailable: {
     status: 503,
-    text: "The identity provider's key set is unavailable. Try again soon.",
+    text: 'The identity provider is unavailable. Try again soon.',
   },
   no_worker_free: { status: 503, text: 'No process is free to check the expressions. Try again soon.' },
   database_unavailable: { status: 503, text: 'The database is unavailable. Try again soon.' },

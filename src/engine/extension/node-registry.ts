@@ -7,7 +7,7 @@ import {
   WorkflowGraph,
   type WorkflowNode,
 } from '@cloutagent/contract';
-import { nearest } from '../../common/nearest.js';
+import { nearestName } from '../../common/spelling.js';
 import { withTimeLimit } from '../../common/time-limit.js';
 import { Settings } from '../../config/settings.js';
 import { type DiscoveredClass, ExtensionDiscovery } from '../../discovery/extension-discovery.js';
@@ -96,7 +96,7 @@ export class NodeRegistry implements OnModuleInit {
     const registered = this.types.get(type);
     if (!registered) {
       const known = [...this.types.keys()].toSorted();
-      const meant = nearest(type, known);
+      const meant = nearestName(type, known);
       const hint = meant === undefined ? '' : `did you mean "${meant}"? `;
       return [
         {
