@@ -22,10 +22,12 @@ const FOLDERS = {
   streaming: ['events', 'journal'],
   engine: ['cluster', 'database', 'events', 'journal'],
   auth: ['database'],
+  deliveries: ['cluster', 'database', 'events', 'journal'],
+  listeners: ['auth', 'database', 'deliveries', 'events', 'journal'],
   throttling: ['auth'],
   executions: ['auth', 'database', 'engine', 'events', 'journal', 'streaming', 'throttling'],
   dashboard: ['auth'],
-  operations: ['auth', 'database', 'engine', 'events', 'journal', 'streaming'],
+  operations: ['auth', 'database', 'deliveries', 'engine', 'events', 'journal', 'streaming'],
   // These begin at an entry of packages/server, so they use files that compose the application.
   cli: ['database', 'discovery', 'engine', 'executions', 'run-server.ts'],
   testing: ['database', 'engine', 'create-app.ts'],

@@ -6,6 +6,7 @@ import { DashboardModule } from './dashboard/dashboard.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { ExtensionDiscoveryModule } from './discovery/discovery.module.js';
 import { ExecutionsModule } from './executions/executions.module.js';
+import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
@@ -27,6 +28,7 @@ export class AppModule {
         AuthModule,
         ThrottlingModule,
         ExecutionsModule,
+        ListenersModule,
         OperationsModule,
         ...extensions,
         DashboardModule,

@@ -48,6 +48,7 @@ export {
   type ToolRequest,
   type ToolRun,
 } from './engine/tools/tool-provider.js';
+export type { Delivery } from './events/delivery.js';
 export { EventBus } from './events/event-bus.js';
 export { OnExecutionEvent } from './events/on-execution-event.decorator.js';
 export { ExecutionControl } from './executions/commands/execution-control.js';
