@@ -54,7 +54,10 @@ export function buildDocument(
     operations.add(
       route,
       documentation
-        ? documentedOperation(path, documentation, access, schemas)
+        ? {
+            ...documentedOperation(path, documentation, access, schemas),
+            ...(operation['deprecated'] === true && { deprecated: true }),
+          }
         : foreignOperation(path, schemas.adopt(operation, definitions, 'input'), access, schemas),
     );
   }
