@@ -25,6 +25,17 @@ const FOLDERS = {
   executions: ['auth', 'database', 'engine', 'events', 'journal', 'streaming', 'throttling'],
   dashboard: ['auth'],
   operations: ['auth', 'database', 'engine', 'events', 'journal', 'streaming'],
+  // It runs the whole application inside another one, and hosts import it.
+  embedding: [
+    'auth',
+    'database',
+    'engine',
+    'events',
+    'executions',
+    'streaming',
+    'app-options.ts',
+    'create-app.ts',
+  ],
 };
 
 // What each folder of src/streaming/ may import there. Entries with a dot are files, all others are folders.

@@ -55,7 +55,7 @@ export class ApiKeysController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<CreatedApiKey> {
     const key = await this.keys.create(body, principal);
-    response.location(`/api/keys/${key.id}`);
+    response.location(`${response.req.baseUrl}/api/keys/${key.id}`);
     return key;
   }
 

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { ClusterModule } from '../cluster/cluster.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { ControlRequests } from './run/control-requests.js';
@@ -7,7 +8,7 @@ import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { ExecutionQueue } from './dispatch/execution-queue.js';
 import { EngineStats } from './run/engine-stats.js';
-import { ExecutionEngine } from './execution-engine.js';
+import { EngineOption, ExecutionEngine } from './execution-engine.js';
 import { GraphEngine } from './run/graph-engine.js';
 import { ModelsModule } from './models/models.module.js';
 import { NodeRegistry } from './extension/node-registry.js';
@@ -27,7 +28,12 @@ import { Takeover } from './run/takeover.js';
     DispatchNotifier,
     ControlNotifier,
     Dispatcher,
-    { provide: ExecutionEngine, useClass: GraphEngine },
+    {
+      provide: ExecutionEngine,
+      inject: [ModuleRef, EngineOption],
+      useFactory: (modules: ModuleRef, { engine = GraphEngine }: EngineOption) =>
+        typeof engine === 'function' ? modules.create(engine) : engine,
+    },
   ],
   exports: [ControlNotifier, EngineStats, ExecutionEngine, NodeRegistry, Dispatcher],
 })

@@ -1,6 +1,7 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { PROBLEM_CODES } from '@cloutagent/contract';
+import type { Request } from 'express';
 import { OF_THE_SERVER } from './problem-codes.js';
 
 /** Builds the OpenAPI document of all routes from the contract's schemas. */
@@ -29,5 +30,10 @@ export function serveDocument(app: NestExpressApplication): void {
   SwaggerModule.setup('docs', app, () => buildDocument(app), {
     jsonDocumentUrl: 'docs/openapi.json',
     yamlDocumentUrl: 'docs/openapi.yaml',
+    // Below another application, the paths of the document begin at the path of the server there.
+    patchDocumentOnRequest: (request: unknown, _response: unknown, document: OpenAPIObject) => {
+      const { baseUrl } = request as Request;
+      return baseUrl === '' ? document : { ...document, servers: [{ url: baseUrl }] };
+    },
   });
 }

@@ -22,6 +22,7 @@ export const OF_THE_SERVER: readonly ProblemCode[] = [
   'expectation_failed',
   'headers_too_large',
   'internal_error',
+  'not_ready',
   'database_unavailable',
 ];
 

@@ -64,7 +64,7 @@ export class ProblemFilter implements ExceptionFilter {
       status,
       detail,
       code,
-      instance: request.path,
+      instance: request.baseUrl + request.path,
       ...(request.requestId !== undefined && { requestId: request.requestId }),
       ...(errors && { errors }),
     };
@@ -87,8 +87,8 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   /** Logs the path without the query, which may contain a ticket. */
-  private log(error: unknown, { method, path, requestId }: Request): void {
-    this.logger.error(`${method} ${path} failed`, error, { requestId });
+  private log(error: unknown, { method, baseUrl, path, requestId }: Request): void {
+    this.logger.error(`${method} ${baseUrl}${path} failed`, error, { requestId });
   }
 }
 
