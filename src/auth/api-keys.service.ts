@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { type ApiKey, type CreateApiKey, type CreatedApiKey, SCOPES } from '@cloutagent/contract';
 import { type Selectable, sql } from 'kysely';
 import { randomBytes } from 'node:crypto';
@@ -11,6 +11,7 @@ import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
 import { SCHEMA } from '../database/migrations.js';
 import type { ApiKeysTable } from '../database/schema.js';
+import { Logger } from '../logging/logger.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
 import { ownsProject, principalIdOf, type Principal } from './principal.js';
 

@@ -1,6 +1,7 @@
-import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
+import { Logger } from '../logging/logger.js';
 import { ProblemError } from '../problems/problem.error.js';
 import {
   AllowAnyScope,

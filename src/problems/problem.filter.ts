@@ -1,9 +1,10 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { type Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
 import zlib from 'node:zlib';
 import { SecretRedactor } from '../config/secret-redactor.js';
+import { Logger } from '../logging/logger.js';
 import { NoContentSignal } from './no-content.signal.js';
 import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
 import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
