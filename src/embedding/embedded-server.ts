@@ -1,11 +1,14 @@
-import { Logger, type Type } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import { type ApplicationConfig, type DiscoveryService, type HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuthGuard } from '../auth/auth.guard.js';
 import { readSettings } from '../config/given-settings.js';
+import { SecretRedactor } from '../config/secret-redactor.js';
 import type { Settings } from '../config/settings.js';
 import type { EmbeddedPostgres } from '../database/embedded-postgres.js';
+import { redactInLogs } from '../logging/host-logger.js';
+import { Logger } from '../logging/logger.js';
 import { basePath, EmbeddingError } from './base-path.js';
 import type { EmbeddedAdapter } from './embedded-adapter.js';
 import type { ExecutionsModulePlace, ServerOptions } from './executions-module-options.js';
@@ -36,6 +39,7 @@ export class EmbeddedServer {
       mount: HostMount;
       gate: StartGate;
       postgres: EmbeddedPostgres | undefined;
+      stopRedacting: () => void;
     },
   ) {}
 
@@ -65,6 +69,8 @@ export class EmbeddedServer {
     const settings = postgres ? { ...parsed, DATABASE_URL: postgres.url } : parsed;
     const gate = new StartGate();
     const adapter = new EmbeddedAdapter(drainMs(settings));
+    // Until the application has its own, to which modules may add secrets.
+    const stopEarly = redactInLogs(SecretRedactor.of(settings));
     try {
       const app = await createInnerApp(
         settings,
@@ -76,10 +82,22 @@ export class EmbeddedServer {
         },
         adapter,
       );
-      return new EmbeddedServer(app, { host, settings, place, adapter, mount, gate, postgres });
+      const stopRedacting = redactInLogs(app.get(SecretRedactor));
+      return new EmbeddedServer(app, {
+        host,
+        settings,
+        place,
+        adapter,
+        mount,
+        gate,
+        postgres,
+        stopRedacting,
+      });
     } catch (error) {
       await postgres?.stop();
       throw error;
+    } finally {
+      stopEarly();
     }
   }
 
@@ -132,7 +150,7 @@ export class EmbeddedServer {
 
   private async stop(): Promise<void> {
     const { SHUTDOWN_TIMEOUT_MS: timeoutMs } = this.parts.settings;
-    const { gate, postgres } = this.parts;
+    const { gate, postgres, stopRedacting } = this.parts;
     gate.giveUp();
     const timeout = new AbortController();
     const isClosed = await Promise.race([
@@ -148,6 +166,7 @@ export class EmbeddedServer {
         `its shutdown took longer than ${timeoutMs} ms (SHUTDOWN_TIMEOUT_MS); the host continues`,
       );
     await postgres?.stop();
+    stopRedacting();
   }
 }
 

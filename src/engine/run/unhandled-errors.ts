@@ -1,12 +1,6 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type OnApplicationShutdown,
-  type OnModuleInit,
-  Optional,
-} from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
 import { HostDiscovery } from '../../discovery/extension-discovery.js';
+import { Logger } from '../../logging/logger.js';
 import { currentContext } from '../../logging/work-context.js';
 
 /**
