@@ -339,6 +339,33 @@ describe('the path of a server inside a Nest application', () => {
   });
 });
 
+describe('the dashboard of a server inside a Nest application', () => {
+  it('is served at the path, with URLs below it', async () => {
+    const host = await createHost([ExecutionsModule.forRoot(await options({ dashboard: true }))]);
+    try {
+      const base = await host.getUrl();
+      for (const path of ['/v1/agents', '/v1/agents/', '/v1/agents/executions', '/v1/agents/keys']) {
+        const page = await send(base, 'GET', path, { accept: 'text/html' });
+        expect(page.status).toBe(200);
+        expect(page.body).toContain('<html data-base="/v1/agents" lang="en">');
+        const urls = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url!);
+        expect(urls.length).toBeGreaterThan(3);
+        for (const url of urls) expect((await send(base, 'GET', url)).status).toBe(200);
+      }
+      const missing = await send(base, 'GET', '/v1/agents/assets/nothing.js', { accept: 'text/html' });
+      expect(parse(missing)).toMatchObject({
+        code: 'route_not_found',
+        instance: '/v1/agents/assets/nothing.js',
+      });
+      expect(parse(await send(base, 'GET', '/v1', { accept: 'text/html' }))).toMatchObject({
+        statusCode: 404,
+      });
+    } finally {
+      await host.close();
+    }
+  });
+});
+
 describe('two servers in one process', () => {
   it('do not meet, in one host or in two', async () => {
     const first = ExecutionsModule.forRoot(await options({ path: 'one', isGlobal: false }));
