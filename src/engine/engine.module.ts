@@ -30,9 +30,11 @@ import { Takeover } from './run/takeover.js';
     Dispatcher,
     {
       provide: ExecutionEngine,
-      inject: [ModuleRef, EngineOption],
-      useFactory: (modules: ModuleRef, { engine = GraphEngine }: EngineOption) =>
-        typeof engine === 'function' ? modules.create(engine) : engine,
+      inject: [ModuleRef, { token: EngineOption, optional: true }],
+      useFactory: (modules: ModuleRef, given?: EngineOption) => {
+        const engine = given?.engine ?? GraphEngine;
+        return typeof engine === 'function' ? modules.create(engine) : engine;
+      },
     },
   ],
   exports: [ControlNotifier, EngineStats, ExecutionEngine, NodeRegistry, Dispatcher],

@@ -10,10 +10,10 @@ import { WindowStorage } from './window-storage.js';
 @Module({
   imports: [
     ThrottlerModule.forRootAsync({
-      inject: [Settings, ThrottlerStorageOption],
-      useFactory: (settings: Settings, { storage = new WindowStorage() }: ThrottlerStorageOption) => ({
+      inject: [Settings, { token: ThrottlerStorageOption, optional: true }],
+      useFactory: (settings: Settings, given?: ThrottlerStorageOption) => ({
         throttlers: [{ ttl: settings.RATE_LIMIT_WINDOW_MS, limit: settings.RATE_LIMIT_REQUESTS }],
-        storage,
+        storage: given?.storage ?? new WindowStorage(),
       }),
     }),
   ],
