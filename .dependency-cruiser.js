@@ -7,7 +7,8 @@ const BASE = {
   config: ['common'],
   logging: ['common', 'config'],
   discovery: [],
-  openapi: ['common', 'config'],
+  monitoring: ['common', 'config', 'logging'],
+  openapi: ['common', 'config', 'logging'],
   problems: ['common', 'config', 'logging', 'openapi'],
 };
 
@@ -36,6 +37,9 @@ const FOLDERS = {
     'app-options.ts',
     'create-app.ts',
   ],
+  // These begin at an entry of packages/server, so they use files that compose the application.
+  cli: ['database', 'discovery', 'engine', 'executions', 'run-server.ts'],
+  testing: ['database', 'engine', 'create-app.ts'],
 };
 
 // What each folder of src/streaming/ may import there. Entries with a dot are files, all others are folders.
@@ -54,7 +58,8 @@ const ENGINE = {
   extension: [],
   http: ['extension'],
   models: ['extension', 'http'],
-  nodes: ['extension', 'http', 'models'],
+  tools: ['extension'],
+  nodes: ['extension', 'http', 'models', 'tools'],
   run: ['extension', 'http', 'models', 'nodes', 'execution-engine.ts', 'execution-row.ts'],
   dispatch: ['extension', 'run', 'execution-engine.ts', 'execution-row.ts'],
 };
@@ -105,10 +110,18 @@ export default {
     ...direction('src/engine', ENGINE, { specs: false }),
     {
       name: 'server to packages',
-      comment: 'Of packages/ the server imports the contract alone.',
+      comment:
+        'Of packages/ the server imports the contract alone; the command and the test kit use the client too.',
       severity: 'error',
-      from: { path: '^src/' },
+      from: { path: '^src/', pathNot: '^src/(cli|testing)/' },
       to: { path: '^(@cloutagent|packages)/', pathNot: '^(@cloutagent|packages)/contract(/|$)' },
+    },
+    {
+      name: 'command and test kit to packages',
+      comment: 'Of packages/ the command and the test kit import the contract and the client alone.',
+      severity: 'error',
+      from: { path: '^src/(cli|testing)/' },
+      to: { path: '^(@cloutagent|packages)/', pathNot: '^(@cloutagent|packages)/(contract|client)(/|$)' },
     },
     ...Object.entries(PACKAGES).map(([name, others]) => ({
       name: `packages/${name}`,

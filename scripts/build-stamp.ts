@@ -12,6 +12,8 @@ const READ = [
   'packages',
   'web',
   'scripts',
+  'examples',
+  'LICENSE',
   'package.json',
   'package-lock.json',
   'nest-cli.json',
@@ -19,7 +21,18 @@ const READ = [
   'tsconfig.build.json',
   '.swcrc',
 ];
-const WRITTEN = ['dist', 'packages/client/dist', 'packages/contract/dist', 'packages/react/dist', 'web/dist'];
+/** What scripts/server-package.ts copies. */
+const COPIED = ['packages/server/LICENSE', 'packages/server/examples'];
+const WRITTEN = [
+  'dist',
+  'packages/client/dist',
+  'packages/contract/dist',
+  'packages/react/dist',
+  'packages/server/dist',
+  'packages/server/web/dist',
+  'web/dist',
+  ...COPIED,
+];
 const APART = new Set(['node_modules', 'dist']);
 
 async function* filesIn(path: string): AsyncGenerator<string> {
@@ -27,7 +40,7 @@ async function* filesIn(path: string): AsyncGenerator<string> {
   if (!entries) yield path;
   else
     for (const { name } of entries.toSorted((one, other) => (one.name < other.name ? -1 : 1)))
-      if (!APART.has(name)) yield* filesIn(join(path, name));
+      if (!APART.has(name) && !COPIED.includes(join(path, name))) yield* filesIn(join(path, name));
 }
 
 async function fingerprint(paths: readonly string[]): Promise<string> {

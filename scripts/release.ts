@@ -102,7 +102,7 @@ if (isDryRun) {
   for (const folder of packages) console.log(`  ${folder}`);
 } else {
   for (const [path, text] of files) writeFileSync(join(ROOT, path), text);
-  run('npm', 'run', 'build', '--workspaces', '--if-present');
+  run('npm', 'run', 'build');
   rmSync(join(ROOT, OUTPUT), { recursive: true, force: true });
   mkdirSync(join(ROOT, OUTPUT));
   const workspaces = packages.flatMap((folder) => ['--workspace', folder]);

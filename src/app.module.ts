@@ -22,16 +22,16 @@ export interface Composition extends AppOptions {
   host?: DiscoveryService | undefined;
   /** Modules whose `onApplicationBootstrap` must run before that of all others. They must be global. */
   first?: Imports | undefined;
-  /** Whether the dashboard is served. */
-  dashboard: boolean;
+  /** Whether the dashboard is served. Default: true. */
+  dashboard?: boolean;
 }
 
 /** The root module of the application. */
 @Module({})
 export class AppModule {
   /** @param settings must have DATABASE_URL; `server.ts` sets it when it starts the embedded PostgreSQL */
-  static forRoot(settings: Settings, composition: Composition): DynamicModule {
-    const { host, first = [], imports = [], dashboard } = composition;
+  static forRoot(settings: Settings, composition: Composition = {}): DynamicModule {
+    const { host, first = [], imports = [], dashboard = true } = composition;
     return {
       module: AppModule,
       imports: [

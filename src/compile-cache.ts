@@ -1,4 +1,12 @@
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 
-/** The folder where `npm run build` stores the compiled code of every module (scripts/compile-cache.ts). */
-export const COMPILE_CACHE = join(import.meta.dirname, '../node_modules/.cache/cloutagent');
+const inNodeModules = import.meta.dirname.lastIndexOf(`${sep}node_modules${sep}`);
+/** The project that installed this package; in the repository its root. */
+const project =
+  inNodeModules < 0 ? join(import.meta.dirname, '..') : import.meta.dirname.slice(0, inNodeModules);
+
+/**
+ * The folder with the compiled code of the server's modules. In the repository `npm run build` fills it
+ * (scripts/compile-cache.ts). In a project that has installed the package, the first run does.
+ */
+export const COMPILE_CACHE = join(project, 'node_modules/.cache/cloutagent');

@@ -11,7 +11,7 @@ import { GracefulAdapter } from './graceful-adapter.js';
 import { configureServerLimits } from './http-server-limits.js';
 import { AppLogger } from './logging/app-logger.js';
 import { HttpMetrics } from './operations/http-metrics.js';
-import { serveDocument } from './openapi/openapi.js';
+import { serveDocument } from './serve-document.js';
 
 /** Share of SHUTDOWN_TIMEOUT_MS for ending connections. The rest is for closing the database and what else follows. */
 const DRAIN_SHARE = 0.75;
@@ -41,7 +41,7 @@ export async function createApp(
   const given = Array.isArray(options) ? { imports: options } : options;
   checkOptions(given);
   const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.forRoot(settings, { ...given, dashboard: true }),
+    AppModule.forRoot(settings, given),
     new GracefulAdapter(drainMs(settings)),
     {
       bodyParser: false,

@@ -32,7 +32,7 @@ export function configureServerLimits(app: NestExpressApplication, settings: Set
     }
     const { status, body } = problem(PARSER_PROBLEMS[error.code ?? ''] ?? 'malformed_request');
     socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
         `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
     // Destroying the socket at once would reset a client that is still sending, which might then miss the response. But
@@ -43,7 +43,10 @@ export function configureServerLimits(app: NestExpressApplication, settings: Set
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { status, body } = problem('expectation_failed');
     response
-      .writeHead(status, { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' })
+      .writeHead(status, {
+        'Content-Type': 'application/problem+json; charset=utf-8',
+        'Cache-Control': 'no-store',
+      })
       .end(body);
   });
 }

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Logger } from '@nestjs/common';
+import { Logger, type ModuleMetadata } from '@nestjs/common';
 import { ApiKeysService } from './auth/api-keys.service.js';
 import { InvalidSettingsError, parseSettings, type Settings } from './config/settings.js';
 import { SecretRedactor } from './config/secret-redactor.js';
@@ -9,6 +9,8 @@ import { EmbeddedPostgresError } from './database/embedded-postgres.error.js';
 import { EmbeddedPostgres } from './database/embedded-postgres.js';
 import { AppLogger } from './logging/app-logger.js';
 import { firstKey, startupMessage } from './startup-message.js';
+
+type Imports = NonNullable<ModuleMetadata['imports']>;
 
 const logger = new Logger('Main');
 let secrets = new SecretRedactor();
@@ -23,17 +25,23 @@ let onSignal = (): void => {
   hasSignal = true;
 };
 
-async function main(): Promise<void> {
+/** Does what `runServer` describes. It is a file of its own, so that `runServer` enables the compile cache before this loads. */
+export async function startServer(
+  environment: Record<string, string | undefined>,
+  imports: Imports,
+): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => onSignal());
   try {
-    process.loadEnvFile();
+    await start(environment, imports);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      throw new InvalidSettingsError(`the file .env cannot be read: ${(error as Error).message}`, {
-        cause: error,
-      });
+    console.error(`CloutAgent Executions cannot start: ${secrets.text(explain(error))}`);
+    process.exit(1);
   }
-  const settings = parseSettings(process.env);
+}
+
+async function start(environment: Record<string, string | undefined>, imports: Imports): Promise<void> {
+  if (environment === process.env) loadEnvFile();
+  const settings = parseSettings(environment);
   secrets = SecretRedactor.of(settings);
   Logger.overrideLogger(new AppLogger(settings, secrets));
   const embedded =
@@ -43,15 +51,31 @@ async function main(): Promise<void> {
       await embedded?.stop();
       process.exit(0);
     }
-    await serve(embedded ? { ...settings, DATABASE_URL: embedded.url } : settings, embedded);
+    await serve(embedded ? { ...settings, DATABASE_URL: embedded.url } : settings, imports, embedded);
   } catch (error) {
     await embedded?.stop();
     throw error;
   }
 }
 
-async function serve(settings: Settings, embedded: EmbeddedPostgres | undefined): Promise<void> {
-  const app = await createApp(settings);
+/** @throws InvalidSettingsError if the file exists and cannot be read */
+function loadEnvFile(): void {
+  try {
+    process.loadEnvFile();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw new InvalidSettingsError(`the file .env cannot be read: ${(error as Error).message}`, {
+        cause: error,
+      });
+  }
+}
+
+async function serve(
+  settings: Settings,
+  imports: Imports,
+  embedded: EmbeddedPostgres | undefined,
+): Promise<void> {
+  const app = await createApp(settings, imports);
   let stopping: Promise<void> | undefined;
   const stop = (code: number) => {
     // A second signal ends the process at once, and so does a shutdown that takes too long.
@@ -112,8 +136,3 @@ function explain(error: unknown): string {
     return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
-
-main().catch((error: unknown) => {
-  console.error(`CloutAgent Executions cannot start: ${secrets.text(explain(error))}`);
-  process.exit(1);
-});

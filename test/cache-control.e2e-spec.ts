@@ -128,6 +128,7 @@ describe('Cache-Control', () => {
         200,
         expect.arrayContaining(['no-store', 'no-transform']),
       ]);
+      expect(headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     }
   });
 
@@ -144,6 +145,7 @@ describe('Cache-Control', () => {
     });
     await once(socket, 'close');
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d [^]*\r\nCache-Control: no-store\r\n/i);
+    expect(answer).toMatch(/\r\nContent-Type: application\/problem\+json; charset=utf-8\r\n/i);
   });
 
   it.each<[string, string, string, number]>([

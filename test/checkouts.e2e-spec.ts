@@ -49,6 +49,7 @@ describe('a checkout', () => {
     await mkdir(root, { recursive: true });
     const parts = ['node_modules', 'packages', 'web', 'dist', 'src', 'scripts', 'examples'];
     const files = [
+      'LICENSE',
       'package.json',
       'package-lock.json',
       'nest-cli.json',

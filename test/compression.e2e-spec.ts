@@ -67,7 +67,7 @@ describe('compressed streams', () => {
     for (const watch of watches) await watch.until(({ text }) => isAtB(text) && /(: ping\n\n){2}/.test(text));
     expect(watches[0]!.headers).toMatchObject({
       'content-encoding': 'gzip',
-      'content-type': 'text/event-stream',
+      'content-type': 'text/event-stream; charset=utf-8',
     });
     expect(watches[0]!.headers.vary).toContain('Accept-Encoding');
     await server.call('POST', `/api/executions/${id}/cancel`);

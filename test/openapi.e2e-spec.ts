@@ -1,129 +1,186 @@
-import { z } from 'zod';
 import { PROBLEM_CODES } from '@cloutagent/contract';
+import {
+  type Media,
+  type OpenApiDocument,
+  OpenApiValidator,
+  type Operation,
+  type Parameter,
+  type ResponseObject,
+} from './support/openapi-validator.js';
 import { createDatabase, Server } from './support/server.js';
 
-interface Media {
-  schema?: object;
-  example?: unknown;
-  examples?: Record<string, { value: unknown }>;
-}
-interface Operation {
-  parameters: { in: string; name: string }[];
-  requestBody?: { content: Record<string, Media> };
-  responses: Record<string, { content?: Record<string, Media> }>;
-}
-
-/** The parts of an OpenAPI document that the tests read. */
-interface OpenApiDocument {
-  info: { description: string };
-  paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, object> };
+interface Route {
+  path: string;
+  method: string;
+  operation: Operation;
 }
 
 describe('the OpenAPI document', () => {
   let server: Server;
   let document: OpenApiDocument;
-  let operations: [route: string, operation: Operation][];
+  let validator: OpenApiValidator;
+  let routes: Route[];
 
   beforeAll(async () => {
     server = await Server.start({ DATABASE_URL: await createDatabase() });
     document = JSON.parse((await server.call('GET', '/docs/openapi.json')).text) as OpenApiDocument;
-    operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, operation]): [string, Operation] => [
-        `${method.toUpperCase()} ${path}`,
-        operation,
-      ]),
-    );
+    validator = new OpenApiValidator(document);
+    routes = validator.operations();
   });
   afterAll(() => server.kill('SIGTERM'));
 
-  it('has every route', () => {
-    expect(operations.map(([route]) => route).toSorted()).toEqual(
+  const operation = (id: string): Operation =>
+    routes.find((route) => route.operation.operationId === id)!.operation;
+  const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
+  const responsesOf = (route: Route): [status: string, response: ResponseObject][] =>
+    Object.entries(route.operation.responses).map(([status, response]) => [
+      status,
+      validator.resolve(response),
+    ]);
+
+  it('has every route, with an id that generated clients can keep', () => {
+    expect(routes.map((route) => `${route.operation.operationId}: ${nameOf(route)}`).toSorted()).toEqual(
       [
-        'GET /api/executions',
-        'POST /api/executions',
-        'GET /api/executions/{executionId}',
-        'GET /api/executions/{executionId}/workflow',
-        'POST /api/executions/{executionId}/approve',
-        'POST /api/executions/{executionId}/cancel',
-        'GET /api/executions/{executionId}/events',
-        'POST /api/executions/{executionId}/pause',
-        'POST /api/executions/{executionId}/resume',
-        'GET /api/executions/{executionId}/stream',
-        'POST /api/executions/{executionId}/stream-tickets',
-        'GET /api/executions/stream',
-        'POST /api/executions/stream-tickets',
-        'GET /api/keys',
-        'POST /api/keys',
-        'GET /api/keys/{keyId}',
-        'DELETE /api/keys/{keyId}',
-        'GET /api/me',
-        'GET /health/live',
-        'GET /health/ready',
-        'GET /metrics',
+        'approveExecution: POST /api/executions/{executionId}/approve',
+        'cancelExecution: POST /api/executions/{executionId}/cancel',
+        'createExecutionsStreamTicket: POST /api/executions/stream-tickets',
+        'createKey: POST /api/keys',
+        'createStreamTicket: POST /api/executions/{executionId}/stream-tickets',
+        'getExecution: GET /api/executions/{executionId}',
+        'getExecutionWorkflow: GET /api/executions/{executionId}/workflow',
+        'getKey: GET /api/keys/{keyId}',
+        'getLiveness: GET /health/live',
+        'getMe: GET /api/me',
+        'getMetrics: GET /metrics',
+        'getReadiness: GET /health/ready',
+        'listExecutionEvents: GET /api/executions/{executionId}/events',
+        'listExecutions: GET /api/executions',
+        'listKeys: GET /api/keys',
+        'pauseExecution: POST /api/executions/{executionId}/pause',
+        'resumeExecution: POST /api/executions/{executionId}/resume',
+        'revokeKey: DELETE /api/keys/{keyId}',
+        'startExecution: POST /api/executions',
+        'streamExecution: GET /api/executions/{executionId}/stream',
+        'streamExecutions: GET /api/executions/stream',
       ].toSorted(),
     );
   });
 
   it('shows a valid example of every request and answer', () => {
-    for (const [route, { requestBody, responses }] of operations) {
-      const bodies = [requestBody, ...Object.values(responses)].flatMap((body) =>
-        Object.entries(body?.content ?? {}).map(([type, media]) => ({ type, media })),
-      );
-      for (const { type, media } of bodies) {
-        const examples = [media.example, ...Object.values(media.examples ?? {}).map(({ value }) => value)];
-        const shown = examples.filter((example) => example !== undefined);
-        expect([route, type, shown.length > 0]).toEqual([route, type, true]);
-        if (!type.includes('json')) continue;
-        const schema = z.fromJSONSchema(standalone(media.schema ?? {}), { defaultTarget: 'openapi-3.0' });
-        for (const example of shown)
-          expect([route, schema.safeParse(example).error?.issues]).toEqual([route, undefined]);
+    for (const route of routes) {
+      const base = `#/paths/${route.path.replaceAll('/', '~1')}/${route.method.toLowerCase()}`;
+      const bodies: [pointer: string, content: Record<string, Media> | undefined][] = [
+        [`${base}/requestBody`, route.operation.requestBody?.content],
+        ...Object.entries(route.operation.responses).map(
+          ([status, response]): [string, Record<string, Media> | undefined] => [
+            '$ref' in response ? response.$ref : `${base}/responses/${status}`,
+            validator.resolve(response).content,
+          ],
+        ),
+      ];
+      for (const [pointer, content = {}] of bodies) {
+        for (const [type, { examples = {} }] of Object.entries(content)) {
+          expect([nameOf(route), type, Object.keys(examples).length > 0]).toEqual([
+            nameOf(route),
+            type,
+            true,
+          ]);
+          const schema = encodeURI(`${pointer}/content/${type.replaceAll('/', '~1')}/schema`);
+          for (const example of Object.values(examples)) {
+            const { value } = validator.resolve(example);
+            expect([nameOf(route), type, validator.checkValue(schema, value)]).toEqual([
+              nameOf(route),
+              type,
+              [],
+            ]);
+          }
+        }
       }
     }
   });
 
   it('lists the codes of every problem under their status', () => {
-    for (const [route, { responses }] of operations) {
-      for (const [status, { content }] of Object.entries(responses)) {
-        const examples = content?.['application/problem+json']?.examples ?? {};
-        if (Number(status) >= 400) expect([route, Object.keys(examples).length > 0]).toEqual([route, true]);
-        for (const [code, { value }] of Object.entries(examples))
-          expect(value).toMatchObject({ code, status: Number(status) });
+    for (const route of routes) {
+      for (const [status, { content }] of responsesOf(route)) {
+        if (!(Number(status) >= 400)) continue;
+        const { examples = {} } = content!['application/problem+json']!;
+        expect([nameOf(route), Object.keys(examples).length > 0]).toEqual([nameOf(route), true]);
+        for (const [code, example] of Object.entries(examples))
+          expect(validator.resolve(example).value).toMatchObject({ code, status: Number(status) });
       }
     }
   });
 
   it('names every problem code of the server', () => {
-    const text = JSON.stringify(document);
-    expect(Object.keys(PROBLEM_CODES).filter((code) => !text.includes(code))).toEqual([]);
+    expect(Object.keys(document.components.examples).toSorted()).toEqual(
+      Object.keys(PROBLEM_CODES).toSorted(),
+    );
     expect(document.info.description).toContain('`headers_too_large` (431)');
   });
 
-  it('has the schemas of the events of a stream', () => {
-    const stream = JSON.stringify(document.paths['/api/executions/{executionId}/stream']);
-    expect(stream).toContain('execution:tool-call');
+  it('has each schema once, and refers to it', () => {
+    const text = JSON.stringify(document);
+    expect(text.split('"title":{"type":"string"}').length - 1).toBe(1);
+    expect(text.split('#/components/schemas/Problem"').length - 1).toBeGreaterThan(10);
   });
 
-  it('has a schema for every reference', () => {
-    const references = JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g);
-    for (const [, name] of references) expect(Object.keys(document.components.schemas)).toContain(name);
+  it('describes the data of every frame of a stream, and tells the types apart', () => {
+    for (const [id, name] of [
+      ['streamExecution', 'StreamData'],
+      ['streamExecutions', 'ExecutionsStreamData'],
+    ] as const) {
+      const { content } = validator.resolve(operation(id).responses['200']!);
+      expect(content!['text/event-stream']!.schema).toEqual({ $ref: `#/components/schemas/${name}` });
+      const { oneOf, discriminator } = document.components.schemas[name] as {
+        oneOf: { $ref: string }[];
+        discriminator: { propertyName: string; mapping: Record<string, string> };
+      };
+      expect(Object.values(discriminator.mapping)).toEqual(oneOf.map(({ $ref }) => $ref));
+      expect(Object.keys(discriminator.mapping)).toContain('connection:established');
+      expect(Object.keys(discriminator.mapping)).toContain('execution:tool-call');
+    }
   });
 
   it('names every query parameter of the lists and streams', () => {
-    const names = (path: string) =>
-      document.paths[path]!['get']!.parameters.filter((parameter) => parameter.in === 'query').map(
-        ({ name }) => name,
-      );
-    expect(names('/api/executions')).toEqual(['projectId', 'status', 'tag', 'limit', 'cursor']);
-    expect(names('/api/executions/{executionId}/stream')).toEqual(['lastEventId', 'types', 'ticket']);
-    const multi = ['projectId', 'status', 'tag', 'executionIds', 'types', 'from', 'lastEventId', 'ticket'];
-    expect(names('/api/executions/stream')).toEqual(multi);
+    const names = (id: string) =>
+      (operation(id).parameters as Parameter[])
+        .filter((parameter) => parameter.in === 'query')
+        .map(({ name, explode }) => (explode === false ? `${name}[]` : name));
+    expect(names('listExecutions')).toEqual(['projectId', 'status[]', 'tag', 'limit', 'cursor']);
+    expect(names('streamExecution')).toEqual(['lastEventId', 'types[]', 'ticket']);
+    const multi = ['projectId', 'status[]', 'tag', 'executionIds[]', 'types[]', 'from', 'lastEventId'];
+    expect(names('streamExecutions')).toEqual([...multi, 'ticket']);
   });
 
-  /** Returns a schema of the document as a standalone schema, with the document's schemas as its definitions. */
-  function standalone(schema: object): z.core.JSONSchema.JSONSchema {
-    const whole = { allOf: [schema], definitions: document.components.schemas };
-    const text = JSON.stringify(whole).replaceAll('#/components/schemas/', '#/definitions/');
-    return JSON.parse(text) as z.core.JSONSchema.JSONSchema;
-  }
+  it('says which credential and which scope each operation needs', () => {
+    expect(operation('getLiveness').security).toEqual([]);
+    expect(operation('getMe')).not.toHaveProperty('x-required-scope');
+    expect(operation('startExecution')).toMatchObject({
+      security: [{ bearer: [] }, { apiKey: [] }],
+      'x-required-scope': 'executions:write',
+    });
+    expect(operation('streamExecution').security).toContainEqual({ ticket: [] });
+    expect(operation('getMetrics').security).toContainEqual({});
+  });
+
+  it('documents bodies, methods and headers that are refused, and the headers of answers', () => {
+    const start = operation('startExecution').responses;
+    const codes = (status: string) =>
+      Object.keys(validator.resolve(start[status]!).content!['application/problem+json']!.examples ?? {});
+    expect(codes('400')).toContain('malformed_body');
+    expect(codes('405')).toEqual(['method_not_allowed']);
+    expect(codes('413')).toEqual(['body_too_large']);
+    expect(codes('415')).toContain('unsupported_media_type');
+    const headers = (status: string) => Object.keys(validator.resolve(start[status]!).headers ?? {});
+    expect(headers('202')).toEqual(
+      expect.arrayContaining(['X-Request-Id', 'RateLimit-Limit', 'Location', 'Idempotency-Replayed']),
+    );
+    expect(headers('429')).toContain('Retry-After');
+    expect(Object.keys(operation('streamExecution').responses)).toContain('204');
+  });
+
+  it('is served as YAML too, and shown by Swagger UI', async () => {
+    expect((await server.call('GET', '/docs/openapi.yaml')).text).toContain('openapi: 3.1.1');
+    expect((await server.call('GET', '/docs/swagger-ui-init.js')).text).toContain('startExecution');
+  });
 });

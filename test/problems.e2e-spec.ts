@@ -20,7 +20,7 @@ describe('a problem', () => {
 
   it('has the members of RFC 9457, a code and the request id', async () => {
     const { status, headers, body } = await call(`${url}/api/nowhere?secret=1`);
-    expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
     expect(body).toEqual({
       type: 'about:blank',
       title: 'Not Found',
@@ -91,7 +91,7 @@ describe('a problem', () => {
     const answer = await make();
     if (code === '') return expect(answer.status).toBeLessThan(500);
     expect([answer.status, answer.code]).toEqual([status, code]);
-    expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
     expect(answer.text).not.toMatch(/passwd|node_modules|\.ts:|\.js:| at /);
     return undefined;
   });

@@ -278,6 +278,6 @@ it('a config schema with an asynchronous refinement stops the start', async () =
   `;
   const starting = ExtensionServer.start(code, { DATABASE_URL: await createDatabase() });
   await expect(starting).rejects.toThrow(
-    /the config of @NodeHandler\('remote'\) has an asynchronous refinement at url.*check\(\)/,
+    /the config of @NodeHandler\('remote'\) of Remote of TeamModule has an asynchronous refinement at url.*check\(\)/,
   );
 });

@@ -12,7 +12,10 @@ export const now = (): number => performance.timeOrigin + performance.now();
 
 const OVERHEAD = 'event: execution:output\ndata: \nid: 123456\n\n'.length;
 
-/** Creates an event whose frame has `bytes` bytes (at least 190), plus or minus the digits of its sequence. */
+/**
+ * Creates an event whose frame has `bytes` bytes (at least 190), plus or minus the digits of its sequence, and plus 46 for the
+ * members that `dataOf` adds.
+ */
 export function makeEvent(sequence: number, bytes: number): BenchEvent {
   const head = `{"executionId":"${ID}","sent":${now().toFixed(3)},"chunk":"`;
   return {
@@ -22,5 +25,9 @@ export function makeEvent(sequence: number, bytes: number): BenchEvent {
   };
 }
 
+/** Returns the data that a peer sends: the product adds these members when it frames an event. */
+export const dataOf = ({ sequence, type, data }: BenchEvent): string =>
+  `{"type":"${type}","sequence":${sequence},${data.slice(1)}`;
+
 export const encode = (event: BenchEvent): Buffer =>
-  Buffer.from(`event: ${event.type}\ndata: ${event.data}\nid: ${event.sequence}\n\n`);
+  Buffer.from(`event: ${event.type}\ndata: ${dataOf(event)}\nid: ${event.sequence}\n\n`);

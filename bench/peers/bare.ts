@@ -2,7 +2,7 @@
 // turn are written as one buffer. On a stream of all channels the id contains all positions, encoded once per event.
 import { createServer, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
-import { type BenchEvent, encode } from '../load/frame.ts';
+import { type BenchEvent, dataOf, encode } from '../load/frame.ts';
 import { type Peer, portOf } from './peer.ts';
 
 const ALL_CHANNELS = '/all';
@@ -11,13 +11,13 @@ const POSITION_BYTES = 2;
 export async function start([mode]: string[]): Promise<Peer> {
   const channels = new Map<string, Set<ServerResponse>>();
   let positions = Buffer.alloc(0);
-  const frameOfAll = (channel: number, { sequence, type, data }: BenchEvent): Buffer => {
+  const frameOfAll = (channel: number, event: BenchEvent): Buffer => {
     const at = channel * POSITION_BYTES;
     if (positions.length <= at)
       positions = Buffer.concat([positions, Buffer.alloc(at + POSITION_BYTES - positions.length)]);
-    positions.writeUIntBE(sequence, at, POSITION_BYTES);
+    positions.writeUIntBE(event.sequence, at, POSITION_BYTES);
     const id = positions.toString('base64url');
-    return Buffer.from(`event: ${type}\ndata: {"sequence":${sequence},${data.slice(1)}\nid: ${id}\n\n`);
+    return Buffer.from(`event: ${event.type}\ndata: ${dataOf(event)}\nid: ${id}\n\n`);
   };
   const server = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });

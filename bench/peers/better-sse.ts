@@ -1,6 +1,7 @@
 import { type Channel, createChannel, createSession } from 'better-sse';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { dataOf } from '../load/frame.ts';
 import { type Peer, portOf } from './peer.ts';
 
 export async function start(): Promise<Peer> {
@@ -23,8 +24,8 @@ export async function start(): Promise<Peer> {
     port: portOf(server),
     path: (n) => `/${n}`,
     publish(n, events) {
-      for (const { sequence, type, data } of events)
-        channel(`/${n}`).broadcast(data, type, { eventId: String(sequence) });
+      for (const event of events)
+        channel(`/${n}`).broadcast(dataOf(event), event.type, { eventId: String(event.sequence) });
     },
   };
 }

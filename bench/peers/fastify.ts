@@ -1,5 +1,6 @@
 import * as sse from '@fastify/sse';
 import fastify, { type FastifyPluginAsync, type FastifyReply } from 'fastify';
+import { dataOf } from '../load/frame.ts';
 import { type Peer, portOf } from './peer.ts';
 
 export async function start(): Promise<Peer> {
@@ -23,9 +24,10 @@ export async function start(): Promise<Peer> {
     port: portOf(app.server),
     path: (channel) => `/${channel}`,
     publish(channel, events) {
-      for (const { sequence, type, data } of events)
-        for (const reply of channels.get(`/${channel}`) ?? [])
-          reply.sse.send({ id: String(sequence), event: type, data }).catch(() => undefined);
+      for (const event of events) {
+        const message = { id: String(event.sequence), event: event.type, data: dataOf(event) };
+        for (const reply of channels.get(`/${channel}`) ?? []) reply.sse.send(message).catch(() => undefined);
+      }
     },
     stop: () => app.close(),
   };

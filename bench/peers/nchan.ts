@@ -7,6 +7,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dataOf } from '../load/frame.ts';
 import type { Peer } from './peer.ts';
 
 const MODULE = ['/usr/lib/nginx/modules', '/usr/share/nginx/modules', '/usr/local/nginx/modules']
@@ -46,7 +47,8 @@ export async function start(): Promise<Peer> {
     pid: child.pid!,
     path: (channel) => `/sub/${channel}`,
     publish(channel, events) {
-      for (const { type, data } of events) {
+      for (const event of events) {
+        const [type, data] = [event.type, dataOf(event)];
         const post = new Promise<void>((resolve, reject) => {
           const headers = { 'X-EventSource-Event': type, 'Content-Length': data.length };
           request(

@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Server } from 'node:http';
 import { type Observable, Subject } from 'rxjs';
+import { dataOf } from '../load/frame.ts';
 import { type Peer, portOf } from './peer.ts';
 
 const subjects = new Map<string, Subject<MessageEvent>>();
@@ -36,8 +37,8 @@ export async function start(): Promise<Peer> {
     port: portOf(server),
     path: (channel) => `/${channel}`,
     publish(channel, events) {
-      for (const { sequence, type, data } of events)
-        subject(String(channel)).next({ id: String(sequence), type, data });
+      for (const event of events)
+        subject(String(channel)).next({ id: String(event.sequence), type: event.type, data: dataOf(event) });
     },
   };
 }

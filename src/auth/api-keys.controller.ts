@@ -1,5 +1,4 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
-import { ApiBody } from '@nestjs/swagger';
 import { ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey } from '@cloutagent/contract';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -7,7 +6,6 @@ import { CurrentPrincipal, RequireScope } from './access.decorators.js';
 import { ApiKeysService } from './api-keys.service.js';
 import type { Principal } from './principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
-import { OF_BODIES } from '../openapi/problem-codes.js';
 
 const KeyId = z.uuid();
 
@@ -29,25 +27,31 @@ export class ApiKeysController {
   constructor(private readonly keys: ApiKeysService) {}
 
   @Post()
-  @ApiBody({
-    required: true,
-    examples: {
-      ci: {
-        value: {
-          name: 'ci',
-          projects: ['demo'],
-          scopes: ['executions:read', 'executions:write'],
-          expiresAt: '2027-11-23T18:00:00.000Z',
+  @Documented({
+    id: 'createKey',
+    tag: 'Keys',
+    summary: 'Make an API key, which is shown only in this response',
+    description:
+      'The server stores only a hash of the key. A key gives no more projects and scopes than your own credential.',
+    status: 201,
+    body: {
+      schema: CreateApiKey,
+      required: true,
+      examples: {
+        ci: {
+          value: {
+            name: 'ci',
+            projects: ['demo'],
+            scopes: ['executions:read', 'executions:write'],
+            expiresAt: '2027-11-23T18:00:00.000Z',
+          },
         },
       },
     },
-  })
-  @Documented({
-    summary: 'Make an API key, which is shown only in this response',
-    status: 201,
     response: CreatedApiKey,
-    example: { ...EXAMPLE_KEY, key: 'ca_Zk3v0mT2…' },
-    errors: ['validation_failed', ...OF_BODIES, 'expiry_in_the_past', 'not_your_project'],
+    examples: { ci: { value: { ...EXAMPLE_KEY, key: 'ca_Zk3v0mT2…' } } },
+    responseHeaders: ['Location'],
+    errors: ['expiry_in_the_past', 'not_your_project'],
   })
   async create(
     @Body({ schema: CreateApiKey }) body: CreateApiKey,
@@ -61,10 +65,13 @@ export class ApiKeysController {
 
   @Get()
   @Documented({
+    id: 'listKeys',
+    tag: 'Keys',
     summary: 'List the keys of your projects',
+    description: 'Lists revoked and expired keys too, without the keys themselves.',
     status: 200,
     response: ApiKeyList,
-    example: { keys: [EXAMPLE_KEY] },
+    examples: { keys: { value: { keys: [EXAMPLE_KEY] } } },
   })
   async list(@CurrentPrincipal() principal: Principal): Promise<ApiKeyList> {
     return { keys: await this.keys.list(principal) };
@@ -72,10 +79,14 @@ export class ApiKeysController {
 
   @Get(':keyId')
   @Documented({
+    id: 'getKey',
+    tag: 'Keys',
     summary: 'Show a key of your projects',
+    description: 'Shows its projects, its scopes and when it was last used, without the key itself.',
     status: 200,
+    params: { keyId: KeyId },
     response: ApiKey,
-    example: EXAMPLE_KEY,
+    examples: { ci: { value: EXAMPLE_KEY } },
     errors: ['validation_failed', 'not_found'],
   })
   get(
@@ -88,8 +99,13 @@ export class ApiKeysController {
   @Delete(':keyId')
   @HttpCode(204)
   @Documented({
+    id: 'revokeKey',
+    tag: 'Keys',
     summary: 'Revoke a key and end the streams that it opened',
+    description:
+      'The key is refused at once by every process. It stays in the list with the time in `revokedAt`.',
     status: 204,
+    params: { keyId: KeyId },
     errors: ['validation_failed', 'not_found'],
   })
   async revoke(

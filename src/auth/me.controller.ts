@@ -18,11 +18,13 @@ const EXAMPLE_ME: Me = {
 export class MeController {
   @Get()
   @Documented({
+    id: 'getMe',
+    tag: 'Keys',
     summary: 'Show your own identity, projects and scopes',
+    description: 'Works with every valid credential, so that a program can offer only what its user may do.',
     status: 200,
     response: Me,
-    example: EXAMPLE_ME,
-    anyScope: true,
+    examples: { me: { value: EXAMPLE_ME } },
   })
   me(@CurrentPrincipal() principal: Principal): Me {
     const { id, name, projects, scopes, expiresAt } = principal;

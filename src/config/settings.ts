@@ -143,6 +143,8 @@ const SettingsSchema = z
     OUTPUT_MAX_DEPTH: count(100, 1, 1_000),
     OUTPUT_MAX_PARTS: count(20_000),
     CONFIG_MAX_BYTES: count(4_194_304),
+    EXTENSION_TIMEOUT_MS: ms(10_000),
+    TOOL_TIMEOUT_MS: ms(30_000),
     RETRY_BASE_MS: ms(500),
     RETRY_MAX_MS: ms(30_000),
     DISPATCH_POLL_INTERVAL_MS: ms(2_000),
@@ -171,6 +173,7 @@ const SettingsSchema = z
     MAX_METRICS_MODELS: count(100),
 
     LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('warn'),
+    BLOCKED_LOOP_WARNING_MS: ms(200, 0),
     LOG_FORMAT: z.enum(['auto', 'json', 'text']).default('auto'),
   })
   .superRefine((settings, context) => {

@@ -10,7 +10,8 @@ import { isWriteRefusal } from '../problems/database-outage.js';
 import { isQueryTimeout, watchQueries } from './query-errors.js';
 import type { Schema } from './schema.js';
 
-const MIN_SERVER_VERSION = 15;
+/** The oldest major version of PostgreSQL that the server supports. */
+export const MIN_SERVER_VERSION = 15;
 const QUERY_TIMEOUT_MARGIN_MS = 1_000;
 const UNDEFINED_TABLE = '42P01';
 /**

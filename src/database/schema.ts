@@ -55,7 +55,7 @@ interface EventsTable {
   execution_id: string;
   sequence: number;
   type: string;
-  /** The frame's `data` line, exactly as it is sent. */
+  /** JSON of one line. Its frame has the same fields after `type` and `sequence`, which are not stored here. */
   data: string;
 }
 

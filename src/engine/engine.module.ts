@@ -11,15 +11,18 @@ import { EngineStats } from './run/engine-stats.js';
 import { EngineOption, ExecutionEngine } from './execution-engine.js';
 import { GraphEngine } from './run/graph-engine.js';
 import { ModelsModule } from './models/models.module.js';
+import { MonitoringModule } from '../monitoring/monitoring.module.js';
 import { NodeRegistry } from './extension/node-registry.js';
 import { NodesModule } from './nodes/nodes.module.js';
+import { StepInterceptors } from './extension/step-interceptors.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
 import { Takeover } from './run/takeover.js';
 
 @Module({
-  imports: [ClusterModule, JournalModule, ModelsModule, NodesModule],
+  imports: [ClusterModule, JournalModule, MonitoringModule, ModelsModule, NodesModule],
   providers: [
     NodeRegistry,
+    StepInterceptors,
     EngineStats,
     UnhandledErrors,
     ControlRequests,
@@ -37,6 +40,6 @@ import { Takeover } from './run/takeover.js';
       },
     },
   ],
-  exports: [ControlNotifier, EngineStats, ExecutionEngine, NodeRegistry, Dispatcher],
+  exports: [ControlNotifier, EngineStats, ExecutionEngine, NodeRegistry, StepInterceptors, Dispatcher],
 })
 export class EngineModule {}

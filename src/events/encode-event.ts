@@ -7,5 +7,16 @@ import type { RecordedEvent } from './recorded-event.js';
  */
 export function encodeEvent(executionId: string, sequence: number, draft: EventDraft): RecordedEvent {
   const timestamp = new Date().toISOString();
-  return { sequence, type: draft.type, data: JSON.stringify({ executionId, timestamp, ...draft.fields }) };
+  // A module's node may emit further fields. These would corrupt the frame, which adds `type` and `sequence` itself.
+  const data = {
+    executionId,
+    timestamp,
+    ...draft.fields,
+    type: undefined,
+    sequence: undefined,
+    toJSON: undefined,
+  };
+  data.executionId = executionId;
+  data.timestamp = timestamp;
+  return { sequence, type: draft.type, data: JSON.stringify(data) };
 }

@@ -1,12 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { EventEmitter2 } from '@nestjs/event-emitter';
-import { EVENT_TYPES, type EventType, type ExecutionEvent } from '@cloutagent/contract';
+import {
+  EVENT_TYPES,
+  type EventType,
+  type ExecutionEvent,
+  type ExecutionEventOf,
+} from '@cloutagent/contract';
 import { Observable } from 'rxjs';
+import { deepFreeze } from '../common/deep-freeze.js';
 import type { RecordedEvent } from './recorded-event.js';
 
 /**
  * Carries events that the journal has committed, inside this process. The topics are execution ids, for streams, and
- * event types, for listeners. Listeners of a type get parsed events; without a listener nothing is parsed.
+ * event types, for listeners. Listeners of a type get parsed events, which are frozen because all of them get the same
+ * object. Without a listener nothing is parsed.
  */
 @Injectable()
 export class EventBus {
@@ -21,7 +28,7 @@ export class EventBus {
     for (const event of events) {
       this.published[event.type] += 1;
       const topic = typeTopic(event.type);
-      if (this.emitter.hasListeners(topic)) this.emitter.emit(topic, parseEvent(event));
+      if (this.emitter.hasListeners(topic)) this.emitter.emit(topic, deepFreeze(parseEvent(event)));
     }
   }
 
@@ -33,11 +40,23 @@ export class EventBus {
       return () => this.emitter.off(executionId, listener);
     });
   }
+
+  /**
+   * Emits every event of a type, frozen, from the time of the subscription: of all executions that run in this process,
+   * in order for each execution.
+   */
+  ofType<T extends EventType>(type: T): Observable<ExecutionEventOf<T>> {
+    return new Observable((subscriber) => {
+      const listener = (event: ExecutionEventOf<T>) => subscriber.next(event);
+      this.emitter.on(typeTopic(type), listener);
+      return () => this.emitter.off(typeTopic(type), listener);
+    });
+  }
 }
 
 /** Returns the topic for events of a type: the type itself. */
-export const typeTopic = (type: EventType): string => type;
+const typeTopic = (type: EventType): string => type;
 
 /** Parses an event into the form that consumers use. */
 export const parseEvent = (event: RecordedEvent): ExecutionEvent =>
-  ({ sequence: event.sequence, type: event.type, ...(JSON.parse(event.data) as object) }) as ExecutionEvent;
+  ({ type: event.type, sequence: event.sequence, ...(JSON.parse(event.data) as object) }) as ExecutionEvent;

@@ -1,10 +1,63 @@
-import { OnEvent } from '@nestjs/event-emitter';
-import type { EventType } from '@cloutagent/contract';
-import { typeTopic } from './event-bus.js';
+import { DiscoveryService } from '@nestjs/core';
+import { EVENT_TYPES, type EventType, type ExecutionEventOf } from '@cloutagent/contract';
+
+/** What `@OnExecutionEvent` stores about a method. */
+export interface ExecutionListenerMetadata {
+  /** Without duplicates; all types for `'*'`. */
+  readonly types: readonly EventType[];
+  /** The name of the durable listener; undefined if the listener is not durable. */
+  readonly durable?: string;
+}
+
+/** The metadata by which the loaders find listeners. */
+export const ExecutionListener = DiscoveryService.createDecorator<ExecutionListenerMetadata>();
+
+/** The types that a selection means: a type itself, or all types for `'*'`. */
+type Selected<T extends EventType | '*'> = T extends EventType ? T : EventType;
+
+/** A decorator for methods that take an event of one of these types. TypeScript refuses it on any other method. */
+type ListenerDecorator<T extends EventType> = <Method extends (event: ExecutionEventOf<T>) => unknown>(
+  prototype: object,
+  methodName: string | symbol,
+  descriptor: TypedPropertyDescriptor<Method>,
+) => void;
 
 /**
- * Calls the method with every recorded event (`ExecutionEvent`) of a type, for executions that run in this process.
- * An error that the method throws is logged and has no other effect.
+ * Calls a method of a provider or a controller, in any module, with every recorded event of a type, of one of several
+ * types, or of all types (`'*'`). The method gets events of executions that run in this process, after their commit, in
+ * order for each execution. It gets them once, and not again after a crash; `durable` changes that. The event is frozen,
+ * because all listeners get the same object.
+ *
+ * The engine does not wait for the method. An error that it throws, or a promise of it that rejects, is logged with the
+ * names of the class, the method and the module, and has no other effect.
+ *
+ * The server does not start if a type is unknown or missing, or if the class has request scope.
+ * @param types a type, a list of types, or `'*'`
+ * @param options `durable`: a name under which events are delivered at least once, also after a crash
+ * @throws Error if the method already has this decorator: give one of them a list of types
+ * @example
+ * ```ts
+ * @Injectable()
+ * export class Alarms {
+ *   @OnExecutionEvent('execution:failed')
+ *   async report(event: ExecutionEventOf<'execution:failed'>): Promise<void> {
+ *     await notifyOnCall(`${event.executionId} failed: ${event.code}`);
+ *   }
+ * }
+ * ```
  */
-export const OnExecutionEvent = (type: EventType): MethodDecorator =>
-  OnEvent(typeTopic(type), { suppressErrors: true });
+export function OnExecutionEvent<const T extends EventType | '*'>(
+  types: T | readonly T[],
+  options: { durable?: string } = {},
+): ListenerDecorator<Selected<T>> {
+  const given: readonly (EventType | '*')[] = typeof types === 'string' ? [types] : types;
+  const selected = given.flatMap((type) => (type === '*' ? EVENT_TYPES : [type]));
+  const metadata: ExecutionListenerMetadata = { types: [...new Set(selected)], ...options };
+  return (prototype, methodName, descriptor) => {
+    if (Reflect.hasMetadata(ExecutionListener.KEY, descriptor.value!))
+      throw new Error(
+        `${prototype.constructor.name}.${String(methodName)} has @OnExecutionEvent twice: write it once, with a list of types.`,
+      );
+    ExecutionListener(metadata)(prototype, methodName, descriptor as TypedPropertyDescriptor<unknown>);
+  };
+}

@@ -1,17 +1,27 @@
 import { applyDecorators, Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiBody } from '@nestjs/swagger';
-import { ApproveExecution, ControlExecution, Execution, type ProblemCode } from '@cloutagent/contract';
+import {
+  ApproveExecution,
+  ControlExecution,
+  Execution,
+  ExecutionId,
+  type ProblemCode,
+} from '@cloutagent/contract';
+import type { z } from 'zod';
 import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import type { Principal } from '../auth/principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
-import { OF_BODIES } from '../openapi/problem-codes.js';
 import { ApprovalRecorder } from './commands/approval-recorder.js';
 import { ExecutionControl } from './commands/execution-control.js';
 import { EXAMPLE_COMPLETED, EXAMPLE_PAUSED } from './examples.js';
 
+/** Without a body the answer is yes. */
+const ApproveBody = ApproveExecution.default({ approved: true });
+
 interface ControlRoute {
-  action: string;
+  action: 'pause' | 'resume' | 'cancel' | 'approve';
   summary: string;
+  description: string;
+  body: z.ZodType;
   /** Example of a body. */
   request: object;
   /** Example of an answer. */
@@ -20,18 +30,30 @@ interface ControlRoute {
 }
 
 /** Routes a request that controls an execution. It is answered with 202 and the execution as it is now. */
-const Control = ({ action, summary, request, example, conflicts }: ControlRoute): MethodDecorator =>
+const Control = ({
+  action,
+  summary,
+  description,
+  body,
+  request,
+  example,
+  conflicts,
+}: ControlRoute): MethodDecorator =>
   applyDecorators(
     Post(`:executionId/${action}`),
     HttpCode(202),
     RequireScope('executions:control'),
-    ApiBody({ required: false, examples: { [action]: { value: request } } }),
     Documented({
+      id: `${action}Execution`,
+      tag: 'Control',
       summary,
+      description,
       status: 202,
+      params: { executionId: ExecutionId },
+      body: { schema: body, required: false, examples: { [action]: { value: request } } },
       response: Execution,
-      example,
-      errors: ['validation_failed', ...OF_BODIES, 'not_found', ...conflicts],
+      examples: { execution: { value: example } },
+      errors: ['not_found', ...conflicts],
     }),
   );
 
@@ -46,6 +68,10 @@ export class ControlController {
   @Control({
     action: 'pause',
     summary: 'Pause: the execution starts no further node and emits nothing until it is resumed',
+    description:
+      'The process that runs the execution applies the request, so the answer may still show the status before it. ' +
+      'Time limits do not run during a pause.',
+    body: ControlExecution,
     request: { reason: 'Waiting for the data' },
     example: EXAMPLE_PAUSED,
     conflicts: ['execution_over', 'execution_cancelling'],
@@ -61,6 +87,9 @@ export class ControlController {
   @Control({
     action: 'resume',
     summary: 'Resume a paused execution',
+    description:
+      'The process that runs the execution applies the request, so the answer may still show the status before it.',
+    body: ControlExecution,
     request: { reason: 'The data is here' },
     example: EXAMPLE_PAUSED,
     conflicts: ['execution_over', 'execution_cancelling'],
@@ -76,6 +105,10 @@ export class ControlController {
   @Control({
     action: 'cancel',
     summary: 'Cancel: running nodes are aborted and the execution ends',
+    description:
+      'The process that runs the execution applies the request, so the answer may still show the status before it. ' +
+      'The execution ends with `execution:cancelled`.',
+    body: ControlExecution,
     request: { reason: 'No longer needed' },
     example: EXAMPLE_PAUSED,
     conflicts: ['execution_over'],
@@ -91,13 +124,17 @@ export class ControlController {
   @Control({
     action: 'approve',
     summary: 'Answer a waiting approval node',
+    description:
+      '`nodeId` is optional if exactly one node is waiting. `approved: false` fails the node with `approval_rejected`. ' +
+      'Without a body the answer is yes.',
+    body: ApproveBody,
     request: { nodeId: 'sign-off', approved: true, comment: 'Looks right' },
     example: EXAMPLE_COMPLETED,
     conflicts: ['execution_over', 'no_approval_waiting', 'already_decided'],
   })
   approve(
     @Param('executionId') id: string,
-    @Body({ schema: ApproveExecution.default({ approved: true }) }) body: ApproveExecution,
+    @Body({ schema: ApproveBody }) body: ApproveExecution,
     @CurrentPrincipal() principal: Principal,
   ): Promise<Execution> {
     return this.approvals.record(id, body, principal);

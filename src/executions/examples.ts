@@ -2,11 +2,14 @@ import {
   type EventPage,
   type Execution,
   type ExecutionPage,
+  type ExecutionsStreamData,
   outlineOf,
   type StartExecution,
+  type StreamData,
   type StreamTicket,
   Workflow,
 } from '@cloutagent/contract';
+import type { z } from 'zod';
 
 type Given = Omit<StartExecution, 'workflow'> & { workflow: unknown };
 
@@ -112,8 +115,8 @@ export const EXAMPLE_PAGE: ExecutionPage = {
 export const EXAMPLE_EVENTS: EventPage = {
   events: [
     {
-      sequence: 12,
       type: 'execution:output',
+      sequence: 12,
       executionId: ID,
       timestamp: '2026-11-23T18:00:00.120Z',
       chunk: 'Hello',
@@ -125,18 +128,21 @@ export const EXAMPLE_EVENTS: EventPage = {
   lastSequence: 312,
 };
 
-/** The first frames of a stream, as they are sent. */
-export const EXAMPLE_STREAM = `retry: 2310
-event: connection:established
-data: {"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of this execution, in order.","status":"running","lastSequence":11}
-
-event: execution:output
-data: {"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.120Z","chunk":"Hello","stepId":"5f0c2a9e-0000-4000-8000-000000000000","nodeId":"pros"}
-id: 12
-
-: ping
-
-`;
+/** `data` of the first frames of a stream. */
+export const EXAMPLE_STREAM: Record<string, { value: z.input<typeof StreamData> }> = {
+  established: {
+    value: {
+      type: 'connection:established',
+      sequence: 11,
+      executionId: ID,
+      timestamp: '2026-11-23T18:00:00.000Z',
+      message: 'You will see every event of this execution, in order.',
+      status: 'running',
+      lastSequence: 312,
+    },
+  },
+  output: { value: EXAMPLE_EVENTS.events[0]! },
+};
 
 export const EXAMPLE_TICKET: StreamTicket = {
   ticket: 'Vq0n1vX3Yc6mS5o0b7mE2kq8J4tW9rLzA1dF5gH7jKQ',
@@ -144,18 +150,20 @@ export const EXAMPLE_TICKET: StreamTicket = {
   url: `/api/executions/${ID}/stream?ticket=Vq0n1vX3Yc6mS5o0b7mE2kq8J4tW9rLzA1dF5gH7jKQ`,
 };
 
-export const EXAMPLE_MULTI_STREAM = `retry: 1840
-event: connection:established
-data: {"timestamp":"2026-11-23T18:00:00.000Z","message":"You will see every event of these executions, of each in order.","executions":1,"cursor":"AZdwFisrStMxAgECCwAA"}
-id: AZdwFisrStMxAgECCwAA
-
-event: execution:output
-data: {"sequence":12,"executionId":"${ID}","timestamp":"2026-11-23T18:00:00.120Z","chunk":"Hello","stepId":"5f0c2a9e-0000-4000-8000-000000000000","nodeId":"pros"}
-id: AZdwFisrStMxAgECDAA
-
-: ping
-
-`;
+/** `data` of the first frames of a stream of many executions. */
+export const EXAMPLE_MULTI_STREAM: Record<string, { value: z.input<typeof ExecutionsStreamData> }> = {
+  established: {
+    value: {
+      type: 'connection:established',
+      sequence: 0,
+      timestamp: '2026-11-23T18:00:00.000Z',
+      message: 'You will see every event of these executions, of each in order.',
+      executions: 1,
+      cursor: 'AZdwFisrStMxAgECCwAA',
+    },
+  },
+  output: { value: EXAMPLE_EVENTS.events[0]! },
+};
 
 export const EXAMPLE_MULTI_STREAM_TICKET: StreamTicket = {
   ...EXAMPLE_TICKET,

@@ -1,8 +1,8 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiBody, ApiHeader } from '@nestjs/swagger';
 import {
   EventPage,
   Execution,
+  ExecutionId,
   ExecutionPage,
   ListExecutions,
   ReadEvents,
@@ -13,7 +13,6 @@ import type { Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import type { Principal } from '../auth/principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
-import { OF_BODIES } from '../openapi/problem-codes.js';
 import { ExecutionStarter } from './commands/execution-starter.js';
 import { checkIdempotencyKey } from './commands/idempotency-key.js';
 import {
@@ -40,29 +39,24 @@ export class ExecutionsController {
   @Post()
   @HttpCode(202)
   @RequireScope('executions:write')
-  @ApiHeader({
-    name: 'Idempotency-Key',
-    required: false,
-    description:
-      'Up to 255 characters. Requests with the same key start one execution. The order of members in the body does not count.',
-  })
-  @ApiBody({
-    required: true,
-    examples: { compare: { summary: 'Two agents in parallel and one that joins them', value: EXAMPLE } },
-  })
   @Documented({
+    id: 'startExecution',
+    tag: 'Executions',
     summary: 'Start an execution',
+    description:
+      'Checks the workflow, stores the execution and queues it. The answer does not wait for it to run: watch its stream, or get it ' +
+      'again.',
     status: 202,
+    requestHeaders: ['Idempotency-Key'],
+    body: {
+      schema: StartExecution,
+      required: true,
+      examples: { compare: { summary: 'Two agents in parallel and one that joins them', value: EXAMPLE } },
+    },
     response: Execution,
-    example: EXAMPLE_QUEUED,
-    errors: [
-      'validation_failed',
-      'expression_too_complex',
-      ...OF_BODIES,
-      'not_found',
-      'idempotency_key_reused',
-      'no_worker_free',
-    ],
+    examples: { queued: { value: EXAMPLE_QUEUED } },
+    responseHeaders: ['Location', 'Idempotency-Replayed'],
+    errors: ['expression_too_complex', 'not_found', 'idempotency_key_reused', 'no_worker_free'],
   })
   async start(
     @Body({ schema: StartExecution }) body: StartExecution,
@@ -79,12 +73,15 @@ export class ExecutionsController {
   @Get()
   @RequireScope('executions:read')
   @Documented({
+    id: 'listExecutions',
+    tag: 'Executions',
     summary: 'List executions, newest first, as summaries without inputs, steps and outputs',
+    description: 'Send `nextCursor` as `cursor` to get the next page. It is null on the last page.',
     status: 200,
     query: ListExecutions,
     response: ExecutionPage,
-    example: EXAMPLE_PAGE,
-    errors: ['validation_failed', 'not_found'],
+    examples: { page: { value: EXAMPLE_PAGE } },
+    errors: ['not_found'],
   })
   list(
     @Query({ schema: ListExecutions }) query: ListExecutions,
@@ -96,10 +93,14 @@ export class ExecutionsController {
   @Get(':executionId')
   @RequireScope('executions:read')
   @Documented({
+    id: 'getExecution',
+    tag: 'Executions',
     summary: 'Get an execution with its steps, usage and cost',
+    description: 'The state after the event `lastSequence`.',
     status: 200,
+    params: { executionId: ExecutionId },
     response: Execution,
-    example: EXAMPLE_COMPLETED,
+    examples: { completed: { value: EXAMPLE_COMPLETED } },
     errors: ['not_found'],
   })
   get(@Param('executionId') id: string, @CurrentPrincipal() principal: Principal): Promise<Execution> {
@@ -109,10 +110,14 @@ export class ExecutionsController {
   @Get(':executionId/workflow')
   @RequireScope('executions:read')
   @Documented({
+    id: 'getExecutionWorkflow',
+    tag: 'Executions',
     summary: 'Get the graph that an execution runs: nodes and edges without their configs',
+    description: 'Enough to draw the graph. Configs are left out because they may hold secrets.',
     status: 200,
+    params: { executionId: ExecutionId },
     response: WorkflowOutline,
-    example: EXAMPLE_OUTLINE,
+    examples: { compare: { value: EXAMPLE_OUTLINE } },
     errors: ['not_found'],
   })
   workflow(
@@ -125,12 +130,17 @@ export class ExecutionsController {
   @Get(':executionId/events')
   @RequireScope('executions:read')
   @Documented({
+    id: 'listExecutionEvents',
+    tag: 'Executions',
     summary: 'Read recorded events by page',
+    description:
+      'The same events as in the stream, in order. Send `nextAfter` as `after` to get the next page.',
     status: 200,
+    params: { executionId: ExecutionId },
     query: ReadEvents,
     response: EventPage,
-    example: EXAMPLE_EVENTS,
-    errors: ['validation_failed', 'not_found'],
+    examples: { page: { value: EXAMPLE_EVENTS } },
+    errors: ['not_found'],
   })
   events(
     @Param('executionId') id: string,

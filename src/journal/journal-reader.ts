@@ -31,12 +31,13 @@ const STATE = `
   ) AS newest LEFT JOIN LATERAL (
     SELECT sequence, type, data FROM cloutagent.events
     WHERE execution_id = $1 AND type NOT IN ('execution:output', 'execution:thinking')
+      AND type <> 'execution:custom'
     ORDER BY sequence
   ) AS e ON true`;
 
 /** The events that make up an execution's state, and how far its journal has come. */
 export interface StateEvents {
-  /** All events except the chunks of output, in order. */
+  /** All events except chunks of output and events that modules define, in order. */
   events: RecordedEvent[];
   /** Of the newest event of any type; 0 without events. */
   lastSequence: number;

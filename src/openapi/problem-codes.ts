@@ -1,7 +1,9 @@
 import type { ProblemCode } from '@cloutagent/contract';
+import type { RouteAccess } from './route-access.js';
 
-/** Codes of problems with the body, which any route that accepts a body may answer with. */
-export const OF_BODIES: readonly ProblemCode[] = [
+/** Codes of problems with a body. */
+const OF_BODIES: readonly ProblemCode[] = [
+  'validation_failed',
   'malformed_json',
   'malformed_body',
   'request_aborted',
@@ -12,8 +14,8 @@ export const OF_BODIES: readonly ProblemCode[] = [
   'unsupported_encoding',
 ];
 
-/** Codes that the server may answer any request with, also a request that matches no route. */
-export const OF_THE_SERVER: readonly ProblemCode[] = [
+/** Codes of requests that reach no operation. */
+export const OF_NO_OPERATION: readonly ProblemCode[] = [
   'malformed_request',
   'malformed_url',
   'route_not_found',
@@ -21,17 +23,33 @@ export const OF_THE_SERVER: readonly ProblemCode[] = [
   'request_timeout',
   'expectation_failed',
   'headers_too_large',
-  'internal_error',
   'not_ready',
-  'database_unavailable',
 ];
 
 /** Codes that any route with a required credential may answer with. */
-export const ALWAYS: readonly ProblemCode[] = [
+const OF_CREDENTIALS: readonly ProblemCode[] = [
   'credentials_missing',
   'invalid_credentials',
-  'insufficient_scope',
-  'rate_limited',
   'too_many_failed_attempts',
   'identity_provider_unavailable',
+  'database_unavailable',
 ];
+
+/** Returns the codes that follow from the access to a route and from what its requests have. */
+export function usualCodes(
+  access: RouteAccess,
+  has: { params: boolean; query: boolean; body: boolean },
+): ProblemCode[] {
+  return [
+    ...(has.params ? (['malformed_url'] as const) : []),
+    ...(has.query ? (['validation_failed'] as const) : []),
+    ...(has.body ? OF_BODIES : []),
+    ...(access.isPublic ? [] : OF_CREDENTIALS),
+    ...(access.acceptsTicket ? (['invalid_ticket'] as const) : []),
+    ...(access.scope === undefined ? [] : (['insufficient_scope'] as const)),
+    ...(access.isThrottled ? (['rate_limited'] as const) : []),
+    // Any other method on the path. The document has no other place for it.
+    'method_not_allowed',
+    'internal_error',
+  ];
+}

@@ -14,9 +14,9 @@ const READ_ONLY = `SELECT current_setting('transaction_read_only')::boolean AS "
 const OK = {
   status: 200,
   response: z.object({ status: z.literal('ok') }),
-  example: { status: 'ok' },
-  open: true,
-};
+  examples: { ok: { value: { status: 'ok' } } },
+  tag: 'Operations',
+} as const;
 
 @Controller('health')
 @Public(true)
@@ -28,14 +28,22 @@ export class HealthController {
   ) {}
 
   @Get('live')
-  @Documented({ summary: 'Check that the process responds', ...OK })
+  @Documented({
+    id: 'getLiveness',
+    summary: 'Check that the process responds',
+    description:
+      'For a liveness probe: it does not use the database, so an outage of the database restarts no process.',
+    ...OK,
+  })
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
 
   @Get('ready')
   @Documented({
+    id: 'getReadiness',
     summary: 'Check that the process and its database respond and that the database accepts writes',
+    description: 'For a readiness probe.',
     ...OK,
     errors: ['database_unavailable'],
   })

@@ -16,14 +16,20 @@ export class MetricsController {
   @RequireScope('keys:manage')
   @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
   @Documented({
+    id: 'getMetrics',
+    tag: 'Operations',
     summary: 'Show the metrics of this process for Prometheus',
     description:
       'Accepts `Authorization: Bearer <METRICS_TOKEN>`, or a credential with the scope keys:manage. If METRICS_TOKEN is not ' +
       'set, callers on the same machine need no credential.',
     status: 200,
     response: z.string(),
-    example:
-      '# HELP cloutagent_streams_open Open streams.\n# TYPE cloutagent_streams_open gauge\ncloutagent_streams_open 3\n',
+    examples: {
+      streams: {
+        value:
+          '# HELP cloutagent_streams_open Open streams.\n# TYPE cloutagent_streams_open gauge\ncloutagent_streams_open 3\n',
+      },
+    },
     contentType: 'text/plain',
   })
   show(): Promise<string> {

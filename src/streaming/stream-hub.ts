@@ -115,6 +115,11 @@ export class StreamHub implements OnModuleDestroy {
     return response.observe(() => this.openMulti(request, response));
   }
 
+  /** Returns the result of an `@Sse()` method for a HEAD request: the headers of a stream. */
+  head(response: ServerResponse): Observable<MessageEvent> {
+    return new SseResponse(response).head();
+  }
+
   // The handles returned here live as long as the stream, and so does every variable that their functions use.
 
   private openSingle(request: StreamRequest, response: SseResponse): StreamHandle {
@@ -130,7 +135,7 @@ export class StreamHub implements OnModuleDestroy {
       start: () => {
         const timestamp = new Date().toISOString();
         const { position: lastSequence } = lease.channel;
-        const fields = { ...established, timestamp, lastSequence };
+        const fields = { sequence: after, ...established, timestamp, lastSequence };
         subscription.start(encodeEstablished(fields, this.settings.STREAM_RETRY_MS));
         if (this.isClosing) connection.endWithRetry();
       },
@@ -169,7 +174,8 @@ export class StreamHub implements OnModuleDestroy {
       start: () => {
         const message = 'You will see every event of these executions, of each in order.';
         const timestamp = new Date().toISOString();
-        const fields = { timestamp, message, executions, cursor: position.cursor().toString() };
+        const cursor = position.cursor().toString();
+        const fields = { sequence: 0, timestamp, message, executions, cursor } as const;
         subscription.start(encodeEstablished(fields, this.settings.STREAM_RETRY_MS));
         if (this.isClosing) connection.endWithRetry();
         else updater?.begin();

@@ -25,8 +25,8 @@ export interface StreamRequest extends CommonStreamRequest {
   executionId: string;
   /** Events after this sequence are sent. */
   after: number;
-  /** The data of the first frame. `lastSequence` and `timestamp` are filled in. */
-  established: Omit<ConnectionEstablished, 'lastSequence' | 'timestamp'>;
+  /** Fields of the first frame's data. The stream adds the others. */
+  established: Pick<ConnectionEstablished, 'executionId' | 'message' | 'status'>;
 }
 
 /** Opens a stream of many executions. */

@@ -444,22 +444,24 @@ describe('the agent node', () => {
       { model: 'demo/x', providerOptions: { demo: { chunks: 0 } } },
       ['providerOptions', 'demo', 'chunks'],
     ],
-  ])('reports when the workflow is posted: %s', (_what, config, path) => {
-    expect(agent.check(agent.config.parse({ prompt: 'x', ...config }))).toEqual([
+  ])('reports when the workflow is posted: %s', async (_what, config, path) => {
+    expect(await agent.check(agent.config.parse({ prompt: 'x', ...config }))).toEqual([
       { path, message: expect.any(String) as string },
     ]);
   });
 
-  it('does not check the name of a model that contains a placeholder', () => {
-    expect(agent.check(agent.config.parse({ prompt: 'x', model: '{{input}}' }))).toEqual([]);
+  it('does not check the name of a model that contains a placeholder', async () => {
+    expect(await agent.check(agent.config.parse({ prompt: 'x', model: '{{input}}' }))).toEqual([]);
   });
 
   it('names the missing setting of a provider that is not configured', async () => {
     const bare = await nodeTypes({});
-    const check = (model: string) =>
-      bare.get(AgentNode).check(agent.config.parse({ prompt: 'x', model }))[0]?.message;
-    expect(check('anthropic/x')).toContain('set ANTHROPIC_API_KEY');
-    expect(check('openai-compatible/x')).toContain('set OPENAI_COMPATIBLE_BASE_URL');
+    const check = async (model: string) => {
+      const [problem] = await bare.get(AgentNode).check(agent.config.parse({ prompt: 'x', model }));
+      return problem?.message;
+    };
+    expect(await check('anthropic/x')).toContain('set ANTHROPIC_API_KEY');
+    expect(await check('openai-compatible/x')).toContain('set OPENAI_COMPATIBLE_BASE_URL');
     await bare.close();
   });
 });

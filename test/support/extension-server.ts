@@ -9,12 +9,12 @@ const IMPORTS = `
   import 'reflect-metadata';
   import { Injectable, Module } from '@nestjs/common';
   import { z } from 'zod';
-  import { parseSettings } from '../config/settings.js';
+  import {
+    ExecutionReader, NodeError, NodeHandler, type NodeRun, OnExecutionEvent, parseSettings, ProvidesModels, ProvidesTools,
+    StepInterceptor, StepRefusedError, TransientError,
+  } from '../index.js';
   import { createApp } from '../create-app.js';
-  import { NodeHandler } from '../engine/extension/node-handler.decorator.js';
-  import { NodeError, type NodeRun, TransientError } from '../engine/extension/node-handler.js';
   import { ExecutionsModule } from '../executions/executions.module.js';
-  import { ExecutionReader } from '../executions/queries/execution-reader.js';
 `;
 const START = `
   const app = await createApp(parseSettings(process.env), [TeamModule]);

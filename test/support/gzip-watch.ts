@@ -29,7 +29,7 @@ export class GzipWatch {
     this.request = get(new URL(path, base), options, (response) => {
       this.response = response;
       this.headers = response.headers;
-      this.gunzip.on('data', (data: Buffer) => this.append(data));
+      this.gunzip.setEncoding('utf8').on('data', (text: string) => this.append(text));
       this.gunzip.on('end', () => this.end());
       this.gunzip.on('error', (error) => this.end(error));
       response.on('error', (error) => this.end(error));
@@ -86,8 +86,8 @@ export class GzipWatch {
     this.notify();
   }
 
-  private append(data: Buffer): void {
-    this.text += data.toString();
+  private append(text: string): void {
+    this.text += text;
     this.notify();
   }
 

@@ -17,6 +17,8 @@ export function testRun<Config>(config: Config, more: Partial<NodeRun<Config>> =
   return {
     executionId: '0199c0de-0000-7000-8000-000000000001',
     projectId: 'demo',
+    tags: [],
+    createdBy: 'test',
     nodeId: 'node',
     stepId: 'step',
     attempt: 1,

@@ -77,4 +77,4 @@ export const frame = (
   type = 'execution:output',
   more: object = {},
 ): string =>
-  `event: ${type}\ndata: ${JSON.stringify({ executionId: 'x', timestamp: 't', chunk, ...more })}\nid: ${sequence}\n\n`;
+  `event: ${type}\ndata: ${JSON.stringify({ type, sequence, executionId: 'x', timestamp: 't', chunk, ...more })}\nid: ${sequence}\n\n`;

@@ -1,7 +1,8 @@
 import type { EventType, ExecutionEvent } from '@cloutagent/contract';
 import type { EventSourceMessage } from 'eventsource-parser';
-import { checkGap, isTerminal, parseData, type StreamProtocol } from './stream-protocol.js';
+import { CloutAgentError } from './error.js';
 import type { Query } from './http.js';
+import { checkGap, isTerminal, parseEvent, type StreamProtocol } from './stream-protocol.js';
 
 /** The stream of one execution. The event ids are 1, 2, 3 …; with a filter of types, some ids are left out. */
 export class ExecutionStreamProtocol implements StreamProtocol {
@@ -29,7 +30,9 @@ export class ExecutionStreamProtocol implements StreamProtocol {
     // A frame without an id is not a recorded event.
     if (sequence === undefined || message.event === undefined || sequence <= this.position) return undefined;
     if (!this.types) checkGap(sequence, this.position + 1, this.executionId);
-    const event = { ...parseData(message), sequence, type: message.event } as ExecutionEvent;
+    const event = parseEvent(message);
+    if (event.sequence !== sequence)
+      throw new CloutAgentError('invalid_event', `Event ${sequence} has another sequence in its data.`);
     this.position = sequence;
     return event;
   }

@@ -29,7 +29,7 @@ export interface StreamHooks {
  * close the connection and end the iteration without an error. The iteration throws CloutAgentError when a retry would
  * not help.
  */
-export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
+export class ExecutionStream<Event extends ExecutionEvent = ExecutionEvent> implements AsyncIterable<Event> {
   private current: ConnectionState = { status: 'idle' };
   private readonly backoff: Backoff;
   private readonly events: AsyncGenerator<ExecutionEvent, void, void>;
@@ -62,12 +62,14 @@ export class ExecutionStream implements AsyncIterable<ExecutionEvent> {
     this.finish({ status: 'closed', reason: this.ended ? 'ended' : 'disconnected' });
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<ExecutionEvent, void, void> {
+  [Symbol.asyncIterator](): AsyncIterator<Event, void, void> {
+    // The server sends only events of the stream's types.
+    const events = this.events as AsyncGenerator<Event, void, void>;
     return {
-      next: () => this.events.next(),
+      next: () => events.next(),
       return: () => {
         this.close();
-        return this.events.return();
+        return events.return();
       },
     };
   }

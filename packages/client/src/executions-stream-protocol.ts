@@ -1,8 +1,13 @@
 import type { EventType, ExecutionEvent } from '@cloutagent/contract';
 import type { EventSourceMessage } from 'eventsource-parser';
-import { CloutAgentError } from './error.js';
 import type { Query } from './http.js';
-import { checkGap, type Established, isTerminal, parseData, type StreamProtocol } from './stream-protocol.js';
+import {
+  checkGap,
+  type Established,
+  isTerminal,
+  parseEvent,
+  type StreamProtocol,
+} from './stream-protocol.js';
 
 /** Number of ended executions whose position is kept, so that duplicates of their events are dropped. */
 const MAX_ENDED_POSITIONS = 1_000;
@@ -33,14 +38,8 @@ export class ExecutionsStreamProtocol implements StreamProtocol {
 
   accept(message: EventSourceMessage): ExecutionEvent | undefined {
     if (!message.id || message.event === undefined) return undefined;
-    const event = { ...parseData(message), type: message.event } as ExecutionEvent;
+    const event = parseEvent(message);
     const { executionId, sequence } = event;
-    if (typeof executionId !== 'string' || !Number.isSafeInteger(sequence)) {
-      throw new CloutAgentError(
-        'invalid_event',
-        `An event ${message.event} has no executionId or no sequence.`,
-      );
-    }
     const position = this.positions.get(executionId);
     if (position !== undefined && sequence <= position) return undefined;
     if (position !== undefined && !this.types) checkGap(sequence, position + 1, executionId);

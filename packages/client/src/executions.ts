@@ -3,6 +3,7 @@ import type {
   EventPage,
   EventType,
   Execution,
+  ExecutionEventOf,
   ExecutionPage,
   ExecutionsConnectionEstablished,
   ExecutionStatus,
@@ -40,17 +41,18 @@ export interface ApproveInput {
   comment?: string | undefined;
 }
 
-export interface EventsQuery {
+export interface EventsQuery<T extends EventType = EventType> {
   /** Returns events after this sequence. Default 0. */
   after?: number | undefined;
-  types?: readonly EventType[] | undefined;
+  /** Returns only these types. */
+  types?: readonly T[] | undefined;
   /** 1 … 1000; default 100. */
   limit?: number | undefined;
 }
 
-export interface StreamOptions extends Omit<StreamHooks, 'onEstablished'> {
-  /** Yields only these types. The stream still ends when the execution ends. */
-  types?: readonly EventType[] | undefined;
+export interface StreamOptions<T extends EventType = EventType> extends Omit<StreamHooks, 'onEstablished'> {
+  /** Yields only these types, and TypeScript knows it. The stream still ends when the execution ends. */
+  types?: readonly T[] | undefined;
   /** Sequence of the last event that you have received. Default 0, the beginning. */
   lastEventId?: number | undefined;
   /** Called with the first frame of every connection. */
@@ -69,8 +71,9 @@ export type WatchFilter =
     }
   | { executionIds: readonly string[] };
 
-export interface WatchOptions extends Omit<StreamHooks, 'onEstablished'> {
-  types?: readonly EventType[] | undefined;
+export interface WatchOptions<T extends EventType = EventType> extends Omit<StreamHooks, 'onEstablished'> {
+  /** Yields only these types, and TypeScript knows it. */
+  types?: readonly T[] | undefined;
   /**
    * `start` (default): each execution from its first event. `now`: for executions that already exist, only new events.
    */
@@ -131,7 +134,11 @@ export class ExecutionsApi {
   }
 
   /** Returns one page of recorded events. Continue with `after: page.nextAfter` until `nextAfter` is null. */
-  events(executionId: string, query: EventsQuery = {}, { signal }: RequestOptions = {}): Promise<EventPage> {
+  events<T extends EventType = EventType>(
+    executionId: string,
+    query: EventsQuery<T> = {},
+    { signal }: RequestOptions = {},
+  ): Promise<EventPage<T>> {
     return this.http.json(`${pathOf(executionId)}/events`, { query: { ...query }, signal });
   }
 
@@ -144,12 +151,15 @@ export class ExecutionsApi {
   }
 
   /** Streams the execution's events, from the first (or after `lastEventId`) to the terminal one. */
-  stream(executionId: string, options: StreamOptions = {}): ExecutionStream {
+  stream<T extends EventType = EventType>(
+    executionId: string,
+    options: StreamOptions<T> = {},
+  ): ExecutionStream<ExecutionEventOf<T>> {
     const { types, lastEventId = 0, ...hooks } = options;
     if (!Number.isSafeInteger(lastEventId) || lastEventId < 0)
       throw new CloutAgentError('invalid_argument', 'lastEventId must be a sequence: 0, 1, 2 …');
     const protocol = new ExecutionStreamProtocol(executionId, types, lastEventId);
-    return new ExecutionStream(this.http, this.options, protocol, hooks as StreamHooks);
+    return new ExecutionStream<ExecutionEventOf<T>>(this.http, this.options, protocol, hooks as StreamHooks);
   }
 
   /**
@@ -157,12 +167,15 @@ export class ExecutionsApi {
    * @param filter a project id, a filter, or ids. A filter also matches executions that start later, and its stream
    * never ends; a stream of ids ends when all of its executions have ended.
    */
-  watch(filter: string | WatchFilter, options: WatchOptions = {}): ExecutionStream {
+  watch<T extends EventType = EventType>(
+    filter: string | WatchFilter,
+    options: WatchOptions<T> = {},
+  ): ExecutionStream<ExecutionEventOf<T>> {
     const { types, from, lastEventId, ...hooks } = options;
     const selection = typeof filter === 'string' ? { projectId: filter } : filter;
     const query = { ...(selection as Query), types, from };
     const protocol = new ExecutionsStreamProtocol(query, types, lastEventId);
-    return new ExecutionStream(this.http, this.options, protocol, hooks as StreamHooks);
+    return new ExecutionStream<ExecutionEventOf<T>>(this.http, this.options, protocol, hooks as StreamHooks);
   }
 
   private control(

@@ -6,7 +6,7 @@ import type { ClientOptions } from './options.js';
 const END: ScriptedAnswer = { status: 204 };
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const each = (text: string): Uint8Array[] => Array.from(bytes(text), (byte) => Uint8Array.of(byte));
-const data = (chunk: string): string => JSON.stringify({ chunk });
+const data = (chunk: string): string => JSON.stringify({ type: 'e', sequence: 1, executionId: 'x', chunk });
 
 /** Reads a stream from a server that gives these answers. `seen` has the events as `sequence:chunk`. */
 async function read(answers: ScriptedAnswer[], options: Partial<ClientOptions> = {}) {
@@ -50,7 +50,7 @@ const STREAMS: [name: string, chunks: (string | Uint8Array)[], seen: string[]][]
   ['a second byte order mark makes its line invalid', ['\uFEFF\uFEFFdata: x\n\n', frame(1, 'a')], ['1:a']],
   [
     'broken UTF-8',
-    [bytes('id: 1\nevent: e\ndata: {"chunk":"'), Uint8Array.of(0xff, 0xc3), '"}\n\n'],
+    [bytes(`id: 1\nevent: e\ndata: ${data('').slice(0, -2)}`), Uint8Array.of(0xff, 0xc3), '"}\n\n'],
     ['1:��'],
   ],
   ['NUL in an id: the id is ignored', ['id: 1\0\nevent: e\ndata: {}\n\n', frame(1, 'a')], ['1:a']],
@@ -77,7 +77,13 @@ const STREAMS: [name: string, chunks: (string | Uint8Array)[], seen: string[]][]
     ['1:a'],
   ],
   ['only the first space after the colon is removed', [`id:1\nevent:e\ndata:  ${data(' a')}\n\n`], ['1: a']],
-  ['data on several lines', ['id: 1\nevent: e\ndata: {\ndata: "chunk":\ndata: "a"\ndata: }\n\n'], ['1:a']],
+  [
+    'data on several lines',
+    [
+      'id: 1\nevent: e\ndata: {\ndata: "chunk":\ndata: "a",\ndata: "type":"e","sequence":1,"executionId":"x"}\n\n',
+    ],
+    ['1:a'],
+  ],
   [
     'two ids and two events: the last one counts',
     [`id: 9\nid: 1\nevent: no\nevent: e\ndata: ${data('a')}\n\n`],
@@ -98,7 +104,7 @@ const STREAMS: [name: string, chunks: (string | Uint8Array)[], seen: string[]][]
   ['malformed retry fields', ['retry: soon\n\nretry: -1\n\nretry: 1e9\n\nretry\n\n', frame(1, 'a')], ['1:a']],
   [
     'member names that are special in JavaScript',
-    [`id: 1\nevent: e\ndata: {"__proto__":{"x":1},"chunk":"a","sequence":7,"type":"t"}\n\n`],
+    [`id: 1\nevent: e\ndata: {"__proto__":{"x":1},"constructor":7,${data('a').slice(1)}\n\n`],
     ['1:a'],
   ],
 ];
@@ -158,6 +164,21 @@ describe('streams that break', () => {
       expect((await read([broken])).error).toMatchObject({ code: 'invalid_event' });
     },
   );
+
+  it.each([
+    ['no type', { type: undefined }],
+    ['another type than the frame', { type: 'execution:thinking' }],
+    ['no sequence', { sequence: undefined }],
+    ['another sequence than the id', { sequence: 3 }],
+    ['a sequence that is not a number', { sequence: '2' }],
+    ['no executionId', { executionId: undefined }],
+  ])('reconnects when the data has %s', async (_what, more) => {
+    const broken = { chunks: [frame(1, 'a'), frame(2, 'b', 'execution:output', more)] };
+    const { seen, resumedAt } = await read([broken, { chunks: [frame(2, 'b')] }, END]);
+    expect(seen).toEqual(['1:a', '2:b']);
+    expect(resumedAt).toEqual([undefined, '1', '2']);
+    expect((await read([broken])).error).toMatchObject({ code: 'invalid_event' });
+  });
 
   it('reads a compressed stream, and reconnects when one is cut', async () => {
     const whole = gzipSync(frame(1, 'a') + frame(2, 'b'));

@@ -25,6 +25,7 @@ export type {
   EventType,
   Execution,
   ExecutionEvent,
+  ExecutionEventOf,
   ExecutionPage,
   ExecutionProgress,
   ExecutionsConnectionEstablished,

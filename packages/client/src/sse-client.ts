@@ -1,4 +1,9 @@
-import type { ConnectionEstablished, EventType, ExecutionEvent } from '@cloutagent/contract';
+import type {
+  ConnectionEstablished,
+  EventType,
+  ExecutionEvent,
+  ExecutionEventOf,
+} from '@cloutagent/contract';
 import type { ConnectionState } from './connection-state.js';
 import { CloutAgentError } from './error.js';
 import { ExecutionStream, type StreamHooks } from './execution-stream.js';
@@ -9,7 +14,7 @@ import { report } from './report.js';
 
 /** The argument of each handler. */
 export type SSEHandlers = {
-  [T in EventType]: Extract<ExecutionEvent, { type: T }>;
+  [T in EventType]: ExecutionEventOf<T>;
 } & {
   /** First frame of every connection. `lastSequence` is the last event that was recorded at that time. */
   'connection:established': ConnectionEstablished;
@@ -21,11 +26,13 @@ export type SSEHandlers = {
   '*': ExecutionEvent;
 };
 
-export interface SSEConnectOptions {
+export interface SSEConnectOptions<T extends EventType = EventType> {
   /** Receives only these types. The stream still ends when the execution ends. */
-  types?: readonly EventType[] | undefined;
+  types?: readonly T[] | undefined;
   /** Sequence of the last event that you have received. Default 0, the beginning. */
   lastEventId?: number | undefined;
+  /** Called with every event of this execution, before the handlers. TypeScript knows that it has one of `types`. */
+  onEvent?: ((event: ExecutionEventOf<T>) => unknown) | undefined;
 }
 
 type Handler = (value: never) => unknown;
@@ -49,17 +56,20 @@ export class SSEClient {
   }
 
   /** Watches this execution, and stops watching the previous one. */
-  connect(executionId: string, { types, lastEventId = 0 }: SSEConnectOptions = {}): void {
+  connect<T extends EventType = EventType>(
+    executionId: string,
+    { types, lastEventId = 0, onEvent }: SSEConnectOptions<T> = {},
+  ): void {
     this.disconnect();
     const hooks: StreamHooks = {
       onState: (state) => this.emit('state', state),
       onEstablished: (established) => this.emit('connection:established', established),
     };
     const protocol = new ExecutionStreamProtocol(executionId, types, lastEventId);
-    const stream = new ExecutionStream(this.http, this.options, protocol, hooks);
+    const stream = new ExecutionStream<ExecutionEventOf<T>>(this.http, this.options, protocol, hooks);
     this.executionId = executionId;
     this.stream = stream;
-    void this.deliver(stream);
+    void this.deliver(stream, onEvent);
   }
 
   /** Calls `handler` with every event of this type from now on. A handler that is added twice is called once. */
@@ -101,9 +111,13 @@ export class SSEClient {
     return () => void this.off('state', handler);
   }
 
-  private async deliver(stream: ExecutionStream): Promise<void> {
+  private async deliver<T extends EventType>(
+    stream: ExecutionStream<ExecutionEventOf<T>>,
+    onEvent: SSEConnectOptions<T>['onEvent'],
+  ): Promise<void> {
     try {
       for await (const event of stream) {
+        if (onEvent) this.call(event.type, onEvent, event);
         this.emit(event.type, event);
         this.emit('*', event);
       }
@@ -115,13 +129,15 @@ export class SSEClient {
   private emit(type: string, value: unknown): void {
     const handlers = this.handlers.get(type);
     // Iterate over a copy, because a handler may add and remove handlers.
-    for (const handler of handlers ? Array.from(handlers) : []) {
-      try {
-        const result = handler(value as never);
-        if (result instanceof Promise) result.catch((error: unknown) => this.onHandlerError(type, error));
-      } catch (error) {
-        this.onHandlerError(type, error);
-      }
+    for (const handler of handlers ? Array.from(handlers) : []) this.call(type, handler, value);
+  }
+
+  private call(type: string, handler: Handler, value: unknown): void {
+    try {
+      const result = handler(value as never);
+      if (result instanceof Promise) result.catch((error: unknown) => this.onHandlerError(type, error));
+    } catch (error) {
+      this.onHandlerError(type, error);
     }
   }
 

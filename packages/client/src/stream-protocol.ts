@@ -36,6 +36,21 @@ const TERMINAL: readonly EventType[] = [
 
 export const isTerminal = (event: ExecutionEvent): boolean => TERMINAL.includes(event.type);
 
+/**
+ * Parses the event in a frame's data.
+ * @throws CloutAgentError `invalid_event` when it is no event, or not one of the type that the frame names
+ */
+export function parseEvent(message: EventSourceMessage): ExecutionEvent {
+  const event = parseData(message) as Partial<ExecutionEvent>;
+  const { type, sequence, executionId } = event;
+  if (type === message.event && Number.isSafeInteger(sequence) && typeof executionId === 'string')
+    return event as ExecutionEvent;
+  throw new CloutAgentError(
+    'invalid_event',
+    `The data of event ${message.id} has no executionId, no sequence, or another type than ${message.event}.`,
+  );
+}
+
 /** Parses the JSON object in a frame's data. @throws CloutAgentError `invalid_event` */
 export function parseData(message: EventSourceMessage): Record<string, unknown> {
   try {

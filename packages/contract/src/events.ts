@@ -10,9 +10,15 @@ import {
   TokenUsage,
 } from './execution.js';
 import { Json, Timestamp } from './json.js';
+import { NAME, NAME_MAX_LENGTH } from './patterns.js';
 import { NodeId } from './workflow.js';
 
 const chunk = { chunk: z.string(), stepId: z.string(), nodeId: NodeId };
+/** Name of an event that a module's node defines. */
+export const CustomEventName = z
+  .string()
+  .max(NAME_MAX_LENGTH)
+  .regex(NAME, 'may contain letters, digits and . _ : - and must start with a letter or digit');
 const control = { reason: z.string().optional(), by: z.string().optional() };
 
 /** The own fields of each event type. Every event also has `executionId` and `timestamp`. */
@@ -46,6 +52,9 @@ export const EVENT_FIELDS = {
     stepId: z.string(),
     nodeId: NodeId,
   }),
+  'execution:custom': z
+    .object({ name: CustomEventName, value: Json, stepId: z.string(), nodeId: NodeId })
+    .meta({ description: "An event of a module's own node. The module defines what name and value mean." }),
   'execution:token-usage': z.object({ usage: TokenUsage, nodeId: NodeId, model: z.string() }),
   'execution:cost-update': z.object({
     totalCostUSD: z.number().nullable(),
@@ -70,14 +79,12 @@ export type EventFields = { [T in EventType]: z.infer<(typeof EVENT_FIELDS)[T]> 
 /** An event that a node or the engine emits, before the journal gives it a sequence. */
 export type EventDraft = { [T in EventType]: { type: T; fields: EventFields[T] } }[EventType];
 
-/** `data` of a frame: the event's own fields, plus `executionId` and `timestamp`. */
-export type EventData<T extends EventType = EventType> = {
-  executionId: string;
-  timestamp: string;
-} & EventFields[T];
-
-/** A recorded event as clients get it. `(executionId, sequence)` identifies it. */
-export type ExecutionEvent = { [T in EventType]: { sequence: number; type: T } & EventData<T> }[EventType];
+/** A recorded event: `data` of its frame, and an item of `EventPage`. `(executionId, sequence)` identifies it. */
+export type ExecutionEvent = {
+  [T in EventType]: { type: T; sequence: number; executionId: string; timestamp: string } & EventFields[T];
+}[EventType];
+/** A recorded event of one type, or of one of several types: `ExecutionEventOf<'execution:failed'>`. */
+export type ExecutionEventOf<T extends EventType> = Extract<ExecutionEvent, { type: T }>;
 
 export const TERMINAL_EVENT_TYPES = [
   'execution:completed',
@@ -88,28 +95,67 @@ export const TERMINAL_EVENT_TYPES = [
 export const isTerminalEvent = (type: string): boolean =>
   (TERMINAL_EVENT_TYPES as readonly string[]).includes(type);
 
-/** First frame of a stream of one execution. It has no id, so it does not change `Last-Event-ID`. */
+/** Type of the first frame of every stream. */
+const ESTABLISHED = 'connection:established';
+
+/** `data` of the first frame on a stream of one execution. The frame has no id, so it does not change `Last-Event-ID`. */
 export const ConnectionEstablished = z
   .object({
+    type: z.literal(ESTABLISHED),
+    sequence: z.int().min(0).meta({
+      description: 'The stream sends the events after this sequence. 0: from the first event.',
+    }),
     executionId: ExecutionId,
     timestamp: Timestamp,
     message: z.string(),
     status: ExecutionStatus,
-    lastSequence: z.int().min(0),
+    lastSequence: z.int().min(0).meta({ description: 'The newest sequence in the journal.' }),
   })
   .meta({ id: 'ConnectionEstablished' });
 export type ConnectionEstablished = z.infer<typeof ConnectionEstablished>;
 
+/** Names the schema of an event in the OpenAPI document: `ExecutionToolCallEvent` for `execution:tool-call`. */
+const eventSchemaName = (type: EventType): string =>
+  `${type.replaceAll(/(?:^|[^a-z]+)([a-z])/g, (_match, letter: string) => letter.toUpperCase())}Event`;
+
+/** `data` of the first frame on a stream of many executions. The frame's id is the cursor. */
+export const ExecutionsConnectionEstablished = z
+  .object({
+    type: z.literal(ESTABLISHED),
+    sequence: z.literal(0).meta({ description: 'Always 0. The position of the stream is its cursor.' }),
+    timestamp: Timestamp,
+    message: z.string(),
+    executions: z.int().min(0).meta({ description: 'Number of executions in the stream so far.' }),
+    cursor: z.string().meta({
+      description: 'The stream resumes here if the connection breaks before the first event.',
+    }),
+  })
+  .meta({ id: 'ExecutionsConnectionEstablished' });
+export type ExecutionsConnectionEstablished = z.infer<typeof ExecutionsConnectionEstablished>;
+
 const recorded = { sequence: z.int().min(1), executionId: ExecutionId, timestamp: Timestamp };
 const eventSchemas = EVENT_TYPES.map((type) =>
-  EVENT_FIELDS[type]
-    .extend({ ...recorded, type: z.literal(type) })
-    .meta({ id: `Event.${type.replace(':', '.')}` }),
+  z
+    .object({ type: z.literal(type), ...recorded, ...EVENT_FIELDS[type].shape })
+    .meta({ id: eventSchemaName(type) }),
 );
-/** One recorded event of any type. */
-export const ExecutionEventSchema = z
+const anyEvent = z
   .discriminatedUnion('type', eventSchemas as [(typeof eventSchemas)[number], ...typeof eventSchemas])
   .meta({ id: 'ExecutionEvent' });
+/** One recorded event of any type: `data` of its frame, and an item of `EventPage`. */
+export const ExecutionEventSchema = anyEvent as unknown as z.ZodType<ExecutionEvent>;
+
+/** `data` of any frame on a stream of one execution. */
+export const StreamData = z
+  .discriminatedUnion('type', [ConnectionEstablished, anyEvent])
+  .meta({ id: 'StreamData' }) as unknown as z.ZodType<StreamData>;
+export type StreamData = ConnectionEstablished | ExecutionEvent;
+
+/** `data` of any frame on a stream of many executions. */
+export const ExecutionsStreamData = z
+  .discriminatedUnion('type', [ExecutionsConnectionEstablished, anyEvent])
+  .meta({ id: 'ExecutionsStreamData' }) as unknown as z.ZodType<ExecutionsStreamData>;
+export type ExecutionsStreamData = ExecutionsConnectionEstablished | ExecutionEvent;
 
 const types = z
   .string()
@@ -145,8 +191,8 @@ export const EventPage = z
     lastSequence: z.int().min(0),
   })
   .meta({ id: 'EventPage' });
-export interface EventPage {
-  events: ExecutionEvent[];
+export interface EventPage<T extends EventType = EventType> {
+  events: ExecutionEventOf<T>[];
   nextAfter: number | null;
   lastSequence: number;
 }

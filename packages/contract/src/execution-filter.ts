@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { OpenStream } from './events.js';
 import { ExecutionStatus, ProjectId, Tag } from './execution.js';
-import { Timestamp } from './json.js';
 
 /** Above every limit that the server sets. Longer values are refused before their items are checked. */
 const MAX_ITEMS = 10_000;
@@ -26,8 +25,8 @@ const filter = {
     .optional()
     .meta({ description: 'One status or several, comma-separated.' }),
   tag: Tag.optional(),
-  executionIds: commaSeparated(z.string().max(64))
-    .transform((ids) => [...new Set(ids.map((id) => id.toLowerCase()))])
+  executionIds: commaSeparated(z.string().max(64).toLowerCase())
+    .overwrite((ids) => [...new Set(ids)])
     .optional()
     .meta({
       description:
@@ -76,19 +75,6 @@ export const CreateStreamTicket = z
   .default({})
   .meta({ id: 'CreateStreamTicket' });
 export type CreateStreamTicket = z.infer<typeof CreateStreamTicket>;
-
-/** First frame of a stream of many executions. Its id is the cursor. */
-export const ExecutionsConnectionEstablished = z
-  .object({
-    timestamp: Timestamp,
-    message: z.string(),
-    executions: z.int().min(0).meta({ description: 'Number of executions in the stream so far.' }),
-    cursor: z.string().meta({
-      description: 'The stream resumes here if the connection breaks before the first event.',
-    }),
-  })
-  .meta({ id: 'ExecutionsConnectionEstablished' });
-export type ExecutionsConnectionEstablished = z.infer<typeof ExecutionsConnectionEstablished>;
 
 /** Returns a key that is equal for equivalent filters. */
 export const filterKey = ({ projectId, status, tag, executionIds }: ExecutionFilter): string =>

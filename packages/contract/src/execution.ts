@@ -84,7 +84,7 @@ export const Tag = PlainText.min(1).max(TAG_MAX_LENGTH);
 export const StartExecution = z
   .object({
     projectId: ProjectId,
-    input: Json.default(null),
+    input: Json.default(null).meta({ description: 'Any JSON value. Default null.' }),
     workflow: Workflow,
     options: orNull(ExecutionOptions),
     tags: orDefault(z.array(Tag).max(20), () => []),
@@ -198,7 +198,7 @@ export type ControlExecution = z.infer<typeof ControlExecution>;
 export const ApproveExecution = z
   .object({
     nodeId: orNull(NodeId),
-    approved: z.boolean().default(true),
+    approved: z.boolean().default(true).meta({ description: 'Default true.' }),
     comment: orNull(PlainText.max(2000)),
   })
   .meta({ id: 'ApproveExecution' });

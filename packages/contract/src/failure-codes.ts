@@ -56,8 +56,16 @@ export const FAILURE_CODES = {
     text: 'The service is temporarily unavailable (408 or 5xx); check the service.',
     retried: true,
   },
+  interceptor_failed: {
+    text: 'The code of an interceptor threw an error, took too long, or returned something else than it must; the server log has the error. The developer of the interceptor has to correct it.',
+    retried: false,
+  },
   invalid_config: {
     text: "The node's config is not valid after its templates were filled in; the message names the invalid part.",
+    retried: false,
+  },
+  invalid_event: {
+    text: 'The node emitted an event that is not valid; the message names the invalid part. The developer of the node has to correct it.',
     retried: false,
   },
   model_auth_failed: {
@@ -113,15 +121,15 @@ export const FAILURE_CODES = {
     retried: true,
   },
   output_not_json: {
-    text: 'The output of the node is not a JSON value; the developer of the node has to correct it.',
+    text: 'The output of the node, or a value in an event that it emitted, is not a JSON value; the developer of the node has to correct it.',
     retried: false,
   },
   output_too_deep: {
-    text: 'The output of the node is nested too deeply; reduce the data, or raise OUTPUT_MAX_DEPTH.',
+    text: 'The output of the node, or a value in an event that it emitted, is nested too deeply; reduce the data, or raise OUTPUT_MAX_DEPTH.',
     retried: false,
   },
   output_too_large: {
-    text: 'The output of the node is too large; reduce the data, or raise OUTPUT_MAX_BYTES or OUTPUT_MAX_PARTS.',
+    text: 'The output of the node, or a value in an event that it emitted, is too large; reduce the data, or raise OUTPUT_MAX_BYTES or OUTPUT_MAX_PARTS.',
     retried: false,
   },
   outputs_too_large: {
@@ -136,8 +144,16 @@ export const FAILURE_CODES = {
     text: 'The response of the service is too large; request less data, or raise HTTP_RESPONSE_MAX_BYTES.',
     retried: false,
   },
+  step_refused: {
+    text: 'An interceptor of the server refused the step or the execution; the message has its reason.',
+    retried: false,
+  },
   token_limit_exceeded: {
     text: 'The execution used more tokens than options.limits.maxTokens; raise the limit, or use fewer or shorter model calls.',
+    retried: false,
+  },
+  tool_not_available: {
+    text: 'This server has no tool of this name; load the module that provides it, or change the name.',
     retried: false,
   },
   too_many_recoveries: {

@@ -44,6 +44,10 @@ export const PROBLEM_CODES = {
     text: 'The resource does not exist, or belongs to a project that you have no access to.',
   },
   route_not_found: { status: 404, text: 'This route does not exist; /docs lists all routes.' },
+  method_not_allowed: {
+    status: 405,
+    text: 'This route does not accept the method of the request. Use one of the methods in Allow.',
+  },
   dashboard_not_built: {
     status: 404,
     text: 'The dashboard has not been built. Run `npm run build`, or set WEB_DIR to its folder. The API works without it.',

@@ -1,4 +1,4 @@
-import type { ExecutionEvent } from './events.js';
+import type { ExecutionEvent, ExecutionEventOf } from './events.js';
 import type { ExecutionStatus, Step, StepStatus, TokenUsage } from './execution.js';
 
 /** The state of one execution after a number of its events. */
@@ -55,7 +55,7 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
   return state;
 }
 
-function applyStep(steps: Step[], event: Extract<ExecutionEvent, { type: 'execution:step' }>): void {
+function applyStep(steps: Step[], event: ExecutionEventOf<'execution:step'>): void {
   const known = steps.findLastIndex((step) => step.stepId === event.stepId);
   const before = steps[known];
   const status = statusAfter(before, event.status);

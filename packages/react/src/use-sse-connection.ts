@@ -1,5 +1,5 @@
 import type { ConnectionState } from '@cloutagent/client';
-import type { EventType, ExecutionEvent } from '@cloutagent/contract';
+import type { EventType, ExecutionEvent, ExecutionEventOf } from '@cloutagent/contract';
 import { useEffect, useRef, useState } from 'react';
 import { useCloutAgent } from './provider.js';
 import { storesOf } from './store/stores.js';
@@ -9,7 +9,7 @@ import { storesOf } from './store/stores.js';
  * functions in every render.
  */
 export type SSECallbacks = {
-  [T in EventType]?: ((event: Extract<ExecutionEvent, { type: T }>) => void) | undefined;
+  [T in EventType]?: ((event: ExecutionEventOf<T>) => void) | undefined;
 } & {
   event?: ((event: ExecutionEvent) => void) | undefined;
   state?: ((state: ConnectionState) => void) | undefined;

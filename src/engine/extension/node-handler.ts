@@ -1,12 +1,19 @@
 import type { Json } from '@cloutagent/contract';
 import type { z } from 'zod';
+import type { ToolHooks } from './tool-hooks.js';
 
-/** An event that a node emits while it runs. The engine adds the ids of the execution, the step and the node. */
+/**
+ * An event that a node emits while it runs. The engine adds the ids of the execution, the step and the node.
+ * `execution:custom` is an event that the module defines: `name` has 1 to 128 letters, digits and `.`, `_`, `:`, `-`, and
+ * begins with a letter or a digit; `value` has the limits of an output (`OUTPUT_MAX_BYTES`, `OUTPUT_MAX_DEPTH`,
+ * `OUTPUT_MAX_PARTS`).
+ */
 export type NodeEvent =
   | { type: 'execution:output'; chunk: string }
   | { type: 'execution:thinking'; chunk: string }
   | { type: 'execution:tool-call'; toolId: string; toolName: string; toolArgs: Json }
-  | { type: 'execution:tool-result'; toolId: string; result: Json; isError: boolean };
+  | { type: 'execution:tool-result'; toolId: string; result: Json; isError: boolean }
+  | { type: 'execution:custom'; name: string; value: Json };
 
 /** A person's answer to an `approval` node. */
 export interface ApprovalDecision {
@@ -19,15 +26,19 @@ export interface ApprovalDecision {
 export interface NodeRun<Config> {
   readonly executionId: string;
   readonly projectId: string;
+  /** The execution's tags. */
+  readonly tags: readonly string[];
+  /** Id of the principal that started the execution. */
+  readonly createdBy: string;
   readonly nodeId: string;
   readonly stepId: string;
   /** 1 for the first attempt. */
   readonly attempt: number;
   /** `data.config` after its placeholders are filled in, parsed by the handler's schema. */
   readonly config: Config;
-  /** The execution's input. */
+  /** The execution's input. It is frozen, because other nodes get it too. */
   readonly input: Json;
-  /** Outputs of the node's parents, by node id. */
+  /** Outputs of the node's parents, by node id. They are frozen, because other nodes get them too. */
   readonly inputs: Readonly<Record<string, Json>>;
   /** Aborts on cancel, timeout, failure of the execution, or shutdown. The handler must then stop and throw. */
   readonly signal: AbortSignal;
@@ -35,6 +46,11 @@ export interface NodeRun<Config> {
    * Emits an event to all streams of the execution. Await it before you continue: the promise waits while the execution
    * is paused, and while too many of its events are not committed yet.
    * @throws the reason of `signal` once it is aborted
+   * @throws NodeError `invalid_event`, `output_not_json`, `output_too_deep`, `output_too_large`
+   * @example
+   * ```ts
+   * await run.emit({ type: 'execution:custom', name: 'crm.rows-read', value: { rows: 120 } });
+   * ```
    */
   emit(event: NodeEvent): Promise<void>;
   /**
@@ -54,6 +70,8 @@ export interface NodeRun<Config> {
    * the time limit of the node.
    */
   untimed<T>(wait: () => Promise<T>): Promise<T>;
+  /** The interceptors around calls of tools, for a node that carries out tools; undefined if no interceptor has one. */
+  readonly toolHooks?: ToolHooks;
 }
 
 /** One check of a posted workflow: the same object for all its nodes. */

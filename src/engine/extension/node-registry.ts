@@ -1,6 +1,20 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { type GraphProblem, type Workflow, WorkflowGraph, type WorkflowNode } from '@cloutagent/contract';
-import { ExtensionDiscovery } from '../../discovery/extension-discovery.js';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import {
+  type GraphProblem,
+  NAME,
+  NAME_MAX_LENGTH,
+  type Workflow,
+  WorkflowGraph,
+  type WorkflowNode,
+} from '@cloutagent/contract';
+import type { z } from 'zod';
+import { nearest } from '../../common/nearest.js';
+import { withTimeLimit } from '../../common/time-limit.js';
+import { Settings } from '../../config/settings.js';
+import { type DiscoveredClass, ExtensionDiscovery } from '../../discovery/extension-discovery.js';
+import { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
+import { type ExtensionCode, nameOf } from '../../monitoring/extension-code.js';
+import { isBuiltIn } from './built-in.decorator.js';
 import { findAsyncPart } from './async-config.js';
 import type { ConfigCheck, ConfigProblem, NodeType } from './node-handler.js';
 import { NodeTypeName } from './node-handler.decorator.js';
@@ -10,30 +24,56 @@ import { references } from './template.js';
 /** A problem of a workflow. `code` is the problem code of the response; undefined means `validation_failed`. */
 export type WorkflowProblem = GraphProblem & Pick<ConfigProblem, 'code'>;
 
+/** A node type with the names of its code, by which logs name it. Types that are part of this server have none. */
+export interface RegisteredType {
+  readonly handler: NodeType;
+  readonly code?: { readonly [Method in 'config' | 'check' | 'run']: ExtensionCode };
+}
+
 /** Finds every provider with `@NodeHandler` in all modules of the application. */
 @Injectable()
 export class NodeRegistry implements OnModuleInit {
-  private readonly types = new Map<string, NodeType>();
+  private readonly types = new Map<string, RegisteredType>();
 
-  constructor(private readonly discovery: ExtensionDiscovery) {}
+  constructor(
+    private readonly discovery: ExtensionDiscovery,
+    private readonly monitor: BlockedLoopMonitor,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'EXTENSION_TIMEOUT_MS'>,
+  ) {}
 
-  /** @throws Error if two providers handle one type, or if a config schema is asynchronous: the server does not start */
+  /**
+   * @throws Error if a class with `@NodeHandler` cannot run nodes, if two have one type, or if a config schema is
+   *   asynchronous: the server does not start
+   */
   onModuleInit(): void {
-    for (const { value: type, instance } of this.discovery.classesWith(NodeTypeName)) {
-      if (this.types.has(type))
-        throw new Error(`Two providers have @NodeHandler('${type}'): rename one of them.`);
-      const handler = instance as NodeType;
-      const asyncPart = findAsyncPart(handler.config);
-      if (asyncPart !== undefined)
-        throw new Error(
-          `the config of @NodeHandler('${type}') has ${asyncPart}, but configs are parsed synchronously: move slow checks into check().`,
-        );
-      this.types.set(type, handler);
+    const found = new Map<string, DiscoveredClass<string>>();
+    for (const each of this.discovery.classesWith(NodeTypeName)) {
+      const { value: type, instance, className, moduleName } = each;
+      checkHandler(each, found.get(type));
+      found.set(type, each);
+      const codeOf = (methodName: string): ExtensionCode => ({ className, moduleName, methodName });
+      this.types.set(type, {
+        handler: instance as NodeType,
+        ...(!isBuiltIn(instance) && {
+          code: { config: codeOf('config'), check: codeOf('check'), run: codeOf('run') },
+        }),
+      });
     }
   }
 
   find(type: string): NodeType | undefined {
+    return this.types.get(type)?.handler;
+  }
+
+  /** Finds a node type with the names of its code. */
+  registered(type: string): RegisteredType | undefined {
     return this.types.get(type);
+  }
+
+  /** Parses a config by the schema of a type. */
+  parse({ handler, code }: RegisteredType, config: unknown): z.ZodSafeParseResult<unknown> {
+    const parse = () => handler.config.safeParse(config);
+    return code ? this.monitor.call(code.config, parse) : parse();
   }
 
   /** Finds all problems of the nodes' configs, with paths inside the workflow. */
@@ -53,13 +93,15 @@ export class NodeRegistry implements OnModuleInit {
     order: NodeOrder,
     check: ConfigCheck,
   ): Promise<WorkflowProblem[]> {
-    const handler = this.types.get(type);
-    if (!handler) {
-      const known = [...this.types.keys()].toSorted().join(', ');
+    const registered = this.types.get(type);
+    if (!registered) {
+      const known = [...this.types.keys()].toSorted();
+      const meant = nearest(type, known);
+      const hint = meant === undefined ? '' : `did you mean "${meant}"? `;
       return [
         {
           path: ['nodes', index, 'type'],
-          message: `there is no node type "${type}"; the node types are ${known}`,
+          message: `there is no node type "${type}"; ${hint}the node types are ${known.join(', ')}`,
         },
       ];
     }
@@ -76,13 +118,66 @@ export class NodeRegistry implements OnModuleInit {
         path: pathInWorkflow(path),
         message: `node "${nodeId}" does not come before this node: add an edge from it, or correct the name`,
       }));
-    const parsed = handler.config.safeParse(config);
+    const parsed = this.parse(registered, config);
     const problems = parsed.success
-      ? ((await handler.check?.(parsed.data, check)) ?? [])
+      ? await this.checkParsed(registered, parsed.data, check)
       : parsed.error.issues.map(({ path, message }) => ({ path, message }));
     return [
       ...unknownNodes,
       ...problems.map((problem) => ({ ...problem, path: pathInWorkflow(problem.path) })),
     ];
   }
+
+  /** @throws Error if the check of a module fails, or takes longer than EXTENSION_TIMEOUT_MS */
+  private async checkParsed(
+    { handler, code }: RegisteredType,
+    config: unknown,
+    check: ConfigCheck,
+  ): Promise<ConfigProblem[]> {
+    if (!handler.check) return [];
+    if (!code) return handler.check(config, check);
+    const limitMs = this.settings.EXTENSION_TIMEOUT_MS;
+    try {
+      const checking = this.monitor.call(
+        code.check,
+        async () => (await handler.check?.(config, check)) ?? [],
+      );
+      return await withTimeLimit(
+        checking,
+        limitMs,
+        () => new Error(`it took longer than ${limitMs} ms (EXTENSION_TIMEOUT_MS)`),
+      );
+    } catch (error) {
+      // The request fails as an internal error, whose line in the log then names the module.
+      throw new Error(`${nameOf(code.check)} failed`, { cause: error });
+    }
+  }
+}
+
+/** @param other a class that was found before, with the same type */
+function checkHandler(
+  { value: type, instance, className, moduleName }: DiscoveredClass<string>,
+  other: DiscoveredClass<string> | undefined,
+): void {
+  const decorator = `@NodeHandler('${type}') of ${className} of ${moduleName}`;
+  if (typeof type !== 'string' || type.length > NAME_MAX_LENGTH || !NAME.test(type))
+    throw new Error(
+      `${decorator} has no valid type: it must have 1 to ${NAME_MAX_LENGTH} letters, digits and . _ : - and begin with a letter or a digit.`,
+    );
+  if (other)
+    throw new Error(
+      `Two classes have @NodeHandler('${type}'): ${other.className} of ${other.moduleName}, and ${className} of ${moduleName}. Rename the type of one of them.`,
+    );
+  const { run, config } = instance as Partial<NodeType>;
+  if (typeof run !== 'function')
+    throw new Error(`${decorator} has no method run: add it, as the interface NodeType describes.`);
+  if (typeof config?.safeParse !== 'function')
+    throw new Error(
+      `${decorator} has no Zod schema as its property config: add it, such as config = z.strictObject({}).`,
+    );
+  const asyncPart = findAsyncPart(config);
+  if (asyncPart !== undefined)
+    throw new Error(
+      `the config of ${decorator} has ${asyncPart}, but configs are parsed synchronously: move slow checks into check().`,
+    );
 }

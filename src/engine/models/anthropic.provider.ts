@@ -4,9 +4,11 @@ import { Inject } from '@nestjs/common';
 import { defaultSettingsMiddleware, wrapLanguageModel } from 'ai';
 import { Settings } from '../../config/settings.js';
 import { ModelFetch } from './model-fetch.js';
+import { BuiltIn } from '../extension/built-in.decorator.js';
 import { type ModelProvider, ProvidesModels } from './model-provider.js';
 
 /** Provides `anthropic/<id>`: Anthropic's Messages API. */
+@BuiltIn()
 @ProvidesModels('anthropic')
 export class AnthropicModels implements ModelProvider {
   private create: ReturnType<typeof createAnthropic> | undefined;

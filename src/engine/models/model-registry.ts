@@ -1,8 +1,10 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { ExtensionDiscovery } from '../../discovery/extension-discovery.js';
+import { type DiscoveredClass, ExtensionDiscovery } from '../../discovery/extension-discovery.js';
 import { NodeError } from '../extension/node-handler.js';
 import { type ModelProvider, ModelProviderName } from './model-provider.js';
+
+const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** A problem inside `providerOptions`, with its path there. */
 export interface OptionsProblem {
@@ -17,12 +19,13 @@ export class ModelRegistry implements OnModuleInit {
 
   constructor(private readonly discovery: ExtensionDiscovery) {}
 
-  /** @throws Error if two providers have the same name: the server does not start */
+  /** @throws Error if a class with `@ProvidesModels` cannot provide models: the server does not start */
   onModuleInit(): void {
-    for (const { value: name, instance } of this.discovery.classesWith(ModelProviderName)) {
-      if (this.providers.has(name))
-        throw new Error(`Two classes have @ProvidesModels('${name}'): rename one of them.`);
-      this.providers.set(name, instance as ModelProvider);
+    const found = new Map<string, DiscoveredClass<string>>();
+    for (const each of this.discovery.classesWith(ModelProviderName)) {
+      checkProvider(each, found.get(each.value));
+      found.set(each.value, each);
+      this.providers.set(each.value, each.instance as ModelProvider);
     }
   }
 
@@ -54,6 +57,24 @@ export class ModelRegistry implements OnModuleInit {
     const [provider, id] = split(name);
     return (this.providers.get(provider) as ModelProvider).model(id);
   }
+}
+
+/** @param other a class that was found before, with the same name */
+function checkProvider(found: DiscoveredClass<string>, other: DiscoveredClass<string> | undefined): void {
+  const describe = ({ value, className, moduleName }: DiscoveredClass<string>) =>
+    `@ProvidesModels('${value}') of ${className} of ${moduleName}`;
+  const { value: name, instance } = found;
+  if (typeof name !== 'string' || !NAME.test(name))
+    throw new Error(
+      `${describe(found)} has no valid name: it must have 1 to 64 letters, digits and . _ - because model names are <name>/<model>.`,
+    );
+  if (other)
+    throw new Error(`${describe(other)} and ${describe(found)} have the same name: rename one of them.`);
+  for (const method of ['problem', 'model'] as const)
+    if (typeof (instance as Partial<ModelProvider>)[method] !== 'function')
+      throw new Error(
+        `${describe(found)} has no method ${method}: add it, as the interface ModelProvider describes.`,
+      );
 }
 
 function split(name: string): [provider: string, id: string] {

@@ -3,9 +3,11 @@ import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { Inject } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { ModelFetch } from './model-fetch.js';
+import { BuiltIn } from '../extension/built-in.decorator.js';
 import { type ModelProvider, ProvidesModels } from './model-provider.js';
 
 /** Provides `openai-compatible/<id>`: any server with OpenAI's chat completions, such as vLLM, Ollama or a gateway. */
+@BuiltIn()
 @ProvidesModels('openai-compatible')
 export class OpenAICompatibleModels implements ModelProvider {
   private create: ReturnType<typeof createOpenAICompatible> | undefined;

@@ -1,8 +1,10 @@
 import { type Json, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import { ModelRegistry } from '../models/model-registry.js';
+import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
 import type { NodeRun, NodeType } from '../extension/node-handler.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
 import { ModelCall } from './model-call.js';
 import { checkModel, ModelConfig } from './model-config.js';
 
@@ -14,6 +16,7 @@ const AgentConfig = ModelConfig.extend({
 type AgentConfig = z.infer<typeof AgentConfig>;
 
 /** Calls a model and streams its answer. Output: the final text. */
+@BuiltIn()
 @NodeHandler('agent')
 export class AgentNode implements NodeType<AgentConfig> {
   readonly config = AgentConfig;
@@ -22,10 +25,11 @@ export class AgentNode implements NodeType<AgentConfig> {
   constructor(
     private readonly calls: ModelCall,
     private readonly models: ModelRegistry,
+    private readonly tools: ToolRegistry,
   ) {}
 
   check(config: AgentConfig): ReturnType<typeof checkModel> {
-    return checkModel(this.models, config);
+    return checkModel(this.models, this.tools, config);
   }
 
   run(run: NodeRun<AgentConfig>): Promise<Json> {

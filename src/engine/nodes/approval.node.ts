@@ -1,5 +1,6 @@
 import { type Json, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
+import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType } from '../extension/node-handler.js';
 
@@ -13,6 +14,7 @@ type ApprovalConfig = z.infer<typeof ApprovalConfig>;
  * Waits for a person's decision: `POST /api/executions/:id/approve`. Output `{ approved, by, comment }`. A rejection fails
  * the execution.
  */
+@BuiltIn()
 @NodeHandler('approval')
 export class ApprovalNode implements NodeType<ApprovalConfig> {
   readonly config = ApprovalConfig;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json } from '@cloutagent/contract';
 import { z } from 'zod';
+import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
 import type { NodeRun, NodeType } from '../extension/node-handler.js';
 
@@ -10,6 +11,7 @@ const DelayConfig = z.strictObject({
 type DelayConfig = z.infer<typeof DelayConfig>;
 
 /** Waits. Output: that of its parent if it has exactly one, otherwise null. */
+@BuiltIn()
 @NodeHandler('delay')
 export class DelayNode implements NodeType<DelayConfig> {
   readonly config = DelayConfig;

@@ -4,6 +4,7 @@ import { withLowerCaseNames } from '../http/header-names.js';
 import { parseBody } from '../http/http-response.js';
 import { statusFailure } from '../http/http-failure.js';
 import { RestrictedHttpClient } from '../http/restricted-http-client.js';
+import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType, TransientError } from '../extension/node-handler.js';
 import { Headers, Url, urlProblems } from './http-config.js';
@@ -34,6 +35,7 @@ const HttpConfig = z
 type HttpConfig = z.infer<typeof HttpConfig>;
 
 /** Sends one HTTP request. Output `{ status, headers, body }`; a JSON body is parsed, any other body is text. */
+@BuiltIn()
 @NodeHandler('http')
 export class HttpNode implements NodeType<HttpConfig> {
   readonly config = HttpConfig;

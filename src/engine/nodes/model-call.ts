@@ -13,7 +13,8 @@ import { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import { modelError } from '../models/model-error.js';
 import { ModelRegistry } from '../models/model-registry.js';
 import { type NodeRun, TransientError } from '../extension/node-handler.js';
-import { httpTools } from './http-tools.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
+import { AgentTools } from './agent-tools.js';
 import { IdleTimeout } from './idle-timeout.js';
 import { Latches } from './latches.js';
 import { ModelStreamReader } from './model-stream-reader.js';
@@ -28,6 +29,7 @@ export class ModelCall {
   constructor(
     private readonly models: ModelRegistry,
     private readonly http: RestrictedHttpClient,
+    private readonly tools: ToolRegistry,
     private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_IDLE_TIMEOUT_MS' | 'OUTPUT_MAX_BYTES'>,
   ) {}
@@ -56,9 +58,16 @@ export class ModelCall {
     );
     const abortListener = addAbortListener(run.signal, () => stop(run.signal.reason as Error));
     const latches = new Latches();
-    const reader = new ModelStreamReader(run, request, latches, maxBytes, this.secrets);
     try {
-      const parts = this.open(run, request, httpAbort.signal, latches, idle)[Symbol.asyncIterator]();
+      const { http, tools: registry } = this;
+      const tools = await AgentTools.of(request.tools ?? [], {
+        run,
+        http,
+        registry,
+        signal: httpAbort.signal,
+      });
+      const reader = new ModelStreamReader({ run, request, latches, maxBytes, secrets: this.secrets, tools });
+      const parts = this.open(run, request, httpAbort.signal, latches, idle, tools)[Symbol.asyncIterator]();
       for (;;) {
         const { done, value: part } = await idle.waitFor(parts.next());
         if (done) return reader.text();
@@ -81,21 +90,11 @@ export class ModelCall {
     abortSignal: AbortSignal,
     latches: Latches,
     idle: IdleTimeout,
+    tools: AgentTools,
   ): AsyncIterableStream<TextStreamPart<ToolSet>> {
-    const {
-      model,
-      prompt,
-      system,
-      temperature,
-      maxOutputTokens,
-      providerOptions,
-      tools = [],
-      maxToolRounds,
-    } = request;
-    const withTools = tools.length > 0 && {
-      tools: httpTools(tools, {
-        http: this.http,
-        signal: abortSignal,
+    const { model, prompt, system, temperature, maxOutputTokens, providerOptions, maxToolRounds } = request;
+    const withTools = !tools.isEmpty && {
+      tools: tools.toolSet({
         waitUntilAllowed: (id) => latches.wait(`call ${id}`),
         whileRunning: (work) => idle.busy(work),
       }),

@@ -1,7 +1,9 @@
 import { Json, orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import type { ModelRegistry } from '../models/model-registry.js';
+import type { ConfigProblem } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
+import type { ToolRegistry } from '../tools/tool-registry.js';
 import { Headers, Url, urlProblems } from './http-config.js';
 
 /** A tool that the model may call: one HTTP request, under the same rules as the `http` node. */
@@ -20,6 +22,27 @@ export const HttpTool = z.strictObject({
 });
 export type HttpTool = z.infer<typeof HttpTool>;
 
+/** The name of a tool that a module provides, such as `crm/find-customer`. */
+const ProvidedTool = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9_-]{1,64}\/[A-Za-z0-9_-]{1,64}$/,
+    'must be the name of a tool of a module, such as crm/find-customer, or an object that describes an HTTP tool',
+  );
+
+/** A tool of an agent. Parsed by its own type, because a union would only say that both do not fit. */
+const AgentTool = z.unknown().transform((tool, context): string | HttpTool => {
+  const parsed = (typeof tool === 'string' ? ProvidedTool : HttpTool).safeParse(tool);
+  if (parsed.success) return parsed.data;
+  context.issues.push(
+    ...parsed.error.issues.map((issue) => ({ ...issue, input: tool }) as z.core.$ZodRawIssue),
+  );
+  return z.NEVER;
+});
+export type AgentTool = z.infer<typeof AgentTool>;
+
+const nameOf = (tool: AgentTool): string => (typeof tool === 'string' ? tool : tool.name);
+
 /** The config that all nodes with a model have in common. */
 export const ModelConfig = z.strictObject({
   model: z.string().min(1).max(200),
@@ -28,12 +51,9 @@ export const ModelConfig = z.strictObject({
   providerOptions: orNull(z.record(z.string(), z.record(z.string(), Json))),
   tools: orNull(
     z
-      .array(HttpTool)
+      .array(AgentTool)
       .max(64)
-      .refine(
-        (tools) => new Set(tools.map(({ name }) => name)).size === tools.length,
-        'must have different names',
-      ),
+      .refine((tools) => new Set(tools.map(nameOf)).size === tools.length, 'must have different names'),
   ),
   /** How many times the model may call tools and continue with their results. Then it must answer. */
   maxToolRounds: orDefault(z.int().min(1).max(50), () => 5),
@@ -46,17 +66,25 @@ export interface ModelRequest extends ModelConfig {
   system?: string | undefined;
 }
 
-/** Checks the parts of a posted config that depend on this server: models, provider options and URLs. */
-export function checkModel(
+/** Checks the parts of a posted config that depend on this server: models, provider options, tools and URLs. */
+export async function checkModel(
   models: ModelRegistry,
+  registry: ToolRegistry,
   { model, providerOptions, tools = [] }: ModelConfig,
-): { path: (string | number)[]; message: string }[] {
-  const urls = tools.flatMap(({ http }, index) => urlProblems(http.url, ['tools', index, 'http', 'url']));
-  if (isTemplate(model)) return urls;
+): Promise<ConfigProblem[]> {
+  const toolProblems = await Promise.all(
+    tools.map(async (tool, index): Promise<ConfigProblem[]> => {
+      if (typeof tool !== 'string') return urlProblems(tool.http.url, ['tools', index, 'http', 'url']);
+      const message = await registry.problem(tool);
+      return message === null ? [] : [{ path: ['tools', index], message }];
+    }),
+  );
+  const found = toolProblems.flat();
+  if (isTemplate(model)) return found;
   const problem = models.problem(model);
   const options = models.optionsProblems(model, providerOptions);
   return [
-    ...urls,
+    ...found,
     ...(problem ? [{ path: ['model'], message: problem }] : []),
     ...options.map(({ path, message }) => ({ path: ['providerOptions', ...path], message })),
   ];

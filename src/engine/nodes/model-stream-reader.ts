@@ -4,9 +4,20 @@ import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { messageOf } from '../../logging/error-info.js';
 import { NodeError, type NodeRun, TransientError } from '../extension/node-handler.js';
 import { tokenCount } from '../models/token-count.js';
+import type { AgentTools } from './agent-tools.js';
 import type { Latches } from './latches.js';
 import type { ModelRequest } from './model-config.js';
 import { TextChunker } from './text-chunker.js';
+
+export interface ModelStreamReaderOptions {
+  readonly run: NodeRun<unknown>;
+  readonly request: ModelRequest;
+  readonly latches: Latches;
+  /** Of the final text. */
+  readonly maxBytes: number;
+  readonly secrets: SecretRedactor;
+  readonly tools: AgentTools;
+}
 
 /**
  * Turns the parts of a model's stream into events of a node and keeps the final text. It opens the latch `call <id>` when
@@ -22,13 +33,18 @@ export class ModelStreamReader {
   private finishedSteps = 0;
   private finishReason: string | undefined;
 
-  constructor(
-    private readonly run: NodeRun<unknown>,
-    private readonly request: ModelRequest,
-    private readonly latches: Latches,
-    private readonly maxBytes: number,
-    secrets: SecretRedactor,
-  ) {
+  private readonly run: NodeRun<unknown>;
+  private readonly request: ModelRequest;
+  private readonly latches: Latches;
+  private readonly maxBytes: number;
+  private readonly tools: AgentTools;
+
+  constructor({ run, request, latches, maxBytes, secrets, tools }: ModelStreamReaderOptions) {
+    this.run = run;
+    this.request = request;
+    this.latches = latches;
+    this.maxBytes = maxBytes;
+    this.tools = tools;
     this.output = new TextChunker(secrets);
     this.thinking = new TextChunker(secrets);
   }
@@ -51,13 +67,10 @@ export class ModelStreamReader {
       case 'reasoning-end':
         return this.emitThinking(this.thinking.end());
       case 'tool-call': {
-        const { toolCallId: toolId, toolName } = part;
-        await this.run.emit({
-          type: 'execution:tool-call',
-          toolId,
-          toolName,
-          toolArgs: (part.input ?? null) as Json,
-        });
+        const { toolCallId: toolId } = part;
+        const toolName = this.tools.fullName(part.toolName);
+        const toolArgs = await this.tools.prepare(toolId, part.toolName, (part.input ?? null) as Json);
+        await this.run.emit({ type: 'execution:tool-call', toolId, toolName, toolArgs });
         this.latches.open(`call ${toolId}`);
         return;
       }

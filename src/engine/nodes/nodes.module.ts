@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { HttpModule } from '../http/http.module.js';
 import { ModelsModule } from '../models/models.module.js';
+import { ToolsModule } from '../tools/tools.module.js';
 import { AgentNode } from './agent.node.js';
 import { ApprovalNode } from './approval.node.js';
 import { DelayNode } from './delay.node.js';
@@ -12,7 +13,7 @@ import { TransformNode } from './transform.node.js';
 
 /** The built-in node types. */
 @Module({
-  imports: [ModelsModule, HttpModule],
+  imports: [ModelsModule, HttpModule, ToolsModule],
   providers: [
     ModelCall,
     TransformWorkers,

@@ -1,9 +1,11 @@
 import { type Json, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import { ModelRegistry } from '../models/model-registry.js';
+import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
 import type { NodeRun, NodeType } from '../extension/node-handler.js';
 import { asText } from '../extension/template.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
 import { ModelCall } from './model-call.js';
 import { checkModel, ModelConfig } from './model-config.js';
 
@@ -17,6 +19,7 @@ const SubagentConfig = ModelConfig.extend({
 type SubagentConfig = z.infer<typeof SubagentConfig>;
 
 /** A named specialist that works on a task, or on the outputs of other nodes. Output: the final text. */
+@BuiltIn()
 @NodeHandler('subagent')
 export class SubagentNode implements NodeType<SubagentConfig> {
   readonly config = SubagentConfig;
@@ -25,10 +28,11 @@ export class SubagentNode implements NodeType<SubagentConfig> {
   constructor(
     private readonly calls: ModelCall,
     private readonly models: ModelRegistry,
+    private readonly tools: ToolRegistry,
   ) {}
 
   check(config: SubagentConfig): ReturnType<typeof checkModel> {
-    return checkModel(this.models, config);
+    return checkModel(this.models, this.tools, config);
   }
 
   run(run: NodeRun<SubagentConfig>): Promise<Json> {

@@ -1,5 +1,6 @@
 import type { Json } from '@cloutagent/contract';
 import { z } from 'zod';
+import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
 import type { ConfigCheck, ConfigProblem, NodeRun, NodeType } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
@@ -14,6 +15,7 @@ type TransformConfig = z.infer<typeof TransformConfig>;
  * Reshapes data with JSONata (https://docs.jsonata.org), evaluated on `{ input, nodes: { <id>: { output } } }`, where
  * `nodes` are the parents. Output: the result; null if there is none.
  */
+@BuiltIn()
 @NodeHandler('transform')
 export class TransformNode implements NodeType<TransformConfig> {
   readonly config = TransformConfig;

@@ -1,4 +1,4 @@
-import { applyEvent, type EventDraft, type ExecutionState } from '@cloutagent/contract';
+import { applyEvent, type EventDraft, type EventType, type ExecutionState } from '@cloutagent/contract';
 import { abortable } from '../../common/abortable.js';
 import { encodeEvent } from '../../events/encode-event.js';
 import { parseEvent } from '../../events/event-bus.js';
@@ -9,6 +9,10 @@ import type { EngineStats } from './engine-stats.js';
 
 /** `waitForCapacity` waits while an execution has this many uncommitted appends. */
 const MAX_UNCOMMITTED = 64;
+
+/** Whether an event of this type changes more of the state than `lastSequence`. */
+const changesState = (type: EventType): boolean =>
+  type !== 'execution:output' && type !== 'execution:thinking' && type !== 'execution:custom';
 
 /** The owner's access to the journal of one execution. It assigns sequences and keeps the state that the events give. */
 export class ExecutionLog {
@@ -39,8 +43,7 @@ export class ExecutionLog {
   append(drafts: readonly EventDraft[], change?: RowChange): Promise<void> {
     const events = drafts.map((draft) => {
       const event = encodeEvent(this.claim.executionId, this.state.lastSequence + 1, draft);
-      if (draft.type === 'execution:output' || draft.type === 'execution:thinking')
-        this.state.lastSequence = event.sequence;
+      if (!changesState(draft.type)) this.state.lastSequence = event.sequence;
       else {
         this.stats.record(draft, this.state);
         applyEvent(this.state, parseEvent(event));

@@ -4,11 +4,15 @@ import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { isAppendFault, StaleOwnerError } from '../../journal/append-errors.js';
 import { Logger } from '../../logging/logger.js';
+import type { RowChange } from '../../journal/append-statement.js';
 import type { ExecutionEngine, RunOutcome } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeRegistry } from '../extension/node-registry.js';
+import { StepInterceptors } from '../extension/step-interceptors.js';
+import { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import { PriceTable } from '../models/prices.js';
 import { ControlRequests, type DesiredState } from './control-requests.js';
+import { afterExecution } from './execution-hooks.js';
 import type { ExecutionLog } from './execution-log.js';
 import { GraphRun } from './graph-run.js';
 import { Takeover } from './takeover.js';
@@ -30,6 +34,8 @@ export class GraphEngine implements ExecutionEngine {
     private readonly takeover: Takeover,
     private readonly requests: ControlRequests,
     private readonly registry: NodeRegistry,
+    private readonly interceptors: StepInterceptors,
+    private readonly monitor: BlockedLoopMonitor,
     private readonly prices: PriceTable,
     private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Settings,
@@ -52,6 +58,8 @@ export class GraphEngine implements ExecutionEngine {
         row,
         log,
         registry: this.registry,
+        interceptors: this.interceptors.exist ? this.interceptors : undefined,
+        monitor: this.monitor,
         priceOf: (model, usage) => this.prices.costUSD(model, usage),
         settings: this.settings,
         secrets: this.secrets,
@@ -119,10 +127,9 @@ export class GraphEngine implements ExecutionEngine {
     const message = `${row.crash_count} processes crashed while they ran this execution; the limit is ${this.settings.MAX_RECOVERIES_PER_EXECUTION} (MAX_RECOVERIES_PER_EXECUTION). Check its nodes for code that ends the process or needs too much memory.`;
     const code = 'too_many_recoveries';
     this.logger.warn(`the execution failed: ${message}`, { executionId: row.id, code });
-    await log.append([{ type: 'execution:failed', fields: { error: message, code } }], {
-      status: 'failed',
-      error: { message, code },
-    });
+    const change: RowChange = { status: 'failed', error: { message, code } };
+    await log.append([{ type: 'execution:failed', fields: { error: message, code } }], change);
+    if (this.interceptors.exist) afterExecution(this.interceptors, row, change);
     return 'ended';
   }
 

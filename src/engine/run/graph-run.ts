@@ -9,9 +9,12 @@ import type { SecretRedactor } from '../../config/secret-redactor.js';
 import type { Settings } from '../../config/settings.js';
 import type { RowChange } from '../../journal/append-statement.js';
 import { Logger } from '../../logging/logger.js';
+import type { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import type { ExecutionRow } from '../execution-row.js';
 import type { ApprovalDecision } from '../extension/node-handler.js';
 import type { NodeRegistry } from '../extension/node-registry.js';
+import type { StepInterceptors } from '../extension/step-interceptors.js';
+import { afterExecution, beforeExecution } from './execution-hooks.js';
 import { failedEvent, logFailure, toFailure } from './execution-failure.js';
 import type { ExecutionLog } from './execution-log.js';
 import { completedExecution, executionOutput } from './execution-result.js';
@@ -28,6 +31,9 @@ export interface GraphRunOptions {
   /** The caller has recorded `execution:started`. */
   readonly log: ExecutionLog;
   readonly registry: NodeRegistry;
+  /** undefined if no module has an interceptor. */
+  readonly interceptors: StepInterceptors | undefined;
+  readonly monitor: BlockedLoopMonitor;
   readonly priceOf: PriceOf;
   readonly settings: Settings;
   readonly secrets: SecretRedactor;
@@ -56,10 +62,12 @@ export class GraphRun {
   /** Number of nodes that are running. */
   private runningNodes = 0;
   private isIdle = false;
+  /** Whether an interceptor may still refuse the execution: no node starts before that is decided. */
+  private isUndecided = false;
   private isStopped = false;
 
   constructor(private readonly options: GraphRunOptions) {
-    const { row, log, registry, priceOf, settings, secrets, spentMs } = options;
+    const { row, log, registry, interceptors, monitor, priceOf, settings, secrets, spentMs } = options;
     this.row = row;
     this.log = log;
     this.graph = new WorkflowGraph(row.workflow);
@@ -69,6 +77,8 @@ export class GraphRun {
       graph: this.graph,
       log,
       registry,
+      interceptors,
+      monitor,
       priceOf,
       settings,
       pauseGate: this.pauseGate,
@@ -96,7 +106,10 @@ export class GraphRun {
       this.budget.restore(output);
       this.startedNodes.add(step.nodeId);
     }
-    this.schedule();
+    const { interceptors } = this.options;
+    // Steps exist only after the interceptors have admitted the execution.
+    if (interceptors && this.log.state.steps.length === 0) void this.admit(interceptors);
+    else this.schedule();
     return this.outcome.promise;
   }
 
@@ -132,9 +145,22 @@ export class GraphRun {
     this.outcome.resolve('released');
   }
 
+  /** Starts the first nodes, unless an interceptor refuses the execution. */
+  private async admit(interceptors: StepInterceptors): Promise<void> {
+    this.isUndecided = true;
+    this.updateIdle();
+    try {
+      await beforeExecution(interceptors, this.row);
+      this.isUndecided = false;
+      this.schedule();
+    } catch (error) {
+      await this.whenNotPaused(() => this.fail(toFailure(error), [], { error }));
+    }
+  }
+
   /** Starts the nodes whose parents are done, and completes the execution when all nodes are done. */
   private schedule(): void {
-    if (this.isStopped) return;
+    if (this.isStopped || this.isUndecided) return;
     for (const node of this.graph.nodes.values()) {
       if (this.runningNodes >= this.options.settings.MAX_PARALLEL_NODES_PER_EXECUTION) break;
       if (
@@ -219,7 +245,10 @@ export class GraphRun {
     const committed = this.log.append([...cancelledSteps, ...events], change);
     this.stop('the execution has ended');
     committed.then(
-      () => this.outcome.resolve('ended'),
+      () => {
+        this.outcome.resolve('ended');
+        if (this.options.interceptors) afterExecution(this.options.interceptors, this.row, change);
+      },
       () => this.outcome.resolve('released'),
     );
   }

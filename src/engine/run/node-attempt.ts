@@ -2,20 +2,26 @@ import type { EventDraft, Json } from '@cloutagent/contract';
 import { messageOf } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
 import { inContext } from '../../logging/work-context.js';
+import { deepFreeze } from '../../common/deep-freeze.js';
 import {
   type ApprovalDecision,
   NodeError,
   type NodeEvent,
   type NodeRun,
-  type NodeType,
   TransientError,
 } from '../extension/node-handler.js';
+import type { RegisteredType } from '../extension/node-registry.js';
 import { fill } from '../extension/template.js';
 import type { Approvals } from './approvals.js';
+import { emittedEvent } from './emitted-event.js';
+import { toFailure } from './execution-failure.js';
 import type { NodeScope } from './node-scope.js';
 import { PausableTimeout } from './pausable-timeout.js';
 import type { RunningStep } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
+import type { InterceptedStep } from '../extension/step-hooks.js';
+import type { StepInterceptors } from '../extension/step-interceptors.js';
+import { StepInterception } from './step-interception.js';
 import { exceededLimit, usageEvents } from './usage.js';
 
 /** One attempt at one node: its time limit, its abort signal, and the `NodeRun` that the handler gets. */
@@ -28,6 +34,8 @@ export class NodeAttempt {
   private readonly signal: AbortSignal;
   /** Rejects when the attempt fails although its handler is still running. */
   private readonly failure = Promise.withResolvers<never>();
+  /** Passes the step through the interceptors; undefined if there are none. */
+  private readonly interception: StepInterception | undefined;
   /** Whether the handler waits for something that does not count towards the time limit. */
   private isUntimed = false;
 
@@ -42,6 +50,7 @@ export class NodeAttempt {
     this.timeLimit = new PausableTimeout(this.limitMs, () => this.onTimeLimit());
     this.signal = AbortSignal.any([scope.stopSignal, this.abortController.signal]);
     this.failure.promise.catch(() => undefined);
+    this.interception = scope.interceptors && this.intercept(scope.interceptors);
   }
 
   /**
@@ -50,16 +59,26 @@ export class NodeAttempt {
    * @throws the error of the handler; NodeError for an invalid config or output; TransientError `node_timeout`
    */
   async run(): Promise<Json> {
-    const { row, pauseGate, budget } = this.scope;
+    const { row, pauseGate, budget, stopSignal } = this.scope;
     const { node, stepId } = this.step;
+    const { interception } = this;
+    const members = { executionId: row.id, nodeId: node.id, stepId };
+    const context = { members, onStray: (error: unknown) => this.onUnhandledError(error, members) };
     try {
-      const { handler, config } = this.prepare();
+      const type = this.nodeType();
       if (pauseGate.isOpen) this.timeLimit.resume();
-      const members = { executionId: row.id, nodeId: node.id, stepId };
-      const onStray = (error: unknown) => this.onUnhandledError(error, members);
-      const nodeRun = this.nodeRun(config);
-      const running = inContext({ members, onStray }, () => handler.run(nodeRun));
-      return budget.admit((await Promise.race([running, this.failure.promise])) ?? null);
+      const running = inContext(context, () =>
+        interception
+          ? this.runIntercepted(type, interception)
+          : this.runHandler(type, this.parse(type, this.filledConfig())),
+      );
+      return budget.admit(
+        (await Promise.race([running, this.failure.promise])) ?? null,
+        type.code !== undefined,
+      );
+    } catch (error) {
+      if (!interception || stopSignal.aborted || error instanceof StoppedError) throw error;
+      throw await inContext(context, () => interception.error(error));
     } finally {
       this.timeLimit.pause();
       this.abortController.abort(new StoppedError('the attempt has ended'));
@@ -75,26 +94,67 @@ export class NodeAttempt {
     if (!this.isUntimed && !this.signal.aborted) this.timeLimit.resume();
   }
 
-  private prepare(): { handler: NodeType; config: unknown } {
-    const { row, registry, outputs, settings } = this.scope;
-    const { node } = this.step;
-    const handler = registry.find(node.type);
-    if (!handler)
-      throw new NodeError(
-        'unknown_node_type',
-        `This server has no node type "${node.type}". Install the module that provides it, or change the node's type.`,
-      );
-    const parsed = handler.config.safeParse(
-      fill(node.data.config, row.input, outputs, settings.CONFIG_MAX_BYTES),
+  /** Runs the handler between the interceptors. */
+  private async runIntercepted(type: RegisteredType, interception: StepInterception): Promise<Json> {
+    const config = this.parse(type, await interception.config(this.filledConfig()));
+    this.signal.throwIfAborted();
+    const output = (await this.runHandler(type, config)) ?? null;
+    this.signal.throwIfAborted();
+    if (!interception.has('output')) return output;
+    // A copy, because other nodes may share parts of it.
+    return interception.output(JSON.parse(this.scope.budget.check(output)) as Json);
+  }
+
+  private runHandler({ handler, code }: RegisteredType, config: unknown): Promise<Json> {
+    const nodeRun = this.nodeRun(config, code !== undefined);
+    return code ? this.scope.monitor.call(code.run, () => handler.run(nodeRun)) : handler.run(nodeRun);
+  }
+
+  private nodeType(): RegisteredType {
+    const { type } = this.step.node;
+    const registered = this.scope.registry.registered(type);
+    if (registered) return registered;
+    throw new NodeError(
+      'unknown_node_type',
+      `This server has no node type "${type}". Install the module that provides it, or change the node's type.`,
     );
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0]!;
-      throw new NodeError(
-        'invalid_config',
-        `The config is not valid after its placeholders were filled in: ${issue.path.join('.')}: ${issue.message}`,
-      );
-    }
-    return { handler, config: parsed.data };
+  }
+
+  private filledConfig(): unknown {
+    const { row, outputs, settings } = this.scope;
+    return fill(this.step.node.data.config, row.input, outputs, settings.CONFIG_MAX_BYTES);
+  }
+
+  /** @throws NodeError `invalid_config` */
+  private parse(type: RegisteredType, config: unknown): unknown {
+    const { row, registry, interceptors } = this.scope;
+    const parsed = registry.parse(type, config);
+    if (parsed.success) return parsed.data;
+    const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+    const step = this.interception?.step;
+    interceptors?.notifyOfValidationFailure({ projectId: row.project_id, ...(step && { step }), errors });
+    const { path, message } = errors[0]!;
+    throw new NodeError(
+      'invalid_config',
+      `The config is not valid after its placeholders were filled in: ${path}: ${message}`,
+    );
+  }
+
+  private intercept(interceptors: StepInterceptors): StepInterception {
+    const { row } = this.scope;
+    const { node, stepId, attempt } = this.step;
+    const step: InterceptedStep = {
+      executionId: row.id,
+      projectId: row.project_id,
+      tags: row.tags,
+      createdBy: row.created_by,
+      nodeId: node.id,
+      nodeType: node.type,
+      stepId,
+      attempt,
+      signal: this.signal,
+    };
+    return new StepInterception(interceptors, step, (error) => this.failure.reject(error));
   }
 
   private onTimeLimit(): void {
@@ -118,36 +178,50 @@ export class NodeAttempt {
     if (error instanceof StoppedError || (hasEnded && error === this.signal.reason)) return;
     NodeAttempt.logger.error('the code of a node did not handle an error', error, members);
     if (!hasEnded || stopSignal.aborted) return;
-    const message = `The node failed: ${messageOf(error)}`;
-    onFailure({ code: 'node_failed', message, nodeId: this.step.node.id });
+    const nodeId = this.step.node.id;
+    const fail = (shown: unknown) => {
+      const unchanged = { code: 'node_failed', message: `The node failed: ${messageOf(error)}` };
+      onFailure({ ...(shown === error ? unchanged : toFailure(shown)), nodeId });
+    };
+    if (this.interception) void this.interception.error(error).then(fail);
+    else fail(error);
   }
 
   /** Makes the handler's view of the attempt. */
-  private nodeRun(config: unknown): NodeRun<unknown> {
-    const { row, graph, outputs, budget } = this.scope;
+  private nodeRun(config: unknown, isForeign: boolean): NodeRun<unknown> {
+    const { row, graph, outputs } = this.scope;
     const { node, stepId, attempt } = this.step;
+    const inputs = Object.fromEntries(graph.parentsOf(node.id).map((id) => [id, outputs.get(id)!]));
+    if (isForeign) for (const shared of [inputs, row.input, row.tags]) deepFreeze(shared);
     return {
       executionId: row.id,
       projectId: row.project_id,
+      tags: row.tags,
+      createdBy: row.created_by,
       nodeId: node.id,
       stepId,
       attempt,
       config,
       input: row.input,
-      inputs: Object.fromEntries(graph.parentsOf(node.id).map((id) => [id, outputs.get(id)!])),
+      inputs,
       signal: this.signal,
-      emit: (event: NodeEvent) =>
-        handled(
-          this.record(() => {
-            const { type, ...fields } = event;
-            for (const field of Object.values(fields)) budget.checkDepth(field);
-            return [{ type, fields: { ...fields, stepId, nodeId: node.id } } as EventDraft];
-          }),
-        ),
+      emit: (event: NodeEvent) => handled(this.record(() => this.eventDrafts(event))),
       countTokens: (model, usage) => handled(this.countTokens(model, usage)),
       decision: () => handled(this.waitForPerson()),
       untimed: (wait) => handled(this.untimed(wait)),
+      ...(this.interception?.tools && { toolHooks: this.interception.tools }),
     };
+  }
+
+  /** Makes the draft of an event that the node emits; none if an interceptor drops it. */
+  private eventDrafts(event: NodeEvent): EventDraft[] {
+    const ids = { stepId: this.step.stepId, nodeId: this.step.node.id };
+    const toDraft = (each: NodeEvent) => emittedEvent(each, ids, this.scope.budget);
+    const draft = toDraft(event);
+    if (!this.interception?.has('event')) return [draft];
+    // A copy, because the node may keep the event.
+    const changed = this.interception.event(JSON.parse(JSON.stringify(event)) as NodeEvent, toDraft);
+    return changed === null ? [] : [toDraft(changed)];
   }
 
   /** Records events when the execution is not paused, and waits while too many events are not committed yet. */
@@ -155,7 +229,8 @@ export class NodeAttempt {
     const { pauseGate, log } = this.scope;
     this.signal.throwIfAborted();
     while (!pauseGate.isOpen) await pauseGate.pass(this.signal);
-    log.record(drafts());
+    const events = drafts();
+    if (events.length > 0) log.record(events);
     await log.waitForCapacity();
     this.signal.throwIfAborted();
   }

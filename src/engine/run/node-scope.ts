@@ -2,6 +2,8 @@ import type { ExecutionFailure, Json, WorkflowGraph } from '@cloutagent/contract
 import type { Settings } from '../../config/settings.js';
 import type { ExecutionRow } from '../execution-row.js';
 import type { NodeRegistry } from '../extension/node-registry.js';
+import type { StepInterceptors } from '../extension/step-interceptors.js';
+import type { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import type { ExecutionLog } from './execution-log.js';
 import type { OutputBudget } from './output-budget.js';
 import type { PauseGate } from './pause-gate.js';
@@ -13,6 +15,9 @@ export interface NodeScope {
   readonly graph: WorkflowGraph;
   readonly log: ExecutionLog;
   readonly registry: NodeRegistry;
+  /** undefined if no module has an interceptor. */
+  readonly interceptors: StepInterceptors | undefined;
+  readonly monitor: BlockedLoopMonitor;
   readonly priceOf: PriceOf;
   readonly settings: Settings;
   /** Closed while the execution is paused. */

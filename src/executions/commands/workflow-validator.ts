@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { checkGraph, type StartExecution } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
 import { NodeRegistry, type WorkflowProblem } from '../../engine/extension/node-registry.js';
+import { StepInterceptors } from '../../engine/extension/step-interceptors.js';
 import { PriceTable } from '../../engine/models/prices.js';
 import { type PathError, ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 
@@ -14,6 +15,7 @@ export class WorkflowValidator {
   constructor(
     private readonly registry: NodeRegistry,
     private readonly prices: PriceTable,
+    private readonly interceptors: StepInterceptors,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
 
@@ -28,6 +30,7 @@ export class WorkflowValidator {
       graph.length > 0 ? graph : await this.registry.check(workflow, projectId);
     const errors = problems.map(({ path, message }) => ({ path: ['workflow', ...path].join('.'), message }));
     if (options?.limits?.maxCostUSD !== undefined) errors.push(...this.unknownPrices(workflow));
+    if (errors.length > 0) this.interceptors.notifyOfValidationFailure({ projectId, errors });
     const tooComplex = problems.findIndex(({ code }) => code === 'expression_too_complex');
     if (tooComplex >= 0) throw new ExpressionTooComplexError(errors[tooComplex]!);
     if (errors.length > 0) throw new ValidationFailedError(errors.slice(0, MAX_ERRORS));

@@ -10,17 +10,16 @@ import {
   Res,
   Sse,
 } from '@nestjs/common';
-import { ApiBody, ApiHeader } from '@nestjs/swagger';
 import {
   CreateStreamTicket,
-  ExecutionEventSchema,
   type ExecutionFilter,
+  ExecutionsStreamData,
   filterKey,
   OpenExecutionsStream,
   StreamTicket,
 } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
-import { EMPTY, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import {
   AllowTicket,
   CurrentPrincipal,
@@ -30,10 +29,10 @@ import {
 import type { Principal } from '../../auth/principal.js';
 import { TicketsService } from '../../auth/tickets.service.js';
 import { Documented } from '../../openapi/documented.decorator.js';
-import { OF_BODIES } from '../../openapi/problem-codes.js';
 import { NoContentSignal } from '../../problems/no-content.signal.js';
 import { StreamHub } from '../../streaming/stream-hub.js';
 import { EXAMPLE_MULTI_STREAM, EXAMPLE_MULTI_STREAM_TICKET } from '../examples.js';
+import { FRAMING } from './framing.js';
 import { MultiStreamResolver } from './multi-stream-resolver.js';
 import { StreamAdmission } from './stream-admission.js';
 
@@ -57,26 +56,20 @@ export class MultiStreamsController {
   @Sse('stream')
   @RequireScope('executions:read')
   @AllowTicket(filterInQuery)
-  @ApiHeader({
-    name: 'Last-Event-ID',
-    required: false,
-    description: 'The stream continues after this cursor.',
-  })
   @Documented({
+    id: 'streamExecutions',
+    tag: 'Streams',
     summary: 'Watch many executions as server-sent events',
-    description:
-      'By filter (projectId, status, tag): the stream covers the executions that match and have not ended, and every later one that ' +
-      'starts to match; the server never ends it. By id (executionIds): it covers exactly these executions. The server ends it ' +
-      'after the last of them, and 204 means that they have no further events. With neither, the stream covers every execution ' +
-      'that the caller may see. The first frame is `connection:established` ({ timestamp, message, executions, cursor }), whose id ' +
-      'is the cursor. It is followed by the events of each execution in order: `id` is a cursor over all executions, `event` the ' +
-      'type, and `data` the fields shown here without type.',
+    description: `By filter (projectId, status, tag): the stream covers the executions that match and have not ended, and every later one that starts to match; the server never ends it. By id (executionIds): it covers exactly these executions, and the server ends it after the last of them. With neither, it covers every execution that the caller may see. The first frame is \`connection:established\`, whose id is the cursor. It is followed by the events of each execution in order, and the id of each frame is a cursor over all executions. ${FRAMING}`,
     status: 200,
+    noContent:
+      'The stream is by id, and these executions have no further events. `EventSource` does not connect again.',
     query: OpenExecutionsStream,
-    response: ExecutionEventSchema,
-    example: EXAMPLE_MULTI_STREAM,
+    requestHeaders: ['Last-Event-ID'],
+    response: ExecutionsStreamData,
     contentType: 'text/event-stream',
-    errors: ['validation_failed', 'invalid_last_event_id', 'invalid_ticket', 'not_found', 'too_many_streams'],
+    examples: EXAMPLE_MULTI_STREAM,
+    errors: ['invalid_last_event_id', 'not_found', 'too_many_streams'],
   })
   async stream(
     @Query({ schema: OpenExecutionsStream }) query: OpenExecutionsStream,
@@ -89,7 +82,7 @@ export class MultiStreamsController {
     const start = await this.resolver.open(query, cursor, principal);
     if (!start) throw new NoContentSignal();
     // HEAD is routed here too. It gets the headers, without a stream that keeps its connection open.
-    if (request.method === 'HEAD') return EMPTY;
+    if (request.method === 'HEAD') return this.hub.head(response);
     return this.hub.watch({
       ...start,
       types: query.types,
@@ -103,17 +96,20 @@ export class MultiStreamsController {
   @Post('stream-tickets')
   @HttpCode(201)
   @RequireScope('executions:read')
-  @ApiBody({
-    required: false,
-    examples: { filter: { value: { projectId: 'demo', status: ['running', 'paused'] } } },
-  })
   @Documented({
-    summary:
-      'Create a ticket that opens a stream of many executions with EventSource, which can reconnect with it from the same address',
+    id: 'createExecutionsStreamTicket',
+    tag: 'Streams',
+    summary: 'Create a ticket that opens a stream of many executions with EventSource',
+    description: '`EventSource` can reconnect with the ticket from the same address until it expires.',
     status: 201,
+    body: {
+      schema: CreateStreamTicket,
+      required: false,
+      examples: { filter: { value: { projectId: 'demo', status: ['running', 'paused'] } } },
+    },
     response: StreamTicket,
-    example: EXAMPLE_MULTI_STREAM_TICKET,
-    errors: ['validation_failed', ...OF_BODIES, 'not_found'],
+    examples: { ticket: { value: EXAMPLE_MULTI_STREAM_TICKET } },
+    errors: ['not_found'],
   })
   async ticket(
     @Body({ schema: CreateStreamTicket }) filter: CreateStreamTicket,

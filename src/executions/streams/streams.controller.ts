@@ -11,10 +11,9 @@ import {
   Res,
   Sse,
 } from '@nestjs/common';
-import { ApiHeader } from '@nestjs/swagger';
-import { ExecutionEventSchema, OpenStream, StreamTicket } from '@cloutagent/contract';
+import { ExecutionId, OpenStream, StreamData, StreamTicket } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
-import { EMPTY, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { AllowTicket, CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import { RevocationMonitor } from '../../auth/revocation-monitor.js';
 import type { Principal } from '../../auth/principal.js';
@@ -23,6 +22,7 @@ import { Documented } from '../../openapi/documented.decorator.js';
 import { NoContentSignal } from '../../problems/no-content.signal.js';
 import { StreamHub } from '../../streaming/stream-hub.js';
 import { EXAMPLE_STREAM, EXAMPLE_TICKET } from '../examples.js';
+import { FRAMING } from './framing.js';
 import { ExecutionLookup } from './execution-lookup.js';
 import { StreamAdmission } from './stream-admission.js';
 import { StreamResolver } from './stream-resolver.js';
@@ -46,24 +46,20 @@ export class StreamsController implements OnModuleInit {
   @Sse('stream')
   @RequireScope('executions:read')
   @AllowTicket()
-  @ApiHeader({
-    name: 'Last-Event-ID',
-    required: false,
-    description: 'The stream sends the events after this sequence.',
-  })
   @Documented({
+    id: 'streamExecution',
+    tag: 'Streams',
     summary: 'Watch an execution as server-sent events',
-    description:
-      'The first frame is `connection:established`, which has no id. It is followed by every recorded event after Last-Event-ID, in ' +
-      'order: `id` is the sequence, `event` the type, and `data` the fields shown here without sequence and type. Comments ' +
-      '(`: ping`) are heartbeats. The server closes the stream after the last event of the execution. 204 means that the execution ' +
-      'has ended and has no further events.',
+    description: `The first frame is \`connection:established\`, which has no id. It is followed by every recorded event after \`Last-Event-ID\`, in order. The server closes the stream after the last event of the execution. ${FRAMING}`,
     status: 200,
+    noContent: 'The execution has ended and has no further events. `EventSource` does not connect again.',
+    params: { executionId: ExecutionId },
     query: OpenStream,
-    response: ExecutionEventSchema,
-    example: EXAMPLE_STREAM,
+    requestHeaders: ['Last-Event-ID'],
+    response: StreamData,
     contentType: 'text/event-stream',
-    errors: ['validation_failed', 'invalid_last_event_id', 'invalid_ticket', 'not_found', 'too_many_streams'],
+    examples: EXAMPLE_STREAM,
+    errors: ['invalid_last_event_id', 'not_found', 'too_many_streams'],
   })
   async stream(
     @Param('executionId') id: string,
@@ -78,7 +74,7 @@ export class StreamsController implements OnModuleInit {
     if (!start) throw new NoContentSignal();
     const { executionId, status, after } = start;
     // HEAD is routed here too. It gets the headers, without a stream that keeps its connection open.
-    if (request.method === 'HEAD') return EMPTY;
+    if (request.method === 'HEAD') return this.hub.head(response);
     return this.hub.subscribe({
       executionId,
       after,
@@ -99,11 +95,14 @@ export class StreamsController implements OnModuleInit {
   @HttpCode(201)
   @RequireScope('executions:read')
   @Documented({
-    summary:
-      'Create a ticket that opens the stream with EventSource, which can reconnect with it from the same address',
+    id: 'createStreamTicket',
+    tag: 'Streams',
+    summary: 'Create a ticket that opens the stream with EventSource',
+    description: '`EventSource` can reconnect with the ticket from the same address until it expires.',
     status: 201,
+    params: { executionId: ExecutionId },
     response: StreamTicket,
-    example: EXAMPLE_TICKET,
+    examples: { ticket: { value: EXAMPLE_TICKET } },
     errors: ['not_found'],
   })
   async ticket(

@@ -14,7 +14,7 @@ class FakeJournal {
   known = EVENTS;
 
   constructor(bytes: number) {
-    const data = JSON.stringify('x'.repeat(bytes - 2));
+    const data = `{"chunk":"${'x'.repeat(bytes - '{"chunk":""}'.length)}"}`;
     this.events = Array.from({ length: EVENTS }, (_unused, n) => ({
       sequence: n + 1,
       type: n % 2 === 0 ? 'execution:output' : 'execution:step',

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { RecordedEvent } from '../../events/recorded-event.js';
 import type { BlockRange } from '../frames/block-range.js';
+import { blocksOf } from '../frames/frame-block.js';
 import { RecentEvents } from './recent-events.js';
 import { frameOf } from '../frames/sse-frame.js';
 import { TypeFilter } from '../frames/type-filter.js';
@@ -65,6 +66,11 @@ it('RecentEvents keeps the newest consecutive events within its bytes, returns t
           dropped += recent.drop();
         }
         const frames = events.map(frameOf);
+        // The bytes of a replay from the journal are those of the live stream.
+        const replayed = blocksOf(events.slice(dropped), blockBytes);
+        expect(replayed.map((block) => block.frames(0, block.bytes).toString()).join('')).toBe(
+          readAfter(recent, dropped, TypeFilter.of()).text,
+        );
         if (after < dropped) expect(recent.after(after)).toBeUndefined();
         else {
           const { text, last } = readAfter(recent, after, TypeFilter.of());

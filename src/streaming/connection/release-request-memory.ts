@@ -14,7 +14,7 @@ interface Parser {
 
 const NOTHING = Object.freeze({});
 const SENT_HEADERS = Object.assign(Object.create(null), {
-  'content-type': ['Content-Type', 'text/event-stream'],
+  'content-type': ['Content-Type', 'text/event-stream; charset=utf-8'],
 }) as object;
 /** Bytes that a client may send after the last request of its connection. They are discarded. */
 const MAX_DISCARDED_BYTES = 1_000_000;

@@ -19,9 +19,9 @@ interface NestWriter extends Readable {
   commitHeaders: () => void;
 }
 
-/** The headers that Nest sends. */
+/** The headers that Nest sends, with a charset: without one, Python's requests reads the text as ISO 8859-1. */
 const HEADERS = {
-  'Content-Type': 'text/event-stream',
+  'Content-Type': 'text/event-stream; charset=utf-8',
   // no-transform: a proxy that compresses would delay events.
   'Cache-Control': 'private, no-cache, no-store, must-revalidate, max-age=0, no-transform',
   Pragma: 'no-cache',
@@ -79,6 +79,14 @@ export class SseResponse {
         this.endBody();
         this.close();
       };
+    });
+  }
+
+  /** Returns the result for the `@Sse()` method that answers a HEAD request: the headers alone. */
+  head(): Observable<MessageEvent> {
+    return new Observable<MessageEvent>((observer) => {
+      this.sendHeaders(false);
+      observer.complete();
     });
   }
 

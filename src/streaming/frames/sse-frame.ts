@@ -1,47 +1,52 @@
-import type { ConnectionEstablished, ExecutionsConnectionEstablished } from '@cloutagent/contract';
+import {
+  type ConnectionEstablished,
+  EVENT_TYPES,
+  type ExecutionsConnectionEstablished,
+} from '@cloutagent/contract';
 import type { RecordedEvent } from '../../events/recorded-event.js';
 import { HttpChunk } from './http-chunk.js';
 
+const startOf = (type: string): string => `event: ${type}\ndata: {"type":${JSON.stringify(type)},"sequence":`;
+/** The start of each type's frames, up to the sequence. */
+const STARTS: ReadonlyMap<string, string> = new Map(EVENT_TYPES.map((type) => [type, startOf(type)]));
+
 /**
- * Encodes an event as a frame. `data` is JSON without line breaks. The id comes last: many clients store the id as soon as
+ * Encodes an event as a frame. Its `data` line starts with `type` and `sequence`, which the journal does not store in
+ * `data`, so that readers of `data` alone can distinguish events. The id comes last: many clients store the id as soon as
  * they read its line, and would count an event as received although its frame was cut off after that line.
  */
 export const frameOf = ({ sequence, type, data }: RecordedEvent): string =>
-  `event: ${type}\ndata: ${data}\nid: ${sequence}\n\n`;
+  // A newer version of the server may have recorded a type that this version does not know.
+  `${STARTS.get(type) ?? startOf(type)}${sequence},${data.slice(1)}\nid: ${sequence}\n\n`;
 
-/** Byte offsets of a frame in a buffer, where streams of many executions insert other text. */
+/** A frame's sequence, and its byte offsets in a buffer. Streams of many executions replace its id. */
 export interface FrameOffsets {
   readonly sequence: number;
   readonly start: number;
   /** Start and end of the event type. */
   readonly type: number;
   readonly typeEnd: number;
-  /** Start of the first field of the data. */
-  readonly fields: number;
-  /** Start and end of the sequence in the id line. */
+  /** Start of the id, after the name of its line. */
   readonly id: number;
-  readonly idEnd: number;
   readonly end: number;
 }
 
 const LINE_END = 0x0a;
 const ZERO = 0x30;
 const EVENT = 'event: '.length;
-const DATA = 'data: {'.length;
 const ID = 'id: '.length;
 
-/** Finds the frames in a buffer that consists of frames as `frameOf` encodes them, with objects as data. */
+/** Finds the frames in a buffer that consists of frames as `frameOf` encodes them. */
 export function* framesOf(body: Buffer): Generator<FrameOffsets> {
   for (let start = 0; start < body.length;) {
     const type = start + EVENT;
     const typeEnd = body.indexOf(LINE_END, type);
-    const fields = typeEnd + 1 + DATA;
-    const id = body.indexOf(LINE_END, fields) + 1 + ID;
+    const id = body.indexOf(LINE_END, typeEnd + 1) + 1 + ID;
     let sequence = 0;
     let idEnd = id;
     for (; body[idEnd] !== LINE_END; idEnd += 1) sequence = sequence * 10 + body[idEnd]! - ZERO;
     const end = idEnd + 2;
-    yield { sequence, start, type, typeEnd, fields, id, idEnd, end };
+    yield { sequence, start, type, typeEnd, id, end };
     start = end;
   }
 }
@@ -53,14 +58,14 @@ export function* framesOf(body: Buffer): Generator<FrameOffsets> {
  * misses nothing if the connection breaks before the first event.
  */
 export const encodeEstablished = (
-  fields: ConnectionEstablished | ExecutionsConnectionEstablished,
+  fields: Omit<ConnectionEstablished, 'type'> | Omit<ExecutionsConnectionEstablished, 'type'>,
   retryMs: number,
-): HttpChunk =>
-  HttpChunk.of(
-    `retry: ${withJitter(retryMs)}\nevent: connection:established\ndata: ${JSON.stringify(fields)}\n${
-      'cursor' in fields ? `id: ${fields.cursor}\n` : ''
-    }\n`,
-  );
+): HttpChunk => {
+  const type: ConnectionEstablished['type'] = 'connection:established';
+  const id = 'cursor' in fields ? `id: ${fields.cursor}\n` : '';
+  const data = JSON.stringify({ type, ...fields });
+  return HttpChunk.of(`retry: ${withJitter(retryMs)}\nevent: ${type}\ndata: ${data}\n${id}\n`);
+};
 
 /** Encodes when the client should reconnect. A client dispatches no event for this frame. */
 export const encodeRetry = (retryMs: number): HttpChunk => HttpChunk.of(`retry: ${withJitter(retryMs)}\n\n`);

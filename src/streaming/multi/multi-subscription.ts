@@ -6,7 +6,7 @@ import type { HttpChunk } from '../frames/http-chunk.js';
 import { framesOf } from '../frames/sse-frame.js';
 import type { TypeFilter } from '../frames/type-filter.js';
 import { ChannelListener, type ListenerOwner } from './channel-listener.js';
-import { FrameBuffer, sharedFieldsOf } from './frame-rewriter.js';
+import { FrameBuffer, sharedPartOf } from './frame-rewriter.js';
 import type { ExecutionPosition, StreamPosition } from './stream-position.js';
 
 /** One for all streams: each fills it and writes it without a pause in between. */
@@ -176,12 +176,11 @@ export class MultiSubscription implements StreamSource, ListenerOwner {
         this.position.advance(execution, frame.sequence);
         stats.delivered += 1;
         const cursor = this.position.cursor().letters;
-        const fields = sharedFieldsOf(chunk, frame);
-        if (fields) {
-          buffer.addHead(body, frame);
+        const part = sharedPartOf(chunk, frame);
+        if (part) {
           this.writeBuffer();
-          this.written += fields.bytes;
-          this.connection.write(fields, performance.now(), SHARED);
+          this.written += part.bytes;
+          this.connection.write(part, performance.now(), SHARED);
           buffer.addTail(cursor);
           this.writeBuffer();
           return;

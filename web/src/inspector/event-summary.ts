@@ -35,6 +35,8 @@ function describe(event: ExecutionEvent): string {
       return `${event.toolName} ${json(event.toolArgs)}`;
     case 'execution:tool-result':
       return `${event.isError ? 'error ' : ''}${json(event.result)}`;
+    case 'execution:custom':
+      return `${event.name} ${json(event.value)}`;
     case 'execution:token-usage':
       return `${count(event.usage.input)} in, ${count(event.usage.output)} out · ${event.model}`;
     case 'execution:cost-update':

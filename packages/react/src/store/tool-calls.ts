@@ -1,8 +1,6 @@
-import type { ExecutionEvent } from '@cloutagent/contract';
+import type { ExecutionEventOf } from '@cloutagent/contract';
 import { ListLog, type ListView } from './list-log.js';
 import type { ToolCall } from './snapshot.js';
-
-type EventOf<T extends ExecutionEvent['type']> = Extract<ExecutionEvent, { type: T }>;
 
 /** Tool calls in the order in which they were made, each with its result once it has arrived. */
 export class ToolCalls {
@@ -14,7 +12,14 @@ export class ToolCalls {
     this.log = new ListLog(limit);
   }
 
-  call({ toolId, toolName, toolArgs, nodeId, stepId, timestamp }: EventOf<'execution:tool-call'>): void {
+  call({
+    toolId,
+    toolName,
+    toolArgs,
+    nodeId,
+    stepId,
+    timestamp,
+  }: ExecutionEventOf<'execution:tool-call'>): void {
     const number = this.log.push({
       toolId,
       toolName,
@@ -29,13 +34,13 @@ export class ToolCalls {
     this.open.set(stepId, step.set(toolId, number));
   }
 
-  result({ toolId, stepId, result, isError, timestamp }: EventOf<'execution:tool-result'>): void {
+  result({ toolId, stepId, result, isError, timestamp }: ExecutionEventOf<'execution:tool-result'>): void {
     const number = this.open.get(stepId)?.get(toolId);
     if (number === undefined) return;
     this.log.replace(number, (call) => ({ ...call, result, isError, completedAt: timestamp }));
   }
 
-  step({ stepId, status }: EventOf<'execution:step'>): void {
+  step({ stepId, status }: ExecutionEventOf<'execution:step'>): void {
     if (status === 'running') return;
     for (const number of this.open.get(stepId)?.values() ?? []) {
       this.log.replace(number, (call) => ({

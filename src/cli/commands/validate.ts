@@ -1,0 +1,70 @@
+import { NestFactory } from '@nestjs/core';
+import { StartExecution } from '@cloutagent/contract';
+import type { Command } from 'commander';
+import type { CliContext } from '../cli-context.js';
+import { CliError } from '../cli-error.js';
+import { EXIT } from '../exit-codes.js';
+import type { RunAction } from '../run-action.js';
+import { readRequest } from '../workflow-file.js';
+
+interface Problem {
+  path: string;
+  message: string;
+}
+
+export function addValidate(program: Command, context: CliContext, run: RunAction): void {
+  program
+    .command('validate')
+    .summary('check the workflow of a file, without a server')
+    .description(
+      'Checks the workflow of a file as a server with the settings of this environment does: the graph, the config of each ' +
+        'node, expressions and models. Node types that modules add are not known here.',
+    )
+    .argument('<file>', 'a JSON file; - for stdin')
+    .action(
+      run(async (file: string) => {
+        const request = StartExecution.parse(await readRequest(file, {}, context));
+        const problems = await check(request, context.streams.environment);
+        if (context.json) context.printJson({ valid: problems.length === 0, problems });
+        else if (problems.length === 0) {
+          const { nodes, edges } = request.workflow;
+          context.out.line(`${file} is valid: ${nodes.length} nodes, ${edges.length} edges.`);
+        } else for (const { path, message } of problems) context.out.line(`${path}: ${message}`);
+        return problems.length === 0 ? EXIT.ok : EXIT.failed;
+      }),
+    );
+}
+
+async function check(request: StartExecution, environment: NodeJS.ProcessEnv): Promise<Problem[]> {
+  const [
+    { parseSettings, InvalidSettingsError },
+    { ValidationModule },
+    { WorkflowValidator },
+    { ProblemError },
+  ] = await Promise.all([
+    import('../../config/settings.js'),
+    import('../validation.module.js'),
+    import('../../executions/commands/workflow-validator.js'),
+    import('../../problems/problem.error.js'),
+  ]);
+  let settings;
+  try {
+    settings = parseSettings(environment);
+  } catch (error) {
+    if (error instanceof InvalidSettingsError) throw new CliError(error.message, EXIT.failed);
+    throw error;
+  }
+  const app = await NestFactory.createApplicationContext(ValidationModule.forRoot(settings), {
+    logger: false,
+    abortOnError: false,
+  });
+  try {
+    await app.get(WorkflowValidator, { strict: false }).check(request);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    return error.extra.errors ?? [{ path: '', message: error.message }];
+  } finally {
+    await app.close();
+  }
+}

@@ -1,0 +1,139 @@
+import type { ExecutionEvent, ExecutionProgress, Json } from '@cloutagent/contract';
+import type { CliContext } from './cli-context.js';
+import { costText, durationText, joined, statusText, tokensText, usageText } from './format.js';
+import { NodeLines } from './node-lines.js';
+import { printable, type Terminal } from './terminal.js';
+
+/** Longest argument or result of a tool that is shown, in characters. */
+const MAX_VALUE_LENGTH = 200;
+
+/** Shows the events of one execution as they arrive. */
+export class LiveView {
+  private readonly out: Terminal;
+  private readonly lines: NodeLines;
+  private progress: ExecutionProgress | undefined;
+  private readonly completed = new Set<string>();
+  private tokens = 0;
+  private costUSD: number | null | undefined;
+  /** Nodes that have streamed text, so that their output is not shown again. */
+  private readonly streamed = new Set<string>();
+
+  constructor(private readonly context: CliContext) {
+    this.out = context.out;
+    this.lines = new NodeLines(this.out);
+  }
+
+  show(event: ExecutionEvent): void {
+    switch (event.type) {
+      case 'execution:started':
+        if (event.attempt > 1) this.status(`another process continues the execution`);
+        break;
+      case 'execution:output':
+        this.streamed.add(event.nodeId);
+        this.lines.add(event.nodeId, event.chunk);
+        break;
+      case 'execution:thinking':
+        this.lines.add(event.nodeId, event.chunk, (text) => this.dim(text));
+        break;
+      case 'execution:tool-call':
+        this.node(event.nodeId, `→ ${event.toolName}(${shortened(event.toolArgs)})`);
+        break;
+      case 'execution:tool-result':
+        this.node(event.nodeId, `${event.isError ? '✖' : '←'} ${shortened(event.result)}`);
+        break;
+      case 'execution:step':
+        this.step(event);
+        break;
+      case 'execution:progress':
+        this.progress = event;
+        break;
+      case 'execution:token-usage':
+        this.tokens = event.usage.total;
+        break;
+      case 'execution:cost-update':
+        this.costUSD = event.totalCostUSD;
+        break;
+      case 'execution:retry':
+        this.node(
+          event.nodeId,
+          `${event.error} Attempt ${event.attempt} begins in ${durationText(event.delayMs)}; the output so far is dropped.`,
+        );
+        break;
+      case 'execution:paused':
+      case 'execution:resumed':
+        this.status(joined(event.type.slice('execution:'.length), event.reason ?? ''));
+        break;
+      case 'execution:completed':
+        this.lines.endAll();
+        this.showOutput(event.result.output);
+        this.end('completed', joined(durationText(event.result.duration), usageText(event.result)));
+        break;
+      case 'execution:failed':
+        this.lines.endAll();
+        this.end('failed', `${event.error} (${event.code})`);
+        break;
+      case 'execution:cancelled':
+        this.lines.endAll();
+        this.end('cancelled', event.reason ?? '');
+        break;
+      default:
+    }
+  }
+
+  private step(event: Extract<ExecutionEvent, { type: 'execution:step' }>): void {
+    const { nodeId, nodeType, status, attempt, duration, error } = event;
+    this.lines.end(nodeId);
+    if (status === 'running') {
+      this.node(nodeId, `${nodeType} started${attempt > 1 ? `, attempt ${attempt}` : ''}`, true);
+      if (nodeType === 'approval')
+        this.node(
+          nodeId,
+          `waits for an answer: cloutagent approve ${event.executionId} --node ${nodeId} [--reject] [--comment …]`,
+        );
+    } else if (status === 'completed') {
+      this.completed.add(nodeId);
+      this.node(nodeId, joined('done', durationText(duration), this.totals()), true);
+    } else if (status !== 'retrying') this.node(nodeId, joined(status, error ?? ''));
+  }
+
+  private totals(): string {
+    const { completedSteps = 0, totalSteps = 0 } = this.progress ?? {};
+    // The event with the progress follows that of the step.
+    const completed = Math.max(completedSteps, this.completed.size);
+    return joined(
+      totalSteps > 0 ? `${completed} of ${totalSteps} nodes` : '',
+      this.tokens > 0 ? tokensText(this.tokens) : '',
+      this.costUSD === undefined ? '' : costText(this.costUSD),
+    );
+  }
+
+  /** Shows the output, unless it is a text and a node has streamed texts, of which it is one. */
+  private showOutput(output: Json | undefined): void {
+    if (output === undefined || output === null) return;
+    if (typeof output === 'string' && this.streamed.size > 0) return;
+    this.lines.print(typeof output === 'string' ? printable(output) : JSON.stringify(output, undefined, 2));
+  }
+
+  private node(nodeId: string, text: string, isMinor = false): void {
+    const line = printable(text);
+    this.lines.print(this.out.style('cyan', `${printable(nodeId)} │ `) + (isMinor ? this.dim(line) : line));
+  }
+
+  private status(text: string): void {
+    this.lines.print(this.dim(printable(text)));
+  }
+
+  private end(status: 'completed' | 'failed' | 'cancelled', text: string): void {
+    this.lines.print(joined(statusText(this.context.out, status), printable(text)));
+  }
+
+  private dim(text: string): string {
+    return this.out.style('dim', text);
+  }
+}
+
+/** Shows a value on one line. */
+function shortened(value: Json): string {
+  const text = JSON.stringify(value);
+  return text.length > MAX_VALUE_LENGTH ? `${text.slice(0, MAX_VALUE_LENGTH)}…` : text;
+}

@@ -1,0 +1,33 @@
+import { encodeEvent } from './encode-event.js';
+import { parseEvent } from './event-bus.js';
+
+const chunk = { chunk: 'a\nb', stepId: 's', nodeId: 'n' };
+
+it('encodeEvent stores neither type nor sequence, and parseEvent adds both in front', () => {
+  const event = encodeEvent('e', 3, { type: 'execution:output', fields: chunk });
+  const { timestamp, ...stored } = JSON.parse(event.data) as Record<string, unknown>;
+  expect(stored).toEqual({ executionId: 'e', ...chunk });
+  expect(JSON.stringify(parseEvent(event))).toBe(
+    `{"type":"execution:output","sequence":3,${event.data.slice(1)}`,
+  );
+  expect(new Date(timestamp as string).toISOString()).toBe(timestamp);
+});
+
+it('encodeEvent ignores fields of a module that would replace those of the event', () => {
+  const fields = {
+    ...chunk,
+    executionId: 'of another',
+    timestamp: 'never',
+    type: 'execution:failed',
+    sequence: 99,
+    toJSON: () => 'no object',
+  };
+  const event = encodeEvent('e', 3, { type: 'execution:output', fields });
+  expect(parseEvent(event)).toEqual({
+    type: 'execution:output',
+    sequence: 3,
+    executionId: 'e',
+    timestamp: expect.stringMatching(/^\d{4}-/),
+    ...chunk,
+  });
+});

@@ -1,0 +1,118 @@
+import { STATUS_CODES } from 'node:http';
+import type { z } from 'zod';
+import type { ComponentSchemas } from './component-schemas.js';
+import type { Documentation } from './documented.decorator.js';
+import { headerReferences, headersOfEvery } from './headers.js';
+import type { JsonSchema } from './json-schema.js';
+import type { OperationObject, ParameterObject, ResponseObject } from './operation.js';
+import { usualCodes } from './problem-codes.js';
+import { problemResponses } from './problem-responses.js';
+import type { RouteAccess } from './route-access.js';
+import { securityOf, withScope } from './security.js';
+
+/** Builds the operation of a route that has `@Documented`. */
+export function documentedOperation(
+  path: string,
+  documentation: Documentation,
+  access: RouteAccess,
+  schemas: ComponentSchemas,
+): OperationObject {
+  const { id, tag, summary, description, params = {}, query, requestHeaders = [], body } = documentation;
+  const names = pathParameters(path);
+  const codes = usualCodes(access, {
+    params: names.length > 0,
+    query: query !== undefined,
+    body: body !== undefined,
+  });
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    description: withScope(description, access),
+    ...securityOf(access),
+    parameters: [
+      ...names.map((name) => pathParameter(name, params[name] && schemas.convert(params[name], 'input'))),
+      ...(query ? queryParameters(query, schemas) : []),
+      ...requestHeaders.map((name) => ({ $ref: `#/components/parameters/${name}` })),
+    ],
+    ...(body && {
+      requestBody: {
+        required: body.required,
+        content: {
+          'application/json': { schema: schemas.convert(body.schema, 'input'), examples: body.examples },
+        },
+      },
+    }),
+    responses: {
+      ...successes(documentation, access, schemas),
+      ...problemResponses([...(documentation.errors ?? []), ...codes], access.isThrottled),
+    },
+  };
+}
+
+/** Returns the names of the parameters in a path such as `/api/keys/{keyId}`. */
+export const pathParameters = (path: string): string[] =>
+  [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name!);
+
+export function pathParameter(name: string, schema: JsonSchema = { type: 'string' }): ParameterObject {
+  const { description, ...rest } = schema;
+  return {
+    name,
+    in: 'path',
+    required: true,
+    ...(description !== undefined && { description }),
+    schema: rest,
+  };
+}
+
+/**
+ * A parameter that takes several values is one comma-separated text (`style: form`, `explode: false`). The schema shows it:
+ * it parses a text to a list.
+ */
+function queryParameters(query: z.ZodType, schemas: ComponentSchemas): ParameterObject[] {
+  const sent = schemas.inline(query, 'query');
+  const parsed = schemas.inline(query, 'output').properties ?? {};
+  return Object.entries(sent.properties ?? {}).map(([name, given]) => {
+    const isList = parsed[name]?.type === 'array';
+    const { description, examples, ...schema } = isList ? parsed[name]! : given;
+    const [example] = (examples ?? []) as unknown[];
+    return {
+      name,
+      in: 'query',
+      required: sent.required?.includes(name) ?? false,
+      ...(description !== undefined && { description }),
+      ...(isList && { style: 'form', explode: false }),
+      schema,
+      ...(example !== undefined && {
+        example: isList && typeof example === 'string' ? example.split(',') : example,
+      }),
+    };
+  });
+}
+
+function successes(
+  {
+    status,
+    noContent,
+    response,
+    contentType = 'application/json',
+    examples,
+    responseHeaders = [],
+  }: Documentation,
+  { isThrottled }: RouteAccess,
+  schemas: ComponentSchemas,
+): Record<string, ResponseObject> {
+  const always = headersOfEvery(isThrottled);
+  return {
+    [status]: {
+      description: STATUS_CODES[status] ?? '',
+      headers: headerReferences([...always, ...responseHeaders]),
+      ...(response && {
+        content: {
+          [contentType]: { schema: schemas.convert(response, 'output'), ...(examples && { examples }) },
+        },
+      }),
+    },
+    ...(noContent !== undefined && { 204: { description: noContent, headers: headerReferences(always) } }),
+  };
+}

@@ -1,0 +1,9 @@
+/** The groups of operations, in the order in which the document shows them. */
+export const TAGS = {
+  Executions: 'Start executions, read them and their recorded events.',
+  Control: 'Pause, resume and cancel executions, and answer their approval nodes.',
+  Streams: 'Watch executions live, as server-sent events.',
+  Keys: 'Manage API keys, and see what your own credential may do.',
+  Operations: 'Health and metrics of a process.',
+} as const;
+export type TagName = keyof typeof TAGS;

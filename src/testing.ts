@@ -1,0 +1,3 @@
+// The entry `@cloutagent/server/testing`: what tests of extensions use.
+export { startTestServer, type TestServer, type TestServerOptions } from './testing/start-test-server.js';
+export { testRun, type TestRunOptions, type TestRunResult } from './testing/test-run.js';

@@ -1,0 +1,129 @@
+import type { Json } from '@cloutagent/contract';
+import { abortable } from '../common/abortable.js';
+import { SecretRedactor } from '../config/secret-redactor.js';
+import { parseSettings } from '../config/settings.js';
+import {
+  type ApprovalDecision,
+  NodeError,
+  type NodeEvent,
+  type NodeRun,
+  type NodeType,
+} from '../engine/extension/node-handler.js';
+import { emittedEvent } from '../engine/run/emitted-event.js';
+import { OutputBudget } from '../engine/run/output-budget.js';
+
+/** What a node finds in its run. Every member has a default. */
+export interface TestRunOptions extends Partial<
+  Pick<
+    NodeRun<never>,
+    | 'executionId'
+    | 'projectId'
+    | 'tags'
+    | 'createdBy'
+    | 'nodeId'
+    | 'stepId'
+    | 'attempt'
+    | 'input'
+    | 'inputs'
+    | 'signal'
+  >
+> {
+  /** Answers to the node's calls of `decision()`, in their order. */
+  decisions?: readonly (Pick<ApprovalDecision, 'approved'> & Partial<ApprovalDecision>)[];
+  /** Called with each event when the node emits it. Use it to see the events of a node that throws, or to abort. */
+  onEvent?: (event: NodeEvent) => void;
+}
+
+export interface TestRunResult {
+  /** The node's output, as the next node would get it. */
+  readonly output: Json;
+  /** The events that the node emitted, in their order. */
+  readonly events: readonly NodeEvent[];
+  /** The tokens that the node counted, in the order of its calls. */
+  readonly tokens: readonly { model: string; input: number; output: number }[];
+}
+
+/**
+ * Runs one attempt of a node type, without a server and without a database.
+ * @param node the handler, made with what its constructor needs
+ * @param config `data.config` without placeholders; the handler's schema parses it
+ * @throws what the node throws; NodeError `invalid_config` if the schema refuses the config, `output_not_json`,
+ *   `output_too_deep` and `output_too_large` as the server does with default settings
+ * @example
+ * ```ts
+ * const { output, events } = await testRun(new UppercaseNode(), { text: 'hello' });
+ * expect(output).toBe('HELLO');
+ * expect(events).toEqual([{ type: 'execution:output', chunk: 'HELLO' }]);
+ * ```
+ */
+export async function testRun<Config>(
+  node: NodeType<Config>,
+  config: unknown,
+  { decisions = [], onEvent, ...given }: TestRunOptions = {},
+): Promise<TestRunResult> {
+  const parsed = node.config.safeParse(config);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new NodeError(
+      'invalid_config',
+      `The config is not valid: ${issue.path.join('.')}: ${issue.message}`,
+    );
+  }
+  const budget = new OutputBudget(parseSettings({}), new SecretRedactor());
+  const ended = new AbortController();
+  const signal = given.signal ? AbortSignal.any([given.signal, ended.signal]) : ended.signal;
+  const events: NodeEvent[] = [];
+  const tokens: { model: string; input: number; output: number }[] = [];
+  const answers = decisions.values();
+  const run: NodeRun<Config> = {
+    executionId: '0199c0de-0000-7000-8000-000000000001',
+    projectId: 'demo',
+    tags: [],
+    createdBy: 'key:test',
+    nodeId: 'node',
+    stepId: '0199c0de-0000-4000-8000-000000000002',
+    attempt: 1,
+    input: null,
+    inputs: {},
+    ...given,
+    config: parsed.data,
+    signal,
+    emit: (event) =>
+      handled(async () => {
+        signal.throwIfAborted();
+        emittedEvent(event, { stepId: run.stepId, nodeId: run.nodeId }, budget);
+        events.push(event);
+        onEvent?.(event);
+        signal.throwIfAborted();
+      }),
+    countTokens: (model, usage) =>
+      handled(async () => {
+        signal.throwIfAborted();
+        tokens.push({ model, ...usage });
+      }),
+    decision: () =>
+      handled(async () => {
+        signal.throwIfAborted();
+        const { value: answer } = answers.next();
+        if (!answer)
+          throw new Error(
+            'The node asked for a decision, and testRun has none for it: pass it in `decisions`.',
+          );
+        return { by: 'key:test', comment: null, ...answer };
+      }),
+    untimed: (wait) => handled(wait),
+  };
+  try {
+    const output = await abortable(node.run(run), signal);
+    return { output: JSON.parse(JSON.stringify(budget.admit(output ?? null))) as Json, events, tokens };
+  } finally {
+    ended.abort(new Error('the node has ended: await every emit before you return'));
+  }
+}
+
+/** Marks the promise as handled, as the server does: a node may leave it without await. */
+function handled<T>(action: () => Promise<T>): Promise<T> {
+  const promise = action();
+  promise.catch(() => undefined);
+  return promise;
+}

@@ -1,0 +1,221 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { ExecutionEvent } from '@cloutagent/contract';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { start } from './support/watch.js';
+
+const CLI = resolve('dist/cli/main.js');
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+describe('the cloutagent command', () => {
+  let server: Server;
+  let folder: string;
+  beforeAll(async () => {
+    server = await Server.start({ DATABASE_URL: await createDatabase() });
+    folder = await mkdtemp(join(tmpdir(), 'cloutagent-cli-'));
+  });
+  afterAll(async () => {
+    await server.kill('SIGTERM');
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Runs the command in an empty folder, with nothing in its environment but what is given. */
+  const run = (args: string[], { stdin = '', env = {}, onOutput }: Options = {}): Promise<Ended> => {
+    const child = spawn(process.execPath, [CLI, ...args], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], CLOUTAGENT_URL: server.url, CLOUTAGENT_API_KEY: ADMIN_KEY, ...env },
+    });
+    const ended: Ended = { code: null, stdout: '', stderr: '' };
+    child.stdout.on('data', (data: Buffer) => {
+      ended.stdout += data.toString();
+      onOutput?.(ended.stdout, (signal) => child.kill(signal));
+    });
+    child.stderr.on('data', (data: Buffer) => (ended.stderr += data.toString()));
+    child.stdin.end(stdin);
+    return new Promise((done) => child.once('close', (code) => done({ ...ended, code })));
+  };
+  interface Options {
+    stdin?: string;
+    env?: Record<string, string>;
+    onOutput?: (stdout: string, kill: (signal: NodeJS.Signals) => void) => void;
+  }
+  const file = async (name: string, content: object): Promise<string> => {
+    await writeFile(join(folder, name), JSON.stringify(content));
+    return name;
+  };
+  const parsed = ({ stdout }: Ended): unknown => JSON.parse(stdout);
+
+  it('runs an example of the package and shows it until its end', async () => {
+    const { code, stdout, stderr } = await run(['run', 'examples/compare.json', '--watch', '-i', 'the CLI']);
+    expect(stderr).toContain("This folder has no examples/compare.json: using the package's own example.");
+    expect(stdout).toMatch(/^pros │ You asked: "For the CLI, name the strengths\."/m);
+    expect(stdout).toMatch(/^verdict │ done · .* · 3 of 3 nodes · [\d,]+ tokens · \$0\.0000$/m);
+    expect(stdout).toMatch(/^completed · .* tokens/m);
+    // The output is not a terminal.
+    expect(stdout).not.toContain('\u001b');
+    expect(code).toBe(0);
+  });
+
+  it('prints one event a line for programs, from the first to the last', async () => {
+    const ended = await run(['run', 'examples/compare.json', '--watch', '--json']);
+    const events = ended.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as ExecutionEvent);
+    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index + 1));
+    expect(events.at(-1)!.type).toBe('execution:completed');
+    const again = await run([
+      'watch',
+      events[0]!.executionId,
+      '--json',
+      '--after',
+      String(events.length - 2),
+    ]);
+    expect(
+      again.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual(events.slice(-2));
+    expect((await run(['watch', events[0]!.executionId, '--after', String(events.length)])).code).toBe(0);
+  });
+
+  it('exits with 1 when the execution fails, with 3 when it is cancelled', async () => {
+    const failing = start([{ id: 'a', type: 'transform', data: { config: { expression: '$error("no")' } } }]);
+    const failed = await run(['run', await file('failing.json', failing), '--watch']);
+    expect([failed.code, failed.stdout]).toEqual([1, expect.stringMatching(/^failed · /m)]);
+    const waiting = await file('waiting.json', start([{ id: 'wait', type: 'approval' }]));
+    const started = await run(['run', waiting]);
+    const id = started.stdout.trim();
+    const watched = run(['watch', id]);
+    expect((await run(['cancel', id, '--reason', 'no need'])).code).toBe(0);
+    expect(await watched).toMatchObject({ code: 3, stdout: expect.stringMatching(/^cancelled · no need$/m) });
+  });
+
+  it('stops watching with Ctrl-C, and the execution continues', async () => {
+    const waiting = await file('waiting.json', start([{ id: 'wait', type: 'approval' }]));
+    let id = '';
+    const { code, stderr } = await run(['run', waiting, '--watch'], {
+      onOutput: (stdout, kill) => {
+        id = /cloutagent approve (\S+)/.exec(stdout)?.[1] ?? '';
+        if (id) kill('SIGINT');
+      },
+    });
+    expect([code, stderr]).toEqual([130, expect.stringContaining(`cloutagent watch ${id}`)]);
+    expect(parsed(await run(['show', id, '--json']))).toMatchObject({ status: 'running' });
+  });
+
+  it('pauses, resumes, approves and shows', async () => {
+    const id = (
+      await run(['run', await file('a.json', start([{ id: 'wait', type: 'approval' }]))])
+    ).stdout.trim();
+    expect((await run(['pause', id])).stdout).toMatch(/^pause requested · status /);
+    expect((await run(['resume', id])).code).toBe(0);
+    const watched = run(['watch', id]);
+    let answer: Ended;
+    do answer = await run(['approve', id, '--comment', 'fine']);
+    while (answer.stderr.includes('waiting'));
+    expect(answer.code).toBe(0);
+    expect((await watched).code).toBe(0);
+    const { stdout } = await run(['show', id]);
+    expect(stdout).toMatch(/^wait {2}approval {2}completed/m);
+    expect(parsed(await run(['--json', 'show', id]))).toMatchObject({ output: { comment: 'fine' } });
+  });
+
+  it('reads a workflow and an input from stdin and from files', async () => {
+    const nodes = [{ id: 'a', type: 'transform', data: { config: { expression: 'input' } } }];
+    const bare = await run(['run', '-', '--watch', '--project', 'p', '-i', '{"a":1}'], {
+      stdin: JSON.stringify({ nodes }),
+    });
+    expect([bare.code, bare.stdout]).toEqual([0, expect.stringContaining('"a": 1')]);
+    await file('input.json', { b: 2 });
+    const fromFile = await run(['run', await file('bare.json', { nodes }), '-w', '-i', '@input.json']);
+    expect(fromFile.stdout).toContain('"b": 2');
+    const fromStdin = await run(['run', 'bare.json', '-w', '-i', '-'], { stdin: 'just text' });
+    expect(fromStdin.stdout).toMatch(/^just text$/m);
+  });
+
+  it('lists executions and continues a list', async () => {
+    const first = await run(['list', '--limit', '1']);
+    expect(first.stdout).toMatch(/^ID +STATUS +PROJECT/);
+    const cursor = /--cursor (\S+)/.exec(first.stderr)![1]!;
+    const second = parsed(await run(['list', '-n', '1', '--cursor', cursor, '--json']));
+    expect(second).toMatchObject({ executions: [{ projectId: expect.any(String) as string }] });
+  });
+
+  it('creates, lists and revokes keys', async () => {
+    const created = await run(['keys', 'create', '-n', 'ci', '-p', 'demo', '-s', 'executions:read']);
+    const key = created.stdout.trim();
+    const id = /Key (\S+)\./.exec(created.stderr)![1]!;
+    expect((await run(['list', '--project', 'demo'], { env: { CLOUTAGENT_API_KEY: key } })).code).toBe(0);
+    expect((await run(['keys', 'list'])).stdout).toMatch(/ci .*executions:read/);
+    expect((await run(['keys', 'revoke', id])).code).toBe(0);
+    expect((await run(['list'], { env: { CLOUTAGENT_API_KEY: key } })).code).toBe(4);
+  });
+
+  it('checks a workflow without a server', async () => {
+    const env = { CLOUTAGENT_URL: 'http://127.0.0.1:1', CLOUTAGENT_API_KEY: '' };
+    expect(await run(['validate', 'examples/data.json'], { env })).toMatchObject({ code: 0 });
+    const wrong = await file('wrong.json', start([{ id: 'a', type: 'agnt' }]));
+    const { code, stdout } = await run(['validate', wrong, '--json'], { env });
+    expect([code, JSON.parse(stdout)]).toMatchObject([
+      1,
+      { valid: false, problems: [{ path: 'workflow.nodes.0.type' }] },
+    ]);
+  });
+
+  it('reports what a server needs', async () => {
+    const env = { DATABASE_URL: await createDatabase(), PORT: new URL(server.url).port };
+    const { code, stdout } = await run(['doctor'], { env });
+    expect(stdout).toMatch(/^! Database +PostgreSQL \d+; the next start of a server applies 0001/m);
+    expect(stdout).toMatch(/^✔ Port +a CloutAgent server listens/m);
+    expect(stdout).toMatch(/^✔ Credential /m);
+    expect(code).toBe(0);
+    const bad = await run(['doctor', '--json'], {
+      env: { PORT: 'x', CLOUTAGENT_API_KEY: 'wrong-key-of-more-than-32-characters-' },
+    });
+    expect(bad.code).toBe(1);
+    expect(parsed(bad)).toMatchObject({
+      checks: [
+        { check: 'Node', status: 'ok' },
+        { check: 'Settings', status: 'failed' },
+        { check: 'Credential', status: 'failed' },
+      ],
+    });
+  });
+
+  it.each<[string, string[], Options, number, RegExp]>([
+    ['without a key', ['list'], { env: { CLOUTAGENT_API_KEY: '' } }, 2, /Set CLOUTAGENT_API_KEY/],
+    [
+      'without a server',
+      ['list', '--url', 'http://127.0.0.1:1'],
+      {},
+      4,
+      /cannot be reached.*cloutagent serve/s,
+    ],
+    ['an unknown option', ['list', '--jsn'], {}, 2, /Did you mean --json\?/],
+    ['an unknown command', ['lst'], {}, 2, /Did you mean list\?/],
+    ['an unknown execution', ['show', 'none'], {}, 4, /no such execution/],
+    ['a missing file', ['run', 'none.json'], {}, 2, /none\.json cannot be read/],
+    ['a file that is not JSON', ['run', '-'], { stdin: '{' }, 2, /is not JSON/],
+    ['a file without a workflow', ['run', '-'], { stdin: '{}' }, 1, /not a valid workflow/],
+    ['a file that holds no object', ['run', '-'], { stdin: '[]' }, 2, /must hold a JSON object/],
+    ['a sequence that is no number', ['watch', 'x', '--after', '-1'], {}, 2, /Use 0, 1, 2/],
+  ])('explains %s', async (_title, args, options, code, message) => {
+    const ended = await run(args, options);
+    expect([ended.code, ended.stdout]).toEqual([code, '']);
+    expect(ended.stderr).toMatch(message);
+  });
+
+  it('prints an error as JSON for programs', async () => {
+    const { code, stderr } = await run(['show', 'none', '--json']);
+    expect([code, JSON.parse(stderr)]).toMatchObject([4, { error: { code: 'not_found', status: 404 } }]);
+  });
+});
