@@ -17,6 +17,7 @@ const call = (tool: string, ...args: string[]): void => {
 
 interface Manifest {
   dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
   peerDependencies: Record<string, string>;
 }
 const manifestOf = (folder: string): Manifest =>
@@ -24,7 +25,7 @@ const manifestOf = (folder: string): Manifest =>
 
 /** packages/server is made from the repository's application, so it needs the same packages in the same versions. */
 function checkServerDependencies(): void {
-  const application = manifestOf('.').dependencies;
+  const { dependencies: application, devDependencies } = manifestOf('.');
   const { dependencies, peerDependencies } = manifestOf('packages/server');
   const problem = (sentence: string): void => {
     console.error(sentence);
@@ -42,7 +43,14 @@ function checkServerDependencies(): void {
       );
   }
   for (const name of Object.keys({ ...dependencies, ...peerDependencies }))
-    if (!(name in application))
+    // The declarations of the package need the types of its dependencies too.
+    if (name.startsWith('@types/')) {
+      const version = devDependencies[name] ?? dependencies[name];
+      if (dependencies[name] !== version)
+        problem(
+          `packages/server/package.json: write "${name}": "${version}" in dependencies, as devDependencies of the repository does.`,
+        );
+    } else if (!(name in application))
       problem(
         `packages/server/package.json: remove "${name}", or add it to the dependencies of the repository's package.json.`,
       );

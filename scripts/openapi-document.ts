@@ -18,5 +18,8 @@ export async function applicationDocument(): Promise<OpenAPIObject> {
     logger: false,
     abortOnError: false,
   });
-  return buildDocument(app, { accessOf });
+  const { BUILT_IN_SCOPES } = await load<typeof import('../src/auth/scopes/scope-registry.ts')>(
+    'auth/scopes/scope-registry.js',
+  );
+  return buildDocument(app, { accessOf, scopes: BUILT_IN_SCOPES });
 }

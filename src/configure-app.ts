@@ -3,6 +3,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { InvalidSettingsError, type Settings } from './config/settings.js';
 import { corsOptions } from './cors.js';
+import { allowedMethods } from './problems/allowed-methods.js';
 import { readBody } from './request-body.js';
 import { responseHeaders } from './response-headers.js';
 
@@ -17,6 +18,7 @@ export function configureApp(app: NestExpressApplication, settings: Settings): v
   trustProxy(app, settings.TRUST_PROXY);
   app.use(assignRequestId);
   app.use(responseHeaders(settings));
+  app.use(allowOnOptions);
   app.enableCors(corsOptions(settings));
   app.use(readBody(settings));
 }
@@ -34,6 +36,15 @@ function trustProxy(app: NestExpressApplication, given: string): void {
       { cause: error },
     );
   }
+}
+
+/** Adds `Allow` to the answer of an OPTIONS request, which is the CORS middleware's (RFC 9110, section 9.3.7). */
+function allowOnOptions(request: Request, response: Response, next: NextFunction): void {
+  if (request.method === 'OPTIONS') {
+    const methods = allowedMethods(request);
+    if (methods.length > 0) response.setHeader('Allow', methods.join(', '));
+  }
+  next();
 }
 
 /** Keeps the client's X-Request-Id if it is short and harmless, or makes one. The response has it too. */

@@ -23,6 +23,17 @@ export function configureServerLimits(app: NestExpressApplication, settings: Set
   Object.assign(server, {
     connectionsCheckingInterval: Math.min(MAX_CHECK_INTERVAL_MS, settings.REQUEST_HEADERS_TIMEOUT_MS),
   });
+  const answerOn = (socket: Duplex, code: ProblemCode, headers = '') => {
+    const { status, body } = problem(code);
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\n${headers}` +
+        `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+    // Destroying the socket at once would reset a client that is still sending, which might then miss the response. But
+    // Node no longer applies its time limits to this connection, so it is destroyed after a while.
+    const timeout = setTimeout(() => socket.destroy(), settings.REQUEST_HEADERS_TIMEOUT_MS);
+    socket.once('close', () => clearTimeout(timeout));
+  };
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     // A response that has begun, for example a stream, cannot be followed by another one.
     const hasBegun = (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent;
@@ -30,15 +41,12 @@ export function configureServerLimits(app: NestExpressApplication, settings: Set
       socket.destroy();
       return;
     }
-    const { status, body } = problem(PARSER_PROBLEMS[error.code ?? ''] ?? 'malformed_request');
-    socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
-        `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-    );
-    // Destroying the socket at once would reset a client that is still sending, which might then miss the response. But
-    // Node no longer applies its time limits to this connection, so it is destroyed after a while.
-    const timeout = setTimeout(() => socket.destroy(), settings.REQUEST_HEADERS_TIMEOUT_MS);
-    socket.once('close', () => clearTimeout(timeout));
+    answerOn(socket, PARSER_PROBLEMS[error.code ?? ''] ?? 'malformed_request');
+  });
+  // A CONNECT request asks for a tunnel through a proxy. Without a listener, Node closes the connection without an answer.
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    socket.on('error', () => socket.destroy());
+    answerOn(socket, 'method_not_allowed', 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n');
   });
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { status, body } = problem('expectation_failed');

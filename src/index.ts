@@ -3,7 +3,15 @@
 export { type AppOptions, InvalidOptionsError } from './app-options.js';
 export { AllowAnyScope, CurrentPrincipal, Public, RequireScope } from './auth/access.decorators.js';
 export { ApiKeysService } from './auth/api-keys.service.js';
+export { InvalidCredentialsError } from './auth/auth.errors.js';
 export { ownsProject, type Principal } from './auth/principal.js';
+export { DeclaresScopes } from './auth/scopes/declares-scopes.decorator.js';
+export {
+  AuthStrategy,
+  type AuthStrategyCall,
+  type AuthStrategyHandler,
+  type NamedAuthStrategy,
+} from './auth/strategies/auth-strategy.js';
 export type { GivenSettings } from './config/given-settings.js';
 export { SecretRedactor } from './config/secret-redactor.js';
 export { InvalidSettingsError, parseSettings, Settings } from './config/settings.js';
@@ -55,6 +63,8 @@ export { ExecutionStarter } from './executions/commands/execution-starter.js';
 export { ExecutionReader } from './executions/queries/execution-reader.js';
 export { StaleOwnerError } from './journal/append-errors.js';
 export { createApp } from './load-app.js';
+export { Deprecated, type Deprecation } from './openapi/deprecated.decorator.js';
+export { NotFoundError } from './problems/problem.error.js';
 export { runServer } from './run-server.js';
 export { StreamHub } from './streaming/stream-hub.js';
 export type { ThrottlerStorage } from '@nestjs/throttler';

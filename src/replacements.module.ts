@@ -1,5 +1,6 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import type { AppOptions } from './app-options.js';
+import { type AppOptions, strategiesOf } from './app-options.js';
+import { ExtraAuthStrategies } from './auth/strategies/auth-strategy.js';
 import { EngineOption } from './engine/execution-engine.js';
 import { Prices } from './engine/models/prices.js';
 import { ThrottlerStorageOption } from './throttling/throttler-storage-option.js';
@@ -12,10 +13,11 @@ import { ThrottlerStorageOption } from './throttling/throttler-storage-option.js
 @Global()
 @Module({})
 export class ReplacementsModule {
-  static forRoot({ engine, throttlerStorage, prices = {} }: AppOptions): DynamicModule {
+  static forRoot({ auth, engine, throttlerStorage, prices = {} }: AppOptions): DynamicModule {
     return {
       module: ReplacementsModule,
       providers: [
+        { provide: ExtraAuthStrategies, useValue: strategiesOf(auth) },
         { provide: EngineOption, useValue: { engine } satisfies EngineOption },
         {
           provide: ThrottlerStorageOption,
@@ -23,7 +25,7 @@ export class ReplacementsModule {
         },
         { provide: Prices, useValue: prices },
       ],
-      exports: [EngineOption, ThrottlerStorageOption, Prices],
+      exports: [ExtraAuthStrategies, EngineOption, ThrottlerStorageOption, Prices],
     };
   }
 }

@@ -223,11 +223,9 @@ describe('@cloutagent/client against the server', () => {
   });
 
   it('creates, lists and revokes keys, and a revoked key is refused', async () => {
-    const { id, key } = await client.keys.create({
-      name: 'reader',
-      projects: ['demo'],
-      scopes: ['executions:read'],
-    });
+    const request = { name: 'reader', projects: ['demo'], scopes: ['executions:read'] };
+    const { id, key } = await client.keys.create(request, { idempotencyKey: 'reader' });
+    expect((await client.keys.create(request, { idempotencyKey: 'reader' })).key).toBe(key);
     const reader = new CloutAgent({ baseUrl: server.url, apiKey: key });
     expect(await reader.me()).toMatchObject({ id: `key:${id}`, name: 'reader', scopes: ['executions:read'] });
     await expect(reader.executions.list({ projectId: 'demo' })).resolves.toBeDefined();

@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { type Json, StartExecution } from '@cloutagent/contract';
+import type { Request } from 'express';
 import { z } from 'zod';
 import { CurrentPrincipal, RequireScope } from '../src/auth/access.decorators.js';
 import type { Principal } from '../src/auth/principal.js';
@@ -289,6 +290,25 @@ describe('modules around a server inside a Nest application', () => {
     expect(parse(answer)).toEqual({ name: 'bootstrap', canRead: 'function' });
     expect((await send(base, 'GET', '/v1/agents/team')).status).toBe(401);
     expect((await send(base, 'GET', '/v1/team', HOST_TOKEN)).status).toBe(404);
+  });
+});
+
+describe('callers that the host of a server knows', () => {
+  it('are recognised by the option auth, in addition to keys', async () => {
+    const auth = (request: Request): Principal | undefined =>
+      request.headers.cookie === 'session=alice'
+        ? { id: 'alice', projects: ['demo'], scopes: ['executions:read'], expiresAt: null }
+        : undefined;
+    const host = await createHost([ExecutionsModule.forRoot(await options({ auth }))]);
+    try {
+      const base = await host.getUrl();
+      const me = (headers: Record<string, string>) => send(base, 'GET', '/v1/agents/api/me', headers);
+      expect(parse(await me({ cookie: 'session=alice' }))).toMatchObject({ id: 'host:alice' });
+      expect(parse(await me(KEY))).toMatchObject({ name: 'bootstrap' });
+      expect((await me({ cookie: 'session=bob' })).status).toBe(401);
+    } finally {
+      await host.close();
+    }
   });
 });
 

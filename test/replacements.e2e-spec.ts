@@ -212,6 +212,7 @@ describe('the option prices', () => {
     [{ prices: { 'acme/large': { input: -1, output: 1 } } }, /price of acme\/large/],
     [{ prices: { 'acme/large': {} as never } }, /price of acme\/large/],
     [{ throttlerStorage: {} as never }, /no method increment/],
+    [{ auth: {} as never }, /auth must be a function/],
     [{ engine: Map as never }, /engine has no method run/],
   ] satisfies [AppOptions, RegExp][])(
     'are refused if they are wrong, as other options are: %j',

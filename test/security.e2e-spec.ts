@@ -152,7 +152,7 @@ describe('a hostile request', () => {
       '{"__proto__":{"polluted":true},"constructor":{"prototype":1},"prototype":[{"__proto__":null}]}';
     const [config, more] = [`{"expression":"input"}`, `"__proto__":{"polluted":true},"constructor":1`];
     const answer = await post(
-      `{"projectId":"demo",${more},"input":${input},"workflow":{${more},"nodes":[{"id":"constructor",${more},"type":"transform","data":{${more},"config":${config}}}]}}`,
+      `{"projectId":"demo","input":${input},"workflow":{${more},"nodes":[{"id":"constructor",${more},"type":"transform","data":{${more},"config":${config}}}]}}`,
     );
     expect(answer.status).toBe(202);
     const path = `/api/executions/${answer.body.id}`;

@@ -124,6 +124,15 @@ export function largestInputs(mostParts: number): readonly LargestInput[] {
       filled(`${START}${DELAY}],"edges":[`, '{"source":"b","target":"c"}', ']},"input":1}'),
     ),
     post('workflow: unknown members', filled(`${START}${DELAY}],`, keys, '},"input":1}')),
+    post(
+      'workflow: members similar to words',
+      filled(
+        `${START}{"id":"a","type":"delay","data":{"config":{"ms":1},`,
+        (index) => `"${index % 2 === 0 ? 'timeo' : 'maxRe'}${index.toString(36).padStart(4, '_')}":0`,
+        '}}]},"input":1}',
+      ),
+    ),
+    post('request: unknown members', filled(`${START}${DELAY}]},"input":1,`, keys, '}')),
     workflow(
       'workflow: 500 nodes, 2,000 edges',
       chain(500, () => ({ config: { ms: 1 } })),

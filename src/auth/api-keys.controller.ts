@@ -1,11 +1,14 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey } from '@cloutagent/contract';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { CurrentPrincipal, RequireScope } from './access.decorators.js';
+import { ApiKeyCreator } from './api-key-creator.js';
 import { ApiKeysService } from './api-keys.service.js';
+import { credentialOf } from './credential.js';
 import type { Principal } from './principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
+import { checkIdempotencyKey } from '../problems/idempotency-key.js';
 
 const KeyId = z.uuid();
 
@@ -24,7 +27,10 @@ const EXAMPLE_KEY: ApiKey = {
 @Controller('api/keys')
 @RequireScope('keys:manage')
 export class ApiKeysController {
-  constructor(private readonly keys: ApiKeysService) {}
+  constructor(
+    private readonly keys: ApiKeysService,
+    private readonly creator: ApiKeyCreator,
+  ) {}
 
   @Post()
   @Documented({
@@ -32,8 +38,11 @@ export class ApiKeysController {
     tag: 'Keys',
     summary: 'Make an API key, which is shown only in this response',
     description:
-      'The server stores only a hash of the key. A key gives no more projects and scopes than your own credential.',
+      'The server stores only a hash of the key. A key gives no more projects and scopes than your own credential.\n\n' +
+      'For 24 hours (KEY_REQUEST_TTL_MS), requests of the same caller with the same Idempotency-Key and body make one key and get ' +
+      'the same answer. The secret is repeated only to the API key or JWT that made it.',
     status: 201,
+    requestHeaders: ['Idempotency-Key'],
     body: {
       schema: CreateApiKey,
       required: true,
@@ -50,16 +59,19 @@ export class ApiKeysController {
     },
     response: CreatedApiKey,
     examples: { ci: { value: { ...EXAMPLE_KEY, key: 'ca_Zk3v0mT2…' } } },
-    responseHeaders: ['Location'],
-    errors: ['expiry_in_the_past', 'not_your_project'],
+    responseHeaders: ['Location', 'Idempotency-Replayed'],
+    errors: ['expiry_in_the_past', 'not_your_project', 'secret_not_repeatable', 'idempotency_key_reused'],
   })
   async create(
     @Body({ schema: CreateApiKey }) body: CreateApiKey,
     @CurrentPrincipal() principal: Principal,
+    @Headers('idempotency-key') idempotencyKey: string | undefined,
+    @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ): Promise<CreatedApiKey> {
-    const key = await this.keys.create(body, principal);
-    response.location(`${response.req.baseUrl}/api/keys/${key.id}`);
+    const { key, replayed } = await this.creator.create(body, principal, repeatable(request, idempotencyKey));
+    if (replayed) response.setHeader('Idempotency-Replayed', 'true');
+    response.location(`${request.baseUrl}/api/keys/${key.id}`);
     return key;
   }
 
@@ -114,4 +126,12 @@ export class ApiKeysController {
   ): Promise<void> {
     await this.keys.revoke(keyId, principal);
   }
+}
+
+/** Returns what is needed to recognise the request when it comes again; undefined without an Idempotency-Key. */
+function repeatable(request: Request, given: string | undefined) {
+  const idempotencyKey = checkIdempotencyKey(given);
+  if (idempotencyKey === undefined) return undefined;
+  const credential = credentialOf(request);
+  return { idempotencyKey, credential: credential.kind === 'text' ? credential.text : undefined };
 }

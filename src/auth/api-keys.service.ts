@@ -1,19 +1,19 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { type ApiKey, type CreateApiKey, type CreatedApiKey, SCOPES } from '@cloutagent/contract';
-import { type Selectable, sql } from 'kysely';
-import { randomBytes } from 'node:crypto';
+import { type ApiKey, SCOPES } from '@cloutagent/contract';
+import { sql } from 'kysely';
 import { Subject } from 'rxjs';
 import { sha256 } from '../common/sha256.js';
-import { isUuid, v7 as uuidv7 } from '../common/uuid.js';
+import { isUuid } from '../common/uuid.js';
 import { isVisibleAscii } from '../common/visible-ascii.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
 import { SCHEMA } from '../database/migrations.js';
-import type { ApiKeysTable } from '../database/schema.js';
 import { Logger } from '../logging/logger.js';
-import { NotFoundError, ProblemError } from '../problems/problem.error.js';
+import { NotFoundError } from '../problems/problem.error.js';
+import { type ApiKeyRow, generateKey, isAdministrator, keyColumns, toApiKey } from './api-key.js';
 import { ownsProject, principalIdOf, type Principal } from './principal.js';
+import { ScopeRegistry } from './scopes/scope-registry.js';
 
 const KEYS_CHANNEL = 'cloutagent_keys';
 /** Bounds of BOOTSTRAP_API_KEY's length. Generated keys have 46 characters. */
@@ -25,17 +25,15 @@ const CACHE_TTL_MS = 5_000;
 const USE_RECORD_INTERVAL_MS = 60_000;
 const FIRST_KEY_LOCK = 0x6b657973;
 
-type Row = Selectable<ApiKeysTable>;
-
 /**
- * Makes, revokes and verifies API keys. A key has 256 random bits and is stored as its SHA-256. A slow hash is not needed
+ * Revokes and verifies API keys, and makes the first one. A key has 256 random bits and is stored as its SHA-256. A slow hash is not needed
  * for that many random bits.
  */
 @Injectable()
 export class ApiKeysService implements OnModuleInit {
   private readonly logger = new Logger(ApiKeysService.name);
   /** Recently used keys, by the base64 of their hash. */
-  private readonly cache = new Map<string, { row: Row; expiresAt: number }>();
+  private readonly cache = new Map<string, { row: ApiKeyRow; expiresAt: number }>();
   private readonly useRecordedAt = new Map<string, number>();
   /** Number of revocations. A row that was read before a revocation is not cached after it. */
   private revocations = 0;
@@ -45,6 +43,7 @@ export class ApiKeysService implements OnModuleInit {
   constructor(
     private readonly database: Database,
     private readonly listener: Listener,
+    private readonly scopes: ScopeRegistry,
     @Inject(Settings) private readonly settings: Pick<Settings, 'BOOTSTRAP_API_KEY'>,
   ) {}
 
@@ -71,38 +70,6 @@ export class ApiKeysService implements OnModuleInit {
     });
   }
 
-  /** @throws ProblemError 403 when the key would have a project or a scope that the caller does not have */
-  async create(request: CreateApiKey, by: Principal): Promise<CreatedApiKey> {
-    const foreign = request.projects.find((project) => !ownsProject(by, project));
-    if (foreign !== undefined)
-      throw new ProblemError(
-        'not_your_project',
-        `You cannot make a key for project ${foreign}, because you have no access to it.`,
-      );
-    const excess = request.scopes.find((scope) => !by.scopes.includes(scope));
-    if (excess)
-      throw new ProblemError(
-        'insufficient_scope',
-        `You cannot grant the scope ${excess}, because you do not have it.`,
-      );
-    const expiresAt = request.expiresAt === undefined ? null : new Date(request.expiresAt);
-    if (expiresAt && expiresAt.getTime() <= Date.now()) throw new ProblemError('expiry_in_the_past');
-    const key = generateKey();
-    const row = await this.database.kysely
-      .insertInto('api_keys')
-      .values({
-        ...keyColumns(key),
-        name: request.name,
-        projects: request.projects,
-        scopes: request.scopes,
-        created_by: by.id,
-        expires_at: expiresAt,
-      })
-      .returningAll()
-      .executeTakeFirstOrThrow();
-    return { ...toApiKey(row), key };
-  }
-
   /** Lists the keys whose projects the caller has access to, newest first, at most 1,000. */
   async list(by: Principal): Promise<ApiKey[]> {
     const rows = await this.database.kysely
@@ -114,12 +81,12 @@ export class ApiKeysService implements OnModuleInit {
       .orderBy('created_at', 'desc')
       .limit(MAX_LISTED_KEYS)
       .execute();
-    return rows.map(toApiKey);
+    return rows.map((row) => this.show(row));
   }
 
   /** @throws NotFoundError when no such key exists within the caller's projects */
   async get(id: string, by: Principal): Promise<ApiKey> {
-    return toApiKey(await this.find(id, by));
+    return this.show(await this.find(id, by));
   }
 
   /**
@@ -152,7 +119,7 @@ export class ApiKeysService implements OnModuleInit {
       id: principalIdOf(row.id),
       name: row.name,
       projects: row.projects,
-      scopes: row.scopes,
+      scopes: this.scopesOf(row),
       expiresAt: row.expires_at?.getTime() ?? null,
     };
   }
@@ -170,7 +137,15 @@ export class ApiKeysService implements OnModuleInit {
     return ids.filter((id) => !valid.has(id));
   }
 
-  private async find(id: string, by: Principal): Promise<Row> {
+  private show(row: ApiKeyRow): ApiKey {
+    return toApiKey(row, this.scopesOf(row));
+  }
+
+  private scopesOf(row: ApiKeyRow): ApiKey['scopes'] {
+    return isAdministrator(row) ? this.scopes.all().map(({ name }) => name) : row.scopes;
+  }
+
+  private async find(id: string, by: Principal): Promise<ApiKeyRow> {
     if (!isUuid(id)) throw new NotFoundError('key');
     const row = await this.database.kysely
       .selectFrom('api_keys')
@@ -181,7 +156,7 @@ export class ApiKeysService implements OnModuleInit {
     return row;
   }
 
-  private async load(hash: Buffer, cacheKey: string): Promise<Row | undefined> {
+  private async load(hash: Buffer, cacheKey: string): Promise<ApiKeyRow | undefined> {
     const { revocations } = this;
     const row = await this.database.kysely
       .selectFrom('api_keys')
@@ -236,8 +211,6 @@ export class ApiKeysService implements OnModuleInit {
   }
 }
 
-const generateKey = (): string => `ca_${randomBytes(32).toString('base64url')}`;
-const keyColumns = (key: string) => ({ id: uuidv7(), hash: sha256(key), prefix: key.slice(0, 10) });
 const administratorKey = (name: string, key: string) => ({
   ...keyColumns(key),
   name,
@@ -245,20 +218,5 @@ const administratorKey = (name: string, key: string) => ({
   scopes: [...SCOPES],
   created_by: null,
 });
-const isValid = (row: Row): boolean =>
+const isValid = (row: ApiKeyRow): boolean =>
   row.revoked_at === null && (row.expires_at === null || row.expires_at.getTime() > Date.now());
-
-function toApiKey(row: Row): ApiKey {
-  const iso = (date: Date | null) => date?.toISOString() ?? null;
-  return {
-    id: row.id,
-    name: row.name,
-    prefix: row.prefix,
-    projects: row.projects,
-    scopes: row.scopes,
-    createdAt: row.created_at.toISOString(),
-    expiresAt: iso(row.expires_at),
-    revokedAt: iso(row.revoked_at),
-    lastUsedAt: iso(row.last_used_at),
-  };
-}

@@ -1,6 +1,7 @@
-import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
+import { Settings } from '../config/settings.js';
 import { Logger } from '../logging/logger.js';
 import { ProblemError } from '../problems/problem.error.js';
 import {
@@ -13,12 +14,14 @@ import {
 } from './access.decorators.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { CredentialsMissingError, InvalidCredentialsError, InvalidTicketError } from './auth.errors.js';
-import { bearerToken } from './bearer-token.js';
 import { addressOf } from './client-address.js';
+import { credentialOf } from './credential.js';
+import { isCrossSite } from './cross-site.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { JwtVerifier } from './jwt-verifier.js';
 import { MetricsAccess } from './metrics-access.js';
 import type { Principal } from './principal.js';
+import { AuthStrategies } from './strategies/auth-strategies.js';
 import { TicketsService } from './tickets.service.js';
 
 /**
@@ -37,8 +40,10 @@ export class AuthGuard implements CanActivate {
     private readonly keys: ApiKeysService,
     private readonly jwts: JwtVerifier,
     private readonly tickets: TicketsService,
+    private readonly strategies: AuthStrategies,
     private readonly limiter: FailureLimiter,
     private readonly metricsAccess: MetricsAccess,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'CORS_ORIGINS'>,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -78,27 +83,38 @@ export class AuthGuard implements CanActivate {
     }
   }
 
+  /**
+   * Identifies the caller: by a ticket if it has no other credential, by its key or JWT, and else by the strategies of
+   * modules. A ticket that is not valid is not passed to the strategies, because it says how the caller wants to be known.
+   */
   private async identify(request: Request, ticketTargetOf: TicketTargetOf | undefined): Promise<Principal> {
     const credential = credentialOf(request);
     const { ticket } = request.query;
-    if (credential === undefined && ticketTargetOf && ticket !== undefined) {
+    if (credential.kind === 'none' && ticketTargetOf && ticket !== undefined) {
       const target = ticketTargetOf(request);
       if (!target) throw new InvalidTicketError();
       return this.tickets.redeem(typeof ticket === 'string' ? ticket : '', target, addressOf(request));
     }
-    if (credential === undefined) throw new CredentialsMissingError();
-    const principal = JWT.test(credential)
-      ? await this.jwts.authenticate(credential)
-      : await this.keys.authenticate(credential);
-    if (!principal) throw new InvalidCredentialsError();
+    let refusal: unknown =
+      credential.kind === 'none' ? new CredentialsMissingError() : new InvalidCredentialsError();
+    if (credential.kind === 'text') {
+      try {
+        const principal = await this.verify(credential.text);
+        if (principal) return principal;
+      } catch (error) {
+        // The credential may be for a strategy, which does not need what is unavailable here.
+        refusal = error;
+      }
+    }
+    const principal = await this.strategies.authenticate(request);
+    if (!principal) throw refusal;
+    // A bearer token or an API key is never added by a browser itself, but anything else that identifies a caller may be.
+    if (credential.kind !== 'text' && isCrossSite(request, this.settings.CORS_ORIGINS))
+      throw new ProblemError('cross_site_request');
     return principal;
   }
-}
 
-function credentialOf(request: Request): string | undefined {
-  const { authorization } = request.headers;
-  if (authorization === undefined) return request.get('X-API-Key');
-  const token = bearerToken(authorization);
-  if (token === undefined) throw new InvalidCredentialsError();
-  return token;
+  private verify(text: string): Promise<Principal | undefined> {
+    return JWT.test(text) ? this.jwts.authenticate(text) : this.keys.authenticate(text);
+  }
 }

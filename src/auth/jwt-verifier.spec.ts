@@ -28,6 +28,7 @@ const hmac = (header: unknown, payload: unknown, key: string | Uint8Array = secr
   return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`;
 };
 const HS256 = { alg: 'HS256' };
+const scopes = { has: (name: string) => name === 'executions:read' };
 const KEY_SET = { JWKS_TIMEOUT_MS: 200, JWKS_COOLDOWN_MS: 60_000, JWKS_MAX_AGE_MS: 600_000 };
 
 describe('with a shared secret', () => {
@@ -38,7 +39,7 @@ describe('with a shared secret', () => {
     JWT_ISSUER: ISSUER,
     JWT_AUDIENCE: AUDIENCE,
   };
-  const verifier = new JwtVerifier(settings);
+  const verifier = new JwtVerifier(settings, scopes);
   const token = (change: Claims = {}) => hmac(HS256, { ...claims(), ...change });
 
   it('accepts a valid token', async () => {
@@ -102,7 +103,7 @@ describe('with a shared secret', () => {
   });
 
   it('gives callers of different issuers different ids', async () => {
-    const any = new JwtVerifier({ ...settings, JWT_ISSUER: undefined });
+    const any = new JwtVerifier({ ...settings, JWT_ISSUER: undefined }, scopes);
     const id = async (iss: string | undefined, sub: string) =>
       (await any.authenticate(token({ iss, sub })))?.id;
     const ids = await Promise.all([
@@ -119,7 +120,7 @@ describe('with a shared secret', () => {
 
   it('refuses every token when neither JWT_SECRET nor JWKS_URL is set', async () => {
     expect(
-      await new JwtVerifier({ ...settings, JWT_SECRET: undefined }).authenticate(token()),
+      await new JwtVerifier({ ...settings, JWT_SECRET: undefined }, scopes).authenticate(token()),
     ).toBeUndefined();
   });
 });
@@ -154,14 +155,17 @@ describe('with a key set', () => {
     provider.close();
   });
   const verifier = (from = url, more: Partial<typeof KEY_SET> = {}) =>
-    new JwtVerifier({
-      ...KEY_SET,
-      ...more,
-      JWT_SECRET: undefined,
-      JWKS_URL: from,
-      JWT_ISSUER: undefined,
-      JWT_AUDIENCE: undefined,
-    });
+    new JwtVerifier(
+      {
+        ...KEY_SET,
+        ...more,
+        JWT_SECRET: undefined,
+        JWKS_URL: from,
+        JWT_ISSUER: undefined,
+        JWT_AUDIENCE: undefined,
+      },
+      scopes,
+    );
   const sign = (header: JWTHeaderParameters, key = pair.privateKey) =>
     new SignJWT(claims()).setProtectedHeader(header).sign(key);
   const good = () => sign({ alg: 'RS256', kid: 'one' });

@@ -1,19 +1,18 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { ProjectId, Scope } from '@cloutagent/contract';
+import { ProjectId } from '@cloutagent/contract';
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { z } from 'zod';
 import { Settings } from '../config/settings.js';
 import { Logger } from '../logging/logger.js';
 import { ProblemError } from '../problems/problem.error.js';
 import { KeySetUnavailableError, remoteKeySet } from './key-set.js';
-import type { Principal } from './principal.js';
+import { isPrintable, type Principal } from './principal.js';
+import { ScopeRegistry } from './scopes/scope-registry.js';
 
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 const MAX_TOKEN_LENGTH = 16_384;
 const MAX_REPORTS = 100;
 
-/** Identities are stored in the database and the log, where U+0000 and lone surrogates cannot be represented exactly. */
-const isPrintable = (text: string): boolean => text.isWellFormed() && !/\p{Cc}/u.test(text);
 const Claims = z.looseObject({
   sub: z.string().min(1).max(255).refine(isPrintable),
   exp: z.number(),
@@ -50,6 +49,7 @@ export class JwtVerifier implements OnModuleInit {
       | 'JWT_ISSUER'
       | 'JWT_AUDIENCE'
     >,
+    @Inject(ScopeRegistry) private readonly knownScopes: Pick<ScopeRegistry, 'has'>,
   ) {
     const { JWT_SECRET: secret, JWKS_URL: url, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
     const options: JWTVerifyOptions = {
@@ -98,7 +98,7 @@ export class JwtVerifier implements OnModuleInit {
     const { sub, iss, exp, scope } = claims.data;
     // Other names are ignored: they may be projects and scopes of another service.
     const projects = claims.data.projects.filter((name) => name === '*' || ProjectId.safeParse(name).success);
-    const scopes = scope.split(' ').flatMap((name) => Scope.safeParse(name).data ?? []);
+    const scopes = scope.split(' ').filter((name) => this.knownScopes.has(name));
     return { id: `jwt:${encodeURIComponent(iss)}:${sub}`, projects, scopes, expiresAt: exp * 1000 };
   }
 

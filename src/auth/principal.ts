@@ -2,7 +2,10 @@ import type { Scope } from '@cloutagent/contract';
 
 /** The caller of a request. */
 export interface Principal {
-  /** `key:<api key id>` or `jwt:<iss>:<sub>`. The same for all requests, so quotas count by it and records name it. */
+  /**
+   * `key:<api key id>`, `jwt:<iss>:<sub>`, or `<strategy>:<id>` from an authentication strategy. The same for all requests,
+   * so quotas count by it and records name it.
+   */
   readonly id: string;
   /** The API key's name. */
   readonly name?: string;
@@ -13,7 +16,15 @@ export interface Principal {
   readonly expiresAt: number | null;
 }
 
-/** Whether the principal has access to the project. */
+/**
+ * Whether the principal has access to the project. Answer other callers with `NotFoundError`, so that they do not learn
+ * whether the project exists.
+ *
+ * @example
+ * ```ts
+ * if (!ownsProject(principal, projectId)) throw new NotFoundError('project');
+ * ```
+ */
 export const ownsProject = (principal: Principal, projectId: string): boolean =>
   principal.projects.includes('*') || principal.projects.includes(projectId);
 
@@ -23,3 +34,6 @@ export const keyIdOf = (principal: Principal): string | undefined =>
 
 /** Returns the id of the principal of an API key. */
 export const principalIdOf = (keyId: string): string => `key:${keyId}`;
+
+/** Identities are stored in the database and the log, where U+0000 and lone surrogates cannot be represented exactly. */
+export const isPrintable = (text: string): boolean => text.isWellFormed() && !/\p{Cc}/u.test(text);

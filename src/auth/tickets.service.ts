@@ -9,6 +9,7 @@ import { NotFoundError } from '../problems/problem.error.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { InvalidTicketError } from './auth.errors.js';
 import { keyIdOf, type Principal } from './principal.js';
+import { AuthStrategies } from './strategies/auth-strategies.js';
 
 const TICKET = /^[A-Za-z0-9_-]{43}$/;
 const FOREIGN_KEY_VIOLATION = '23503';
@@ -28,6 +29,7 @@ export class TicketsService {
   constructor(
     private readonly database: Database,
     private readonly keys: ApiKeysService,
+    private readonly strategies: AuthStrategies,
     @Inject(Settings) private readonly settings: Pick<Settings, 'TICKET_TTL_MS' | 'TICKET_RESUME_TTL_MS'>,
   ) {}
 
@@ -62,6 +64,7 @@ export class TicketsService {
    * TICKET_RESUME_TTL_MS after each use. A ticket that is sent for another stream is refused and stays valid for its own.
    * @param address the caller's address as returned by `addressOf`
    * @throws InvalidTicketError
+   * @throws ProblemError 503 if the authentication strategy of the ticket's principal cannot say whether it is still valid
    */
   async redeem(ticket: string, target: TicketTarget, address: string): Promise<Principal> {
     const isTarget = 'filter' in target || isUuid(target.executionId);
@@ -89,6 +92,7 @@ export class TicketsService {
     const expired = principal.expiresAt !== null && principal.expiresAt <= Date.now();
     if (expired || (keyId !== undefined && (await this.keys.revokedAmong([keyId])).length > 0))
       throw new InvalidTicketError();
+    if (!(await this.strategies.stillValid(principal))) throw new InvalidTicketError();
     return principal;
   }
 

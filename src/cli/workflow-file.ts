@@ -2,6 +2,7 @@ import { StartExecution, type StartExecutionInput } from '@cloutagent/contract';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { check } from '../problems/schema-problems.js';
 import type { CliContext } from './cli-context.js';
 import { CliError } from './cli-error.js';
 import { EXIT } from './exit-codes.js';
@@ -41,14 +42,12 @@ export async function readRequest(
     ...(project !== undefined && { projectId: project }),
     ...(tag.length > 0 && { tags: tag }),
   };
-  const result = StartExecution.safeParse(request);
-  if (!result.success) {
-    const lines = result.error.issues.map(
-      ({ path: at, message }) => `  ${at.join('.') || '(all)'}: ${message}`,
-    );
+  const { problems } = check(StartExecution, request);
+  if (problems) {
+    const lines = problems.map(({ path: at, message }) => `  ${at.join('.') || '(all)'}: ${message}`);
     throw new CliError(`${path} is not a valid workflow:\n${lines.join('\n')}`, EXIT.failed);
   }
-  // The server adds the defaults and names unknown members, so it gets the request as it was written.
+  // The server adds the defaults, so it gets the request as it was written.
   return request as StartExecutionInput;
 }
 

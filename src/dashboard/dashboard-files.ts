@@ -1,6 +1,7 @@
 import { Inject, Injectable, type NestMiddleware } from '@nestjs/common';
 import { type NextFunction, type Request, type Response, static as serveFiles } from 'express';
 import { resolve, sep } from 'node:path';
+import { STATIC_FILES } from '../common/static-files.js';
 import { Settings } from '../config/settings.js';
 import { webFolder } from './web-folder.js';
 
@@ -21,11 +22,14 @@ export class DashboardFiles implements NestMiddleware {
       index: false,
       redirect: false,
       cacheControl: false,
-      setHeaders: (response, path) =>
+      etag: STATIC_FILES.etag,
+      setHeaders: (response: Response, path, stats) => {
+        STATIC_FILES.setHeaders(response, path, stats);
         response.setHeader(
           'Cache-Control',
           path.startsWith(assets) ? `public, max-age=${YEAR_MS / 1000}, immutable` : 'no-cache',
-        ),
+        );
+      },
     });
   }
 

@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, NotFoundException, Req, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { SkipThrottle } from '@nestjs/throttler';
 import type { Request, Response } from 'express';
@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Public } from '../auth/access.decorators.js';
 import { Settings } from '../config/settings.js';
-import { ProblemError } from '../problems/problem.error.js';
+import { ProblemError, RouteNotFoundError } from '../problems/problem.error.js';
 import { PAGE_POLICY } from './page-policy.js';
 import { webFolder } from './web-folder.js';
 
@@ -34,7 +34,7 @@ export class DashboardController {
     const isHome = request.path === '/';
     // A browser that navigates accepts text/html explicitly. curl and fetch accept any type.
     const isNavigation = /\btext\/html\b/i.test(request.get('Accept') ?? '');
-    if (PROGRAM_PATHS.test(request.path) || !(isHome || isNavigation)) throw new NotFoundException();
+    if (PROGRAM_PATHS.test(request.path) || !(isHome || isNavigation)) throw new RouteNotFoundError();
     const html = await readFile(this.index, 'utf8').catch(() => {
       throw new ProblemError('dashboard_not_built');
     });

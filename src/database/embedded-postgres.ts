@@ -53,7 +53,7 @@ export class EmbeddedPostgres {
     const { folder, notices } = location;
     const cluster = join(folder, 'postgres');
     const password = await readOrCreatePassword(join(folder, 'postgres-password'));
-    await createCluster(cluster, password, location);
+    await createCluster(cluster, password, location, { isDurable: flags['fsync'] !== 'off' });
     const { pid, port, client } = await connectAndClaim(cluster, password, () =>
       launch(cluster, location, flags),
     );

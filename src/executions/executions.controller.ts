@@ -13,8 +13,8 @@ import type { Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import type { Principal } from '../auth/principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
+import { checkIdempotencyKey } from '../problems/idempotency-key.js';
 import { ExecutionStarter } from './commands/execution-starter.js';
-import { checkIdempotencyKey } from './commands/idempotency-key.js';
 import {
   EXAMPLE,
   EXAMPLE_COMPLETED,

@@ -8,7 +8,7 @@ const BATCH = 100;
 /** Advisory lock that lets one process sweep at a time. */
 const RETENTION_LOCK = 0x72657461;
 
-/** Deletes executions that ended more than RETENTION_DAYS ago, with their events. */
+/** Deletes executions that ended more than RETENTION_DAYS ago, with their events, and the expired answers to key requests. */
 @Injectable()
 export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(RetentionSweeper.name);
@@ -23,7 +23,7 @@ export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy
   onApplicationBootstrap(): void {
     const run = () =>
       void this.sweep().catch((error: Error) =>
-        this.logger.error(`expired executions could not be deleted: ${error.message}`),
+        this.logger.error(`expired rows could not be deleted: ${error.message}`),
       );
     run();
     this.timer = setInterval(run, this.settings.RETENTION_SWEEP_INTERVAL_MS);
@@ -34,8 +34,9 @@ export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy
     clearInterval(this.timer);
   }
 
-  /** Deletes the expired executions. @returns their number; less if another process sweeps at the same time */
+  /** Deletes what has expired. @returns the number of executions; less if another process sweeps at the same time */
   async sweep(): Promise<number> {
+    await this.database.pool.query('DELETE FROM cloutagent.key_requests WHERE expires_at < now()');
     let deleted = 0;
     for (;;) {
       const batch = await this.deleteBatch();

@@ -18,10 +18,11 @@ export function documentedOperation(
   schemas: ComponentSchemas,
 ): OperationObject {
   const { id, tag, summary, description, params = {}, query, requestHeaders = [], body } = documentation;
+  const refusesQuery = !query && !documentation.anyQuery;
   const names = pathParameters(path);
   const codes = usualCodes(access, {
     params: names.length > 0,
-    query: query !== undefined,
+    query: query !== undefined || refusesQuery,
     body: body !== undefined,
   });
   return {

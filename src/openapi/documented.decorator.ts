@@ -18,8 +18,13 @@ export interface Documentation {
   noContent?: string;
   /** Schemas of the parameters in the path, by name. A parameter without one is a string. */
   params?: Record<string, z.ZodType>;
-  /** Schema of the query. The document lists its members as separate parameters. */
+  /**
+   * Schema of the query. The document lists its members as separate parameters. Without it, a request with a query is
+   * refused.
+   */
   query?: z.ZodType;
+  /** Whether the route ignores its query. Health checks and scrapers of metrics may add parameters of their own. */
+  anyQuery?: boolean;
   /** Request headers that the route reads. */
   requestHeaders?: readonly RequestHeader[];
   body?: { schema: z.ZodType; required: boolean; examples: Record<string, Example> };
@@ -33,7 +38,7 @@ export interface Documentation {
   errors?: readonly ProblemCode[];
 }
 
-export interface Example {
+interface Example {
   summary?: string;
   value: unknown;
 }

@@ -12,7 +12,7 @@ import { OF_NO_OPERATION } from './problem-codes.js';
 import { problemExamples } from './problem-responses.js';
 import type { AccessOf } from './route-access.js';
 import { type ScannedRoute, scanRoutes } from './scanned-routes.js';
-import { SECURITY_SCHEMES } from './security.js';
+import { type DocumentedScope, securitySchemes } from './security.js';
 import { shareResponses } from './shared-responses.js';
 import { TAGS } from './tags.js';
 
@@ -22,10 +22,18 @@ Errors are problems (RFC 9457, \`application/problem+json\`) with a stable \`cod
 
 Every path with GET also answers HEAD, with the same headers and without a body.`;
 
+export interface DocumentSource {
+  accessOf: AccessOf;
+  /** Every scope: those of the server, and those that modules declare. */
+  scopes: readonly DocumentedScope[];
+  /** Path under which another application mounts this one, such as `/agents`. */
+  basePath?: string;
+}
+
 /** Builds the OpenAPI 3.1 document of all routes, also those of modules of other teams. */
 export function buildDocument(
   app: NestExpressApplication,
-  { accessOf, basePath = '' }: { accessOf: AccessOf; basePath?: string },
+  { accessOf, scopes, basePath = '' }: DocumentSource,
 ): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.1')
@@ -64,7 +72,7 @@ export function buildDocument(
       ),
       headers: RESPONSE_HEADERS,
       examples: problemExamples(),
-      securitySchemes: SECURITY_SCHEMES,
+      securitySchemes: securitySchemes(scopes),
     },
   } as unknown as OpenAPIObject;
 }

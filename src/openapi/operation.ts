@@ -14,7 +14,7 @@ export interface ParameterObject {
   [field: string]: unknown;
 }
 
-export interface MediaTypeObject {
+interface MediaTypeObject {
   schema?: JsonSchema;
   example?: unknown;
   examples?: Record<string, { summary?: string; value: unknown } | Reference>;

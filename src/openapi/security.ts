@@ -1,12 +1,20 @@
 import type { RouteAccess } from './route-access.js';
 
-/** `components.securitySchemes` */
-export const SECURITY_SCHEMES = {
+/** A scope, and what it permits. */
+export interface DocumentedScope {
+  readonly name: string;
+  readonly description: string;
+}
+
+/** Returns `components.securitySchemes`. The bearer scheme lists the scopes, in its description and as `x-scopes`. */
+export const securitySchemes = (scopes: readonly DocumentedScope[]) => ({
   bearer: {
     type: 'http',
     scheme: 'bearer',
     description:
-      'An API key or a JWT, as `Authorization: Bearer …`. `x-required-scope` of an operation is the scope that it needs.',
+      'An API key or a JWT, as `Authorization: Bearer …`. `x-required-scope` of an operation is the scope that it needs.\n\n' +
+      `Scopes:\n\n${scopes.map(({ name, description }) => `- \`${name}\`: ${description}`).join('\n')}`,
+    'x-scopes': Object.fromEntries(scopes.map(({ name, description }) => [name, description])),
   },
   apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key.' },
   ticket: {
@@ -15,7 +23,7 @@ export const SECURITY_SCHEMES = {
     name: 'ticket',
     description: 'A ticket from `…/stream-tickets`, for `EventSource`, which cannot send headers.',
   },
-} as const;
+});
 
 /**
  * Returns the fields of an operation that say which credential it needs. The scope has a field of its own, because only OAuth2

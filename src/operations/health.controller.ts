@@ -16,6 +16,7 @@ const OK = {
   response: z.object({ status: z.literal('ok') }),
   examples: { ok: { value: { status: 'ok' } } },
   tag: 'Operations',
+  anyQuery: true,
 } as const;
 
 @Controller('health')

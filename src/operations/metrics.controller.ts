@@ -31,6 +31,7 @@ export class MetricsController {
       },
     },
     contentType: 'text/plain',
+    anyQuery: true,
   })
   show(): Promise<string> {
     return this.metrics.registry.metrics();

@@ -33,6 +33,16 @@ export class NotFoundError extends ProblemError {
   }
 }
 
+/**
+ * 404: no route accepts the request, although a catch-all route has its path. ProblemFilter answers it with 405 if other
+ * methods of the path are accepted.
+ */
+export class RouteNotFoundError extends ProblemError {
+  constructor() {
+    super('route_not_found');
+  }
+}
+
 /** 503: PostgreSQL cannot be reached, or cannot execute the statement now. The same request may be sent again. */
 export class DatabaseUnavailableError extends ProblemError {
   /** @param refusesWrites whether the database answers but is read-only or full */

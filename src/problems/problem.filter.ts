@@ -5,9 +5,10 @@ import { STATUS_CODES } from 'node:http';
 import zlib from 'node:zlib';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { Logger } from '../logging/logger.js';
+import { allowedMethods } from './allowed-methods.js';
 import { NoContentSignal } from './no-content.signal.js';
 import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
-import { DatabaseUnavailableError, ProblemError } from './problem.error.js';
+import { DatabaseUnavailableError, ProblemError, RouteNotFoundError } from './problem.error.js';
 
 /** Codes of problems for body-parser's errors, by the error's `type`. */
 const BODY_PROBLEMS: Record<string, ProblemCode> = {
@@ -18,6 +19,20 @@ const BODY_PROBLEMS: Record<string, ProblemCode> = {
   'request.aborted': 'request_aborted',
   'request.size.invalid': 'request_size_invalid',
 };
+
+/** Codes of problems for other exceptions: those of the file server, and those that extensions throw. */
+const CODES_BY_STATUS = new Map<number, ProblemCode>([
+  [412, 'precondition_failed'],
+  [416, 'range_not_satisfiable'],
+]);
+
+interface Description {
+  status: number;
+  code: ProblemCode;
+  detail: string;
+  errors?: Problem['errors'];
+  headers?: Record<string, string>;
+}
 
 /** Answers every error as an RFC 9457 problem. An unknown error is logged and answered with a generic sentence. */
 @Catch()
@@ -44,9 +59,9 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private answer(error: unknown, request: Request, response: Response): void {
-    const problem = this.toProblem(error, request);
+    const { headers = {}, ...description } = this.describe(error, request);
+    const problem = toProblem(description, request);
     response.locals['problem'] = problem.code;
-    const headers = error instanceof ProblemError ? (error.extra.headers ?? {}) : {};
     // The file server may already have allowed caches to keep the response for a year when it failed.
     response.setHeader('Cache-Control', 'no-store');
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
@@ -57,31 +72,21 @@ export class ProblemFilter implements ExceptionFilter {
       .send(this.secrets.json(JSON.stringify(problem)));
   }
 
-  private toProblem(error: unknown, request: Request): Problem {
-    const { status, code, detail, errors } = this.describe(error, request);
-    return {
-      type: 'about:blank',
-      title: STATUS_CODES[status] ?? 'Error',
-      status,
-      detail,
-      code,
-      instance: request.baseUrl + request.path,
-      ...(request.requestId !== undefined && { requestId: request.requestId }),
-      ...(errors && { errors }),
-    };
-  }
-
-  private describe(error: unknown, request: Request): Pick<Problem, 'status' | 'code' | 'detail' | 'errors'> {
-    if (error instanceof ProblemError)
-      return { status: error.status, code: error.code, detail: error.message, errors: error.extra.errors };
+  private describe(error: unknown, request: Request): Description {
+    if (error instanceof RouteNotFoundError) return describeMissingRoute(request);
+    if (error instanceof ProblemError) {
+      const { status, code, message: detail, extra } = error;
+      return { status, code, detail, ...extra };
+    }
     if (error instanceof HttpException) {
-      const status = error.getStatus();
       const known = codeOfCause(error.cause);
-      if (known) return { status, code: known, detail: detailOf(known) };
-      if (status === 404) return describeCode('route_not_found');
-      if (status >= 500) this.log(error, request);
-      const code = (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_');
-      return { status, code, detail: status < 500 ? error.message : 'Internal server error.' };
+      if (known) return describeCode(known);
+      const status = error.getStatus();
+      if (status === 404) return describeNotFound(error, request);
+      if (status < 500)
+        return describeException(error, status, CODES_BY_STATUS.get(status) ?? 'request_refused');
+      this.log(error, request);
+      return { ...describeCode('internal_error'), status };
     }
     this.log(error, request);
     return describeCode('internal_error');
@@ -103,7 +108,43 @@ function codeOfCause(cause: unknown): ProblemCode | undefined {
   return code === undefined ? undefined : 'malformed_body';
 }
 
-const describeCode = (code: ProblemCode): Pick<Problem, 'status' | 'code' | 'detail'> => ({
+function toProblem({ status, code, detail, errors }: Description, request: Request): Problem {
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail,
+    code,
+    instance: request.baseUrl + request.path,
+    ...(request.requestId !== undefined && { requestId: request.requestId }),
+    ...(errors && { errors }),
+  };
+}
+
+/** Nest throws the exception if no route matches, and so does the handler of an extension that finds nothing. */
+function describeNotFound(error: HttpException, request: Request): Description {
+  const isHandled = allowedMethods(request).includes(request.method);
+  return isHandled ? describeException(error, 404, 'not_found') : describeMissingRoute(request);
+}
+
+function describeMissingRoute(request: Request): Description {
+  const allowed = allowedMethods(request);
+  if (allowed.length === 0 || allowed.includes(request.method)) return describeCode('route_not_found');
+  const methods = allowed.join(', ');
+  return {
+    ...describeCode('method_not_allowed'),
+    detail: `This route does not accept ${request.method}. Use one of ${methods}.`,
+    headers: { Allow: methods },
+  };
+}
+
+/** An exception without a message of its own has the name of its status as its message. */
+function describeException({ message }: HttpException, status: number, code: ProblemCode): Description {
+  const isOwn = message !== STATUS_CODES[status];
+  return { status, code, detail: isOwn ? message : detailOf(code) };
+}
+
+const describeCode = (code: ProblemCode): Description => ({
   status: PROBLEM_CODES[code].status,
   code,
   detail: detailOf(code),

@@ -1,11 +1,13 @@
 import { Module } from '@nestjs/common';
-import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { ProblemFilter } from './problem.filter.js';
+import { UnknownQueryGuard } from './unknown-query.guard.js';
 import { ValidationPipe } from './validation.pipe.js';
 
 /** Validates every request, and answers every error as an RFC 9457 problem. */
 @Module({
   providers: [
+    { provide: APP_GUARD, useClass: UnknownQueryGuard },
     { provide: APP_PIPE, useClass: ValidationPipe },
     { provide: APP_FILTER, useClass: ProblemFilter },
   ],

@@ -36,7 +36,7 @@ export interface TestServer {
  * let server: TestServer;
  * beforeAll(async () => {
  *   server = await startTestServer({ imports: [TeamModule] });
- * });
+ * }, 30_000);
  * afterAll(() => server.stop());
  *
  * it('writes in capitals', async () => {

@@ -114,7 +114,11 @@ export async function testRun<Config>(
     untimed: (wait) => handled(wait),
   };
   try {
-    const output = await abortable(node.run(run), signal);
+    // The node may fail later than the signal aborts.
+    const output = await abortable(
+      handled(async () => node.run(run)),
+      signal,
+    );
     return { output: JSON.parse(JSON.stringify(budget.admit(output ?? null))) as Json, events, tokens };
   } finally {
     ended.abort(new Error('the node has ended: await every emit before you return'));

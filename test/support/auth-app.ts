@@ -13,6 +13,7 @@ import { ConfigModule } from '../../src/config/config.module.js';
 import { parseSettings } from '../../src/config/settings.js';
 import { configureApp } from '../../src/configure-app.js';
 import { DatabaseModule } from '../../src/database/database.module.js';
+import { ExtensionDiscoveryModule } from '../../src/discovery/discovery.module.js';
 import { NoContentSignal } from '../../src/problems/no-content.signal.js';
 import { ProblemsModule } from '../../src/problems/problems.module.js';
 import type { Body as AnswerBody } from './answer.js';
@@ -87,7 +88,14 @@ export async function boot(
     ...environment,
   });
   @Module({
-    imports: [ConfigModule.forRoot(settings), DatabaseModule, ProblemsModule, AuthModule, ThrottlingModule],
+    imports: [
+      ConfigModule.forRoot(settings),
+      ExtensionDiscoveryModule.forRoot(),
+      DatabaseModule,
+      ProblemsModule,
+      AuthModule,
+      ThrottlingModule,
+    ],
     controllers: [ThingsController],
   })
   class TestModule {}

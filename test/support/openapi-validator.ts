@@ -10,7 +10,7 @@ export interface Media {
   schema: Schema;
   examples?: Record<string, { value: unknown } | Reference>;
 }
-export interface Header {
+interface Header {
   schema: Schema;
   required?: boolean;
 }
@@ -76,14 +76,14 @@ export class OpenApiValidator {
   check({ method, path, status, headers, text }: Exchange): string[] {
     const found = this.responseOf(method, path, status);
     if (typeof found === 'string') return [found];
-    const { response, pointer } = found;
+    const { response, pointer, codes } = found;
     return [
       ...this.checkHeaders(response, headers),
       ...(method === 'HEAD' || status === 204
         ? text === ''
           ? []
           : ['has a body']
-        : this.checkBody(response, pointer, headers, text)),
+        : this.checkBody(response, { pointer, codes, headers, text })),
     ];
   }
 
@@ -109,11 +109,10 @@ export class OpenApiValidator {
     method: string,
     path: string,
     status: number,
-  ): { response: ResponseObject; pointer: string } | string {
-    const template = this.templateOf(path);
-    const item = template === undefined ? undefined : this.document.paths[template];
+  ): { response: ResponseObject; pointer: string; codes: string[] } | string {
     const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
-    const operation = item?.[verb];
+    const template = this.templateOf(path, verb);
+    const operation = template === undefined ? undefined : this.document.paths[template]?.[verb];
     // A request that reaches no operation gets the response that every operation has for it.
     const [responses, base] = operation
       ? [operation.responses, `#/paths/${escaped(template!)}/${verb}/responses`]
@@ -122,16 +121,22 @@ export class OpenApiValidator {
     const chosen = name in responses ? name : 'default';
     if (!(chosen in responses)) return `status ${status} is not documented`;
     const given = responses[chosen]!;
+    const response = this.resolve(given);
+    const { examples = {} } = response.content?.['application/problem+json'] ?? {};
     return {
-      response: this.resolve(given),
+      response,
       pointer: '$ref' in given ? given.$ref : `${base}/${chosen}`,
+      // A request that reaches no operation may still be refused for its body.
+      codes: Object.keys(operation ? examples : this.document.components.examples),
     };
   }
 
-  /** Paths without parameters win, as the specification says. */
-  private templateOf(path: string): string | undefined {
+  /** Paths without parameters win, as the specification says, if they have the method. */
+  private templateOf(path: string, verb: string): string | undefined {
     const { pathname } = new URL(path, 'http://localhost');
-    return Object.keys(this.document.paths)
+    return Object.entries(this.document.paths)
+      .filter(([, item]) => verb in item)
+      .map(([template]) => template)
       .toSorted((a, b) => a.split('{').length - b.split('{').length)
       .find((template) => new RegExp(`^${template.replaceAll(/\{[^}]+\}/g, '[^/]+')}/?$`).test(pathname));
   }
@@ -155,9 +160,7 @@ export class OpenApiValidator {
 
   private checkBody(
     { content = {} }: ResponseObject,
-    pointer: string,
-    headers: Headers,
-    text: string,
+    { pointer, codes, headers, text }: { pointer: string; codes: string[]; headers: Headers; text: string },
   ): string[] {
     const type = headers.get('content-type')?.split(';')[0]?.trim() ?? '';
     const media = content[type];
@@ -167,7 +170,6 @@ export class OpenApiValidator {
       return dataOf(text).flatMap((data) => this.checkValue(schema, JSON.parse(data)));
     if (!type.endsWith('json')) return this.checkValue(schema, text);
     const body = JSON.parse(text) as { code?: string };
-    const codes = Object.keys(media.examples ?? {});
     const isProblem = type === 'application/problem+json';
     return [
       ...this.checkValue(schema, body),

@@ -14,7 +14,7 @@ export type {
   WatchFilter,
   WatchOptions,
 } from './executions.js';
-export type { KeysApi } from './keys.js';
+export type { CreateKeyOptions, KeysApi } from './keys.js';
 export type {
   ApiKey,
   ApiKeyList,

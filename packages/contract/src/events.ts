@@ -174,7 +174,7 @@ const types = z
   });
 
 export const ReadEvents = z
-  .object({
+  .strictObject({
     after: z.coerce.number().int().min(0).max(2_147_483_647).default(0),
     types,
     limit: z.coerce.number().int().min(1).max(1000).default(100),
@@ -198,7 +198,7 @@ export interface EventPage<T extends EventType = EventType> {
 }
 
 export const OpenStream = z
-  .object({
+  .strictObject({
     lastEventId: z.string().optional().meta({
       description:
         'Id of the last event received; the stream resumes after it. The header Last-Event-ID wins.',

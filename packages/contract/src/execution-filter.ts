@@ -51,7 +51,7 @@ const FILTER_OR_IDS = {
 
 /** Query of `GET /api/executions/stream`. */
 export const OpenExecutionsStream = z
-  .object({
+  .strictObject({
     ...filter,
     types: OpenStream.shape.types,
     from: z.enum(['start', 'now']).default('start').meta({
@@ -70,7 +70,7 @@ export type OpenExecutionsStream = z.infer<typeof OpenExecutionsStream>;
 
 /** Body of `POST /api/executions/stream-tickets`: the filter of the stream that the ticket opens. */
 export const CreateStreamTicket = z
-  .object(filter)
+  .strictObject(filter)
   .refine(isFilterOrIds, FILTER_OR_IDS)
   .default({})
   .meta({ id: 'CreateStreamTicket' });

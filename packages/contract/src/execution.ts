@@ -61,7 +61,7 @@ export const Step = z
 export type Step = z.infer<typeof Step>;
 
 export const ExecutionOptions = z
-  .object({
+  .strictObject({
     timeoutMs: orNull(z.int().min(1).max(86_400_000)).meta({
       description:
         'Time limit of the whole execution, in ms. Pauses and waiting for an approval do not count.',
@@ -70,7 +70,7 @@ export const ExecutionOptions = z
       description: 'Retries of a node after a transient error. Default 2.',
     }),
     limits: orNull(
-      z.object({
+      z.strictObject({
         maxTokens: orNull(z.int().min(1)),
         maxCostUSD: orNull(z.number().positive()),
       }),
@@ -82,7 +82,7 @@ export type ExecutionOptions = z.infer<typeof ExecutionOptions>;
 export const Tag = PlainText.min(1).max(TAG_MAX_LENGTH);
 
 export const StartExecution = z
-  .object({
+  .strictObject({
     projectId: ProjectId,
     input: Json.default(null).meta({ description: 'Any JSON value. Default null.' }),
     workflow: Workflow,
@@ -172,7 +172,7 @@ const statuses = z
   .pipe(z.array(ExecutionStatus).min(1));
 
 export const ListExecutions = z
-  .object({
+  .strictObject({
     projectId: ProjectId.optional(),
     status: statuses.optional().meta({ description: 'One status or several, comma-separated.' }),
     tag: Tag.optional(),
@@ -189,14 +189,14 @@ export type ExecutionPage = z.infer<typeof ExecutionPage>;
 
 /** Body of pause, resume and cancel. Optional. */
 export const ControlExecution = z
-  .object({ reason: orNull(PlainText.max(500)) })
+  .strictObject({ reason: orNull(PlainText.max(500)) })
   .default({})
   .meta({ id: 'ControlExecution' });
 export type ControlExecution = z.infer<typeof ControlExecution>;
 
 /** Answers a waiting `approval` node. `nodeId` is optional when exactly one node is waiting. */
 export const ApproveExecution = z
-  .object({
+  .strictObject({
     nodeId: orNull(NodeId),
     approved: z.boolean().default(true).meta({ description: 'Default true.' }),
     comment: orNull(PlainText.max(2000)),

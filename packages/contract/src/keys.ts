@@ -3,9 +3,21 @@ import { ProjectId } from './execution.js';
 import { PlainText, Timestamp } from './json.js';
 import { orNull } from './or-null.js';
 
+/** The scopes of the server itself. Modules of other teams declare further ones. */
 export const SCOPES = ['executions:read', 'executions:write', 'executions:control', 'keys:manage'] as const;
-export const Scope = z.enum(SCOPES).meta({ id: 'Scope' });
-export type Scope = z.infer<typeof Scope>;
+
+/** A scope of the server, or one that a module declares. The server refuses a name that nobody declares. */
+export type Scope = (typeof SCOPES)[number] | (string & {});
+export const SCOPE_MAX_LENGTH = 64;
+export const Scope: z.ZodType<Scope, Scope> = z
+  .string()
+  .min(1)
+  .max(SCOPE_MAX_LENGTH)
+  .meta({
+    id: 'Scope',
+    description: `A permission: ${SCOPES.join(', ')}, or a scope that a module of this server declares.`,
+    examples: ['executions:read'],
+  });
 
 /** Projects that a credential may use. `*` means all. */
 const Projects = z
@@ -14,7 +26,7 @@ const Projects = z
   .max(100);
 
 export const CreateApiKey = z
-  .object({
+  .strictObject({
     name: PlainText.min(1).max(100),
     projects: Projects,
     scopes: z.array(Scope).min(1).max(100),
@@ -41,10 +53,14 @@ export type ApiKey = z.infer<typeof ApiKey>;
 /** The principal of a credential, and its permissions. */
 export const Me = z
   .object({
-    id: z
+    id: z.string().meta({
+      description:
+        'The principal, `key:<key id>`, `jwt:…` or `<authentication strategy>:…`. Events use the same value in `by`.',
+    }),
+    name: z
       .string()
-      .meta({ description: 'The principal, `key:<key id>` or `jwt:…`. Events use the same value in `by`.' }),
-    name: z.string().nullable().meta({ description: "The API key's name. null for a JWT." }),
+      .nullable()
+      .meta({ description: "The API key's name. Usually null for other credentials." }),
     projects: z.array(z.union([z.literal('*'), ProjectId])),
     scopes: z.array(Scope),
     expiresAt: Timestamp.nullable(),

@@ -35,6 +35,10 @@ export const PROBLEM_CODES = {
     status: 403,
     text: 'Your credential does not have the scope that this request needs.',
   },
+  cross_site_request: {
+    status: 403,
+    text: 'A page of another site sent this request, and the browser alone identified you. Send an API key or a JWT, or add the origin of the page to CORS_ORIGINS.',
+  },
   not_your_project: {
     status: 403,
     text: 'You cannot create a key for a project that you have no access to.',
@@ -52,6 +56,10 @@ export const PROBLEM_CODES = {
     status: 404,
     text: 'The dashboard has not been built. Run `npm run build`, or set WEB_DIR to its folder. The API works without it.',
   },
+  request_refused: {
+    status: 400,
+    text: 'A route that an extension adds refused the request; `detail` says why. The status may be any other from 400 to 499.',
+  },
   request_timeout: {
     status: 408,
     text: 'The request did not arrive in time (REQUEST_HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS).',
@@ -63,12 +71,24 @@ export const PROBLEM_CODES = {
   },
   no_approval_waiting: { status: 409, text: 'No approval node is waiting.' },
   already_decided: { status: 409, text: 'Another decision on this approval node was already recorded.' },
+  precondition_failed: {
+    status: 412,
+    text: 'A precondition of the request, such as If-Unmodified-Since, is not met. Get the resource again.',
+  },
+  secret_not_repeatable: {
+    status: 409,
+    text: 'This Idempotency-Key has already made a key, and its secret can be shown again only to the credential that made it. Send that credential, or revoke the key and make another one with a new Idempotency-Key.',
+  },
   body_too_large: { status: 413, text: 'The body is larger than this server accepts (BODY_MAX_BYTES).' },
   unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
   unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },
   unsupported_encoding: {
     status: 415,
     text: 'Send the body uncompressed, or with Content-Encoding gzip, deflate, br or zstd.',
+  },
+  range_not_satisfiable: {
+    status: 416,
+    text: 'The resource is shorter than the requested range. Content-Range has its length.',
   },
   expectation_failed: {
     status: 417,
@@ -91,7 +111,7 @@ export const PROBLEM_CODES = {
   internal_error: { status: 500, text: 'Internal server error. The server log has it under this requestId.' },
   identity_provider_unavailable: {
     status: 503,
-    text: "The identity provider's key set is unavailable. Try again soon.",
+    text: 'The identity provider is unavailable. Try again soon.',
   },
   no_worker_free: { status: 503, text: 'No process is free to check the expressions. Try again soon.' },
   not_ready: { status: 503, text: 'The server is starting or stopping. Try again soon.' },

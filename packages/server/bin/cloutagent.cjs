@@ -19,4 +19,4 @@ if (Number(process.versions.node.split('.')[0]) < MIN_MAJOR) {
   );
   process.exit(1);
 }
-require('./start.cjs');
+require('./start.cjs')();

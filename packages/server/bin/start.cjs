@@ -1,3 +1,3 @@
 // A file of its own, because `import()` is a syntax error on a Node.js that cloutagent.cjs refuses.
 'use strict';
-void import('../dist/cli/main.js');
+module.exports = () => void import('../dist/cli/main.js');

@@ -7,13 +7,13 @@ import {
   WorkflowGraph,
   type WorkflowNode,
 } from '@cloutagent/contract';
-import type { z } from 'zod';
-import { nearest } from '../../common/nearest.js';
+import { nearestName } from '../../common/spelling.js';
 import { withTimeLimit } from '../../common/time-limit.js';
 import { Settings } from '../../config/settings.js';
 import { type DiscoveredClass, ExtensionDiscovery } from '../../discovery/extension-discovery.js';
 import { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import { type ExtensionCode, nameOf } from '../../monitoring/extension-code.js';
+import { check as checkSchema, type Checked } from '../../problems/schema-problems.js';
 import { isBuiltIn } from './built-in.decorator.js';
 import { findAsyncPart } from './async-config.js';
 import type { ConfigCheck, ConfigProblem, NodeType } from './node-handler.js';
@@ -71,8 +71,8 @@ export class NodeRegistry implements OnModuleInit {
   }
 
   /** Parses a config by the schema of a type. */
-  parse({ handler, code }: RegisteredType, config: unknown): z.ZodSafeParseResult<unknown> {
-    const parse = () => handler.config.safeParse(config);
+  parse({ handler, code }: RegisteredType, config: unknown): Checked<unknown> {
+    const parse = () => checkSchema(handler.config, config);
     return code ? this.monitor.call(code.config, parse) : parse();
   }
 
@@ -96,7 +96,7 @@ export class NodeRegistry implements OnModuleInit {
     const registered = this.types.get(type);
     if (!registered) {
       const known = [...this.types.keys()].toSorted();
-      const meant = nearest(type, known);
+      const meant = nearestName(type, known);
       const hint = meant === undefined ? '' : `did you mean "${meant}"? `;
       return [
         {
@@ -121,7 +121,7 @@ export class NodeRegistry implements OnModuleInit {
     const parsed = this.parse(registered, config);
     const problems = parsed.success
       ? await this.checkParsed(registered, parsed.data, check)
-      : parsed.error.issues.map(({ path, message }) => ({ path, message }));
+      : parsed.problems;
     return [
       ...unknownNodes,
       ...problems.map((problem) => ({ ...problem, path: pathInWorkflow(problem.path) })),

@@ -130,7 +130,7 @@ export class NodeAttempt {
     const { row, registry, interceptors } = this.scope;
     const parsed = registry.parse(type, config);
     if (parsed.success) return parsed.data;
-    const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+    const errors = parsed.problems.map(({ path, message }) => ({ path: path.join('.'), message }));
     const step = this.interception?.step;
     interceptors?.notifyOfValidationFailure({ projectId: row.project_id, ...(step && { step }), errors });
     const { path, message } = errors[0]!;

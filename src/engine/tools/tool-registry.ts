@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } fr
 import type { Json } from '@cloutagent/contract';
 import { z } from 'zod';
 import { isDeeperThan } from '../../common/json-depth.js';
-import { nearest } from '../../common/nearest.js';
+import { nearestName } from '../../common/spelling.js';
 import { withTimeLimit } from '../../common/time-limit.js';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
@@ -90,7 +90,7 @@ export class ToolRegistry implements OnModuleInit, OnApplicationBootstrap {
     await this.listed.promise;
     if (this.tools.has(name)) return null;
     const known = [...this.tools.keys()].toSorted();
-    const meant = nearest(name, known);
+    const meant = nearestName(name, known);
     const hint =
       meant !== undefined
         ? `did you mean "${meant}"?`

@@ -5,6 +5,7 @@ import { NodeRegistry, type WorkflowProblem } from '../../engine/extension/node-
 import { StepInterceptors } from '../../engine/extension/step-interceptors.js';
 import { PriceTable } from '../../engine/models/prices.js';
 import { type PathError, ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
+import { checkWords } from './workflow-words.js';
 
 /** Errors that one answer lists. */
 const MAX_ERRORS = 100;
@@ -25,7 +26,7 @@ export class WorkflowValidator {
    * @throws ProblemError 400 `expression_too_complex`, 503 `no_worker_free`
    */
   async check({ projectId, workflow, options }: StartExecution): Promise<void> {
-    const graph = checkGraph(workflow, this.settings);
+    const graph = [...checkWords(workflow), ...checkGraph(workflow, this.settings)];
     const problems: WorkflowProblem[] =
       graph.length > 0 ? graph : await this.registry.check(workflow, projectId);
     const errors = problems.map(({ path, message }) => ({ path: ['workflow', ...path].join('.'), message }));

@@ -36,9 +36,12 @@ import { FRAMING } from './framing.js';
 import { MultiStreamResolver } from './multi-stream-resolver.js';
 import { StreamAdmission } from './stream-admission.js';
 
-/** Reads the filter of the query. A filter that is not valid matches no ticket. */
-const filterInQuery: TicketTargetOf = (request) => {
-  const { data } = OpenExecutionsStream.safeParse(request.query);
+/**
+ * Reads the filter of the query. A filter that is not valid matches no ticket. Other parameters do not count here: an
+ * unknown one is refused as such, and not as a wrong ticket.
+ */
+const filterInQuery: TicketTargetOf = ({ query: { projectId, status, tag, executionIds } }) => {
+  const { data } = CreateStreamTicket.safeParse({ projectId, status, tag, executionIds });
   return data && { filter: filterKey(data) };
 };
 

@@ -4,6 +4,7 @@ import { useCloutAgent } from '@cloutagent/react';
 import { type Scope, useAccess } from '../session/access.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 
+/** What the server's own scopes permit. Other scopes belong to modules, and are shown by their name. */
 const SCOPES: [Scope, string][] = [
   ['executions:read', 'read executions and their streams'],
   ['executions:write', 'start executions'],
@@ -41,6 +42,9 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
     .map((project) => project.trim())
     .filter(Boolean);
   const ready = name.trim() !== '' && listed.length > 0 && scopes.length > 0;
+  const own = SCOPES.filter(([scope]) => access.may(scope));
+  const ofModules = access.scopes.filter((scope) => !own.some(([known]) => known === scope));
+  const choices = [...own, ...ofModules.map((scope): [Scope, string] => [scope, ''])];
   const fieldErrors = error instanceof CloutAgentError ? (error.problem?.errors ?? []) : [];
   const errorAt = (field: string) => fieldErrors.find(({ path }) => path.split('.')[0] === field)?.message;
   /** Sets a field, and clears the error because it belongs to the previous values. */
@@ -125,7 +129,7 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
       </div>
       <fieldset className="key-scope-choices">
         <legend className="label">Scopes</legend>
-        {SCOPES.filter(([scope]) => access.may(scope)).map(([scope, what]) => (
+        {choices.map(([scope, what]) => (
           <label className="check" key={scope}>
             <input
               type="checkbox"

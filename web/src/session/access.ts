@@ -6,6 +6,7 @@ export type Scope = CreateApiKey['scopes'][number];
 /** Permissions of the signed-in key. */
 export interface Access {
   may: (scope: Scope) => boolean;
+  scopes: readonly Scope[];
   /** Whether the key has access to every project. */
   anyProject: boolean;
   /** Ids of the key's projects, without `*`. */
@@ -18,6 +19,7 @@ export function useAccess(): Access {
   const { scopes = [], projects = [] } = credential?.me ?? {};
   return {
     may: (scope) => scopes.includes(scope),
+    scopes,
     anyProject: projects.includes('*'),
     projects: projects.filter((project) => project !== '*'),
   };

@@ -1,4 +1,4 @@
-import { ValidationFailedError } from '../../problems/problem.error.js';
+import { ValidationFailedError } from './problem.error.js';
 
 /**
  * Checks the value of the header Idempotency-Key.
