@@ -5,9 +5,14 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { type Json, StartExecution } from '@cloutagent/contract';
 import type { Request } from 'express';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { CurrentPrincipal, RequireScope } from '../src/auth/access.decorators.js';
 import type { Principal } from '../src/auth/principal.js';
+import type { ExecutionEngine } from '../src/engine/execution-engine.js';
 import { NodeHandler } from '../src/engine/extension/node-handler.decorator.js';
 import type { NodeRun, NodeType } from '../src/engine/extension/node-handler.js';
 import { ExecutionStarter } from '../src/executions/commands/execution-starter.js';
@@ -290,6 +295,60 @@ describe('modules around a server inside a Nest application', () => {
     expect(parse(answer)).toEqual({ name: 'bootstrap', canRead: 'function' });
     expect((await send(base, 'GET', '/v1/agents/team')).status).toBe(401);
     expect((await send(base, 'GET', '/v1/team', HOST_TOKEN)).status).toBe(404);
+  });
+});
+
+describe('the start of a host', () => {
+  it('is complete before the server runs an execution that was waiting for it', async () => {
+    const given = await options();
+    const order: string[] = [];
+    const engine = (name: string): ExecutionEngine => ({
+      run: () => {
+        order.push(name);
+        return Promise.resolve('lost');
+      },
+      applyControl: () => Promise.resolve(),
+      committedSequence: () => undefined,
+    });
+    @Injectable()
+    class SlowProvider implements OnModuleInit {
+      async onModuleInit(): Promise<void> {
+        // Longer than a claim takes.
+        await sleep(500);
+        order.push('initialized');
+      }
+    }
+    const first = await createHost([ExecutionsModule.forRoot({ ...given, engine: engine('first') })]);
+    await post(await first.getUrl(), '/v1/agents', approval);
+    while (order.length === 0) await sleep(5);
+    await first.close();
+    const second = await createHost([
+      ExecutionsModule.forRoot({ ...given, engine: engine('second') }),
+      { module: ConfiguredModule, providers: [SlowProvider] },
+    ]);
+    try {
+      while (!order.includes('second')) await sleep(5);
+      expect(order.slice(0, 3)).toEqual(['first', 'initialized', 'second']);
+    } finally {
+      await second.close();
+    }
+  });
+
+  it('may bring the embedded PostgreSQL along, and ends it again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'cloutagent-host-'));
+    const host = await createHost([
+      ExecutionsModule.forRoot({
+        path: 'agents',
+        settings: { DATA_DIR: folder, BOOTSTRAP_API_KEY: ADMIN_KEY },
+      }),
+    ]);
+    try {
+      expect((await post(await host.getUrl(), '/v1/agents', transform('1'))).status).toBe(202);
+    } finally {
+      await host.close();
+      expect(await readdir(join(folder, 'postgres'))).not.toContain('postmaster.pid');
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 
