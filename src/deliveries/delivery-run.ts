@@ -1,5 +1,5 @@
-import { Logger } from '@nestjs/common';
 import { isTerminalEvent } from '@cloutagent/contract';
+import { Logger } from '../logging/logger.js';
 import { abortable } from '../common/abortable.js';
 import { backoffMs } from '../common/backoff.js';
 import type { SecretRedactor } from '../config/secret-redactor.js';

@@ -1,6 +1,6 @@
-import { Logger } from '@nestjs/common';
 import type { EventType } from '@cloutagent/contract';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '../logging/logger.js';
 import { coalesce } from '../common/coalesce.js';
 import { detached } from '../logging/work-context.js';
 import type { ClaimedDelivery } from './delivery-queue.js';

@@ -17,7 +17,10 @@ const DESCRIPTIONS: Record<(typeof SCOPES)[number], string> = {
   'keys:manage': 'Create, list and revoke API keys.',
   'listeners:manage': 'See durable listeners, replay and skip their dead deliveries, and delete them.',
 };
-/** The scopes of the server itself. */
+/**
+ * The scopes of the server itself.
+ * @public scripts/openapi-document.ts loads it from the build.
+ */
 export const BUILT_IN_SCOPES: readonly ScopeInfo[] = SCOPES.map((name) => ({
   name,
   description: DESCRIPTIONS[name],
