@@ -8,6 +8,7 @@ import { parseEvent } from '../events/event-bus.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import type { JournalReader } from '../journal/journal-reader.js';
 import { messageOf } from '../logging/error-info.js';
+import { Logger } from '../logging/logger.js';
 import { inContext } from '../logging/work-context.js';
 import type { ClaimedDelivery, DeliveryQueue } from './delivery-queue.js';
 import type { DeliveryStats } from './delivery-stats.js';
