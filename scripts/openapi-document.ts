@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import type { BUILT_IN_SCOPES } from '../src/auth/scopes/scope-registry.ts';
 
 const dist = new URL('../dist/', import.meta.url);
 const load = async <M>(file: string): Promise<M> => (await import(new URL(file, dist).href)) as M;
@@ -18,8 +19,8 @@ export async function applicationDocument(): Promise<OpenAPIObject> {
     logger: false,
     abortOnError: false,
   });
-  const { BUILT_IN_SCOPES } = await load<typeof import('../src/auth/scopes/scope-registry.ts')>(
+  const { BUILT_IN_SCOPES: scopes } = await load<{ BUILT_IN_SCOPES: typeof BUILT_IN_SCOPES }>(
     'auth/scopes/scope-registry.js',
   );
-  return buildDocument(app, { accessOf, scopes: BUILT_IN_SCOPES });
+  return buildDocument(app, { accessOf, scopes });
 }
