@@ -1,6 +1,7 @@
 // Measures durable events per second through the journal, compared with a bare INSERT … unnest loop on the same database
-// in the same run. Then measures the time from an event to its watcher. Prints tables and writes
-// bench/results/journal.json.
+// in the same run. Measures the same with durable subscribers, and the time from an event to its watcher. Prints tables and
+// writes bench/results/journal.json.
+import type { EventType } from '@cloutagent/contract';
 import { EventEmitter2 } from '@nestjs/event-emitter';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -32,6 +33,9 @@ const { JournalReader } =
   await built<typeof import('../src/journal/journal-reader.js')>('journal/journal-reader.js');
 const { UnownedAppend } =
   await built<typeof import('../src/journal/unowned-append.js')>('journal/unowned-append.js');
+const { SubscriberRegistry } = await built<typeof import('../src/deliveries/subscriber-registry.js')>(
+  'deliveries/subscriber-registry.js',
+);
 const { encodeEvent } = await built<typeof import('../src/events/encode-event.js')>('events/encode-event.js');
 const { SecretRedactor } =
   await built<typeof import('../src/config/secret-redactor.js')>('config/secret-redactor.js');
@@ -135,13 +139,14 @@ const quantile = (values: number[], q: number) =>
   sorted(values)[Math.min(values.length - 1, Math.floor(values.length * q))]!;
 const rounded = (value: number, digits = 0) => Number(value.toFixed(digits));
 
-const throughput = [];
-for (const [writers, window] of [
+const LOADS = [
   [1, 1],
   [1, 64],
   [100, 1],
   [1000, 1],
-] as const) {
+] as const;
+const throughput = [];
+for (const [writers, window] of LOADS) {
   const rounds: { ours: number; peer: number; ratio: number }[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     const peer = await bare(writers, window);
@@ -162,6 +167,31 @@ for (const [writers, window] of [
   });
 }
 console.table(throughput);
+
+// The same with a durable subscriber that wants none of these events, and with one that wants all of them. Nothing is
+// delivered: this measures what the journal pays to record the deliveries.
+const registry = new SubscriberRegistry(database);
+const subscribers = [];
+for (const [writers, window] of LOADS) {
+  const rates: Record<string, number[]> = { none: [], 'execution:completed': [], 'execution:output': [] };
+  for (let round = 0; round < ROUNDS; round += 1)
+    for (const [type, measured] of Object.entries(rates)) {
+      const deliver = () => Promise.resolve();
+      if (type !== 'none') await registry.register({ id: type, types: [type as EventType], deliver });
+      measured.push(await throughJournal(writers, window));
+      if (type !== 'none') await registry.remove(type);
+    }
+  const none = quantile(rates['none']!, 0.5);
+  const ratio = (type: string) => rounded(quantile(rates[type]!, 0.5) / none, 2);
+  subscribers.push({
+    executions: writers,
+    unconfirmed: window,
+    noSubscriber: rounded(none),
+    ofCompleted: ratio('execution:completed'),
+    ofOutput: ratio('execution:output'),
+  });
+}
+console.table(subscribers);
 // The real server below would otherwise take these executions over.
 await database.pool.query('DELETE FROM cloutagent.executions');
 detector.onModuleDestroy();
@@ -253,5 +283,5 @@ await mkdir(new URL('results/', import.meta.url), { recursive: true });
 const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
 await writeFile(
   new URL('results/journal.json', import.meta.url),
-  `${JSON.stringify({ at: new Date().toISOString(), machine, throughput, latency }, null, 2)}\n`,
+  `${JSON.stringify({ at: new Date().toISOString(), machine, throughput, subscribers, latency }, null, 2)}\n`,
 );

@@ -78,20 +78,12 @@ describe('the commands that the first start prints', () => {
   });
 });
 
-/** The imports that an editor adds above the node of docs/architecture.md. */
-const imports = (from: string) => `
-  import type { Json } from '@cloutagent/contract';
-  import { z } from 'zod';
-  import { NodeHandler } from '${from}/engine/extension/node-handler.decorator.js';
-  import type { NodeRun, NodeType } from '${from}/engine/extension/node-handler.js';
-`;
-/** The server with a module that provides the node. */
+/** The server with a module that provides all examples. */
 const application = (from: string) => `
   import 'reflect-metadata';
-  import { Module } from '@nestjs/common';
   import { parseSettings } from '${from}/config/settings.js';
   import { createApp } from '${from}/create-app.js';
-  @Module({ providers: [UppercaseNode] })
+  @Module({ providers: [UppercaseNode, OurModels, CrmTools, Alarms, Redaction, Policy] })
   class TeamModule {}
   const app = await createApp(parseSettings(process.env), [TeamModule]);
   await app.listen(0, '127.0.0.1');
@@ -99,7 +91,7 @@ const application = (from: string) => `
   process.on('SIGTERM', () => void app.close());
 `;
 
-describe('the node type of docs/architecture.md', () => {
+describe('the extensions of docs/extending.md', () => {
   let folder: string;
   beforeAll(async () => {
     // Inside the checkout, so that Node finds the installed packages.
@@ -107,26 +99,57 @@ describe('the node type of docs/architecture.md', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('passes the type check and runs in the real server', async () => {
-    const code = await blocks('docs/architecture.md', 'ts');
-    expect(code).toHaveLength(1);
-    await writeFile(join(folder, 'node.ts'), imports(join(root, 'src')) + code[0]!);
-    const config = { extends: join(root, 'tsconfig.json'), files: ['node.ts'], include: [], exclude: [] };
+  it('pass the type check and work in the real server', async () => {
+    const code = (await blocks('docs/extending.md', 'ts')).join('\n');
+    const from = (entry: string) => code.replaceAll("'@cloutagent/server'", `'${entry}'`);
+    await writeFile(join(folder, 'team.ts'), from(join(root, 'src/index.js')));
+    const config = {
+      extends: join(root, 'tsconfig.json'),
+      files: ['team.ts', join(root, 'src/express.d.ts')],
+      include: [],
+      exclude: [],
+    };
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
     const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--types', 'node', '-p', folder];
     await run(process.execPath, tsc, { cwd: root }).catch((error: { stdout: string }) =>
       Promise.reject(new Error(error.stdout)),
     );
 
-    const options = { filename: join(folder, 'node.ts'), configFile: join(root, '.swcrc') };
-    const dist = join(root, 'dist');
-    const source = imports(dist) + code[0]! + application(dist);
-    await writeFile(join(folder, 'node.js'), (await transform(source, options)).code);
-    const server = await Server.start({ DATABASE_URL: await createDatabase() }, join(folder, 'node.js'));
-    const node = { id: 'a', type: 'uppercase', data: { config: { text: '{{input}}' } } };
-    const id = await server.startExecution(start([node]));
-    const watch = await new Watch(server.url, `/api/executions/${id}/stream`).done();
-    expect(watch.frames.at(-1)!.data.result.output).toBe('HELLO');
+    const options = { filename: join(folder, 'team.ts'), configFile: join(root, '.swcrc') };
+    const source = from(join(root, 'dist/index.js')) + application(join(root, 'dist'));
+    await writeFile(join(folder, 'team.js'), (await transform(source, options)).code);
+    const server = await Server.start({ DATABASE_URL: await createDatabase() }, join(folder, 'team.js'));
+    const end = async (nodes: object[], more: object = {}) => {
+      const id = await server.startExecution({ ...start(nodes), ...more });
+      const { frames } = await new Watch(server.url, `/api/executions/${id}/stream`).done();
+      return { id, types: frames.map(({ type }) => type), data: frames.at(-1)!.data };
+    };
+    const uppercase = (text: string) => ({ id: 'a', type: 'uppercase', data: { config: { text } } });
+    const { types, data } = await end([uppercase('{{input}} 4111111111111111')]);
+    expect(data.result.output).toBe('HELLO [card]');
+    expect(types).toContain('execution:custom');
+    expect((await end([uppercase('x')], { tags: ['forbidden'] })).data.code).toBe('policy_violated');
+    const demo = {
+      delayMs: 0,
+      text: 'done',
+      toolCall: { name: 'crm__find-customer', args: { email: 'a@b.c' } },
+    };
+    const agent = {
+      model: 'demo/x',
+      prompt: 'Find.',
+      tools: ['crm/find-customer'],
+      providerOptions: { demo },
+    };
+    const called = await end([{ id: 'a', type: 'agent', data: { config: agent } }]);
+    expect(called.data.result.output).toBe('done');
+    expect(called.types).toContain('execution:tool-result');
+    const { body } = await server.call(
+      'POST',
+      '/api/executions',
+      start([{ id: 'a', type: 'agent', data: { config: { model: 'ours/small', prompt: 'x' } } }]),
+    );
+    expect(body.errors[0]!.message).toBe('There is no model "ours/small": use ours/large.');
     await server.kill('SIGTERM');
+    expect(server.output()).toContain('failed: policy_violated');
   });
 });

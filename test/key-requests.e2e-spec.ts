@@ -135,6 +135,7 @@ describe('POST /api/keys with an Idempotency-Key', () => {
     const sweeper = new RetentionSweeper(app.get(Database), {
       RETENTION_DAYS: 30,
       RETENTION_SWEEP_INTERVAL_MS: 1,
+      UNDELIVERED_RETENTION_DAYS: 7,
     });
     await sweeper.sweep();
     expect((await client.query('SELECT FROM cloutagent.key_requests')).rowCount).toBe(0);

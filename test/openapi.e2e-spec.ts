@@ -62,6 +62,11 @@ describe('the OpenAPI document', () => {
         'startExecution: POST /api/executions',
         'streamExecution: GET /api/executions/{executionId}/stream',
         'streamExecutions: GET /api/executions/stream',
+        'listListeners: GET /api/listeners',
+        'listDeadDeliveries: GET /api/listeners/{name}/dead',
+        'replayDeliveries: POST /api/listeners/{name}/replay',
+        'skipEvent: POST /api/listeners/{name}/skip',
+        'deleteListener: DELETE /api/listeners/{name}',
       ].toSorted(),
     );
   });

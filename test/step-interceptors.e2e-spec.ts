@@ -107,7 +107,7 @@ describe('interceptors of a module', () => {
       DATABASE_URL: database,
       LOG_FORMAT: 'json',
       RETRY_BASE_MS: '1',
-      EXTENSION_TIMEOUT_MS: '200',
+      EXTENSION_TIMEOUT_MS: '1000',
     });
     ({ server } = extension);
     other = await server.startExecution(start([delay('d', 600_000)]));
@@ -263,6 +263,18 @@ describe('interceptors of a module', () => {
     const { last } = await run([speaks({})], { tags: [tag] });
     expect(last.data).toMatchObject({ code: 'interceptor_failed' });
     expect(last.data.error).not.toContain('secret detail');
+  });
+
+  it('hold the first node back also when the execution is paused and resumed meanwhile', async () => {
+    const id = await server.startExecution({ ...start([speaks({})]), tags: ['hanging'] });
+    const watch = new Watch(server.url, `/api/executions/${id}/stream`);
+    await watch.until(({ frames }) => frames.some(({ type }) => type === 'execution:started'));
+    for (const action of ['pause', 'resume']) await server.call('POST', `/api/executions/${id}/${action}`);
+    await watch.done();
+    const types = watch.frames.map(({ type }) => type);
+    expect(types).toContain('execution:resumed');
+    expect(types).not.toContain('execution:step');
+    expect(watch.frames.at(-1)!.data.code).toBe('interceptor_failed');
   });
 
   it('are notified of the end, and their errors change nothing', async () => {

@@ -106,6 +106,98 @@ const MODULE = `
     }
   }
 
+  const cycle = () => { const value: any = {}; value.self = value; return value; };
+  const VALUES: Record<string, () => any> = {
+    'a cycle': cycle,
+    'a BigInt': () => ({ count: 1n }),
+    'a function': () => () => 1,
+    'a symbol': () => Symbol('x'),
+    'nothing': () => undefined,
+    'a date': () => ({ at: new Date(0), skip: () => 1 }),
+    'too much': () => 'x'.repeat(2_000_000),
+    'too many parts': () => Array.from({ length: 30_000 }, () => []),
+  };
+  const custom = (name: any, value: any) => ({ type: 'execution:custom' as const, name, value });
+  const EVENTS: Record<string, () => any> = {
+    'an event that only the engine records': () => ({ type: 'execution:completed', result: {} }),
+    'no event': () => null,
+    'an event without a type': () => ({ chunk: 'x' }),
+    'a chunk that is no text': () => ({ type: 'execution:output', chunk: 5 }),
+    'a chunk that is too long': () => output('x'.repeat(2_000_000)),
+    'a call without an id': () => ({ type: 'execution:tool-call', toolName: 'x', toolArgs: {} }),
+    'a result that is a BigInt': () => ({ type: 'execution:tool-result', toolId: 'x', result: 1n, isError: false }),
+    'a result that is neither an error nor not': () => ({ type: 'execution:tool-result', toolId: 'x', result: 1 }),
+    'a name with a space': () => custom('two words', 1),
+    'a name that is too long': () => custom('x'.repeat(129), 1),
+    'a value that is a cycle': () => custom('x', cycle()),
+    'a value that is missing': () => custom('x', undefined),
+    'a value that is too large': () => custom('x', 'x'.repeat(2_000_000)),
+  };
+  const WithWhat = z.strictObject({ what: z.string() });
+
+  @NodeHandler('returns')
+  class Returns {
+    readonly config = WithWhat;
+    async run({ config }: NodeRun<{ what: string }>) { return VALUES[config.what]!(); }
+  }
+
+  @NodeHandler('emits')
+  class Emits {
+    readonly config = WithWhat;
+    async run(run: NodeRun<{ what: string }>) { await run.emit(EVENTS[run.config.what]!()); return null; }
+  }
+
+  /** Sends fields that belong to the engine along. */
+  @NodeHandler('pretends')
+  class Pretends {
+    readonly config = Config;
+    async run(run: NodeRun<object>) {
+      await run.emit({ ...output(), executionId: 'another', nodeId: 'another', timestamp: 'never', extra: 1 } as any);
+      return null;
+    }
+  }
+
+  @NodeHandler('never')
+  class Never {
+    readonly config = Config;
+    run() { return new Promise(() => undefined); }
+  }
+
+  @NodeHandler('after-end')
+  class AfterEnd {
+    readonly config = Config;
+    async run(run: NodeRun<object>) {
+      setTimeout(() => void run.emit(output('late')), 10);
+      setTimeout(async () => { await run.emit(output('late')); }, 10);
+      return 'done';
+    }
+  }
+
+  /** Changes what it shares with other nodes, and its own output after it has returned it. */
+  @NodeHandler('changes')
+  class Changes {
+    readonly config = Config;
+    async run(run: NodeRun<object>) {
+      const failures: string[] = [];
+      const attempt = (change: () => void) => { try { change(); } catch (error: any) { failures.push(error.name); } };
+      attempt(() => ((run.input as any).list[0] = 'changed'));
+      attempt(() => ((run.inputs as any).first.at = 'changed'));
+      attempt(() => (run.tags as any).push('changed'));
+      const result: any = { failures };
+      setTimeout(() => (result.self = result), 1);
+      return result;
+    }
+  }
+
+  @NodeHandler('check-hangs')
+  class CheckHangs extends Never {
+    check() { return new Promise<never>(() => undefined); }
+  }
+  @NodeHandler('check-throws')
+  class CheckThrows extends Never {
+    check(): never { throw new Error('the check is broken'); }
+  }
+
   @Injectable()
   class Background {
     onApplicationBootstrap() {
@@ -114,7 +206,8 @@ const MODULE = `
   }
 
   @Module({ imports: [ExecutionsModule],
-    providers: [Forgetful, Chained, Rejects, Passing, Throws, Odd, Late, Decides, Asks, Finds, Background] })
+    providers: [Forgetful, Chained, Rejects, Passing, Throws, Odd, Late, Decides, Asks, Finds, Background, Returns, Emits,
+      Pretends, Never, AfterEnd, Changes, CheckHangs, CheckThrows] })
   class TeamModule {}
 `;
 
@@ -128,6 +221,7 @@ describe("another team's code", () => {
       DATABASE_URL: database,
       LOG_FORMAT: 'json',
       RETRY_BASE_MS: '1',
+      EXTENSION_TIMEOUT_MS: '300',
     });
     ({ server } = extension);
   });
@@ -257,6 +351,121 @@ describe("another team's code", () => {
     one.watch.close();
     await server.call('POST', `/api/executions/${one.id}/cancel`);
   });
+
+  const withWhat = (type: string, what: string) => ({ id: 'a', type, data: { config: { what } } });
+
+  it.each([
+    ['a cycle', 'output_too_deep'],
+    ['a BigInt', 'output_not_json'],
+    ['a function', 'output_not_json'],
+    ['a symbol', 'output_not_json'],
+    ['too much', 'output_too_large'],
+    ['too many parts', 'output_too_large'],
+  ])('that returns %s fails its node', async (what, code) => {
+    const one = await watch(start([withWhat('returns', what)]));
+    await one.watch.done();
+    expect(one.watch.frames.at(-1)!.data).toMatchObject({ code, nodeId: 'a' });
+  });
+
+  it.each([
+    ['nothing', null],
+    ['a date', { at: '1970-01-01T00:00:00.000Z' }],
+  ])('that returns %s has the output that JSON makes of it', async (what, output) => {
+    const one = await watch(start([withWhat('returns', what), node('changes', 'b')], [['a', 'b']]));
+    await one.watch.until((now) => now.frames.some(({ data }) => data.status === 'completed'));
+    const step = one.watch.frames.find(({ data }) => data.status === 'completed')!;
+    expect(step.data.output).toEqual(output);
+    await one.watch.done();
+  });
+
+  it.each([
+    ['an event that only the engine records', 'invalid_event', 'execution:completed: a node cannot emit it'],
+    ['no event', 'invalid_event', 'unknown type: a node cannot emit it'],
+    ['an event without a type', 'invalid_event', 'unknown type: a node cannot emit it'],
+    ['a chunk that is no text', 'invalid_event', 'chunk must be a string'],
+    ['a chunk that is too long', 'output_too_large', 'The chunk of an event has 2000000 bytes'],
+    ['a call without an id', 'invalid_event', 'toolId must be a string'],
+    ['a result that is a BigInt', 'output_not_json', 'The result of an event of the node is not JSON'],
+    ['a result that is neither an error nor not', 'invalid_event', 'isError must be true or false'],
+    ['a name with a space', 'invalid_event', 'name: may contain letters, digits and . _ : -'],
+    ['a name that is too long', 'invalid_event', 'name: may have at most 128 characters'],
+    ['a value that is a cycle', 'output_too_deep', 'levels deep'],
+    ['a value that is missing', 'output_not_json', 'The value of an event of the node is not JSON'],
+    ['a value that is too large', 'output_too_large', 'The value of an event has 2000002 bytes'],
+  ])('that emits %s fails its node', async (what, code, message) => {
+    const one = await watch(start([withWhat('emits', what)]));
+    await one.watch.done();
+    const { frames } = one.watch;
+    expect(frames.at(-1)!.data).toMatchObject({
+      code,
+      nodeId: 'a',
+      error: expect.stringContaining(message) as string,
+    });
+    expect(ids(frames)).toEqual(upTo(frames.length));
+  });
+
+  it('cannot replace the fields of an event that belong to the engine', async () => {
+    const one = await watch(start([node('pretends')]));
+    await one.watch.done();
+    const { data } = one.watch.frames.find(({ type }) => type === 'execution:output')!;
+    expect(data).toMatchObject({ executionId: one.id, nodeId: 'a', chunk: 'x' });
+    expect(Date.parse(data.timestamp)).toBeGreaterThan(0);
+    expect(data).not.toHaveProperty('extra');
+  });
+
+  it('that never returns fails at the time limit of its node', async () => {
+    const one = await watch(start([{ ...node('never'), data: { timeoutMs: 50, maxRetries: 0 } }]));
+    await one.watch.done();
+    expect(one.watch.frames.at(-1)!.data).toMatchObject({ code: 'node_timeout', nodeId: 'a' });
+  });
+
+  it('that emits after the end of its node adds nothing to the execution', async () => {
+    const one = await watch(start([node('after-end'), delay('d', 200)]));
+    await one.watch.done();
+    expect(one.watch.frames.at(-1)!.type).toBe('execution:completed');
+    expect(one.watch.frames.map(({ type }) => type)).not.toContain('execution:output');
+    expect(logged(one.id)).toEqual([]);
+  });
+
+  it('that changes values which it shares with other nodes gets an error, and its late changes have no effect', async () => {
+    const id = await server.startExecution({
+      ...start(
+        [withWhat('returns', 'a date'), node('changes', 'b'), delay('d', 50)].map((each, index) =>
+          index === 0 ? { ...each, id: 'first' } : each,
+        ),
+        [
+          ['first', 'b'],
+          ['b', 'd'],
+        ],
+      ),
+      input: { list: ['as posted'] },
+      tags: ['as posted'],
+    });
+    const stream = new Watch(server.url, `/api/executions/${id}/stream`);
+    await stream.done();
+    expect(stream.frames.at(-1)!.data.result).toMatchObject({
+      status: 'completed',
+      input: { list: ['as posted'] },
+      tags: ['as posted'],
+      steps: [
+        { output: { at: '1970-01-01T00:00:00.000Z' } },
+        { output: { failures: ['TypeError', 'TypeError', 'TypeError'] } },
+        {},
+      ],
+    });
+  });
+
+  it.each([
+    ['check-hangs', 'CheckHangs.check of TeamModule failed'],
+    ['check-throws', 'CheckThrows.check of TeamModule failed'],
+  ])(
+    'whose check of a config does not work fails the request, and the log names it: %s',
+    async (type, message) => {
+      const { status, body } = await server.call('POST', '/api/executions', start([node(type)]));
+      expect([status, body.code]).toEqual([500, 'internal_error']);
+      expect(server.output()).toContain(message);
+    },
+  );
 
   it('that looks up an unknown execution gets a 404', async () => {
     const one = await watch(start([node('finds')]));

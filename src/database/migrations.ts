@@ -222,6 +222,79 @@ const standardTerms: Migration = {
 };
 
 /**
+ * Adds durable subscribers and the position of each one in each execution. The functions run as triggers on `events`, which
+ * exist only while a subscriber wants events (`src/deliveries/delivery-triggers.ts`).
+ */
+const durableSubscribers: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await sql`
+      CREATE TABLE cloutagent.subscribers (
+        id text PRIMARY KEY,
+        types text[] NOT NULL,
+        registered_at timestamptz NOT NULL DEFAULT now(),
+        registered_xmin xid8 NOT NULL DEFAULT pg_snapshot_xmin(pg_current_snapshot()),
+        is_backfilled boolean NOT NULL DEFAULT false,
+        active_at timestamptz NOT NULL DEFAULT now()
+      )`.execute(db);
+    // The free space in each page keeps an update of a row on its page, so that it changes no index.
+    await sql`
+      CREATE TABLE cloutagent.deliveries (
+        execution_id uuid NOT NULL REFERENCES cloutagent.executions ON DELETE CASCADE,
+        subscriber text NOT NULL,
+        position int NOT NULL,
+        target int NOT NULL,
+        due_at timestamptz,
+        waiting_since timestamptz,
+        claim int NOT NULL DEFAULT 0,
+        claimed_by text,
+        attempts int NOT NULL DEFAULT 0,
+        failed_sequence int,
+        last_error text,
+        dead_at timestamptz,
+        PRIMARY KEY (execution_id, subscriber)
+      ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05)`.execute(db);
+    await sql`CREATE INDEX deliveries_due ON cloutagent.deliveries (subscriber, due_at) WHERE due_at IS NOT NULL`.execute(
+      db,
+    );
+    await sql`CREATE INDEX deliveries_dead ON cloutagent.deliveries (subscriber, execution_id) WHERE dead_at IS NOT NULL`.execute(
+      db,
+    );
+    await sql`CREATE INDEX deliveries_claimed ON cloutagent.deliveries (claimed_by) WHERE claimed_by IS NOT NULL`.execute(
+      db,
+    );
+    await sql`
+      CREATE FUNCTION cloutagent.record_delivery() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        INSERT INTO cloutagent.deliveries AS d (execution_id, subscriber, position, target, due_at, waiting_since)
+        SELECT NEW.execution_id, s.id, NEW.sequence - 1, NEW.sequence, now(), now()
+        FROM cloutagent.subscribers AS s WHERE NEW.type = ANY (s.types) ORDER BY s.id
+        ON CONFLICT (execution_id, subscriber) DO UPDATE SET
+          position = least(d.position, excluded.position),
+          target = greatest(d.target, excluded.target),
+          due_at = CASE WHEN d.dead_at IS NULL THEN coalesce(d.due_at, excluded.due_at) END,
+          waiting_since = coalesce(d.waiting_since, excluded.waiting_since);
+        RETURN NULL;
+      END $$`.execute(db);
+    // The same for all inserted chunks at once, because one statement inserts many chunks of an execution.
+    await sql`
+      CREATE FUNCTION cloutagent.record_chunk_deliveries() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        INSERT INTO cloutagent.deliveries AS d (execution_id, subscriber, position, target, due_at, waiting_since)
+        SELECT i.execution_id, s.id, min(i.sequence) - 1, max(i.sequence), now(), now()
+        FROM inserted AS i JOIN cloutagent.subscribers AS s ON i.type = ANY (s.types)
+        WHERE i.type IN ('execution:output', 'execution:thinking')
+        GROUP BY i.execution_id, s.id ORDER BY i.execution_id, s.id
+        ON CONFLICT (execution_id, subscriber) DO UPDATE SET
+          position = least(d.position, excluded.position),
+          target = greatest(d.target, excluded.target),
+          due_at = CASE WHEN d.dead_at IS NULL THEN coalesce(d.due_at, excluded.due_at) END,
+          waiting_since = coalesce(d.waiting_since, excluded.waiting_since);
+        RETURN NULL;
+      END $$`.execute(db);
+  },
+};
+
+/**
  * Stores the answers to requests that made an API key with an Idempotency-Key. Such an answer contains the key's secret, so
  * it is encrypted by the caller's own credential (`auth/sealed-answer.ts`).
  */
@@ -249,5 +322,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0004-resumable-tickets': resumableTickets,
   '0005-row-queue': rowQueue,
   '0006-standard-terms': standardTerms,
+  '0007-durable-subscribers': durableSubscribers,
   '0008-key-requests': keyRequests,
 };

@@ -6,9 +6,15 @@ import {
   type ExecutionEvent,
   type ExecutionEventOf,
 } from '@cloutagent/contract';
-import { Observable } from 'rxjs';
+import { Observable, Subject } from 'rxjs';
 import { deepFreeze } from '../common/deep-freeze.js';
 import type { RecordedEvent } from './recorded-event.js';
+
+/** Consecutive events of one execution. */
+export interface PublishedBatch {
+  readonly executionId: string;
+  readonly events: readonly RecordedEvent[];
+}
 
 /**
  * Carries events that the journal has committed, inside this process. The topics are execution ids, for streams, and
@@ -20,11 +26,16 @@ export class EventBus {
   /** Events published since the process started, by type. */
   readonly published = Object.fromEntries(EVENT_TYPES.map((type) => [type, 0])) as Record<EventType, number>;
 
+  private readonly batchSubject = new Subject<PublishedBatch>();
+  /** Emits the events of each commit of this process, of all executions. */
+  readonly batches: Observable<PublishedBatch> = this.batchSubject;
+
   constructor(private readonly emitter: EventEmitter2) {}
 
   /** Publishes consecutive events of one execution. Only the journal calls this. */
   publish(executionId: string, events: readonly RecordedEvent[]): void {
     this.emitter.emit(executionId, events);
+    this.batchSubject.next({ executionId, events });
     for (const event of events) {
       this.published[event.type] += 1;
       const topic = typeTopic(event.type);

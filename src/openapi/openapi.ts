@@ -26,21 +26,19 @@ export interface DocumentSource {
   accessOf: AccessOf;
   /** Every scope: those of the server, and those that modules declare. */
   scopes: readonly DocumentedScope[];
-  /** Path under which another application mounts this one, such as `/agents`. */
-  basePath?: string;
 }
 
 /** Builds the OpenAPI 3.1 document of all routes, also those of modules of other teams. */
 export function buildDocument(
   app: NestExpressApplication,
-  { accessOf, scopes, basePath = '' }: DocumentSource,
+  { accessOf, scopes }: DocumentSource,
 ): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.1')
     .setTitle('CloutAgent Executions')
     .setDescription(DESCRIPTION)
     .setVersion('0.1.0')
-    .addServer(basePath || '/', 'This server')
+    .addServer('/', 'This server')
     .build();
   const schemas = new ComponentSchemas();
   schemas.convert(Problem, 'output');

@@ -28,6 +28,7 @@ export const OF_NO_OPERATION: readonly ProblemCode[] = [
   'expectation_failed',
   'cross_site_request',
   'headers_too_large',
+  'not_ready',
 ];
 
 /** Codes that any route with a required credential may answer with. */

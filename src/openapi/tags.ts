@@ -4,6 +4,7 @@ export const TAGS = {
   Control: 'Pause, resume and cancel executions, and answer their approval nodes.',
   Streams: 'Watch executions live, as server-sent events.',
   Keys: 'Manage API keys, and see what your own credential may do.',
+  Listeners: 'See durable listeners of modules, and replay what could not be delivered.',
   Operations: 'Health and metrics of a process.',
 } as const;
 export type TagName = keyof typeof TAGS;

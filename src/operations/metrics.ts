@@ -7,6 +7,8 @@ import {
   Registry,
 } from 'prom-client';
 import { Database } from '../database/database.js';
+import { DeliveryWorkers } from '../deliveries/delivery-workers.js';
+import type { DeliveryStats } from '../deliveries/delivery-stats.js';
 import { Dispatcher } from '../engine/dispatch/dispatcher.js';
 import { EngineStats } from '../engine/run/engine-stats.js';
 import { EventBus } from '../events/event-bus.js';
@@ -35,6 +37,7 @@ export class Metrics {
     streams: StreamStats,
     engine: EngineStats,
     dispatcher: Dispatcher,
+    deliveries: DeliveryWorkers,
     database: Database,
   ) {
     collectDefaultMetrics({ register: this.registry });
@@ -118,6 +121,43 @@ export class Metrics {
     );
     this.counter('model_cost_usd_total', 'Cost in USD of models with a known price.', ['model'], () =>
       [...engine.models].map(([model, { costUSD }]): Sample => [costUSD, { model }]),
+    );
+
+    const ofSubscribers = (read: (stats: DeliveryStats) => number) => () =>
+      [...deliveries.stats].map(([subscriber, stats]): Sample => [read(stats), { subscriber }]);
+    this.counter(
+      'deliveries_total',
+      'Events delivered to durable subscribers by this process, and attempts that failed.',
+      ['subscriber', 'result'],
+      () =>
+        [...deliveries.stats].flatMap(([subscriber, { delivered, failed }]): Sample[] => [
+          [delivered, { subscriber, result: 'delivered' }],
+          [failed, { subscriber, result: 'failed' }],
+        ]),
+    );
+    this.counter(
+      'deliveries_died_total',
+      'Deliveries that became dead in this process.',
+      ['subscriber'],
+      ofSubscribers((stats) => stats.died),
+    );
+    this.gauge(
+      'deliveries_pending',
+      'Executions with undelivered events, for all processes together.',
+      ['subscriber'],
+      ofSubscribers((stats) => stats.backlog.pending),
+    );
+    this.gauge(
+      'deliveries_dead',
+      'Executions whose delivery is dead, for all processes together.',
+      ['subscriber'],
+      ofSubscribers((stats) => stats.backlog.dead),
+    );
+    this.gauge(
+      'deliveries_oldest_seconds',
+      'How long the oldest pending delivery has made no progress, for all processes together.',
+      ['subscriber'],
+      ofSubscribers((stats) => stats.backlog.oldestSeconds),
     );
 
     const { pool } = database;

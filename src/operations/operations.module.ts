@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { EngineModule } from '../engine/engine.module.js';
 import { EventsModule } from '../events/events.module.js';
 import { JournalModule } from '../journal/journal.module.js';
@@ -10,7 +11,7 @@ import { MetricsController } from './metrics.controller.js';
 
 /** Serves health checks and metrics. */
 @Module({
-  imports: [EngineModule, EventsModule, JournalModule, StreamingModule],
+  imports: [DeliveriesModule, EngineModule, EventsModule, JournalModule, StreamingModule],
   controllers: [HealthController, MetricsController],
   providers: [HttpMetrics, Metrics],
 })

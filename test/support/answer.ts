@@ -2,10 +2,12 @@ import type {
   ApiKeyList,
   ConnectionEstablished,
   CreatedApiKey,
+  DeadDeliveryPage,
   EventPage,
   Execution,
   ExecutionEvent,
   ExecutionPage,
+  ListenerList,
   Me,
   Problem,
   StreamTicket,
@@ -21,9 +23,11 @@ type Merged<T> = { [K in KeyIn<T>]: ValueAt<T, K> };
 export type Body = Merged<
   | ApiKeyList
   | CreatedApiKey
+  | DeadDeliveryPage
   | EventPage
   | Execution
   | ExecutionPage
+  | ListenerList
   | Me
   | Problem
   | StreamTicket

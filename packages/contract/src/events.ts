@@ -17,7 +17,7 @@ const chunk = { chunk: z.string(), stepId: z.string(), nodeId: NodeId };
 /** Name of an event that a module's node defines. */
 export const CustomEventName = z
   .string()
-  .max(NAME_MAX_LENGTH)
+  .max(NAME_MAX_LENGTH, `may have at most ${NAME_MAX_LENGTH} characters`)
   .regex(NAME, 'may contain letters, digits and . _ : - and must start with a letter or digit');
 const control = { reason: z.string().optional(), by: z.string().optional() };
 

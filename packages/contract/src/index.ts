@@ -7,6 +7,7 @@ export * from './execution.js';
 export * from './events.js';
 export * from './execution-filter.js';
 export * from './keys.js';
+export * from './listeners.js';
 export * from './failure-codes.js';
 export * from './problem-codes.js';
 export * from './problem.js';

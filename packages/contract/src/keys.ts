@@ -4,7 +4,13 @@ import { PlainText, Timestamp } from './json.js';
 import { orNull } from './or-null.js';
 
 /** The scopes of the server itself. Modules of other teams declare further ones. */
-export const SCOPES = ['executions:read', 'executions:write', 'executions:control', 'keys:manage'] as const;
+export const SCOPES = [
+  'executions:read',
+  'executions:write',
+  'executions:control',
+  'keys:manage',
+  'listeners:manage',
+] as const;
 
 /** A scope of the server, or one that a module declares. The server refuses a name that nobody declares. */
 export type Scope = (typeof SCOPES)[number] | (string & {});

@@ -79,6 +79,10 @@ export const PROBLEM_CODES = {
     status: 409,
     text: 'This Idempotency-Key has already made a key, and its secret can be shown again only to the credential that made it. Send that credential, or revoke the key and make another one with a new Idempotency-Key.',
   },
+  listener_active: {
+    status: 409,
+    text: 'A running process has this listener in its code. Remove it from the code and restart the processes first.',
+  },
   body_too_large: { status: 413, text: 'The body is larger than this server accepts (BODY_MAX_BYTES).' },
   unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
   unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },
@@ -114,6 +118,7 @@ export const PROBLEM_CODES = {
     text: 'The identity provider is unavailable. Try again soon.',
   },
   no_worker_free: { status: 503, text: 'No process is free to check the expressions. Try again soon.' },
+  not_ready: { status: 503, text: 'The server is starting or stopping. Try again soon.' },
   database_unavailable: { status: 503, text: 'The database is unavailable. Try again soon.' },
 } as const satisfies Record<string, { status: number; text: string }>;
 

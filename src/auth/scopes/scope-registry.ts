@@ -15,6 +15,7 @@ const DESCRIPTIONS: Record<(typeof SCOPES)[number], string> = {
   'executions:write': 'Start executions.',
   'executions:control': 'Pause, resume, cancel and approve executions.',
   'keys:manage': 'Create, list and revoke API keys.',
+  'listeners:manage': 'See durable listeners, replay and skip their dead deliveries, and delete them.',
 };
 /** The scopes of the server itself. */
 export const BUILT_IN_SCOPES: readonly ScopeInfo[] = SCOPES.map((name) => ({

@@ -38,7 +38,7 @@ export function emittedEvent(event: NodeEvent, ids: EventIds, budget: OutputBudg
     case 'execution:custom': {
       const { name } = event;
       const problem = CustomEventName.safeParse(name).error?.issues[0];
-      if (problem) throw invalid(event.type, `name ${problem.message}`);
+      if (problem) throw invalid(event.type, `name: ${problem.message}`);
       const value: Json = budget.checkValue(event.value);
       return { type: event.type, fields: { name, value, ...ids } };
     }

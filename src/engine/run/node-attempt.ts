@@ -1,20 +1,19 @@
 import type { EventDraft, Json } from '@cloutagent/contract';
-import { Logger } from '@nestjs/common';
 import { messageOf } from '../../logging/error-info.js';
+import { Logger } from '../../logging/logger.js';
 import { inContext } from '../../logging/work-context.js';
 import { deepFreeze } from '../../common/deep-freeze.js';
 import {
   type ApprovalDecision,
-  NodeError,
   type NodeEvent,
   type NodeRun,
   TransientError,
 } from '../extension/node-handler.js';
 import type { RegisteredType } from '../extension/node-registry.js';
-import { fill } from '../extension/template.js';
 import type { Approvals } from './approvals.js';
 import { emittedEvent } from './emitted-event.js';
 import { toFailure } from './execution-failure.js';
+import { filledConfig, parseConfig, registeredType } from './node-config.js';
 import type { NodeScope } from './node-scope.js';
 import { PausableTimeout } from './pausable-timeout.js';
 import type { RunningStep } from './step-events.js';
@@ -65,12 +64,12 @@ export class NodeAttempt {
     const members = { executionId: row.id, nodeId: node.id, stepId };
     const context = { members, onStray: (error: unknown) => this.onUnhandledError(error, members) };
     try {
-      const type = this.nodeType();
+      const type = registeredType(this.scope, node);
       if (pauseGate.isOpen) this.timeLimit.resume();
       const running = inContext(context, () =>
         interception
           ? this.runIntercepted(type, interception)
-          : this.runHandler(type, this.parse(type, this.filledConfig())),
+          : this.runHandler(type, parseConfig(this.scope, type, filledConfig(this.scope, node))),
       );
       return budget.admit(
         (await Promise.race([running, this.failure.promise])) ?? null,
@@ -96,48 +95,20 @@ export class NodeAttempt {
 
   /** Runs the handler between the interceptors. */
   private async runIntercepted(type: RegisteredType, interception: StepInterception): Promise<Json> {
-    const config = this.parse(type, await interception.config(this.filledConfig()));
+    const { scope } = this;
+    const filled = filledConfig(scope, this.step.node);
+    const config = parseConfig(scope, type, await interception.config(filled), interception.step);
     this.signal.throwIfAborted();
     const output = (await this.runHandler(type, config)) ?? null;
     this.signal.throwIfAborted();
     if (!interception.has('output')) return output;
     // A copy, because other nodes may share parts of it.
-    return interception.output(JSON.parse(this.scope.budget.check(output)) as Json);
+    return interception.output(JSON.parse(scope.budget.check(output)) as Json);
   }
 
   private runHandler({ handler, code }: RegisteredType, config: unknown): Promise<Json> {
     const nodeRun = this.nodeRun(config, code !== undefined);
     return code ? this.scope.monitor.call(code.run, () => handler.run(nodeRun)) : handler.run(nodeRun);
-  }
-
-  private nodeType(): RegisteredType {
-    const { type } = this.step.node;
-    const registered = this.scope.registry.registered(type);
-    if (registered) return registered;
-    throw new NodeError(
-      'unknown_node_type',
-      `This server has no node type "${type}". Install the module that provides it, or change the node's type.`,
-    );
-  }
-
-  private filledConfig(): unknown {
-    const { row, outputs, settings } = this.scope;
-    return fill(this.step.node.data.config, row.input, outputs, settings.CONFIG_MAX_BYTES);
-  }
-
-  /** @throws NodeError `invalid_config` */
-  private parse(type: RegisteredType, config: unknown): unknown {
-    const { row, registry, interceptors } = this.scope;
-    const parsed = registry.parse(type, config);
-    if (parsed.success) return parsed.data;
-    const errors = parsed.problems.map(({ path, message }) => ({ path: path.join('.'), message }));
-    const step = this.interception?.step;
-    interceptors?.notifyOfValidationFailure({ projectId: row.project_id, ...(step && { step }), errors });
-    const { path, message } = errors[0]!;
-    throw new NodeError(
-      'invalid_config',
-      `The config is not valid after its placeholders were filled in: ${path}: ${message}`,
-    );
   }
 
   private intercept(interceptors: StepInterceptors): StepInterception {
