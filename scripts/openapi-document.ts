@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import type { BUILT_IN_SCOPES } from '../src/auth/scopes/scope-registry.ts';
 
 const dist = new URL('../dist/', import.meta.url);
 const load = async <M>(file: string): Promise<M> => (await import(new URL(file, dist).href)) as M;
@@ -21,5 +22,5 @@ export async function applicationDocument(): Promise<OpenAPIObject> {
   const { BUILT_IN_SCOPES } = await load<typeof import('../src/auth/scopes/built-in-scopes.ts')>(
     'auth/scopes/built-in-scopes.js',
   );
-  return buildDocument(app, { accessOf, scopes: BUILT_IN_SCOPES });
+  return buildDocument(app, { accessOf, scopes });
 }

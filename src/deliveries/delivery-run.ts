@@ -1,5 +1,4 @@
 import { isTerminalEvent } from '@cloutagent/contract';
-import { Logger } from '../logging/logger.js';
 import { abortable } from '../common/abortable.js';
 import { backoffMs } from '../common/backoff.js';
 import type { SecretRedactor } from '../config/secret-redactor.js';

@@ -1,6 +1,5 @@
 import type { EventType } from '@cloutagent/contract';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Logger } from '../logging/logger.js';
 import { coalesce } from '../common/coalesce.js';
 import { Logger } from '../logging/logger.js';
 import { detached } from '../logging/work-context.js';

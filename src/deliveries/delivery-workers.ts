@@ -6,7 +6,6 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
-import { Logger } from '../logging/logger.js';
 import { DeathDetector } from '../cluster/death-detector.js';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { Settings } from '../config/settings.js';
