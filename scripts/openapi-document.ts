@@ -2,7 +2,6 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import type { BUILT_IN_SCOPES } from '../src/auth/scopes/scope-registry.ts';
 
 const dist = new URL('../dist/', import.meta.url);
 const load = async <M>(file: string): Promise<M> => (await import(new URL(file, dist).href)) as M;
@@ -19,7 +18,7 @@ export async function applicationDocument(): Promise<OpenAPIObject> {
     logger: false,
     abortOnError: false,
   });
-  const { BUILT_IN_SCOPES } = await load<typeof import('../src/auth/scopes/built-in-scopes.ts')>(
+  const { BUILT_IN_SCOPES: scopes } = await load<typeof import('../src/auth/scopes/built-in-scopes.ts')>(
     'auth/scopes/built-in-scopes.js',
   );
   return buildDocument(app, { accessOf, scopes });
