@@ -27,5 +27,8 @@ export function firstKey(baseUrl: string, key: string): string {
     'Start it and watch it live:',
     `  curl -sN -H 'Authorization: Bearer ${key}' "${baseUrl}$(${post} -o /dev/null -w '%header{location}')/stream"`,
     '',
+    'Or with the command:',
+    `  CLOUTAGENT_URL=${baseUrl} CLOUTAGENT_API_KEY=${key} npx cloutagent run examples/compare.json --watch`,
+    '',
   ].join('\n');
 }

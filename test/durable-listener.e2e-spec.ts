@@ -1,10 +1,11 @@
+import { CloutAgent } from '@cloutagent/client';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ExtensionServer } from './support/extension-server.js';
-import { createDatabase, Server } from './support/server.js';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, delay, pathOf, start, TERMINAL, Watch } from './support/watch.js';
 
 /** What a listener wrote about a call. */
@@ -187,43 +188,41 @@ describe('a durable listener', () => {
     });
     expect((await lines()).map(({ type }) => type)).not.toContain('execution:completed');
 
-    const dead = (path = '') => server.call('GET', `/api/listeners/recorder/dead${path}`);
-    const page = await dead('?limit=2');
-    expect(page.body.deliveries.map(({ executionId }: { executionId: string }) => executionId)).toEqual(
-      ids.slice(0, 2),
-    );
-    expect(page.body.deliveries[0]).toMatchObject({
+    const { listeners } = new CloutAgent({ baseUrl: server.url, apiKey: ADMIN_KEY });
+    const page = await listeners.dead('recorder', { limit: 2 });
+    expect(page.deliveries.map(({ executionId }) => executionId)).toEqual(ids.slice(0, 2));
+    expect(page.deliveries[0]).toMatchObject({
       sequence: 1,
       type: 'execution:started',
       attempts: 2,
       error: 'broken  for now',
       diedAt: expect.stringMatching(/^\d{4}-.*Z$/),
     });
-    const rest = await dead(`?limit=2&cursor=${page.body.nextCursor}`);
-    expect(rest.body).toMatchObject({ deliveries: [{ executionId: ids[2] }], nextCursor: null });
+    const rest = await listeners.dead('recorder', { limit: 2, cursor: page.nextCursor! });
+    expect(rest).toMatchObject({ deliveries: [{ executionId: ids[2] }], nextCursor: null });
 
-    const post = (action: string, body?: object) =>
-      server.call('POST', `/api/listeners/recorder/${action}`, body);
-    expect((await post('skip', { executionId: ids[0], sequence: 2 })).status).toBe(404);
-    expect((await post('skip', { executionId: ids[0], sequence: 1 })).status).toBe(204);
+    const notFound = { status: 404, code: 'not_found' };
+    const first = { executionId: ids[0]! };
+    await expect(listeners.skip('recorder', { ...first, sequence: 2 })).rejects.toMatchObject(notFound);
+    await listeners.skip('recorder', { ...first, sequence: 1 });
     await until(lines, (all) => firstSightings(all, ids[0]!).length === 1);
     expect((await lines()).at(-1)).toMatchObject({ type: 'execution:completed', id: ids[0] });
 
     // Not repaired: it fails again, and is dead again.
-    expect((await post('replay', { executionId: ids[1] })).body).toEqual({ replayed: 1 });
+    expect(await listeners.replay('recorder', { executionId: ids[1]! })).toEqual({ replayed: 1 });
     await until(lines, (all) => all.filter(({ id }) => id === ids[1]).length === 4);
     await until(
       () => recorder(server),
       (now) => now.dead === 2,
     );
     await writeFile(`${settings['RECORD']}.repaired`, '');
-    expect((await post('replay')).body).toEqual({ replayed: 2 });
+    expect(await listeners.replay('recorder')).toEqual({ replayed: 2 });
     await delivered(server);
     for (const id of ids.slice(1))
       expect(firstSightings(await lines(), id)).toEqual(
         await sequencesOf(id, ['execution:started', 'execution:completed']),
       );
-    expect((await post('replay', { executionId: ids[1] })).status).toBe(404);
+    await expect(listeners.replay('recorder', { executionId: ids[1]! })).rejects.toMatchObject(notFound);
   });
 
   it('delays no execution, no stream and no other listener when it is slow', async () => {
@@ -444,8 +443,11 @@ describe('a durable listener', () => {
     const server = await run(moduleOf(`['execution:output', 'execution:completed']`, ''));
     await ended(server, await server.startExecution(start([agent('a')])));
     await delivered(server);
-    const refused = await server.call('DELETE', '/api/listeners/recorder');
-    expect([refused.status, refused.body.code]).toEqual([409, 'listener_active']);
+    const { listeners } = new CloutAgent({ baseUrl: server.url, apiKey: ADMIN_KEY });
+    await expect(listeners.remove('recorder')).rejects.toMatchObject({
+      status: 409,
+      code: 'listener_active',
+    });
     await server.kill('SIGTERM');
     const without = await run('@Module({}) class TeamModule {}');
     const open = await without.startExecution(start([delay('a', 1)]));

@@ -2,12 +2,14 @@ import type { Me } from '@cloutagent/contract';
 import { ExecutionsApi } from './executions.js';
 import { Http } from './http.js';
 import { KeysApi } from './keys.js';
+import { ListenersApi } from './listeners.js';
 import { type ClientOptions, type RequestOptions, resolveOptions } from './options.js';
 
 /** Client of a CloutAgent Executions server. */
 export class CloutAgent {
   readonly executions: ExecutionsApi;
   readonly keys: KeysApi;
+  readonly listeners: ListenersApi;
   private readonly http: Http;
 
   /** @throws CloutAgentError `invalid_argument` */
@@ -16,6 +18,7 @@ export class CloutAgent {
     this.http = new Http(resolved);
     this.executions = new ExecutionsApi(this.http, resolved);
     this.keys = new KeysApi(this.http);
+    this.listeners = new ListenersApi(this.http);
   }
 
   /** Returns the credential's principal and its permissions. Needs no scope. @throws CloutAgentError */

@@ -15,12 +15,15 @@ export type {
   WatchOptions,
 } from './executions.js';
 export type { CreateKeyOptions, KeysApi } from './keys.js';
+export type { DeadDeliveriesQuery, ListenersApi } from './listeners.js';
 export type {
   ApiKey,
   ApiKeyList,
   ConnectionEstablished,
   CreateApiKey,
   CreatedApiKey,
+  DeadDelivery,
+  DeadDeliveryPage,
   EventPage,
   EventType,
   Execution,
@@ -32,9 +35,14 @@ export type {
   ExecutionStatus,
   ExecutionSummary,
   FailureCode,
+  Listener,
+  ListenerList,
   Me,
   Problem,
   ProblemCode,
+  ReplayDeliveries,
+  ReplayedDeliveries,
+  SkipEvent,
   StartExecutionInput,
   StreamTicket,
   WorkflowOutline,
