@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { inShell, installCommand, packPackages, shellEnv } from './support/packed-packages.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { start, Watch } from './support/watch.js';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
-const PACKAGES = ['contract', 'client', 'react', 'server'];
 const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
@@ -69,27 +69,16 @@ describe('the packed server in an empty folder', () => {
   let env: Record<string, string>;
   let serve: string;
   beforeAll(async () => {
-    env = { PATH: process.env['PATH']!, HOME: process.env['HOME']! };
+    env = shellEnv();
     const folder = await mkdtemp(join(tmpdir(), 'cloutagent-install-'));
     project = join(folder, 'project');
     await mkdir(project);
-    const workspaces = PACKAGES.flatMap((name) => ['--workspace', `packages/${name}`]);
-    const { stdout } = await run(
-      'npm',
-      ['pack', '--ignore-scripts', '--pack-destination', folder, ...workspaces],
-      { cwd: root },
-    );
-    const tarballs = stdout.trim().split('\n');
-    expect(tarballs).toHaveLength(PACKAGES.length);
+    const install = installCommand(await packPackages(folder));
     const readme = await readFile(join(root, 'packages/server/README.md'), 'utf8');
     const commands = /^```bash\n([^]*?)^```/m.exec(readme)![1]!.trim().split('\n');
     serve = commands.pop()!;
-    const install = `npm install --prefer-offline --no-audit --no-fund ${tarballs.map((name) => `../${name}`).join(' ')}`;
     for (const command of commands)
-      await run('sh', ['-c', command === 'npm install @cloutagent/server' ? install : command], {
-        cwd: project,
-        env,
-      });
+      await inShell(command === 'npm install @cloutagent/server' ? install : command, project);
   }, 300_000);
   afterAll(() => rm(join(project, '..'), { recursive: true, force: true }));
 
