@@ -10,6 +10,8 @@ import { start, Watch } from './support/watch.js';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
+/** The version that a project installs. It is no dependency of this repository. */
+const VITEST = '5.1.0';
 const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
@@ -251,13 +253,19 @@ describe('the packed server in an empty folder', () => {
         '--config={"moduleFileExtensions":["js","mjs","cjs","json"]}',
       ],
     ],
-  ])('offers its test kit to %s', async (_name, args) => {
-    await writeFile(join(project, 'team.test.mjs'), TEAM_TEST);
-    await run(process.execPath, args, { cwd: project, env }).catch(
-      ({ stdout, stderr }: { stdout: string; stderr: string }) =>
-        Promise.reject(new Error(`${stdout}\n${stderr}`)),
-    );
-  });
+    ['Vitest', ['node_modules/vitest/vitest.mjs', 'run', '--globals', 'team.test.mjs']],
+  ])(
+    'offers its test kit to %s',
+    async (name, args) => {
+      await writeFile(join(project, 'team.test.mjs'), TEAM_TEST);
+      if (name === 'Vitest') await inShell(installCommand(['--no-save', `vitest@${VITEST}`]), project);
+      await run(process.execPath, args, { cwd: project, env }).catch(
+        ({ stdout, stderr }: { stdout: string; stderr: string }) =>
+          Promise.reject(new Error(`${stdout}\n${stderr}`)),
+      );
+    },
+    300_000,
+  );
 
   it('leaves no PostgreSQL and no files behind when a test is killed', async () => {
     // PostgreSQL runs as another user if this is root.

@@ -6,11 +6,15 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const PACKAGES = ['contract', 'client', 'react', 'server'];
 
+/** What a machine needs to reach the registry of npm. */
+const NETWORK =
+  /^(https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|npm_config_(registry|cafile|cache))$/i;
+
 /** The environment of a person's shell: without what `npm test` and Jest add to it. */
-export const shellEnv = (): Record<string, string> => ({
-  PATH: process.env['PATH']!,
-  HOME: process.env['HOME']!,
-});
+export const shellEnv = (): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => name === 'PATH' || name === 'HOME' || NETWORK.test(name)),
+  ) as Record<string, string>;
 
 /**
  * Packs the packages of this repository, as they would be published.
