@@ -7,8 +7,8 @@ const BASE = {
   config: ['common'],
   logging: ['common', 'config'],
   discovery: [],
-  monitoring: ['config'],
-  openapi: ['common', 'config'],
+  monitoring: ['common', 'config', 'logging'],
+  openapi: ['common', 'config', 'logging'],
   problems: ['common', 'config', 'logging', 'openapi'],
 };
 
@@ -28,6 +28,17 @@ const FOLDERS = {
   executions: ['auth', 'database', 'engine', 'events', 'journal', 'streaming', 'throttling'],
   dashboard: ['auth'],
   operations: ['auth', 'database', 'deliveries', 'engine', 'events', 'journal', 'streaming'],
+  // It runs the whole application inside another one, and hosts import it.
+  embedding: [
+    'auth',
+    'database',
+    'engine',
+    'events',
+    'executions',
+    'streaming',
+    'app-options.ts',
+    'create-app.ts',
+  ],
   // These begin at an entry of packages/server, so they use files that compose the application.
   cli: ['database', 'discovery', 'engine', 'executions', 'run-server.ts'],
   testing: ['database', 'engine', 'create-app.ts'],

@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
 const MAX_LENGTH = 72;
-const TYPES = 'build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test';
+const TYPES = 'bench|build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test';
 const SUBJECT = new RegExp(`^(${TYPES})(\\([a-z0-9-]+\\))?!?: \\S`);
 
 /** Runs git. @returns its output; undefined if git is missing or fails */

@@ -18,8 +18,8 @@ export async function applicationDocument(): Promise<OpenAPIObject> {
     logger: false,
     abortOnError: false,
   });
-  const { BUILT_IN_SCOPES } = await load<typeof import('../src/auth/scopes/scope-registry.ts')>(
-    'auth/scopes/scope-registry.js',
+  const { BUILT_IN_SCOPES: scopes } = await load<typeof import('../src/auth/scopes/built-in-scopes.ts')>(
+    'auth/scopes/built-in-scopes.js',
   );
-  return buildDocument(app, { accessOf, scopes: BUILT_IN_SCOPES });
+  return buildDocument(app, { accessOf, scopes });
 }

@@ -1,4 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import type { DiscoveryService } from '@nestjs/core';
+import type { AppOptions } from './app-options.js';
 import { AuthModule } from './auth/auth.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
@@ -9,29 +11,44 @@ import { ExecutionsModule } from './executions/executions.module.js';
 import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
+import { PublicServicesModule } from './public-services.module.js';
+import { ReplacementsModule } from './replacements.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
+
+type Imports = NonNullable<DynamicModule['imports']>;
+
+/** How the application is composed, in addition to the options. */
+export interface Composition extends AppOptions {
+  /** The DiscoveryService of the application that this one runs inside. */
+  host?: DiscoveryService | undefined;
+  /** Modules whose `onApplicationBootstrap` must run before that of all others. They must be global. */
+  first?: Imports | undefined;
+  /** Whether the dashboard is served. Default: true. */
+  dashboard?: boolean;
+}
 
 /** The root module of the application. */
 @Module({})
 export class AppModule {
-  /**
-   * @param settings must have DATABASE_URL; `server.ts` sets it when it starts the embedded PostgreSQL
-   * @param extensions modules of other teams
-   */
-  static forRoot(settings: Settings, extensions: NonNullable<DynamicModule['imports']> = []): DynamicModule {
+  /** @param settings must have DATABASE_URL; `server.ts` sets it when it starts the embedded PostgreSQL */
+  static forRoot(settings: Settings, composition: Composition = {}): DynamicModule {
+    const { host, first = [], imports = [], dashboard = true } = composition;
     return {
       module: AppModule,
       imports: [
+        ...first,
         ConfigModule.forRoot(settings),
-        ExtensionDiscoveryModule.forRoot(),
+        ReplacementsModule.forRoot(composition),
+        ExtensionDiscoveryModule.forRoot(host),
         DatabaseModule,
         AuthModule,
         ThrottlingModule,
         ExecutionsModule,
         ListenersModule,
         OperationsModule,
-        ...extensions,
-        DashboardModule,
+        PublicServicesModule,
+        ...imports,
+        ...(dashboard ? [DashboardModule] : []),
         // Last, because Nest asks the filter first that was registered last. A filter of an extension could otherwise change
         // the shape of problems.
         ProblemsModule,

@@ -20,7 +20,6 @@ interface Line {
 const IMPORTS = `
   import { appendFileSync, existsSync } from 'node:fs';
   import { setTimeout as sleep } from 'node:timers/promises';
-  import { OnExecutionEvent } from '../events/on-execution-event.decorator.js';
   import type { Delivery } from '../events/delivery.js';
   type Event = { executionId: string; sequence: number; type: string };
   const record = (what: string, { executionId: id, sequence, type }: Event, { attempt }: Delivery) =>

@@ -27,6 +27,7 @@ import { EMPTY, type Observable } from 'rxjs';
 import { Public } from '../src/auth/access.decorators.js';
 import { parseSettings } from '../src/config/settings.js';
 import { Deprecated } from '../src/index.js';
+import { Documented } from '../src/openapi/documented.decorator.js';
 import { ADMIN_KEY, createDatabase } from './support/server.js';
 
 const UNKNOWN = '01890000-0000-7000-8000-000000000000';
@@ -64,6 +65,19 @@ class TeamController {
   @ApiOperation({ summary: 'Get the old report' })
   @Get('old')
   old(): object {
+    return {};
+  }
+
+  @Get('old-documented')
+  @Documented({
+    id: 'getOldReport',
+    tag: 'Operations',
+    summary: 'Get the old report as ours',
+    description: 'Like a route of this server.',
+    status: 200,
+  })
+  @Deprecated({ since: '2027-03-01', link: 'https://docs.example.com/moved' })
+  oldDocumented(): object {
     return {};
   }
 
@@ -306,6 +320,10 @@ describe('a deprecated route', () => {
     expect(paths['/team/old']!['get']).toMatchObject({ summary: 'Get the old report', deprecated: true });
     expect(paths['/team/old-stream']!['get']).toMatchObject({
       summary: 'Watch the old report',
+      deprecated: true,
+    });
+    expect(paths['/team/old-documented']!['get']).toMatchObject({
+      summary: 'Get the old report as ours',
       deprecated: true,
     });
     expect(paths['/team/reports']!['post']).not.toHaveProperty('deprecated');

@@ -13,6 +13,8 @@ const MODULE = `
   import { All, Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
   import { ApiBearerAuth, ApiExcludeEndpoint, ApiHeader, ApiOperation, ApiProperty, ApiResponse } from '@nestjs/swagger';
   import { Public, RequireScope } from '../auth/access.decorators.js';
+  import { Documented } from '../openapi/documented.decorator.js';
+  import { Deprecated } from '../openapi/deprecated.decorator.js';
 
   // Has the name of a schema of the server, and another content.
   class Execution {
@@ -47,6 +49,13 @@ const MODULE = `
     @Public(true) @All('any') any() { return 'ok'; }
     @Public(true) @Get('files/*path') file() { return 'ok'; }
     @ApiBearerAuth('a-scheme-that-does-not-exist') @RequireScope('keys:manage') @Get(['one', 'two']) alias() { return 'ok'; }
+    @Public(true) @Get('old') @Deprecated({ since: '2026-01-01', link: 'https://docs.example.com/old' })
+    @ApiHeader({ name: 'X-Old' })
+    @Documented({
+      id: 'getOld', tag: 'Operations', summary: 'Old', description: 'An old route.', status: 200,
+      response: z.object({ old: z.boolean() }), examples: { old: { value: { old: true } } },
+    })
+    old() { return { old: true }; }
     @Public(true) @ApiExcludeEndpoint() @Get('hidden') hidden() { return 'ok'; }
   }
 
@@ -82,7 +91,7 @@ describe('the OpenAPI document with controllers of another team', () => {
   };
 
   it('is valid', async () => {
-    const file = join(process.cwd(), 'dist', 'openapi-extensions.json');
+    const file = join(process.cwd(), 'dist', '.openapi-extensions.json');
     await writeFile(file, text);
     const { stdout } = await run(process.execPath, ['scripts/check-openapi.ts', file]).catch(
       (error: unknown) => error as { stdout: string; stderr: string },
@@ -126,6 +135,14 @@ describe('the OpenAPI document with controllers of another team', () => {
     ]);
     expect(parameters('GET /team/files/{path}')).toMatchObject([{ name: 'path', in: 'path' }]);
     expect(parameters('POST /team/reports')).toMatchObject([{ name: 'X-Team', in: 'header' }]);
+  });
+
+  it('marks deprecated routes, and names their headers', async () => {
+    expect(operation('GET /team/old')).toMatchObject({ deprecated: true, parameters: [{ name: 'X-Old' }] });
+    const { status, headers, text: body } = await server.call('GET', '/team/old');
+    const exchange = { method: 'GET', path: '/team/old', status, headers, text: body };
+    expect(headers.get('deprecation')).toBe('@1767225600');
+    expect(new OpenApiValidator(document).check(exchange)).toEqual([]);
   });
 
   it('keeps their schemas apart from those of the server', () => {

@@ -95,9 +95,13 @@ describe('answers to generated requests', () => {
     };
     await Promise.all(Array.from({ length: PARALLEL }, work));
     expect(faults).toEqual([]);
-    // Every operation was also used as it is meant to be.
-    const unused = [...statuses].filter(([, seen]) => ![...seen].some((status) => status < 300));
-    expect(unused.map(([id]) => id)).toEqual([]);
+    // Every operation was also used as it is meant to be, except on resources that this server has none of.
+    const unused = routes.filter(
+      ({ path, operation }) =>
+        [...path.matchAll(/\{(\w+)\}/g)].every(([, name]) => name! in ids) &&
+        ![...statuses.get(operation.operationId)!].some((status) => status < 300),
+    );
+    expect(unused.map(({ operation }) => operation.operationId)).toEqual([]);
   }, 600_000);
 
   it('are as documented in every frame of a stream', async () => {
@@ -155,7 +159,7 @@ describe('answers to generated requests', () => {
       .tuple(
         ...parameters.map(({ name, schema }) =>
           fc.oneof(
-            { weight: 6, arbitrary: fc.constantFrom(...ids[name]!) },
+            ...(name in ids ? [{ weight: 6, arbitrary: fc.constantFrom(...ids[name]!) }] : []),
             { weight: 1, arbitrary: valuesOf(schema, resolve).map(String) },
             { weight: 1, arbitrary: fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' }) },
           ),

@@ -285,6 +285,15 @@ describe('a workflow', () => {
     },
   );
 
+  it('with an unknown member in a tool of an agent names the nearest one', async () => {
+    const http = { url: 'https://example.com', methd: 'GET' };
+    const tool = { name: 't', description: 'd', inputSchema: { type: 'object' }, http };
+    const config = { model: 'demo/fast', prompt: 'x', tools: [tool] };
+    expect(await post({ nodes: [{ id: 'a', type: 'agent', data: { config } }] })).toEqual([
+      'workflow.nodes.0.data.config.tools.0.http.methd: is not known: did you mean method?',
+    ]);
+  });
+
   it('may have members of a graph editor', async () => {
     const flow = {
       nodes: [

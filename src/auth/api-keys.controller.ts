@@ -71,7 +71,7 @@ export class ApiKeysController {
   ): Promise<CreatedApiKey> {
     const { key, replayed } = await this.creator.create(body, principal, repeatable(request, idempotencyKey));
     if (replayed) response.setHeader('Idempotency-Replayed', 'true');
-    response.location(`/api/keys/${key.id}`);
+    response.location(`${request.baseUrl}/api/keys/${key.id}`);
     return key;
   }
 

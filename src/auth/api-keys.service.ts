@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { type ApiKey, SCOPES } from '@cloutagent/contract';
 import { sql } from 'kysely';
 import { Subject } from 'rxjs';
@@ -9,6 +9,7 @@ import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
 import { SCHEMA } from '../database/migrations.js';
+import { Logger } from '../logging/logger.js';
 import { NotFoundError } from '../problems/problem.error.js';
 import { type ApiKeyRow, generateKey, isAdministrator, keyColumns, toApiKey } from './api-key.js';
 import { ownsProject, principalIdOf, type Principal } from './principal.js';

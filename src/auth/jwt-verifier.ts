@@ -1,8 +1,9 @@
-import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ProjectId } from '@cloutagent/contract';
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { z } from 'zod';
 import { Settings } from '../config/settings.js';
+import { Logger } from '../logging/logger.js';
 import { ProblemError } from '../problems/problem.error.js';
 import { KeySetUnavailableError, remoteKeySet } from './key-set.js';
 import { isPrintable, type Principal } from './principal.js';

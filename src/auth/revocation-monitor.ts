@@ -1,9 +1,10 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import { coalesce } from '../common/coalesce.js';
 import { Holder } from '../common/holder.js';
 import { Settings } from '../config/settings.js';
 import { Listener } from '../database/listener.js';
+import { Logger } from '../logging/logger.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { keyIdOf, principalIdOf, type Principal } from './principal.js';
 import { AuthStrategies } from './strategies/auth-strategies.js';

@@ -3,8 +3,10 @@ import { ConfigModule } from '../config/config.module.js';
 import type { Settings } from '../config/settings.js';
 import { ExtensionDiscoveryModule } from '../discovery/discovery.module.js';
 import { NodeRegistry } from '../engine/extension/node-registry.js';
+import { StepInterceptors } from '../engine/extension/step-interceptors.js';
 import { ModelsModule } from '../engine/models/models.module.js';
 import { NodesModule } from '../engine/nodes/nodes.module.js';
+import { MonitoringModule } from '../monitoring/monitoring.module.js';
 import { WorkflowValidator } from '../executions/commands/workflow-validator.js';
 
 /** Checks workflows without a database. */
@@ -17,9 +19,10 @@ export class ValidationModule {
         ConfigModule.forRoot(settings),
         ExtensionDiscoveryModule.forRoot(),
         ModelsModule,
+        MonitoringModule,
         NodesModule,
       ],
-      providers: [NodeRegistry, WorkflowValidator],
+      providers: [NodeRegistry, StepInterceptors, WorkflowValidator],
     };
   }
 }

@@ -1,10 +1,11 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { coalesce } from '../common/coalesce.js';
 import { Settings } from '../config/settings.js';
 import { PROCESS_LOCK } from '../database/dedicated-connection.js';
 import { ProcessIdentity } from '../database/process-identity.js';
+import { Logger } from '../logging/logger.js';
 import { ProcessPresence } from './process-presence.js';
 
 const POLL = `

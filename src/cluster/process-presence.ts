@@ -1,7 +1,6 @@
 import {
   Inject,
   Injectable,
-  Logger,
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type OnModuleInit,
@@ -13,6 +12,7 @@ import { Database } from '../database/database.js';
 import { DedicatedConnection } from '../database/dedicated-connection.js';
 import { Listener } from '../database/listener.js';
 import { ProcessIdentity } from '../database/process-identity.js';
+import { Logger } from '../logging/logger.js';
 
 const REGISTER = `
   INSERT INTO cloutagent.processes (identity) VALUES ($1)

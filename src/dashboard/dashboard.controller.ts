@@ -43,6 +43,16 @@ export class DashboardController {
       .setHeader('Cache-Control', 'no-cache')
       .vary('Accept')
       .type('html')
-      .send(html);
+      .send(underPath(html, request.baseUrl));
   }
+}
+
+/** Writes the path at which the server runs into the page, and before each of its URLs, which are absolute paths. */
+function underPath(html: string, baseUrl: string): string {
+  // The client has sent it. A path has no raw quotation marks in it.
+  const path = baseUrl.replaceAll('"', '%22');
+  if (path === '') return html;
+  return html
+    .replaceAll(/(src|href)="\//g, (attribute) => attribute.replace('/', `${path}/`))
+    .replace('<html', (tag) => `${tag} data-base="${path}"`);
 }

@@ -1,9 +1,10 @@
-import { Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { type OnApplicationShutdown } from '@nestjs/common';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Settings } from '../config/settings.js';
+import { Logger } from '../logging/logger.js';
 import { MIGRATIONS, SCHEMA } from './migrations.js';
 import { isWriteRefusal } from '../problems/database-outage.js';
 import { isQueryTimeout, watchQueries } from './query-errors.js';

@@ -1,7 +1,7 @@
-import { Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Observable, Subject } from 'rxjs';
+import { Logger } from '../logging/logger.js';
 
 const PROBE_INTERVAL_MS = 10_000;
 const PROBE_TIMEOUT_MS = 5_000;

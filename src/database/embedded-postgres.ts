@@ -1,7 +1,7 @@
-import { Logger } from '@nestjs/common';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { Logger } from '../logging/logger.js';
 import { EmbeddedPostgresError } from './embedded-postgres.error.js';
 import { createCluster, readOrCreatePassword, removeTemporaryFiles } from './postgres-cluster.js';
 import { locatePostgres } from './postgres-location.js';

@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import { isTerminalEvent } from '@cloutagent/contract';
 import { abortable } from '../common/abortable.js';
 import { backoffMs } from '../common/backoff.js';
@@ -8,6 +7,7 @@ import { parseEvent } from '../events/event-bus.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import type { JournalReader } from '../journal/journal-reader.js';
 import { messageOf } from '../logging/error-info.js';
+import { Logger } from '../logging/logger.js';
 import { inContext } from '../logging/work-context.js';
 import type { ClaimedDelivery, DeliveryQueue } from './delivery-queue.js';
 import type { DeliveryStats } from './delivery-stats.js';

@@ -1,7 +1,7 @@
-import { Logger } from '@nestjs/common';
 import type { EventType } from '@cloutagent/contract';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { coalesce } from '../common/coalesce.js';
+import { Logger } from '../logging/logger.js';
 import { detached } from '../logging/work-context.js';
 import type { ClaimedDelivery } from './delivery-queue.js';
 import { type DeliveryContext, DeliveryRun } from './delivery-run.js';

@@ -2,7 +2,6 @@ import {
   type BeforeApplicationShutdown,
   Inject,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
@@ -13,6 +12,7 @@ import { Settings } from '../config/settings.js';
 import { EventBus, type PublishedBatch } from '../events/event-bus.js';
 import { JournalReader } from '../journal/journal-reader.js';
 import { NotificationSource } from '../journal/notification-source.js';
+import { Logger } from '../logging/logger.js';
 import { DeliveryQueue } from './delivery-queue.js';
 import { DeliveryStats } from './delivery-stats.js';
 import { DeliveryWorker } from './delivery-worker.js';

@@ -15,7 +15,7 @@ export class ExtensionDiscoveryModule {
       module: ExtensionDiscoveryModule,
       imports: [DiscoveryModule],
       providers: [ExtensionDiscovery, { provide: HostDiscovery, useValue: host }],
-      exports: [ExtensionDiscovery],
+      exports: [ExtensionDiscovery, HostDiscovery],
     };
   }
 }

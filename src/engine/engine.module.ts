@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { ClusterModule } from '../cluster/cluster.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { ControlRequests } from './run/control-requests.js';
@@ -7,7 +8,7 @@ import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { ExecutionQueue } from './dispatch/execution-queue.js';
 import { EngineStats } from './run/engine-stats.js';
-import { ExecutionEngine } from './execution-engine.js';
+import { EngineOption, ExecutionEngine } from './execution-engine.js';
 import { GraphEngine } from './run/graph-engine.js';
 import { ModelsModule } from './models/models.module.js';
 import { MonitoringModule } from '../monitoring/monitoring.module.js';
@@ -30,7 +31,14 @@ import { Takeover } from './run/takeover.js';
     DispatchNotifier,
     ControlNotifier,
     Dispatcher,
-    { provide: ExecutionEngine, useClass: GraphEngine },
+    {
+      provide: ExecutionEngine,
+      inject: [ModuleRef, { token: EngineOption, optional: true }],
+      useFactory: (modules: ModuleRef, given?: EngineOption) => {
+        const engine = given?.engine ?? GraphEngine;
+        return typeof engine === 'function' ? modules.create(engine) : engine;
+      },
+    },
   ],
   exports: [ControlNotifier, EngineStats, ExecutionEngine, NodeRegistry, StepInterceptors, Dispatcher],
 })

@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import type { ExecutionRow } from './execution-row.js';
 
 /**
@@ -9,7 +10,35 @@ import type { ExecutionRow } from './execution-row.js';
  */
 export type RunOutcome = 'ended' | 'released' | 'lost' | 'refused';
 
-/** Runs executions that this process has claimed. */
+/**
+ * Runs executions that this process has claimed. An engine of your own replaces the default one, GraphEngine, through the
+ * option `engine` of `createApp` and of `ExecutionsModule.forRoot`. It records events through the log that `Takeover.start`
+ * returns: the log assigns the sequences, and the journal refuses the events of a process that has lost the execution.
+ *
+ * An engine must not reject for a fault of the execution: it records `execution:failed` and returns `ended`.
+ * @example
+ * ```ts
+ * @Injectable()
+ * export class EchoEngine implements ExecutionEngine {
+ *   constructor(private readonly takeover: Takeover) {}
+ *
+ *   async run(row: ExecutionRow): Promise<RunOutcome> {
+ *     const taken = await this.takeover.start(row, () => undefined);
+ *     if (!taken) return 'ended';
+ *     const { log } = taken;
+ *     const at = new Date();
+ *     const result = completedExecution(row, log.state, row.input, at);
+ *     const change = { status: 'completed', output: row.input, at: at.toISOString() } as const;
+ *     await log.append([{ type: 'execution:completed', fields: { result } }], change);
+ *     return 'ended';
+ *   }
+ *   async applyControl(): Promise<void> {}
+ *   committedSequence(): undefined {}
+ * }
+ *
+ * const app = await createApp(settings, { engine: EchoEngine });
+ * ```
+ */
 export interface ExecutionEngine {
   /**
    * Runs an execution until it ends or this process stops running it.
@@ -30,3 +59,12 @@ export interface ExecutionEngine {
 
 /** Injection token of the engine; the default is GraphEngine. */
 export const ExecutionEngine = Symbol('ExecutionEngine');
+
+/** An engine that replaces GraphEngine: an object, or a class that is created with its dependencies. */
+export type GivenEngine = ExecutionEngine | Type<ExecutionEngine>;
+
+/** Injection token of an object that holds the engine which replaces GraphEngine, if there is one. */
+export const EngineOption = Symbol('EngineOption');
+export interface EngineOption {
+  readonly engine: GivenEngine | undefined;
+}

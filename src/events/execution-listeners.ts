@@ -1,7 +1,8 @@
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EVENT_TYPES, type ExecutionEvent } from '@cloutagent/contract';
 import { nearestName } from '../common/spelling.js';
 import { type DiscoveredMethod, ExtensionDiscovery } from '../discovery/extension-discovery.js';
+import { Logger } from '../logging/logger.js';
 import { inContext } from '../logging/work-context.js';
 import { BlockedLoopMonitor } from '../monitoring/blocked-loop-monitor.js';
 import { codeMembers, nameOf } from '../monitoring/extension-code.js';

@@ -65,7 +65,7 @@ export class ExecutionsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<Execution> {
     const { execution, replayed } = await this.starter.start(body, principal, checkIdempotencyKey(key));
-    response.location(`/api/executions/${execution.id}`);
+    response.location(`${response.req.baseUrl}/api/executions/${execution.id}`);
     if (replayed) response.setHeader('Idempotency-Replayed', 'true');
     return execution;
   }

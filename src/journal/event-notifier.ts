@@ -1,10 +1,11 @@
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import { DeathDetector } from '../cluster/death-detector.js';
 import { coalesce } from '../common/coalesce.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
 import { ProcessIdentity } from '../database/process-identity.js';
+import { Logger } from '../logging/logger.js';
 
 /** Channel of the notifications. A payload is `<process> <execution id>:<sequence>[!] …`. */
 export const EVENTS_CHANNEL = 'cloutagent_events';

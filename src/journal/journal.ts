@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
@@ -6,6 +6,7 @@ import { Listener } from '../database/listener.js';
 import { ProcessIdentity } from '../database/process-identity.js';
 import { EventBus } from '../events/event-bus.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
+import { Logger } from '../logging/logger.js';
 import { detached } from '../logging/work-context.js';
 import {
   isAppendFault,

@@ -1,10 +1,11 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { ExecutionStatus } from '@cloutagent/contract';
 import { type Observable, Subject } from 'rxjs';
 import { coalesce } from '../common/coalesce.js';
 import { Holder } from '../common/holder.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
+import { Logger } from '../logging/logger.js';
 import { EventNotifier } from './event-notifier.js';
 import { NotificationSource } from './notification-source.js';
 

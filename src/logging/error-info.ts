@@ -19,7 +19,7 @@ export interface ErrorInfo {
  * Reduces an error and its causes to the properties that help to find the fault. Other properties are left out, because
  * some libraries attach the whole request, with its headers and the user's input.
  */
-export function errorInfo(error: unknown, secrets: SecretRedactor, depth = 0): ErrorInfo {
+export function errorInfo(error: unknown, secrets: Pick<SecretRedactor, 'text'>, depth = 0): ErrorInfo {
   // Secrets are redacted before a text is truncated, because a part of a secret would not be recognised.
   const truncate = (text: string, max: number) => secrets.text(text).slice(0, max);
   if (!(error instanceof Error))

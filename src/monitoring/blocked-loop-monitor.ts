@@ -1,5 +1,6 @@
-import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { Logger } from '../logging/logger.js';
 import { codeMembers, type ExtensionCode, nameOf } from './extension-code.js';
 
 /** The timer fires this many times within BLOCKED_LOOP_WARNING_MS, so that it notices most of a block's duration. */

@@ -2,21 +2,26 @@ import { STATUS_CODES } from 'node:http';
 import type { z } from 'zod';
 import type { ComponentSchemas } from './component-schemas.js';
 import type { Documentation } from './documented.decorator.js';
-import { headerReferences, headersOfEvery } from './headers.js';
+import { headerReferences, HEADERS_OF_DEPRECATED, headersOfEvery, type ResponseHeader } from './headers.js';
 import type { JsonSchema } from './json-schema.js';
 import type { OperationObject, ParameterObject, ResponseObject } from './operation.js';
 import { usualCodes } from './problem-codes.js';
 import { problemResponses } from './problem-responses.js';
 import type { RouteAccess } from './route-access.js';
+import type { ScannedRoute } from './scanned-routes.js';
 import { securityOf, withScope } from './security.js';
 
-/** Builds the operation of a route that has `@Documented`. */
+/**
+ * Builds the operation of a route that has `@Documented`.
+ * @param scanned what other decorators add: `@Deprecated` and `@ApiHeader`
+ */
 export function documentedOperation(
-  path: string,
+  { path, operation: scanned }: Pick<ScannedRoute, 'path' | 'operation'>,
   documentation: Documentation,
   access: RouteAccess,
   schemas: ComponentSchemas,
 ): OperationObject {
+  const isDeprecated = scanned['deprecated'] === true;
   const { id, tag, summary, description, params = {}, query, requestHeaders = [], body } = documentation;
   const refusesQuery = !query && !documentation.anyQuery;
   const names = pathParameters(path);
@@ -29,12 +34,14 @@ export function documentedOperation(
     operationId: id,
     tags: [tag],
     summary,
+    ...(isDeprecated && { deprecated: true }),
     description: withScope(description, access),
     ...securityOf(access),
     parameters: [
       ...names.map((name) => pathParameter(name, params[name] && schemas.convert(params[name], 'input'))),
       ...(query ? queryParameters(query, schemas) : []),
       ...requestHeaders.map((name) => ({ $ref: `#/components/parameters/${name}` })),
+      ...((scanned.parameters ?? []) as ParameterObject[]).filter((parameter) => parameter.in === 'header'),
     ],
     ...(body && {
       requestBody: {
@@ -45,7 +52,11 @@ export function documentedOperation(
       },
     }),
     responses: {
-      ...successes(documentation, access, schemas),
+      ...successes(
+        documentation,
+        [...headersOfEvery(access.isThrottled), ...(isDeprecated ? HEADERS_OF_DEPRECATED : [])],
+        schemas,
+      ),
       ...problemResponses([...(documentation.errors ?? []), ...codes], access.isThrottled),
     },
   };
@@ -100,10 +111,9 @@ function successes(
     examples,
     responseHeaders = [],
   }: Documentation,
-  { isThrottled }: RouteAccess,
+  always: readonly ResponseHeader[],
   schemas: ComponentSchemas,
 ): Record<string, ResponseObject> {
-  const always = headersOfEvery(isThrottled);
   return {
     [status]: {
       description: STATUS_CODES[status] ?? '',

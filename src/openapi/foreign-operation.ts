@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ComponentSchemas } from './component-schemas.js';
 import { pathParameter, pathParameters } from './documented-operation.js';
+import { headerReferences, HEADERS_OF_DEPRECATED, headersOfEvery } from './headers.js';
 import type { OperationObject, ParameterObject, ResponseObject } from './operation.js';
 import { usualCodes } from './problem-codes.js';
 import { problemResponses } from './problem-responses.js';
@@ -27,6 +28,10 @@ export function foreignOperation(
     body: operation.requestBody !== undefined,
   });
   const { summary = '', description = '' } = operation;
+  const headers = headerReferences([
+    ...headersOfEvery(access.isThrottled),
+    ...(operation['deprecated'] === true ? HEADERS_OF_DEPRECATED : []),
+  ]);
   const own = Object.entries(operation.responses ?? {}) as [string, ResponseObject][];
   return {
     ...operation,
@@ -37,7 +42,9 @@ export function foreignOperation(
     parameters: unique([...missing, ...parameters]),
     responses: {
       ...problemResponses(codes, access.isThrottled),
-      ...Object.fromEntries((own.length > 0 ? own : [['200', { description: 'OK' }] as const]).map(complete)),
+      ...Object.fromEntries(
+        (own.length > 0 ? own : [['200', { description: 'OK' }] as const]).map(completeWith(headers)),
+      ),
     },
   };
 }
@@ -68,7 +75,13 @@ const unique = (parameters: ParameterObject[]): ParameterObject[] => [
   ...new Map(parameters.map((parameter) => [`${parameter.in} ${parameter.name}`, parameter])).values(),
 ];
 
-const complete = ([status, response]: readonly [string, ResponseObject]): [string, ResponseObject] => [
-  status,
-  { ...response, description: response.description || STATUS_CODES[Number(status)] || 'Response' },
-];
+const completeWith =
+  (headers: ResponseObject['headers']) =>
+  ([status, response]: readonly [string, ResponseObject]): [string, ResponseObject] => [
+    status,
+    {
+      ...response,
+      description: response.description || STATUS_CODES[Number(status)] || 'Response',
+      headers: { ...headers, ...response.headers },
+    },
+  ];

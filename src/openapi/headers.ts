@@ -46,6 +46,21 @@ export const RESPONSE_HEADERS = {
     schema: { type: 'string' },
     example: 'Bearer',
   },
+  Deprecation: {
+    description: 'Since when the operation is deprecated, in seconds since 1970 (RFC 9745).',
+    schema: { type: 'string', pattern: '^@\\d+$' },
+    example: '@1803859200',
+  },
+  Sunset: {
+    description: 'When the operation will be removed (RFC 8594).',
+    schema: { type: 'string' },
+    example: 'Wed, 01 Sep 2027 00:00:00 GMT',
+  },
+  Link: {
+    description: 'A page that says what to use instead, with `rel="deprecation"`.',
+    schema: { type: 'string' },
+    example: '<https://docs.example.com/moved>; rel="deprecation"; type="text/html"',
+  },
   Allow: {
     description: 'The methods that the path has.',
     schema: { type: 'string' },
@@ -71,6 +86,9 @@ export const REQUEST_HEADERS = {
   },
 } as const satisfies Record<string, Header>;
 export type RequestHeader = keyof typeof REQUEST_HEADERS;
+
+/** Headers of successful responses of a deprecated route. */
+export const HEADERS_OF_DEPRECATED: readonly ResponseHeader[] = ['Deprecation', 'Sunset', 'Link'];
 
 /** Headers of every response of a route. */
 export const headersOfEvery = (isThrottled: boolean): ResponseHeader[] => [

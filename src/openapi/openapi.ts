@@ -26,21 +26,19 @@ export interface DocumentSource {
   accessOf: AccessOf;
   /** Every scope: those of the server, and those that modules declare. */
   scopes: readonly DocumentedScope[];
-  /** Path under which another application mounts this one, such as `/agents`. */
-  basePath?: string;
 }
 
 /** Builds the OpenAPI 3.1 document of all routes, also those of modules of other teams. */
 export function buildDocument(
   app: NestExpressApplication,
-  { accessOf, scopes, basePath = '' }: DocumentSource,
+  { accessOf, scopes }: DocumentSource,
 ): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.1')
     .setTitle('CloutAgent Executions')
     .setDescription(DESCRIPTION)
     .setVersion('0.1.0')
-    .addServer(basePath || '/', 'This server')
+    .addServer('/', 'This server')
     .build();
   const schemas = new ComponentSchemas();
   schemas.convert(Problem, 'output');
@@ -54,11 +52,13 @@ export function buildDocument(
     operations.add(
       route,
       documentation
-        ? documentedOperation(path, documentation, access, schemas)
+        ? documentedOperation(route, documentation, access, schemas)
         : foreignOperation(path, schemas.adopt(operation, definitions, 'input'), access, schemas),
     );
   }
   const { paths, responses } = shareResponses(operations.inOrder(routes));
+  const used = <T>(kind: string, components: Record<string, T>): Record<string, T> =>
+    usedIn(JSON.stringify([paths, responses]), kind, components);
   return {
     ...config,
     info: { ...config.info, license: { name: 'MIT', identifier: 'MIT' } as { name: string } },
@@ -67,15 +67,24 @@ export function buildDocument(
     components: {
       schemas: schemas.reachableFrom([paths, responses]),
       responses,
-      parameters: Object.fromEntries(
-        Object.entries(REQUEST_HEADERS).map(([name, header]) => [name, { name, in: 'header', ...header }]),
+      parameters: used(
+        'parameters',
+        Object.fromEntries(
+          Object.entries(REQUEST_HEADERS).map(([name, header]) => [name, { name, in: 'header', ...header }]),
+        ),
       ),
-      headers: RESPONSE_HEADERS,
-      examples: problemExamples(),
+      headers: used<object>('headers', RESPONSE_HEADERS),
+      examples: used('examples', problemExamples()),
       securitySchemes: securitySchemes(scopes),
     },
   } as unknown as OpenAPIObject;
 }
+
+/** Returns the components that a part of the document refers to. */
+const usedIn = <T>(part: string, kind: string, components: Record<string, T>): Record<string, T> =>
+  Object.fromEntries(
+    Object.entries(components).filter(([name]) => part.includes(`"#/components/${kind}/${name}"`)),
+  );
 
 const isForeign = ({ handler }: ScannedRoute): boolean =>
   new Reflector().get(Documented, handler) === undefined;

@@ -26,14 +26,15 @@ export const OF_NO_OPERATION: readonly ProblemCode[] = [
   'dashboard_not_built',
   'request_timeout',
   'expectation_failed',
-  'cross_site_request',
   'headers_too_large',
+  'not_ready',
 ];
 
 /** Codes that any route with a required credential may answer with. */
 const OF_CREDENTIALS: readonly ProblemCode[] = [
   'credentials_missing',
   'invalid_credentials',
+  'cross_site_request',
   'too_many_failed_attempts',
   'identity_provider_unavailable',
   'database_unavailable',

@@ -1,9 +1,9 @@
-import { Logger } from '@nestjs/common';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
+import { Logger } from '../logging/logger.js';
 import { ComponentSchemas } from './component-schemas.js';
 import type { JsonSchema } from './json-schema.js';
 import type { OperationObject } from './operation.js';

@@ -1,9 +1,10 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { type Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { STATUS_CODES } from 'node:http';
 import zlib from 'node:zlib';
 import { SecretRedactor } from '../config/secret-redactor.js';
+import { Logger } from '../logging/logger.js';
 import { allowedMethods } from './allowed-methods.js';
 import { NoContentSignal } from './no-content.signal.js';
 import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
@@ -92,8 +93,8 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   /** Logs the path without the query, which may contain a ticket. */
-  private log(error: unknown, { method, path, requestId }: Request): void {
-    this.logger.error(`${method} ${path} failed`, error, { requestId });
+  private log(error: unknown, { method, baseUrl, path, requestId }: Request): void {
+    this.logger.error(`${method} ${baseUrl}${path} failed`, error, { requestId });
   }
 }
 
@@ -114,7 +115,7 @@ function toProblem({ status, code, detail, errors }: Description, request: Reque
     status,
     detail,
     code,
-    instance: request.path,
+    instance: request.baseUrl + request.path,
     ...(request.requestId !== undefined && { requestId: request.requestId }),
     ...(errors && { errors }),
   };

@@ -1,8 +1,9 @@
-import { Inject, Injectable, Logger, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type MessageEvent, type OnModuleDestroy } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
 import { StatusChanges } from '../journal/status-changes.js';
+import { Logger } from '../logging/logger.js';
 import { ChannelPool } from './channel/channel-pool.js';
 import { SseConnection, type StreamRules } from './connection/sse-connection.js';
 import { type StreamHandle, SseResponse } from './connection/sse-response.js';

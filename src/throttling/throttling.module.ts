@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { ThrottlerModule } from '@nestjs/throttler';
+import { ThrottlerStorageOption } from './throttler-storage-option.js';
 import { Settings } from '../config/settings.js';
 import { PrincipalThrottlerGuard } from './principal-throttler.guard.js';
 import { WindowStorage } from './window-storage.js';
@@ -9,10 +10,10 @@ import { WindowStorage } from './window-storage.js';
 @Module({
   imports: [
     ThrottlerModule.forRootAsync({
-      inject: [Settings],
-      useFactory: (settings: Settings) => ({
+      inject: [Settings, { token: ThrottlerStorageOption, optional: true }],
+      useFactory: (settings: Settings, given?: ThrottlerStorageOption) => ({
         throttlers: [{ ttl: settings.RATE_LIMIT_WINDOW_MS, limit: settings.RATE_LIMIT_REQUESTS }],
-        storage: new WindowStorage(),
+        storage: given?.storage ?? new WindowStorage(),
       }),
     }),
   ],

@@ -88,13 +88,14 @@ export async function boot(
     ...environment,
   });
   @Module({
+    // In the order of AppModule, which is that of the guards.
     imports: [
       ConfigModule.forRoot(settings),
       ExtensionDiscoveryModule.forRoot(),
       DatabaseModule,
-      ProblemsModule,
       AuthModule,
       ThrottlingModule,
+      ProblemsModule,
     ],
     controllers: [ThingsController],
   })

@@ -118,6 +118,7 @@ export const PROBLEM_CODES = {
     text: 'The identity provider is unavailable. Try again soon.',
   },
   no_worker_free: { status: 503, text: 'No process is free to check the expressions. Try again soon.' },
+  not_ready: { status: 503, text: 'The server is starting or stopping. Try again soon.' },
   database_unavailable: { status: 503, text: 'The database is unavailable. Try again soon.' },
 } as const satisfies Record<string, { status: number; text: string }>;
 

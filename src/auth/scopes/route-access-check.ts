@@ -1,6 +1,7 @@
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
+import { Logger } from '../../logging/logger.js';
 import { AllowAnyScope, Public, RequireScope } from '../access.decorators.js';
 import { ScopeRegistry } from './scope-registry.js';
 

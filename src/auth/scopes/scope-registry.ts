@@ -2,26 +2,8 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { SCOPE_MAX_LENGTH, SCOPES } from '@cloutagent/contract';
 import { nearestName } from '../../common/spelling.js';
 import { ExtensionDiscovery } from '../../discovery/extension-discovery.js';
+import { BUILT_IN_SCOPES, type ScopeInfo } from './built-in-scopes.js';
 import { DeclaresScopes } from './declares-scopes.decorator.js';
-
-/** A scope, and what it permits. */
-export interface ScopeInfo {
-  readonly name: string;
-  readonly description: string;
-}
-
-const DESCRIPTIONS: Record<(typeof SCOPES)[number], string> = {
-  'executions:read': 'Read executions and watch their streams.',
-  'executions:write': 'Start executions.',
-  'executions:control': 'Pause, resume, cancel and approve executions.',
-  'keys:manage': 'Create, list and revoke API keys.',
-  'listeners:manage': 'See durable listeners, replay and skip their dead deliveries, and delete them.',
-};
-/** The scopes of the server itself. */
-export const BUILT_IN_SCOPES: readonly ScopeInfo[] = SCOPES.map((name) => ({
-  name,
-  description: DESCRIPTIONS[name],
-}));
 
 const NAME = /^[a-z][a-z0-9-]*(:[a-z0-9-]+)+$/;
 const RESERVED = new Set(SCOPES.map((name) => name.split(':', 1)[0]));
@@ -63,7 +45,7 @@ export class ScopeRegistry implements OnModuleInit {
   }
 
   private collect(): ReadonlyMap<string, string> {
-    const scopes = new Map<string, string>(Object.entries(DESCRIPTIONS));
+    const scopes = new Map(BUILT_IN_SCOPES.map(({ name, description }) => [name, description]));
     for (const { value, className, moduleName } of this.discovery.classesWith(DeclaresScopes)) {
       for (const [name, description] of Object.entries(value)) {
         const problem = problemOf(name, description, scopes.get(name));

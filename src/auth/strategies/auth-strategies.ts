@@ -1,7 +1,8 @@
-import { Inject, Injectable, Logger, type OnModuleInit, Optional } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit, Optional } from '@nestjs/common';
 import type { Request } from 'express';
 import { Settings } from '../../config/settings.js';
 import { ExtensionDiscovery } from '../../discovery/extension-discovery.js';
+import { Logger } from '../../logging/logger.js';
 import { ProblemError } from '../../problems/problem.error.js';
 import { InvalidCredentialsError } from '../auth.errors.js';
 import type { Principal } from '../principal.js';

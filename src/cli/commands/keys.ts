@@ -1,4 +1,3 @@
-import type { CreateApiKey } from '@cloutagent/contract';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.js';
 import { EXIT } from '../exit-codes.js';
@@ -54,7 +53,7 @@ export function addKeys(program: Command, context: CliContext, run: RunAction): 
         const created = await context.client().keys.create({
           name,
           projects: project,
-          scopes: scope as CreateApiKey['scopes'],
+          scopes: scope,
           ...(expires !== undefined && { expiresAt: expires }),
         });
         if (context.json) context.printJson(created);

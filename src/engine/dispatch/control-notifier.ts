@@ -1,9 +1,10 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { abortable } from '../../common/abortable.js';
 import { coalesce } from '../../common/coalesce.js';
 import { Database } from '../../database/database.js';
 import { Listener } from '../../database/listener.js';
+import { Logger } from '../../logging/logger.js';
 
 /** Channel of the notifications. The payload is an execution's id. */
 const CONTROL_CHANNEL = 'cloutagent_control';

@@ -1,10 +1,11 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import { DeathDetector } from '../../cluster/death-detector.js';
 import { coalesce } from '../../common/coalesce.js';
 import { Database } from '../../database/database.js';
 import { Listener } from '../../database/listener.js';
 import { ProcessIdentity } from '../../database/process-identity.js';
+import { Logger } from '../../logging/logger.js';
 import { detached } from '../../logging/work-context.js';
 
 /** Channel that announces queued executions. The payload is the sender's identity. */

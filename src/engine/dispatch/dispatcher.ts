@@ -1,7 +1,6 @@
 import {
   Inject,
   Injectable,
-  Logger,
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
@@ -13,6 +12,7 @@ import { backoffMs } from '../../common/backoff.js';
 import { coalesce } from '../../common/coalesce.js';
 import { Semaphore } from '../../common/semaphore.js';
 import { Journal } from '../../journal/journal.js';
+import { Logger } from '../../logging/logger.js';
 import { ExecutionEngine } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { type ActiveExecution, ActiveExecutions } from './active-executions.js';

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { withTimeLimit } from '../../common/time-limit.js';
 import { Settings } from '../../config/settings.js';
 import { type DiscoveredClass, ExtensionDiscovery } from '../../discovery/extension-discovery.js';
@@ -7,6 +7,7 @@ import { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import { codeMembers, type ExtensionCode, nameOf } from '../../monitoring/extension-code.js';
 import { NodeError } from './node-handler.js';
 import { deepFreeze } from '../../common/deep-freeze.js';
+import { Logger } from '../../logging/logger.js';
 import type { StepHooks, ValidationFailure } from './step-hooks.js';
 import { StepInterceptorMetadata, type StepInterceptorOptions } from './step-interceptor.decorator.js';
 

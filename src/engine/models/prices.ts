@@ -1,19 +1,24 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { roundUSD } from '../../common/usd.js';
 
 /** USD per million tokens. */
 interface Price {
-  input: number;
-  output: number;
+  readonly input: number;
+  readonly output: number;
 }
 
+/** Prices by model, such as `{ 'acme/large': { input: 2, output: 8 } }`, in USD per million tokens. */
+export type Prices = Readonly<Record<string, Price>>;
+/** Injection token of the prices that the code that makes the application adds. */
+export const Prices = Symbol('Prices');
+
 /**
- * Built-in prices, from https://platform.claude.com/docs/en/about-claude/pricing, November 2026. The setting MODEL_PRICES
- * adds prices and overrides these. Cached input counts as ordinary input. In calls with a prompt of more than 100,000
+ * Built-in prices, from https://platform.claude.com/docs/en/about-claude/pricing, November 2026. The option `prices` adds
+ * prices and overrides these, and the setting MODEL_PRICES overrides both. Cached input counts as ordinary input. In calls with a prompt of more than 100,000
  * tokens Haiku 5.5 costs five times as much; running totals do not show the size of one call, so this is not considered.
  */
-const PRICES: Readonly<Record<string, Price>> = {
+const BUILT_IN: Prices = {
   'anthropic/claude-fable-5-1': { input: 10, output: 50 },
   'anthropic/claude-fable-5': { input: 10, output: 50 },
   'anthropic/claude-opus-5-5': { input: 4, output: 20 },
@@ -35,7 +40,10 @@ const FREE: Price = { input: 0, output: 0 };
 /** The prices of models. */
 @Injectable()
 export class PriceTable {
-  constructor(@Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_PRICES'>) {}
+  constructor(
+    @Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_PRICES'>,
+    @Optional() @Inject(Prices) private readonly given: Prices = {},
+  ) {}
 
   /** Whether the model's price is known. Without it a limit on cost cannot be enforced. */
   knows(model: string): boolean {
@@ -50,10 +58,11 @@ export class PriceTable {
   }
 
   private find(model: string): Price | undefined {
-    if (Object.hasOwn(this.settings.MODEL_PRICES, model)) return this.settings.MODEL_PRICES[model];
+    for (const prices of [this.settings.MODEL_PRICES, this.given])
+      if (Object.hasOwn(prices, model)) return prices[model];
     if (model.startsWith('demo/')) return FREE;
     // A dated snapshot, such as claude-haiku-4-5-20251001, has the price of its model.
     const undated = model.replace(/-20\d{6}$/, '');
-    return Object.hasOwn(PRICES, undated) ? PRICES[undated] : undefined;
+    return Object.hasOwn(BUILT_IN, undated) ? BUILT_IN[undated] : undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { Json, orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
+import { check } from '../../problems/schema-problems.js';
 import type { ModelRegistry } from '../models/model-registry.js';
 import type { ConfigProblem } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
@@ -32,11 +33,9 @@ const ProvidedTool = z
 
 /** A tool of an agent. Parsed by its own type, because a union would only say that both do not fit. */
 const AgentTool = z.unknown().transform((tool, context): string | HttpTool => {
-  const parsed = (typeof tool === 'string' ? ProvidedTool : HttpTool).safeParse(tool);
-  if (parsed.success) return parsed.data;
-  context.issues.push(
-    ...parsed.error.issues.map((issue) => ({ ...issue, input: tool }) as z.core.$ZodRawIssue),
-  );
+  const checked = typeof tool === 'string' ? check(ProvidedTool, tool) : check(HttpTool, tool);
+  if (checked.success) return checked.data;
+  for (const problem of checked.problems) context.addIssue({ ...problem, code: 'custom', input: tool });
   return z.NEVER;
 });
 export type AgentTool = z.infer<typeof AgentTool>;

@@ -1,5 +1,5 @@
-import type { Logger } from '@nestjs/common';
 import type { EventDraft, ExecutionFailure } from '@cloutagent/contract';
+import type { Logger } from '../../logging/logger.js';
 import { causeOf, messageOf } from '../../logging/error-info.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeError } from '../extension/node-handler.js';

@@ -1,8 +1,9 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Semaphore } from '../../common/semaphore.js';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { isAppendFault, StaleOwnerError } from '../../journal/append-errors.js';
+import { Logger } from '../../logging/logger.js';
 import type { RowChange } from '../../journal/append-statement.js';
 import type { ExecutionEngine, RunOutcome } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';

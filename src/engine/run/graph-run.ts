@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import {
   type EventDraft,
   type ExecutionFailure,
@@ -9,6 +8,7 @@ import {
 import type { SecretRedactor } from '../../config/secret-redactor.js';
 import type { Settings } from '../../config/settings.js';
 import type { RowChange } from '../../journal/append-statement.js';
+import { Logger } from '../../logging/logger.js';
 import type { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import type { ExecutionRow } from '../execution-row.js';
 import type { ApprovalDecision } from '../extension/node-handler.js';

@@ -1,6 +1,6 @@
 import type { EventDraft, Json } from '@cloutagent/contract';
-import { Logger } from '@nestjs/common';
 import { messageOf } from '../../logging/error-info.js';
+import { Logger } from '../../logging/logger.js';
 import { inContext } from '../../logging/work-context.js';
 import { deepFreeze } from '../../common/deep-freeze.js';
 import {

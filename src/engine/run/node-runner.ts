@@ -1,9 +1,9 @@
 import type { Json, WorkflowNode } from '@cloutagent/contract';
-import { Logger } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../common/backoff.js';
 import { causeOf } from '../../logging/error-info.js';
+import { Logger } from '../../logging/logger.js';
 import { type ApprovalDecision, TransientError } from '../extension/node-handler.js';
 import { Approvals } from './approvals.js';
 import { NodeAttempt } from './node-attempt.js';

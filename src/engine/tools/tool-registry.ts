@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
 import { z } from 'zod';
 import { isDeeperThan } from '../../common/json-depth.js';
@@ -8,6 +8,7 @@ import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { type DiscoveredClass, ExtensionDiscovery } from '../../discovery/extension-discovery.js';
 import { messageOf } from '../../logging/error-info.js';
+import { Logger } from '../../logging/logger.js';
 import { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import { codeMembers, type ExtensionCode } from '../../monitoring/extension-code.js';
 import { NodeError, type NodeRun } from '../extension/node-handler.js';

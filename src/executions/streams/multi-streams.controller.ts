@@ -117,11 +117,12 @@ export class MultiStreamsController {
   async ticket(
     @Body({ schema: CreateStreamTicket }) filter: CreateStreamTicket,
     @CurrentPrincipal() principal: Principal,
+    @Req() { baseUrl }: Request,
   ): Promise<StreamTicket> {
     const { ticket, expiresAt } = await this.tickets.issue(principal, {
       filter: await this.resolver.check(filter, principal),
     });
-    return { ticket, expiresAt, url: `/api/executions/stream?${queryOf(filter, ticket)}` };
+    return { ticket, expiresAt, url: `${baseUrl}/api/executions/stream?${queryOf(filter, ticket)}` };
   }
 }
 

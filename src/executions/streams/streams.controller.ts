@@ -108,9 +108,10 @@ export class StreamsController implements OnModuleInit {
   async ticket(
     @Param('executionId') id: string,
     @CurrentPrincipal() principal: Principal,
+    @Req() { baseUrl }: Request,
   ): Promise<StreamTicket> {
     const { id: executionId } = await this.executions.find(id, principal);
     const { ticket, expiresAt } = await this.tickets.issue(principal, { executionId });
-    return { ticket, expiresAt, url: `/api/executions/${executionId}/stream?ticket=${ticket}` };
+    return { ticket, expiresAt, url: `${baseUrl}/api/executions/${executionId}/stream?ticket=${ticket}` };
   }
 }

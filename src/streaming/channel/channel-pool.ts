@@ -1,8 +1,9 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { EventBus } from '../../events/event-bus.js';
 import { JournalReader } from '../../journal/journal-reader.js';
 import { NotificationSource } from '../../journal/notification-source.js';
+import { Logger } from '../../logging/logger.js';
 import { FlushScheduler } from '../scheduling/flush-scheduler.js';
 import { TimerWheel } from '../scheduling/timer-wheel.js';
 import { StreamStats } from '../stream-stats.js';

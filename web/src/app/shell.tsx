@@ -1,4 +1,5 @@
 import { type MouseEvent, type ReactNode, useRef } from 'react';
+import { BASE_PATH } from '../routing/base-path.js';
 import { Link } from '../routing/link.js';
 import { useAccess } from '../session/access.js';
 import { signOut } from '../session/session.js';
@@ -29,7 +30,7 @@ export function Shell({ path, children }: { path: string; children: ReactNode })
       <header className="topbar">
         <div className="topbar-inner">
           <Link to="/executions" className="brand">
-            <img src="/favicon.svg" width="22" height="22" alt="" />
+            <img src={`${BASE_PATH}/favicon.svg`} width="22" height="22" alt="" />
             CloutAgent
           </Link>
           <nav aria-label="Main">
@@ -47,7 +48,7 @@ export function Shell({ path, children }: { path: string; children: ReactNode })
             </ul>
           </nav>
           <div className="topbar-tools">
-            <a className="button quiet" href="/docs">
+            <a className="button quiet" href={`${BASE_PATH}/docs`}>
               API
             </a>
             <ThemeToggle />

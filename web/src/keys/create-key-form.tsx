@@ -10,6 +10,7 @@ const SCOPES: [Scope, string][] = [
   ['executions:write', 'start executions'],
   ['executions:control', 'pause, resume, cancel, approve'],
   ['keys:manage', 'create and revoke keys'],
+  ['listeners:manage', 'see durable listeners, and replay what could not be delivered'],
 ];
 const DAY_MS = 86_400_000;
 const LIFETIMES: [days: number, name: string][] = [

@@ -1,4 +1,5 @@
 import type { AnchorHTMLAttributes, MouseEvent } from 'react';
+import { BASE_PATH } from './base-path.js';
 import { navigate } from './location.js';
 
 type Props = AnchorHTMLAttributes<HTMLAnchorElement> & { to: string };
@@ -13,5 +14,5 @@ export function Link({ to, onClick, ...rest }: Props) {
     event.preventDefault();
     navigate(to);
   };
-  return <a href={to} onClick={follow} {...rest} />;
+  return <a href={BASE_PATH + to} onClick={follow} {...rest} />;
 }

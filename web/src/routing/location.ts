@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { BASE_PATH } from './base-path.js';
 import { entry, storeScroll, restoreScroll } from './entry.js';
 
 const listeners = new Set<() => void>();
@@ -25,10 +26,10 @@ function subscribe(listener: () => void): () => void {
 
 /** Navigates to a path of this dashboard, which may include a query. */
 export function navigate(to: string, { replace = false }: { replace?: boolean } = {}): void {
-  if (replace) history.replaceState(null, '', to);
+  if (replace) history.replaceState(null, '', BASE_PATH + to);
   else {
     storeScroll();
-    history.pushState(null, '', to);
+    history.pushState(null, '', BASE_PATH + to);
     scrollTo(0, 0);
   }
   notify();
@@ -49,9 +50,12 @@ export function changeQuery(part: Record<string, string | null>): void {
 /** Whether the current page was reached by a navigation inside the dashboard, and not by loading it. */
 export const wasNavigatedTo = (): boolean => navigations > 0;
 
-/** Returns path and query of the current page. */
+/** Returns path and query of the current page, without the base path. */
 export function useLocation(): { path: string; query: URLSearchParams } {
-  const href = useSyncExternalStore(subscribe, () => location.pathname + location.search);
-  const [path = '/', query] = href.split('?');
-  return { path, query: new URLSearchParams(query) };
+  const href = useSyncExternalStore(
+    subscribe,
+    () => location.pathname.slice(BASE_PATH.length) + location.search,
+  );
+  const [path, query] = href.split('?');
+  return { path: path || '/', query: new URLSearchParams(query) };
 }

@@ -1,5 +1,6 @@
 import { CloutAgentError } from '@cloutagent/client';
 import { type FormEvent, useEffect, useId, useRef, useState } from 'react';
+import { BASE_PATH } from '../routing/base-path.js';
 import { ThemeToggle } from '../app/theme-toggle.js';
 import { checkKey } from './api.js';
 import { signIn } from './session.js';
@@ -38,7 +39,7 @@ export function SignInPage({ notice }: { notice: string | null }) {
       </div>
       <form className="card" onSubmit={(event) => void submit(event)} noValidate>
         <span className="brand">
-          <img src="/favicon.svg" width="28" height="28" alt="" />
+          <img src={`${BASE_PATH}/favicon.svg`} width="28" height="28" alt="" />
           CloutAgent Executions
         </span>
         <h1>Sign in</h1>

@@ -1,4 +1,7 @@
-const PREFIX = 'cloutagent.';
+import { BASE_PATH } from '../routing/base-path.js';
+
+/** Dashboards of several servers may have one origin, and so one storage. */
+const PREFIX = `cloutagent.${BASE_PATH}`;
 
 /** Reads a value that this tab keeps until it is closed; null if there is none or storage is blocked. */
 export function readTab(name: string): string | null {

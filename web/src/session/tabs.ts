@@ -1,3 +1,4 @@
+import { BASE_PATH } from '../routing/base-path.js';
 import type { Credential } from './credential.js';
 
 type Message =
@@ -16,7 +17,7 @@ for (const type of ['pointerdown', 'keydown'])
 
 function open(): BroadcastChannel | null {
   try {
-    return new BroadcastChannel('cloutagent.session');
+    return new BroadcastChannel(`cloutagent.session${BASE_PATH}`);
   } catch {
     // Storage is blocked, so the tabs cannot exchange messages.
     return null;

@@ -1,0 +1,20 @@
+import { SCOPES } from '@cloutagent/contract';
+
+/** A scope, and what it permits. */
+export interface ScopeInfo {
+  readonly name: string;
+  readonly description: string;
+}
+
+const DESCRIPTIONS: Record<(typeof SCOPES)[number], string> = {
+  'executions:read': 'Read executions and watch their streams.',
+  'executions:write': 'Start executions.',
+  'executions:control': 'Pause, resume, cancel and approve executions.',
+  'keys:manage': 'Create, list and revoke API keys.',
+  'listeners:manage': 'See durable listeners, replay and skip their dead deliveries, and delete them.',
+};
+/** The scopes of the server itself. */
+export const BUILT_IN_SCOPES: readonly ScopeInfo[] = SCOPES.map((name) => ({
+  name,
+  description: DESCRIPTIONS[name],
+}));

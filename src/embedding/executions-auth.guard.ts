@@ -1,0 +1,41 @@
+import { type CanActivate, type ExecutionContext, HttpException, Injectable } from '@nestjs/common';
+import { ProblemError } from '../problems/problem.error.js';
+import { EmbeddedServer } from './embedded-server.js';
+
+/**
+ * Protects controllers of the host with the credentials and scopes of the server. They use the same decorators as
+ * controllers of the server: `@RequireScope`, `@AllowAnyScope`, `@Public` and `@CurrentPrincipal`. A refusal is an
+ * HttpException with the status and the problem's `code` and `detail`, which the host's filters answer.
+ * @example
+ * ```ts
+ * @Controller('reports')
+ * @UseGuards(ExecutionsAuthGuard)
+ * export class ReportsController {
+ *   constructor(private readonly reader: ExecutionReader) {}
+ *
+ *   @Get(':executionId')
+ *   @RequireScope('executions:read')
+ *   async show(@Param('executionId') id: string, @CurrentPrincipal() principal: Principal) {
+ *     const { status, costUSD } = await this.reader.get(id, principal);
+ *     return { status, costUSD };
+ *   }
+ * }
+ * ```
+ */
+@Injectable()
+export class ExecutionsAuthGuard implements CanActivate {
+  constructor(private readonly server: EmbeddedServer) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const guard = await this.server.guard();
+    try {
+      return await guard.canActivate(context);
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      const { status: statusCode, code, message, extra } = error;
+      const response = context.switchToHttp().getResponse<{ setHeader(name: string, value: string): void }>();
+      for (const [name, value] of Object.entries(extra.headers ?? {})) response.setHeader(name, value);
+      throw new HttpException({ statusCode, code, message }, statusCode, { cause: error });
+    }
+  }
+}
