@@ -42,5 +42,6 @@ execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '
 });
 removePrivateDeclarations();
 copy('web/dist', 'web/dist');
-copy('examples', 'examples');
+// Without examples/extension, which stands for a repository of another team.
+copy('examples', 'examples', (path) => !path.startsWith('extension'));
 copy('LICENSE', 'LICENSE');

@@ -72,6 +72,20 @@ describe('@cloutagent/client against the server', () => {
     expect(await collect(client.executions.stream(id, { lastEventId: all.length }))).toEqual([]);
   });
 
+  it('waits for the end of an execution, whatever it is, and stops waiting when the signal aborts', async () => {
+    const { id } = await client.executions.start(start([delay('d', 100)]) as never);
+    expect(await client.executions.waitForEnd(id)).toMatchObject({ id, status: 'completed' });
+    // Returns at once if the execution has ended before.
+    expect(await client.executions.waitForEnd(id)).toMatchObject({ id, status: 'completed' });
+
+    const other = await client.executions.start(start([delay('d', 600_000)]) as never);
+    const waiting = client.executions.waitForEnd(other.id);
+    const aborted = client.executions.waitForEnd(other.id, { signal: AbortSignal.timeout(100) });
+    await expect(aborted).rejects.toMatchObject({ code: 'aborted' });
+    await client.executions.cancel(other.id);
+    expect(await waiting).toMatchObject({ id: other.id, status: 'cancelled' });
+  });
+
   it('pauses, resumes, approves and cancels', async () => {
     const approval = { id: 'ok', type: 'approval', data: { config: { message: 'Go on?' } } };
     const { id } = await client.executions.start(start([delay('d', 100), approval], [['d', 'ok']]) as never);

@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { inShell, installCommand, packPackages, shellEnv } from './support/packed-packages.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { start, Watch } from './support/watch.js';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
-const PACKAGES = ['contract', 'client', 'react', 'server'];
+/** The version that a project installs. It is no dependency of this repository. */
+const VITEST = '5.1.0';
 const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
@@ -69,27 +71,16 @@ describe('the packed server in an empty folder', () => {
   let env: Record<string, string>;
   let serve: string;
   beforeAll(async () => {
-    env = { PATH: process.env['PATH']!, HOME: process.env['HOME']! };
+    env = shellEnv();
     const folder = await mkdtemp(join(tmpdir(), 'cloutagent-install-'));
     project = join(folder, 'project');
     await mkdir(project);
-    const workspaces = PACKAGES.flatMap((name) => ['--workspace', `packages/${name}`]);
-    const { stdout } = await run(
-      'npm',
-      ['pack', '--ignore-scripts', '--pack-destination', folder, ...workspaces],
-      { cwd: root },
-    );
-    const tarballs = stdout.trim().split('\n');
-    expect(tarballs).toHaveLength(PACKAGES.length);
+    const install = installCommand(await packPackages(folder));
     const readme = await readFile(join(root, 'packages/server/README.md'), 'utf8');
     const commands = /^```bash\n([^]*?)^```/m.exec(readme)![1]!.trim().split('\n');
     serve = commands.pop()!;
-    const install = `npm install --prefer-offline --no-audit --no-fund ${tarballs.map((name) => `../${name}`).join(' ')}`;
     for (const command of commands)
-      await run('sh', ['-c', command === 'npm install @cloutagent/server' ? install : command], {
-        cwd: project,
-        env,
-      });
+      await inShell(command === 'npm install @cloutagent/server' ? install : command, project);
   }, 300_000);
   afterAll(() => rm(join(project, '..'), { recursive: true, force: true }));
 
@@ -262,13 +253,19 @@ describe('the packed server in an empty folder', () => {
         '--config={"moduleFileExtensions":["js","mjs","cjs","json"]}',
       ],
     ],
-  ])('offers its test kit to %s', async (_name, args) => {
-    await writeFile(join(project, 'team.test.mjs'), TEAM_TEST);
-    await run(process.execPath, args, { cwd: project, env }).catch(
-      ({ stdout, stderr }: { stdout: string; stderr: string }) =>
-        Promise.reject(new Error(`${stdout}\n${stderr}`)),
-    );
-  });
+    ['Vitest', ['node_modules/vitest/vitest.mjs', 'run', '--globals', 'team.test.mjs']],
+  ])(
+    'offers its test kit to %s',
+    async (name, args) => {
+      await writeFile(join(project, 'team.test.mjs'), TEAM_TEST);
+      if (name === 'Vitest') await inShell(installCommand(['--no-save', `vitest@${VITEST}`]), project);
+      await run(process.execPath, args, { cwd: project, env }).catch(
+        ({ stdout, stderr }: { stdout: string; stderr: string }) =>
+          Promise.reject(new Error(`${stdout}\n${stderr}`)),
+      );
+    },
+    300_000,
+  );
 
   it('leaves no PostgreSQL and no files behind when a test is killed', async () => {
     // PostgreSQL runs as another user if this is root.

@@ -1,5 +1,5 @@
 import { CloutAgent } from '@cloutagent/client';
-import type { ModuleMetadata } from '@nestjs/common';
+import type { Abstract, ModuleMetadata, Type } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import { TestCluster, type TestDatabase } from './test-cluster.js';
 
@@ -8,7 +8,7 @@ export interface TestServerOptions {
   imports?: NonNullable<ModuleMetadata['imports']>;
   /**
    * Settings by name, as strings. With DATABASE_URL the server uses that database, and the embedded PostgreSQL does not
-   * start. By default the server has a free port, and an attempt that failed is repeated after about 5 ms.
+   * start. By default the server has a free port, and a failed attempt or delivery is repeated after about 5 ms.
    */
   settings?: Readonly<Record<string, string>>;
 }
@@ -21,6 +21,11 @@ export interface TestServer {
   readonly client: CloutAgent;
   /** An API key with all scopes for all projects. */
   readonly adminKey: string;
+  /**
+   * Returns a provider of any module, such as a node type for `testRun`, or a listener whose state a test checks.
+   * @throws Error if no module has the provider
+   */
+  get<T>(provider: Type<T> | Abstract<T>): T;
   /** Stops the server and deletes its database. The last server stops the embedded PostgreSQL too. */
   stop(): Promise<void>;
 }
@@ -48,8 +53,8 @@ export interface TestServer {
  *     },
  *     input: 'hello',
  *   });
- *   for await (const event of server.client.executions.stream(id))
- *     if (event.type === 'execution:completed') expect(event.result.output).toBe('HELLO');
+ *   const { output } = await server.client.executions.waitForEnd(id);
+ *   expect(output).toBe('HELLO');
  * });
  * ```
  */
@@ -65,6 +70,7 @@ export async function startTestServer({
     const parsed = parseSettings({
       PORT: '0',
       RETRY_BASE_MS: '5',
+      DELIVERY_RETRY_BASE_MS: '5',
       BOOTSTRAP_API_KEY: adminKey,
       ...(database && { DATABASE_URL: database.url }),
       ...settings,
@@ -78,6 +84,7 @@ export async function startTestServer({
         url,
         adminKey,
         client: new CloutAgent({ baseUrl: url, apiKey: adminKey }),
+        get: (provider) => app.get(provider, { strict: false }),
         stop: () => (stopping ??= stop(app, database)),
       };
     } catch (error) {

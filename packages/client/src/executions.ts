@@ -17,6 +17,7 @@ import { ExecutionStreamProtocol } from './execution-stream-protocol.js';
 import { ExecutionsStreamProtocol } from './executions-stream-protocol.js';
 import type { Http, Query } from './http.js';
 import type { RequestOptions, ResolvedOptions } from './options.js';
+import { TERMINAL } from './stream-protocol.js';
 
 export interface StartOptions extends RequestOptions {
   /** Requests with the same key start one execution. Up to 255 printable ASCII characters without spaces. */
@@ -160,6 +161,19 @@ export class ExecutionsApi {
       throw new CloutAgentError('invalid_argument', 'lastEventId must be a sequence: 0, 1, 2 …');
     const protocol = new ExecutionStreamProtocol(executionId, types, lastEventId);
     return new ExecutionStream<ExecutionEventOf<T>>(this.http, this.options, protocol, hooks as StreamHooks);
+  }
+
+  /**
+   * Waits until the execution has ended, and returns it. A failed or cancelled execution is returned too; see `status`.
+   * @example
+   * ```ts
+   * const { status, output } = await client.executions.waitForEnd(id, { signal: AbortSignal.timeout(60_000) });
+   * ```
+   */
+  async waitForEnd(executionId: string, { signal }: RequestOptions = {}): Promise<Execution> {
+    // An aborted stream ends without an error. The request below then throws.
+    for await (const _end of this.stream(executionId, { types: TERMINAL, signal }));
+    return this.get(executionId, { signal });
   }
 
   /**

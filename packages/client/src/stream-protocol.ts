@@ -28,7 +28,7 @@ export interface StreamProtocol {
   isLast(event: ExecutionEvent): boolean;
 }
 
-const TERMINAL: readonly EventType[] = [
+export const TERMINAL: readonly EventType[] = [
   'execution:completed',
   'execution:failed',
   'execution:cancelled',

@@ -1,0 +1,4 @@
+import { runServer } from '@cloutagent/server';
+import { TeamModule } from './team.module.js';
+
+await runServer(process.env, [TeamModule]);
