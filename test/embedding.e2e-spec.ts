@@ -102,7 +102,11 @@ describe('a server inside a Nest application', () => {
       origin: 'https://host.example',
     });
     expect(answer.status).toBe(404);
-    expect(parse(answer)).toMatchObject({ code: 'route_not_found', instance: '/v1/agents/api/nowhere' });
+    expect(parse(answer)).toMatchObject({
+      code: 'route_not_found',
+      detail: 'This route does not exist; /v1/agents/docs lists all routes.',
+      instance: '/v1/agents/api/nowhere',
+    });
     const names = answer.headers.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
     expect(names).toContain('content-security-policy');
     expect(names).not.toContain('x-powered-by');

@@ -36,7 +36,9 @@ export async function watchExecution(
       signal: interrupt.signal,
       onState: (state) => {
         if (state.status === 'waiting')
-          context.err.line(`${state.reason} Connecting again in ${(state.delayMs / 1_000).toFixed(1)} s.`);
+          context.err.line(
+            `${state.reason.replace(/\.?$/, '.')} Connecting again in ${(state.delayMs / 1_000).toFixed(1)} s.`,
+          );
       },
     });
     for await (const event of stream) {

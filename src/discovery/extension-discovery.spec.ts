@@ -20,6 +20,9 @@ class OfHost {}
 @Injectable({ scope: Scope.REQUEST })
 @Marked('for each request')
 class PerRequest {}
+@Injectable({ scope: Scope.TRANSIENT })
+@Marked('for each consumer')
+class PerConsumer {}
 @Injectable()
 class Plain {}
 
@@ -69,13 +72,14 @@ describe('discovery of extensions', () => {
     await app.close();
   });
 
-  it('refuses a class whose instances belong to requests', async () => {
-    @Module({ imports: [ExtensionDiscoveryModule.forRoot()], providers: [PerRequest] })
+  it.each([
+    [PerRequest, 'PerRequest of Root has request scope, but extensions must have the default scope'],
+    [PerConsumer, 'PerConsumer of Root has transient scope, but extensions must have the default scope'],
+  ])('refuses a class whose instances do not live as long as the server: %p', async (provider, message) => {
+    @Module({ imports: [ExtensionDiscoveryModule.forRoot()], providers: [provider] })
     class Root {}
     const app = await NestFactory.createApplicationContext(Root, options);
-    expect(() => app.get(ExtensionDiscovery).classesWith(Marked)).toThrow(
-      'PerRequest of Root has request scope, but extensions must have the default scope',
-    );
+    expect(() => app.get(ExtensionDiscovery).classesWith(Marked)).toThrow(message);
     await app.close();
   });
 });

@@ -17,8 +17,8 @@ export interface DiscoveredMethod<Value> extends DiscoveredClass<Value> {
 }
 
 interface Instance extends Omit<DiscoveredClass<never>, 'value'> {
-  /** Whether the instance exists for the whole life of the application. */
-  readonly isStatic: boolean;
+  /** A scope in which the instance does not exist for the whole life of the application. */
+  readonly scope: 'request' | 'transient' | undefined;
 }
 
 /** Injection token of the host application's DiscoveryService, if the server runs inside another Nest application. */
@@ -80,17 +80,17 @@ export class ExtensionDiscovery {
         instance,
         className: instance.constructor?.name ?? String(wrapper.name),
         moduleName: wrapper.host?.name ?? 'an unknown module',
-        isStatic: wrapper.isDependencyTreeStatic(),
+        scope: !wrapper.isDependencyTreeStatic() ? 'request' : wrapper.isTransient ? 'transient' : undefined,
       });
     }
     return [...found.values()];
   }
 }
 
-function discovered<Value>({ isStatic, ...found }: Instance, value: Value): DiscoveredClass<Value> {
-  if (!isStatic)
+function discovered<Value>({ scope, ...found }: Instance, value: Value): DiscoveredClass<Value> {
+  if (scope)
     throw new Error(
-      `${found.className} of ${found.moduleName} has request scope, but extensions must have the default scope: remove the ` +
+      `${found.className} of ${found.moduleName} has ${scope} scope, but extensions must have the default scope: remove the ` +
         'scope from its @Injectable, and from the providers that it injects.',
     );
   return { ...found, value };

@@ -129,7 +129,10 @@ function describeNotFound(error: HttpException, request: Request): Description {
 
 function describeMissingRoute(request: Request): Description {
   const allowed = allowedMethods(request);
-  if (allowed.length === 0 || allowed.includes(request.method)) return describeCode('route_not_found');
+  if (allowed.length === 0 || allowed.includes(request.method)) {
+    const detail = `This route does not exist; ${request.baseUrl}/docs lists all routes.`;
+    return { ...describeCode('route_not_found'), detail };
+  }
   const methods = allowed.join(', ');
   return {
     ...describeCode('method_not_allowed'),

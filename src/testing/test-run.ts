@@ -66,7 +66,7 @@ export async function testRun<Config>(
     const issue = parsed.error.issues[0]!;
     throw new NodeError(
       'invalid_config',
-      `The config is not valid: ${issue.path.join('.')}: ${issue.message}`,
+      `The config is not valid: ${['config', ...issue.path].join('.')}: ${issue.message}`,
     );
   }
   const budget = new OutputBudget(parseSettings({}), new SecretRedactor());
