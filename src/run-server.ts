@@ -1,5 +1,6 @@
+import { requireNodeVersion } from './common/node-version.js';
 import type { ModuleMetadata } from '@nestjs/common';
-import { enableCompileCache } from 'node:module';
+import nodeModule from 'node:module';
 import { COMPILE_CACHE } from './compile-cache.js';
 
 /**
@@ -22,9 +23,10 @@ export async function runServer(
   environment: Record<string, string | undefined>,
   imports: NonNullable<ModuleMetadata['imports']> = [],
 ): Promise<void> {
+  requireNodeVersion();
   // Executions pause while their process restarts, and compiling modules is the largest part of that time. The cache applies
   // only to modules that are imported after this line. Node goes without it if the folder cannot be written.
-  enableCompileCache(COMPILE_CACHE);
+  nodeModule.enableCompileCache(COMPILE_CACHE);
   const { startServer } = await import('./server.js');
   await startServer(environment, imports);
 }

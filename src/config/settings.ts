@@ -184,7 +184,7 @@ const SettingsSchema = z
     MAX_METRICS_MODELS: count(100),
 
     LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('warn'),
-    BLOCKED_LOOP_WARNING_MS: ms(200, 0),
+    BLOCKED_LOOP_WARNING_MS: ms(500, 0),
     LOG_FORMAT: z.enum(['auto', 'json', 'text']).default('auto'),
   })
   .superRefine((settings, context) => {

@@ -3,6 +3,7 @@ import { type ApplicationConfig, type DiscoveryService, type HttpAdapterHost, Mo
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuthGuard } from '../auth/auth.guard.js';
+import { requireNodeVersion } from '../common/node-version.js';
 import { readSettings } from '../config/given-settings.js';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import type { Settings } from '../config/settings.js';
@@ -52,7 +53,8 @@ export class EmbeddedServer {
     place: ExecutionsModulePlace,
     host: Host,
   ): Promise<EmbeddedServer> {
-    const parsed = readSettings(given);
+    requireNodeVersion();
+    const parsed = readSettings(given ?? {});
     if (parsed.DATABASE_URL === undefined && parsed.DATA_DIR === undefined)
       throw new EmbeddingError(
         'ExecutionsModule needs the setting DATABASE_URL, such as postgres://user:password@localhost:5432/cloutagent, or ' +
