@@ -40,7 +40,9 @@ async function* filesIn(path: string): AsyncGenerator<string> {
   if (!entries) yield path;
   else
     for (const { name } of entries.toSorted((one, other) => (one.name < other.name ? -1 : 1)))
-      if (!APART.has(name) && !COPIED.includes(join(path, name))) yield* filesIn(join(path, name));
+      // Hidden entries are not part of a build: tests put modules of their own there.
+      if (!APART.has(name) && !name.startsWith('.') && !COPIED.includes(join(path, name)))
+        yield* filesIn(join(path, name));
 }
 
 async function fingerprint(paths: readonly string[]): Promise<string> {

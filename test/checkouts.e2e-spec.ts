@@ -1,5 +1,5 @@
 import { execFile, spawnSync, type SpawnOptions } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { promisify } from 'node:util';
@@ -47,7 +47,7 @@ describe('a checkout', () => {
   const checkout = async (name: string): Promise<string> => {
     const root = join(folder, name);
     await mkdir(root, { recursive: true });
-    const parts = ['node_modules', 'packages', 'web', 'dist', 'src', 'scripts', 'examples'];
+    const parts = ['node_modules', 'packages', 'web', 'src', 'scripts', 'examples'];
     const files = [
       'LICENSE',
       'package.json',
@@ -57,9 +57,15 @@ describe('a checkout', () => {
       'tsconfig.build.json',
       '.swcrc',
     ];
+    // Without the hidden folders, in which other tests run at the same time.
+    const built = (await readdir('dist')).filter((entry) => !entry.startsWith('.'));
+    await mkdir(join(root, 'dist'));
     // Hard links if the folder is on the same disk, otherwise copies.
     for (const flags of [['-al'], ['-a']]) {
-      const copied = await run('cp', [...flags, ...parts, ...files, root]).catch(() => undefined);
+      const copied = await Promise.all([
+        run('cp', [...flags, ...parts, ...files, root]),
+        run('cp', [...flags, ...built.map((entry) => join('dist', entry)), join(root, 'dist')]),
+      ]).catch(() => undefined);
       if (copied) break;
     }
     // A copy, because a build changes it.

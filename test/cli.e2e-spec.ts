@@ -207,6 +207,10 @@ describe('the cloutagent command', () => {
     ['a file that is not JSON', ['run', '-'], { stdin: '{' }, 2, /is not JSON/],
     ['a file without a workflow', ['run', '-'], { stdin: '{}' }, 1, /not a valid workflow/],
     ['a file that holds no object', ['run', '-'], { stdin: '[]' }, 2, /must hold a JSON object/],
+    ['stdin for two things', ['run', '-', '-i', '-'], { stdin: '{}' }, 2, /not both/],
+    ['a limit that is no number', ['list', '-n', 'all'], {}, 2, /from 1 to 100/],
+    ['a server that is no URL', ['list', '--url', 'localhost:3000'], {}, 2, /correct --url/],
+    ['a key id that is no id', ['keys', 'revoke', 'x'], {}, 4, /^ {2}Invalid UUID$/m],
     ['a sequence that is no number', ['watch', 'x', '--after', '-1'], {}, 2, /Use 0, 1, 2/],
   ])('explains %s', async (_title, args, options, code, message) => {
     const ended = await run(args, options);

@@ -95,7 +95,7 @@ describe('the extensions of docs/extending.md', () => {
   let folder: string;
   beforeAll(async () => {
     // Inside the checkout, so that Node finds the installed packages.
-    folder = await mkdtemp(join(root, 'dist', 'docs-'));
+    folder = await mkdtemp(join(root, 'dist', '.docs-'));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -227,6 +227,12 @@ class ReportsController {
     const { projectId } = await this.reader.get(execution.id, principal);
     return { id: execution.id, projectId, clients: this.hub.getClientCount(execution.id) };
   }
+
+  @Get('refused')
+  @RequireScope('executions:write')
+  refused(@CurrentPrincipal() principal: Principal): Promise<object> {
+    return this.starter.start(StartExecution.parse(start([{ id: 'a', type: 'translat' }])), principal);
+  }
 }
 
 @Module({ controllers: [ReportsController], providers: [Lexicon, TranslateNode] })
@@ -281,6 +287,19 @@ describe('modules around a server inside a Nest application', () => {
     const watch = new Watch(base, `/v1/agents/api/executions/${id}/stream`);
     await watch.done();
     expect(watch.frames.at(-1)!.data.result).toMatchObject({ output: 'bonjour' });
+  });
+
+  it("answers what a service refuses as an HttpException of the host's controller", async () => {
+    const answer = await send(base, 'GET', '/v1/reports/refused', { ...HOST_TOKEN, ...KEY });
+    expect([answer.status, parse(answer)]).toEqual([
+      400,
+      {
+        statusCode: 400,
+        code: 'validation_failed',
+        message: expect.any(String) as string,
+        errors: [{ path: 'workflow.nodes.0.type', message: expect.stringContaining('translate') as string }],
+      },
+    ]);
   });
 
   it("protects the host's controllers that ask for it, in addition to the host's guard", async () => {

@@ -24,7 +24,7 @@ describe('clients that are generated from the OpenAPI document', () => {
   beforeAll(async () => {
     server = await Server.start({ DATABASE_URL: await createDatabase() });
     // Inside the build folder, so that Node finds the installed packages.
-    folder = await mkdtemp(join(root, 'dist', 'generated-clients-'));
+    folder = await mkdtemp(join(root, 'dist', '.generated-clients-'));
     await cp(join(root, 'test/generated-clients'), folder, { recursive: true });
     await writeFile(join(folder, 'openapi.json'), (await server.call('GET', '/docs/openapi.json')).text);
     await node(join(folder, 'generate.mjs'), folder);

@@ -91,7 +91,7 @@ describe('the OpenAPI document with controllers of another team', () => {
   };
 
   it('is valid', async () => {
-    const file = join(process.cwd(), 'dist', 'openapi-extensions.json');
+    const file = join(process.cwd(), 'dist', '.openapi-extensions.json');
     await writeFile(file, text);
     const { stdout } = await run(process.execPath, ['scripts/check-openapi.ts', file]).catch(
       (error: unknown) => error as { stdout: string; stderr: string },

@@ -37,12 +37,16 @@ export class CliContext {
     return this.streams.environment['CLOUTAGENT_API_KEY'] || undefined;
   }
 
-  /** @throws CliError without a key */
+  /** @throws CliError without a key, or with a URL that is none */
   client(): CloutAgent {
     if (this.key === undefined)
       throw new CliError(
         'Set CLOUTAGENT_API_KEY to an API key or a JWT of the server, for example: export CLOUTAGENT_API_KEY=…\n' +
           'A new server prints its first key when it starts; `cloutagent keys create` makes further ones.',
+      );
+    if (!/^https?:$/.test(URL.parse(this.baseUrl)?.protocol ?? ''))
+      throw new CliError(
+        `The server "${this.baseUrl}" is not an http or https URL: correct --url or CLOUTAGENT_URL, for example ${DEFAULT_URL}.`,
       );
     return new CloutAgent({ baseUrl: this.baseUrl, token: this.key });
   }

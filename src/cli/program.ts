@@ -114,7 +114,9 @@ function explain(error: CliError | CloutAgentError, { baseUrl }: CliContext): st
   if (error instanceof CliError) return error.message;
   if (error.code === 'network')
     return `The server at ${baseUrl} cannot be reached (${error.message}). Start one with \`cloutagent serve\`, or name another with --url or CLOUTAGENT_URL.`;
-  const paths = (error.problem?.errors ?? []).map(({ path, message }) => `\n  ${path}: ${message}`);
+  const paths = (error.problem?.errors ?? []).map(
+    ({ path, message }) => `\n  ${path ? `${path}: ` : ''}${message}`,
+  );
   return `${error.message}${paths.join('')}`;
 }
 

@@ -28,6 +28,8 @@ export async function readRequest(
   changes: RequestChanges,
   context: CliContext,
 ): Promise<StartExecutionInput> {
+  if (path === '-' && changes.input === '-')
+    throw new CliError('Stdin holds the workflow or the input, not both: give the other one as a file.');
   const given = parse(await readSource(path, context), path);
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new CliError(

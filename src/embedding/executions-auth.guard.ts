@@ -1,4 +1,4 @@
-import { type CanActivate, type ExecutionContext, HttpException, Injectable } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { ProblemError } from '../problems/problem.error.js';
 import { EmbeddedServer } from './embedded-server.js';
 
@@ -32,10 +32,9 @@ export class ExecutionsAuthGuard implements CanActivate {
       return await guard.canActivate(context);
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
-      const { status: statusCode, code, message, extra } = error;
       const response = context.switchToHttp().getResponse<{ setHeader(name: string, value: string): void }>();
-      for (const [name, value] of Object.entries(extra.headers ?? {})) response.setHeader(name, value);
-      throw new HttpException({ statusCode, code, message }, statusCode, { cause: error });
+      for (const [name, value] of Object.entries(error.extra.headers ?? {})) response.setHeader(name, value);
+      throw error;
     }
   }
 }

@@ -1,5 +1,4 @@
 import { applyDecorators, Header } from '@nestjs/common';
-import { ApiOperation } from '@nestjs/swagger';
 
 /** How a route is deprecated. Dates are ISO 8601, for example `2027-03-01` or `2027-03-01T12:00:00Z`. */
 export interface Deprecation {
@@ -53,11 +52,14 @@ function dateOf(text: string, name: string): Date {
   return date;
 }
 
-/** Where `ApiOperation` keeps what it is given. */
+/**
+ * Where `ApiOperation` of @nestjs/swagger keeps what it is given. The package is not imported here: it would load with the
+ * entry of the server's package, and it is large.
+ */
 const API_OPERATION = 'swagger/apiOperation';
 
-/** Passes on what another `ApiOperation` has set: it would put its own default for the summary there. */
-const markOperation: MethodDecorator = (target, key, descriptor) => {
+/** Adds to what `ApiOperation` has set on the method. */
+const markOperation: MethodDecorator = (_target, _key, descriptor) => {
   const given = Reflect.getMetadata(API_OPERATION, descriptor.value as object) as object | undefined;
-  return ApiOperation({ ...given, deprecated: true })(target, key, descriptor);
+  Reflect.defineMetadata(API_OPERATION, { ...given, deprecated: true }, descriptor.value as object);
 };

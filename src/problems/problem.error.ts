@@ -1,10 +1,13 @@
+import { HttpException } from '@nestjs/common';
 import { type Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
 
-/** An error that the server answers with an RFC 9457 problem. The contract's `PROBLEM_CODES` gives its status. */
-export class ProblemError extends Error {
+/**
+ * An error that the server answers with an RFC 9457 problem. The contract's `PROBLEM_CODES` gives its status. The
+ * controllers of a host call the server's services too: for their filters it is an HttpException with the body
+ * `{ statusCode, code, message, errors? }`.
+ */
+export class ProblemError extends HttpException {
   override readonly name: string = 'ProblemError';
-
-  readonly status: number;
 
   /** @param detail a sentence that says what to do; by default the code's text in `PROBLEM_CODES` */
   constructor(
@@ -12,8 +15,9 @@ export class ProblemError extends Error {
     detail: string = PROBLEM_CODES[code].text,
     readonly extra: { errors?: NonNullable<Problem['errors']>; headers?: Record<string, string> } = {},
   ) {
-    super(detail);
-    this.status = PROBLEM_CODES[code].status;
+    const { status } = PROBLEM_CODES[code];
+    const { errors } = extra;
+    super({ statusCode: status, code, message: detail, ...(errors && { errors }) }, status);
   }
 }
 

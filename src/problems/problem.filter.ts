@@ -75,8 +75,8 @@ export class ProblemFilter implements ExceptionFilter {
   private describe(error: unknown, request: Request): Description {
     if (error instanceof RouteNotFoundError) return describeMissingRoute(request);
     if (error instanceof ProblemError) {
-      const { status, code, message: detail, extra } = error;
-      return { status, code, detail, ...extra };
+      const { code, message: detail, extra } = error;
+      return { status: error.getStatus(), code, detail, ...extra };
     }
     if (error instanceof HttpException) {
       const known = codeOfCause(error.cause);

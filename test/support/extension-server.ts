@@ -32,8 +32,8 @@ export class ExtensionServer {
 
   /** @param code TypeScript that declares the module `TeamModule` and may use the `IMPORTS` above */
   static async start(code: string, settings: Record<string, string>): Promise<ExtensionServer> {
-    // Inside the build folder, so that Node finds the installed packages.
-    const folder = await mkdtemp(join(root, 'dist', 'extension-'));
+    // Inside the build folder, so that Node finds the installed packages. Hidden, because it is not part of the build.
+    const folder = await mkdtemp(join(root, 'dist', '.extension-'));
     const filename = join(folder, 'main.ts');
     const { code: script } = await transform(IMPORTS + code + START, {
       filename,

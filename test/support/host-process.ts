@@ -26,7 +26,7 @@ export class HostProcess {
     const root = join(process.cwd(), 'dist');
     await mkdir(root, { recursive: true });
     // Inside the build folder, so that Node finds the installed packages.
-    const folder = await mkdtemp(join(root, 'host-'));
+    const folder = await mkdtemp(join(root, '.host-'));
     const { outputText } = ts.transpileModule(IMPORTS + code, {
       compilerOptions: {
         module: ts.ModuleKind.CommonJS,

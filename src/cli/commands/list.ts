@@ -1,5 +1,5 @@
 import type { ExecutionStatus } from '@cloutagent/contract';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { CliContext } from '../cli-context.js';
 import { EXIT } from '../exit-codes.js';
 import { rowOf } from '../format.js';
@@ -10,7 +10,7 @@ interface Options {
   project?: string;
   status?: string;
   tag?: string;
-  limit: string;
+  limit: number;
   cursor?: string;
 }
 
@@ -23,7 +23,7 @@ export function addList(program: Command, context: CliContext, run: RunAction): 
     .option('-p, --project <id>', 'only executions of this project')
     .option('-s, --status <statuses>', 'only these statuses, comma-separated, for example running,paused')
     .option('-t, --tag <tag>', 'only executions with this tag')
-    .option('-n, --limit <number>', 'how many, up to 100', '20')
+    .option('-n, --limit <number>', 'how many, up to 100', limitOf, 20)
     .option('--cursor <cursor>', 'continue after an earlier list')
     .action(
       run(async ({ project, status, tag, limit, cursor }: Options) => {
@@ -31,7 +31,7 @@ export function addList(program: Command, context: CliContext, run: RunAction): 
           projectId: project,
           status: status?.split(',') as ExecutionStatus[] | undefined,
           tag,
-          limit: Number(limit),
+          limit,
           cursor,
         });
         if (context.json) context.printJson(page);
@@ -47,4 +47,11 @@ export function addList(program: Command, context: CliContext, run: RunAction): 
         return EXIT.ok;
       }),
     );
+}
+
+function limitOf(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 100)
+    throw new InvalidArgumentError('Use a number from 1 to 100.');
+  return value;
 }
