@@ -4,12 +4,10 @@ import type { Settings } from '../config/settings.js';
 import { ExtensionDiscoveryModule } from '../discovery/discovery.module.js';
 import { StepInterceptors } from '../engine/extension/step-interceptors.js';
 import { NodeRegistry } from '../engine/extension/node-registry.js';
-import { StepInterceptors } from '../engine/extension/step-interceptors.js';
 import { ModelsModule } from '../engine/models/models.module.js';
 import { NodesModule } from '../engine/nodes/nodes.module.js';
 import { MonitoringModule } from '../monitoring/monitoring.module.js';
 import { WorkflowValidator } from '../executions/commands/workflow-validator.js';
-import { MonitoringModule } from '../monitoring/monitoring.module.js';
 
 /** Checks workflows without a database. */
 @Module({})

@@ -76,3 +76,16 @@ export function messageOf(value: unknown): string {
     return `a value of type ${typeof value} that has no text`;
   }
 }
+
+/** Returns a thrown value as it is, or a text in place of one that cannot be read, such as a revoked proxy, or that a logger would call. */
+export function readable(value: unknown): unknown {
+  try {
+    if (typeof value === 'function') return messageOf(value);
+    if (value instanceof Error) return typeof value.message === 'string' ? value : messageOf(value);
+    // Reads all members.
+    if (typeof value === 'object' && value !== null) Object.values(value);
+    return value;
+  } catch {
+    return messageOf(value);
+  }
+}
