@@ -179,7 +179,7 @@ for (const [writers, window] of LOADS) {
       const deliver = () => Promise.resolve();
       if (type !== 'none') await registry.register({ id: type, types: [type as EventType], deliver });
       measured.push(await throughJournal(writers, window));
-      if (type !== 'none') await registry.remove(type);
+      if (type !== 'none') await registry.remove(type, 0);
     }
   const none = quantile(rates['none']!, 0.5);
   const ratio = (type: string) => rounded(quantile(rates[type]!, 0.5) / none, 2);

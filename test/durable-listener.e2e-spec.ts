@@ -109,6 +109,14 @@ describe('a durable listener', () => {
       )
     ).rows.map(({ sequence }) => sequence);
 
+  const lockDeliveries = async (): Promise<() => Promise<void>> => {
+    const holder = new pg.Client({ connectionString: settings['DATABASE_URL']! });
+    await holder.connect();
+    await holder.query('BEGIN');
+    await holder.query('LOCK TABLE cloutagent.deliveries');
+    return () => holder.end();
+  };
+
   it('gets every event at least once and in order, although its process is killed ten times', async () => {
     const types = ['execution:step', 'execution:output', 'execution:completed'];
     const code = moduleOf(JSON.stringify(types), 'await sleep(2);');
@@ -138,7 +146,7 @@ describe('a durable listener', () => {
   it('is called again after a failure, before it gets the next event of the execution', async () => {
     const code = moduleOf(
       `'execution:step'`,
-      `if (event.sequence === firstOf(event) && delivery.attempt <= 3) throw new Error('not yet');`,
+      `if (event.sequence === firstOf(event) && delivery.attempt <= 3) throw delivery.attempt === 1 ? Object.assign(new Error(), { message: 42 }) : new Error('not yet');`,
     ).replace(
       '@Injectable()',
       `const first = new Map<string, number>();
@@ -381,6 +389,32 @@ describe('a durable listener', () => {
     );
   });
 
+  it('is told to end its call when its lease ends unrenewed, before another call begins', async () => {
+    const code = moduleOf(
+      `'execution:started'`,
+      `if (delivery.attempt === 1) {
+         await new Promise((resolve) => delivery.signal.addEventListener('abort', resolve));
+         record('aborted', event, delivery);
+       }`,
+    );
+    const more = { DELIVERY_LEASE_MS: '300', DELIVERY_TIMEOUT_MS: '600000' };
+    const server = await run(code, more);
+    const id = await server.startExecution(start([delay('a', 1)]));
+    await until(lines, ({ length }) => length === 1);
+    // The database answers nothing about deliveries now, so the process cannot know whether another one has taken over.
+    const unlock = await lockDeliveries();
+    await until(lines, (all) => all.some(({ what }) => what === 'aborted'));
+    await unlock();
+    await until(lines, (all) => firstSightings(all, id).length === 1 && all.length >= 5);
+    expect((await lines()).map(({ what, attempt }) => [what, attempt])).toEqual([
+      ['begin', 1],
+      ['aborted', 1],
+      ['end', 1],
+      ['begin', 2],
+      ['end', 2],
+    ]);
+  });
+
   it('keeps an execution beyond RETENTION_DAYS until it has its events, up to UNDELIVERED_RETENTION_DAYS', async () => {
     const code = moduleOf(
       `'execution:completed'`,
@@ -460,6 +494,17 @@ describe('a durable listener', () => {
     expect((await without.call('GET', '/api/listeners')).body).toEqual({ listeners: [] });
     expect((await without.call('DELETE', '/api/listeners/recorder')).status).toBe(404);
     await ended(without, await without.startExecution(start([agent('a')])));
+    // The retention sweep deletes what a deletion leaves whose process ends.
+    await client.query(
+      `INSERT INTO cloutagent.deliveries (execution_id, subscriber, position, target, due_at) VALUES ($1, 'listener:recorder', 0, 1, now())`,
+      [open],
+    );
+    await without.kill('SIGTERM');
+    await run('@Module({}) class TeamModule {}', { RETENTION_SWEEP_INTERVAL_MS: '100' });
+    await until(
+      async () => (await client.query('SELECT FROM cloutagent.deliveries')).rowCount,
+      (count) => count === 0,
+    );
     const counts = await client.query(`
       SELECT (SELECT count(*)::int FROM cloutagent.deliveries) AS deliveries,
         (SELECT count(*)::int FROM pg_trigger WHERE tgrelid = 'cloutagent.events'::regclass AND NOT tgisinternal) AS triggers`);

@@ -73,6 +73,23 @@ const MODULE = `
     async run() { throw { reason: 'an object' }; }
   }
 
+  const unreadable = () => Object.defineProperty(new Error('x'), 'message', { get() { throw new Error('no message'); } });
+  const revoked = () => { const { proxy, revoke } = Proxy.revocable(new Error('x'), {}); revoke(); return proxy; };
+
+  /** Throws values that cannot be read. The message of the last one is not a text. */
+  @NodeHandler('unreadable')
+  class Unreadable {
+    readonly config = z.strictObject({ how: z.enum(['message', 'proxy', 'promise', 'timer', 'number']) });
+    async run(run: NodeRun<{ how: string }>) {
+      if (run.config.how === 'message') throw unreadable();
+      if (run.config.how === 'proxy') throw revoked();
+      if (run.config.how === 'promise') void Promise.reject(revoked());
+      if (run.config.how === 'timer') setTimeout(() => { throw unreadable(); }, 5);
+      if (run.config.how === 'number') throw Object.assign(new NodeError('odd', 'x'), { message: 42, code: 43 });
+      return untilStopped(run.signal);
+    }
+  }
+
   @NodeHandler('late')
   class Late {
     readonly config = Config;
@@ -206,7 +223,7 @@ const MODULE = `
   }
 
   @Module({ imports: [ExecutionsModule],
-    providers: [Forgetful, Chained, Rejects, Passing, Throws, Odd, Late, Decides, Asks, Finds, Background, Returns, Emits,
+    providers: [Forgetful, Chained, Rejects, Passing, Throws, Odd, Unreadable, Late, Decides, Asks, Finds, Background, Returns, Emits,
       Pretends, Never, AfterEnd, Changes, CheckHangs, CheckThrows] })
   class TeamModule {}
 `;
@@ -318,6 +335,19 @@ describe("another team's code", () => {
     await one.watch.done();
     expect(one.watch.frames.at(-1)!.data.error).toBe('The node failed: {"reason":"an object"}');
   });
+
+  it.each(['message', 'proxy', 'promise', 'timer', 'number'])(
+    'that throws something that cannot be read fails its execution only: %s',
+    async (how) => {
+      const one = await watch(start([{ ...node('unreadable'), data: { config: { how } } }]));
+      await one.watch.done();
+      expect(one.watch.frames.at(-1)).toMatchObject({
+        type: 'execution:failed',
+        data: { code: 'node_failed', error: expect.stringMatching(/^The node failed: ./) },
+      });
+      expect(logged(one.id)).toContainEqual(expect.objectContaining({ level: 'error' }));
+    },
+  );
 
   it.each(['decides', 'asks'])('that waits for a decision gets it: %s', async (type) => {
     for (const body of [

@@ -38,13 +38,18 @@ export interface Backlog {
 }
 
 const OF_CLAIM = 'execution_id = $1 AND subscriber = $2 AND claimed_by = $3 AND claim = $4';
+/** The position of the first parameter that `OF_CLAIM` does not use. */
+const FIRST_VALUE = 5;
+/** Whether the newest registration wants these types. */
+const IS_CURRENT = (position: number): string =>
+  `EXISTS (SELECT FROM cloutagent.subscribers AS s WHERE s.id = $2 AND s.types = $${position}::text[])`;
 const IN_MS = (position: number): string => `now() + $${position} * interval '1 ms'`;
 
 // A process whose code wants other types than the newest registration does not claim: it would pass over events.
 const CLAIM = `
   WITH due AS (
     SELECT d.execution_id FROM cloutagent.deliveries AS d
-    WHERE d.subscriber = $1 AND d.due_at <= now() AND EXISTS (
+    WHERE d.subscriber = $1 AND d.due_at <= now() AND NOT d.execution_id = ANY ($6::uuid[]) AND EXISTS (
       SELECT FROM cloutagent.subscribers AS s WHERE s.id = $1 AND s.types = $2::text[] AND s.is_backfilled)
     ORDER BY d.due_at LIMIT $3 FOR UPDATE OF d SKIP LOCKED
   )
@@ -73,12 +78,19 @@ export class DeliveryQueue {
     @Inject(Settings) private readonly settings: Pick<Settings, 'DELIVERY_LEASE_MS'>,
   ) {}
 
-  /** Claims the deliveries of a subscriber that have been due for longest. */
-  async claim({ id, types }: DurableSubscriber, limit: number): Promise<ClaimedDelivery[]> {
+  /**
+   * Claims the deliveries of a subscriber that have been due for longest.
+   * @param active executions that this process delivers. Its lease of one may have ended, while its call goes on
+   */
+  async claim(
+    { id, types }: DurableSubscriber,
+    limit: number,
+    active: readonly string[],
+  ): Promise<ClaimedDelivery[]> {
     const { rows } = await this.database.pool.query<ClaimedDelivery>({
       name: 'deliveries-claim',
       text: CLAIM,
-      values: [id, types.toSorted(), limit, this.identity.value, this.settings.DELIVERY_LEASE_MS],
+      values: [id, types.toSorted(), limit, this.identity.value, this.settings.DELIVERY_LEASE_MS, active],
     });
     return rows;
   }
@@ -88,9 +100,9 @@ export class DeliveryQueue {
     return this.change(`due_at = ${IN_MS(5)}`, subscriber, delivery, [this.settings.DELIVERY_LEASE_MS]);
   }
 
-  /** Records that events are delivered, and renews the lease. @returns false if another process has taken over */
-  advance(subscriber: string, delivery: ClaimedDelivery, position: number): Promise<boolean> {
-    return this.change(
+  /** Records that events are delivered, and renews the lease. @returns false if the claim is lost */
+  advance(subscriber: DurableSubscriber, delivery: ClaimedDelivery, position: number): Promise<boolean> {
+    return this.record(
       `due_at = ${IN_MS(5)}, position = $6, waiting_since = now(), attempts = 0, failed_sequence = NULL, last_error = NULL`,
       subscriber,
       delivery,
@@ -99,9 +111,9 @@ export class DeliveryQueue {
   }
 
   /** Ends a claim without a failure. If an append has raised the target meanwhile, the row is due again. */
-  async release(subscriber: string, delivery: ClaimedDelivery, position: number): Promise<void> {
+  async release(subscriber: DurableSubscriber, delivery: ClaimedDelivery, position: number): Promise<void> {
     const progress = `attempts = 0, failed_sequence = NULL, last_error = NULL,`;
-    await this.change(
+    await this.record(
       `claimed_by = NULL, position = $5, ${position > delivery.position ? progress : ''}
        due_at = CASE WHEN target > $5 THEN now() END,
        waiting_since = CASE WHEN target <= $5 THEN NULL WHEN position < $5 THEN now() ELSE waiting_since END`,
@@ -112,20 +124,23 @@ export class DeliveryQueue {
   }
 
   /** Deletes the row of an execution whose last event is delivered: no event follows. */
-  async finish(subscriber: string, { executionId, claim }: ClaimedDelivery): Promise<void> {
-    await this.database.pool.query(`DELETE FROM cloutagent.deliveries WHERE ${OF_CLAIM}`, [
-      executionId,
-      subscriber,
-      this.identity.value,
-      claim,
-    ]);
+  async finish({ id, types }: DurableSubscriber, delivery: ClaimedDelivery): Promise<void> {
+    const { rowCount } = await this.database.pool.query(
+      `DELETE FROM cloutagent.deliveries WHERE ${OF_CLAIM} AND ${IS_CURRENT(5)}`,
+      [delivery.executionId, id, this.identity.value, delivery.claim, types.toSorted()],
+    );
+    if (rowCount !== 1) await this.giveBack(id, delivery);
   }
 
   /** Ends a claim after a failure. A dead delivery waits for an operator, and with it all later events of the execution. */
-  async fail(subscriber: string, delivery: ClaimedDelivery, failed: FailedDelivery): Promise<void> {
+  async fail(
+    subscriber: DurableSubscriber,
+    delivery: ClaimedDelivery,
+    failed: FailedDelivery,
+  ): Promise<void> {
     const { position, sequence, attempts, error, retryMs } = failed;
     const next = retryMs === undefined ? 'due_at = NULL, dead_at = now()' : `due_at = ${IN_MS(9)}`;
-    await this.change(
+    await this.record(
       `claimed_by = NULL, position = $5, attempts = $6, failed_sequence = $7, last_error = $8, ${next}`,
       subscriber,
       delivery,
@@ -159,14 +174,36 @@ export class DeliveryQueue {
     return rows[0]!;
   }
 
+  /**
+   * Stores the result of a run. If another registration has changed the types meanwhile, the run may have passed over events
+   * of the new types, so its position is not stored and the row is due again.
+   */
+  private async record(
+    set: string,
+    { id, types }: DurableSubscriber,
+    delivery: ClaimedDelivery,
+    values: unknown[],
+  ): Promise<boolean> {
+    const isCurrent = IS_CURRENT(FIRST_VALUE + values.length);
+    const isStored = await this.change(set, id, delivery, [...values, types.toSorted()], isCurrent);
+    if (!isStored) await this.giveBack(id, delivery);
+    return isStored;
+  }
+
+  /** Makes a claimed row due for another process, without progress. Does nothing if the claim is lost. */
+  private async giveBack(subscriber: string, delivery: ClaimedDelivery): Promise<void> {
+    await this.change('claimed_by = NULL, due_at = now()', subscriber, delivery, []);
+  }
+
   private async change(
     set: string,
     subscriber: string,
     { executionId, claim }: ClaimedDelivery,
     values: unknown[],
+    condition = 'true',
   ): Promise<boolean> {
     const { rowCount } = await this.database.pool.query(
-      `UPDATE cloutagent.deliveries SET ${set} WHERE ${OF_CLAIM}`,
+      `UPDATE cloutagent.deliveries SET ${set} WHERE ${OF_CLAIM} AND ${condition}`,
       [executionId, subscriber, this.identity.value, claim, ...values],
     );
     return rowCount === 1;

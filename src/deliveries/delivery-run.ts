@@ -43,24 +43,30 @@ export interface DeliveryContext {
 /** Delivers a page of one execution's events to one subscriber, under one claim. */
 export class DeliveryRun {
   private readonly logger = new Logger(DeliveryRun.name);
-  /** Aborts when another process has taken over. */
+  /** Aborts when another process has taken over, or may have because the lease was not renewed in time. */
   private readonly lost = new AbortController();
   private position: number;
   private attempts: number;
   private advancedAt = performance.now();
+  /** Until then, no other process may deliver to the subscriber. In ms of the monotonic clock. */
+  private leaseEndsAt = 0;
+  private leaseTimer: NodeJS.Timeout | undefined;
 
   /**
+   * @param claimedAt when the claim was sent, in ms of the monotonic clock
    * @param stopping aborts when the process stops: the run ends after the present event
    * @param abandoned aborts when the process cannot wait for the present event any longer
    */
   constructor(
     private readonly context: DeliveryContext,
     private readonly delivery: ClaimedDelivery,
+    claimedAt: number,
     private readonly stopping: AbortSignal,
     private readonly abandoned: AbortSignal,
   ) {
     this.position = delivery.position;
     this.attempts = delivery.attempts;
+    this.extendLease(claimedAt);
   }
 
   /**
@@ -74,7 +80,7 @@ export class DeliveryRun {
     try {
       const { events, isLast } = await this.readPage();
       for (const event of events) {
-        if (this.lost.signal.aborted) return undefined;
+        if (this.isLost()) return undefined;
         if (this.stopping.aborted) break;
         const failure = await this.attempt(event);
         if (this.lost.signal.aborted) return undefined;
@@ -84,17 +90,18 @@ export class DeliveryRun {
         this.position = event.sequence;
         this.attempts = 0;
         if (isTerminalEvent(event.type)) {
-          await queue.finish(subscriber.id, this.delivery);
+          await queue.finish(subscriber, this.delivery);
           return undefined;
         }
         await this.advance();
       }
       const isDone = isLast && !this.stopping.aborted;
       const position = isDone ? Math.max(this.position, this.delivery.target) : this.position;
-      await queue.release(subscriber.id, this.delivery, position);
+      await queue.release(subscriber, this.delivery, position);
       return undefined;
     } finally {
       clearInterval(renewal);
+      clearTimeout(this.leaseTimer);
     }
   }
 
@@ -142,7 +149,8 @@ export class DeliveryRun {
     if (performance.now() - this.advancedAt < ADVANCE_INTERVAL_MS) return;
     this.advancedAt = performance.now();
     const { queue, subscriber } = this.context;
-    if (!(await queue.advance(subscriber.id, this.delivery, this.position))) this.loseClaim();
+    if (await queue.advance(subscriber, this.delivery, this.position)) this.extendLease(this.advancedAt);
+    else this.loseClaim();
   }
 
   private async fail(event: RecordedEvent, { error }: { error: unknown }): Promise<number | undefined> {
@@ -160,7 +168,7 @@ export class DeliveryRun {
     if (isDead)
       this.logger.error(`${what}; the delivery is dead until it is replayed`, error, { executionId });
     else this.logger.warn(`${what}: ${messageOf(error)}`, { executionId });
-    await queue.fail(subscriber.id, this.delivery, {
+    await queue.fail(subscriber, this.delivery, {
       position: this.position,
       sequence: event.sequence,
       attempts,
@@ -171,16 +179,34 @@ export class DeliveryRun {
     return retryMs;
   }
 
-  private async renew(): Promise<void> {
+  /** Renews the lease, and aborts the call if another process has taken over. */
+  async renew(): Promise<void> {
     const { queue, subscriber } = this.context;
+    const sentAt = performance.now();
     try {
-      if (!(await queue.renew(subscriber.id, this.delivery))) this.loseClaim();
+      if (await queue.renew(subscriber.id, this.delivery)) this.extendLease(sentAt);
+      else this.loseClaim();
     } catch (error) {
       this.logger.debug(`a lease of ${subscriber.id} could not be renewed: ${(error as Error).message}`);
     }
   }
 
+  /** The database counts the lease from a later time than this one, so it ends here first. */
+  private extendLease(sentAt: number): void {
+    if (this.lost.signal.aborted) return;
+    this.leaseEndsAt = Math.max(this.leaseEndsAt, sentAt + this.context.settings.DELIVERY_LEASE_MS);
+    clearTimeout(this.leaseTimer);
+    this.leaseTimer = setTimeout(() => this.isLost(), Math.max(0, this.leaseEndsAt - performance.now()));
+    this.leaseTimer.unref();
+  }
+
+  /** Whether another process may have taken over. A process that was stopped finds it out here before its timers run. */
+  private isLost(): boolean {
+    if (performance.now() >= this.leaseEndsAt) this.loseClaim();
+    return this.lost.signal.aborted;
+  }
+
   private loseClaim(): void {
-    this.lost.abort(new Error('another process has taken this delivery over'));
+    this.lost.abort(new Error('another process may have taken this delivery over'));
   }
 }

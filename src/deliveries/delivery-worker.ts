@@ -18,7 +18,7 @@ const RELEASE_TIMEOUT_MS = 1_000;
  */
 export class DeliveryWorker {
   private readonly logger = new Logger(DeliveryWorker.name);
-  private readonly active = new Map<string, Promise<void>>();
+  private readonly active = new Map<string, { run: DeliveryRun; ended: Promise<void> }>();
   private readonly stopping = new AbortController();
   private readonly abandoned = new AbortController();
   private readonly timers = new Set<NodeJS.Timeout>();
@@ -66,6 +66,11 @@ export class DeliveryWorker {
     this.timers.add(timer);
   }
 
+  /** Renews all leases now. Calls of which another process has taken the delivery over are aborted. */
+  renew(): void {
+    for (const { run } of this.active.values()) void run.renew();
+  }
+
   /** Refreshes what the metrics show of the undelivered events. */
   async poll(): Promise<void> {
     this.wake();
@@ -81,8 +86,8 @@ export class DeliveryWorker {
     this.stopping.abort();
     for (const timer of this.timers) clearTimeout(timer);
     const timer = setTimeout(() => this.abandoned.abort(new Error('the process is shutting down')), graceMs);
-    const ended = this.claim().then(() => Promise.all(this.active.values()));
-    await Promise.race([ended, sleep(graceMs + RELEASE_TIMEOUT_MS, undefined, { ref: false })]);
+    const all = this.claim().then(() => Promise.all([...this.active.values()].map(({ ended }) => ended)));
+    await Promise.race([all, sleep(graceMs + RELEASE_TIMEOUT_MS, undefined, { ref: false })]);
     clearTimeout(timer);
   }
 
@@ -91,15 +96,16 @@ export class DeliveryWorker {
       const free = this.limit - this.active.size;
       if (free <= 0 || this.stopping.signal.aborted) return;
       let claimed: ClaimedDelivery[];
+      const claimedAt = performance.now();
       try {
-        claimed = await this.context.queue.claim(this.context.subscriber, free);
+        claimed = await this.context.queue.claim(this.context.subscriber, free, [...this.active.keys()]);
       } catch (error) {
         this.logger.warn(
           `deliveries of ${this.subscriber.id} could not be claimed: ${(error as Error).message}`,
         );
         return;
       }
-      for (const delivery of claimed) this.start(delivery);
+      for (const delivery of claimed) this.start(delivery, claimedAt);
       if (claimed.length < free) {
         this.claimedAllAt = performance.now();
         return;
@@ -107,10 +113,16 @@ export class DeliveryWorker {
     }
   }
 
-  private start(delivery: ClaimedDelivery): void {
+  private start(delivery: ClaimedDelivery, claimedAt: number): void {
     const { executionId } = delivery;
-    const run = new DeliveryRun(this.context, delivery, this.stopping.signal, this.abandoned.signal);
-    const done = run
+    const run = new DeliveryRun(
+      this.context,
+      delivery,
+      claimedAt,
+      this.stopping.signal,
+      this.abandoned.signal,
+    );
+    const ended = run
       .run()
       .then((retryMs) => {
         if (retryMs !== undefined) this.wake(Math.max(1, retryMs));
@@ -125,6 +137,6 @@ export class DeliveryWorker {
         this.active.delete(executionId);
         this.wake();
       });
-    this.active.set(executionId, done);
+    this.active.set(executionId, { run, ended });
   }
 }

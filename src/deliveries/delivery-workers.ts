@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import { DeathDetector } from '../cluster/death-detector.js';
+import { ProcessPresence } from '../cluster/process-presence.js';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { Settings } from '../config/settings.js';
 import { EventBus, type PublishedBatch } from '../events/event-bus.js';
@@ -48,6 +49,7 @@ export class DeliveryWorkers implements OnApplicationBootstrap, OnModuleDestroy,
     private readonly bus: EventBus,
     private readonly notifications: NotificationSource,
     private readonly detector: DeathDetector,
+    private readonly presence: ProcessPresence,
     private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
@@ -78,6 +80,7 @@ export class DeliveryWorkers implements OnApplicationBootstrap, OnModuleDestroy,
       this.notifications.hints.subscribe(() => this.onHint()),
       this.notifications.missed.subscribe(() => this.pollAll()),
       this.detector.dead.subscribe(({ identity }) => void this.takeFrom(identity)),
+      this.presence.returned.subscribe(() => this.renewAll()),
     );
     this.timer = setInterval(() => this.pollAll(), this.settings.JOURNAL_POLL_INTERVAL_MS);
     this.timer.unref();
@@ -109,6 +112,11 @@ export class DeliveryWorkers implements OnApplicationBootstrap, OnModuleDestroy,
       this.wake();
     }, HINT_DELAY_MS);
     this.hintTimer.unref();
+  }
+
+  /** Others may have taken this process for dead. */
+  private renewAll(): void {
+    for (const worker of this.workers.values()) worker.renew();
   }
 
   private pollAll(): void {

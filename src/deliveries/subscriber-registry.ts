@@ -21,6 +21,13 @@ const REGISTER = `
   INSERT INTO cloutagent.subscribers (id, types) VALUES ($1, $2)
   ON CONFLICT (id) DO UPDATE SET types = excluded.types, active_at = now()`;
 
+/** Rows that another statement has locked are left to the next retention sweep. */
+const DELETE_DELIVERIES = `
+  DELETE FROM cloutagent.deliveries WHERE (execution_id, subscriber) IN (
+    SELECT execution_id, subscriber FROM cloutagent.deliveries
+    WHERE subscriber = $1 AND NOT EXISTS (SELECT FROM cloutagent.subscribers WHERE id = $1)
+    LIMIT 10000 FOR UPDATE SKIP LOCKED)`;
+
 const TOUCH = `
   UPDATE cloutagent.subscribers SET active_at = CASE WHEN types = $2::text[] THEN now() ELSE active_at END
   WHERE id = $1 RETURNING types = $2::text[] AS "isCurrent", is_backfilled AS "isBackfilled"`;
@@ -68,7 +75,13 @@ export class SubscriberRegistry {
   async register(subscriber: DurableSubscriber): Promise<void> {
     const registration = await this.touch(subscriber);
     if (registration?.isCurrent) return;
+    if (!registration) await this.deleteDeliveries(subscriber.id);
     await this.withJournalLocked(async (client) => {
+      // Rows from before a deletion are of no use: the backfill makes new ones.
+      await client.query(
+        'DELETE FROM cloutagent.deliveries WHERE subscriber = $1 AND NOT EXISTS (SELECT FROM cloutagent.subscribers WHERE id = $1)',
+        [subscriber.id],
+      );
       await client.query(REGISTER, [subscriber.id, subscriber.types.toSorted()]);
       await refreshTriggers(client);
     });
@@ -84,18 +97,22 @@ export class SubscriberRegistry {
   }
 
   /**
-   * Deletes a subscriber with its deliveries.
-   * @returns whether it existed
+   * Deletes a subscriber with its deliveries. If the process ends meanwhile, the retention sweep deletes the rest of them.
+   * @param unusedMs for how long no process must have had the subscriber
+   * @returns whether it was deleted; false if a process has it, and if it does not exist
    */
-  async remove(id: string): Promise<boolean> {
-    const existed = await this.withJournalLocked(async (client) => {
-      const { rowCount } = await client.query('DELETE FROM cloutagent.subscribers WHERE id = $1', [id]);
+  async remove(id: string, unusedMs: number): Promise<boolean> {
+    const isRemoved = await this.withJournalLocked(async (client) => {
+      const { rowCount } = await client.query(
+        `DELETE FROM cloutagent.subscribers WHERE id = $1 AND active_at <= clock_timestamp() - $2 * interval '1 ms'`,
+        [id, unusedMs],
+      );
       await refreshTriggers(client);
       return rowCount === 1;
     });
     // No append adds deliveries of this subscriber any more.
-    await this.database.pool.query('DELETE FROM cloutagent.deliveries WHERE subscriber = $1', [id]);
-    return existed;
+    if (isRemoved) await this.deleteDeliveries(id);
+    return isRemoved;
   }
 
   /** Completes the backfill of a new subscriber. Does nothing if it is complete. */
@@ -110,6 +127,14 @@ export class SubscriberRegistry {
       'UPDATE cloutagent.subscribers SET is_backfilled = true WHERE id = $1 AND NOT is_backfilled',
       [id],
     );
+  }
+
+  /** Deletes the deliveries of a subscriber that does not exist. */
+  private async deleteDeliveries(id: string): Promise<void> {
+    for (;;) {
+      const { rowCount } = await this.database.pool.query(DELETE_DELIVERIES, [id]);
+      if (!rowCount) return;
+    }
   }
 
   private async withJournalLocked<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {

@@ -31,3 +31,21 @@ it('encodeEvent ignores fields of a module that would replace those of the event
     ...chunk,
   });
 });
+
+it('encodeEvent escapes every character that ends a line for Python', () => {
+  const lineEnds = ['\n', '\r', '\v', '\f', '\u001c', '\u001d', '\u001e', '\u0085', '\u2028', '\u2029'];
+  const text = `a${lineEnds.join('')}b`;
+  const event = encodeEvent('e', 3, { type: 'execution:output', fields: { ...chunk, chunk: text } });
+  expect(lineEnds.filter((lineEnd) => event.data.includes(lineEnd))).toEqual([]);
+  expect(parseEvent(event)).toMatchObject({ chunk: text });
+});
+
+it('parseEvent takes type and sequence from the columns, also if an older version has stored others in the data', () => {
+  const data = '{"executionId":"e","timestamp":"t","sequence":99,"type":"execution:failed"}';
+  expect(parseEvent({ sequence: 3, type: 'execution:output', data })).toEqual({
+    type: 'execution:output',
+    sequence: 3,
+    executionId: 'e',
+    timestamp: 't',
+  });
+});

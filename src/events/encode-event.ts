@@ -2,8 +2,14 @@ import type { EventDraft } from '@cloutagent/contract';
 import type { RecordedEvent } from './recorded-event.js';
 
 /**
- * Encodes a draft as the event with this sequence. JSON escapes line breaks, so the data is one line of a frame.
- * U+2028 and U+2029 need no escape: an event stream does not treat them as line breaks (HTML Standard, section 9.2.6).
+ * Characters that JSON does not escape and that end a line for `str.splitlines` of Python. Clients such as `iter_lines` of
+ * requests and httpx use it, although only CR and LF end a line of an event stream (HTML Standard, section 9.2.6).
+ */
+const LINE_ENDS = /[\u0085\u2028\u2029]/g;
+
+/**
+ * Encodes a draft as the event with this sequence. All line breaks are escaped, so the data is one line of a frame for every
+ * client.
  */
 export function encodeEvent(executionId: string, sequence: number, draft: EventDraft): RecordedEvent {
   const timestamp = new Date().toISOString();
@@ -18,5 +24,7 @@ export function encodeEvent(executionId: string, sequence: number, draft: EventD
   };
   data.executionId = executionId;
   data.timestamp = timestamp;
-  return { sequence, type: draft.type, data: JSON.stringify(data) };
+  return { sequence, type: draft.type, data: JSON.stringify(data).replace(LINE_ENDS, escaped) };
 }
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -69,5 +69,8 @@ export class EventBus {
 const typeTopic = (type: EventType): string => type;
 
 /** Parses an event into the form that consumers use. */
-export const parseEvent = (event: RecordedEvent): ExecutionEvent =>
-  ({ type: event.type, sequence: event.sequence, ...(JSON.parse(event.data) as object) }) as ExecutionEvent;
+export function parseEvent({ type, sequence, data }: RecordedEvent): ExecutionEvent {
+  const own = { type, sequence };
+  // Twice: the first ones come first, and the last ones replace what a module of an older version may have stored.
+  return { ...own, ...(JSON.parse(data) as object), ...own } as ExecutionEvent;
+}

@@ -26,9 +26,16 @@ const DELETE = `
     SELECT d.subscriber FROM expired JOIN cloutagent.deliveries AS d ON d.execution_id = expired.id WHERE ${UNDELIVERED}
   ) AS undelivered`;
 
+/** Deliveries that the deletion of their subscriber has left, because its process ended. */
+const DELETE_ORPHANS = `
+  DELETE FROM cloutagent.deliveries WHERE (execution_id, subscriber) IN (
+    SELECT execution_id, subscriber FROM cloutagent.deliveries AS d
+    WHERE NOT EXISTS (SELECT FROM cloutagent.subscribers WHERE id = d.subscriber) LIMIT 10000 FOR UPDATE SKIP LOCKED)`;
+
 /**
  * Deletes executions that ended more than RETENTION_DAYS ago, with their events. An execution with events that a durable
- * subscriber has not got is kept for up to UNDELIVERED_RETENTION_DAYS longer. Expired answers to key requests are deleted too.
+ * subscriber has not got is kept for up to UNDELIVERED_RETENTION_DAYS longer. Expired answers to key requests are deleted too,
+ * and deliveries of subscribers that do not exist.
  */
 @Injectable()
 export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy {
@@ -61,6 +68,7 @@ export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy
   /** Deletes what has expired. @returns the number of executions; less if another process sweeps at the same time */
   async sweep(): Promise<number> {
     await this.database.pool.query('DELETE FROM cloutagent.key_requests WHERE expires_at < now()');
+    while ((await this.database.pool.query(DELETE_ORPHANS)).rowCount);
     let deleted = 0;
     for (;;) {
       const batch = await this.deleteBatch();

@@ -118,8 +118,15 @@ export class ListenerOperations {
    * @throws NotFoundError, or a ProblemError `listener_active`
    */
   async remove(name: string): Promise<void> {
-    if (await this.check(name)) throw new ProblemError('listener_active');
-    await this.registry.remove(subscriberIdOf(name));
+    const isActive = await this.check(name);
+    if (!isActive && (await this.registry.remove(subscriberIdOf(name), this.inactiveMs))) return;
+    // A process may have started with it since, or another request may have deleted it.
+    await this.check(name);
+    throw new ProblemError('listener_active');
+  }
+
+  private get inactiveMs(): number {
+    return POLLS_UNTIL_INACTIVE * this.settings.JOURNAL_POLL_INTERVAL_MS;
   }
 
   private async revive(name: string, executionId: string | undefined): Promise<number> {
@@ -145,7 +152,7 @@ export class ListenerOperations {
   private async check(name: string): Promise<boolean> {
     const { rows } = await this.database.pool.query<{ isActive: boolean }>(
       `SELECT active_at > now() - $2 * interval '1 ms' AS "isActive" FROM cloutagent.subscribers WHERE id = $1`,
-      [subscriberIdOf(name), POLLS_UNTIL_INACTIVE * this.settings.JOURNAL_POLL_INTERVAL_MS],
+      [subscriberIdOf(name), this.inactiveMs],
     );
     if (!rows[0]) throw new NotFoundError('listener');
     return rows[0].isActive;

@@ -1,7 +1,7 @@
 import { ConsoleLogger, type LogLevel } from '@nestjs/common';
 import type { SecretRedactor } from '../config/secret-redactor.js';
 import type { Settings } from '../config/settings.js';
-import { errorInfo, errorText } from './error-info.js';
+import { errorInfo, errorText, readable, messageOf } from './error-info.js';
 import { currentContext } from './work-context.js';
 
 const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
@@ -29,10 +29,46 @@ export class AppLogger extends ConsoleLogger {
     this.isJson = isJson;
   }
 
+  override log(message: unknown, ...params: unknown[]): void {
+    this.write(message, params, (text, rest) => super.log(text, ...rest));
+  }
+
+  override warn(message: unknown, ...params: unknown[]): void {
+    this.write(message, params, (text, rest) => super.warn(text, ...rest));
+  }
+
+  override debug(message: unknown, ...params: unknown[]): void {
+    this.write(message, params, (text, rest) => super.debug(text, ...rest));
+  }
+
+  override error(message: unknown, ...params: unknown[]): void {
+    this.write(message, params, (text, rest) => super.error(text, ...rest));
+  }
+
+  override fatal(message: unknown, ...params: unknown[]): void {
+    this.write(message, params, (text, rest) => super.fatal(text, ...rest));
+  }
+
   /** Prints a message for the operator, whatever LOG_LEVEL is: as plain text, or as a line of JSON. */
   show(text: string, context: string): void {
     if (this.isJson) super.printMessages([text], context);
     else console.log(text);
+  }
+
+  /** Never throws: code that reports an error of a module must go on, whatever the module has thrown. */
+  private write(
+    message: unknown,
+    params: readonly unknown[],
+    print: (message: unknown, params: unknown[]) => void,
+  ): void {
+    try {
+      print(message, params.map(readable));
+    } catch {
+      print(
+        messageOf(message),
+        params.map((param) => messageOf(param)),
+      );
+    }
   }
 
   protected override printMessages(
@@ -49,8 +85,8 @@ export class AppLogger extends ConsoleLogger {
   }
 
   protected override getJsonLogObject(...given: Parameters<ConsoleLogger['getJsonLogObject']>): JsonLine {
-    const { error } = given[1];
-    const line = super.getJsonLogObject(...given);
+    const [message, { error, ...options }] = given;
+    const line = super.getJsonLogObject(message, options);
     return error ? { ...line, error: { ...errorInfo(error, this.secrets) } } : line;
   }
 

@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { errorInfo, errorText } from './error-info.js';
+import { errorInfo, errorText, readable, messageOf } from './error-info.js';
 import type { SecretRedactor } from '../config/secret-redactor.js';
 import { currentContext } from './work-context.js';
 
@@ -62,15 +62,18 @@ export class HostLogger implements LoggerService {
 /** @param params errors and objects with further members; the last one is the context, as Nest's Logger adds it */
 function describe(message: unknown, params: readonly unknown[]) {
   const context = params.at(-1);
-  const rest = params.slice(0, -1).filter((param) => param !== undefined);
+  const rest = params
+    .slice(0, -1)
+    .filter((param) => param !== undefined)
+    .map(readable);
   const isMembers = (param: unknown): param is object =>
     typeof param === 'object' && param !== null && !(param instanceof Error);
   const members = { ...currentContext()?.members, ...Object.assign({}, ...rest.filter(isMembers)) } as object;
-  const errors = [message, ...rest].filter((each) => each instanceof Error || !isMembers(each));
+  const errors = [readable(message), ...rest].filter((each) => each instanceof Error || !isMembers(each));
   const [text, ...stacks] = errors.map((each) =>
     typeof each === 'string' ? each : errorText(errorInfo(each, secrets)),
   );
-  const ids = Object.keys(members).length > 0 ? ` ${JSON.stringify(members)}` : '';
+  const ids = Object.keys(members).length > 0 ? ` ${messageOf(members)}` : '';
   return {
     text: secrets.text((text ?? '') + ids),
     stack: stacks.length > 0 ? secrets.text(stacks.join('\n')) : undefined,

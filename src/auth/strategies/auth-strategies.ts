@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnModuleInit, Optional } from '@nestjs/common'
 import type { Request } from 'express';
 import { Settings } from '../../config/settings.js';
 import { ExtensionDiscovery } from '../../discovery/extension-discovery.js';
+import { readable } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
 import { ProblemError } from '../../problems/problem.error.js';
 import { InvalidCredentialsError } from '../auth.errors.js';
@@ -73,7 +74,8 @@ export class AuthStrategies implements OnModuleInit {
         // oxlint-disable-next-line no-await-in-loop
         const principal = await this.ask(strategy, request);
         if (principal) return principal;
-      } catch (error) {
+      } catch (thrown) {
+        const error = readable(thrown);
         if (error instanceof InvalidCredentialsError) refusal = error;
         else {
           this.logger.error(`${strategy.title} failed`, error);

@@ -7,6 +7,7 @@ import { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import { codeMembers, type ExtensionCode, nameOf } from '../../monitoring/extension-code.js';
 import { NodeError } from './node-handler.js';
 import { deepFreeze } from '../../common/deep-freeze.js';
+import { readable } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
 import type { StepHooks, ValidationFailure } from './step-hooks.js';
 import { StepInterceptorMetadata, type StepInterceptorOptions } from './step-interceptor.decorator.js';
@@ -134,7 +135,8 @@ export class StepInterceptors implements OnModuleInit {
   }
 
   /** Logs an error of a method and makes the error of its step, unless the method refused the step. */
-  toFailure({ code }: { readonly code: ExtensionCode }, error: unknown): NodeError {
+  toFailure({ code }: { readonly code: ExtensionCode }, thrown: unknown): NodeError {
+    const error = readable(thrown);
     if (error instanceof NodeError) return error;
     this.logger.error(`the interceptor ${nameOf(code)} failed`, error, codeMembers(code));
     return new InterceptorFailedError(code, { cause: error });

@@ -6,7 +6,9 @@ import { NodeError } from '../extension/node-handler.js';
 
 /** Turns what a node threw into the failure of its execution. */
 export function toFailure(error: unknown): ExecutionFailure {
-  if (error instanceof NodeError) return { message: error.message, code: error.code };
+  // A module may have given its NodeError anything.
+  if (error instanceof NodeError && typeof error.code === 'string')
+    return { message: messageOf(error), code: error.code };
   return { message: `The node failed: ${messageOf(error)}`, code: 'node_failed' };
 }
 

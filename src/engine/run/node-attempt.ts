@@ -1,5 +1,5 @@
 import type { EventDraft, Json } from '@cloutagent/contract';
-import { messageOf } from '../../logging/error-info.js';
+import { messageOf, readable } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
 import { inContext } from '../../logging/work-context.js';
 import { deepFreeze } from '../../common/deep-freeze.js';
@@ -75,7 +75,8 @@ export class NodeAttempt {
         (await Promise.race([running, this.failure.promise])) ?? null,
         type.code !== undefined,
       );
-    } catch (error) {
+    } catch (thrown) {
+      const error = readable(thrown);
       if (!interception || stopSignal.aborted || error instanceof StoppedError) throw error;
       throw await inContext(context, () => interception.error(error));
     } finally {

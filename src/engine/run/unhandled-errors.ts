@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
 import { HostDiscovery } from '../../discovery/extension-discovery.js';
+import { readable } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
 import { currentContext } from '../../logging/work-context.js';
 
@@ -69,7 +70,7 @@ const hasOtherListener = (event: 'unhandledRejection' | 'uncaughtException'): bo
 function onRejection(reason: unknown): void {
   const context = currentContext();
   const decider = UnhandledErrors.decider();
-  if (context) context.onStray(reason);
+  if (context) context.onStray(readable(reason));
   else if (decider) decider.onRejection(reason);
   else if (!hasOtherListener('unhandledRejection')) rejectAgain(reason);
 }
@@ -77,7 +78,7 @@ function onRejection(reason: unknown): void {
 function onException(error: unknown): void {
   const context = currentContext();
   const decider = UnhandledErrors.decider();
-  if (context) context.onStray(error);
+  if (context) context.onStray(readable(error));
   else if (decider) decider.onException(error);
   else if (!hasOtherListener('uncaughtException')) throwAgain(error);
 }

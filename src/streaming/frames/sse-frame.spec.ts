@@ -46,6 +46,24 @@ describe('frameOf', () => {
     );
   });
 
+  it.each([
+    ['{}', {}],
+    ['{"sequence":9,"type":"x"}', {}],
+    [
+      '{"a":1,"type":"x","b":{"type":"y","sequence":[]},"sequence":9}',
+      { a: 1, b: { type: 'y', sequence: [] } },
+    ],
+    ['{"a":{"type":"y"},"__proto__":1}', JSON.parse('{"a":{"type":"y"},"__proto__":1}') as object],
+  ])('gives the data its own type and sequence if an older version has stored %s', (data, rest) => {
+    const [, line] = frameOf({ sequence: 5, type: 'execution:output', data }).split('\n');
+    expect(line).toMatch(/^data: {"type":"execution:output","sequence":5[,}]/);
+    expect(JSON.parse(line!.slice('data: '.length))).toEqual({
+      type: 'execution:output',
+      sequence: 5,
+      ...rest,
+    });
+  });
+
   it('frames a type that only a newer version of the server knows', () => {
     const type = 'execution:of-tomorrow' as EventType;
     expect(frameOf({ sequence: 5, type, data: '{"executionId":"e"}' })).toBe(

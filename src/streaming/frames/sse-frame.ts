@@ -17,7 +17,21 @@ const STARTS: ReadonlyMap<string, string> = new Map(EVENT_TYPES.map((type) => [t
  */
 export const frameOf = ({ sequence, type, data }: RecordedEvent): string =>
   // A newer version of the server may have recorded a type that this version does not know.
-  `${STARTS.get(type) ?? startOf(type)}${sequence},${data.slice(1)}\nid: ${sequence}\n\n`;
+  `${STARTS.get(type) ?? startOf(type)}${sequence}${membersOf(data)}\nid: ${sequence}\n\n`;
+
+/** Members of this name, at any depth: inside a string, the quotes are escaped. */
+const OWN_MEMBERS = ['"type":', '"sequence":'];
+
+/**
+ * The rest of a frame's data after `type` and `sequence`. An older version stored all that a module emitted, also other values
+ * of these two, and a reader would take the last ones.
+ */
+function membersOf(data: string): string {
+  if (!OWN_MEMBERS.some((member) => data.includes(member))) return data === '{}' ? '}' : `,${data.slice(1)}`;
+  const stored = JSON.parse(data) as object;
+  if (!Object.hasOwn(stored, 'type') && !Object.hasOwn(stored, 'sequence')) return `,${data.slice(1)}`;
+  return membersOf(JSON.stringify({ ...stored, type: undefined, sequence: undefined }));
+}
 
 /** A frame's sequence, and its byte offsets in a buffer. Streams of many executions replace its id. */
 export interface FrameOffsets {
