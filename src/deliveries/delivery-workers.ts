@@ -138,6 +138,8 @@ export class DeliveryWorkers implements OnApplicationBootstrap, OnModuleDestroy,
       }
       await worker.poll();
     } catch (error) {
+      // The database is closed while a poll is under way.
+      if (this.stopped) return;
       this.logger.warn(`deliveries to ${subscriber.id} could not be polled: ${(error as Error).message}`);
     }
   }
