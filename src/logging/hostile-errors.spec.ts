@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { Logger as NestLogger, type LoggerService } from '@nestjs/common';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { AppLogger } from './app-logger.js';
@@ -37,17 +36,15 @@ const levels = ['log', 'warn', 'debug', 'error', 'fatal'] as const;
 
 describe.each(['json', 'text', 'host'] as const)('the logger with the format %s', (format) => {
   let written: string;
-  const spies: { mockRestore: () => void }[] = [];
+  const streams = [process.stdout, process.stderr];
+  const writes = streams.map((stream) => stream.write.bind(stream));
   beforeEach(() => {
     written = '';
     const record = (text: unknown): boolean => {
       written += String(text);
       return true;
     };
-    spies.push(
-      jest.spyOn(process.stdout, 'write').mockImplementation(record),
-      jest.spyOn(process.stderr, 'write').mockImplementation(record),
-    );
+    for (const stream of streams) stream.write = record;
     const host: LoggerService = { log: record, warn: record, debug: record, error: record, fatal: record };
     NestLogger.overrideLogger(
       format === 'host'
@@ -55,7 +52,7 @@ describe.each(['json', 'text', 'host'] as const)('the logger with the format %s'
         : new AppLogger({ LOG_LEVEL: 'debug', LOG_FORMAT: format }, new SecretRedactor([])),
     );
   });
-  afterEach(() => spies.splice(0).forEach((spy) => spy.mockRestore()));
+  afterEach(() => streams.forEach((stream, index) => (stream.write = writes[index]!)));
 
   it.each(hostile)('writes a line with %s, and does not throw', (_what, value) => {
     for (const level of levels) {
