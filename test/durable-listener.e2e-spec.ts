@@ -608,6 +608,8 @@ describe('a durable listener', () => {
     expect((await server.call('GET', '/api/listeners/unknown/dead')).status).toBe(404);
     expect((await server.call('POST', '/api/listeners/unknown/replay')).status).toBe(404);
     expect((await server.call('GET', '/api/listeners/a%20b/dead')).status).toBe(400);
+    const emptyId = await server.call('POST', '/api/listeners/recorder/replay', { executionId: null });
+    expect(emptyId.status).toBe(400);
     expect((await server.call('POST', '/api/listeners/recorder/replay', { executionId: 'x' })).status).toBe(
       400,
     );

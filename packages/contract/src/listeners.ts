@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { EventType } from './events.js';
 import { ExecutionId } from './execution.js';
 import { Timestamp } from './json.js';
-import { orNull } from './or-null.js';
 import { NAME } from './patterns.js';
 
 /** Name of a durable listener: the `durable` of its `@OnExecutionEvent`. */
@@ -56,7 +55,8 @@ export type DeadDeliveryPage = z.infer<typeof DeadDeliveryPage>;
 
 export const ReplayDeliveries = z
   .strictObject({
-    executionId: orNull(ExecutionId).meta({
+    // Not null: a caller whose variable is empty must not replay everything.
+    executionId: ExecutionId.optional().meta({
       description: 'Only the dead delivery of this execution. All dead deliveries when left out.',
     }),
   })

@@ -51,7 +51,6 @@ it.each<[Place, string, string]>([
   ['data', 'lable', 'label'],
   ['node', 'Data', 'data'],
   ['node', 'dat', 'data'],
-  ['node', 'postion', 'position'],
   ['node', 'timeoutMs', 'data.timeoutMs'],
   ['node', 'maxRetries', 'data.maxRetries'],
   ['workflow', 'edge', 'edges'],
@@ -81,6 +80,15 @@ it.each<[Place, string, unknown]>([
   ['data', 'join', null],
 ])('accepts in a %s the reserved word %s with %j, which changes nothing', (place, name, value) => {
   expect(problemsWith(place, { [name]: value })).toEqual([]);
+});
+
+it.each<[Place, string]>([
+  ['node', 'positionX'],
+  ['node', 'position2'],
+  ['node', 'data2'],
+  ['data', 'config2'],
+])('accepts in a %s the member %s, as applications name members of their own', (place, name) => {
+  expect(problemsWith(place, { [name]: 1 })).toEqual([]);
 });
 
 /** The members of the types Node and Edge of @xyflow/react 12 and reactflow 11, and of ReactFlowJsonObject. */

@@ -24,7 +24,8 @@ const isAbsent = (value: unknown): boolean => value === null || value === undefi
 
 const WORKFLOW: Vocabulary = { words: ['edges'] };
 const NODE: Vocabulary = {
-  words: ['data', 'position'],
+  // Without `position`, which changes nothing that runs: editors have many names for places.
+  words: ['data'],
   synonyms: new Map(['timeoutMs', 'maxRetries', 'join'].map((word) => [word, `data.${word}`])),
 };
 const DATA: Vocabulary = {
@@ -110,6 +111,8 @@ const NORMALIZED = new Map(
 
 function misspelledWord(name: string, words: readonly string[]): string | undefined {
   if (name.length > MAX_LENGTH) return undefined;
+  // Applications number members of their own, such as `data2`.
+  if (/\d$/.test(name)) return undefined;
   const given = normalizeName(name);
   return words.find((word) => isMisspelling(given, NORMALIZED.get(word)!));
 }
