@@ -98,7 +98,7 @@ describe('answers to generated requests', () => {
     // Every operation was also used as it is meant to be, except on resources that this server has none of.
     const unused = routes.filter(
       ({ path, operation }) =>
-        [...path.matchAll(/\{(\w+)\}/g)].every(([, name]) => name! in ids) &&
+        [...path.matchAll(/\{(\w+)\}/g)].every(([, name]) => Object.hasOwn(ids, name!)) &&
         ![...statuses.get(operation.operationId)!].some((status) => status < 300),
     );
     expect(unused.map(({ operation }) => operation.operationId)).toEqual([]);
