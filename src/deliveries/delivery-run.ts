@@ -195,8 +195,15 @@ export class DeliveryRun {
   private extendLease(sentAt: number): void {
     if (this.lost.signal.aborted) return;
     this.leaseEndsAt = Math.max(this.leaseEndsAt, sentAt + this.context.settings.DELIVERY_LEASE_MS);
+    this.checkLeaseAtItsEnd();
+  }
+
+  /** Checks the lease again if the timer fires early: Node cuts the fraction of a millisecond off. */
+  private checkLeaseAtItsEnd(): void {
     clearTimeout(this.leaseTimer);
-    this.leaseTimer = setTimeout(() => this.isLost(), Math.max(0, this.leaseEndsAt - performance.now()));
+    this.leaseTimer = setTimeout(() => {
+      if (!this.isLost()) this.checkLeaseAtItsEnd();
+    }, this.leaseEndsAt - performance.now());
     this.leaseTimer.unref();
   }
 
