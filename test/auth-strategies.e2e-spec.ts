@@ -287,7 +287,7 @@ describe('a principal of a strategy', () => {
     expect((await begin(bearer('opaque-CN=ann'))).body.id).not.toBe(first.body.id);
   });
 
-  it('loses its streams when the strategy does not accept it any more, and nobody else does', async () => {
+  it('loses its streams when the strategy does not accept it any more, and no other strategy does', async () => {
     const id = await started();
     const watch = (name: string) =>
       new Watch(team.url, pathOf(id), bearer(`opaque-${name}`)).until((now) => now.frames.length > 0);

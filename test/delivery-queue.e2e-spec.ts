@@ -57,7 +57,7 @@ describe('the queue of deliveries', () => {
   });
 
   const results: [string, (subscriber: DurableSubscriber, claimed: ClaimedDelivery) => Promise<unknown>][] = [
-    ['the position of a run that goes on', (subscriber, claimed) => queue.advance(subscriber, claimed, 3)],
+    ['the position of a run that continues', (subscriber, claimed) => queue.advance(subscriber, claimed, 3)],
     ['the position of a run that has ended', (subscriber, claimed) => queue.release(subscriber, claimed, 3)],
     ['the end of an execution', (subscriber, claimed) => queue.finish(subscriber, claimed)],
     [

@@ -47,7 +47,7 @@ class ReportsController {
 class ForgottenController {
   @Get()
   read(): string {
-    return 'nobody sees this';
+    return 'no caller sees this';
   }
 
   /** Is no route. */
@@ -113,7 +113,7 @@ describe('scopes of a module', () => {
     ['execution:write', 'did you mean executions:write?'],
     ['zzz', 'the scopes are executions:read, '],
     ['__proto__', 'the scopes are executions:read, '],
-  ])('are refused in a key if nobody declares them: %s', async (scope, suggestion) => {
+  ])('are refused in a key if no module declares them: %s', async (scope, suggestion) => {
     const { status, code, body } = await makeKey(['reports:read', scope]);
     expect([status, code, body.errors[0]?.path]).toEqual([400, 'validation_failed', 'scopes.1']);
     expect(body.errors[0]?.message).toContain(suggestion);
@@ -175,10 +175,10 @@ describe('scopes of a module', () => {
     ).rejects.toThrow(message);
   });
 
-  it('stop the start if a route requires one that nobody declares', async () => {
+  it('stop the start if a route requires one that no module declares', async () => {
     const scopes = { 'reports:read': 'Read reports.', 'reports:read-cost': 'Misspelled.' };
     await expect(startTeamApp(database, [moduleWith(scopes, [ReportsController])])).rejects.toThrow(
-      'ReportsController.costs of TeamModule requires a scope that nobody declares: there is no scope "reports:read-costs"; did you mean reports:read-cost?',
+      'ReportsController.costs of TeamModule requires a scope that no module declares: there is no scope "reports:read-costs"; did you mean reports:read-cost?',
     );
   });
 });

@@ -23,7 +23,7 @@ export class ApiKeyCreator {
    * Makes a key.
    * @param repeatable given if the request has an Idempotency-Key: a repetition makes nothing and returns the first answer
    * @returns the key, and whether an earlier request with the same Idempotency-Key made it
-   * @throws ValidationFailedError if nobody declares a scope
+   * @throws ValidationFailedError if no module declares a scope
    * @throws ProblemError 403 when the key would have a project or a scope that the caller does not have
    * @throws ProblemError 422 `idempotency_key_reused`, 409 `secret_not_repeatable`
    */

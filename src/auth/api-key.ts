@@ -15,7 +15,7 @@ export const keyColumns = (key: string) => ({ id: uuidv7(), hash: sha256(key), p
 
 /**
  * Whether this is a key of an administrator, which the server itself made: the first key, or BOOTSTRAP_API_KEY. It has every
- * scope, also those that modules declare later, because otherwise nobody could grant those.
+ * scope, also those that modules declare later, because otherwise no key could grant those.
  */
 export const isAdministrator = (row: Pick<ApiKeyRow, 'created_by'>): boolean => row.created_by === null;
 

@@ -1,5 +1,5 @@
 /**
- * Waits for a promise, but no longer than a limit. The work behind the promise goes on.
+ * Waits for a promise, but no longer than a limit. The work that the promise stands for continues.
  * @param error makes the error that is thrown when the limit is reached
  */
 export async function withTimeLimit<T>(promise: Promise<T>, limitMs: number, error: () => Error): Promise<T> {

@@ -80,7 +80,7 @@ export class DeliveryQueue {
 
   /**
    * Claims the deliveries of a subscriber that have been due for longest.
-   * @param active executions that this process delivers. Its lease of one may have ended, while its call goes on
+   * @param active executions that this process delivers. Its lease of one may have ended, while its call continues
    */
   async claim(
     { id, types }: DurableSubscriber,

@@ -12,7 +12,7 @@ export const SCOPES = [
   'listeners:manage',
 ] as const;
 
-/** A scope of the server, or one that a module declares. The server refuses a name that nobody declares. */
+/** A scope of the server, or one that a module declares. The server refuses a name that no module declares. */
 export type Scope = (typeof SCOPES)[number] | (string & {});
 export const SCOPE_MAX_LENGTH = 64;
 export const Scope: z.ZodType<Scope, Scope> = z

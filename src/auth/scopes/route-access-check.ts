@@ -20,8 +20,8 @@ export class RouteAccessCheck implements OnModuleInit {
   ) {}
 
   /**
-   * Warns about a route that nobody can call.
-   * @throws Error if a route requires a scope that nobody declares: the server does not start
+   * Warns about a route that no caller can use.
+   * @throws Error if a route requires a scope that no module declares: the server does not start
    */
   onModuleInit(): void {
     for (const { metatype, host } of this.discovery.getControllers()) {
@@ -45,7 +45,7 @@ export class RouteAccessCheck implements OnModuleInit {
       );
     else if (!this.scopes.has(scope))
       throw new Error(
-        `${route} requires a scope that nobody declares: ${this.scopes.problem(scope)}. Correct the name, or declare it: @DeclaresScopes({ '${scope}': 'what it permits' }).`,
+        `${route} requires a scope that no module declares: ${this.scopes.problem(scope)}. Correct the name, or declare it: @DeclaresScopes({ '${scope}': 'what it permits' }).`,
       );
   }
 }

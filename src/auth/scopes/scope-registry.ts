@@ -29,7 +29,7 @@ export class ScopeRegistry implements OnModuleInit {
     return this.known().has(name);
   }
 
-  /** Explains that nobody declares the scope `name`, in a sentence that suggests a similar name. */
+  /** Explains that no module declares the scope `name`, in a sentence that suggests a similar name. */
   problem(name: string): string {
     const nearest = nearestName(name, [...this.known().keys()]);
     const suggestion =

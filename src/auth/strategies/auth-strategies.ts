@@ -145,7 +145,7 @@ export class AuthStrategies implements OnModuleInit {
 
   private async check(principal: Principal): Promise<boolean> {
     const strategy = this.strategyOf(principal.id);
-    // Without its strategy, for example after an upgrade, nobody vouches for a principal any more.
+    // Without its strategy, for example after an upgrade, no strategy vouches for a principal any more.
     if (!strategy) return isOwn(principal.id);
     const { handler } = strategy;
     if (!handler.stillValid) return true;

@@ -5,7 +5,7 @@ import type { Principal } from '../principal.js';
 
 /** Further arguments of a call of a strategy. */
 export interface AuthStrategyCall {
-  /** Aborts when AUTH_STRATEGY_TIMEOUT_MS is over and nobody waits for the result any more. Pass it to `fetch`. */
+  /** Aborts when AUTH_STRATEGY_TIMEOUT_MS has passed and no request waits for the result any more. Pass it to `fetch`. */
   readonly signal: AbortSignal;
 }
 

@@ -11,7 +11,7 @@ export class RegisteredStrategy {
   readonly name: string;
   readonly order: number;
   readonly handler: AuthStrategyHandler;
-  /** Calls whose promise has not settled, also those that nobody waits for any more. */
+  /** Calls whose promise has not settled, also those that no request waits for any more. */
   private running = 0;
 
   /**

@@ -38,7 +38,7 @@ export interface ToolProvider {
   /**
    * Carries out one call. It is called again if the step is repeated.
    * @returns the result for the model, with the limits of an output
-   * @throws any error; the model gets its message as the result, and goes on
+   * @throws any error; the model gets its message as the result, and continues
    */
   call(request: ToolRequest): Json | Promise<Json>;
 }

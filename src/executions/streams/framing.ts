@@ -11,4 +11,4 @@ id: 12
 
 \`\`\`
 
-Lines that begin with a colon (\`: ping\`) are heartbeats. \`retry\` tells \`EventSource\` how long to wait before it connects again.`;
+Lines that begin with a colon (\`: ping\`) are heartbeats. \`retry\` is the time in ms that \`EventSource\` waits before it connects again.`;
