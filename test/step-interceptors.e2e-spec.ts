@@ -107,7 +107,8 @@ describe('interceptors of a module', () => {
       DATABASE_URL: database,
       LOG_FORMAT: 'json',
       RETRY_BASE_MS: '1',
-      EXTENSION_TIMEOUT_MS: '1000',
+      // Long enough for a pause and a resume on a busy machine.
+      EXTENSION_TIMEOUT_MS: '5000',
     });
     ({ server } = extension);
     other = await server.startExecution(start([delay('d', 600_000)]));
