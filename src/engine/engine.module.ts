@@ -12,17 +12,14 @@ import { EngineOption, ExecutionEngine } from './execution-engine.js';
 import { GraphEngine } from './run/graph-engine.js';
 import { ModelsModule } from './models/models.module.js';
 import { MonitoringModule } from '../monitoring/monitoring.module.js';
-import { NodeRegistry } from './extension/node-registry.js';
+import { ExtensionModule } from './extension/extension.module.js';
 import { NodesModule } from './nodes/nodes.module.js';
-import { StepInterceptors } from './extension/step-interceptors.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
 import { Takeover } from './run/takeover.js';
 
 @Module({
-  imports: [ClusterModule, JournalModule, MonitoringModule, ModelsModule, NodesModule],
+  imports: [ClusterModule, JournalModule, MonitoringModule, ModelsModule, NodesModule, ExtensionModule],
   providers: [
-    NodeRegistry,
-    StepInterceptors,
     EngineStats,
     UnhandledErrors,
     ControlRequests,
@@ -40,6 +37,6 @@ import { Takeover } from './run/takeover.js';
       },
     },
   ],
-  exports: [ControlNotifier, EngineStats, ExecutionEngine, NodeRegistry, StepInterceptors, Dispatcher],
+  exports: [ControlNotifier, EngineStats, ExecutionEngine, ExtensionModule, Dispatcher],
 })
 export class EngineModule {}

@@ -1,10 +1,11 @@
+import { requireNodeVersion } from '../../common/node-version.js';
 import { type CheckResult, failed, ok } from './check-result.js';
 
-const MIN_MAJOR = 24;
-
 export function checkNode(): CheckResult {
-  const { node } = process.versions;
-  return Number(node.split('.')[0]) >= MIN_MAJOR
-    ? ok('Node', node)
-    : failed('Node', `${node} is too old: install Node ${MIN_MAJOR} or newer`);
+  try {
+    requireNodeVersion();
+    return ok('Node', process.versions.node);
+  } catch (error) {
+    return failed('Node', (error as Error).message);
+  }
 }

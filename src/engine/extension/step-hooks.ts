@@ -55,7 +55,7 @@ export interface ValidationFailure {
 
 /**
  * What an interceptor may do around executions and steps, before anything reaches the journal. Every method is optional.
- * A method that gets a value returns the value to go on with, changed or not; it may change it in place.
+ * A method that gets a value returns the value to use, changed or not; it may change it in place.
  *
  * Several interceptors nest: the first by `order` sees what goes into a step first (`beforeExecution`, `config`,
  * `beforeToolCall`) and what comes out of it last (`event`, `output`, `afterToolCall`, `onError`, `afterExecution`).
@@ -94,7 +94,7 @@ export interface StepHooks {
   /**
    * Called before a model's call of a tool is recorded and carried out. A refusal is what the model gets as the result of
    * the call, which is an error.
-   * @returns the arguments to go on with
+   * @returns the arguments to use
    */
   beforeToolCall?(step: InterceptedStep, call: ToolCall): Json | Promise<Json>;
   /** Called with the result of a tool, before the model gets it and before it is recorded. */

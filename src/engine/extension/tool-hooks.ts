@@ -18,7 +18,7 @@ export interface ToolResult {
 export interface ToolHooks {
   /**
    * Call it before the call is recorded.
-   * @returns the arguments to go on with; with a `refusal`, do not carry out the call and give the model this error
+   * @returns the arguments to use; with a `refusal`, do not carry out the call and give the model this error
    * @throws if an interceptor fails; the step then fails too
    */
   before(call: ToolCall): Promise<{ args: Json; refusal?: string }>;

@@ -148,7 +148,7 @@ function checkJson(name: HookName, value: unknown): void {
   const json = JSON.stringify(part);
   if (json === undefined)
     throw new Error(
-      `${name}() returned ${isToolResult ? 'no { result, isError }' : 'no JSON value'}: return the value to go on with, changed or not`,
+      `${name}() returned ${isToolResult ? 'no { result, isError }' : 'no JSON value'}: return the value to use, changed or not`,
     );
 }
 
