@@ -25,6 +25,7 @@ const FOLDERS = {
   deliveries: ['cluster', 'database', 'events', 'journal'],
   listeners: ['auth', 'database', 'deliveries', 'events', 'journal'],
   throttling: ['auth'],
+  waits: ['auth', 'database', 'engine', 'events', 'executions', 'journal', 'throttling'],
   executions: ['auth', 'database', 'engine', 'events', 'journal', 'streaming', 'throttling'],
   dashboard: ['auth'],
   operations: ['auth', 'database', 'deliveries', 'engine', 'events', 'journal', 'streaming'],
@@ -62,8 +63,19 @@ const ENGINE = {
   models: ['extension', 'http'],
   tools: ['extension'],
   nodes: ['extension', 'http', 'models', 'tools'],
-  run: ['extension', 'http', 'models', 'nodes', 'execution-engine.ts', 'execution-row.ts'],
-  dispatch: ['extension', 'run', 'execution-engine.ts', 'execution-row.ts'],
+  waits: ['extension', 'execution-row.ts'],
+  children: ['extension', 'waits', 'execution-row.ts'],
+  run: [
+    'extension',
+    'http',
+    'models',
+    'nodes',
+    'waits',
+    'children',
+    'execution-engine.ts',
+    'execution-row.ts',
+  ],
+  dispatch: ['extension', 'waits', 'children', 'run', 'execution-engine.ts', 'execution-row.ts'],
 };
 
 const PACKAGES = { contract: [], client: ['contract'], react: ['client', 'contract'] };

@@ -4,6 +4,7 @@ import type { Terminal } from './terminal.js';
 const COLOURS: Record<ExecutionStatus, 'gray' | 'blue' | 'yellow' | 'green' | 'red'> = {
   queued: 'gray',
   running: 'blue',
+  waiting: 'yellow',
   paused: 'yellow',
   completed: 'green',
   failed: 'red',

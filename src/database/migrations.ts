@@ -314,6 +314,129 @@ const keyRequests: Migration = {
   },
 };
 
+/**
+ * Adds the status `waiting`, waits, signals, callbacks, trees of executions with one counter of usage each, and re-runs.
+ * Executions that wait for an approval run their node again, which then waits by a row.
+ */
+const workflowLanguage: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await sql`
+      ALTER TABLE cloutagent.executions
+        DROP CONSTRAINT executions_status_check,
+        ADD CONSTRAINT executions_status_check
+          CHECK (status IN ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled')) NOT VALID,
+        ADD COLUMN waiting_xid xid8,
+        ADD COLUMN parked boolean NOT NULL DEFAULT false,
+        ADD COLUMN wakes int NOT NULL DEFAULT 0,
+        ADD COLUMN parent_id uuid,
+        ADD COLUMN parent_node_id text,
+        ADD COLUMN parent_index int,
+        ADD COLUMN superseded boolean NOT NULL DEFAULT false,
+        ADD COLUMN root_id uuid,
+        ADD COLUMN depth int NOT NULL DEFAULT 0,
+        ADD COLUMN rerun_of uuid,
+        ADD COLUMN kept json`.execute(db);
+    await sql`
+      CREATE OR REPLACE FUNCTION cloutagent.record_status_xid() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        NEW.changed_xid := pg_current_xact_id();
+        IF NEW.status = 'running' THEN NEW.running_xid := NEW.changed_xid; END IF;
+        IF NEW.status = 'waiting' THEN NEW.waiting_xid := NEW.changed_xid; END IF;
+        IF NEW.status = 'paused' THEN NEW.paused_xid := NEW.changed_xid; END IF;
+        RETURN NEW;
+      END $$`.execute(db);
+    await sql`
+      CREATE UNIQUE INDEX executions_children ON cloutagent.executions (parent_id, parent_node_id, parent_index)
+        WHERE parent_id IS NOT NULL AND NOT superseded`.execute(db);
+    await sql`CREATE INDEX executions_tree ON cloutagent.executions (root_id, id) WHERE root_id IS NOT NULL`.execute(
+      db,
+    );
+    await sql`CREATE INDEX executions_roots ON cloutagent.executions (project_id, id DESC) WHERE parent_id IS NULL`.execute(
+      db,
+    );
+    await sql`CREATE INDEX executions_reruns ON cloutagent.executions (rerun_of, id) WHERE rerun_of IS NOT NULL`.execute(
+      db,
+    );
+    // Executions that are parked, and children whose turn has not come, are legal without an owner. A slower check looks
+    // at them.
+    await sql`DROP INDEX cloutagent.executions_stranded`.execute(db);
+    await sql`
+      CREATE INDEX executions_stranded ON cloutagent.executions (id)
+        WHERE completed_at IS NULL AND owner IS NULL AND runnable_at IS NULL AND NOT parked
+          AND (parent_id IS NULL OR attempt > 0)`.execute(db);
+    await sql`
+      CREATE INDEX executions_parked ON cloutagent.executions (id)
+        WHERE completed_at IS NULL AND owner IS NULL AND runnable_at IS NULL AND parked`.execute(db);
+    await sql`
+      CREATE TABLE cloutagent.waits (
+        id uuid PRIMARY KEY,
+        execution_id uuid NOT NULL REFERENCES cloutagent.executions ON DELETE CASCADE,
+        project_id text NOT NULL,
+        node_id text NOT NULL,
+        step_id text NOT NULL,
+        key text NOT NULL,
+        kind text NOT NULL CHECK (kind IN ('approval', 'signal', 'timer', 'children', 'tool', 'failure')),
+        request json NOT NULL,
+        signal text,
+        assignees text[],
+        created_at timestamptz NOT NULL DEFAULT now(),
+        until timestamptz,
+        outcome text
+          CHECK (outcome IN ('answered', 'expired', 'signalled', 'fired', 'children-done', 'cancelled')),
+        answer json,
+        settled_by text,
+        settled_at timestamptz,
+        recorded boolean NOT NULL DEFAULT false,
+        UNIQUE (execution_id, node_id, key)
+      )`.execute(db);
+    await sql`CREATE INDEX waits_due ON cloutagent.waits (until) WHERE outcome IS NULL AND until IS NOT NULL`.execute(
+      db,
+    );
+    await sql`
+      CREATE INDEX waits_inbox ON cloutagent.waits (project_id, id)
+        WHERE outcome IS NULL AND kind IN ('approval', 'signal', 'tool', 'failure')`.execute(db);
+    await sql`CREATE INDEX waits_unrecorded ON cloutagent.waits (execution_id) WHERE NOT recorded`.execute(
+      db,
+    );
+    await sql`
+      CREATE TABLE cloutagent.signals (
+        id uuid PRIMARY KEY,
+        execution_id uuid NOT NULL REFERENCES cloutagent.executions ON DELETE CASCADE,
+        name text NOT NULL,
+        body json NOT NULL,
+        sent_by text NOT NULL,
+        sent_at timestamptz NOT NULL DEFAULT now(),
+        idempotency_key text,
+        request_hash text,
+        wait_id uuid
+      )`.execute(db);
+    await sql`CREATE INDEX signals_kept ON cloutagent.signals (execution_id, name, id) WHERE wait_id IS NULL`.execute(
+      db,
+    );
+    await sql`
+      CREATE UNIQUE INDEX signals_idempotency ON cloutagent.signals (execution_id, sent_by, idempotency_key)
+        WHERE idempotency_key IS NOT NULL`.execute(db);
+    await sql`
+      CREATE TABLE cloutagent.callbacks (
+        hash bytea PRIMARY KEY,
+        execution_id uuid NOT NULL REFERENCES cloutagent.executions ON DELETE CASCADE,
+        node_id text NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        used_at timestamptz
+      )`.execute(db);
+    await sql`CREATE INDEX callbacks_execution ON cloutagent.callbacks (execution_id, node_id)`.execute(db);
+    await sql`
+      CREATE TABLE cloutagent.tree_usage (
+        root_id uuid NOT NULL REFERENCES cloutagent.executions ON DELETE CASCADE,
+        model text NOT NULL,
+        input bigint NOT NULL,
+        output bigint NOT NULL,
+        PRIMARY KEY (root_id, model)
+      ) WITH (fillfactor = 70)`.execute(db);
+    await sql`DROP TABLE cloutagent.approvals`.execute(db);
+  },
+};
+
 /** All migrations, in order. A released migration is never changed. */
 export const MIGRATIONS: Record<string, Migration> = {
   '0001-initial': initial,
@@ -324,4 +447,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0006-standard-terms': standardTerms,
   '0007-durable-subscribers': durableSubscribers,
   '0008-key-requests': keyRequests,
+  '0009-workflow-language': workflowLanguage,
 };

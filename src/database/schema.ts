@@ -5,6 +5,8 @@ import type {
   ExecutionStatus,
   Json,
   Scope,
+  WaitKind,
+  WaitOutcome,
   Workflow,
 } from '@cloutagent/contract';
 
@@ -14,6 +16,32 @@ import type {
  */
 type JsonColumn<T> = ColumnType<T, string, string>;
 type Instant = ColumnType<Date, Date | string | undefined, Date | string>;
+
+/** The fields of a wait besides its columns. */
+export interface WaitDetails {
+  message?: string;
+  schema?: Record<string, unknown>;
+  children?: { count: number; concurrency: number; onError: 'fail' | 'collect' };
+  toolName?: string;
+  toolArgs?: Json;
+  error?: string;
+}
+
+/** The completed work that a re-run copies. The work of child executions is nested. */
+export interface KeptWork {
+  /** Completed and skipped nodes. */
+  steps: {
+    nodeId: string;
+    nodeType: string;
+    step: string;
+    status: 'completed' | 'skipped';
+    output?: Json;
+    reusedFrom: string;
+  }[];
+  branches: { nodeId: string; taken: string[]; notTaken: string[] }[];
+  /** Children of nodes that run again, by node id: completed ones with their output, others with what they keep. */
+  children: Record<string, ({ index: number; rerunOf: string } & ({ output: Json } | { kept: KeptWork }))[]>;
+}
 
 export type DesiredState = 'run' | 'pause' | 'cancel';
 
@@ -47,8 +75,26 @@ export interface ExecutionsTable {
   owner: string | null;
   /** The time from which a process may claim it. Null while there is nothing to claim. */
   runnable_at: Instant | null;
-  /** Whether its owner only waits, for a resume or a person. It then takes no concurrency slot. */
+  /** Whether its owner only waits, for a resume or for the end of a wait. It then takes no concurrency slot. */
   idle: Generated<boolean>;
+  /** Whether its last owner left it because it only waited. The next claim then records no `execution:started`. */
+  parked: Generated<boolean>;
+  /** Number of its waits that have ended. An owner that leaves it compares the number, so that no end is missed. */
+  wakes: Generated<number>;
+  /** The execution that started this one as a child; null for a root. */
+  parent_id: string | null;
+  parent_node_id: string | null;
+  /** Index of the item or turn. */
+  parent_index: number | null;
+  /** Whether another child has replaced it after a retry of the parent's node. */
+  superseded: Generated<boolean>;
+  /** The execution at the top of the tree; null for a root. */
+  root_id: string | null;
+  /** 0 for a root. */
+  depth: Generated<number>;
+  rerun_of: string | null;
+  /** What a re-run copies from the execution that it repeats. */
+  kept: JsonColumn<KeptWork> | null;
 }
 
 interface EventsTable {
@@ -59,13 +105,62 @@ interface EventsTable {
   data: string;
 }
 
-export interface ApprovalsTable {
+/** Waits of nodes. A row is all that an open wait needs. */
+export interface WaitsTable {
+  id: string;
+  execution_id: string;
+  project_id: string;
+  node_id: string;
+  step_id: string;
+  /** Names the wait inside its node. Keys of the engine begin with `$`. */
+  key: string;
+  kind: WaitKind;
+  request: JsonColumn<WaitDetails>;
+  signal: string | null;
+  assignees: string[] | null;
+  created_at: Instant;
+  /** When a timer fires, or when the wait expires. */
+  until: Instant | null;
+  /** Null while the wait is open. */
+  outcome: WaitOutcome | null;
+  answer: JsonColumn<Json> | null;
+  /** Id of the principal that answered. */
+  settled_by: string | null;
+  settled_at: Instant | null;
+  /** Whether the journal has the end of the wait. */
+  recorded: Generated<boolean>;
+}
+
+/** Signals, those that wait to be consumed and those that were. */
+export interface SignalsTable {
+  id: string;
+  execution_id: string;
+  name: string;
+  body: JsonColumn<Json>;
+  sent_by: string;
+  sent_at: Instant;
+  idempotency_key: string | null;
+  request_hash: string | null;
+  /** The wait that it ended. Null while it is kept. */
+  wait_id: string | null;
+}
+
+/** Addresses at which third parties end a wait without a key. Only their hashes are stored. */
+export interface CallbacksTable {
+  hash: Buffer;
   execution_id: string;
   node_id: string;
-  approved: boolean;
-  comment: string | null;
-  decided_by: string;
-  decided_at: Instant;
+  created_at: Instant;
+  used_at: Instant | null;
+}
+
+/** Tokens of a tree of executions, by model. It has rows only for executions that have had children. */
+export interface TreeUsageTable {
+  root_id: string;
+  model: string;
+  /** pg returns 64-bit integers as text. */
+  input: string;
+  output: string;
 }
 
 export interface ApiKeysTable {
@@ -107,7 +202,10 @@ export interface Schema {
   executions: ExecutionsTable;
   processes: ProcessesTable;
   events: EventsTable;
-  approvals: ApprovalsTable;
+  waits: WaitsTable;
+  signals: SignalsTable;
+  callbacks: CallbacksTable;
+  tree_usage: TreeUsageTable;
   api_keys: ApiKeysTable;
   stream_tickets: StreamTicketsTable;
 }

@@ -38,13 +38,6 @@ export interface StateRequest {
   reason: string | null;
 }
 
-/** A person's answer to an approval node. */
-export interface Decision {
-  approved: boolean;
-  /** Id of the principal. */
-  decidedBy: string;
-}
-
 /** Returns the row after the change, or the present one if nothing has to change. */
 const REQUEST_STATE = `
   WITH changed AS (
@@ -57,16 +50,6 @@ const REQUEST_STATE = `
   UNION ALL
   SELECT * FROM cloutagent.executions
   WHERE id = $1 AND ($2::text[] IS NULL OR project_id = ANY ($2)) AND NOT EXISTS (SELECT FROM changed)`;
-
-const DECIDE = `
-  WITH inserted AS (
-    INSERT INTO cloutagent.approvals (execution_id, node_id, approved, comment, decided_by)
-    VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING approved, decided_by
-  )
-  SELECT * FROM inserted
-  UNION ALL
-  SELECT approved, decided_by FROM cloutagent.approvals
-  WHERE execution_id = $1 AND node_id = $2 AND NOT EXISTS (SELECT FROM inserted)`;
 
 const HEADS = `
   SELECT id, project_id AS "projectId", status,
@@ -146,36 +129,6 @@ export class ExecutionsRepository {
     if (!row || row.completed_at || ['cancel', request.desired].includes(row.desired_state)) return row;
     // The UPDATE waited for another change of the row and then did not apply. Only a new statement sees that change.
     return this.tryToRequestState(request);
-  }
-
-  async findDecision(executionId: string, nodeId: string): Promise<Decision | undefined> {
-    const row = await this.database.kysely
-      .selectFrom('approvals')
-      .select(['approved', 'decided_by'])
-      .where('execution_id', '=', executionId)
-      .where('node_id', '=', nodeId)
-      .executeTakeFirst();
-    return row && { approved: row.approved, decidedBy: row.decided_by };
-  }
-
-  /**
-   * Stores the answer to an approval node, unless the node has one already.
-   * @returns the answer that counts: of several answers at once, the first
-   */
-  async decide(
-    executionId: string,
-    nodeId: string,
-    { approved, comment, decidedBy }: Decision & { comment: string | null },
-  ): Promise<Decision | undefined> {
-    const { rows } = await this.database.pool.query<{ approved: boolean; decided_by: string }>({
-      name: 'execution-decide',
-      text: DECIDE,
-      values: [executionId, nodeId, approved, comment, decidedBy],
-    });
-    const [row] = rows;
-    if (row) return { approved: row.approved, decidedBy: row.decided_by };
-    // Another answer was committed during the INSERT. Only a new statement sees it.
-    return this.findDecision(executionId, nodeId);
   }
 
   private async tryToRequestState(request: StateRequest): Promise<ExecutionRow | undefined> {

@@ -1,18 +1,7 @@
-import type { Execution, ExecutionFailure, Json } from '@cloutagent/contract';
 import type pg from 'pg';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { int4Array, textArray, uuidArray } from './binary-array.js';
-
-/** Columns of the execution's row that an append changes, in the same commit. */
-export interface RowChange {
-  status?: Execution['status'];
-  /** When the status changed, in ISO 8601. It is stored as the time of the start or of the end. */
-  at?: string;
-  output?: Json;
-  error?: ExecutionFailure;
-  /** Whether the owner only waits. The execution then takes no concurrency slot. */
-  idle?: boolean;
-}
+import type { RowChange } from './row-change.js';
 
 /** Everything that one flush appends to one execution. */
 export interface AppendGroup {
@@ -164,7 +153,7 @@ export function appendStatement(groups: readonly AppendGroup[], owner: string): 
     changes.map((change) => change.attempt),
     changes.map((change) => change.status ?? null),
     changes.map((change) => ENDS.has(change.status)),
-    changes.map((change) => change.idle ?? null),
+    changes.map(({ status }) => (status === undefined ? null : status === 'paused' || status === 'waiting')),
     changes.map((change) => asJson(change.output)),
     changes.map((change) => asJson(change.error)),
     changes.map((change) => change.at ?? null),

@@ -16,7 +16,8 @@ import {
   StaleOwnerError,
 } from './append-errors.js';
 import { AppendQueue } from './append-queue.js';
-import type { Refusal, RowChange } from './append-statement.js';
+import type { Refusal } from './append-statement.js';
+import type { RowChange } from './row-change.js';
 import { AppendWriter } from './append-writer.js';
 import { EventNotifier } from './event-notifier.js';
 import { JournalStats } from './journal-stats.js';

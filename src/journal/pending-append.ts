@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '../events/recorded-event.js';
-import type { RowChange } from './append-statement.js';
+import type { RowChange } from './row-change.js';
 
 /** An execution under the claim of one owner. */
 export interface Claim {

@@ -1,6 +1,6 @@
 import type { SecretRedactor } from '../config/secret-redactor.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
-import type { RowChange } from './append-statement.js';
+import type { RowChange } from './row-change.js';
 
 /** Replaces the server's secrets in events. */
 export const redactEvents = (secrets: SecretRedactor, events: readonly RecordedEvent[]): RecordedEvent[] =>

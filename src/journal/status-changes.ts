@@ -23,6 +23,7 @@ export interface StatusChange {
   createdXid: number;
   /** The transaction that last set the status to running. */
   runningXid: number | null;
+  waitingXid: number | null;
   pausedXid: number | null;
   changedXid: number;
 }
@@ -42,6 +43,7 @@ export interface Changes {
 export const STATUS_COLUMNS = `
   e.ordinal, e.id AS "executionId", e.project_id AS "projectId", e.tags, e.status, e.completed_at IS NOT NULL AS ended,
   e.created_xid::text::bigint AS "createdXid", e.running_xid::text::bigint AS "runningXid",
+  e.waiting_xid::text::bigint AS "waitingXid",
   e.paused_xid::text::bigint AS "pausedXid", e.changed_xid::text::bigint AS "changedXid"`;
 /** Leaves out rows that were restored from another cluster and have transaction ids that this one has not reached. */
 export const NOT_OF_THE_FUTURE = 'e.changed_xid < pg_snapshot_xmax(pg_current_snapshot())';
@@ -179,6 +181,7 @@ export function toChange(row: Record<string, unknown>): StatusChange {
     ordinal: Number(row['ordinal']),
     createdXid: Number(row['createdXid']),
     runningXid: number(row['runningXid']),
+    waitingXid: number(row['waitingXid']),
     pausedXid: number(row['pausedXid']),
     changedXid: Number(row['changedXid']),
   };

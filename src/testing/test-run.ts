@@ -112,6 +112,9 @@ export async function testRun<Config>(
         return { by: 'key:test', comment: null, ...answer };
       }),
     untimed: (wait) => handled(wait),
+    waitFor: () => Promise.reject(new Error('not written yet')),
+    runChildren: () => Promise.reject(new Error('not written yet')),
+    resumed: false,
   };
   try {
     // The node may fail later than the signal aborts.

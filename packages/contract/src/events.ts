@@ -11,6 +11,7 @@ import {
 } from './execution.js';
 import { Json, Timestamp } from './json.js';
 import { NAME, NAME_MAX_LENGTH } from './patterns.js';
+import { WAIT_FIELDS, WaitKind, WaitOutcome } from './waits.js';
 import { NodeId } from './workflow.js';
 
 const chunk = { chunk: z.string(), stepId: z.string(), nodeId: NodeId };
@@ -35,6 +36,27 @@ export const EVENT_FIELDS = {
     duration: z.number().optional().meta({ description: 'ms' }),
     output: Json.optional(),
     error: z.string().optional(),
+    code: OpenFailureCode.optional().meta({ description: 'The code of the error.' }),
+    reusedFrom: ExecutionId.optional(),
+  }),
+  'execution:branch': z
+    .object({
+      nodeId: NodeId,
+      stepId: z.string(),
+      taken: z.array(z.string()),
+      notTaken: z.array(z.string()),
+    })
+    .meta({
+      description: 'Which edges of a node are taken. An edge is named by its id, else by `edges[i]`.',
+    }),
+  'execution:waiting': z.object(WAIT_FIELDS),
+  'execution:wait-ended': z.object({
+    waitId: z.string(),
+    nodeId: NodeId,
+    stepId: z.string(),
+    kind: WaitKind,
+    outcome: WaitOutcome,
+    by: z.string().optional().meta({ description: 'The principal that answered or sent the signal.' }),
   }),
   'execution:output': z.object(chunk),
   'execution:thinking': z.object(chunk),

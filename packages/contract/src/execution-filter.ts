@@ -25,6 +25,10 @@ const filter = {
     .optional()
     .meta({ description: 'One status or several, comma-separated.' }),
   tag: Tag.optional(),
+  rootId: z.string().max(64).toLowerCase().optional().meta({
+    description:
+      'The execution and all executions below it. The stream ends when this execution ends. Cannot be combined with other conditions.',
+  }),
   executionIds: commaSeparated(z.string().max(64).toLowerCase())
     .overwrite((ids) => [...new Set(ids)])
     .optional()
@@ -39,6 +43,7 @@ export interface ExecutionFilter {
   projectId?: string | undefined;
   status?: ExecutionStatus[] | undefined;
   tag?: string | undefined;
+  rootId?: string | undefined;
   executionIds?: string[] | undefined;
 }
 

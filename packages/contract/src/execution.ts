@@ -3,6 +3,7 @@ import type { FailureCode } from './failure-codes.js';
 import { Json, PlainText, Timestamp } from './json.js';
 import { NAME, NAME_MAX_LENGTH, TAG_MAX_LENGTH } from './patterns.js';
 import { orDefault, orNull } from './or-null.js';
+import { OpenWait } from './waits.js';
 import { NodeId, Workflow } from './workflow.js';
 
 export const ExecutionId = z
@@ -18,8 +19,12 @@ export const ProjectId = z
   .meta({ examples: ['demo'] });
 
 export const ExecutionStatus = z
-  .enum(['queued', 'running', 'paused', 'completed', 'failed', 'cancelled'])
-  .meta({ id: 'ExecutionStatus' });
+  .enum(['queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled'])
+  .meta({
+    id: 'ExecutionStatus',
+    description:
+      'waiting: no step runs, and at least one wait is open (a person, a signal, a timer or child executions).',
+  });
 export type ExecutionStatus = z.infer<typeof ExecutionStatus>;
 
 export const TERMINAL_STATUSES = ['completed', 'failed', 'cancelled'] as const satisfies ExecutionStatus[];
@@ -28,13 +33,16 @@ export const TERMINAL_STATUSES = ['completed', 'failed', 'cancelled'] as const s
 export const isTerminal = (status: ExecutionStatus): boolean =>
   (TERMINAL_STATUSES as readonly string[]).includes(status);
 
+/** `FailureCode` for completion in editors, and any other string: modules may have codes of their own. */
+export const OpenFailureCode = z.string() as z.ZodType<FailureCode | (string & {}), string>;
+
 export const TokenUsage = z
   .object({ input: z.int().min(0), output: z.int().min(0), total: z.int().min(0) })
   .meta({ id: 'TokenUsage', description: 'Running totals of tokens.' });
 export type TokenUsage = z.infer<typeof TokenUsage>;
 
 export const StepStatus = z
-  .enum(['running', 'completed', 'failed', 'retrying', 'cancelled', 'skipped'])
+  .enum(['running', 'waiting', 'completed', 'failed', 'retrying', 'cancelled', 'skipped'])
   .meta({
     id: 'StepStatus',
     description:
@@ -56,6 +64,10 @@ export const Step = z
     duration: z.number().min(0).optional().meta({ description: 'ms' }),
     output: Json.optional(),
     error: z.string().optional(),
+    code: OpenFailureCode.optional().meta({ description: 'The code of the error.' }),
+    reusedFrom: ExecutionId.optional().meta({
+      description: 'The execution from which a re-run copied the output, at no cost.',
+    }),
   })
   .meta({ id: 'Step' });
 export type Step = z.infer<typeof Step>;
@@ -94,9 +106,6 @@ export type StartExecution = z.infer<typeof StartExecution>;
 /** The request as a caller writes it: fields with a default are optional. */
 export type StartExecutionInput = z.input<typeof StartExecution>;
 
-/** `FailureCode` for completion in editors, and any other string: modules may have codes of their own. */
-export const OpenFailureCode = z.string() as z.ZodType<FailureCode | (string & {}), string>;
-
 export const ExecutionFailure = z
   .object({
     message: z.string().meta({ description: 'A sentence for people.' }),
@@ -105,6 +114,19 @@ export const ExecutionFailure = z
   })
   .meta({ id: 'ExecutionFailure' });
 export type ExecutionFailure = z.infer<typeof ExecutionFailure>;
+
+/** Where an execution stands in its tree. Only child executions have a parent. */
+export const ExecutionParent = z
+  .object({
+    executionId: ExecutionId,
+    nodeId: NodeId,
+    index: z
+      .int()
+      .min(0)
+      .meta({ description: 'Index of the item (map) or of the turn (loop); 0 for workflow.' }),
+  })
+  .meta({ id: 'ExecutionParent' });
+export type ExecutionParent = z.infer<typeof ExecutionParent>;
 
 /** One run of a workflow on one input. */
 export const Execution = z
@@ -130,6 +152,12 @@ export const Execution = z
     duration: z.number().min(0).optional().meta({ description: 'ms from startedAt to completedAt.' }),
     lastSequence: z.int().min(0),
     tags: z.array(Tag),
+    waits: z.array(OpenWait).optional().meta({ description: 'The open waits. Left out if there are none.' }),
+    parent: ExecutionParent.optional().meta({ description: 'Only of a child execution.' }),
+    rootId: ExecutionId.optional().meta({
+      description: 'The execution at the top of the tree. Only of a child execution.',
+    }),
+    rerunOf: ExecutionId.optional().meta({ description: 'The execution that this one runs again.' }),
   })
   .meta({ id: 'Execution' });
 export type Execution = z.infer<typeof Execution>;
@@ -137,10 +165,10 @@ export type Execution = z.infer<typeof Execution>;
 /** How many nodes of its workflow an execution has completed. */
 export const ExecutionProgress = z
   .object({
-    completedSteps: z
-      .int()
-      .min(0)
-      .meta({ description: 'Completed nodes. Several attempts of a node count once.' }),
+    completedSteps: z.int().min(0).meta({
+      description:
+        'Nodes that are done: completed, skipped, or failed with the failure handled. Several attempts of a node count once.',
+    }),
     totalSteps: z.int().min(0).meta({ description: 'Nodes in the workflow.' }),
     percent: z.number().min(0).max(100),
   })
@@ -148,7 +176,7 @@ export const ExecutionProgress = z
 export type ExecutionProgress = z.infer<typeof ExecutionProgress>;
 
 /** An item of a list. It stays small, however large inputs and outputs are. */
-export const ExecutionSummary = Execution.omit({ input: true, output: true, steps: true })
+export const ExecutionSummary = Execution.omit({ input: true, output: true, steps: true, waits: true })
   .extend({
     inputPreview: z.string().meta({
       description:
@@ -176,6 +204,15 @@ export const ListExecutions = z
     projectId: ProjectId.optional(),
     status: statuses.optional().meta({ description: 'One status or several, comma-separated.' }),
     tag: Tag.optional(),
+    parentId: ExecutionId.optional().meta({ description: 'Only the child executions of this execution.' }),
+    rootId: ExecutionId.optional().meta({
+      description: 'Only the executions below this one, at any depth.',
+    }),
+    rerunOf: ExecutionId.optional().meta({ description: 'Only the re-runs of this execution.' }),
+    children: z
+      .enum(['true', 'false'])
+      .optional()
+      .meta({ description: 'true: child executions as well. By default a list shows none.' }),
     limit: limit(100, 20),
     cursor: z.string().max(200).optional(),
   })

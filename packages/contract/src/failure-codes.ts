@@ -4,8 +4,20 @@
  * the code only after the last retry. Modules may have other codes.
  */
 export const FAILURE_CODES = {
+  approval_expired: {
+    text: 'No person answered the approval in time; raise expiresInMs, or set onExpire.',
+    retried: false,
+  },
   approval_rejected: {
     text: 'A person rejected the approval; the message contains the comment.',
+    retried: false,
+  },
+  child_failed: {
+    text: 'A child execution failed or was cancelled; the message has its id, its code and its error.',
+    retried: false,
+  },
+  condition_failed: {
+    text: 'The condition of an edge threw an error, took too long, or gave something else than true or false; the message has the path of the edge. Correct `when`.',
     retried: false,
   },
   config_too_large: {
@@ -66,6 +78,14 @@ export const FAILURE_CODES = {
   },
   invalid_event: {
     text: 'The node emitted an event that is not valid; the message names the invalid part. The developer of the node has to correct it.',
+    retried: false,
+  },
+  loop_limit_reached: {
+    text: 'The loop has run maxIterations turns and its condition did not end it; correct the condition, or raise maxIterations.',
+    retried: false,
+  },
+  missing_value: {
+    text: 'A placeholder refers to a value that does not exist; the message names it. Correct the path, or end the placeholder with ? if the value may be missing.',
     retried: false,
   },
   model_auth_failed: {
@@ -144,6 +164,10 @@ export const FAILURE_CODES = {
     text: 'The response of the service is too large; request less data, or raise HTTP_RESPONSE_MAX_BYTES.',
     retried: false,
   },
+  signal_expired: {
+    text: 'No signal arrived in time; raise expiresInMs, or set onExpire to continue.',
+    retried: false,
+  },
   step_refused: {
     text: 'An interceptor of the server refused the step or the execution; the message has its reason.',
     retried: false,
@@ -154,6 +178,14 @@ export const FAILURE_CODES = {
   },
   tool_not_available: {
     text: 'This server has no tool of this name; load the module that provides it, or change the name.',
+    retried: false,
+  },
+  too_deep: {
+    text: 'Child executions are nested more deeply than MAX_CHILD_DEPTH; flatten the workflow, or raise the setting.',
+    retried: false,
+  },
+  too_many_children: {
+    text: 'The tree would have more child executions than MAX_CHILDREN; work on fewer items, or raise the setting.',
     retried: false,
   },
   too_many_recoveries: {

@@ -18,6 +18,14 @@ export const PROBLEM_CODES = {
     status: 400,
     text: 'Last-Event-ID is not the id of an event of this stream. Leave it out to start at the beginning.',
   },
+  not_available: {
+    status: 400,
+    text: 'The workflow uses a part of the language that this server does not have yet; `errors` has its path. Remove it.',
+  },
+  invalid_answer: {
+    status: 400,
+    text: 'The answer does not fit the wait; `errors` lists every path to correct.',
+  },
   expiry_in_the_past: { status: 400, text: 'expiresAt is in the past. Choose a later time.' },
   credentials_missing: {
     status: 401,
@@ -42,6 +50,10 @@ export const PROBLEM_CODES = {
   not_your_project: {
     status: 403,
     text: 'You cannot create a key for a project that you have no access to.',
+  },
+  not_assigned: {
+    status: 403,
+    text: 'The wait names the principals that may answer it, and yours is not one of them.',
   },
   not_found: {
     status: 404,
@@ -69,8 +81,22 @@ export const PROBLEM_CODES = {
     status: 409,
     text: 'The execution is being cancelled and accepts no other action.',
   },
+  execution_not_ended: {
+    status: 409,
+    text: 'The execution has not ended. Wait for its end, or cancel it first.',
+  },
+  parent_paused: {
+    status: 409,
+    text: 'An execution above this one is paused. Resume that execution.',
+  },
+  wait_already_answered: { status: 409, text: 'The wait was already answered.' },
+  wait_expired: { status: 409, text: 'The wait has expired or has ended, so it takes no answer.' },
   no_approval_waiting: { status: 409, text: 'No approval node is waiting.' },
   already_decided: { status: 409, text: 'Another decision on this approval node was already recorded.' },
+  callback_used: {
+    status: 410,
+    text: 'The callback address was already used, or its execution has ended. An address works once.',
+  },
   precondition_failed: {
     status: 412,
     text: 'A precondition of the request, such as If-Unmodified-Since, is not met. Get the resource again.',
@@ -111,6 +137,10 @@ export const PROBLEM_CODES = {
     text: 'Too many wrong credentials came from your address. Try again after the time in Retry-After.',
   },
   too_many_streams: { status: 429, text: 'You have reached the limit of open streams. Close one first.' },
+  too_many_signals: {
+    status: 429,
+    text: 'The execution keeps as many signals as it may (MAX_SIGNALS_PER_EXECUTION). Send more when it has taken some.',
+  },
   headers_too_large: { status: 431, text: 'The request line and header fields are too long.' },
   internal_error: { status: 500, text: 'Internal server error. The server log has it under this requestId.' },
   identity_provider_unavailable: {

@@ -1,5 +1,6 @@
 import type { ExecutionEvent, ExecutionEventOf } from './events.js';
 import type { ExecutionStatus, Step, StepStatus, TokenUsage } from './execution.js';
+import type { OpenWait } from './waits.js';
 
 /** The state of one execution after a number of its events. */
 export interface ExecutionState {
@@ -11,6 +12,10 @@ export interface ExecutionState {
   costUSD: number | null;
   /** Usage by model name. */
   modelUsage: Record<string, { input: number; output: number; costUSD: number | null }>;
+  /** The open waits, in the order in which they began. */
+  waits: OpenWait[];
+  /** The decisions on the edges of each node that has conditions or outcomes on its edges, by node id. */
+  branches: Record<string, { taken: string[]; notTaken: string[] }>;
   lastSequence: number;
 }
 
@@ -20,6 +25,8 @@ export const initialState = (): ExecutionState => ({
   tokenUsage: { input: 0, output: 0, total: 0 },
   costUSD: 0,
   modelUsage: {},
+  waits: [],
+  branches: {},
   lastSequence: 0,
 });
 
@@ -29,7 +36,7 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
   switch (event.type) {
     case 'execution:started':
     case 'execution:resumed':
-      state.status = 'running';
+      state.status = activeStatus(state);
       break;
     case 'execution:paused':
       state.status = 'paused';
@@ -38,6 +45,22 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
     case 'execution:failed':
     case 'execution:cancelled':
       state.status = event.type.slice('execution:'.length) as ExecutionStatus;
+      break;
+    case 'execution:branch':
+      setOwn(state.branches, event.nodeId, { taken: event.taken, notTaken: event.notTaken });
+      break;
+    case 'execution:waiting': {
+      const { executionId: _id, sequence: _sequence, type: _type, timestamp, ...wait } = event;
+      state.waits = [
+        ...state.waits.filter(({ waitId }) => waitId !== wait.waitId),
+        { ...wait, since: timestamp },
+      ];
+      updateStatus(state);
+      break;
+    }
+    case 'execution:wait-ended':
+      state.waits = state.waits.filter(({ waitId }) => waitId !== event.waitId);
+      updateStatus(state);
       break;
     case 'execution:token-usage':
       state.tokenUsage = event.usage;
@@ -48,6 +71,7 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
       break;
     case 'execution:step':
       applyStep(state.steps, event);
+      updateStatus(state);
       break;
     default:
       break;
@@ -55,11 +79,27 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
   return state;
 }
 
+/**
+ * The status of an execution that is neither queued, paused nor ended: `waiting` if no step runs and at least one wait is
+ * open, otherwise `running`.
+ */
+const activeStatus = ({ steps, waits }: ExecutionState): ExecutionStatus =>
+  waits.length > 0 && !steps.some(({ status }) => status === 'running') ? 'waiting' : 'running';
+
+function updateStatus(state: ExecutionState): void {
+  if (state.status === 'running' || state.status === 'waiting') state.status = activeStatus(state);
+}
+
+/** Sets an own member, also one that is called `__proto__`. */
+function setOwn<Value>(record: Record<string, Value>, key: string, value: Value): void {
+  Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
 function applyStep(steps: Step[], event: ExecutionEventOf<'execution:step'>): void {
   const known = steps.findLastIndex((step) => step.stepId === event.stepId);
   const before = steps[known];
   const status = statusAfter(before, event.status);
-  const ended = status !== 'running';
+  const ended = status !== 'running' && status !== 'waiting';
   const step: Step = {
     stepId: event.stepId,
     step: event.step,
@@ -72,6 +112,8 @@ function applyStep(steps: Step[], event: ExecutionEventOf<'execution:step'>): vo
     ...(event.duration !== undefined && { duration: event.duration }),
     ...(event.output !== undefined && { output: event.output }),
     ...(event.error !== undefined && { error: event.error }),
+    ...(event.code !== undefined && { code: event.code }),
+    ...(event.reusedFrom !== undefined && { reusedFrom: event.reusedFrom }),
   };
   if (known === -1) steps.push(step);
   else steps[known] = step;

@@ -21,6 +21,24 @@ const NodeTypeName = z
   .max(NAME_MAX_LENGTH)
   .regex(NAME, 'a node type may contain letters, digits and . _ : - and must start with a letter or digit');
 
+/** How often, and after which failures, the engine repeats an attempt of a node. */
+export const RetryPolicy = z
+  .strictObject({
+    maxRetries: orNull(z.int().min(0).max(100)),
+    baseMs: orNull(z.int().min(0).max(86_400_000)).meta({
+      description: 'Longest delay before the first retry, in ms.',
+    }),
+    maxMs: orNull(z.int().min(0).max(86_400_000)).meta({
+      description: 'Longest delay before any retry, in ms.',
+    }),
+    on: orNull(z.array(z.string().min(1).max(128)).max(50)).meta({
+      description: 'Only failures with these codes are retried. Without it: failures that may pass.',
+    }),
+    onExhausted: orNull(z.enum(['fail', 'wait'])).meta({ description: 'The same as `data.onExhausted`.' }),
+  })
+  .meta({ id: 'RetryPolicy' });
+export type RetryPolicy = z.infer<typeof RetryPolicy>;
+
 /**
  * One unit of a workflow, in the shape of a React Flow node. The server checks `data.config` against the schema of the
  * node's `type`.
@@ -29,7 +47,8 @@ export const WorkflowNode = z
   .looseObject({
     id: NodeId,
     type: NodeTypeName.meta({
-      description: 'agent, subagent, http, transform, delay, approval, or a type that a module adds.',
+      description:
+        'agent, subagent, http, transform, delay, approval, wait, workflow, map, loop, or a type that a module adds.',
     }),
     position: orNull(z.looseObject({ x: z.number(), y: z.number() })),
     data: orDefault(
@@ -42,6 +61,15 @@ export const WorkflowNode = z
         maxRetries: orNull(z.int().min(0).max(10)).meta({
           description: 'Overrides options.maxRetries for this node.',
         }),
+        join: orNull(z.enum(['all', 'any'])).meta({
+          description:
+            'When the node runs. all (default): when every incoming edge is decided and at least one is taken. any: at the first edge that is taken.',
+        }),
+        retry: orNull(RetryPolicy),
+        onExhausted: orNull(z.enum(['fail', 'wait'])).meta({
+          description:
+            'What follows when the node fails and no retry is left. fail (default): the node fails. wait: the node waits for a person, who tries again, lets it fail, or gives an output.',
+        }),
       }),
       () => ({ config: {} }),
     ),
@@ -49,10 +77,31 @@ export const WorkflowNode = z
   .meta({ id: 'WorkflowNode' });
 export type WorkflowNode = z.infer<typeof WorkflowNode>;
 
-/** Makes the node `target` wait for the node `source`. In the shape of a React Flow edge. */
+/** The outcome of a node that an edge follows. */
+export const EdgeOutcome = z.enum(['success', 'error', 'always']);
+export type EdgeOutcome = z.infer<typeof EdgeOutcome>;
+
+/**
+ * Makes the node `target` wait for the node `source`, and run only if the edge is taken. In the shape of a React Flow edge.
+ * The length of the id is not limited, because Langflow writes ids of 300 characters and more.
+ */
 export const WorkflowEdge = z
-  // The server does not use the id. Its length is not limited because Langflow writes ids of 300 characters and more.
-  .looseObject({ id: orNull(z.string()), source: NodeId, target: NodeId })
+  .looseObject({
+    id: orNull(z.string()),
+    source: NodeId,
+    target: NodeId,
+    on: orNull(EdgeOutcome).meta({
+      description:
+        'The outcome of the source that the edge follows: success (default), error, or always. A taken edge with error handles the failure.',
+    }),
+    when: orNull(z.string().min(1).max(20_000)).meta({
+      description:
+        'A JSONata expression over { input, nodes, execution } that gives true or false. The edge is taken only if it gives true.',
+    }),
+    otherwise: orNull(z.boolean()).meta({
+      description: "true: the edge is taken if none of the source's edges with `when` is taken.",
+    }),
+  })
   .meta({ id: 'WorkflowEdge' });
 export type WorkflowEdge = z.infer<typeof WorkflowEdge>;
 
@@ -83,10 +132,23 @@ export const WorkflowOutline = z
         position: z.object({ x: z.number(), y: z.number() }).optional(),
       }),
     ),
-    edges: z.array(z.object({ source: NodeId, target: NodeId })),
+    edges: z.array(
+      z.object({
+        id: z.string().optional(),
+        source: NodeId,
+        target: NodeId,
+        on: EdgeOutcome.optional(),
+        isConditional: z.boolean().optional().meta({ description: 'true: the edge has `when`.' }),
+        otherwise: z.boolean().optional(),
+      }),
+    ),
   })
   .meta({ id: 'WorkflowOutline' });
 export type WorkflowOutline = z.infer<typeof WorkflowOutline>;
+
+/** Returns the name of an edge in `execution:branch`: its id, else `edges[i]`. */
+export const edgeName = (edge: { id?: string | undefined }, index: number): string =>
+  edge.id ?? `edges[${index}]`;
 
 /** Returns the outline of a workflow. */
 export const outlineOf = ({ nodes, edges }: Workflow): WorkflowOutline => ({
@@ -96,5 +158,12 @@ export const outlineOf = ({ nodes, edges }: Workflow): WorkflowOutline => ({
     ...(label !== undefined && { label }),
     ...(position && { position: { x: position.x, y: position.y } }),
   })),
-  edges: edges.map(({ source, target }) => ({ source, target })),
+  edges: edges.map(({ id, source, target, on, when, otherwise }) => ({
+    ...(id !== undefined && { id }),
+    source,
+    target,
+    ...(on !== undefined && { on }),
+    ...(when !== undefined && { isConditional: true }),
+    ...(otherwise === true && { otherwise }),
+  })),
 });

@@ -1,6 +1,7 @@
 import type { Json } from '@cloutagent/contract';
 import type { z } from 'zod';
 import type { ToolHooks } from './tool-hooks.js';
+import type { ChildrenRequest, ChildResult, WaitRequest, WaitResult } from './waiting.js';
 
 /**
  * An event that a node emits while it runs. The engine adds the ids of the execution, the step and the node.
@@ -60,11 +61,35 @@ export interface NodeRun<Config> {
    * @throws the reason of `signal` once it is aborted
    */
   countTokens(model: string, usage: { input: number; output: number }): Promise<void>;
-  /**
-   * Waits for a person's decision on this node. The wait survives restarts and counts towards no time limit. After a
-   * restart, the time before it is excluded only if the node type sets `asks`.
-   */
+  /** Waits for a person's decision on this node: the short form of `waitFor({ kind: 'approval' })`. */
   decision(): Promise<ApprovalDecision>;
+  /**
+   * Waits for a person, a signal or a time. While the node waits, the execution takes no slot and no memory, and time
+   * counts towards no limit. When the wait ends, the handler is called again from its start, with the same step and
+   * attempt: a call whose wait has ended returns immediately. So put effects that must not happen twice behind the wait.
+   * Only one `waitFor` of each key exists in an execution, also over retries of the node.
+   * @returns how the wait ended; `expired` after `expiresInMs`
+   * @throws the reason of `signal` when the node begins to wait; let it pass
+   * @throws NodeError `invalid_wait`
+   * @example
+   * ```ts
+   * const payment = await run.waitFor({ kind: 'signal', signal: 'payment.received', expiresInMs: 86_400_000 });
+   * if (payment.outcome === 'expired') throw new NodeError('not_paid', 'The customer has not paid within a day.');
+   * return payment.body;
+   * ```
+   */
+  waitFor<Kind extends WaitRequest['kind']>(
+    request: Extract<WaitRequest, { kind: Kind }>,
+  ): Promise<WaitResult<Kind>>;
+  /**
+   * Runs child executions and waits until they have ended, as `waitFor` does.
+   * @returns how they ended, in the order of their indexes
+   * @throws the reason of `signal` when the node begins to wait; let it pass
+   * @throws NodeError `too_deep`, `too_many_children`, `output_too_large`
+   */
+  runChildren(request: ChildrenRequest): Promise<ChildResult[]>;
+  /** Whether the handler was called before in this attempt, and a wait has ended since. */
+  readonly resumed: boolean;
   /**
    * Waits for something that is not the node's own work, such as a free worker process. This time does not count towards
    * the time limit of the node.
@@ -109,11 +134,6 @@ export interface NodeType<Config = unknown> {
    * placeholders are filled in. It must be synchronous.
    */
   readonly config: z.ZodType<Config>;
-  /**
-   * Whether nodes of this type call `decision()`: `true` if they always do, `false` if they never do. If it is left out,
-   * they may: the API then accepts a decision for any running node of this type and keeps it until the node asks.
-   */
-  readonly asks?: boolean;
   /**
    * Finds problems that the schema cannot find, such as a model that is not configured. Called when an execution is
    * posted.

@@ -20,7 +20,6 @@ type AgentConfig = z.infer<typeof AgentConfig>;
 @NodeHandler('agent')
 export class AgentNode implements NodeType<AgentConfig> {
   readonly config = AgentConfig;
-  readonly asks = false;
 
   constructor(
     private readonly calls: ModelCall,

@@ -18,7 +18,6 @@ type ApprovalConfig = z.infer<typeof ApprovalConfig>;
 @NodeHandler('approval')
 export class ApprovalNode implements NodeType<ApprovalConfig> {
   readonly config = ApprovalConfig;
-  readonly asks = true;
 
   async run(run: NodeRun<ApprovalConfig>): Promise<Json> {
     if (run.config.message) await run.emit({ type: 'execution:output', chunk: run.config.message });

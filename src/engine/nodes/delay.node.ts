@@ -15,7 +15,6 @@ type DelayConfig = z.infer<typeof DelayConfig>;
 @NodeHandler('delay')
 export class DelayNode implements NodeType<DelayConfig> {
   readonly config = DelayConfig;
-  readonly asks = false;
 
   async run({ config, inputs, signal }: NodeRun<DelayConfig>): Promise<Json> {
     await sleep(config.ms, undefined, { signal }).catch((error: unknown) => {

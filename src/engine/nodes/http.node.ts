@@ -39,7 +39,6 @@ type HttpConfig = z.infer<typeof HttpConfig>;
 @NodeHandler('http')
 export class HttpNode implements NodeType<HttpConfig> {
   readonly config = HttpConfig;
-  readonly asks = false;
 
   constructor(private readonly http: RestrictedHttpClient) {}
 

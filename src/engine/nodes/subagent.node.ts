@@ -23,7 +23,6 @@ type SubagentConfig = z.infer<typeof SubagentConfig>;
 @NodeHandler('subagent')
 export class SubagentNode implements NodeType<SubagentConfig> {
   readonly config = SubagentConfig;
-  readonly asks = false;
 
   constructor(
     private readonly calls: ModelCall,

@@ -19,7 +19,6 @@ type TransformConfig = z.infer<typeof TransformConfig>;
 @NodeHandler('transform')
 export class TransformNode implements NodeType<TransformConfig> {
   readonly config = TransformConfig;
-  readonly asks = false;
 
   constructor(private readonly workers: TransformWorkers) {}
 

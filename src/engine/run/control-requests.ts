@@ -1,18 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import type { Selectable } from 'kysely';
 import { Database } from '../../database/database.js';
-import type { ApprovalsTable, ExecutionsTable } from '../../database/schema.js';
+import type { WaitsTable, ExecutionsTable } from '../../database/schema.js';
 
 /** The desired state of an execution, and who requested it. */
 export type DesiredState = Pick<
   Selectable<ExecutionsTable>,
-  'id' | 'desired_state' | 'desired_state_by' | 'desired_state_reason'
+  'id' | 'desired_state' | 'desired_state_by' | 'desired_state_reason' | 'wakes'
 >;
 
 /** The control requests of some executions, as stored in the database. */
 export interface StoredRequests {
   desiredStates: DesiredState[];
-  approvals: Selectable<ApprovalsTable>[];
+  /** Waits that have ended, and whose end the journal does not have yet. */
+  endedWaits: Selectable<WaitsTable>[];
 }
 
 /** Reads pauses, resumes, cancels and decisions on approvals. */
@@ -22,16 +23,19 @@ export class ControlRequests {
 
   /** Reads the requests of these executions, with two queries for any number of executions. */
   async read(executionIds: readonly string[]): Promise<StoredRequests> {
-    const approvals = await this.database.kysely
-      .selectFrom('approvals')
+    const endedWaits = await this.database.kysely
+      .selectFrom('waits')
       .selectAll()
       .where('execution_id', 'in', executionIds)
+      .where('recorded', '=', false)
+      .where('outcome', 'is not', null)
+      .orderBy('settled_at')
       .execute();
     const desiredStates = await this.database.kysely
       .selectFrom('executions')
-      .select(['id', 'desired_state', 'desired_state_by', 'desired_state_reason'])
+      .select(['id', 'desired_state', 'desired_state_by', 'desired_state_reason', 'wakes'])
       .where('id', 'in', executionIds)
       .execute();
-    return { desiredStates, approvals };
+    return { desiredStates, endedWaits };
   }
 }

@@ -1,7 +1,7 @@
 import type { ExecutionOutcome, InterceptedExecution } from '../extension/step-hooks.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
 import { deepFreeze } from '../../common/deep-freeze.js';
-import type { RowChange } from '../../journal/append-statement.js';
+import type { RowChange } from '../../journal/row-change.js';
 import { inContext } from '../../logging/work-context.js';
 import { codeMembers } from '../../monitoring/extension-code.js';
 import type { ExecutionRow } from '../execution-row.js';

@@ -2,7 +2,7 @@ import { applyEvent, type EventDraft, type EventType, type ExecutionState } from
 import { abortable } from '../../common/abortable.js';
 import { encodeEvent } from '../../events/encode-event.js';
 import { parseEvent } from '../../events/event-bus.js';
-import type { RowChange } from '../../journal/append-statement.js';
+import type { RowChange } from '../../journal/row-change.js';
 import type { Journal } from '../../journal/journal.js';
 import type { Claim } from '../../journal/pending-append.js';
 import type { EngineStats } from './engine-stats.js';

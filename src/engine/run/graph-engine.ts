@@ -4,7 +4,7 @@ import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { isAppendFault, StaleOwnerError } from '../../journal/append-errors.js';
 import { Logger } from '../../logging/logger.js';
-import type { RowChange } from '../../journal/append-statement.js';
+import type { RowChange } from '../../journal/row-change.js';
 import type { ExecutionEngine, RunOutcome } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeRegistry } from '../extension/node-registry.js';
@@ -116,9 +116,7 @@ export class GraphEngine implements ExecutionEngine {
   private async applyStoredRequests(executionIds: readonly string[]): Promise<void> {
     const runningIds = executionIds.filter((id) => this.runs.has(id));
     if (runningIds.length === 0) return;
-    const { desiredStates, approvals } = await this.requests.read(runningIds);
-    for (const { execution_id, node_id, approved, comment, decided_by } of approvals)
-      this.runs.get(execution_id)?.run.decide(node_id, { approved, comment, by: decided_by });
+    const { desiredStates } = await this.requests.read(runningIds);
     for (const desired of desiredStates) applyDesiredState(this.runs.get(desired.id)?.run, desired);
   }
 

@@ -7,7 +7,7 @@ import {
 } from '@cloutagent/contract';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
 import type { Settings } from '../../config/settings.js';
-import type { RowChange } from '../../journal/append-statement.js';
+import type { RowChange } from '../../journal/row-change.js';
 import { Logger } from '../../logging/logger.js';
 import type { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import type { ExecutionRow } from '../execution-row.js';
@@ -284,9 +284,6 @@ export class GraphRun {
     else this.timeLimit.resume();
     if (this.isStopped || isIdle === this.isIdle) return;
     this.isIdle = isIdle;
-    this.log.append([], { idle: isIdle }).then(
-      () => this.options.onIdle(isIdle),
-      () => undefined,
-    );
+    this.options.onIdle(isIdle);
   }
 }

@@ -181,6 +181,9 @@ export class NodeAttempt {
       countTokens: (model, usage) => handled(this.countTokens(model, usage)),
       decision: () => handled(this.waitForPerson()),
       untimed: (wait) => handled(this.untimed(wait)),
+      waitFor: () => Promise.reject(new Error('not written yet')),
+      runChildren: () => Promise.reject(new Error('not written yet')),
+      resumed: false,
       ...(this.interception?.tools && { toolHooks: this.interception.tools }),
     };
   }

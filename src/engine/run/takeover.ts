@@ -9,11 +9,10 @@ import {
 } from '@cloutagent/contract';
 import { parseEvent } from '../../events/event-bus.js';
 import { SequenceTakenError } from '../../journal/append-errors.js';
-import type { RowChange } from '../../journal/append-statement.js';
+import type { RowChange } from '../../journal/row-change.js';
 import { Journal } from '../../journal/journal.js';
 import { JournalReader } from '../../journal/journal-reader.js';
 import type { ExecutionRow } from '../execution-row.js';
-import { NodeRegistry } from '../extension/node-registry.js';
 import { EngineStats } from './engine-stats.js';
 import { ExecutionLog } from './execution-log.js';
 import { timeSpent } from './time-spent.js';
@@ -36,7 +35,6 @@ export class Takeover {
     private readonly journal: Journal,
     private readonly reader: JournalReader,
     private readonly stats: EngineStats,
-    private readonly registry: NodeRegistry,
   ) {}
 
   /**
@@ -92,7 +90,7 @@ export class Takeover {
     state.lastSequence = lastSequence;
     return {
       state,
-      spentMs: timeSpent(events, (type) => this.registry.find(type)?.asks === true),
+      spentMs: timeSpent(events, () => false),
       terminalEvent: events.find(({ type }) => isTerminalEvent(type)),
     };
   }

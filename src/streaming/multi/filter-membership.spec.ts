@@ -25,6 +25,7 @@ class World {
       ended: false,
       createdXid: changedIn,
       runningXid: null,
+      waitingXid: null,
       pausedXid: null,
       changedXid: changedIn,
     };
@@ -41,6 +42,7 @@ class World {
       changedXid: changedIn,
       ended: status === 'completed',
       ...(status === 'running' && { runningXid: changedIn }),
+      ...(status === 'waiting' && { waitingXid: changedIn }),
       ...(status === 'paused' && { pausedXid: changedIn }),
     });
   }

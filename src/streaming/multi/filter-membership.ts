@@ -146,6 +146,7 @@ export class FilterMembership extends StreamPosition {
       const became = {
         queued: change.createdXid,
         running: change.runningXid,
+        waiting: change.waitingXid,
         paused: change.pausedXid,
         completed: change.status === wanted ? change.changedXid : null,
         failed: change.status === wanted ? change.changedXid : null,

@@ -1,0 +1,69 @@
+import type {
+  Execution,
+  ExecutionFailure,
+  ExecutionOptions,
+  Json,
+  WaitKind,
+  Workflow,
+} from '@cloutagent/contract';
+import type { KeptWork, WaitDetails } from '../database/schema.js';
+
+/** Columns of the execution's row, and rows that belong to it, that an append changes in the same commit. */
+export interface RowChange {
+  status?: Execution['status'];
+  /** When the status changed, in ISO 8601. It is stored as the time of the start or of the end. */
+  at?: string;
+  output?: Json;
+  error?: ExecutionFailure;
+  /** Waits that begin. */
+  opens?: readonly NewWait[];
+  /** Ids of waits whose end these events record. A wait that is still open ends as cancelled. */
+  records?: readonly string[];
+  /** Child executions that begin with a wait of kind `children`. */
+  children?: readonly NewChildren[];
+  /** Tokens that count towards the tree of executions. */
+  treeUsage?: readonly TreeUsage[];
+}
+
+/** A wait that an append inserts. */
+export interface NewWait {
+  id: string;
+  projectId: string;
+  nodeId: string;
+  stepId: string;
+  key: string;
+  kind: WaitKind;
+  details: WaitDetails;
+  signal?: string | undefined;
+  assignees?: readonly string[] | undefined;
+  /** When it fires or expires: a time in ISO 8601, or ms from the commit by the clock of the database. */
+  until?: string | { ms: number } | undefined;
+}
+
+/** Child executions that an append inserts. They have the project, the tags and the principal of their parent. */
+export interface NewChildren {
+  nodeId: string;
+  rootId: string;
+  depth: number;
+  workflow: Workflow;
+  options: ExecutionOptions;
+  children: readonly NewChild[];
+}
+
+export interface NewChild {
+  id: string;
+  index: number;
+  input: Json;
+  /** Whether it is queued immediately. Otherwise the end of another child queues it. */
+  isQueued: boolean;
+  rerunOf?: string | undefined;
+  kept?: KeptWork | undefined;
+}
+
+/** Tokens of one model, added to the counter of a tree. */
+export interface TreeUsage {
+  rootId: string;
+  model: string;
+  input: number;
+  output: number;
+}
