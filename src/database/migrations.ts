@@ -326,6 +326,7 @@ const workflowLanguage: Migration = {
         ADD CONSTRAINT executions_status_check
           CHECK (status IN ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled')) NOT VALID,
         ADD COLUMN waiting_xid xid8,
+        ADD COLUMN desired_state_at timestamptz,
         ADD COLUMN parked boolean NOT NULL DEFAULT false,
         ADD COLUMN wakes int NOT NULL DEFAULT 0,
         ADD COLUMN parent_id uuid,

@@ -48,6 +48,8 @@ export interface NewChildren {
   workflow: Workflow;
   options: ExecutionOptions;
   children: readonly NewChild[];
+  /** Ids of earlier children that the new ones replace. */
+  supersedes?: readonly string[];
 }
 
 export interface NewChild {

@@ -22,7 +22,7 @@ export const attribution = (by: string | null, reason: string | null) => ({
 export function stepEvent(
   step: RunningStep,
   status: StepStatus,
-  extraFields: { output?: Json; error?: string; duration?: number } = {},
+  extraFields: { output?: Json; error?: string; code?: string; duration?: number } = {},
 ): EventDraft {
   const { node, stepId, attempt } = step;
   return {
