@@ -332,6 +332,7 @@ const workflowLanguage: Migration = {
         ADD COLUMN parent_id uuid,
         ADD COLUMN parent_node_id text,
         ADD COLUMN parent_index int,
+        ADD COLUMN parent_wait_id uuid,
         ADD COLUMN superseded boolean NOT NULL DEFAULT false,
         ADD COLUMN root_id uuid,
         ADD COLUMN depth int NOT NULL DEFAULT 0,
