@@ -413,7 +413,7 @@ export class GraphRun {
     this.recordSkips(skipped);
     if (ready.length === 0) return;
     const { positions } = this;
-    this.ready = [...this.ready, ...ready].sort((a, b) => positions.get(a)! - positions.get(b)!);
+    this.ready = [...this.ready, ...ready].toSorted((a, b) => positions.get(a)! - positions.get(b)!);
   }
 
   private recordSkips(skipped: readonly string[]): void {
