@@ -16,9 +16,18 @@ import { ExtensionModule } from './extension/extension.module.js';
 import { NodesModule } from './nodes/nodes.module.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
 import { Takeover } from './run/takeover.js';
+import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
 
 @Module({
-  imports: [ClusterModule, JournalModule, MonitoringModule, ModelsModule, NodesModule, ExtensionModule],
+  imports: [
+    ClusterModule,
+    JournalModule,
+    MonitoringModule,
+    ModelsModule,
+    NodesModule,
+    ExtensionModule,
+    WorkflowChecksModule,
+  ],
   providers: [
     EngineStats,
     UnhandledErrors,
@@ -37,6 +46,6 @@ import { Takeover } from './run/takeover.js';
       },
     },
   ],
-  exports: [ControlNotifier, EngineStats, ExecutionEngine, ExtensionModule, Dispatcher],
+  exports: [ControlNotifier, EngineStats, ExecutionEngine, ExtensionModule, WorkflowChecksModule, Dispatcher],
 })
 export class EngineModule {}

@@ -24,5 +24,6 @@ import { TransformNode } from './transform.node.js';
     DelayNode,
     ApprovalNode,
   ],
+  exports: [TransformWorkers],
 })
 export class NodesModule {}
