@@ -26,6 +26,6 @@ import { TransformNode } from './transform.node.js';
     ApprovalNode,
     Conditions,
   ],
-  exports: [Conditions],
+  exports: [Conditions, TransformWorkers],
 })
 export class NodesModule {}
