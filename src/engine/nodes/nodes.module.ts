@@ -18,6 +18,7 @@ import { TransformNode } from './transform.node.js';
   providers: [
     ModelCall,
     TransformWorkers,
+    Conditions,
     AgentNode,
     SubagentNode,
     HttpNode,
