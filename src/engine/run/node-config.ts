@@ -2,7 +2,7 @@ import type { WorkflowNode } from '@cloutagent/contract';
 import { NodeError } from '../extension/node-handler.js';
 import type { RegisteredType } from '../extension/node-registry.js';
 import type { InterceptedStep } from '../extension/step-hooks.js';
-import { fill } from '../extension/template.js';
+import { callbackNodes, fill, type FillScope } from '../extension/template.js';
 import type { NodeScope } from './node-scope.js';
 
 /** @throws NodeError `unknown_node_type` */
@@ -15,12 +15,36 @@ export function registeredType({ registry }: NodeScope, { type }: WorkflowNode):
   );
 }
 
+/** What the placeholders of a node are filled with, apart from the parts that all nodes of an execution share. */
+export type NodeValues = Partial<Pick<FillScope, 'errors' | 'callbackUrl'>>;
+
 /**
  * Returns the config of a node with its placeholders filled in.
- * @throws NodeError `config_too_large`
+ * @throws NodeError `missing_value`, `config_too_large`, `invalid_config`
  */
-export const filledConfig = ({ row, outputs, settings }: NodeScope, { data }: WorkflowNode): unknown =>
-  fill(data.config, row.input, outputs, settings.CONFIG_MAX_BYTES);
+export function filledConfig(
+  { row, graph, registry, outputs, settings }: NodeScope,
+  { type, data }: WorkflowNode,
+  { errors = NO_ERRORS, callbackUrl }: NodeValues = {},
+): unknown {
+  const scope: FillScope = {
+    input: row.input,
+    outputs,
+    errors,
+    execution: { id: row.id, projectId: row.project_id },
+    ...(callbackUrl && { callbackUrl }),
+  };
+  const context = { nodes: graph.nodes, schema: registry.find(type)?.config };
+  return fill(data.config, context, scope, settings.CONFIG_MAX_BYTES);
+}
+
+const NO_ERRORS: FillScope['errors'] = new Map();
+
+/** Finds the `wait` nodes whose callback addresses the config of a node uses. They must exist before it is filled in. */
+export const usedCallbacks = (
+  { graph, registry }: Pick<NodeScope, 'graph' | 'registry'>,
+  { type, data }: WorkflowNode,
+): string[] => callbackNodes(data.config, { nodes: graph.nodes, schema: registry.find(type)?.config });
 
 /**
  * Parses a filled-in config by the schema of its node type, and notifies the interceptors if it does not fit.

@@ -23,7 +23,7 @@ export class WorkflowValidator {
   /**
    * Checks the workflow of a request.
    * @throws ValidationFailedError with every wrong path
-   * @throws ProblemError 400 `expression_too_complex`, 503 `no_worker_free`
+   * @throws ProblemError 400 `expression_too_complex`, 400 `not_available`, 503 `no_worker_free`
    */
   async check({ projectId, workflow, options }: StartExecution): Promise<void> {
     const graph = [...checkWords(workflow), ...checkGraph(workflow, this.settings)];
@@ -34,6 +34,8 @@ export class WorkflowValidator {
     if (errors.length > 0) this.interceptors.notifyOfValidationFailure({ projectId, errors });
     const tooComplex = problems.findIndex(({ code }) => code === 'expression_too_complex');
     if (tooComplex >= 0) throw new ExpressionTooComplexError(errors[tooComplex]!);
+    if (problems.some(({ code }) => code === 'not_available'))
+      throw new ProblemError('not_available', undefined, { errors: errors.slice(0, MAX_ERRORS) });
     if (errors.length > 0) throw new ValidationFailedError(errors.slice(0, MAX_ERRORS));
   }
 
