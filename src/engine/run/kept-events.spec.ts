@@ -1,4 +1,4 @@
-import { applyEvent, EVENT_FIELDS, type ExecutionEvent, initialState } from '@cloutagent/contract';
+import { applyEvent, EVENT_FIELDS, type ExecutionEvent, initialState, Workflow } from '@cloutagent/contract';
 import type { KeptWork } from '../../database/schema.js';
 import { keptEvents } from './kept-events.js';
 
@@ -30,8 +30,10 @@ const WORK: KeptWork = {
   children: {},
 };
 
+const WORKFLOW = Workflow.parse({ nodes: Array.from('abcde').map((id) => ({ id, type: 'delay' })) });
+
 describe('keptEvents', () => {
-  const drafts = keptEvents(WORK, 5);
+  const drafts = keptEvents(WORK, WORKFLOW);
 
   it('makes valid events: a step for each kept node, its decision after it, and the progress', () => {
     expect(drafts.map(({ type }) => type)).toEqual([
@@ -78,5 +80,5 @@ describe('keptEvents', () => {
   });
 
   it('makes none if no node is kept', () =>
-    expect(keptEvents({ steps: [], branches: [], children: {} }, 5)).toEqual([]));
+    expect(keptEvents({ steps: [], branches: [], children: {} }, WORKFLOW)).toEqual([]));
 });

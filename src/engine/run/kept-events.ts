@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { EventDraft } from '@cloutagent/contract';
+import type { EventDraft, Workflow } from '@cloutagent/contract';
 import type { KeptStep, KeptWork } from '../../database/schema.js';
 
 /**
  * Makes the events with which a re-run records the work that it keeps. They follow the first `execution:started` in the
  * same append. The state after them is that of an execution which has run these nodes itself. No usage is recorded.
- * @param totalSteps number of nodes in the workflow
  * @returns a step for each kept node, its decisions on edges after it, and one `execution:progress`; nothing if no node is
  *   kept
  */
-export function keptEvents({ steps, branches }: KeptWork, totalSteps: number): EventDraft[] {
+export function keptEvents({ steps, branches }: KeptWork, { nodes }: Workflow): EventDraft[] {
   if (steps.length === 0) return [];
   const decisions = new Map(branches.map((branch) => [branch.nodeId, branch]));
   const events = steps.flatMap((step): EventDraft[] => {
@@ -20,7 +19,7 @@ export function keptEvents({ steps, branches }: KeptWork, totalSteps: number): E
       ...(decision ? [{ type: 'execution:branch' as const, fields: { ...decision, stepId } }] : []),
     ];
   });
-  const completedSteps = steps.length;
+  const [completedSteps, totalSteps] = [steps.length, nodes.length];
   const percent = Math.floor((100 * completedSteps) / totalSteps);
   return [...events, { type: 'execution:progress', fields: { completedSteps, totalSteps, percent } }];
 }
