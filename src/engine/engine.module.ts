@@ -20,9 +20,18 @@ import { Signals } from './waits/signals.js';
 import { WaitSettlement } from './waits/wait-settlement.js';
 import { WaitTimers } from './waits/wait-timers.js';
 import { Takeover } from './run/takeover.js';
+import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
 
 @Module({
-  imports: [ClusterModule, JournalModule, MonitoringModule, ModelsModule, NodesModule, ExtensionModule],
+  imports: [
+    ClusterModule,
+    JournalModule,
+    MonitoringModule,
+    ModelsModule,
+    NodesModule,
+    ExtensionModule,
+    WorkflowChecksModule,
+  ],
   providers: [
     EngineStats,
     WaitSettlement,
@@ -50,6 +59,7 @@ import { Takeover } from './run/takeover.js';
     EngineStats,
     ExecutionEngine,
     ExtensionModule,
+    WorkflowChecksModule,
     Dispatcher,
     WaitSettlement,
     Signals,

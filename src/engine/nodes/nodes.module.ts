@@ -18,6 +18,7 @@ import { TransformNode } from './transform.node.js';
   providers: [
     ModelCall,
     TransformWorkers,
+    Conditions,
     AgentNode,
     SubagentNode,
     HttpNode,
@@ -26,6 +27,6 @@ import { TransformNode } from './transform.node.js';
     ApprovalNode,
     Conditions,
   ],
-  exports: [Conditions],
+  exports: [Conditions, TransformWorkers],
 })
 export class NodesModule {}
