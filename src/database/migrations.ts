@@ -392,9 +392,11 @@ const workflowLanguage: Migration = {
     await sql`CREATE INDEX waits_due ON cloutagent.waits (until) WHERE outcome IS NULL AND until IS NOT NULL`.execute(
       db,
     );
-    await sql`
-      CREATE INDEX waits_inbox ON cloutagent.waits (project_id, id)
-        WHERE outcome IS NULL AND kind IN ('approval', 'signal', 'tool', 'failure')`.execute(db);
+    // The inbox reads a page of each kind: of each project, or of all projects.
+    await sql`CREATE INDEX waits_inbox ON cloutagent.waits (project_id, kind, id) WHERE outcome IS NULL`.execute(
+      db,
+    );
+    await sql`CREATE INDEX waits_inbox_all ON cloutagent.waits (kind, id) WHERE outcome IS NULL`.execute(db);
     await sql`CREATE INDEX waits_unrecorded ON cloutagent.waits (execution_id) WHERE NOT recorded`.execute(
       db,
     );
