@@ -63,7 +63,7 @@ const ENGINE = {
   models: ['extension', 'http'],
   tools: ['extension'],
   nodes: ['extension', 'http', 'models', 'tools'],
-  waits: ['extension', 'execution-row.ts'],
+  waits: ['extension', 'nodes', 'execution-row.ts'],
   children: ['extension', 'waits', 'execution-row.ts'],
   run: [
     'extension',

@@ -409,7 +409,6 @@ const workflowLanguage: Migration = {
         sent_by text NOT NULL,
         sent_at timestamptz NOT NULL DEFAULT now(),
         idempotency_key text,
-        request_hash text,
         wait_id uuid
       )`.execute(db);
     await sql`CREATE INDEX signals_kept ON cloutagent.signals (execution_id, name, id) WHERE wait_id IS NULL`.execute(

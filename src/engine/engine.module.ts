@@ -16,9 +16,10 @@ import { ExtensionModule } from './extension/extension.module.js';
 import { NodesModule } from './nodes/nodes.module.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
 import { Takeover } from './run/takeover.js';
+import { WaitServicesModule } from './waits/wait-services.module.js';
 
 @Module({
-  imports: [ClusterModule, JournalModule, MonitoringModule, ModelsModule, NodesModule, ExtensionModule],
+  imports: [ClusterModule, JournalModule, MonitoringModule, ModelsModule, NodesModule, ExtensionModule, WaitServicesModule],
   providers: [
     EngineStats,
     UnhandledErrors,
@@ -37,6 +38,6 @@ import { Takeover } from './run/takeover.js';
       },
     },
   ],
-  exports: [ControlNotifier, EngineStats, ExecutionEngine, ExtensionModule, Dispatcher],
+  exports: [ControlNotifier, EngineStats, ExecutionEngine, ExtensionModule, Dispatcher, WaitServicesModule],
 })
 export class EngineModule {}
