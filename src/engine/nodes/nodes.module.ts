@@ -10,6 +10,7 @@ import { TransformWorkers } from './transform-workers.js';
 import { ModelCall } from './model-call.js';
 import { SubagentNode } from './subagent.node.js';
 import { TransformNode } from './transform.node.js';
+import { WaitNode } from './wait.node.js';
 
 /** The built-in node types. */
 @Module({
@@ -23,6 +24,7 @@ import { TransformNode } from './transform.node.js';
     TransformNode,
     DelayNode,
     ApprovalNode,
+    WaitNode,
   ],
 })
 export class NodesModule {}
