@@ -4,6 +4,7 @@ import { ModelsModule } from '../models/models.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
 import { AgentNode } from './agent.node.js';
 import { ApprovalNode } from './approval.node.js';
+import { Conditions } from './conditions.js';
 import { DelayNode } from './delay.node.js';
 import { HttpNode } from './http.node.js';
 import { TransformWorkers } from './transform-workers.js';
@@ -18,6 +19,7 @@ import { WaitNode } from './wait.node.js';
   providers: [
     ModelCall,
     TransformWorkers,
+    Conditions,
     AgentNode,
     SubagentNode,
     HttpNode,
@@ -25,6 +27,8 @@ import { WaitNode } from './wait.node.js';
     DelayNode,
     ApprovalNode,
     WaitNode,
+    Conditions,
   ],
+  exports: [Conditions, TransformWorkers],
 })
 export class NodesModule {}
