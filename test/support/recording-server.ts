@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -14,20 +14,7 @@ export interface RecordedRequest {
 /** A real HTTP server that records each request with its JSON body, and gives the same answer to all. */
 export class RecordingServer {
   readonly requests: RecordedRequest[] = [];
-  private readonly server = createServer(async (request, response) => {
-    const { method = '', url = '', headers } = request;
-    const body = await text(request);
-    this.requests.push({
-      method,
-      url,
-      body: body === '' ? undefined : (JSON.parse(body) as unknown),
-      idempotencyKey: headers['idempotency-key'] as string | undefined,
-    });
-    const { status, body: answer } = this.answer;
-    const type = status < 400 ? 'application/json' : 'application/problem+json';
-    response.writeHead(status, { 'content-type': type, connection: 'close' });
-    response.end(answer === undefined ? undefined : JSON.stringify(answer));
-  });
+  private readonly server = createServer((request, response) => void this.reply(request, response));
 
   constructor(private readonly answer: { status: number; body?: object }) {}
 
@@ -46,5 +33,20 @@ export class RecordingServer {
     this.server.closeAllConnections();
     this.server.close();
     await once(this.server, 'close');
+  }
+
+  private async reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers } = request;
+    const body = await text(request);
+    this.requests.push({
+      method,
+      url,
+      body: body === '' ? undefined : (JSON.parse(body) as unknown),
+      idempotencyKey: headers['idempotency-key'] as string | undefined,
+    });
+    const { status, body: answer } = this.answer;
+    const type = status < 400 ? 'application/json' : 'application/problem+json';
+    response.writeHead(status, { 'content-type': type, connection: 'close' });
+    response.end(answer === undefined ? undefined : JSON.stringify(answer));
   }
 }

@@ -206,7 +206,9 @@ describe('applyEvent: waits and branches', () => {
       stepOf('a', 'running'),
     );
     const { steps } = events.reduce(applyEvent, initialState());
-    expect(steps).toEqual([expect.objectContaining({ status: 'running', startedAt: events[1]!.timestamp })]);
+    expect(steps).toEqual([
+      expect.objectContaining({ status: 'running', startedAt: '2026-11-23T18:00:01.000Z' }),
+    ]);
     expect(steps[0]).not.toHaveProperty('completedAt');
   });
 

@@ -39,33 +39,35 @@ export function initialOf(field: FormField, value: Json | undefined = field.init
 const ownOf = (members: { readonly [name: string]: Json }, name: string): Json | undefined =>
   Object.hasOwn(members, name) ? members[name] : undefined;
 
+interface FormValue {
+  value: Json | undefined;
+  problems: FieldProblem[];
+}
+
 /**
  * Returns the value that the user has typed, and what prevents it from being one. `value` is undefined for an optional
  * field that is empty: it is left out. The server checks the value against the schema.
  */
-export function valueOf(
-  field: FormField,
-  typed: Typed,
-  path: readonly string[] = [],
-): { value: Json | undefined; problems: FieldProblem[] } {
-  const wrong = (message: string) => ({ value: undefined, problems: [{ path, message }] });
-  const right = (value: Json | undefined) => ({ value, problems: [] });
+export function valueOf(field: FormField, typed: Typed, path: readonly string[] = []): FormValue {
+  const wrong = (message: string): FormValue => ({ value: undefined, problems: [{ path, message }] });
+  const right = (value: Json | undefined): FormValue => ({ value, problems: [] });
   if (typed === '' && field.kind !== 'group' && field.kind !== 'list')
     return field.required
       ? wrong(field.kind === 'choice' ? 'Choose a value.' : 'Enter a value.')
       : right(undefined);
+  const text = typeof typed === 'string' ? typed : '';
   switch (field.kind) {
     case 'text':
-      return field.input === 'date-time' ? dateTime(String(typed), right, wrong) : right(String(typed));
+      return field.input === 'date-time' ? dateTime(text, right, wrong) : right(text);
     case 'number': {
-      const number = Number(typed);
-      if (!Number.isFinite(number) || String(typed).trim() === '') return wrong('Enter a number.');
+      const number = Number(text);
+      if (!Number.isFinite(number) || text.trim() === '') return wrong('Enter a number.');
       return field.integer && !Number.isInteger(number) ? wrong('Enter a whole number.') : right(number);
     }
     case 'boolean':
       return right(typed === true);
     case 'choice':
-      return right(field.choices[Number(typed)]?.value);
+      return right(field.choices[Number(text)]?.value);
     case 'list': {
       const items = Array.isArray(typed) ? (typed as readonly Typed[]) : [];
       const read = items.map((item, index) => valueOf(field.item, item, [...path, String(index)]));
@@ -89,7 +91,7 @@ export function valueOf(
     }
     case 'json':
       try {
-        return right(JSON.parse(String(typed)) as Json);
+        return right(JSON.parse(text) as Json);
       } catch {
         return wrong('Enter valid JSON, for example "text", 12 or { "name": "value" }.');
       }
@@ -101,7 +103,11 @@ const isUntouched = (field: FormField, typed: Typed): boolean =>
   (typed === '' || typed === false || (Array.isArray(typed) && typed.length === 0));
 
 /** Converts the local time of an input to a date-time with offset (RFC 3339). */
-function dateTime<R>(typed: string, right: (value: string) => R, wrong: (message: string) => R): R {
+function dateTime(
+  typed: string,
+  right: (value: Json) => FormValue,
+  wrong: (message: string) => FormValue,
+): FormValue {
   const time = new Date(typed);
   return Number.isNaN(time.getTime()) ? wrong('Enter a date and a time.') : right(time.toISOString());
 }
