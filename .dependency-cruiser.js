@@ -63,6 +63,7 @@ const ENGINE = {
   models: ['extension', 'http'],
   tools: ['extension'],
   nodes: ['extension', 'http', 'models', 'tools'],
+  validation: ['extension', 'models', 'nodes'],
   waits: ['extension', 'execution-row.ts'],
   children: ['extension', 'waits', 'execution-row.ts'],
   run: [

@@ -77,9 +77,8 @@ export class NodeRegistry implements OnModuleInit {
   }
 
   /** Finds all problems of the nodes' configs, with paths inside the workflow. */
-  async check(workflow: Workflow, projectId: string): Promise<WorkflowProblem[]> {
+  async check(workflow: Workflow, check: ConfigCheck): Promise<WorkflowProblem[]> {
     const order = new NodeOrder(new WorkflowGraph(workflow));
-    const check: ConfigCheck = { projectId };
     // All checks start in the same event-loop turn, so that a node type can check its nodes together.
     const found = await Promise.all(
       workflow.nodes.map((node, index) => this.checkNode(node, index, order, check)),
@@ -112,7 +111,7 @@ export class NodeRegistry implements OnModuleInit {
       'config',
       ...path.map((key) => (typeof key === 'number' ? key : String(key))),
     ];
-    const unknownNodes = references(config)
+    const unknownNodes = references(withoutVerbatim(config, registered.handler))
       .filter(({ nodeId }) => !order.isBefore(nodeId, id))
       .map(({ nodeId, path }) => ({
         path: pathInWorkflow(path),
@@ -153,6 +152,10 @@ export class NodeRegistry implements OnModuleInit {
     }
   }
 }
+
+/** Leaves out the members whose placeholders belong to another workflow. */
+const withoutVerbatim = (config: Record<string, unknown>, { verbatim }: NodeType): Record<string, unknown> =>
+  verbatim ? Object.fromEntries(Object.entries(config).filter(([name]) => !verbatim.includes(name))) : config;
 
 /** @param other a class that was found before, with the same type */
 function checkHandler(

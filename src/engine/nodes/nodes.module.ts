@@ -4,6 +4,7 @@ import { ModelsModule } from '../models/models.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
 import { AgentNode } from './agent.node.js';
 import { ApprovalNode } from './approval.node.js';
+import { Conditions } from './conditions.js';
 import { DelayNode } from './delay.node.js';
 import { HttpNode } from './http.node.js';
 import { TransformWorkers } from './transform-workers.js';
@@ -23,6 +24,8 @@ import { TransformNode } from './transform.node.js';
     TransformNode,
     DelayNode,
     ApprovalNode,
+    Conditions,
   ],
+  exports: [Conditions, TransformWorkers],
 })
 export class NodesModule {}

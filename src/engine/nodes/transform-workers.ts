@@ -64,7 +64,7 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
    * Parses one of the expressions of a posted workflow.
    * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS
    */
-  check(expression: string, check: ConfigCheck): Promise<ExpressionProblem> {
+  check(expression: string, check: Pick<ConfigCheck, 'projectId' | 'request'>): Promise<ExpressionProblem> {
     return this.checks.check(expression, check);
   }
 
