@@ -89,6 +89,8 @@ export interface ExecutionsTable {
   parent_node_id: string | null;
   /** Index of the item or turn. */
   parent_index: number | null;
+  /** The wait of the parent that ends when this execution, and those that began with it, have ended. */
+  parent_wait_id: string | null;
   /** Whether another child has replaced it after a retry of the parent's node. */
   superseded: Generated<boolean>;
   /** The execution at the top of the tree; null for a root. */

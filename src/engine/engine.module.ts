@@ -2,10 +2,15 @@ import { Module } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { ClusterModule } from '../cluster/cluster.module.js';
 import { JournalModule } from '../journal/journal.module.js';
+import { ChildExecutions } from './children/child-executions.js';
+import { ChildrenProgress } from './children/children-progress.js';
+import { TreeControl } from './children/tree-control.js';
+import { TreeLimits } from './children/tree-limits.js';
 import { ControlRequests } from './run/control-requests.js';
 import { ControlNotifier } from './dispatch/control-notifier.js';
 import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
+import { TreeDispatch } from './dispatch/tree-dispatch.js';
 import { ExecutionQueue } from './dispatch/execution-queue.js';
 import { EngineStats } from './run/engine-stats.js';
 import { EngineOption, ExecutionEngine } from './execution-engine.js';
@@ -15,12 +20,19 @@ import { MonitoringModule } from '../monitoring/monitoring.module.js';
 import { ExtensionModule } from './extension/extension.module.js';
 import { NodesModule } from './nodes/nodes.module.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
+import { WaitSettlement } from './waits/wait-settlement.js';
 import { Takeover } from './run/takeover.js';
 
 @Module({
   imports: [ClusterModule, JournalModule, MonitoringModule, ModelsModule, NodesModule, ExtensionModule],
   providers: [
     EngineStats,
+    WaitSettlement,
+    TreeLimits,
+    TreeControl,
+    ChildExecutions,
+    ChildrenProgress,
+    TreeDispatch,
     UnhandledErrors,
     ControlRequests,
     Takeover,
@@ -37,6 +49,16 @@ import { Takeover } from './run/takeover.js';
       },
     },
   ],
-  exports: [ControlNotifier, EngineStats, ExecutionEngine, ExtensionModule, Dispatcher],
+  exports: [
+    ControlNotifier,
+    EngineStats,
+    ExecutionEngine,
+    ExtensionModule,
+    Dispatcher,
+    WaitSettlement,
+    ChildExecutions,
+    TreeControl,
+    ChildrenProgress,
+  ],
 })
 export class EngineModule {}
