@@ -14,6 +14,8 @@ const INSERT = `
 export interface ExecutionHead {
   readonly id: string;
   readonly projectId: string;
+  /** The execution at the top of its tree; null for a root. */
+  readonly rootId: string | null;
   readonly status: ExecutionStatus;
   readonly lastSequence: number;
 }
@@ -73,7 +75,7 @@ const PAUSE_BELOW_PAUSED = `
   WHERE id = $1 AND completed_at IS NULL AND desired_state = 'run' AND ${IS_ABOVE_PAUSED}`;
 
 const HEADS = `
-  SELECT id, project_id AS "projectId", status,
+  SELECT id, project_id AS "projectId", root_id AS "rootId", status,
     coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = e.id), 0) AS "lastSequence"
   FROM cloutagent.executions AS e WHERE id = ANY ($1::uuid[])`;
 
