@@ -2,7 +2,6 @@ import { Module } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { ClusterModule } from '../cluster/cluster.module.js';
 import { JournalModule } from '../journal/journal.module.js';
-import { ChildExecutions } from './children/child-executions.js';
 import { ChildrenProgress } from './children/children-progress.js';
 import { TreeControl } from './children/tree-control.js';
 import { TreeLimits } from './children/tree-limits.js';
@@ -12,6 +11,7 @@ import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { TreeDispatch } from './dispatch/tree-dispatch.js';
 import { ExecutionQueue } from './dispatch/execution-queue.js';
+import { ChildExecutions } from './children/child-executions.js';
 import { EngineStats } from './run/engine-stats.js';
 import { EngineOption, ExecutionEngine } from './execution-engine.js';
 import { GraphEngine } from './run/graph-engine.js';
@@ -20,19 +20,38 @@ import { MonitoringModule } from '../monitoring/monitoring.module.js';
 import { ExtensionModule } from './extension/extension.module.js';
 import { NodesModule } from './nodes/nodes.module.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
+import { Callbacks } from './waits/callbacks.js';
+import { FormCheck } from './waits/form-check.js';
+import { Signals } from './waits/signals.js';
+import { WaitAnswers } from './waits/wait-answers.js';
 import { WaitSettlement } from './waits/wait-settlement.js';
+import { WaitTimers } from './waits/wait-timers.js';
 import { Takeover } from './run/takeover.js';
+import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
 
 @Module({
-  imports: [ClusterModule, JournalModule, MonitoringModule, ModelsModule, NodesModule, ExtensionModule],
+  imports: [
+    ClusterModule,
+    JournalModule,
+    MonitoringModule,
+    ModelsModule,
+    NodesModule,
+    ExtensionModule,
+    WorkflowChecksModule,
+  ],
   providers: [
     EngineStats,
     WaitSettlement,
     TreeLimits,
     TreeControl,
-    ChildExecutions,
     ChildrenProgress,
     TreeDispatch,
+    WaitTimers,
+    FormCheck,
+    WaitAnswers,
+    Signals,
+    Callbacks,
+    ChildExecutions,
     UnhandledErrors,
     ControlRequests,
     Takeover,
@@ -54,8 +73,12 @@ import { Takeover } from './run/takeover.js';
     EngineStats,
     ExecutionEngine,
     ExtensionModule,
+    WorkflowChecksModule,
     Dispatcher,
     WaitSettlement,
+    WaitAnswers,
+    Signals,
+    Callbacks,
     ChildExecutions,
     TreeControl,
     ChildrenProgress,

@@ -82,10 +82,12 @@ export class AppendWriter {
 /** Joins two changes of one row. A statement changes a row once, so the last value of each column counts. */
 function mergeChanges(first: RowChange | undefined, second: RowChange): RowChange {
   if (!first) return second;
-  const joined = <Key extends 'opens' | 'records' | 'children' | 'treeUsage'>(key: Key) => {
-    const [before = [], after = []] = [first[key], second[key]] as (readonly unknown[] | undefined)[];
-    return before.length + after.length > 0 && { [key]: [...before, ...after] };
+  return {
+    ...first,
+    ...second,
+    opens: [...(first.opens ?? []), ...(second.opens ?? [])],
+    records: [...(first.records ?? []), ...(second.records ?? [])],
+    children: [...(first.children ?? []), ...(second.children ?? [])],
+    treeUsage: [...(first.treeUsage ?? []), ...(second.treeUsage ?? [])],
   };
-  const lists = { ...joined('opens'), ...joined('records'), ...joined('children'), ...joined('treeUsage') };
-  return { ...first, ...second, ...lists };
 }

@@ -42,6 +42,8 @@ export interface NewWait {
 
 /** Child executions that an append inserts. They have the project, the tags and the principal of their parent. */
 export interface NewChildren {
+  /** The wait that ends when they have ended. The engine sets it. */
+  waitId?: string;
   nodeId: string;
   rootId: string;
   depth: number;

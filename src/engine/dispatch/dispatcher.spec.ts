@@ -8,6 +8,7 @@ import type { ExecutionRow } from '../execution-row.js';
 import type { ChildrenProgress } from '../children/children-progress.js';
 import type { ControlNotifier } from './control-notifier.js';
 import type { DispatchNotifier } from './dispatch-notifier.js';
+import type { WaitSettlement } from '../waits/wait-settlement.js';
 import { Dispatcher } from './dispatcher.js';
 import type { ExecutionQueue } from './execution-queue.js';
 
@@ -58,6 +59,7 @@ describe('Dispatcher', () => {
       } as unknown as DispatchNotifier,
       { listen: () => Promise.resolve(controls) } as unknown as ControlNotifier,
       {} as Journal,
+      { woken: new Subject() } as unknown as WaitSettlement,
       {} as ChildrenProgress,
       engine,
       parseSettings({}),

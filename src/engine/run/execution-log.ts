@@ -95,12 +95,15 @@ export class ExecutionLog {
   /**
    * Ends the log when this process releases the execution.
    * @param timeoutMs how long to wait for the appends in progress; those that are not committed by then are lost
+   * @returns whether all appends are committed
    */
-  async close(timeoutMs: number): Promise<void> {
+  async close(timeoutMs: number): Promise<boolean> {
     const timeout = AbortSignal.timeout(timeoutMs);
     while (this.uncommitted > 0 && !timeout.aborted)
       await abortable(this.waitForSettled(), timeout).catch(() => undefined);
+    const isCommitted = this.uncommitted === 0 && this.committedSequence === this.state.lastSequence;
     this.journal.abandon(this.claim);
+    return isCommitted;
   }
 
   private waitForSettled(): Promise<void> {

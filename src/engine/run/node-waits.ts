@@ -102,7 +102,16 @@ export const newWait = (
 };
 
 /** The `execution:waiting` event of a wait. Its time is that of this process; the row has that of the database. */
-export function waitingEvent({ id, nodeId, stepId, kind, details, signal, assignees, until }: NewWait): EventDraft {
+export function waitingEvent({
+  id,
+  nodeId,
+  stepId,
+  kind,
+  details,
+  signal,
+  assignees,
+  until,
+}: NewWait): EventDraft {
   const { message, schema, children, toolName, toolArgs, error } = details;
   return {
     type: 'execution:waiting',
@@ -127,7 +136,14 @@ export function waitingEvent({ id, nodeId, stepId, kind, details, signal, assign
 }
 
 /** The `execution:wait-ended` event of a wait. A wait that is open ends as cancelled. */
-export const waitEndedEvent = ({ id, node_id, step_id, kind, outcome, settled_by }: KnownWait): EventDraft => ({
+export const waitEndedEvent = ({
+  id,
+  node_id,
+  step_id,
+  kind,
+  outcome,
+  settled_by,
+}: KnownWait): EventDraft => ({
   type: 'execution:wait-ended',
   fields: {
     waitId: id,
@@ -159,7 +175,13 @@ export function waitResult({ kind, request, outcome, answer, settled_by }: Known
     default: {
       const reason = (given['reason'] ?? null) as string | null;
       return given['action'] === 'approve'
-        ? { outcome: 'answered', action: 'approve', args: given['args'] ?? request.toolArgs ?? null, by, reason }
+        ? {
+            outcome: 'answered',
+            action: 'approve',
+            args: given['args'] ?? request.toolArgs ?? null,
+            by,
+            reason,
+          }
         : { outcome: 'answered', action: 'deny', by, reason };
     }
   }

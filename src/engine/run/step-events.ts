@@ -7,6 +7,8 @@ export interface RunningStep {
   attempt: number;
   /** By `performance.now()`. */
   startedAt: number;
+  /** Whether the handler is called again after a wait. */
+  isResumed?: boolean;
 }
 
 /** The time since the step began, in ms. */
