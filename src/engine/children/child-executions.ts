@@ -16,7 +16,7 @@ import { TreeLimits } from './tree-limits.js';
 type KeptChild = KeptWork['children'][string][number];
 
 const EXISTING = `
-  SELECT id, parent_index AS index, status = 'completed' AS "isCompleted" FROM cloutagent.executions
+  SELECT id, parent_index AS index, status IN ('failed', 'cancelled') AS "hasFailed" FROM cloutagent.executions
   WHERE parent_id = $1 AND parent_node_id = $2 AND parent_index BETWEEN $3 AND $4 AND NOT superseded`;
 
 const ENDED = `
@@ -68,10 +68,10 @@ export class ChildExecutions {
     const { rows: existing } = await this.database.pool.query<{
       id: string;
       index: number;
-      isCompleted: boolean;
+      hasFailed: boolean;
     }>({ name: 'children-existing', text: EXISTING, values: [row.id, nodeId, ...rangeOf(request)] });
-    const done = new Set(existing.flatMap(({ index, isCompleted }) => (isCompleted ? [index] : [])));
-    const supersedes = existing.flatMap(({ id, isCompleted }) => (isCompleted ? [] : [id]));
+    const done = new Set(existing.flatMap(({ index, hasFailed }) => (hasFailed ? [] : [index])));
+    const supersedes = existing.flatMap(({ id, hasFailed }) => (hasFailed ? [id] : []));
     const kept = await this.keptChildren(row, nodeId, request);
     const indexes = inputs
       .map((_input, offset) => firstIndex + offset)
