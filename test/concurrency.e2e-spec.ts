@@ -44,6 +44,8 @@ describe('the limit of running executions', () => {
       DATABASE_URL: await createDatabase(),
       MAX_EXECUTIONS_PER_PROJECT: '1',
       MAX_EXECUTIONS_PER_PROCESS: '1',
+      // An execution that has left memory needs a free slot to continue.
+      PARK_TIMEOUT_MS: '60000',
     };
     const first = await Server.start(settings);
     const asking = await first.startExecution(
@@ -61,6 +63,9 @@ describe('the limit of running executions', () => {
     const statusOf = async (id: string) => (await second.call('GET', `/api/executions/${id}`)).body.status;
     await streamOf(second, paused).until(
       (now) => now.frames.filter((frame) => frame.type === 'execution:paused').length === 2,
+    );
+    await streamOf(second, asking).until(
+      (now) => now.frames.filter((frame) => frame.type === 'execution:started').length === 2,
     );
     expect(await statusOf(asking)).toBe('waiting');
     const busy = await second.startExecution(start([hanging]));
