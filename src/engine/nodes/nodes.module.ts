@@ -7,6 +7,7 @@ import { ApprovalNode } from './approval.node.js';
 import { Conditions } from './conditions.js';
 import { DelayNode } from './delay.node.js';
 import { HttpNode } from './http.node.js';
+import { JsonSchemas } from './json-schemas.js';
 import { TransformWorkers } from './transform-workers.js';
 import { ModelCall } from './model-call.js';
 import { SubagentNode } from './subagent.node.js';
@@ -19,6 +20,7 @@ import { TransformNode } from './transform.node.js';
     ModelCall,
     TransformWorkers,
     Conditions,
+    JsonSchemas,
     AgentNode,
     SubagentNode,
     HttpNode,
@@ -26,6 +28,6 @@ import { TransformNode } from './transform.node.js';
     DelayNode,
     ApprovalNode,
   ],
-  exports: [Conditions],
+  exports: [Conditions, JsonSchemas],
 })
 export class NodesModule {}
