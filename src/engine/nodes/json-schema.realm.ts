@@ -41,6 +41,9 @@ interface Library {
     shortCircuit: boolean,
   ): { errors: Unit[] };
   initialBaseURI: { href: string };
+  ignoredKeyword: object;
+  schemaArrayKeyword: object;
+  schemaMapKeyword: object;
 }
 
 /**
@@ -70,7 +73,7 @@ export function setUpSchemas(
     private readonly page: string;
     private fragment: string;
     constructor(reference: unknown, base?: string) {
-      const url = typeof reference === 'string' ? resolve(reference, base) : undefined;
+      const url = resolve(`${reference as string}`, base);
       if (url === undefined) throw { message: `${json(reference)} is not a valid URI` };
       const at = url.indexOf('#');
       this.page = at < 0 ? url : url.slice(0, at);
@@ -213,15 +216,19 @@ export function setUpSchemas(
 
   const findProblems = (value: unknown, root: unknown, draft: string, lookup: Lookup): SchemaProblem[] => {
     const errors = errorsOf(value, root, draft, lookup);
-    const hidden = errors
-      .filter(({ keyword }) => own(SUMMARIES, keyword) !== undefined)
-      .map(({ keyword, keywordLocation }) => keywordLocation.replace(/[^/]+$/, `${SUMMARIES[keyword]!}/`));
+    const summaries = errors.filter(({ keyword }) => own(SUMMARIES, keyword) !== undefined);
+    const hidden = new Set(
+      summaries.map(({ keyword, keywordLocation }) =>
+        keywordLocation.replace(/[^/]+$/, `${SUMMARIES[keyword]!}/`),
+      ),
+    );
     const problems = new Map<string, SchemaProblem>();
     let isHidden = false;
     for (const unit of errors) {
       const { keyword, keywordLocation, error } = unit;
       // The error of the schema `false` does not have the location of its schema, but follows another error of that place.
-      if (keyword !== 'false') isHidden = hidden.some((location) => keywordLocation.startsWith(location));
+      if (keyword !== 'false')
+        isHidden = [...hidden].some((location) => keywordLocation.startsWith(location));
       if (isHidden || CONTAINERS.has(keyword) || (keyword === 'dependencies' && error.endsWith('schema.')))
         continue;
       const problem = toProblem(unit, value, root, lookup);
@@ -235,6 +242,25 @@ export function setUpSchemas(
     const named = own(root, '$schema');
     if (named === undefined) return '2020-12';
     return typeof named === 'string' ? DRAFTS.get(named.replace(/#$/, '')) : undefined;
+  };
+
+  /**
+   * Prepares a schema for validations. The library takes the member `id` of every object for the URI of a schema, as draft 04
+   * did, also in keywords of other programs such as `{ "x-field": { "id": 5 } }`. These members are removed.
+   */
+  const prepare = (root: unknown): Lookup => {
+    const removeIds = (part: unknown): void => {
+      if (!isObject(part) || Array.isArray(part)) return;
+      delete part['id'];
+      for (const [key, value] of Object.entries(part)) {
+        if (!isObject(value) || own(library.ignoredKeyword, key)) continue;
+        if (Array.isArray(value) ? own(library.schemaArrayKeyword, key) : own(library.schemaMapKeyword, key))
+          for (const inner of Object.values(value)) removeIds(inner);
+        else removeIds(value);
+      }
+    };
+    removeIds(root);
+    return library.dereference(root);
   };
 
   /** Finds references that lead nowhere: to another document, or to a place that does not exist. */
@@ -281,7 +307,7 @@ export function setUpSchemas(
       return problems.map((problem) =>
         problem.keyword === 'false' ? { ...problem, keyword: 'unsupported' } : problem,
       );
-    const lookup = library.dereference(root);
+    const lookup = prepare(root);
     const remote = findRemote(lookup).slice(0, MAX_PROBLEMS);
     if (remote.length > 0 || !isEndless(lookup)) return remote;
     return [{ path: [], keyword: 'endless', limit: '', detail: '' }];
@@ -300,7 +326,7 @@ export function setUpSchemas(
       try {
         const root: unknown = parse(schemaText);
         const draft = draftOf(root) ?? '2020-12';
-        return stringify(findProblems(parse(valueText), root, draft, library.dereference(root)));
+        return stringify(findProblems(parse(valueText), root, draft, prepare(root)));
       } catch (error) {
         return stringify([reason(error)]);
       }
