@@ -102,6 +102,7 @@ it.each<[string, object, Json, string]>([
   ['exclusiveMaximum', { exclusiveMaximum: 0 }, 0, 'must be less than 0'],
   ['multipleOf', { multipleOf: 0.01 }, 0.005, 'must be a multiple of 0.01'],
   ['maxLength', { maxLength: 1 }, 'ab', 'must have at most 1 character'],
+  // oxlint-disable-next-line unicorn/no-thenable
   ['then', { if: { type: 'string' }, then: { minLength: 2 } }, 'a', 'must have at least 2 characters'],
   ['a date', { format: 'date' }, '2026-02-30', 'must have the format "date"'],
 ])('explains %s', async (_what, schema, value, message) => {

@@ -73,7 +73,7 @@ export function setUpSchemas(
     private readonly page: string;
     private fragment: string;
     constructor(reference: unknown, base?: string) {
-      const url = resolve(`${reference as string}`, base);
+      const url = resolve(typeof reference === 'string' ? reference : stringify(reference), base);
       if (url === undefined) throw { message: `${json(reference)} is not a valid URI` };
       const at = url.indexOf('#');
       this.page = at < 0 ? url : url.slice(0, at);

@@ -31,7 +31,7 @@ export type TransformJob = { projectId: string } & (
 );
 
 /** What a process reports when it starts an expression or a schema. */
-export interface TransformProgress {
+interface TransformProgress {
   /** The index of the expression or schema in its job. */
   index: number;
   /** The outcome of the condition before it. */
@@ -147,7 +147,8 @@ export class TransformProcess {
     child.once('exit', onExit);
     try {
       signal.throwIfAborted();
-      this.rememberProject(job.projectId);
+      // Schemas do not need the project's realm.
+      if (job.kind !== 'validate') this.rememberProject(job.projectId);
       child.send(job, (error) => error && onExit());
       return await abortable(promise, signal);
     } catch (error) {
