@@ -18,7 +18,7 @@ export class Conditions {
    * @returns the problems, with empty paths; an empty list if it is valid JSONata
    * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS
    */
-  check(expression: string, check: ConfigCheck): Promise<ConfigProblem[]> {
+  check(expression: string, check: Pick<ConfigCheck, 'projectId' | 'request'>): Promise<ConfigProblem[]> {
     return this.workers.check({ kind: 'expression', text: expression }, check);
   }
 

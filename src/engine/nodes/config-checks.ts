@@ -28,7 +28,7 @@ interface WorkflowTexts {
  */
 export class ConfigChecks {
   /** Workflows whose nodes are still adding texts. */
-  private readonly collecting = new WeakMap<ConfigCheck, WorkflowTexts>();
+  private readonly collecting = new WeakMap<object, WorkflowTexts>();
   /** Complete workflows, by project. */
   private readonly waiting = new Map<string, WorkflowTexts[]>();
   /** What each active project waits for: a slot, or with a slot for a process to start. */
@@ -49,15 +49,18 @@ export class ConfigChecks {
    * @returns the problems; the paths are inside the schema
    * @throws ProblemError 503 `no_worker_free`
    */
-  async check(text: CheckedText, check: ConfigCheck): Promise<ConfigProblem[]> {
-    let workflow = this.collecting.get(check);
+  async check(
+    text: CheckedText,
+    check: Pick<ConfigCheck, 'projectId' | 'request'>,
+  ): Promise<ConfigProblem[]> {
+    let workflow = this.collecting.get(check.request);
     if (!workflow) {
       workflow = { texts: [], result: Promise.withResolvers(), timer: undefined, isRepeated: false };
-      this.collecting.set(check, workflow);
+      this.collecting.set(check.request, workflow);
       const added = workflow;
       // All nodes of the workflow add their texts before this microtask runs.
       queueMicrotask(() => {
-        this.collecting.delete(check);
+        this.collecting.delete(check.request);
         this.add(check.projectId, added);
       });
     }

@@ -29,7 +29,7 @@ export class JsonSchemas {
    * @returns the problems; the paths are inside the schema. An empty list if it is a valid JSON Schema.
    * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS
    */
-  async check(schema: unknown, check: ConfigCheck): Promise<ConfigProblem[]> {
+  async check(schema: unknown, check: Pick<ConfigCheck, 'projectId' | 'request'>): Promise<ConfigProblem[]> {
     const text = this.toText(schema, 'SCHEMA_MAX_BYTES');
     if (typeof text !== 'string') return [{ path: [], ...text }];
     return this.workers.check({ kind: 'schema', text }, check);

@@ -12,6 +12,7 @@ import { TransformWorkers } from './transform-workers.js';
 import { ModelCall } from './model-call.js';
 import { SubagentNode } from './subagent.node.js';
 import { TransformNode } from './transform.node.js';
+import { WaitNode } from './wait.node.js';
 
 /** The built-in node types. */
 @Module({
@@ -27,6 +28,7 @@ import { TransformNode } from './transform.node.js';
     TransformNode,
     DelayNode,
     ApprovalNode,
+    WaitNode,
   ],
   exports: [Conditions, JsonSchemas],
 })

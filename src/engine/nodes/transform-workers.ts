@@ -38,8 +38,8 @@ export interface TransformWorker {
 }
 
 /**
- * Parses and evaluates JSONata, and validates by JSON Schema, in separate processes. An expression can take seconds to parse, loop, recurse, backtrack in a
- * regular expression, or fill the memory. In the server's own event loop nothing could stop it, and in a worker thread one
+ * Parses and evaluates JSONata, and validates by JSON Schema, in separate processes. An expression can take seconds to parse,
+ * loop, recurse, backtrack in a regular expression, or fill the memory. In the server's own event loop nothing could stop it, and in a worker thread one
  * allocation that is too large would end the whole server. A process can be killed.
  */
 @Injectable()
@@ -84,7 +84,7 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
    * @returns the problems; the paths are inside the schema
    * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS
    */
-  check(text: CheckedText, check: ConfigCheck): Promise<ConfigProblem[]> {
+  check(text: CheckedText, check: Pick<ConfigCheck, 'projectId' | 'request'>): Promise<ConfigProblem[]> {
     return this.checks.check(text, check);
   }
 
