@@ -63,7 +63,8 @@ const ENGINE = {
   models: ['extension', 'http'],
   tools: ['extension'],
   nodes: ['extension', 'http', 'models', 'tools'],
-  waits: ['extension', 'execution-row.ts'],
+  validation: ['extension', 'models', 'nodes'],
+  waits: ['extension', 'nodes', 'execution-row.ts'],
   children: ['extension', 'waits', 'execution-row.ts'],
   run: [
     'extension',

@@ -3,8 +3,7 @@ import { ConfigModule } from '../config/config.module.js';
 import type { Settings } from '../config/settings.js';
 import { ExtensionDiscoveryModule } from '../discovery/discovery.module.js';
 import { ExtensionModule } from '../engine/extension/extension.module.js';
-import { ModelsModule } from '../engine/models/models.module.js';
-import { NodesModule } from '../engine/nodes/nodes.module.js';
+import { WorkflowChecksModule } from '../engine/validation/workflow-checks.module.js';
 import { WorkflowValidator } from '../executions/commands/workflow-validator.js';
 
 /** Checks workflows without a database. */
@@ -16,9 +15,8 @@ export class ValidationModule {
       imports: [
         ConfigModule.forRoot(settings),
         ExtensionDiscoveryModule.forRoot(),
-        ModelsModule,
         ExtensionModule,
-        NodesModule,
+        WorkflowChecksModule,
       ],
       providers: [WorkflowValidator],
     };

@@ -25,22 +25,46 @@ export interface WaitDetails {
   toolName?: string;
   toolArgs?: Json;
   error?: string;
+  /** The code of the error. */
+  code?: string;
 }
 
-/** The completed work that a re-run copies. The work of child executions is nested. */
+/** A step that a re-run copies. */
+export interface KeptStep {
+  nodeId: string;
+  nodeType: string;
+  /** The node's name. */
+  step: string;
+  /** failed: an error edge of the node handled the failure. */
+  status: 'completed' | 'skipped' | 'failed';
+  /** Only of a completed step. */
+  output?: Json;
+  /** Only of a failed step. */
+  error?: string;
+  code?: string;
+  /** The execution in which the node ran. */
+  reusedFrom: string;
+  /** Whether a person has answered a wait of the node, or of the child executions below it. */
+  isAnswered?: true;
+}
+
+/** A child execution of which a re-run keeps the output, or the work that it had done. */
+export type KeptChild = {
+  /** Index of the item or turn. */
+  index: number;
+  rerunOf: string;
+  /** `inputHashOf` of its input. The child is kept only for an input with the same hash. */
+  inputHash: string;
+} & ({ output: Json; isAnswered?: true } | { kept: KeptWork });
+
+/** The work that a re-run copies. The work of child executions is nested. */
 export interface KeptWork {
-  /** Completed and skipped nodes. */
-  steps: {
-    nodeId: string;
-    nodeType: string;
-    step: string;
-    status: 'completed' | 'skipped';
-    output?: Json;
-    reusedFrom: string;
-  }[];
+  /** Completed and skipped nodes, and nodes whose failure was handled. A node comes after its parents. */
+  steps: KeptStep[];
+  /** Decisions on the edges of these nodes. The edges have their names in the new workflow. */
   branches: { nodeId: string; taken: string[]; notTaken: string[] }[];
   /** Children of nodes that run again, by node id: completed ones with their output, others with what they keep. */
-  children: Record<string, ({ index: number; rerunOf: string } & ({ output: Json } | { kept: KeptWork }))[]>;
+  children: Record<string, KeptChild[]>;
 }
 
 export type DesiredState = 'run' | 'pause' | 'cancel';
@@ -65,6 +89,7 @@ export interface ExecutionsTable {
   desired_state: ColumnType<DesiredState, DesiredState | undefined, DesiredState>;
   desired_state_by: string | null;
   desired_state_reason: string | null;
+  desired_state_at: Date | null;
   /** Fencing token: each claim increments it, and an append succeeds only with the current value. */
   attempt: Generated<number>;
   /** Number of owners that died while they ran it. A graceful hand-over does not count. */
@@ -86,6 +111,8 @@ export interface ExecutionsTable {
   parent_node_id: string | null;
   /** Index of the item or turn. */
   parent_index: number | null;
+  /** The wait of the parent that ends when this execution, and those that began with it, have ended. */
+  parent_wait_id: string | null;
   /** Whether another child has replaced it after a retry of the parent's node. */
   superseded: Generated<boolean>;
   /** The execution at the top of the tree; null for a root. */
@@ -140,7 +167,6 @@ export interface SignalsTable {
   sent_by: string;
   sent_at: Instant;
   idempotency_key: string | null;
-  request_hash: string | null;
   /** The wait that it ended. Null while it is kept. */
   wait_id: string | null;
 }

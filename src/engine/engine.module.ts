@@ -7,6 +7,7 @@ import { ControlNotifier } from './dispatch/control-notifier.js';
 import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { ExecutionQueue } from './dispatch/execution-queue.js';
+import { ChildExecutions } from './children/child-executions.js';
 import { EngineStats } from './run/engine-stats.js';
 import { EngineOption, ExecutionEngine } from './execution-engine.js';
 import { GraphEngine } from './run/graph-engine.js';
@@ -15,12 +16,34 @@ import { MonitoringModule } from '../monitoring/monitoring.module.js';
 import { ExtensionModule } from './extension/extension.module.js';
 import { NodesModule } from './nodes/nodes.module.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
+import { Callbacks } from './waits/callbacks.js';
+import { FormCheck } from './waits/form-check.js';
+import { Signals } from './waits/signals.js';
+import { WaitAnswers } from './waits/wait-answers.js';
+import { WaitSettlement } from './waits/wait-settlement.js';
+import { WaitTimers } from './waits/wait-timers.js';
 import { Takeover } from './run/takeover.js';
+import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
 
 @Module({
-  imports: [ClusterModule, JournalModule, MonitoringModule, ModelsModule, NodesModule, ExtensionModule],
+  imports: [
+    ClusterModule,
+    JournalModule,
+    MonitoringModule,
+    ModelsModule,
+    NodesModule,
+    ExtensionModule,
+    WorkflowChecksModule,
+  ],
   providers: [
     EngineStats,
+    WaitSettlement,
+    WaitTimers,
+    FormCheck,
+    WaitAnswers,
+    Signals,
+    Callbacks,
+    ChildExecutions,
     UnhandledErrors,
     ControlRequests,
     Takeover,
@@ -37,6 +60,18 @@ import { Takeover } from './run/takeover.js';
       },
     },
   ],
-  exports: [ControlNotifier, EngineStats, ExecutionEngine, ExtensionModule, Dispatcher],
+  exports: [
+    ControlNotifier,
+    EngineStats,
+    ExecutionEngine,
+    ExtensionModule,
+    WorkflowChecksModule,
+    Dispatcher,
+    WaitSettlement,
+    WaitAnswers,
+    Signals,
+    Callbacks,
+    ChildExecutions,
+  ],
 })
 export class EngineModule {}

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestingModule } from '@nestjs/testing';
 import type { Json } from '@cloutagent/contract';
-import type { ConfigCheck } from '../../src/engine/extension/node-handler.js';
 import { testRun } from '../support/node-run.js';
 import { nodeTypes } from '../support/node-types.js';
 import { TransformNode } from '../../src/engine/nodes/transform.node.js';
@@ -199,8 +198,8 @@ it("does not make one project wait for another's expressions", async () => {
 });
 
 describe('the check of a posted expression', () => {
-  const check = (expression: string, batch: ConfigCheck = { projectId: 'demo' }) =>
-    transform.check({ expression }, batch);
+  const check = (expression: string, request: object = {}) =>
+    transform.check({ expression }, { projectId: 'demo', request });
 
   it('reports a syntax error', async () => {
     expect(await check('input.[')).toEqual([
@@ -222,7 +221,7 @@ describe('the check of a posted expression', () => {
   });
 
   it('gives each expression of a workflow its own result', async () => {
-    const workflow = { projectId: 'demo' };
+    const workflow = {};
     const checks = await Promise.all(
       Array.from({ length: 100 }, (_, index) => check(index % 2 ? `input + ${index}` : `input +`, workflow)),
     );
@@ -236,7 +235,7 @@ describe('the check of a posted expression', () => {
     ['parents', `a.b.c${'.(%.%)'.repeat(3_332)}`],
   ])('refuses expressions that take too long to parse: %s', async (_what, expression) => {
     const before = cpuMs();
-    const workflow = { projectId: 'demo' };
+    const workflow = {};
     const found = await Promise.all(Array.from({ length: 40 }, () => check(expression, workflow)));
     expect(cpuMs() - before).toBeLessThan(400);
     expect(found.flat()).toEqual([

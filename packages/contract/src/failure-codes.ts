@@ -88,6 +88,10 @@ export const FAILURE_CODES = {
     text: 'A placeholder refers to a value that does not exist; the message names it. Correct the path, or end the placeholder with ? if the value may be missing.',
     retried: false,
   },
+  invalid_wait: {
+    text: 'The node wants to wait in a way that is not possible; the message says why. The developer of the node has to correct it.',
+    retried: false,
+  },
   model_auth_failed: {
     text: "The model provider refused the server's key; check the key and its permissions.",
     retried: false,
@@ -162,6 +166,10 @@ export const FAILURE_CODES = {
   },
   response_too_large: {
     text: 'The response of the service is too large; request less data, or raise HTTP_RESPONSE_MAX_BYTES.',
+    retried: false,
+  },
+  public_url_missing: {
+    text: 'The workflow uses a callback address, and the server does not know the address at which third parties reach it. Set PUBLIC_URL.',
     retried: false,
   },
   signal_expired: {

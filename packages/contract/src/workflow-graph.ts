@@ -1,4 +1,4 @@
-import type { Workflow, WorkflowNode } from './workflow.js';
+import type { Workflow, WorkflowEdge, WorkflowNode } from './workflow.js';
 
 export interface GraphProblem {
   path: (string | number)[];
@@ -11,30 +11,55 @@ export interface GraphLimits {
   MAX_WORKFLOW_DEPTH: number;
 }
 
-/** The nodes of a workflow, with their parents and children. */
+/** An edge with its index in the workflow. */
+export interface IndexedEdge {
+  readonly index: number;
+  readonly edge: WorkflowEdge;
+}
+
+/** The nodes of a workflow, with their edges, parents and children. */
 export class WorkflowGraph {
   readonly nodes = new Map<string, WorkflowNode>();
   private readonly parents = new Map<string, string[]>();
   private readonly children = new Map<string, string[]>();
+  private readonly incomingEdges = new Map<string, IndexedEdge[]>();
+  private readonly outgoingEdges = new Map<string, IndexedEdge[]>();
 
   constructor(workflow: Workflow) {
     for (const node of workflow.nodes) {
       this.nodes.set(node.id, node);
-      this.parents.set(node.id, []);
-      this.children.set(node.id, []);
+      this.incomingEdges.set(node.id, []);
+      this.outgoingEdges.set(node.id, []);
     }
-    for (const { source, target } of workflow.edges) {
-      const parents = this.parents.get(target);
-      if (!parents || !this.nodes.has(source) || parents.includes(source)) continue;
-      parents.push(source);
-      this.children.get(source)!.push(target);
+    workflow.edges.forEach((edge, index) => {
+      const incoming = this.incomingEdges.get(edge.target);
+      const outgoing = this.outgoingEdges.get(edge.source);
+      if (!incoming || !outgoing) return;
+      incoming.push({ index, edge });
+      outgoing.push({ index, edge });
+    });
+    for (const id of this.nodes.keys()) {
+      this.parents.set(id, [...new Set(this.incoming(id).map(({ edge }) => edge.source))]);
+      this.children.set(id, [...new Set(this.outgoing(id).map(({ edge }) => edge.target))]);
     }
   }
 
+  /** The edges that lead to a node, in the order of the workflow. Two nodes may have several edges between them. */
+  incoming(id: string): readonly IndexedEdge[] {
+    return this.incomingEdges.get(id) ?? [];
+  }
+
+  /** The edges that leave a node, in the order of the workflow. */
+  outgoing(id: string): readonly IndexedEdge[] {
+    return this.outgoingEdges.get(id) ?? [];
+  }
+
+  /** The nodes at the other ends of the incoming edges, each once. */
   parentsOf(id: string): readonly string[] {
     return this.parents.get(id) ?? [];
   }
 
+  /** The nodes at the other ends of the outgoing edges, each once. */
   childrenOf(id: string): readonly string[] {
     return this.children.get(id) ?? [];
   }

@@ -9,6 +9,8 @@ export interface ConfigContext {
   readonly nodes: NodeIds;
   /** The schema of the node type, which says which fields take text, and which are URLs. */
   readonly schema?: z.ZodType | undefined;
+  /** Members of the config that are passed on as they are: their placeholders belong to something else. */
+  readonly verbatim?: readonly string[] | undefined;
 }
 
 export type ConfigPath = readonly (string | number)[];
@@ -79,7 +81,11 @@ function readConfig(value: unknown, context: ConfigContext, path: (string | numb
       ? { kind: 'constant', value }
       : { kind: 'list', items };
   }
-  const members = Object.entries(value).map(([key, member]) => [key, readAt(key, member)] as const);
+  const isVerbatim = (key: string) => path.length === 0 && context.verbatim?.includes(key);
+  const members = Object.entries(value).map(([key, member]): readonly [string, Template] => [
+    key,
+    isVerbatim(key) ? { kind: 'constant', value: member } : readAt(key, member),
+  ]);
   return members.every(([, { kind }]) => kind === 'constant')
     ? { kind: 'constant', value }
     : { kind: 'object', members };

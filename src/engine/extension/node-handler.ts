@@ -1,4 +1,4 @@
-import type { Json } from '@cloutagent/contract';
+import type { Json, Workflow } from '@cloutagent/contract';
 import type { z } from 'zod';
 import type { ToolHooks } from './tool-hooks.js';
 import type { ChildrenRequest, ChildResult, WaitRequest, WaitResult } from './waiting.js';
@@ -95,13 +95,33 @@ export interface NodeRun<Config> {
    * the time limit of the node.
    */
   untimed<T>(wait: () => Promise<T>): Promise<T>;
+  /**
+   * Checks the limits of tokens and cost, also those of the tree of executions. Call it before each model call.
+   * @throws the reason of `signal` if a limit is exceeded: the execution fails
+   */
+  checkLimits(): Promise<void>;
   /** The interceptors around calls of tools, for a node that carries out tools; undefined if no interceptor has one. */
   readonly toolHooks?: ToolHooks;
 }
 
-/** One check of a posted workflow: the same object for all its nodes. */
+/** One check of a posted workflow, for its nodes' configs. */
 export interface ConfigCheck {
   readonly projectId: string;
+  /** Identifies the request: the same object for all nodes of the posted workflow, and of the workflows inside it. */
+  readonly request: object;
+  /**
+   * Checks a workflow that the config contains, and that the node runs as child executions. Call it before any `await`, so
+   * that the expressions of the whole request are parsed together.
+   * @returns its problems, with paths inside that workflow
+   * @example
+   * ```ts
+   * async check({ workflow }: Config, check: ConfigCheck): Promise<ConfigProblem[]> {
+   *   const problems = await check.checkWorkflow(workflow);
+   *   return problems.map((problem) => ({ ...problem, path: ['workflow', ...problem.path] }));
+   * }
+   * ```
+   */
+  checkWorkflow(workflow: Workflow): Promise<ConfigProblem[]>;
 }
 
 /** A problem of a config. */
@@ -134,6 +154,11 @@ export interface NodeType<Config = unknown> {
    * placeholders are filled in. It must be synchronous.
    */
   readonly config: z.ZodType<Config>;
+  /**
+   * The members of the config whose placeholders belong to another workflow, such as the workflow of child executions. They
+   * are not filled in.
+   */
+  readonly verbatim?: readonly string[];
   /**
    * Finds problems that the schema cannot find, such as a model that is not configured. Called when an execution is
    * posted.

@@ -87,10 +87,9 @@ export class NodeRegistry implements OnModuleInit {
   }
 
   /** Finds all problems of the nodes' configs, with paths inside the workflow. */
-  async check(workflow: Workflow, projectId: string): Promise<WorkflowProblem[]> {
+  async check(workflow: Workflow, check: ConfigCheck): Promise<WorkflowProblem[]> {
     const graph = new WorkflowGraph(workflow);
     const order = new NodeOrder(graph);
-    const check: ConfigCheck = { projectId };
     const ids = [...graph.nodes.keys()];
     // A search takes long in a large workflow, and one of many hints is enough.
     let searches = 0;
@@ -131,6 +130,7 @@ export class NodeRegistry implements OnModuleInit {
       id,
       nodes: graph.nodes,
       schema: registered.handler.config,
+      verbatim: registered.handler.verbatim,
       typeOf: (other) => graph.nodes.get(other)?.type,
       isBefore: (other) => order.isBefore(other, id),
       nearest,

@@ -29,7 +29,7 @@ interface WorkflowExpressions {
 export class ExpressionChecks {
   private readonly slots: FairSemaphore;
   /** Workflows whose nodes are still adding expressions. */
-  private readonly collecting = new WeakMap<ConfigCheck, WorkflowExpressions>();
+  private readonly collecting = new WeakMap<object, WorkflowExpressions>();
   /** Complete workflows, by project. */
   private readonly waiting = new Map<string, WorkflowExpressions[]>();
   /** What each active project waits for: a slot, or with a slot for a process to start. */
@@ -51,15 +51,18 @@ export class ExpressionChecks {
    * Parses one of the expressions of a posted workflow.
    * @throws ProblemError 503 `no_worker_free`
    */
-  async check(expression: string, check: ConfigCheck): Promise<ExpressionProblem> {
-    let workflow = this.collecting.get(check);
+  async check(
+    expression: string,
+    check: Pick<ConfigCheck, 'projectId' | 'request'>,
+  ): Promise<ExpressionProblem> {
+    let workflow = this.collecting.get(check.request);
     if (!workflow) {
       workflow = { expressions: [], result: Promise.withResolvers(), timer: undefined, isRepeated: false };
-      this.collecting.set(check, workflow);
+      this.collecting.set(check.request, workflow);
       const added = workflow;
       // All nodes of the workflow add their expressions before this microtask runs.
       queueMicrotask(() => {
-        this.collecting.delete(check);
+        this.collecting.delete(check.request);
         this.add(check.projectId, added);
       });
     }
@@ -123,7 +126,9 @@ export class ExpressionChecks {
     );
     try {
       const job = { kind: 'check', projectId, expressions } as const;
-      const { problems = [] } = await process.run(job, this.timeoutMs, NEVER, new Set(firstIndexes));
+      const { problems = [] } = await process.run(job, this.timeoutMs, NEVER, {
+        restartAt: new Set(firstIndexes),
+      });
       for (const [at, { result, expressions: own }] of workflows.entries())
         result.resolve(problems.slice(firstIndexes[at], firstIndexes[at]! + own.length).map(toProblem));
     } catch (error) {

@@ -4,12 +4,14 @@ import { ModelsModule } from '../models/models.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
 import { AgentNode } from './agent.node.js';
 import { ApprovalNode } from './approval.node.js';
+import { Conditions } from './conditions.js';
 import { DelayNode } from './delay.node.js';
 import { HttpNode } from './http.node.js';
 import { TransformWorkers } from './transform-workers.js';
 import { ModelCall } from './model-call.js';
 import { SubagentNode } from './subagent.node.js';
 import { TransformNode } from './transform.node.js';
+import { WaitNode } from './wait.node.js';
 
 /** The built-in node types. */
 @Module({
@@ -17,12 +19,16 @@ import { TransformNode } from './transform.node.js';
   providers: [
     ModelCall,
     TransformWorkers,
+    Conditions,
     AgentNode,
     SubagentNode,
     HttpNode,
     TransformNode,
     DelayNode,
     ApprovalNode,
+    WaitNode,
+    Conditions,
   ],
+  exports: [Conditions, TransformWorkers],
 })
 export class NodesModule {}

@@ -23,7 +23,10 @@ export class TransformNode implements NodeType<TransformConfig> {
   constructor(private readonly workers: TransformWorkers) {}
 
   /** Has the expression parsed in another process: some expressions of a few hundred characters take a minute to parse. */
-  async check({ expression }: TransformConfig, check: ConfigCheck): Promise<ConfigProblem[]> {
+  async check(
+    { expression }: TransformConfig,
+    check: Pick<ConfigCheck, 'projectId' | 'request'>,
+  ): Promise<ConfigProblem[]> {
     // An expression with placeholders is valid JSONata only after they are filled in.
     if (isTemplate(expression)) return [];
     const problem = await this.workers.check(expression, check);

@@ -1,5 +1,6 @@
 import type { WorkflowNode } from '@cloutagent/contract';
-import { NodeError } from '../extension/node-handler.js';
+import type { ConfigContext } from '../extension/config-template.js';
+import { NodeError, type NodeType } from '../extension/node-handler.js';
 import type { RegisteredType } from '../extension/node-registry.js';
 import type { InterceptedStep } from '../extension/step-hooks.js';
 import { callbackNodes, fill, type FillScope } from '../extension/template.js';
@@ -15,17 +16,14 @@ export function registeredType({ registry }: NodeScope, { type }: WorkflowNode):
   );
 }
 
-/** What the placeholders of a node are filled with, apart from the parts that all nodes of an execution share. */
-export type NodeValues = Partial<Pick<FillScope, 'errors' | 'callbackUrl'>>;
-
 /**
  * Returns the config of a node with its placeholders filled in.
  * @throws NodeError `missing_value`, `config_too_large`, `invalid_config`
  */
 export function filledConfig(
-  { row, graph, registry, outputs, settings }: NodeScope,
+  { row, graph, registry, outputs, errors, settings }: NodeScope,
   { type, data }: WorkflowNode,
-  { errors = NO_ERRORS, callbackUrl }: NodeValues = {},
+  callbackUrl?: (nodeId: string) => string | undefined,
 ): unknown {
   const scope: FillScope = {
     input: row.input,
@@ -34,17 +32,20 @@ export function filledConfig(
     execution: { id: row.id, projectId: row.project_id },
     ...(callbackUrl && { callbackUrl }),
   };
-  const context = { nodes: graph.nodes, schema: registry.find(type)?.config };
-  return fill(data.config, context, scope, settings.CONFIG_MAX_BYTES);
+  return fill(data.config, contextOf(graph, registry.find(type)), scope, settings.CONFIG_MAX_BYTES);
 }
 
-const NO_ERRORS: FillScope['errors'] = new Map();
+const contextOf = ({ nodes }: NodeScope['graph'], type: NodeType | undefined): ConfigContext => ({
+  nodes,
+  schema: type?.config,
+  verbatim: type?.verbatim,
+});
 
 /** Finds the `wait` nodes whose callback addresses the config of a node uses. They must exist before it is filled in. */
 export const usedCallbacks = (
   { graph, registry }: Pick<NodeScope, 'graph' | 'registry'>,
   { type, data }: WorkflowNode,
-): string[] => callbackNodes(data.config, { nodes: graph.nodes, schema: registry.find(type)?.config });
+): string[] => callbackNodes(data.config, contextOf(graph, registry.find(type)));
 
 /**
  * Parses a filled-in config by the schema of its node type, and notifies the interceptors if it does not fit.

@@ -1,23 +1,21 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { checkGraph, type StartExecution } from '@cloutagent/contract';
-import { Settings } from '../../config/settings.js';
-import { NodeRegistry, type WorkflowProblem } from '../../engine/extension/node-registry.js';
+import { Injectable } from '@nestjs/common';
+import type { StartExecution } from '@cloutagent/contract';
 import { StepInterceptors } from '../../engine/extension/step-interceptors.js';
-import { PriceTable } from '../../engine/models/prices.js';
-import { type PathError, ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
-import { checkWords } from './workflow-words.js';
+import { WorkflowChecks } from '../../engine/validation/workflow-checks.js';
+import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 
 /** Errors that one answer lists. */
 const MAX_ERRORS = 100;
 
-/** Refuses workflows that cannot run: cyclic graphs, configs that no handler accepts, limits that cannot be enforced. */
+/** Codes of problems that become the code of the response. */
+const CODES = ['expression_too_complex', 'not_available'] as const;
+
+/** Refuses requests whose workflow cannot run. */
 @Injectable()
 export class WorkflowValidator {
   constructor(
-    private readonly registry: NodeRegistry,
-    private readonly prices: PriceTable,
+    private readonly checks: WorkflowChecks,
     private readonly interceptors: StepInterceptors,
-    @Inject(Settings) private readonly settings: Settings,
   ) {}
 
   /**
@@ -25,33 +23,20 @@ export class WorkflowValidator {
    * @throws ValidationFailedError with every wrong path
    * @throws ProblemError 400 `expression_too_complex`, 400 `not_available`, 503 `no_worker_free`
    */
-  async check({ projectId, workflow, options }: StartExecution): Promise<void> {
-    const graph = [...checkWords(workflow), ...checkGraph(workflow, this.settings)];
-    const problems: WorkflowProblem[] =
-      graph.length > 0 ? graph : await this.registry.check(workflow, projectId);
+  async check({
+    projectId,
+    workflow,
+    options,
+  }: Pick<StartExecution, 'projectId' | 'workflow' | 'options'>): Promise<void> {
+    const needsPrices = options?.limits?.maxCostUSD !== undefined;
+    const problems = await this.checks.check(workflow, projectId, { needsPrices });
+    if (problems.length === 0) return;
     const errors = problems.map(({ path, message }) => ({ path: ['workflow', ...path].join('.'), message }));
-    if (options?.limits?.maxCostUSD !== undefined) errors.push(...this.unknownPrices(workflow));
-    if (errors.length > 0) this.interceptors.notifyOfValidationFailure({ projectId, errors });
-    const tooComplex = problems.findIndex(({ code }) => code === 'expression_too_complex');
-    if (tooComplex >= 0) throw new ExpressionTooComplexError(errors[tooComplex]!);
-    if (problems.some(({ code }) => code === 'not_available'))
-      throw new ProblemError('not_available', undefined, { errors: errors.slice(0, MAX_ERRORS) });
-    if (errors.length > 0) throw new ValidationFailedError(errors.slice(0, MAX_ERRORS));
-  }
-
-  private unknownPrices({ nodes }: StartExecution['workflow']): PathError[] {
-    return nodes.flatMap((node, index) => {
-      const { model } = node.data.config;
-      if (typeof model !== 'string' || this.prices.knows(model)) return [];
-      const message = `the price of ${model} is not known, so maxCostUSD cannot be enforced: leave the limit out, or add the price to MODEL_PRICES`;
-      return [{ path: `workflow.nodes.${index}.data.config.model`, message }];
-    });
-  }
-}
-
-/** 400: an expression cannot be parsed within CHECK_TIMEOUT_MS. */
-class ExpressionTooComplexError extends ProblemError {
-  constructor(error: PathError) {
-    super('expression_too_complex', undefined, { errors: [error] });
+    this.interceptors.notifyOfValidationFailure({ projectId, errors });
+    for (const code of CODES) {
+      const index = problems.findIndex((problem) => problem.code === code);
+      if (index >= 0) throw new ProblemError(code, undefined, { errors: [errors[index]!] });
+    }
+    throw new ValidationFailedError(errors.slice(0, MAX_ERRORS));
   }
 }

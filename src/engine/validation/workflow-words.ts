@@ -3,8 +3,6 @@ import { isWithinEdits, normalizeName } from '../../common/spelling.js';
 import { shortened } from '../../problems/schema-problems.js';
 
 type Path = GraphProblem['path'];
-/** Returns what is wrong with the value of a reserved word; undefined if it changes nothing. */
-type CheckReserved = (value: unknown) => string | undefined;
 
 /** The members of one kind of object in a workflow. */
 interface Vocabulary {
@@ -15,38 +13,32 @@ interface Vocabulary {
   readonly words: readonly string[];
   /** What to write instead of names that people use for a word although they are not similar to it. */
   readonly synonyms?: ReadonlyMap<string, string>;
-  /** Words that this version does not have yet. Ignoring them would change what the workflow does. */
-  readonly reserved?: ReadonlyMap<string, CheckReserved>;
 }
 
-const NOT_AVAILABLE = 'is not available yet: remove it';
-const isAbsent = (value: unknown): boolean => value === null || value === undefined;
+/** The words of a node's `data` that change how it runs. */
+const OF_NODES = ['timeoutMs', 'maxRetries', 'join', 'retry', 'onExhausted'];
 
 const WORKFLOW: Vocabulary = { words: ['edges'] };
+const DATA: Vocabulary = {
+  words: ['config', 'label', ...OF_NODES],
+  synonyms: new Map([
+    ['retries', 'maxRetries'],
+    ['maxRetry', 'maxRetries'],
+    ['retryPolicy', 'retry'],
+    ['retry_policy', 'retry'],
+  ]),
+};
 const NODE: Vocabulary = {
   // Without `position`, which changes nothing that runs: editors have many names for places.
   words: ['data'],
-  synonyms: new Map(['timeoutMs', 'maxRetries', 'join'].map((word) => [word, `data.${word}`])),
+  synonyms: new Map(
+    [...OF_NODES.map((word) => [word, word] as const), ...DATA.synonyms!].map(([name, word]) => [
+      name,
+      `data.${word}`,
+    ]),
+  ),
 };
-const DATA: Vocabulary = {
-  words: ['config', 'timeoutMs', 'maxRetries', 'join', 'label'],
-  synonyms: new Map(['retries', 'maxRetry'].map((name) => [name, 'maxRetries'])),
-  reserved: new Map([['join', (value) => (isAbsent(value) ? undefined : NOT_AVAILABLE)]]),
-};
-const EDGE: Vocabulary = {
-  words: ['on', 'when', 'otherwise'],
-  reserved: new Map<string, CheckReserved>([
-    ['when', (value) => (isAbsent(value) ? undefined : NOT_AVAILABLE)],
-    ['otherwise', (value) => (isAbsent(value) || value === false ? undefined : NOT_AVAILABLE)],
-    [
-      'on',
-      (value) =>
-        isAbsent(value) || value === 'success'
-          ? undefined
-          : 'can only be "success", because other values are not available yet',
-    ],
-  ]),
-};
+const EDGE: Vocabulary = { words: ['on', 'when', 'otherwise'] };
 
 /**
  * Members that are no mistake, although they may be similar to a word. All members of React Flow's types are here, so that
@@ -71,9 +63,8 @@ const OF_EDITORS = new Set(
 );
 
 /**
- * Finds members of nodes, edges and `data` that are probably words of the workflow language with a spelling mistake, and
- * words that this version does not have yet. Other unknown members are accepted, because graph editors add members of their
- * own.
+ * Finds members of nodes, edges and `data` that are probably words of the workflow language with a spelling mistake. Other
+ * unknown members are accepted, because graph editors add members of their own.
  */
 export function checkWords(workflow: Workflow): GraphProblem[] {
   const problems = checkMembers(workflow, WORKFLOW, []);
@@ -90,7 +81,7 @@ export function checkWords(workflow: Workflow): GraphProblem[] {
 function checkMembers(object: Record<string, unknown>, vocabulary: Vocabulary, path: Path): GraphProblem[] {
   const problems: GraphProblem[] = [];
   for (const name of Object.keys(object)) {
-    const message = vocabulary.reserved?.get(name)?.(object[name]) ?? correction(name, vocabulary);
+    const message = correction(name, vocabulary);
     if (message !== undefined) problems.push({ path: [...path, shortened(name)], message });
   }
   return problems;

@@ -1,0 +1,126 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { checkGraph, type GraphProblem, type Workflow } from '@cloutagent/contract';
+import { Settings } from '../../config/settings.js';
+import type { ConfigCheck } from '../extension/node-handler.js';
+import { NodeRegistry, type WorkflowProblem } from '../extension/node-registry.js';
+import { PriceTable } from '../models/prices.js';
+import { TransformWorkers } from '../nodes/transform-workers.js';
+import { checkBranches } from './branch-checks.js';
+import { checkWords } from './workflow-words.js';
+
+export interface WorkflowCheckOptions {
+  /** Whether every model must have a known price, because the cost of the execution is limited. */
+  readonly needsPrices?: boolean;
+}
+
+/** What the workflows of one request have in common: the posted one, and those inside the configs of its nodes. */
+interface CheckedRequest extends Required<WorkflowCheckOptions> {
+  readonly projectId: string;
+  nodes: number;
+  edges: number;
+}
+
+/**
+ * Finds the reasons why a workflow cannot run: misspelled words, cyclic graphs, edges that cannot be decided, configs that no
+ * handler accepts, expressions that do not parse, limits that cannot be enforced.
+ */
+@Injectable()
+export class WorkflowChecks {
+  constructor(
+    private readonly registry: NodeRegistry,
+    private readonly expressions: TransformWorkers,
+    private readonly prices: PriceTable,
+    @Inject(Settings)
+    private readonly settings: Pick<
+      Settings,
+      'MAX_WORKFLOW_NODES' | 'MAX_WORKFLOW_EDGES' | 'MAX_WORKFLOW_DEPTH' | 'MAX_CHILD_DEPTH'
+    >,
+  ) {}
+
+  /**
+   * Checks a workflow and the workflows inside it. Their nodes and edges count together towards the limits.
+   * @returns the problems, with paths inside the workflow
+   * @throws ProblemError 503 `no_worker_free`
+   */
+  check(
+    workflow: Workflow,
+    projectId: string,
+    { needsPrices = false }: WorkflowCheckOptions = {},
+  ): Promise<WorkflowProblem[]> {
+    return this.checkAt(0, workflow, { projectId, needsPrices, nodes: 0, edges: 0 });
+  }
+
+  /**
+   * Starts all checks in the same event-loop turn, also those of the workflows inside, so that one process parses all
+   * expressions of the request within one time limit.
+   * @param depth number of workflows around this one
+   */
+  private async checkAt(
+    depth: number,
+    workflow: Workflow,
+    request: CheckedRequest,
+  ): Promise<WorkflowProblem[]> {
+    const { MAX_CHILD_DEPTH } = this.settings;
+    if (depth > MAX_CHILD_DEPTH) {
+      const message = `workflows may be nested at most ${MAX_CHILD_DEPTH} deep (MAX_CHILD_DEPTH): move this one further out`;
+      return [{ path: [], message }];
+    }
+    const problems = [...checkWords(workflow), ...checkGraph(workflow, this.settings)];
+    if (depth > 0) problems.push(...this.checkSizes(workflow, request));
+    else {
+      request.nodes = workflow.nodes.length;
+      request.edges = workflow.edges.length;
+    }
+    if (problems.length === 0) problems.push(...checkBranches(workflow));
+    if (problems.length > 0) return problems;
+    const check: ConfigCheck = {
+      projectId: request.projectId,
+      request,
+      checkWorkflow: (inner) => this.checkAt(depth + 1, inner, request),
+    };
+    const [ofConfigs, ofConditions] = await Promise.all([
+      this.registry.check(workflow, check),
+      this.checkConditions(workflow, check),
+    ]);
+    const ofPrices = request.needsPrices ? this.unknownPrices(workflow) : [];
+    return [...ofConfigs, ...ofConditions, ...ofPrices];
+  }
+
+  /** Counts a workflow inside another one, and compares the sums with the limits. */
+  private checkSizes({ nodes, edges }: Workflow, request: CheckedRequest): GraphProblem[] {
+    const { MAX_WORKFLOW_NODES, MAX_WORKFLOW_EDGES } = this.settings;
+    request.nodes += nodes.length;
+    request.edges += edges.length;
+    const problem = (what: 'nodes' | 'edges', limit: number): GraphProblem[] =>
+      request[what] <= limit
+        ? []
+        : [
+            {
+              path: [what],
+              message: `a workflow and the workflows inside it may have at most ${limit} ${what} together`,
+            },
+          ];
+    return [...problem('nodes', MAX_WORKFLOW_NODES), ...problem('edges', MAX_WORKFLOW_EDGES)];
+  }
+
+  private async checkConditions({ edges }: Workflow, check: ConfigCheck): Promise<WorkflowProblem[]> {
+    const found = new Map<string, ReturnType<TransformWorkers['check']>>();
+    for (const { when } of edges)
+      if (when !== undefined && !found.has(when)) found.set(when, this.expressions.check(when, check));
+    await Promise.all(found.values());
+    const problems = edges.map(async ({ when }, index): Promise<WorkflowProblem[]> => {
+      const problem = when === undefined ? undefined : await found.get(when);
+      return problem ? [{ path: ['edges', index, 'when'], ...problem }] : [];
+    });
+    return (await Promise.all(problems)).flat();
+  }
+
+  private unknownPrices({ nodes }: Workflow): GraphProblem[] {
+    return nodes.flatMap((node, index) => {
+      const { model } = node.data.config;
+      if (typeof model !== 'string' || this.prices.knows(model)) return [];
+      const message = `the price of ${model} is not known, so maxCostUSD cannot be enforced: leave the limit out, or add the price to MODEL_PRICES`;
+      return [{ path: ['nodes', index, 'data', 'config', 'model'], message }];
+    });
+  }
+}
