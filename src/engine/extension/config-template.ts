@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type ConfigField, fieldAt } from './config-field.js';
+import { type ConfigField, ConfigFields } from './config-field.js';
 import { gapsInStrings } from './json-text.js';
 import { isInvalid, type NodeIds, type Part, type Placeholder, splitAtPlaceholders } from './placeholder.js';
 
@@ -41,10 +41,11 @@ const known = new WeakMap<object, Known>();
 
 /** Splits the strings of a config at their placeholders. Names of members are not searched. */
 export function templateOf(config: unknown, context: ConfigContext): Template {
-  if (typeof config !== 'object' || config === null) return readConfig(config, context, []);
+  if (typeof config !== 'object' || config === null)
+    return readConfig(config, context, [], ConfigFields.of(context.schema));
   const last = known.get(config);
   if (last && last.nodes === context.nodes && last.schema === context.schema) return last.template;
-  const template = readConfig(config, context, []);
+  const template = readConfig(config, context, [], ConfigFields.of(context.schema));
   known.set(config, { nodes: context.nodes, schema: context.schema, template });
   return template;
 }
@@ -66,12 +67,18 @@ export function wholePlaceholder({ parts }: TextTemplate): Placeholder | undefin
 }
 
 /** @param path where the value is; the same list for all values of a config, so that only templates copy it */
-function readConfig(value: unknown, context: ConfigContext, path: (string | number)[]): Template {
-  if (typeof value === 'string') return readText(value, context, path);
+function readConfig(
+  value: unknown,
+  context: ConfigContext,
+  path: (string | number)[],
+  fields: ConfigFields,
+): Template {
+  if (typeof value === 'string')
+    return value.includes('{{') ? readText(value, context, path, fields) : { kind: 'constant', value };
   if (typeof value !== 'object' || value === null) return { kind: 'constant', value };
   const readAt = (key: string | number, member: unknown): Template => {
     path.push(key);
-    const template = readConfig(member, context, path);
+    const template = readConfig(member, context, path, fields.at(key));
     path.pop();
     return template;
   };
@@ -91,9 +98,12 @@ function readConfig(value: unknown, context: ConfigContext, path: (string | numb
     : { kind: 'object', members };
 }
 
-function readText(text: string, { nodes, schema }: ConfigContext, path: ConfigPath): Template {
-  if (!text.includes('{{')) return { kind: 'constant', value: text };
-  const field = fieldAt(schema, path);
+function readText(
+  text: string,
+  { nodes }: ConfigContext,
+  path: ConfigPath,
+  { field }: ConfigFields,
+): Template {
   if (field.text === 'none') return { kind: 'constant', value: text };
   if (field.text === 'json') {
     const parts = splitAtPlaceholders(text, nodes, true);
