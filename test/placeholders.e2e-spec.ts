@@ -125,11 +125,51 @@ describe('placeholders', () => {
   it.each([
     [{ ms: '{{input.delay.ms}}' }, { delay: {} }, 'd', 'missing_value', 'input.delay has no member "ms"'],
     [{ ms: '{{input.titel}}' }, { title: 1 }, 'd', 'missing_value', 'did you mean "title"'],
-    [{ ms: '{{input.ms?}}' }, {}, 'd', 'invalid_config', 'ms: '],
+    [{ ms: '{{input.ms?}}' }, {}, 'd', 'invalid_config', ': it needs either ms or until'],
   ])('fail when a value is missing: %j with %j', async (config, input, nodeId, code, message) => {
     const { data } = await end(start([node('d', 'delay', config)], [], { input }));
     expect(data).toMatchObject({ code, nodeId });
     expect(data.error).toContain(message);
+  });
+
+  it('give the error of a failed node whose error edge is taken, and nothing of a skipped one', async () => {
+    const nodes = [
+      transform('bad', '$error("it broke")'),
+      transform('good', '1'),
+      node('h', 'http', {
+        method: 'POST',
+        url: upstream.url,
+        body: {
+          code: '{{nodes.bad.error.code}}',
+          text: 'because: {{nodes.bad.error.message}}',
+          skipped: '{{nodes.good.output?}}',
+          none: '[{{nodes.good.output?}}{{nodes.good.error?}}]',
+        },
+      }),
+    ];
+    const workflow = {
+      nodes,
+      edges: [
+        { source: 'bad', target: 'good' },
+        { source: 'bad', target: 'h', on: 'error' },
+        { source: 'good', target: 'h' },
+      ],
+    };
+    expect(await end({ projectId: 'demo', input: null, workflow })).toMatchObject({
+      type: 'execution:completed',
+    });
+    expect(JSON.parse(upstream.requests.at(-1)!.body)).toEqual({
+      code: 'transform_failed',
+      text: expect.stringContaining('it broke') as string,
+      none: '[]',
+    });
+    const needed = node('h', 'http', { method: 'POST', url: upstream.url, body: '{{nodes.good.output}}' });
+    const failed = await end({
+      projectId: 'demo',
+      workflow: { ...workflow, nodes: [...nodes.slice(0, 2), needed] },
+    });
+    expect(failed.data).toMatchObject({ code: 'missing_value', nodeId: 'h' });
+    expect(failed.data.error).toContain('node "good" has no output, because it was skipped');
   });
 
   it('may not lead to a host or a path that the URL does not name', async () => {

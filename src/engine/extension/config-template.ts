@@ -41,13 +41,21 @@ const known = new WeakMap<object, Known>();
 
 /** Splits the strings of a config at their placeholders. Names of members are not searched. */
 export function templateOf(config: unknown, context: ConfigContext): Template {
-  if (typeof config !== 'object' || config === null)
-    return readConfig(config, context, [], ConfigFields.of(context.schema));
+  if (!hasBraces(config)) return { kind: 'constant', value: config };
+  const read = () => readConfig(config, context, [], ConfigFields.of(context.schema));
+  if (typeof config !== 'object' || config === null) return read();
   const last = known.get(config);
   if (last && last.nodes === context.nodes && last.schema === context.schema) return last.template;
-  const template = readConfig(config, context, [], ConfigFields.of(context.schema));
+  const template = read();
   known.set(config, { nodes: context.nodes, schema: context.schema, template });
   return template;
+}
+
+/** Whether a value has text that may be a placeholder. Most configs of most nodes have none. */
+function hasBraces(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('{{');
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some(hasBraces);
 }
 
 /** Lists the strings of a config that have placeholders or escaped braces. */
