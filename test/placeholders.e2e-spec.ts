@@ -18,6 +18,7 @@ describe('placeholders', () => {
       DATABASE_URL: await createDatabase(),
       HTTP_ALLOWED_HOSTS: `127.0.0.1:${upstream.port}`,
       RETRY_BASE_MS: '1',
+      PUBLIC_URL: 'https://agents.example.com',
     });
   });
   afterAll(async () => {
@@ -170,6 +171,37 @@ describe('placeholders', () => {
     });
     expect(failed.data).toMatchObject({ code: 'missing_value', nodeId: 'h' });
     expect(failed.data.error).toContain('node "good" has no output, because it was skipped');
+  });
+
+  it('give a callback address before its node waits', async () => {
+    const nodes = [
+      node('h', 'http', {
+        method: 'POST',
+        url: upstream.url,
+        body: { callback: '{{nodes.paid.callbackUrl}}' },
+      }),
+      node('paid', 'wait', { signal: 'paid' }),
+      transform('result', 'nodes.paid.output.amount'),
+    ];
+    const id = await server.startExecution(
+      start(nodes, [
+        ['h', 'paid'],
+        ['paid', 'result'],
+      ]),
+    );
+    const watch = new Watch(server.url, `/api/executions/${id}/stream`);
+    await watch.until(({ frames }) => frames.some(({ type }) => type === 'execution:waiting'));
+    const { callback } = JSON.parse(upstream.requests.at(-1)!.body) as { callback: string };
+    expect(callback).toMatch(/^https:\/\/agents\.example\.com\//);
+    const answer = await fetch(new URL(new URL(callback).pathname, server.url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"amount":12}',
+    });
+    expect(answer.ok).toBe(true);
+    await watch.done();
+    expect(watch.frames.at(-1)!.data.result).toMatchObject({ status: 'completed', output: 12 });
+    expect(JSON.stringify(watch.frames)).not.toContain(callback);
   });
 
   it('may not lead to a host or a path that the URL does not name', async () => {
