@@ -158,6 +158,7 @@ const SettingsSchema = z
     TOOL_TIMEOUT_MS: ms(30_000),
     RETRY_BASE_MS: ms(500),
     RETRY_MAX_MS: ms(30_000),
+    RETRY_AFTER_MAX_MS: ms(3_600_000, 0),
     LONG_RETRY_DELAY_MS: ms(10_000, 0),
     PARK_TIMEOUT_MS: ms(2_000, 0),
     TIMER_POLL_INTERVAL_MS: ms(1_000, 10),

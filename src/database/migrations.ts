@@ -326,11 +326,13 @@ const workflowLanguage: Migration = {
         ADD CONSTRAINT executions_status_check
           CHECK (status IN ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled')) NOT VALID,
         ADD COLUMN waiting_xid xid8,
+        ADD COLUMN desired_state_at timestamptz,
         ADD COLUMN parked boolean NOT NULL DEFAULT false,
         ADD COLUMN wakes int NOT NULL DEFAULT 0,
         ADD COLUMN parent_id uuid,
         ADD COLUMN parent_node_id text,
         ADD COLUMN parent_index int,
+        ADD COLUMN parent_wait_id uuid,
         ADD COLUMN superseded boolean NOT NULL DEFAULT false,
         ADD COLUMN root_id uuid,
         ADD COLUMN depth int NOT NULL DEFAULT 0,

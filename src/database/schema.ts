@@ -25,6 +25,8 @@ export interface WaitDetails {
   toolName?: string;
   toolArgs?: Json;
   error?: string;
+  /** The code of the error. */
+  code?: string;
 }
 
 /** The completed work that a re-run copies. The work of child executions is nested. */
@@ -65,6 +67,7 @@ export interface ExecutionsTable {
   desired_state: ColumnType<DesiredState, DesiredState | undefined, DesiredState>;
   desired_state_by: string | null;
   desired_state_reason: string | null;
+  desired_state_at: Date | null;
   /** Fencing token: each claim increments it, and an append succeeds only with the current value. */
   attempt: Generated<number>;
   /** Number of owners that died while they ran it. A graceful hand-over does not count. */
@@ -86,6 +89,8 @@ export interface ExecutionsTable {
   parent_node_id: string | null;
   /** Index of the item or turn. */
   parent_index: number | null;
+  /** The wait of the parent that ends when this execution, and those that began with it, have ended. */
+  parent_wait_id: string | null;
   /** Whether another child has replaced it after a retry of the parent's node. */
   superseded: Generated<boolean>;
   /** The execution at the top of the tree; null for a root. */

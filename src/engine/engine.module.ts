@@ -7,6 +7,7 @@ import { ControlNotifier } from './dispatch/control-notifier.js';
 import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { ExecutionQueue } from './dispatch/execution-queue.js';
+import { ChildExecutions } from './children/child-executions.js';
 import { EngineStats } from './run/engine-stats.js';
 import { EngineOption, ExecutionEngine } from './execution-engine.js';
 import { GraphEngine } from './run/graph-engine.js';
@@ -15,6 +16,9 @@ import { MonitoringModule } from '../monitoring/monitoring.module.js';
 import { ExtensionModule } from './extension/extension.module.js';
 import { NodesModule } from './nodes/nodes.module.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
+import { Signals } from './waits/signals.js';
+import { WaitSettlement } from './waits/wait-settlement.js';
+import { WaitTimers } from './waits/wait-timers.js';
 import { Takeover } from './run/takeover.js';
 import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
 
@@ -30,6 +34,10 @@ import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
   ],
   providers: [
     EngineStats,
+    WaitSettlement,
+    WaitTimers,
+    Signals,
+    ChildExecutions,
     UnhandledErrors,
     ControlRequests,
     Takeover,
@@ -46,6 +54,16 @@ import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
       },
     },
   ],
-  exports: [ControlNotifier, EngineStats, ExecutionEngine, ExtensionModule, WorkflowChecksModule, Dispatcher],
+  exports: [
+    ControlNotifier,
+    EngineStats,
+    ExecutionEngine,
+    ExtensionModule,
+    WorkflowChecksModule,
+    Dispatcher,
+    WaitSettlement,
+    Signals,
+    ChildExecutions,
+  ],
 })
 export class EngineModule {}

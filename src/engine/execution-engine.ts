@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import type { DesiredState } from '../database/schema.js';
 import type { ExecutionRow } from './execution-row.js';
 
 /**
@@ -7,8 +8,20 @@ import type { ExecutionRow } from './execution-row.js';
  * - `released`: another process, or a later claim of this one, must continue it.
  * - `lost`: another process owns it now.
  * - `refused`: the database refuses the events that the run wanted to record.
+ * - ParkedRun: the execution waits, and all its events are committed.
  */
-export type RunOutcome = 'ended' | 'released' | 'lost' | 'refused';
+export type RunOutcome = 'ended' | 'released' | 'lost' | 'refused' | ParkedRun;
+
+/**
+ * The end of a run that left its execution waiting. The execution needs no process until a wait ends or a request arrives. The
+ * fields are what the engine has applied: if the row has changed since, the execution is queued again at once.
+ */
+export interface ParkedRun {
+  readonly wakes: number;
+  readonly desiredState: DesiredState;
+  /** The execution must be claimed again after this time, in ms, although no wait has ended. */
+  readonly deadlineMs?: number;
+}
 
 /**
  * Runs executions that this process has claimed. An engine of your own replaces the default one, GraphEngine, through the
@@ -49,7 +62,7 @@ export interface ExecutionEngine {
    */
   run(row: ExecutionRow, signal: AbortSignal, onIdle: (idle: boolean) => void): Promise<RunOutcome>;
   /**
-   * Applies the stored control requests (desired state and approvals) to those of the executions that run here. Calls are
+   * Applies the stored control requests (desired states and ended waits) to those of the executions that run here. Calls are
    * applied in order.
    */
   applyControl(executionIds: readonly string[]): Promise<void>;

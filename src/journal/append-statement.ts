@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { int4Array, textArray, uuidArray } from './binary-array.js';
+import { hasRelatedRows, RELATED_ROWS, relatedValues } from './related-rows.js';
 import type { RowChange } from './row-change.js';
 
 /** Everything that one flush appends to one execution. */
@@ -79,13 +80,8 @@ const REFUSED = `
   WHERE NOT EXISTS (
     SELECT FROM cloutagent.events AS s WHERE s.execution_id = a.id AND s.sequence = a.sequence AND s.data = a.data)`;
 
-/**
- * Appends events of which some change their execution's row. The UPDATE locks the row and checks the claim against its
- * newest version. The events are inserted only if the UPDATE changed the row, so an end is stored completely or not at
- * all.
- */
-const CHANGING = `
-  WITH held AS MATERIALIZED (${HELD}),
+const STATES = `
+  held AS MATERIALIZED (${HELD}),
   changed AS (
     UPDATE cloutagent.executions AS e SET
       status = coalesce(c.status, e.status),
@@ -99,7 +95,8 @@ const CHANGING = `
     WHERE e.id = ANY (${CHANGED_IDS}) AND e.id = c.id
       AND e.owner = $8 AND e.attempt = c.attempt AND e.completed_at IS NULL
       AND c.id IN (SELECT id FROM held WHERE follows)
-    RETURNING e.id
+    RETURNING e.id, e.project_id, e.tags, e.created_by, e.desired_state, e.desired_state_by, e.desired_state_reason,
+      e.desired_state_at
   ),
   kept AS (
     SELECT id, owned AND NOT follows AS lost,
@@ -109,8 +106,18 @@ const CHANGING = `
   appended AS (
     INSERT INTO cloutagent.events (execution_id, sequence, type, data)
     SELECT v.* FROM ${EVENTS} WHERE v.id IN (SELECT id FROM kept WHERE holds)
-  )
-  SELECT id, lost FROM kept WHERE NOT holds`;
+  )`;
+const REFUSALS = 'SELECT id, lost FROM kept WHERE NOT holds';
+
+/**
+ * Appends events of which some change their execution's row. The UPDATE locks the row and checks the claim against its
+ * newest version. The events are inserted only if the UPDATE changed the row, so an end is stored completely or not at
+ * all.
+ */
+const CHANGING = `WITH ${STATES} ${REFUSALS}`;
+
+/** The same with rows of waits, children and usage (`related-rows.ts`). Only executions that have such changes pay for it. */
+const RELATED = `WITH ${STATES}, ${RELATED_ROWS} ${REFUSALS}`;
 
 const ENDS = new Set<RowChange['status']>(['completed', 'failed', 'cancelled']);
 
@@ -158,7 +165,11 @@ export function appendStatement(groups: readonly AppendGroup[], owner: string): 
     changes.map((change) => asJson(change.error)),
     changes.map((change) => change.at ?? null),
   );
-  return { query: { name: 'journal-append-changing', text: CHANGING, values }, returns: 'refusals' };
+  const related = changes.filter(hasRelatedRows);
+  if (related.length === 0)
+    return { query: { name: 'journal-append-changing', text: CHANGING, values }, returns: 'refusals' };
+  values.push(...relatedValues(related));
+  return { query: { name: 'journal-append-related', text: RELATED, values }, returns: 'refusals' };
 }
 
 /** Makes the query that finds the refused groups when fewer events were inserted than sent. Its rows are `Refusal`s. */

@@ -8,6 +8,7 @@ import {
   refusalsQuery,
 } from './append-statement.js';
 import type { Claim, PendingAppend } from './pending-append.js';
+import type { RowChange } from './row-change.js';
 
 const STORED = `
   SELECT execution_id AS id, sequence, data FROM cloutagent.events
@@ -37,8 +38,7 @@ export class AppendWriter {
       if (!group) groups.set(executionId, { executionId, attempt, events, change, isFirst: true });
       else {
         group.events = [...group.events, ...events];
-        // A statement changes a row once: the last value of each column counts.
-        if (change) group.change = { ...group.change, ...change };
+        if (change) group.change = mergeChanges(group.change, change);
       }
     }
     let used = 0;
@@ -77,4 +77,17 @@ export class AppendWriter {
     if (inserted === wanted) return [];
     return (await this.database.pool.query<Refusal>(refusalsQuery(groups, this.owner))).rows;
   }
+}
+
+/** Joins two changes of one row. A statement changes a row once, so the last value of each column counts. */
+function mergeChanges(first: RowChange | undefined, second: RowChange): RowChange {
+  if (!first) return second;
+  return {
+    ...first,
+    ...second,
+    opens: [...(first.opens ?? []), ...(second.opens ?? [])],
+    records: [...(first.records ?? []), ...(second.records ?? [])],
+    children: [...(first.children ?? []), ...(second.children ?? [])],
+    treeUsage: [...(first.treeUsage ?? []), ...(second.treeUsage ?? [])],
+  };
 }

@@ -11,8 +11,8 @@ export const redactEvents = (secrets: SecretRedactor, events: readonly RecordedE
 
 /** Replaces the server's secrets in the columns that can hold some. */
 export function redactChange(secrets: SecretRedactor, change: RowChange): RowChange {
-  const { output, error } = change;
-  if (output === undefined && error === undefined) return change;
+  const { output, error, opens, children } = change;
+  if (output === undefined && error === undefined && !opens && !children) return change;
   const json = JSON.stringify(change);
   const redacted = secrets.json(json);
   return redacted === json ? change : (JSON.parse(redacted) as RowChange);

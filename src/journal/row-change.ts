@@ -42,12 +42,16 @@ export interface NewWait {
 
 /** Child executions that an append inserts. They have the project, the tags and the principal of their parent. */
 export interface NewChildren {
+  /** The wait that ends when they have ended. The engine sets it. */
+  waitId?: string;
   nodeId: string;
   rootId: string;
   depth: number;
   workflow: Workflow;
   options: ExecutionOptions;
   children: readonly NewChild[];
+  /** Ids of earlier children that the new ones replace. */
+  supersedes?: readonly string[];
 }
 
 export interface NewChild {

@@ -115,6 +115,7 @@ export async function testRun<Config>(
     waitFor: () => Promise.reject(new Error('not written yet')),
     runChildren: () => Promise.reject(new Error('not written yet')),
     resumed: false,
+    checkLimits: () => Promise.resolve(),
   };
   try {
     // The node may fail later than the signal aborts.

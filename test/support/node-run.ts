@@ -40,6 +40,7 @@ export function testRun<Config>(config: Config, more: Partial<NodeRun<Config>> =
     waitFor: () => Promise.reject(new Error('this test answers no wait')),
     runChildren: () => Promise.reject(new Error('this test has no children')),
     resumed: false,
+    checkLimits: () => Promise.resolve(),
     events,
     usage,
     abort: (reason = new Error('aborted by the test')) => controller.abort(reason),

@@ -88,6 +88,10 @@ export const FAILURE_CODES = {
     text: 'A placeholder refers to a value that does not exist; the message names it. Correct the path, or end the placeholder with ? if the value may be missing.',
     retried: false,
   },
+  invalid_wait: {
+    text: 'The node wants to wait in a way that is not possible; the message says why. The developer of the node has to correct it.',
+    retried: false,
+  },
   model_auth_failed: {
     text: "The model provider refused the server's key; check the key and its permissions.",
     retried: false,

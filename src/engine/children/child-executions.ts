@@ -23,13 +23,11 @@ export class ChildExecutions {
     throw new Error('not written yet');
   }
 
-  /** Reads the tokens of the ended children of a node, by model, with those of their own children. */
-  usage(
-    _parentId: string,
-    _nodeId: string,
-    _firstIndex: number,
-    _count: number,
-  ): Promise<Omit<TreeUsage, 'rootId'>[]> {
+  /**
+   * Reads the tokens of the children that began with these waits, by model, with those of their own children: the last
+   * `execution:cost-update` of each.
+   */
+  usage(_parentId: string, _waitIds: readonly string[]): Promise<Omit<TreeUsage, 'rootId'>[]> {
     throw new Error('not written yet');
   }
 

@@ -7,6 +7,7 @@ import type { ExecutionEngine, RunOutcome } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import type { ControlNotifier } from './control-notifier.js';
 import type { DispatchNotifier } from './dispatch-notifier.js';
+import type { WaitSettlement } from '../waits/wait-settlement.js';
 import { Dispatcher } from './dispatcher.js';
 import type { ExecutionQueue } from './execution-queue.js';
 
@@ -57,6 +58,7 @@ describe('Dispatcher', () => {
       } as unknown as DispatchNotifier,
       { listen: () => Promise.resolve(controls) } as unknown as ControlNotifier,
       {} as Journal,
+      { woken: new Subject() } as unknown as WaitSettlement,
       engine,
       parseSettings({}),
     );

@@ -13,8 +13,9 @@ import { coalesce } from '../../common/coalesce.js';
 import { Semaphore } from '../../common/semaphore.js';
 import { Journal } from '../../journal/journal.js';
 import { Logger } from '../../logging/logger.js';
-import { ExecutionEngine } from '../execution-engine.js';
+import { ExecutionEngine, type ParkedRun } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
+import { WaitSettlement } from '../waits/wait-settlement.js';
 import { type ActiveExecution, ActiveExecutions } from './active-executions.js';
 import { ControlNotifier } from './control-notifier.js';
 import { DispatchNotifier } from './dispatch-notifier.js';
@@ -26,6 +27,8 @@ const MAX_EXECUTIONS_PER_CLAIM = 50;
 const SHUTDOWN_CLAIM_TIMEOUT_MS = 2_000;
 /** One in this many sweeps also re-asserts. */
 const SWEEPS_PER_REASSERT = 3;
+/** One in this many sweeps also checks the parked executions. */
+const SWEEPS_PER_PARKED_CHECK = 15;
 
 /**
  * Claims executions, hands them to the engine, and makes sure that no execution is left without an owner. The statements
@@ -60,6 +63,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly notifier: DispatchNotifier,
     private readonly controls: ControlNotifier,
     private readonly journal: Journal,
+    private readonly settlement: WaitSettlement,
     @Inject(ExecutionEngine) private readonly engine: ExecutionEngine,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
@@ -73,6 +77,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     this.notifier.queued.subscribe(() => this.claim());
     await this.notifier.start();
     (await this.controls.listen()).subscribe((executionId) => this.applyControl(executionId));
+    this.settlement.woken.subscribe((executionIds) => this.onWoken(executionIds));
     this.presence.returned.subscribe(() => {
       this.inBackground('taking back crash counts', () => this.queue.uncountCrashes());
       this.inBackground('re-assertion', () => this.reassert());
@@ -120,6 +125,14 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     this.requestedDuringClaim?.add(executionId);
     if (this.active.has(executionId))
       this.inBackground('applying a control request', () => this.engine.applyControl([executionId]));
+  }
+
+  /** Notifies the owners of executions of which a wait has ended, and queues those that no process owns. */
+  private onWoken(executionIds: readonly string[]): void {
+    this.inBackground('notification of ended waits', async () => {
+      await Promise.all(executionIds.map((id) => this.controls.notify(id)));
+    });
+    this.notifyQueued();
   }
 
   private claim(): void {
@@ -174,10 +187,22 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       // Only now, because the engine ignores requests for executions that it does not run yet.
       if (isRequested) this.applyControl(row.id);
       const outcome = await running;
-      if (outcome === 'released' || outcome === 'refused')
+      if (typeof outcome === 'object') await this.park(row, outcome);
+      else if (outcome === 'released' || outcome === 'refused')
         await this.releaseOwnership(row, outcome === 'refused');
     } catch (error) {
       this.logger.error('the run of the execution failed in this process', error, { executionId: row.id });
+    }
+  }
+
+  private async park(row: ExecutionRow, parked: ParkedRun): Promise<void> {
+    try {
+      if (await this.queue.park(row.id, row.attempt, parked)) this.notifyQueued();
+    } catch (error) {
+      // The next re-assertion finds that this process owns the execution but does not run it, and releases it.
+      this.logger.warn(`the execution could not be left waiting: ${(error as Error).message}`, {
+        executionId: row.id,
+      });
     }
   }
 
@@ -216,6 +241,10 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     this.inBackground('sweep', async () => {
       if ((await this.queue.sweep()) > 0) this.notifyQueued();
     });
+    if (this.sweeps % SWEEPS_PER_PARKED_CHECK === 0)
+      this.inBackground('check of parked executions', async () => {
+        if ((await this.queue.sweepParked()) > 0) this.notifyQueued();
+      });
     if (this.sweeps % SWEEPS_PER_REASSERT === 0) this.inBackground('re-assertion', () => this.reassert());
     this.claim();
   }

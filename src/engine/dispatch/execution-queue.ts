@@ -4,13 +4,14 @@ import type { DeadProcess } from '../../cluster/death-detector.js';
 import { Database } from '../../database/database.js';
 import { PROCESS_LOCK } from '../../database/dedicated-connection.js';
 import { ProcessIdentity } from '../../database/process-identity.js';
+import type { ParkedRun } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 
 /** Advisory lock that one claim of all processes holds at a time: two claims at once could exceed a project's limit. */
 const CLAIM_LOCK = 0x636c6169;
 
 /** The changes that take an execution away from an owner that seems to be dead. */
-const RECLAIM = `owner = NULL, idle = false, runnable_at = now(),
+const RECLAIM = `owner = NULL, idle = false, parked = false, runnable_at = now(),
   crash_count = crash_count + 1, crashed_owners = crashed_owners || owner`;
 
 /** An execution that this process owns according to the database. */
@@ -59,11 +60,33 @@ export class ExecutionQueue {
    */
   async release(executionId: string, attempt: number, delayMs = 0, isCrash = false): Promise<void> {
     await this.database.pool.query(
-      `UPDATE cloutagent.executions SET owner = NULL, idle = false, runnable_at = now() + $4 * interval '1 ms',
+      `UPDATE cloutagent.executions SET owner = NULL, idle = false, parked = false,
+         runnable_at = now() + $4 * interval '1 ms',
          crash_count = crash_count + cardinality($5::text[]), crashed_owners = crashed_owners || $5::text[]
        WHERE id = $1 AND owner = $2 AND attempt = $3 AND completed_at IS NULL`,
       [executionId, this.identity.value, attempt, delayMs, isCrash ? ['refused'] : []],
     );
+  }
+
+  /**
+   * Leaves an execution that only waits: no process owns it until a wait ends or a request arrives. If that has happened since
+   * the run read the row, the execution is queued at once. Does nothing if this process no longer owns it under this attempt.
+   * @returns whether it is queued
+   */
+  async park(
+    executionId: string,
+    attempt: number,
+    { wakes, desiredState, deadlineMs }: ParkedRun,
+  ): Promise<boolean> {
+    const { rows } = await this.database.pool.query<{ isQueued: boolean }>({
+      name: 'execution-park',
+      text: `UPDATE cloutagent.executions SET owner = NULL, idle = false, parked = true,
+          runnable_at = CASE WHEN wakes = $4 AND desired_state = $5 THEN now() + $6::float8 * interval '1 ms' ELSE now() END
+        WHERE id = $1 AND owner = $2 AND attempt = $3 AND completed_at IS NULL
+        RETURNING NOT (wakes = $4 AND desired_state = $5) AS "isQueued"`,
+      values: [executionId, this.identity.value, attempt, wakes, desiredState, deadlineMs ?? null],
+    });
+    return rows[0]?.isQueued ?? false;
   }
 
   /**
@@ -110,14 +133,15 @@ export class ExecutionQueue {
   }
 
   /**
-   * Queues open executions that no process would run otherwise: those that are unowned and not runnable, and those whose
-   * owner is neither registered nor alive. A restore or a failover can leave such rows.
+   * Queues open executions that no process would run otherwise: those that are unowned and not runnable although nothing
+   * explains it, and those whose owner is neither registered nor alive. A restore or a failover can leave such rows.
    * @returns the number of executions
    */
   async sweep(): Promise<number> {
     const stranded = await this.database.pool.query(
       `UPDATE cloutagent.executions SET runnable_at = now()
-       WHERE completed_at IS NULL AND owner IS NULL AND runnable_at IS NULL`,
+       WHERE completed_at IS NULL AND owner IS NULL AND runnable_at IS NULL AND NOT parked
+         AND (parent_id IS NULL OR attempt > 0)`,
     );
     // The recursive query finds the distinct owners by the index, one by one: each may own many executions.
     const orphaned = await this.database.pool.query(
@@ -128,7 +152,7 @@ export class ExecutionQueue {
                  WHERE e.completed_at IS NULL AND e.owner IS NOT NULL AND e.owner > o.owner)
          FROM owners AS o WHERE o.owner IS NOT NULL
        )
-       UPDATE cloutagent.executions SET owner = NULL, idle = false, runnable_at = now()
+       UPDATE cloutagent.executions SET owner = NULL, idle = false, parked = false, runnable_at = now()
        WHERE completed_at IS NULL AND owner IN (
          SELECT o.owner FROM owners AS o WHERE o.owner IS NOT NULL
            AND NOT EXISTS (SELECT FROM cloutagent.processes AS p WHERE p.identity = o.owner)
@@ -137,6 +161,26 @@ export class ExecutionQueue {
       [PROCESS_LOCK],
     );
     return (stranded.rowCount ?? 0) + (orphaned.rowCount ?? 0);
+  }
+
+  /**
+   * Queues parked executions that neither an open wait nor a pause explains: one of their waits has ended, or a request has
+   * arrived, and its statement did not queue them. This should find none; it reads all parked executions.
+   * @returns the number of executions
+   */
+  async sweepParked(): Promise<number> {
+    const { rowCount } = await this.database.pool.query(
+      `UPDATE cloutagent.executions AS e SET runnable_at = now()
+       WHERE completed_at IS NULL AND owner IS NULL AND runnable_at IS NULL AND parked AND CASE
+         WHEN desired_state = 'pause' THEN status <> 'paused'
+         WHEN desired_state = 'run' AND status = 'waiting' THEN NOT EXISTS (
+             SELECT FROM cloutagent.waits AS w WHERE w.execution_id = e.id AND NOT w.recorded)
+           OR EXISTS (
+             SELECT FROM cloutagent.waits AS w
+             WHERE w.execution_id = e.id AND NOT w.recorded AND w.outcome IS NOT NULL)
+         ELSE true END`,
+    );
+    return rowCount ?? 0;
   }
 
   /** Lists unowned executions whose desired state is `cancel`. */
@@ -171,7 +215,7 @@ const claimStatement = (identity: number, limit: number, perProject: number): st
       ) AS slots,
       LATERAL (
         SELECT e.id, e.runnable_at FROM cloutagent.executions AS e
-        WHERE e.project_id = q.project_id AND e.runnable_at <= clock_timestamp()
+        WHERE e.project_id = q.project_id AND e.runnable_at <= clock_timestamp() AND e.owner IS NULL
         ORDER BY e.runnable_at, e.id LIMIT greatest(0, least(${limit}, ${perProject} - slots.taken))
       ) AS c
     ORDER BY c.runnable_at, c.id LIMIT ${limit}

@@ -95,6 +95,11 @@ export interface NodeRun<Config> {
    * the time limit of the node.
    */
   untimed<T>(wait: () => Promise<T>): Promise<T>;
+  /**
+   * Checks the limits of tokens and cost, also those of the tree of executions. Call it before each model call.
+   * @throws the reason of `signal` if a limit is exceeded: the execution fails
+   */
+  checkLimits(): Promise<void>;
   /** The interceptors around calls of tools, for a node that carries out tools; undefined if no interceptor has one. */
   readonly toolHooks?: ToolHooks;
 }

@@ -126,7 +126,9 @@ export class ExpressionChecks {
     );
     try {
       const job = { kind: 'check', projectId, expressions } as const;
-      const { problems = [] } = await process.run(job, this.timeoutMs, NEVER, new Set(firstIndexes));
+      const { problems = [] } = await process.run(job, this.timeoutMs, NEVER, {
+        restartAt: new Set(firstIndexes),
+      });
       for (const [at, { result, expressions: own }] of workflows.entries())
         result.resolve(problems.slice(firstIndexes[at], firstIndexes[at]! + own.length).map(toProblem));
     } catch (error) {

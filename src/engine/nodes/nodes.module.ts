@@ -4,6 +4,7 @@ import { ModelsModule } from '../models/models.module.js';
 import { ToolsModule } from '../tools/tools.module.js';
 import { AgentNode } from './agent.node.js';
 import { ApprovalNode } from './approval.node.js';
+import { Conditions } from './conditions.js';
 import { DelayNode } from './delay.node.js';
 import { HttpNode } from './http.node.js';
 import { TransformWorkers } from './transform-workers.js';
@@ -17,13 +18,15 @@ import { TransformNode } from './transform.node.js';
   providers: [
     ModelCall,
     TransformWorkers,
+    Conditions,
     AgentNode,
     SubagentNode,
     HttpNode,
     TransformNode,
     DelayNode,
     ApprovalNode,
+    Conditions,
   ],
-  exports: [TransformWorkers],
+  exports: [Conditions, TransformWorkers],
 })
 export class NodesModule {}

@@ -17,7 +17,16 @@ const MAX_KNOWN_PROJECTS = 12;
 export type TransformJob = { projectId: string } & (
   | { kind: 'check'; expressions: readonly string[] }
   | { kind: 'evaluate'; expression: string; document: string; maxBytes: number }
+  | { kind: 'test'; expressions: readonly string[]; document: string }
 );
+
+/** What a process reports when it starts an expression that is not the first one of its job. */
+export interface TransformProgress {
+  /** The index of the expression that it starts. */
+  index: number;
+  /** The outcome of the condition before it. */
+  outcome?: string;
+}
 
 /** The result of a job. */
 export interface TransformAnswer {
@@ -27,6 +36,15 @@ export interface TransformAnswer {
   json?: string;
   /** Why an evaluation failed. */
   error?: string;
+  /** The outcome of the last condition. */
+  outcome?: string;
+}
+
+/** What `TransformProcess.run` does at each report of the process. */
+export interface ProgressOptions {
+  /** Indexes of the expressions at which the time starts again. */
+  restartAt?: { has(index: number): boolean };
+  onProgress?: (progress: TransformProgress) => void;
 }
 
 /** The process was killed, or died, before it finished its job. */
@@ -35,7 +53,7 @@ export class TransformStoppedError extends Error {
 
   /**
    * @param exceeded the limit that the job exceeded; `memory` also means any other unexpected end of the process
-   * @param expressionIndex the expression that the process was checking
+   * @param expressionIndex the expression that the process was working on
    */
   constructor(
     readonly exceeded: 'time' | 'memory',
@@ -88,14 +106,13 @@ export class TransformProcess {
 
   /**
    * Runs a job. Kills the process if the job takes longer than `timeoutMs` or if the signal aborts.
-   * @param restartAt indexes of the expressions at which the time starts again
    * @throws TransformStoppedError; the signal's reason
    */
   async run(
     job: TransformJob,
     timeoutMs: number,
     signal: AbortSignal,
-    restartAt?: ReadonlySet<number>,
+    { restartAt, onProgress }: ProgressOptions = {},
   ): Promise<TransformAnswer> {
     const { child } = this;
     const { promise, resolve, reject } = Promise.withResolvers<TransformAnswer>();
@@ -109,10 +126,11 @@ export class TransformProcess {
     // If the server was busy, the answer may already be waiting in the event loop: handle it first.
     const onTimer = () => setImmediate(checkTime);
     let timer = setTimeout(onTimer, timeoutMs);
-    const onMessage = (message: number | TransformAnswer) => {
-      if (typeof message !== 'number') return resolve(message);
-      expressionIndex = message;
-      if (restartAt?.has(message)) startedAt = performance.now();
+    const onMessage = (message: TransformProgress | TransformAnswer) => {
+      if (!('index' in message)) return resolve(message);
+      expressionIndex = message.index;
+      if (restartAt?.has(message.index)) startedAt = performance.now();
+      onProgress?.(message);
     };
     const onExit = () => reject(new TransformStoppedError('memory', expressionIndex));
     child.on('message', onMessage);

@@ -8,6 +8,9 @@ import { FairSemaphore } from './fair-semaphore.js';
 import { TransformPool } from './transform-pool.js';
 import { type TransformProcess, TransformStoppedError } from './transform-process.js';
 
+/** The value of a condition, or why it has none: the rest of a sentence that begins with the condition. */
+export type ConditionResult = { value: boolean } | { error: string };
+
 /** A process that evaluates expressions for a project. */
 export interface TransformWorker {
   /**
@@ -16,6 +19,14 @@ export interface TransformWorker {
    * @throws NodeError `transform_failed`; the signal's reason
    */
   evaluate(expression: string, document: Json): Promise<Json>;
+  /**
+   * Evaluates conditions, each of them within TRANSFORM_TIMEOUT_MS. A condition that exceeds a limit ends the process: the
+   * worker is then of no further use, and the conditions after it have no result.
+   * @param document the data that the conditions are evaluated on, as JSON
+   * @returns a result for each condition, or for all up to the one that ended the process
+   * @throws the signal's reason
+   */
+  test(conditions: readonly string[], document: string): Promise<ConditionResult[]>;
   /** Gives the process and its slot back. Call it once. */
   release(): void;
 }
@@ -84,6 +95,7 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
     }
     return {
       evaluate: (expression, document) => this.evaluate(process, projectId, { expression, document }, signal),
+      test: (conditions, document) => this.test(process, projectId, { conditions, document }, signal),
       release: () => {
         this.pool.release(process);
         slot.release();
@@ -97,27 +109,52 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
     { expression, document }: { expression: string; document: Json },
     signal: AbortSignal,
   ): Promise<Json> {
-    const {
-      TRANSFORM_TIMEOUT_MS: timeoutMs,
-      TRANSFORM_MEMORY_MB: memoryMB,
-      OUTPUT_MAX_BYTES: maxBytes,
-    } = this.settings;
+    const { TRANSFORM_TIMEOUT_MS: timeoutMs, OUTPUT_MAX_BYTES: maxBytes } = this.settings;
     signal.throwIfAborted();
     const work = { expression, document: JSON.stringify(document), maxBytes };
     const answer = await process
       .run({ kind: 'evaluate', projectId, ...work }, timeoutMs, signal)
       .catch((error: unknown) => {
-        if (!(error instanceof TransformStoppedError)) throw error;
-        throw new NodeError(
-          'transform_failed',
-          error.exceeded === 'time'
-            ? `The expression took longer than ${timeoutMs} ms (TRANSFORM_TIMEOUT_MS). Simplify it, or give it less data.`
-            : `The expression ended its process, probably because it needed more than ${memoryMB} MB (TRANSFORM_MEMORY_MB). Simplify it, or give it less data.`,
-        );
+        throw new NodeError('transform_failed', `The expression ${this.exceeded(error)}.`);
       });
     if (answer.json === undefined)
       throw new NodeError('transform_failed', `The expression failed: ${answer.error}.`);
     checkShape(Buffer.from(answer.json), this.settings);
     return JSON.parse(answer.json) as Json;
   }
+
+  private async test(
+    process: TransformProcess,
+    projectId: string,
+    { conditions, document }: { conditions: readonly string[]; document: string },
+    signal: AbortSignal,
+  ): Promise<ConditionResult[]> {
+    const results: ConditionResult[] = [];
+    const add = ({ outcome = '' }: { outcome?: string }) => void results.push(toResult(outcome));
+    try {
+      const job = { kind: 'test', projectId, expressions: conditions, document } as const;
+      const options = { restartAt: new Set(conditions.keys()), onProgress: add };
+      add(await process.run(job, this.settings.TRANSFORM_TIMEOUT_MS, signal, options));
+    } catch (error) {
+      results.push({ error: this.exceeded(error) });
+    }
+    return results;
+  }
+
+  /**
+   * Names the limit that an expression exceeded, and its setting.
+   * @throws the error, if it has another cause
+   */
+  private exceeded(error: unknown): string {
+    if (!(error instanceof TransformStoppedError)) throw error;
+    const { TRANSFORM_TIMEOUT_MS: timeoutMs, TRANSFORM_MEMORY_MB: memoryMB } = this.settings;
+    return error.exceeded === 'time'
+      ? `took longer than ${timeoutMs} ms (TRANSFORM_TIMEOUT_MS). Simplify it, or give it less data`
+      : `ended its process, probably because it needed more than ${memoryMB} MB (TRANSFORM_MEMORY_MB). Simplify it, or give it less data`;
+  }
+}
+
+function toResult(outcome: string): ConditionResult {
+  if (outcome === '=true' || outcome === '=false') return { value: outcome === '=true' };
+  return { error: outcome.slice(1) || 'failed: unknown error' };
 }

@@ -6,7 +6,8 @@ import { constants, createContext, Script } from 'node:vm';
 /** A job from the parent process. */
 type Job =
   | { kind: 'check'; projectId: string; expressions: string[] }
-  | { kind: 'evaluate'; projectId: string; expression: string; document: string; maxBytes: number };
+  | { kind: 'evaluate'; projectId: string; expression: string; document: string; maxBytes: number }
+  | { kind: 'test'; projectId: string; expressions: string[]; document: string };
 
 /** Functions of a project's realm that run its expressions. They accept and return text, never an object. */
 interface Realm {
@@ -14,6 +15,8 @@ interface Realm {
   check(expression: string): string | undefined;
   /** Evaluates an expression. Resolves to `=` and the result as JSON, or to `!` and the error message. */
   evaluate(expression: string, document: string): Promise<string>;
+  /** Evaluates a condition. Resolves to `=true`, to `=false`, or to `!` and the reason why it gave neither. */
+  test(expression: string, document: string): Promise<string>;
 }
 
 /** The library's marks on its function objects. */
@@ -160,6 +163,23 @@ async function setUp(
     typeof value === 'function' ||
     Boolean((value as MarkedFunction)?._jsonata_lambda || (value as MarkedFunction)?._jsonata_function);
   const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 500) : '');
+  const reasonOf = (error: unknown): string => {
+    const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+    return [textOf(code), textOf(message)].filter(Boolean).join(': ') || 'unknown error';
+  };
+  /** Describes a value in a few words. */
+  const describe = (value: unknown): string => {
+    if (value === undefined) return 'nothing';
+    if (isFunction(value)) return 'a function';
+    if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+    if (typeof value === 'object' && value !== null) return 'an object';
+    return stringify(typeof value === 'string' && value.length > 50 ? `${value.slice(0, 50)}…` : value);
+  };
+  /** Clears what the library and RegExp remember of an expression. RegExp keeps the last matched text in static properties. */
+  const forget = (): void => {
+    records = new CallRecords();
+    /^.?/.test('');
+  };
   return {
     check(expression) {
       try {
@@ -179,12 +199,19 @@ async function setUp(
         });
         return `=${json}`;
       } catch (error) {
-        const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-        return `!${[textOf(code), textOf(message)].filter(Boolean).join(': ') || 'unknown error'}`;
+        return `!${reasonOf(error)}`;
       } finally {
-        records = new CallRecords();
-        // RegExp keeps the last matched text in static properties: overwrite it.
-        /^.?/.test('');
+        forget();
+      }
+    },
+    async test(expression, document) {
+      try {
+        const value = await run(expression, parse(document));
+        return typeof value === 'boolean' ? `=${value}` : `!gave ${describe(value)} instead of true or false`;
+      } catch (error) {
+        return `!failed: ${reasonOf(error)}`;
+      } finally {
+        forget();
       }
     },
   };
@@ -220,12 +247,26 @@ function realmOf(projectId: string): Promise<Realm> {
   return known.realm;
 }
 
+/** Resolves when all microtasks have ended. Until a branch of an expression ends, it blocks the next turn of the event loop. */
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 async function runJob(job: Job): Promise<object> {
   const realm = await realmOf(job.projectId);
+  if (job.kind === 'test') {
+    let outcome: unknown;
+    for (const [index, expression] of job.expressions.entries()) {
+      // The parent keeps the outcomes before an expression for which it has to kill this process.
+      if (index > 0) process.send?.({ index, outcome });
+      outcome = await realm.test(expression, job.document).catch(() => '!failed: unknown error');
+      // A branch of this expression that never ends must not run during the next expression.
+      await nextTurn();
+    }
+    return { outcome };
+  }
   if (job.kind === 'check') {
     const problems = job.expressions.map((expression, index) => {
       // Report the index first: if the parent has to kill this process, it knows which expression is the cause.
-      process.send?.(index);
+      process.send?.({ index });
       return realm.check(expression);
     });
     return { problems };
@@ -241,10 +282,11 @@ async function runJob(job: Job): Promise<object> {
 process.on('message', (job: Job) => {
   void runJob(job)
     .catch(() => ({ error: 'unknown error' }))
-    .then((outcome) => {
+    .then(async (answer) => {
       // Answer only after all microtasks of the expression have ended. A branch that never ends then blocks this answer, and
       // cannot run during the next job.
-      setImmediate(() => process.send?.(outcome));
+      await nextTurn();
+      process.send?.(answer);
     });
 });
 // The server has exited.

@@ -16,10 +16,20 @@ export interface StoredRequests {
   endedWaits: Selectable<WaitsTable>[];
 }
 
-/** Reads pauses, resumes, cancels and decisions on approvals. */
+/** Reads pauses, resumes, cancels and the ends of waits. */
 @Injectable()
 export class ControlRequests {
   constructor(private readonly database: Database) {}
+
+  /** Reads all waits of an execution, in the order in which they began. */
+  readWaits(executionId: string): Promise<Selectable<WaitsTable>[]> {
+    return this.database.kysely
+      .selectFrom('waits')
+      .selectAll()
+      .where('execution_id', '=', executionId)
+      .orderBy('id')
+      .execute();
+  }
 
   /** Reads the requests of these executions, with two queries for any number of executions. */
   async read(executionIds: readonly string[]): Promise<StoredRequests> {

@@ -1,4 +1,10 @@
-import { applyEvent, type EventDraft, type EventType, type ExecutionState } from '@cloutagent/contract';
+import {
+  applyEvent,
+  type EventDraft,
+  type EventType,
+  type ExecutionState,
+  type ExecutionStatus,
+} from '@cloutagent/contract';
 import { abortable } from '../../common/abortable.js';
 import { encodeEvent } from '../../events/encode-event.js';
 import { parseEvent } from '../../events/event-bus.js';
@@ -21,6 +27,8 @@ export class ExecutionLog {
   private nextSettled: PromiseWithResolvers<void> | undefined;
   /** The newest sequence that the database has acknowledged. */
   committedSequence: number;
+  /** The status that the row has after all appends so far. */
+  private rowStatus: ExecutionStatus | undefined;
 
   /**
    * @param state the state that the events so far give; the log keeps it up to date
@@ -34,10 +42,12 @@ export class ExecutionLog {
     private readonly stats: EngineStats,
   ) {
     this.committedSequence = state.lastSequence;
+    this.rowStatus = state.status;
   }
 
   /**
-   * Assigns the next sequences to the drafts, immediately, and appends them.
+   * Assigns the next sequences to the drafts, immediately, and appends them. If they change the execution's status, the row
+   * changes in the same commit.
    * @returns a promise that resolves when they are committed
    */
   append(drafts: readonly EventDraft[], change?: RowChange): Promise<void> {
@@ -50,8 +60,11 @@ export class ExecutionLog {
       }
       return event;
     });
+    const { status } = this.state;
+    const isChanged = status !== this.rowStatus || change?.status !== undefined;
+    this.rowStatus = status;
     this.uncommitted += 1;
-    const committed = this.journal.append(this.claim, events, change);
+    const committed = this.journal.append(this.claim, events, isChanged ? { ...change, status } : change);
     const last = this.state.lastSequence;
     committed.then(
       () => {
@@ -82,12 +95,15 @@ export class ExecutionLog {
   /**
    * Ends the log when this process releases the execution.
    * @param timeoutMs how long to wait for the appends in progress; those that are not committed by then are lost
+   * @returns whether all appends are committed
    */
-  async close(timeoutMs: number): Promise<void> {
+  async close(timeoutMs: number): Promise<boolean> {
     const timeout = AbortSignal.timeout(timeoutMs);
     while (this.uncommitted > 0 && !timeout.aborted)
       await abortable(this.waitForSettled(), timeout).catch(() => undefined);
+    const isCommitted = this.uncommitted === 0 && this.committedSequence === this.state.lastSequence;
     this.journal.abandon(this.claim);
+    return isCommitted;
   }
 
   private waitForSettled(): Promise<void> {

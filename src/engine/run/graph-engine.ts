@@ -5,12 +5,15 @@ import { Settings } from '../../config/settings.js';
 import { isAppendFault, StaleOwnerError } from '../../journal/append-errors.js';
 import { Logger } from '../../logging/logger.js';
 import type { RowChange } from '../../journal/row-change.js';
-import type { ExecutionEngine, RunOutcome } from '../execution-engine.js';
+import { ChildExecutions } from '../children/child-executions.js';
+import type { ExecutionEngine, ParkedRun, RunOutcome } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeRegistry } from '../extension/node-registry.js';
 import { StepInterceptors } from '../extension/step-interceptors.js';
 import { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import { PriceTable } from '../models/prices.js';
+import { Conditions } from '../nodes/conditions.js';
+import { Signals } from '../waits/signals.js';
 import { ControlRequests, type DesiredState } from './control-requests.js';
 import { afterExecution } from './execution-hooks.js';
 import type { ExecutionLog } from './execution-log.js';
@@ -37,6 +40,9 @@ export class GraphEngine implements ExecutionEngine {
     private readonly interceptors: StepInterceptors,
     private readonly monitor: BlockedLoopMonitor,
     private readonly prices: PriceTable,
+    private readonly conditions: Conditions,
+    private readonly children: ChildExecutions,
+    private readonly signals: Signals,
     private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
@@ -51,7 +57,7 @@ export class GraphEngine implements ExecutionEngine {
     try {
       const restored = await this.takeover.start(row, onFailure);
       if (!restored) return 'ended';
-      const { log, spentMs } = restored;
+      const { log, waits, spentMs } = restored;
       if (row.crash_count > this.settings.MAX_RECOVERIES_PER_EXECUTION)
         return await this.failAfterCrashes(row, log);
       const run = new GraphRun({
@@ -63,12 +69,16 @@ export class GraphEngine implements ExecutionEngine {
         priceOf: (model, usage) => this.prices.costUSD(model, usage),
         settings: this.settings,
         secrets: this.secrets,
+        conditions: this.conditions,
+        children: this.children,
+        signals: this.signals,
+        waits,
         spentMs,
         onIdle,
       });
       current.run = run;
       const outcome = await this.runToEnd(row.id, { run, log }, signal);
-      return outcome === 'ended' ? 'ended' : this.outcomeOf(row.id, current.failure);
+      return outcome === 'released' ? this.outcomeOf(row.id, current.failure) : outcome;
     } catch (error) {
       return this.outcomeOf(row.id, error);
     } finally {
@@ -94,7 +104,7 @@ export class GraphEngine implements ExecutionEngine {
     executionId: string,
     entry: { run: GraphRun; log: ExecutionLog },
     signal: AbortSignal,
-  ): Promise<'ended' | 'released'> {
+  ): Promise<'ended' | 'released' | ParkedRun> {
     const { run, log } = entry;
     this.runs.set(executionId, entry);
     const onAbort = () => run.release();
@@ -105,8 +115,9 @@ export class GraphEngine implements ExecutionEngine {
       this.starting.delete(executionId);
       if (signal.aborted) run.release();
       const outcome = await run.run();
-      if (outcome === 'released') await log.close(CLOSE_TIMEOUT_MS);
-      return outcome;
+      if (outcome === 'ended') return 'ended';
+      const isCommitted = await log.close(CLOSE_TIMEOUT_MS);
+      return isCommitted ? outcome : 'released';
     } finally {
       signal.removeEventListener('abort', onAbort);
       if (this.runs.get(executionId) === entry) this.runs.delete(executionId);
@@ -116,8 +127,13 @@ export class GraphEngine implements ExecutionEngine {
   private async applyStoredRequests(executionIds: readonly string[]): Promise<void> {
     const runningIds = executionIds.filter((id) => this.runs.has(id));
     if (runningIds.length === 0) return;
-    const { desiredStates } = await this.requests.read(runningIds);
-    for (const desired of desiredStates) applyDesiredState(this.runs.get(desired.id)?.run, desired);
+    const { desiredStates, endedWaits } = await this.requests.read(runningIds);
+    const waitsOf = Map.groupBy(endedWaits, (wait) => wait.execution_id);
+    for (const desired of desiredStates) {
+      const run = this.runs.get(desired.id)?.run;
+      applyDesiredState(run, desired);
+      run?.applyEndedWaits(waitsOf.get(desired.id) ?? [], desired.wakes);
+    }
   }
 
   /** Fails an execution whose owners have crashed too often: it would probably crash the next process as well. */

@@ -1,27 +1,30 @@
 import type { EventDraft, Json } from '@cloutagent/contract';
+import type { RowChange } from '../../journal/row-change.js';
 import { messageOf, readable } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
 import { inContext } from '../../logging/work-context.js';
 import { deepFreeze } from '../../common/deep-freeze.js';
 import {
   type ApprovalDecision,
+  NodeError,
   type NodeEvent,
   type NodeRun,
   TransientError,
 } from '../extension/node-handler.js';
 import type { RegisteredType } from '../extension/node-registry.js';
-import type { Approvals } from './approvals.js';
 import { emittedEvent } from './emitted-event.js';
 import { toFailure } from './execution-failure.js';
 import { filledConfig, parseConfig, registeredType } from './node-config.js';
 import type { NodeScope } from './node-scope.js';
+import { Suspension } from './suspension.js';
+import type { KnownWait, WantedWait } from './node-waits.js';
 import { PausableTimeout } from './pausable-timeout.js';
 import type { RunningStep } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
 import type { InterceptedStep } from '../extension/step-hooks.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
 import { StepInterception } from './step-interception.js';
-import { exceededLimit, usageEvents } from './usage.js';
+import { usageEvents } from './usage.js';
 
 /** One attempt at one node: its time limit, its abort signal, and the `NodeRun` that the handler gets. */
 export class NodeAttempt {
@@ -35,29 +38,31 @@ export class NodeAttempt {
   private readonly failure = Promise.withResolvers<never>();
   /** Passes the step through the interceptors; undefined if there are none. */
   private readonly interception: StepInterception | undefined;
+  /** The waits that the handler has begun in this call. */
+  private readonly suspension: Suspension;
   /** Whether the handler waits for something that does not count towards the time limit. */
   private isUntimed = false;
 
-  /** @param onWaiting called when the node begins or stops to wait for a person */
+  /** @param waits the waits of the node so far, by key */
   constructor(
     private readonly scope: NodeScope,
     private readonly step: RunningStep,
-    private readonly approvals: Approvals,
-    private readonly onWaiting: (isWaiting: boolean) => void,
+    waits: ReadonlyMap<string, KnownWait>,
   ) {
     this.limitMs = step.node.data.timeoutMs ?? scope.settings.NODE_TIMEOUT_MS;
     this.timeLimit = new PausableTimeout(this.limitMs, () => this.onTimeLimit());
     this.signal = AbortSignal.any([scope.stopSignal, this.abortController.signal]);
     this.failure.promise.catch(() => undefined);
     this.interception = scope.interceptors && this.intercept(scope.interceptors);
+    this.suspension = new Suspension(scope, step.node.id, waits, this.signal);
   }
 
   /**
    * Runs the node's handler once.
-   * @returns the node's output
+   * @returns the node's output, or the waits for which it stands still
    * @throws the error of the handler; NodeError for an invalid config or output; TransientError `node_timeout`
    */
-  async run(): Promise<Json> {
+  async run(): Promise<{ output: Json } | { waits: WantedWait[] }> {
     const { row, pauseGate, budget, stopSignal } = this.scope;
     const { node, stepId } = this.step;
     const { interception } = this;
@@ -71,17 +76,19 @@ export class NodeAttempt {
           ? this.runIntercepted(type, interception)
           : this.runHandler(type, parseConfig(this.scope, type, filledConfig(this.scope, node))),
       );
-      return budget.admit(
-        (await Promise.race([running, this.failure.promise])) ?? null,
-        type.code !== undefined,
-      );
+      const result = await Promise.race([
+        running.then((output) => ({ output: output ?? null })),
+        this.failure.promise,
+        this.suspension.begun.then((waits) => ({ waits })),
+      ]);
+      return 'waits' in result ? result : { output: budget.admit(result.output, type.code !== undefined) };
     } catch (thrown) {
       const error = readable(thrown);
       if (!interception || stopSignal.aborted || error instanceof StoppedError) throw error;
       throw await inContext(context, () => interception.error(error));
     } finally {
       this.timeLimit.pause();
-      this.abortController.abort(new StoppedError('the attempt has ended'));
+      this.abortController.abort(new StoppedError('the attempt has ended, or the node waits'));
     }
   }
 
@@ -179,11 +186,12 @@ export class NodeAttempt {
       signal: this.signal,
       emit: (event: NodeEvent) => handled(this.record(() => this.eventDrafts(event))),
       countTokens: (model, usage) => handled(this.countTokens(model, usage)),
-      decision: () => handled(this.waitForPerson()),
+      decision: () => handled(this.decision()),
       untimed: (wait) => handled(this.untimed(wait)),
-      waitFor: () => Promise.reject(new Error('not written yet')),
-      runChildren: () => Promise.reject(new Error('not written yet')),
-      resumed: false,
+      waitFor: (request) => handled(this.suspension.waitFor(request)),
+      runChildren: (request) => handled(this.suspension.runChildren(request)),
+      resumed: this.step.isResumed === true,
+      checkLimits: () => handled(this.checkLimits()),
       ...(this.interception?.tools && { toolHooks: this.interception.tools }),
     };
   }
@@ -200,22 +208,29 @@ export class NodeAttempt {
   }
 
   /** Records events when the execution is not paused, and waits while too many events are not committed yet. */
-  private async record(drafts: () => EventDraft[]): Promise<void> {
+  private async record(drafts: () => EventDraft[], change?: () => RowChange | undefined): Promise<void> {
     const { pauseGate, log } = this.scope;
     this.signal.throwIfAborted();
     while (!pauseGate.isOpen) await pauseGate.pass(this.signal);
     const events = drafts();
-    if (events.length > 0) log.record(events);
+    if (events.length > 0) log.record(events, change?.());
     await log.waitForCapacity();
     this.signal.throwIfAborted();
   }
 
   private async countTokens(model: string, usage: { input: number; output: number }): Promise<void> {
-    const { row, log, priceOf, onFailure } = this.scope;
+    const { log, priceOf, limits } = this.scope;
     const nodeId = this.step.node.id;
-    await this.record(() => usageEvents(log.state, nodeId, model, usage, priceOf));
-    const exceeded = exceededLimit(row.options.limits ?? {}, log.state);
-    if (exceeded) onFailure({ ...exceeded, nodeId });
+    await this.record(
+      () => usageEvents(log.state, nodeId, [{ model, ...usage }], priceOf),
+      () => limits.treeChange(model, usage),
+    );
+    await this.checkLimits();
+  }
+
+  private async checkLimits(): Promise<void> {
+    const exceeded = await this.scope.limits.exceeded();
+    if (exceeded) this.scope.onFailure({ ...exceeded, nodeId: this.step.node.id });
     this.signal.throwIfAborted();
   }
 
@@ -231,14 +246,12 @@ export class NodeAttempt {
     }
   }
 
-  /** Waits for a decision. A person may take days, so this counts towards no time limit. */
-  private async waitForPerson(): Promise<ApprovalDecision> {
-    this.onWaiting(true);
-    try {
-      return await this.untimed(() => this.approvals.wait(this.step.node.id, this.signal));
-    } finally {
-      this.onWaiting(false);
-    }
+  private async decision(): Promise<ApprovalDecision> {
+    const result = await this.suspension.waitFor({ kind: 'approval' });
+    // Without `expiresInMs` the wait cannot expire.
+    if (result.outcome === 'expired') throw new NodeError('approval_expired', 'The approval has expired.');
+    const { approved, by, comment } = result;
+    return { approved, by, comment };
   }
 }
 

@@ -1,28 +1,68 @@
-import type { Json, WorkflowNode } from '@cloutagent/contract';
+import type { EventDraft, Json, WorkflowNode } from '@cloutagent/contract';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backoffMs } from '../../common/backoff.js';
+import type { RowChange } from '../../journal/row-change.js';
 import { causeOf } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
-import { type ApprovalDecision, TransientError } from '../extension/node-handler.js';
-import { Approvals } from './approvals.js';
+import { NodeError } from '../extension/node-handler.js';
+import { toFailure } from './execution-failure.js';
 import { NodeAttempt } from './node-attempt.js';
 import type { NodeScope } from './node-scope.js';
+import {
+  type KnownWait,
+  newWait,
+  type WaitRow,
+  waitEndedEvent,
+  type WantedWait,
+  waitingEvent,
+} from './node-waits.js';
+import { NodeRetries } from './retry-policy.js';
 import { elapsedMs, type RunningStep, stepEvent } from './step-events.js';
+import { StoppedError } from './stopped-error.js';
+import { untilAnswered } from './until-answered.js';
+import { usageEvents } from './usage.js';
 
-const DEFAULT_RETRIES = 2;
+/** The result of running a node: its output, or that it stands still until a wait ends. */
+export type NodeResult = { output: Json } | 'waiting';
 
-/** Runs the nodes of one execution, each with as many attempts as it may have. */
+/** Keys of the engine's own waits. The key of a node's wait cannot begin with `$`. */
+const RETRY_KEY = '$retry:';
+const FAILURE_KEY = '$failure:';
+
+/** Runs the nodes of one execution, each with as many attempts as it may have, and keeps their waits. */
 export class NodeRunner {
   private readonly logger = new Logger(NodeRunner.name);
   /** Steps that have begun and whose end is not recorded yet, by node id. */
   readonly runningSteps = new Map<string, RunningStep>();
-  /** Number of nodes that wait for a person. */
-  waitingNodes = 0;
+  /** Steps of the nodes that stand still, by node id. A node that waits for its next attempt has its last step here. */
+  readonly waitingSteps = new Map<string, RunningStep>();
   private readonly attempts = new Set<NodeAttempt>();
-  private readonly approvals = new Approvals();
+  /** The waits of each node, by key. */
+  private readonly waits = new Map<string, Map<string, KnownWait>>();
 
   constructor(private readonly scope: NodeScope) {}
+
+  /** Takes over the waits and the waiting steps of an earlier owner. */
+  restore(rows: readonly WaitRow[]): void {
+    const { graph, log } = this.scope;
+    for (const row of rows) {
+      const node = graph.nodes.get(row.node_id);
+      if (!node) continue;
+      // An end that the journal does not have yet is applied later, as if it came now.
+      this.waitsOf(row.node_id).set(row.key, row.recorded ? row : { ...row, outcome: null });
+      const step = log.state.steps.findLast(({ nodeId }) => nodeId === row.node_id);
+      // A node whose handler ran again when its owner died runs once more, and then waits for what is left.
+      const isWaiting = step?.status === 'waiting' || row.key.startsWith(RETRY_KEY);
+      if (row.recorded || !step || !isWaiting) continue;
+      const { stepId, attempt } = step;
+      this.waitingSteps.set(row.node_id, { node, stepId, attempt, startedAt: performance.now() });
+    }
+  }
+
+  /** The open waits of all nodes. */
+  *openWaits(): Iterable<KnownWait> {
+    for (const waits of this.waits.values()) for (const wait of waits.values()) if (!wait.outcome) yield wait;
+  }
 
   /** Stops the clocks of all time limits until `resume`. The pause gate stops the handlers. */
   pause(): void {
@@ -33,68 +73,223 @@ export class NodeRunner {
     for (const attempt of this.attempts) attempt.resume();
   }
 
-  decide(nodeId: string, decision: ApprovalDecision): void {
-    this.approvals.decide(nodeId, decision);
+  /**
+   * Runs a node until it succeeds, fails permanently, has no attempt left, or stands still. The caller must record the end of
+   * the last step.
+   * @throws the error of the last attempt
+   */
+  run(node: WorkflowNode): Promise<NodeResult> {
+    return this.attemptUntilDone(node);
   }
 
   /**
-   * Runs a node until it succeeds, fails permanently, or has no attempt left. The caller must record the end of the last
-   * step.
-   * @returns the node's output
-   * @throws the error of the last attempt
+   * Continues a node of which waits have ended. Records their ends with the next status of the step.
+   * @param ended waits of this node
    */
-  async run(node: WorkflowNode): Promise<Json> {
-    const { row, log, settings, pauseGate, stopSignal } = this.scope;
-    const retries = node.data.maxRetries ?? row.options.maxRetries ?? DEFAULT_RETRIES;
-    const earlierAttempts = log.state.steps.filter((step) => step.nodeId === node.id).length;
-    for (let tries = 1; ; tries += 1) {
-      while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
+  async continue(node: WorkflowNode, ended: readonly WaitRow[]): Promise<NodeResult> {
+    const { log } = this.scope;
+    const step = this.waitingSteps.get(node.id)!;
+    const usage = await this.childrenUsage(node.id, ended);
+    await this.passGate();
+    this.waitingSteps.delete(node.id);
+    const waits = this.waitsOf(node.id);
+    for (const row of ended) waits.set(row.key, row);
+    const events = [...ended.map(waitEndedEvent), ...usage];
+    const change: RowChange = { records: ended.map(({ id }) => id) };
+    const first = ended[0]!;
+    if (first.key.startsWith(RETRY_KEY)) return this.attemptUntilDone(node, { events, change });
+    if (first.key.startsWith(FAILURE_KEY)) return this.settleFailure(node, step, first, { events, change });
+    const resumed = { ...step, isResumed: true };
+    log.record([...events, stepEvent(resumed, 'running')], change);
+    await this.checkLimits(node, usage);
+    return this.attemptUntilDone(node, undefined, resumed);
+  }
+
+  /** Returns the events and the change that end all waits of a node, or of all nodes. Waits that are open are cancelled. */
+  endWaits(nodeId?: string): { events: EventDraft[]; records: string[] } {
+    const left = [...this.openWaits()].filter((wait) => nodeId === undefined || wait.node_id === nodeId);
+    for (const wait of left) wait.outcome = 'cancelled';
+    return { events: left.map(waitEndedEvent), records: left.map(({ id }) => id) };
+  }
+
+  /** @param begins what is recorded together with the first attempt; `resumed` continues a step instead */
+  private async attemptUntilDone(
+    node: WorkflowNode,
+    begins?: { events: readonly EventDraft[]; change: RowChange },
+    resumed?: RunningStep,
+  ): Promise<NodeResult> {
+    const { log, settings, stopSignal } = this.scope;
+    const retries = new NodeRetries(node, this.scope.row, settings);
+    let next = resumed;
+    let recorded = begins;
+    for (;;) {
+      await this.passGate();
       stopSignal.throwIfAborted();
-      const step = {
-        node,
-        stepId: randomUUID(),
-        attempt: earlierAttempts + tries,
-        startedAt: performance.now(),
-      };
+      const step = next ?? this.newStep(node);
       this.runningSteps.set(node.id, step);
-      log.record([stepEvent(step, 'running')]);
+      if (!next) log.record([...(recorded?.events ?? []), stepEvent(step, 'running')], recorded?.change);
+      [next, recorded] = [undefined, undefined];
       try {
-        return await this.attempt(step);
+        const result = await this.attempt(step);
+        if ('output' in result) return result;
+        await this.passGate();
+        this.wait(step, result.waits);
+        return 'waiting';
       } catch (error) {
-        if (stopSignal.aborted || !(error instanceof TransientError) || tries > retries) throw error;
-        while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
-        this.logger.log(`an attempt failed and will be repeated: ${error.message}`, ...causeOf(error), {
-          executionId: row.id,
-          nodeId: node.id,
-          nodeType: node.type,
-          stepId: step.stepId,
-          attempt: step.attempt,
-          code: error.code,
-        });
-        const delayMs = backoffMs(tries, settings.RETRY_BASE_MS, settings.RETRY_MAX_MS, error.retryAfterMs);
-        this.runningSteps.delete(node.id);
-        log.record([
-          stepEvent(step, 'retrying', { error: error.message, duration: elapsedMs(step) }),
-          {
-            type: 'execution:retry',
-            fields: { nodeId: node.id, attempt: step.attempt + 1, delayMs, error: error.message },
-          },
-        ]);
+        if (stopSignal.aborted || error instanceof StoppedError) throw error;
+        const delayMs = retries.delayMs(error, log.state);
+        await this.passGate();
+        if (delayMs === undefined && !retries.waitsWhenExhausted) throw error;
+        if (delayMs === undefined) return this.waitForPerson(step, error);
+        if (delayMs >= settings.LONG_RETRY_DELAY_MS)
+          return this.retryLater(step, error as NodeError, delayMs);
+        log.record(this.retryEvents(step, error as NodeError, delayMs));
         await sleep(delayMs, undefined, { signal: stopSignal });
       }
     }
   }
 
-  private async attempt(step: RunningStep): Promise<Json> {
-    const attempt = new NodeAttempt(this.scope, step, this.approvals, (isWaiting) => {
-      this.waitingNodes += isWaiting ? 1 : -1;
-      this.scope.onWaitingChanged();
-    });
+  private async attempt(step: RunningStep): Promise<{ output: Json } | { waits: WantedWait[] }> {
+    const attempt = new NodeAttempt(this.scope, step, this.waitsOf(step.node.id));
     this.attempts.add(attempt);
     try {
       return await attempt.run();
     } finally {
       this.attempts.delete(attempt);
     }
+  }
+
+  private newStep(node: WorkflowNode): RunningStep {
+    const attempts = this.scope.log.state.steps.filter(({ nodeId }) => nodeId === node.id).length;
+    return { node, stepId: randomUUID(), attempt: attempts + 1, startedAt: performance.now() };
+  }
+
+  /** Records that a node stands still. Waits that are open already go on. */
+  private wait(
+    step: RunningStep,
+    wanted: readonly WantedWait[],
+    extraEvents: readonly EventDraft[] = [],
+  ): void {
+    const { row, log, limits, signals } = this.scope;
+    const nodeId = step.node.id;
+    const known = this.waitsOf(nodeId);
+    const fresh = wanted.filter(({ key }) => !known.has(key));
+    const opens = fresh.map((each) =>
+      newWait(each, { projectId: row.project_id, nodeId, stepId: step.stepId }),
+    );
+    const children = fresh.flatMap((each, index) =>
+      each.children ? [{ ...each.children, waitId: opens[index]!.id }] : [],
+    );
+    this.runningSteps.delete(nodeId);
+    this.waitingSteps.set(nodeId, step);
+    for (const { id, key, kind, details } of opens)
+      known.set(key, {
+        id,
+        node_id: nodeId,
+        step_id: step.stepId,
+        key,
+        kind,
+        request: details,
+        outcome: null,
+      });
+    const events = extraEvents.length > 0 ? extraEvents : [stepEvent(step, 'waiting')];
+    const committed = log.append([...events, ...opens.map(waitingEvent)], {
+      opens,
+      ...(children.length > 0 && { children, ...limits.beginTree() }),
+    });
+    const hasSignal = opens.some(({ kind }) => kind === 'signal');
+    committed
+      .then(() => (hasSignal ? signals.matchKept(row.id) : undefined))
+      // The next owner, or the next signal, looks for kept signals again.
+      .catch(() => undefined);
+  }
+
+  private retryEvents(step: RunningStep, error: NodeError, delayMs: number): EventDraft[] {
+    const { row } = this.scope;
+    const { node, stepId, attempt } = step;
+    this.logger.log(`an attempt failed and will be repeated: ${error.message}`, ...causeOf(error), {
+      executionId: row.id,
+      nodeId: node.id,
+      nodeType: node.type,
+      stepId,
+      attempt,
+      code: error.code,
+    });
+    this.runningSteps.delete(node.id);
+    const { message, code } = toFailure(error);
+    return [
+      stepEvent(step, 'retrying', { error: message, code, duration: elapsedMs(step) }),
+      {
+        type: 'execution:retry',
+        fields: { nodeId: node.id, attempt: attempt + 1, delayMs, error: message },
+      },
+    ];
+  }
+
+  /** Waits for the next attempt by a timer, which holds no slot and survives a restart. */
+  private retryLater(step: RunningStep, error: NodeError, delayMs: number): NodeResult {
+    const key = `${RETRY_KEY}${step.attempt}`;
+    const wanted: WantedWait = { key, kind: 'timer', details: {}, until: { ms: delayMs } };
+    this.wait(step, [wanted], this.retryEvents(step, error, delayMs));
+    return 'waiting';
+  }
+
+  /** Waits for a person, who decides what follows a failure that cannot be repeated any more. */
+  private waitForPerson(step: RunningStep, thrown: unknown): NodeResult {
+    const { message: error, code } = toFailure(thrown);
+    const { id: executionId } = this.scope.row;
+    this.logger.warn(`a node failed and waits for a person: ${error}`, {
+      executionId,
+      nodeId: step.node.id,
+      code,
+    });
+    this.wait(step, [{ key: `${FAILURE_KEY}${step.attempt}`, kind: 'failure', details: { error, code } }]);
+    return 'waiting';
+  }
+
+  private settleFailure(
+    node: WorkflowNode,
+    step: RunningStep,
+    { answer, request }: KnownWait,
+    { events, change }: { events: readonly EventDraft[]; change: RowChange },
+  ): Promise<NodeResult> {
+    const { action, output, reason } = (answer ?? {}) as { action?: string; output?: Json; reason?: string };
+    const error = request.error ?? '';
+    const code = request.code ?? 'node_failed';
+    if (action === 'retry') {
+      const retrying = stepEvent(step, 'retrying', { error, code });
+      return this.attemptUntilDone(node, { events: [...events, retrying], change });
+    }
+    // The end of the step follows in the same turn, so it is in the same commit.
+    this.scope.log.record(events, change);
+    this.runningSteps.set(node.id, step);
+    if (action === 'output') return Promise.resolve({ output: output ?? null });
+    return Promise.reject(new NodeError(code, reason ? `${error} (${reason})` : error));
+  }
+
+  /** Makes the events by which the usage of ended children counts towards this execution. */
+  private async childrenUsage(nodeId: string, ended: readonly WaitRow[]): Promise<EventDraft[]> {
+    const { row, children, log, priceOf, stopSignal } = this.scope;
+    if (!ended.some(({ kind }) => kind === 'children')) return [];
+    const waitIds = ended.filter(({ kind }) => kind === 'children').map(({ id }) => id);
+    const used = await untilAnswered(() => children.usage(row.id, waitIds), stopSignal);
+    return usageEvents(log.state, nodeId, used, priceOf);
+  }
+
+  private async checkLimits(node: WorkflowNode, usage: readonly EventDraft[]): Promise<void> {
+    if (usage.length === 0) return;
+    const exceeded = await this.scope.limits.exceeded();
+    if (exceeded) this.scope.onFailure({ ...exceeded, nodeId: node.id });
+  }
+
+  private async passGate(): Promise<void> {
+    const { pauseGate, stopSignal } = this.scope;
+    while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
+  }
+
+  private waitsOf(nodeId: string): Map<string, KnownWait> {
+    const waits = this.waits.get(nodeId) ?? new Map<string, KnownWait>();
+    this.waits.set(nodeId, waits);
+    return waits;
   }
 }

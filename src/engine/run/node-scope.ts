@@ -1,9 +1,12 @@
 import type { ExecutionFailure, Json, WorkflowGraph } from '@cloutagent/contract';
 import type { Settings } from '../../config/settings.js';
+import type { ChildExecutions } from '../children/child-executions.js';
 import type { ExecutionRow } from '../execution-row.js';
+import type { Signals } from '../waits/signals.js';
 import type { NodeRegistry } from '../extension/node-registry.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
 import type { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
+import type { ExecutionLimits } from './execution-limits.js';
 import type { ExecutionLog } from './execution-log.js';
 import type { OutputBudget } from './output-budget.js';
 import type { PauseGate } from './pause-gate.js';
@@ -19,6 +22,9 @@ export interface NodeScope {
   readonly interceptors: StepInterceptors | undefined;
   readonly monitor: BlockedLoopMonitor;
   readonly priceOf: PriceOf;
+  readonly limits: ExecutionLimits;
+  readonly children: ChildExecutions;
+  readonly signals: Signals;
   readonly settings: Settings;
   /** Closed while the execution is paused. */
   readonly pauseGate: PauseGate;
@@ -27,8 +33,8 @@ export interface NodeScope {
   /** Outputs of the completed nodes, by node id. */
   readonly outputs: ReadonlyMap<string, Json>;
   readonly budget: OutputBudget;
-  /** Called when `NodeRunner.waitingNodes` has changed. */
-  readonly onWaitingChanged: () => void;
+  /** The failures of the nodes that have failed, by node id. */
+  readonly errors: ReadonlyMap<string, { message: string; code: string }>;
   /** Called when the execution must fail independently of its nodes' results, for example because a limit is exceeded. */
   readonly onFailure: (failure: ExecutionFailure) => void;
 }

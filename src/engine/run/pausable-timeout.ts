@@ -12,6 +12,11 @@ export class PausableTimeout {
     private readonly onExpire: () => void,
   ) {}
 
+  /** The time that is left, in ms. */
+  get remainingMs(): number {
+    return this.timer ? Math.max(0, this.leftMs - (performance.now() - this.resumedAt)) : this.leftMs;
+  }
+
   resume(): void {
     if (this.timer) return;
     this.resumedAt = performance.now();
@@ -20,8 +25,9 @@ export class PausableTimeout {
 
   pause(): void {
     if (!this.timer) return;
+    const { remainingMs } = this;
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.leftMs = Math.max(0, this.leftMs - (performance.now() - this.resumedAt));
+    this.leftMs = remainingMs;
   }
 }

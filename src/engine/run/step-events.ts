@@ -7,6 +7,8 @@ export interface RunningStep {
   attempt: number;
   /** By `performance.now()`. */
   startedAt: number;
+  /** Whether the handler is called again after a wait. */
+  isResumed?: boolean;
 }
 
 /** The time since the step began, in ms. */
@@ -22,7 +24,7 @@ export const attribution = (by: string | null, reason: string | null) => ({
 export function stepEvent(
   step: RunningStep,
   status: StepStatus,
-  extraFields: { output?: Json; error?: string; duration?: number } = {},
+  extraFields: { output?: Json; error?: string; code?: string; duration?: number } = {},
 ): EventDraft {
   const { node, stepId, attempt } = step;
   return {

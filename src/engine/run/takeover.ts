@@ -13,8 +13,11 @@ import type { RowChange } from '../../journal/row-change.js';
 import { Journal } from '../../journal/journal.js';
 import { JournalReader } from '../../journal/journal-reader.js';
 import type { ExecutionRow } from '../execution-row.js';
+import { ControlRequests } from './control-requests.js';
 import { EngineStats } from './engine-stats.js';
 import { ExecutionLog } from './execution-log.js';
+import { keptEvents } from './kept-events.js';
+import type { WaitRow } from './node-waits.js';
 import { timeSpent } from './time-spent.js';
 
 const MAX_TRIES = 5;
@@ -22,10 +25,20 @@ const MAX_TRIES = 5;
 /** An execution as restored from its events. */
 interface RestoredExecution {
   state: ExecutionState;
+  waits: WaitRow[];
   /** How much of its time limit it has used. */
   spentMs: number;
   /** Its terminal event, if the journal has one. */
   terminalEvent: ExecutionEvent | undefined;
+}
+
+/** An execution that this process may run now. */
+export interface RestoredRun {
+  log: ExecutionLog;
+  /** The waits of the execution so far. */
+  waits: readonly WaitRow[];
+  /** How much of its time limit it has used. */
+  spentMs: number;
 }
 
 /** The first action of a new owner: it restores the execution from the journal and records `execution:started`. */
@@ -35,33 +48,35 @@ export class Takeover {
     private readonly journal: Journal,
     private readonly reader: JournalReader,
     private readonly stats: EngineStats,
+    private readonly requests: ControlRequests,
   ) {}
 
   /**
    * Takes over an execution that this process has claimed. An earlier owner that is still running may append until
    * `execution:started` is committed. Its next append then finds its sequence taken, and it stops.
    * @param onFailure called when a later append of the returned log is refused
-   * @returns undefined if the execution has already ended
+   * @returns the log, the waits of the execution so far, and how much of its time limit it has used; undefined if the
+   *   execution has already ended
    * @throws StaleOwnerError if another process has claimed it since
    */
-  async start(
-    row: ExecutionRow,
-    onFailure: (error: unknown) => void,
-  ): Promise<{ log: ExecutionLog; spentMs: number } | undefined> {
+  async start(row: ExecutionRow, onFailure: (error: unknown) => void): Promise<RestoredRun | undefined> {
     for (let tries = 1; ; tries += 1) {
       // At the first attempt there was no earlier owner and the journal is empty, so it is not read. If it were not empty,
       // the append would find its sequence taken, and the next try would read the journal.
       const isNew = row.attempt === 1 && tries === 1;
-      const { state, spentMs, terminalEvent } = isNew ? newExecution() : await this.restore(row.id);
+      const { state, waits, spentMs, terminalEvent } = isNew ? newExecution() : await this.restore(row.id);
       if (terminalEvent) {
         await this.repairRow(row, terminalEvent);
         return undefined;
       }
+      const claim = { executionId: row.id, attempt: row.attempt };
+      // Its last owner left it waiting, with all events committed. Waking it is neither a start nor a takeover.
+      if (row.parked && (state.status === 'waiting' || state.status === 'paused'))
+        return { log: new ExecutionLog(this.journal, claim, state, onFailure, this.stats), waits, spentMs };
       const started: EventDraft = {
         type: 'execution:started',
         fields: { projectId: row.project_id, attempt: row.attempt },
       };
-      const claim = { executionId: row.id, attempt: row.attempt };
       let isTakenOver = false;
       const onRefused = (error: unknown) => {
         if (isTakenOver) onFailure(error);
@@ -70,9 +85,10 @@ export class Takeover {
       try {
         row.started_at ??= new Date();
         const change: RowChange = { status: 'running', at: row.started_at.toISOString() };
-        await log.append([started, ...retriedSteps(state)], change);
+        const kept = state.status === 'queued' && row.kept ? keptEvents(row.kept, row.workflow) : [];
+        await log.append([started, ...retriedSteps(state), ...kept], change);
         isTakenOver = true;
-        return { log, spentMs };
+        return { log, waits, spentMs };
       } catch (error) {
         if (!(error instanceof SequenceTakenError) || tries === MAX_TRIES) throw error;
       }
@@ -85,12 +101,14 @@ export class Takeover {
    */
   private async restore(executionId: string): Promise<RestoredExecution> {
     const { events: recorded, lastSequence } = await this.reader.readState(executionId);
+    const waits = await this.requests.readWaits(executionId);
     const events = recorded.map(parseEvent);
     const state = events.reduce(applyEvent, initialState());
     state.lastSequence = lastSequence;
     return {
       state,
-      spentMs: timeSpent(events, () => false),
+      waits,
+      spentMs: timeSpent(events),
       terminalEvent: events.find(({ type }) => isTerminalEvent(type)),
     };
   }
@@ -104,6 +122,7 @@ export class Takeover {
 
 const newExecution = (): RestoredExecution => ({
   state: initialState(),
+  waits: [],
   spentMs: 0,
   terminalEvent: undefined,
 });

@@ -1,36 +1,28 @@
-import type { ExecutionEvent } from '@cloutagent/contract';
+import { applyEvent, type ExecutionEvent, type ExecutionState, initialState } from '@cloutagent/contract';
+
+/** Whether time counts that passes while no step runs: child executions work for their parent. */
+const waitsForChildren = ({ status, waits }: ExecutionState): boolean =>
+  status === 'waiting' && waits.some(({ kind }) => kind === 'children');
 
 /**
- * Computes how much of its time limit an execution has used, in ms. Not counted is the time in which it was paused, in
- * which all its running nodes waited for a person, or in which no process owned it.
+ * Computes how much of its time limit an execution has used, in ms. Not counted is the time in which it was paused, in which
+ * it waited for anything but child executions, or in which no process owned it although a step was to run.
  * @param events the execution's state events, in order
- * @param waitsForPerson whether nodes of a type do nothing but wait for a person
+ * @param now ms since 1970; the present time counts if the execution waits for children
  */
-export function timeSpent(
-  events: readonly ExecutionEvent[],
-  waitsForPerson: (nodeType: string) => boolean,
-): number {
+export function timeSpent(events: readonly ExecutionEvent[], now = Date.now()): number {
+  const state = initialState();
   let spentMs = 0;
   let lastAt = 0;
-  let isPaused = false;
-  /** The types of the running nodes, by node id. */
-  const running = new Map<string, string>();
-  const isWorking = () => !isPaused && (running.size === 0 || ![...running.values()].every(waitsForPerson));
+  // The clocks of two machines can differ, so a difference may be negative.
+  const count = (at: number) => (spentMs += Math.max(0, at - lastAt));
   for (const event of events) {
     const at = Date.parse(event.timestamp);
-    const isStart = event.type === 'execution:started';
-    // The clocks of two machines can differ, so the difference may be negative.
-    if (!isStart && isWorking()) spentMs += Math.max(0, at - lastAt);
+    const isWorking = state.status === 'running' && event.type !== 'execution:started';
+    if (isWorking || waitsForChildren(state)) count(at);
     lastAt = at;
-    if (isStart) {
-      isPaused = false;
-      running.clear();
-    } else if (event.type === 'execution:paused') isPaused = true;
-    else if (event.type === 'execution:resumed') isPaused = false;
-    else if (event.type === 'execution:step') {
-      if (event.status === 'running') running.set(event.nodeId, event.nodeType);
-      else running.delete(event.nodeId);
-    }
+    applyEvent(state, event);
   }
+  if (waitsForChildren(state)) count(now);
   return spentMs;
 }

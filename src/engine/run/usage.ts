@@ -5,36 +5,50 @@ import { tokenCount } from '../models/token-count.js';
 /** Computes the cost of tokens in USD; null if the model's price is not known. */
 export type PriceOf = (model: string, usage: { input: number; output: number }) => number | null;
 
-/** Makes the events of one model call: an execution's running totals with the usage of the call added. */
+/** Adds costs; null if one of them is not known. */
+export const totalCostUSD = (costs: readonly (number | null)[]): number | null =>
+  costs.includes(null) ? null : sumUSD(costs.map((cost) => cost ?? 0));
+
+/** Returns the tokens of one call as they count: what is not a token count is 0. */
+export const countedTokens = ({ input, output }: { input: number; output: number }) => ({
+  input: tokenCount(input) ?? 0,
+  output: tokenCount(output) ?? 0,
+});
+
+/**
+ * Makes the events of model calls: an execution's running totals with the usage of the calls added.
+ * @param calls the usage of each call, or of all calls of a model by child executions
+ */
 export function usageEvents(
   state: ExecutionState,
   nodeId: string,
-  model: string,
-  used: { input: number; output: number },
+  calls: readonly { model: string; input: number; output: number }[],
   priceOf: PriceOf,
 ): EventDraft[] {
-  const { tokenUsage, modelUsage } = state;
-  const added = { input: tokenCount(used.input) ?? 0, output: tokenCount(used.output) ?? 0 };
-  const input = tokenUsage.input + added.input;
-  const output = tokenUsage.output + added.output;
-  const before = (Object.hasOwn(modelUsage, model) && modelUsage[model]) || { input: 0, output: 0 };
-  const total = { input: before.input + added.input, output: before.output + added.output };
-  const models = { ...modelUsage, [model]: { ...total, costUSD: priceOf(model, total) } };
-  const costs = Object.values(models).map((entry) => entry.costUSD);
-  const totalCostUSD = costs.some((cost) => cost === null) ? null : sumUSD(costs.map((cost) => cost ?? 0));
+  let { input, output } = state.tokenUsage;
+  let models = state.modelUsage;
+  const events = calls.map(({ model, ...used }): EventDraft => {
+    const added = countedTokens(used);
+    input += added.input;
+    output += added.output;
+    const before = (Object.hasOwn(models, model) && models[model]) || { input: 0, output: 0 };
+    const total = { input: before.input + added.input, output: before.output + added.output };
+    models = { ...models, [model]: { ...total, costUSD: priceOf(model, total) } };
+    const usage = { input, output, total: input + output };
+    return { type: 'execution:token-usage', fields: { usage, nodeId, model } };
+  });
+  if (events.length === 0) return [];
+  const costUSD = totalCostUSD(Object.values(models).map((entry) => entry.costUSD));
   return [
-    {
-      type: 'execution:token-usage',
-      fields: { usage: { input, output, total: input + output }, nodeId, model },
-    },
-    { type: 'execution:cost-update', fields: { totalCostUSD, modelUsage: models } },
+    ...events,
+    { type: 'execution:cost-update', fields: { totalCostUSD: costUSD, modelUsage: models } },
   ];
 }
 
 /** Returns the failure of an execution that has exceeded its limit of tokens or cost; undefined if it has not. */
 export function exceededLimit(
   { maxTokens, maxCostUSD }: NonNullable<ExecutionOptions['limits']>,
-  { tokenUsage, costUSD }: ExecutionState,
+  { tokenUsage, costUSD }: { tokenUsage: { total: number }; costUSD: number | null },
 ): ExecutionFailure | undefined {
   if (maxTokens !== undefined && tokenUsage.total > maxTokens) {
     return {

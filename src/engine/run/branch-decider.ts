@@ -1,0 +1,91 @@
+import {
+  type EdgeOutcome,
+  edgeName,
+  type EventDraft,
+  type ExecutionFailure,
+  type Json,
+  type WorkflowGraph,
+} from '@cloutagent/contract';
+import { randomUUID } from 'node:crypto';
+import type { ExecutionRow } from '../execution-row.js';
+import { NodeError } from '../extension/node-handler.js';
+import type { Conditions } from '../nodes/conditions.js';
+import type { EdgePlan } from './graph-progress.js';
+
+interface BranchScope {
+  readonly row: ExecutionRow;
+  readonly graph: WorkflowGraph;
+  readonly conditions: Conditions;
+  readonly outputs: ReadonlyMap<string, Json>;
+  readonly errors: ReadonlyMap<string, ExecutionFailure>;
+  readonly signal: AbortSignal;
+}
+
+/** Evaluates the conditions of edges, on the input and on the nodes that come before. */
+export class BranchDecider {
+  constructor(private readonly scope: BranchScope) {}
+
+  /**
+   * Evaluates the conditions of a node's edges.
+   * @returns their values, by index of the edge
+   * @throws NodeError `condition_failed`; the reason of the signal
+   */
+  async evaluate(nodeId: string, { conditions }: EdgePlan): Promise<Map<number, boolean>> {
+    const { row, signal } = this.scope;
+    const expressions = conditions.map(({ when }) => when);
+    const results = await this.scope.conditions.evaluate(
+      row.project_id,
+      expressions,
+      this.document(nodeId),
+      signal,
+    );
+    return new Map(
+      conditions.map(({ index }, at) => {
+        const result = results[at]!;
+        if ('value' in result) return [index, result.value];
+        throw new NodeError('condition_failed', `The condition edges.${index}.when failed: ${result.error}.`);
+      }),
+    );
+  }
+
+  /** Whether one of the taken edges of a node follows this outcome. */
+  takes(nodeId: string, on: EdgeOutcome, taken: readonly string[] = []): boolean {
+    const names = new Set(taken);
+    return this.scope.graph
+      .outgoing(nodeId)
+      .some(({ edge, index }) => edge.on === on && names.has(edgeName(edge, index)));
+  }
+
+  /** The event of a node that is skipped. */
+  skippedEvent(nodeId: string): EventDraft {
+    const { type, data } = this.scope.graph.nodes.get(nodeId)!;
+    return {
+      type: 'execution:step',
+      fields: {
+        step: data.label ?? nodeId,
+        stepId: randomUUID(),
+        nodeId,
+        nodeType: type,
+        status: 'skipped',
+        attempt: 1,
+      },
+    };
+  }
+
+  /** The data of conditions: the node itself, and all nodes that come before it and are done. */
+  private document(nodeId: string): Json {
+    const { row, graph, outputs, errors } = this.scope;
+    const before = new Set([nodeId]);
+    for (const id of before) for (const parent of graph.parentsOf(id)) before.add(parent);
+    const nodes = [...before].flatMap((id): [string, Json][] => {
+      const failure = errors.get(id);
+      if (failure) return [[id, { error: { message: failure.message, code: failure.code } }]];
+      return outputs.has(id) ? [[id, { output: outputs.get(id)! }]] : [];
+    });
+    return {
+      input: row.input,
+      nodes: Object.fromEntries(nodes),
+      execution: { id: row.id, projectId: row.project_id },
+    };
+  }
+}

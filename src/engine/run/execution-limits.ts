@@ -1,0 +1,58 @@
+import type { ExecutionFailure } from '@cloutagent/contract';
+import type { RowChange, TreeUsage } from '../../journal/row-change.js';
+import type { ChildExecutions } from '../children/child-executions.js';
+import type { ExecutionRow } from '../execution-row.js';
+import type { ExecutionLog } from './execution-log.js';
+import { untilAnswered } from './until-answered.js';
+import { countedTokens, exceededLimit, type PriceOf, totalCostUSD } from './usage.js';
+
+/** The limits of tokens and cost of an execution. In a tree of executions, the usage of the whole tree counts. */
+export class ExecutionLimits {
+  /** The root of the tree; undefined while the execution has neither a parent nor children. */
+  private rootId: string | undefined;
+
+  /** @param hasChildren whether it has started children before */
+  constructor(
+    private readonly row: ExecutionRow,
+    private readonly log: ExecutionLog,
+    private readonly children: ChildExecutions,
+    private readonly priceOf: PriceOf,
+    hasChildren: boolean,
+    private readonly signal: AbortSignal,
+  ) {
+    this.rootId = row.root_id ?? (hasChildren ? row.id : undefined);
+  }
+
+  /** Makes the change that counts a model call towards the tree; undefined outside of a tree. */
+  treeChange(model: string, usage: { input: number; output: number }): RowChange | undefined {
+    const { rootId } = this;
+    return rootId === undefined ? undefined : { treeUsage: [{ rootId, model, ...countedTokens(usage) }] };
+  }
+
+  /** Makes the change that begins the counter of a tree, when a root starts its first children. */
+  beginTree(): RowChange {
+    if (this.rootId !== undefined) return {};
+    const rootId = this.row.id;
+    this.rootId = rootId;
+    const { modelUsage } = this.log.state;
+    const treeUsage = Object.entries(modelUsage).map(([model, { input, output }]): TreeUsage => ({
+      rootId,
+      model,
+      input,
+      output,
+    }));
+    return { treeUsage };
+  }
+
+  /** Returns the failure of an execution that has exceeded one of its limits; undefined if it has not. */
+  async exceeded(): Promise<ExecutionFailure | undefined> {
+    const { limits } = this.row.options;
+    if (!limits) return undefined;
+    if (this.rootId === undefined) return exceededLimit(limits, this.log.state);
+    const { rootId } = this;
+    const used = await untilAnswered(() => this.children.treeUsage(rootId), this.signal);
+    const total = used.reduce((sum, { input, output }) => sum + input + output, 0);
+    const costUSD = totalCostUSD(used.map(({ model, ...usage }) => this.priceOf(model, usage)));
+    return exceededLimit(limits, { tokenUsage: { total }, costUSD });
+  }
+}

@@ -1,0 +1,47 @@
+import type { ExecutionState, WorkflowNode } from '@cloutagent/contract';
+import { backoffMs } from '../../common/backoff.js';
+import type { Settings } from '../../config/settings.js';
+import type { ExecutionRow } from '../execution-row.js';
+import { NodeError, TransientError } from '../extension/node-handler.js';
+
+const DEFAULT_RETRIES = 2;
+
+/** Decides whether a failed attempt of a node is repeated, and when. */
+export class NodeRetries {
+  private readonly maxRetries: number;
+  /** Whether the node waits for a person when it fails and no retry is left. */
+  readonly waitsWhenExhausted: boolean;
+
+  constructor(
+    private readonly node: WorkflowNode,
+    { options }: ExecutionRow,
+    private readonly settings: Pick<Settings, 'RETRY_BASE_MS' | 'RETRY_MAX_MS' | 'RETRY_AFTER_MAX_MS'>,
+  ) {
+    const { retry, maxRetries, onExhausted } = node.data;
+    this.maxRetries = retry?.maxRetries ?? maxRetries ?? options.maxRetries ?? DEFAULT_RETRIES;
+    this.waitsWhenExhausted = (retry?.onExhausted ?? onExhausted) === 'wait';
+  }
+
+  /**
+   * Returns how long to wait before the next attempt, in ms; undefined if there is none. The attempts that a crash cut off do
+   * not count as retries.
+   */
+  delayMs(error: unknown, state: ExecutionState): number | undefined {
+    if (!this.isRepeatable(error)) return undefined;
+    const retries = state.steps.filter(
+      ({ nodeId, status, code }) => nodeId === this.node.id && status === 'retrying' && code !== undefined,
+    ).length;
+    if (retries >= this.maxRetries) return undefined;
+    const { RETRY_BASE_MS, RETRY_MAX_MS, RETRY_AFTER_MAX_MS } = this.settings;
+    const { baseMs = RETRY_BASE_MS, maxMs } = this.node.data.retry ?? {};
+    const backoff = backoffMs(retries + 1, baseMs, maxMs ?? RETRY_MAX_MS);
+    const requested = (error instanceof TransientError && error.retryAfterMs) || 0;
+    return Math.round(Math.max(backoff, Math.min(requested, maxMs ?? RETRY_AFTER_MAX_MS)));
+  }
+
+  private isRepeatable(error: unknown): boolean {
+    const { on } = this.node.data.retry ?? {};
+    if (!on) return error instanceof TransientError;
+    return error instanceof NodeError && on.includes(error.code);
+  }
+}

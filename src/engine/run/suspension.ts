@@ -1,0 +1,101 @@
+import type { ChildrenRequest, ChildResult, WaitRequest, WaitResult } from '../extension/waiting.js';
+import type { NodeScope } from './node-scope.js';
+import { untilAnswered } from './until-answered.js';
+import {
+  checkKey,
+  childrenWait,
+  invalid,
+  type KnownWait,
+  type WantedWait,
+  wantedWait,
+  waitResult,
+} from './node-waits.js';
+
+/** More waits than any node can use. */
+const MAX_WAITS = 1_000;
+
+/**
+ * The waits of one call of a handler. Calls whose wait has ended return immediately. The others are collected until the end of
+ * the event-loop turn, so that a node can begin several waits in one commit; then the node stands still.
+ */
+export class Suspension {
+  private readonly wanted = new Map<string, WantedWait>();
+  private readonly beginning = Promise.withResolvers<WantedWait[]>();
+  private isScheduled = false;
+  /** Number of calls of `runChildren` that are being prepared. */
+  private preparing = 0;
+  /** Resolves when the node stands still, with the waits that the handler wants. */
+  readonly begun: Promise<WantedWait[]> = this.beginning.promise;
+
+  /**
+   * @param waits the waits of the node so far, by key
+   * @param signal aborts when the handler must stop
+   */
+  constructor(
+    private readonly scope: NodeScope,
+    private readonly nodeId: string,
+    private readonly waits: ReadonlyMap<string, KnownWait>,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  async waitFor<Kind extends WaitRequest['kind']>(
+    request: Extract<WaitRequest, { kind: Kind }>,
+  ): Promise<WaitResult<Kind>> {
+    this.signal.throwIfAborted();
+    const wanted = wantedWait(request);
+    const known = this.waits.get(wanted.key);
+    if (known && known.kind !== wanted.kind)
+      throw invalid(`the key ${wanted.key} belongs to a wait of the kind ${known.kind}; choose another one`);
+    if (known?.outcome) return waitResult(known) as WaitResult<Kind>;
+    return this.begin(wanted);
+  }
+
+  async runChildren(request: ChildrenRequest): Promise<ChildResult[]> {
+    this.signal.throwIfAborted();
+    const { key } = request;
+    checkKey(key);
+    const { row, children } = this.scope;
+    const results = () => untilAnswered(() => children.results(row, this.nodeId, request), this.signal);
+    const known = this.waits.get(key);
+    if (known?.outcome || request.inputs.length === 0) return results();
+    if (known) return this.begin({ key, kind: 'children', details: {} });
+    this.preparing += 1;
+    const prepared = await untilAnswered(
+      () => children.prepare(row, this.nodeId, request),
+      this.signal,
+    ).finally(() => (this.preparing -= 1));
+    this.signal.throwIfAborted();
+    // A re-run may have kept all of them.
+    if (prepared.children.length === 0) return results();
+    return this.begin(childrenWait(request, prepared));
+  }
+
+  /** Begins a wait, and stands still: the handler is called again when the wait ends. */
+  private begin(wanted: WantedWait): Promise<never> {
+    const { key } = wanted;
+    if (this.wanted.has(key)) throw invalid(`two waits have the key ${key}; give each one a key of its own`);
+    if (this.wanted.size >= MAX_WAITS) throw invalid(`a node may have at most ${MAX_WAITS} waits at once`);
+    this.wanted.set(key, wanted);
+    if (!this.isScheduled) {
+      this.isScheduled = true;
+      setImmediate(() => void this.suspend());
+    }
+    return new Promise((_resolve, reject) => {
+      const { signal } = this;
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    });
+  }
+
+  private async suspend(): Promise<void> {
+    const { pauseGate } = this.scope;
+    try {
+      while (!pauseGate.isOpen) await pauseGate.pass(this.signal);
+      this.signal.throwIfAborted();
+    } catch {
+      return;
+    }
+    // Children of the same turn are still being prepared: they begin in the same commit.
+    if (this.preparing > 0) setImmediate(() => void this.suspend());
+    else this.beginning.resolve([...this.wanted.values()]);
+  }
+}

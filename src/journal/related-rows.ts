@@ -1,0 +1,118 @@
+import type { RowChange } from './row-change.js';
+
+/** A change of one execution that comes with rows of other tables, or of child executions. */
+export type RelatedChange = RowChange & { executionId: string };
+
+export const hasRelatedRows = ({ opens, records, children, treeUsage }: RowChange): boolean =>
+  [opens, records, children, treeUsage].some((rows) => rows !== undefined && rows.length > 0);
+
+// JSON is passed in arrays of json, because the functions of PostgreSQL that read a record from JSON refuse U+0000 anywhere
+// in it. Each part writes only for executions whose row this statement has changed.
+const OPENED = `
+  INSERT INTO cloutagent.waits
+    (id, execution_id, project_id, node_id, step_id, key, kind, request, signal, assignees, until)
+  SELECT w.id, w.execution_id, w.project_id, w.node_id, w.step_id, w.key, w.kind, w.request, w.signal,
+    CASE WHEN w.assignees IS NOT NULL THEN ARRAY(SELECT json_array_elements_text(w.assignees)) END,
+    coalesce(w.until, now() + w.ms * interval '1 ms')
+  FROM unnest($17::uuid[], $18::uuid[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::json[],
+    $25::text[], $26::json[], $27::timestamptz[], $28::float8[])
+    AS w(id, execution_id, project_id, node_id, step_id, key, kind, request, signal, assignees, until, ms)
+  WHERE w.execution_id IN (SELECT id FROM changed)`;
+
+const RECORDED = `
+  UPDATE cloutagent.waits AS w SET recorded = true, outcome = coalesce(w.outcome, 'cancelled'),
+    settled_at = coalesce(w.settled_at, now())
+  FROM unnest($29::uuid[], $30::uuid[]) AS r(id, execution_id)
+  WHERE w.id = r.id AND w.execution_id = r.execution_id AND r.execution_id IN (SELECT id FROM changed)`;
+
+const SUPERSEDED = `
+  UPDATE cloutagent.executions AS s SET superseded = true WHERE s.id = ANY ($31::uuid[]) RETURNING s.id`;
+
+// The subquery on `superseded` has no effect but its order: PostgreSQL runs that part first, so that the unique index
+// accepts the new children.
+const STARTED = `
+  INSERT INTO cloutagent.executions (id, project_id, input, workflow, options, tags, created_by, runnable_at,
+    desired_state, desired_state_by, desired_state_reason, desired_state_at, parent_id, parent_node_id, parent_index, root_id,
+    depth, rerun_of, kept, parent_wait_id)
+  SELECT c.id, p.project_id, c.input, g.workflow, g.options, p.tags, p.created_by, CASE WHEN c.queued THEN now() END,
+    p.desired_state, p.desired_state_by, p.desired_state_reason, p.desired_state_at, p.id, g.node_id, c.index, g.root_id,
+    g.depth, c.rerun_of, c.kept, g.wait_id
+  FROM unnest($32::int[], $33::uuid[], $34::text[], $35::uuid[], $36::int[], $37::json[], $38::json[],
+    $51::uuid[]) AS g(number, parent_id, node_id, root_id, depth, workflow, options, wait_id)
+  JOIN unnest($39::int[], $40::uuid[], $41::int[], $42::json[], $43::boolean[], $44::uuid[], $45::json[])
+    AS c(number, id, index, input, queued, rerun_of, kept) ON c.number = g.number
+  JOIN changed AS p ON p.id = g.parent_id
+  WHERE (SELECT count(*) FROM superseded) >= 0`;
+
+const COUNTED = `
+  INSERT INTO cloutagent.tree_usage AS t (root_id, model, input, output)
+  SELECT u.root_id, u.model, sum(u.input), sum(u.output)
+  FROM unnest($46::uuid[], $47::uuid[], $48::text[], $49::bigint[], $50::bigint[])
+    AS u(execution_id, root_id, model, input, output)
+  WHERE u.execution_id IN (SELECT id FROM changed)
+  GROUP BY u.root_id, u.model ORDER BY u.root_id, u.model
+  ON CONFLICT (root_id, model) DO UPDATE SET input = t.input + excluded.input, output = t.output + excluded.output`;
+
+/** Parts of an append's statement that write the related rows. They use the part `changed` and the parameters from $17. */
+export const RELATED_ROWS = `
+  opened AS (${OPENED}),
+  recorded AS (${RECORDED}),
+  superseded AS (${SUPERSEDED}),
+  started AS (${STARTED}),
+  counted AS (${COUNTED})`;
+
+const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
+
+/** Returns the values of the parameters from $17. */
+export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
+  const waits = changes.flatMap(({ executionId, opens = [] }) =>
+    opens.map((wait) => ({ executionId, ...wait })),
+  );
+  const records = changes.flatMap(({ executionId, records: ids = [] }) =>
+    ids.map((id) => ({ executionId, id })),
+  );
+  const groups = changes.flatMap(({ executionId, children = [] }) =>
+    children.map((group) => ({ executionId, ...group })),
+  );
+  const children = groups.flatMap((group, number) => group.children.map((child) => ({ number, ...child })));
+  const usage = changes.flatMap(({ executionId, treeUsage = [] }) =>
+    treeUsage.map((entry) => ({ executionId, ...entry })),
+  );
+  return [
+    waits.map(({ id }) => id),
+    waits.map(({ executionId }) => executionId),
+    waits.map(({ projectId }) => projectId),
+    waits.map(({ nodeId }) => nodeId),
+    waits.map(({ stepId }) => stepId),
+    waits.map(({ key }) => key),
+    waits.map(({ kind }) => kind),
+    waits.map(({ details }) => JSON.stringify(details)),
+    waits.map(({ signal }) => signal ?? null),
+    waits.map(({ assignees }) => json(assignees)),
+    waits.map(({ until }) => (typeof until === 'string' ? until : null)),
+    waits.map(({ until }) => (typeof until === 'object' ? until.ms : null)),
+    records.map(({ id }) => id),
+    records.map(({ executionId }) => executionId),
+    groups.flatMap(({ supersedes = [] }) => supersedes),
+    groups.map((_group, number) => number),
+    groups.map(({ executionId }) => executionId),
+    groups.map(({ nodeId }) => nodeId),
+    groups.map(({ rootId }) => rootId),
+    groups.map(({ depth }) => depth),
+    groups.map(({ workflow }) => JSON.stringify(workflow)),
+    groups.map(({ options }) => JSON.stringify(options)),
+    children.map(({ number }) => number),
+    children.map(({ id }) => id),
+    children.map(({ index }) => index),
+    children.map(({ input }) => JSON.stringify(input)),
+    children.map(({ isQueued }) => isQueued),
+    children.map(({ rerunOf }) => rerunOf ?? null),
+    children.map(({ kept }) => json(kept)),
+    usage.map(({ executionId }) => executionId),
+    usage.map(({ rootId }) => rootId),
+    usage.map(({ model }) => model),
+    usage.map(({ input }) => input),
+    usage.map(({ output }) => output),
+    groups.map(({ waitId }) => waitId ?? null),
+  ];
+}
