@@ -179,12 +179,12 @@ describe('a posted workflow', () => {
       expect(await errorsOf(workflow('a'))).toEqual([]);
       expect(await errorsOf(workflow('outer'))).toEqual([
         expect.stringMatching(
-          /workflow\.nodes\.1\.data\.config\.expression: node "outer" does not come before/,
+          /workflow\.nodes\.1\.data\.config\.workflow\.nodes\.1\.data\.config\.expression: there is no node "outer"/,
         ),
       ]);
       const outside = { nodes: [batch('x', inner(), { note: '{{nodes.a.output}}' })] };
       expect(await errorsOf(outside)).toEqual([
-        expect.stringMatching(/^workflow\.nodes\.0\.data\.config\.note: node "a" does not come before/),
+        expect.stringMatching(/^workflow\.nodes\.0\.data\.config\.note: there is no node "a"/),
       ]);
     });
 
