@@ -166,6 +166,38 @@ describe('a posted workflow', () => {
       ]);
     });
 
+    it('is checked by the built-in node types as well', async () => {
+      const workflow = (config: object) => ({ nodes: [{ id: 'x', type: 'workflow', data: { config } }] });
+      expect(await errorsOf(workflow({ workflow: inner() }))).toEqual([]);
+      expect(await errorsOf(workflow({ workflow: inner(edge('ab', { otherwise: true })) }))).toEqual([
+        expect.stringMatching(
+          /^workflow\.nodes\.0\.data\.config\.workflow\.edges\.0\.otherwise: needs another edge/,
+        ),
+      ]);
+      expect(await errorsOf(workflow({ ref: 'invoices@production' }), 'not_available')).toEqual([
+        expect.stringMatching(/^workflow\.nodes\.0\.data\.config\.ref: /),
+      ]);
+    });
+
+    it('must use models of a known price if the cost is limited', async () => {
+      const agent = {
+        id: 'a',
+        type: 'agent',
+        data: { config: { model: 'anthropic/of-no-price', prompt: 'Hi.' } },
+      };
+      const answer = await server.call('POST', '/api/executions', {
+        projectId: 'demo',
+        input: null,
+        workflow: { nodes: [batch('x', { nodes: [agent] })] },
+        options: { limits: { maxCostUSD: 1 } },
+      });
+      expect(answer.status).toBe(400);
+      expect(answer.body.errors).toContainEqual({
+        path: 'workflow.nodes.0.data.config.workflow.nodes.0.data.config.model',
+        message: expect.stringMatching(/^the price of anthropic\/of-no-price is not known/) as string,
+      });
+    });
+
     it('may have placeholders in it, which refer to the nodes of that workflow', async () => {
       const refers = (id: string) => ({
         id: 'z',
