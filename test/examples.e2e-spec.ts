@@ -8,6 +8,7 @@ const ENDS: Record<string, string | null> = {
   'compare.json': 'execution:completed',
   'data.json': null,
   'failure.json': 'execution:failed',
+  'rerun.json': 'execution:failed',
   'retry.json': 'execution:completed',
 };
 
@@ -39,5 +40,24 @@ describe('the examples', () => {
     }
     await watch.done();
     if (end !== null) expect(watch.frames.at(-1)!.type).toBe(end);
+  });
+
+  it('run again from the failed node: rerun.json, with the input of docs/workflows.md', async () => {
+    const page = await readFile('docs/workflows.md', 'utf8');
+    const body = /\/rerun"[^]*?-d '(\{[^']*)'/.exec(page)![1]!;
+    const request = JSON.parse(await readFile('examples/rerun.json', 'utf8')) as object;
+    const id = await server.startExecution(request);
+    await new Watch(server.url, `/api/executions/${id}/stream`).done();
+    const answer = await server.call('POST', `/api/executions/${id}/rerun`, body);
+    expect(answer.status).toBe(202);
+    await new Watch(server.url, `/api/executions/${answer.body.id}/stream`).done();
+    const { status, steps, output } = (await server.call('GET', `/api/executions/${answer.body.id}`)).body;
+    expect(status).toBe('completed');
+    expect(steps.map(({ nodeId, reusedFrom }) => [nodeId, reusedFrom])).toEqual([
+      ['draft', id],
+      ['limit', undefined],
+      ['shorten', undefined],
+    ]);
+    expect((output as string).split(' ')).toHaveLength(12);
   });
 });
