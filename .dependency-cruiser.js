@@ -64,7 +64,7 @@ const ENGINE = {
   tools: ['extension'],
   nodes: ['extension', 'http', 'models', 'tools'],
   validation: ['extension', 'models', 'nodes'],
-  waits: ['extension', 'execution-row.ts'],
+  waits: ['extension', 'nodes', 'execution-row.ts'],
   children: ['extension', 'waits', 'execution-row.ts'],
   run: [
     'extension',

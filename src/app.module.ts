@@ -14,6 +14,7 @@ import { ProblemsModule } from './problems/problems.module.js';
 import { PublicServicesModule } from './public-services.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
+import { WaitsModule } from './waits/waits.module.js';
 
 type Imports = NonNullable<DynamicModule['imports']>;
 
@@ -44,6 +45,7 @@ export class AppModule {
         AuthModule,
         ThrottlingModule,
         ExecutionsModule,
+        WaitsModule,
         ListenersModule,
         OperationsModule,
         PublicServicesModule,

@@ -1,16 +1,38 @@
-import { json, type Request, type RequestHandler } from 'express';
+import { json, type Request, type RequestHandler, text } from 'express';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Settings } from './config/settings.js';
 import { jsonShape } from './common/json-shape.js';
 import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
 
-/** Parses JSON bodies within the limits of the settings. Requests without a body skip the parser, as most requests do. */
+const SIGNALS = /^\/api\/executions\/[^/]+\/signals\/[^/]+\/?$/i;
+const CALLBACKS = /^\/api\/callbacks\/[^/]+\/?$/i;
+
+/**
+ * Parses JSON bodies within the limits of the settings. Requests without a body skip the parser, as most requests do. Signals
+ * and callbacks have a limit of their own, and a callback that is not JSON is read as a text.
+ */
 export function readBody(settings: Settings): RequestHandler {
+  const parse = readJson(settings, settings.BODY_MAX_BYTES);
+  const parseSignal = readJson(settings, settings.SIGNAL_MAX_BYTES);
+  const parseText = text({ limit: settings.SIGNAL_MAX_BYTES, type: () => true });
+  return (request, response, next) => {
+    const { path } = request;
+    if (SIGNALS.test(path)) parseSignal(request, response, next);
+    else if (!CALLBACKS.test(path)) parse(request, response, next);
+    else if (isJson(request)) parseSignal(request, response, next);
+    else parseText(request, response, next);
+  };
+}
+
+const JSON_TYPES = ['application/json', 'application/*+json'];
+const isJson = (request: Request): boolean => typeof request.is(JSON_TYPES) === 'string';
+
+function readJson(settings: Settings, limit: number): RequestHandler {
   const parse = json({
-    limit: settings.BODY_MAX_BYTES,
+    limit,
     strict: false,
-    type: ['application/json', 'application/*+json'],
+    type: JSON_TYPES,
     verify: (request: VerifiedRequest, _response, body, encoding) => {
       request.problem = problemOf(body, encoding, settings);
       // body-parser replaces the status of an error that is thrown here, so the problem is kept on the request.

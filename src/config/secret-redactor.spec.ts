@@ -2,6 +2,7 @@ import { SecretRedactor } from './secret-redactor.js';
 import { parseSettings } from './settings.js';
 
 const KEY = 'sk-ant-api03-AbC_d.e+f/g';
+const TOKEN = `cbk_${'aZ0-_'.repeat(9).slice(0, 43)}`;
 const redactor = new SecretRedactor([
   KEY,
   'with "quotes" and \\',
@@ -19,6 +20,9 @@ it.each([
   [JSON.stringify(JSON.stringify('with "quotes" and \\')), '"\\"[redacted]\\""'],
   ['sk-ant-api03-AbC_d.e f/g', 'sk-ant-api03-AbC_d.e f/g'],
   ['', ''],
+  [`https://x.example/api/callbacks/${TOKEN}?a`, 'https://x.example/api/callbacks/[redacted]?a'],
+  [JSON.stringify(TOKEN), '"[redacted]"'],
+  [TOKEN.slice(0, -1), TOKEN.slice(0, -1)],
 ])('replaces the secrets in %j', (text, expected) => expect(redactor.text(text)).toBe(expected));
 
 it.each([
@@ -44,6 +48,9 @@ it.each([
   [KEY.slice(0, -1), KEY.length - 1],
   ['x pass wor', 8],
   ['', 0],
+  ['x cb', 2],
+  [`x ${TOKEN.slice(0, -1)}`, 46],
+  ['x cbk!', 0],
 ])('counts the characters at the end of %j that may begin a secret', (text, expected) =>
   expect(redactor.openEnd(text)).toBe(expected),
 );

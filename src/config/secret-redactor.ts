@@ -9,9 +9,20 @@ const MIN_LENGTH = 8;
 const WORD = /^[A-Za-z]{1,15}$/;
 
 /**
+ * The secret part of a callback address. It is redacted by its form: any number of them exist, and only their hashes are
+ * stored. All its characters stand for themselves in URLs and in JSON.
+ */
+const CALLBACK_TOKEN_PREFIX = 'cbk_';
+const CALLBACK_TOKEN_LENGTH = CALLBACK_TOKEN_PREFIX.length + 43;
+const CALLBACK_TOKENS = /cbk_[A-Za-z0-9_-]{43}/g;
+/** A proper beginning of a token at the end of a text. */
+const OPEN_CALLBACK_TOKEN = /(?:cbk_[A-Za-z0-9_-]{0,42}|cbk?|c)$/;
+
+/**
  * Replaces the server's own secrets in everything that leaves the server: events, outputs, problems and logs. It searches
  * for the secrets' values and not for patterns of keys, because a provider may quote a key in any form. It finds a value
- * as it is, URL-encoded, as part of a JSON string, and as part of a JSON string inside JSON.
+ * as it is, URL-encoded, as part of a JSON string, and as part of a JSON string inside JSON. It also replaces the tokens of
+ * callback addresses, by their form.
  */
 export class SecretRedactor {
   private readonly known = new Set<string>();
@@ -42,19 +53,23 @@ export class SecretRedactor {
 
   /** Replaces every secret in a text. */
   text(text: string): string {
-    return this.plain.replaceIn(text);
+    return withoutCallbackTokens(this.plain.replaceIn(text));
   }
 
   /** Replaces every secret in a JSON text. The result is valid JSON. */
   json(json: string): string {
-    return this.escaped.replaceIn(json);
+    return withoutCallbackTokens(this.escaped.replaceIn(json));
   }
 
   /** Returns how many characters at the end of a text may begin a secret that continues in the next text. */
   openEnd(text: string): number {
-    return this.plain.openEnd(text);
+    const token = OPEN_CALLBACK_TOKEN.exec(text.slice(-CALLBACK_TOKEN_LENGTH + 1))?.[0].length ?? 0;
+    return Math.max(this.plain.openEnd(text), token);
   }
 }
+
+const withoutCallbackTokens = (text: string): string =>
+  text.includes(CALLBACK_TOKEN_PREFIX) ? text.replace(CALLBACK_TOKENS, REDACTED) : text;
 
 /** Searches for a set of strings, each being one form of a secret. */
 class Forms {

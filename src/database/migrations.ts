@@ -394,9 +394,11 @@ const workflowLanguage: Migration = {
     await sql`CREATE INDEX waits_due ON cloutagent.waits (until) WHERE outcome IS NULL AND until IS NOT NULL`.execute(
       db,
     );
-    await sql`
-      CREATE INDEX waits_inbox ON cloutagent.waits (project_id, id)
-        WHERE outcome IS NULL AND kind IN ('approval', 'signal', 'tool', 'failure')`.execute(db);
+    // The inbox reads a page of each kind: of each project, or of all projects.
+    await sql`CREATE INDEX waits_inbox ON cloutagent.waits (project_id, kind, id) WHERE outcome IS NULL`.execute(
+      db,
+    );
+    await sql`CREATE INDEX waits_inbox_all ON cloutagent.waits (kind, id) WHERE outcome IS NULL`.execute(db);
     await sql`CREATE INDEX waits_unrecorded ON cloutagent.waits (execution_id) WHERE NOT recorded`.execute(
       db,
     );
@@ -409,7 +411,6 @@ const workflowLanguage: Migration = {
         sent_by text NOT NULL,
         sent_at timestamptz NOT NULL DEFAULT now(),
         idempotency_key text,
-        request_hash text,
         wait_id uuid
       )`.execute(db);
     await sql`CREATE INDEX signals_kept ON cloutagent.signals (execution_id, name, id) WHERE wait_id IS NULL`.execute(

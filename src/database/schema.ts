@@ -167,7 +167,6 @@ export interface SignalsTable {
   sent_by: string;
   sent_at: Instant;
   idempotency_key: string | null;
-  request_hash: string | null;
   /** The wait that it ended. Null while it is kept. */
   wait_id: string | null;
 }

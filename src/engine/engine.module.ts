@@ -16,7 +16,10 @@ import { MonitoringModule } from '../monitoring/monitoring.module.js';
 import { ExtensionModule } from './extension/extension.module.js';
 import { NodesModule } from './nodes/nodes.module.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
+import { Callbacks } from './waits/callbacks.js';
+import { FormCheck } from './waits/form-check.js';
 import { Signals } from './waits/signals.js';
+import { WaitAnswers } from './waits/wait-answers.js';
 import { WaitSettlement } from './waits/wait-settlement.js';
 import { WaitTimers } from './waits/wait-timers.js';
 import { Takeover } from './run/takeover.js';
@@ -36,7 +39,10 @@ import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
     EngineStats,
     WaitSettlement,
     WaitTimers,
+    FormCheck,
+    WaitAnswers,
     Signals,
+    Callbacks,
     ChildExecutions,
     UnhandledErrors,
     ControlRequests,
@@ -62,7 +68,9 @@ import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
     WorkflowChecksModule,
     Dispatcher,
     WaitSettlement,
+    WaitAnswers,
     Signals,
+    Callbacks,
     ChildExecutions,
   ],
 })

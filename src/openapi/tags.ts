@@ -2,6 +2,7 @@
 export const TAGS = {
   Executions: 'Start executions, read them and their recorded events.',
   Control: 'Pause, resume and cancel executions, and answer their approval nodes.',
+  Waits: 'List and answer the waits of executions, send signals, and receive callbacks.',
   Streams: 'Watch executions live, as server-sent events.',
   Keys: 'Manage API keys, and see what your own credential may do.',
   Listeners: 'See durable listeners of modules, and replay what could not be delivered.',

@@ -168,6 +168,10 @@ export const FAILURE_CODES = {
     text: 'The response of the service is too large; request less data, or raise HTTP_RESPONSE_MAX_BYTES.',
     retried: false,
   },
+  public_url_missing: {
+    text: 'The workflow uses a callback address, and the server does not know the address at which third parties reach it. Set PUBLIC_URL.',
+    retried: false,
+  },
   signal_expired: {
     text: 'No signal arrived in time; raise expiresInMs, or set onExpire to continue.',
     retried: false,

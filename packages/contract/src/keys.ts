@@ -8,6 +8,7 @@ export const SCOPES = [
   'executions:read',
   'executions:write',
   'executions:control',
+  'waits:answer-any',
   'keys:manage',
   'listeners:manage',
 ] as const;

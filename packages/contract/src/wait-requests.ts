@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ExecutionId, ProjectId } from './execution.js';
-import { Json, PlainText } from './json.js';
+import { Json, PlainText, Timestamp } from './json.js';
 import { orNull } from './or-null.js';
-import { OpenWait, WaitKind } from './waits.js';
+import { OpenWait, SignalName, WaitKind, WaitOutcome } from './waits.js';
 
 /** An item of the inbox. */
 export const Wait = OpenWait.extend({ executionId: ExecutionId, projectId: ProjectId }).meta({ id: 'Wait' });
@@ -40,7 +40,13 @@ export const ListWaits = z
 export type ListWaits = z.infer<typeof ListWaits>;
 
 export const WaitPage = z
-  .object({ waits: z.array(Wait), nextCursor: z.string().nullable() })
+  .object({
+    waits: z.array(Wait),
+    nextCursor: z
+      .string()
+      .nullable()
+      .meta({ description: 'The `cursor` of the next page; null on the last page. With `assignee`, a page may have fewer waits than `limit` although another one follows.' }),
+  })
   .meta({ id: 'WaitPage' });
 export type WaitPage = z.infer<typeof WaitPage>;
 
@@ -64,3 +70,21 @@ export const AnswerWait = z
   })
   .meta({ id: 'AnswerWait' });
 export type AnswerWait = z.infer<typeof AnswerWait>;
+
+/** Answer to `POST /api/waits/:waitId/answer`. */
+export const EndedWait = z
+  .object({
+    waitId: z.string(),
+    executionId: ExecutionId,
+    outcome: WaitOutcome,
+    by: z.string().nullable().meta({ description: 'The principal that answered.' }),
+    settledAt: Timestamp,
+  })
+  .meta({ id: 'EndedWait' });
+export type EndedWait = z.infer<typeof EndedWait>;
+
+/** Answer to `POST /api/executions/:executionId/signals/:name`. */
+export const SentSignal = z
+  .object({ id: z.string(), executionId: ExecutionId, name: SignalName, sentAt: Timestamp })
+  .meta({ id: 'SentSignal' });
+export type SentSignal = z.infer<typeof SentSignal>;

@@ -9,7 +9,8 @@ export interface ScopeInfo {
 const DESCRIPTIONS: Record<(typeof SCOPES)[number], string> = {
   'executions:read': 'Read executions and watch their streams.',
   'executions:write': 'Start executions.',
-  'executions:control': 'Pause, resume, cancel and approve executions.',
+  'executions:control': 'Pause, resume, cancel and approve executions, answer waits and send signals.',
+  'waits:answer-any': 'Answer waits that are assigned to other principals.',
   'keys:manage': 'Create, list and revoke API keys.',
   'listeners:manage': 'See durable listeners, replay and skip their dead deliveries, and delete them.',
 };

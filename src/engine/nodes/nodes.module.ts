@@ -11,6 +11,7 @@ import { TransformWorkers } from './transform-workers.js';
 import { ModelCall } from './model-call.js';
 import { SubagentNode } from './subagent.node.js';
 import { TransformNode } from './transform.node.js';
+import { WaitNode } from './wait.node.js';
 
 /** The built-in node types. */
 @Module({
@@ -25,6 +26,7 @@ import { TransformNode } from './transform.node.js';
     TransformNode,
     DelayNode,
     ApprovalNode,
+    WaitNode,
     Conditions,
   ],
   exports: [Conditions, TransformWorkers],

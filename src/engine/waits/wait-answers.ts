@@ -1,0 +1,125 @@
+import { Injectable } from '@nestjs/common';
+import type { Json, WaitKind, WaitOutcome } from '@cloutagent/contract';
+import { Database } from '../../database/database.js';
+import type { WaitDetails } from '../../database/schema.js';
+import { parseAnswer, type StoredAnswer } from './answer-shape.js';
+import { FormCheck } from './form-check.js';
+import { InvalidAnswerError, WaitEndedError } from './wait-errors.js';
+import { WaitSettlement } from './wait-settlement.js';
+
+/** A wait, as far as an answer needs it. */
+export interface AnswerableWait {
+  id: string;
+  executionId: string;
+  projectId: string;
+  nodeId: string;
+  kind: WaitKind;
+  details: WaitDetails;
+  assignees: readonly string[] | null;
+  outcome: WaitOutcome | null;
+  answer: Json | null;
+  settledBy: string | null;
+  /** Whether the wait has expired by the clock of the database, although its end may not be stored yet. */
+  isLate: boolean;
+  /** Whether the journal has the end of the wait. */
+  isRecorded: boolean;
+}
+
+const COLUMNS = `
+  w.id, w.execution_id AS "executionId", w.project_id AS "projectId", w.node_id AS "nodeId", w.kind, w.request AS details,
+  w.assignees, w.outcome, w.answer, w.settled_by AS "settledBy", coalesce(w.until <= clock_timestamp(), false) AS "isLate",
+  w.recorded AS "isRecorded"`;
+
+/** Answers of people to waits. */
+@Injectable()
+export class WaitAnswers {
+  constructor(
+    private readonly database: Database,
+    private readonly settlement: WaitSettlement,
+    private readonly forms: FormCheck,
+  ) {}
+
+  async find(waitId: string): Promise<AnswerableWait | undefined> {
+    const { rows } = await this.database.pool.query<AnswerableWait>({
+      name: 'wait-find',
+      text: `SELECT ${COLUMNS} FROM cloutagent.waits AS w WHERE w.id = $1`,
+      values: [waitId],
+    });
+    return rows[0];
+  }
+
+  /** Returns the approvals of an execution, also those that have ended, oldest first. */
+  async approvalsOf(executionId: string): Promise<AnswerableWait[]> {
+    const { rows } = await this.database.pool.query<AnswerableWait>({
+      name: 'wait-approvals',
+      text: `
+        SELECT ${COLUMNS} FROM cloutagent.waits AS w
+        WHERE w.execution_id = $1 AND w.kind = 'approval' ORDER BY w.created_at, w.id`,
+      values: [executionId],
+    });
+    return rows;
+  }
+
+  /**
+   * Ends a wait by an answer. Whether the principal may answer is the caller's question.
+   * @param given the fields of the answer; which ones are allowed depends on the kind of the wait
+   * @returns when the wait ended
+   * @throws ProblemError 400 `invalid_answer`, 409 `wait_already_answered` or `wait_expired`, 503 `no_worker_free`
+   */
+  async answer(
+    wait: AnswerableWait,
+    given: Readonly<Record<string, unknown>>,
+    by: string,
+  ): Promise<{ outcome: WaitOutcome; settledAt: Date }> {
+    if (wait.outcome !== null || wait.isLate) throw new WaitEndedError(wait.outcome, wait.settledBy);
+    const { answer, problems } = parseAnswer(wait.kind, given);
+    if (problems) throw new InvalidAnswerError(problems);
+    await this.checkForm(wait, answer);
+    const outcome = wait.kind === 'signal' ? 'signalled' : 'answered';
+    const settledAt = await this.settlement.transaction(
+      [wait.executionId],
+      async ({ client, end }): Promise<Date | undefined> => {
+        // The clock of this statement, not that of the transaction's begin: the lock may have taken long.
+        const { rows } = await client.query<{ open: boolean; now: Date }>(
+          `SELECT w.outcome IS NULL AND (w.until IS NULL OR w.until > clock_timestamp()) AS open, now() AS now
+           FROM cloutagent.waits AS w WHERE w.id = $1`,
+          [wait.id],
+        );
+        if (!rows[0]?.open) return undefined;
+        const ended = await end([{ waitId: wait.id, outcome, answer: answer as Json, by }]);
+        return ended.length > 0 ? rows[0].now : undefined;
+      },
+    );
+    if (settledAt) return { outcome, settledAt };
+    const now = await this.find(wait.id);
+    throw new WaitEndedError(now?.outcome ?? null, now?.settledBy ?? null);
+  }
+
+  /** Checks the values of a form, or the body of a signal, against the schema of the wait. */
+  private async checkForm(
+    { kind, details: { schema }, projectId }: AnswerableWait,
+    answer: StoredAnswer,
+  ): Promise<void> {
+    const errors =
+      'values' in answer
+        ? await this.valueErrors(projectId, schema, answer)
+        : 'body' in answer && kind === 'signal' && schema
+          ? await this.forms.errors(projectId, schema, answer.body, 'body')
+          : [];
+    if (errors.length > 0) throw new InvalidAnswerError(errors);
+  }
+
+  /** The values of an approval fit its form. A rejection may leave them out. */
+  private async valueErrors(
+    projectId: string,
+    schema: AnswerableWait['details']['schema'],
+    { approved, values }: { approved: boolean; values: Json },
+  ) {
+    if (!schema)
+      return values === null
+        ? []
+        : [{ path: 'values', message: 'this approval has no form: leave values out' }];
+    if (!approved && values === null) return [];
+    return this.forms.errors(projectId, schema, values, 'values');
+  }
+}

@@ -1,0 +1,33 @@
+import { Injectable } from '@nestjs/common';
+import type { AnswerWait, EndedWait } from '@cloutagent/contract';
+import { ownsProject, type Principal } from '../../auth/principal.js';
+import { isUuid } from '../../common/uuid.js';
+import { WaitAnswers } from '../../engine/waits/wait-answers.js';
+import { checkAssigned } from '../../executions/commands/assignment.js';
+import { NotFoundError } from '../../problems/problem.error.js';
+
+/** Records the answers of principals to waits. */
+@Injectable()
+export class AnswerRecorder {
+  constructor(private readonly waits: WaitAnswers) {}
+
+  /**
+   * Ends a wait by an answer. Of several answers, the first one counts.
+   * @throws NotFoundError if the wait does not exist or is not in a project of the principal
+   * @throws ProblemError 400 `invalid_answer`, 403 `not_assigned`, 409 `wait_already_answered` or `wait_expired`, 503
+   *   `no_worker_free`
+   */
+  async record(waitId: string, answer: AnswerWait, principal: Principal): Promise<EndedWait> {
+    const wait = isUuid(waitId) ? await this.waits.find(waitId) : undefined;
+    if (!wait || !ownsProject(principal, wait.projectId)) throw new NotFoundError('wait');
+    checkAssigned(wait.assignees, principal);
+    const { outcome, settledAt } = await this.waits.answer(wait, answer, principal.id);
+    return {
+      waitId: wait.id,
+      executionId: wait.executionId,
+      outcome,
+      by: principal.id,
+      settledAt: settledAt.toISOString(),
+    };
+  }
+}
