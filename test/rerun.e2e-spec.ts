@@ -1,8 +1,16 @@
+import { Workflow } from '@cloutagent/contract';
 import pg from 'pg';
-import type { KeptWork } from '../src/database/schema.js';
+import type { KeptChild, KeptWork } from '../src/database/schema.js';
+import { childHashOf, workflowHashOf } from '../src/engine/children/child-hash.js';
 import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
 import { type Answer, createDatabase, Server } from './support/server.js';
 import { agent, ids, start, upTo, Watch } from './support/watch.js';
+
+interface ChildRow {
+  status?: string;
+  output?: unknown;
+  superseded?: boolean;
+}
 
 describe('a re-run', () => {
   let server: Server;
@@ -431,6 +439,132 @@ describe('a re-run', () => {
         await server.call('POST', `/api/executions/${body.id}/cancel`);
         await stream(body.id).done();
       }
+    });
+  });
+
+  describe('with rows of child executions', () => {
+    const inner = {
+      nodes: ['x', 'y'].map((id) => ({ id, type: 'http', data: { config: { url: 'http://127.0.0.1/' } } })),
+      edges: [{ source: 'x', target: 'y' }],
+    };
+
+    /** Inserts a child that has ended, below the node `n1`. */
+    const insertChild = async (
+      parentId: string,
+      index: number,
+      { status = 'completed', output, superseded = false }: ChildRow = {},
+    ): Promise<string> => {
+      const { rows } = await database.query<{ id: string }>(
+        `INSERT INTO cloutagent.executions
+           (id, project_id, input, workflow, options, tags, created_by, status, output, started_at, completed_at,
+            parent_id, parent_node_id, parent_index, root_id, depth, superseded)
+         VALUES (gen_random_uuid(), 'demo', $3, $4, '{}', '{}', 'key:x', $5, $6, now(), now(),
+            $1, 'n1', $2, $1, 1, $7) RETURNING id`,
+        [
+          parentId,
+          index,
+          JSON.stringify({ index }),
+          JSON.stringify(inner),
+          status,
+          status === 'completed' ? JSON.stringify(output ?? null) : null,
+          superseded,
+        ],
+      );
+      return rows[0]!.id;
+    };
+    const fail = async (): Promise<string> => {
+      refused.add('/n1');
+      return (await run(start([http('n1')]))).id;
+    };
+    /** Runs an execution again, and returns what it keeps of the children of `n1`. */
+    const runChildrenAgain = async (
+      id: string,
+      body?: object,
+    ): Promise<{ id: string; kept: KeptChild[] | undefined }> => {
+      const answer = await rerun(id, body);
+      expect(answer.status).toBe(202);
+      await stream(answer.body.id).done();
+      return { id: answer.body.id, kept: (await keptOf(answer.body.id)).children['n1'] };
+    };
+    const hashOf = (index: number): string => childHashOf(workflowHashOf(Workflow.parse(inner)), { index });
+
+    it('keeps outputs of completed children, and the work of others', async () => {
+      const id = await fail();
+      const done = await insertChild(id, 0, { output: { n: 1 } });
+      await insertChild(id, 2, { status: 'failed', superseded: true });
+      const failed = await insertChild(id, 2, { status: 'failed' });
+      const step = (nodeId: string, status: string) =>
+        JSON.stringify({
+          executionId: failed,
+          timestamp: '2026-01-01T00:00:00.000Z',
+          step: nodeId,
+          stepId: `s-${nodeId}`,
+          nodeId,
+          nodeType: 'http',
+          status,
+          attempt: 1,
+          output: 7,
+        });
+      await database.query(
+        `INSERT INTO cloutagent.events (execution_id, sequence, type, data)
+         VALUES ($1, 1, 'execution:step', $2), ($1, 2, 'execution:step', $3)`,
+        [failed, step('x', 'completed'), step('y', 'failed')],
+      );
+      const { id: second, kept } = await runChildrenAgain(id);
+      expect(kept).toEqual([
+        { index: 0, rerunOf: done, hash: hashOf(0), output: { n: 1 } },
+        {
+          index: 2,
+          rerunOf: failed,
+          hash: hashOf(2),
+          kept: {
+            steps: [
+              {
+                nodeId: 'x',
+                nodeType: 'http',
+                step: 'x',
+                status: 'completed',
+                output: 7,
+                reusedFrom: failed,
+              },
+            ],
+            branches: [],
+            children: {},
+          },
+        },
+      ]);
+      // A re-run of the re-run, in which the node failed before it started a child.
+      expect((await runChildrenAgain(second)).kept).toEqual(kept);
+    });
+
+    it('keeps a child in which a person has answered only if input and workflow are the same', async () => {
+      const id = await fail();
+      const child = await insertChild(id, 0);
+      const below = await insertChild(child, 0);
+      await database.query(
+        `INSERT INTO cloutagent.waits
+           (id, execution_id, project_id, node_id, step_id, key, kind, request, outcome, recorded)
+         VALUES (gen_random_uuid(), $1, 'demo', 'x', 's', 'approval', 'approval', '{}', 'answered', true)`,
+        [below],
+      );
+      const { id: second, kept } = await runChildrenAgain(id);
+      expect(kept).toMatchObject([{ rerunOf: child, isAnswered: true }]);
+      expect((await runChildrenAgain(id, { input: 'changed' })).kept).toBeUndefined();
+      expect((await runChildrenAgain(second)).kept).toEqual(kept);
+      expect((await runChildrenAgain(second, { input: 'changed' })).kept).toBeUndefined();
+    });
+
+    it('keeps outputs of children up to OUTPUTS_MAX_BYTES', async () => {
+      const id = await fail();
+      for (const index of [0, 1, 2]) await insertChild(id, index, { output: 'x'.repeat(4_000_000) });
+      expect((await runChildrenAgain(id)).kept!.map(({ index }) => index)).toEqual([0, 1]);
+    });
+
+    it('keeps none for another config', async () => {
+      const id = await fail();
+      await insertChild(id, 0);
+      const { workflow } = start([http('n1', { method: 'PUT' })]);
+      expect((await runChildrenAgain(id, { workflow })).kept).toBeUndefined();
     });
   });
 
