@@ -603,9 +603,52 @@ describe('a re-run', () => {
       expect(executions.map(({ parent }) => parent!.index).toSorted((one, other) => one - other)).toEqual([
         1, 3,
       ]);
-      // A re-run of the re-run still has the outputs that the first one kept.
-      const { shown: again } = await runAgain(shown.id, { from: ['each'] });
-      expect(again.output).toEqual(shown.output);
+    });
+
+    it('still has the outputs that an earlier re-run kept', async () => {
+      for (const item of ['q', 's']) refused.add(`/item/${item}`);
+      const first = await run(start([map('collect')], [], { input: items }));
+      refused.delete('/item/q');
+      const { shown: second } = await runAgain(first.id);
+      refused.clear();
+      const { shown: third } = await runAgain(second.id);
+      expect(calls('item')).toEqual([1, 2, 1, 3, 1]);
+      expect(calls('before')).toEqual([1, 1, 1, 1, 1]);
+      const outputsOf = ({ output }: Answer['body']): unknown[] => output as unknown[];
+      expect(outputsOf(third).slice(0, 3)).toEqual(outputsOf(second).slice(0, 3));
+      expect(outputsOf(third)).toHaveLength(5);
+    });
+
+    it('continues a loop at the turn that failed', async () => {
+      const loop = {
+        id: 'turns',
+        type: 'loop',
+        data: {
+          config: {
+            input: 'p',
+            maxIterations: 5,
+            until: 'index = 2',
+            workflow: {
+              nodes: [
+                http('turn', { url: `${web.url}/turn/{{input}}` }),
+                {
+                  id: 'next',
+                  type: 'transform',
+                  data: { config: { expression: "input = 'p' ? 'q' : 'r'" } },
+                },
+              ],
+              edges: [{ source: 'turn', target: 'next' }],
+            },
+          },
+        },
+      };
+      refused.add('/turn/r');
+      const failed = await run(start([loop]));
+      expect(failed.status).toBe('failed');
+      refused.clear();
+      const { shown } = await runAgain(failed.id);
+      expect(shown.status).toBe('completed');
+      expect(['p', 'q', 'r'].map((turn) => callsTo(`turn/${turn}`))).toEqual([1, 1, 2]);
     });
 
     it('keeps completed items of a map that failed, also over two re-runs', async () => {
