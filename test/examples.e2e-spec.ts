@@ -10,6 +10,7 @@ const ENDS: Record<string, string | null> = {
   'data.json': null,
   'error-path.json': 'execution:completed',
   'failure.json': 'execution:failed',
+  'rerun.json': 'execution:failed',
   'retry.json': 'execution:completed',
   'switch.json': 'execution:completed',
 };
@@ -54,5 +55,24 @@ describe('the examples', () => {
     );
     const last = Object.entries(Object.fromEntries(steps));
     expect(Object.fromEntries(last.filter(([, status]) => status !== 'completed'))).toEqual(others);
+  });
+
+  it('run again from the failed node: rerun.json, with the input of docs/workflows.md', async () => {
+    const page = await readFile('docs/workflows.md', 'utf8');
+    const body = /\/rerun"[^]*?-d '(\{[^']*)'/.exec(page)![1]!;
+    const request = JSON.parse(await readFile('examples/rerun.json', 'utf8')) as object;
+    const id = await server.startExecution(request);
+    await new Watch(server.url, `/api/executions/${id}/stream`).done();
+    const answer = await server.call('POST', `/api/executions/${id}/rerun`, body);
+    expect(answer.status).toBe(202);
+    await new Watch(server.url, `/api/executions/${answer.body.id}/stream`).done();
+    const { status, steps, output } = (await server.call('GET', `/api/executions/${answer.body.id}`)).body;
+    expect(status).toBe('completed');
+    expect(steps.map(({ nodeId, reusedFrom }) => [nodeId, reusedFrom])).toEqual([
+      ['draft', id],
+      ['limit', undefined],
+      ['shorten', undefined],
+    ]);
+    expect((output as string).split(' ')).toHaveLength(12);
   });
 });

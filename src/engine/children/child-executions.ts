@@ -1,19 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ExecutionFailure, ExecutionOptions, Json } from '@cloutagent/contract';
-import { isDeepStrictEqual } from 'node:util';
 import { v7 as uuidv7 } from '../../common/uuid.js';
 import { Settings } from '../../config/settings.js';
 import { Database } from '../../database/database.js';
-import type { KeptWork } from '../../database/schema.js';
+import type { KeptChild } from '../../database/schema.js';
 import type { NewChild, NewChildren, TreeUsage } from '../../journal/row-change.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeError } from '../extension/node-handler.js';
 import type { ChildrenRequest, ChildResult } from '../extension/waiting.js';
+import { childHashOf, workflowHashOf } from './child-hash.js';
 import { TreeControl } from './tree-control.js';
 import { TreeLimits } from './tree-limits.js';
-
-/** A child that a re-run keeps. */
-type KeptChild = KeptWork['children'][string][number];
 
 const EXISTING = `
   SELECT id, parent_index AS index, status IN ('failed', 'cancelled') AS "hasFailed" FROM cloutagent.executions
@@ -72,7 +69,7 @@ export class ChildExecutions {
     }>({ name: 'children-existing', text: EXISTING, values: [row.id, nodeId, ...rangeOf(request)] });
     const done = new Set(existing.flatMap(({ index, hasFailed }) => (hasFailed ? [] : [index])));
     const supersedes = existing.flatMap(({ id, hasFailed }) => (hasFailed ? [id] : []));
-    const kept = await this.keptChildren(row, nodeId, request);
+    const kept = this.keptChildren(row, nodeId, request);
     const indexes = inputs
       .map((_input, offset) => firstIndex + offset)
       .filter((index) => !done.has(index) && !hasOutput(kept.get(index)));
@@ -185,14 +182,14 @@ export class ChildExecutions {
       );
   }
 
-  private async withKept(
+  private withKept(
     results: readonly ChildResult[],
     row: ExecutionRow,
     nodeId: string,
     request: ChildrenRequest,
-  ): Promise<ChildResult[]> {
+  ): ChildResult[] {
     const found = new Set(results.map(({ index }) => index));
-    const kept = await this.keptChildren(row, nodeId, request);
+    const kept = this.keptChildren(row, nodeId, request);
     const copied = [...kept.values()].flatMap((child): ChildResult[] =>
       hasOutput(child) && !found.has(child.index)
         ? [{ executionId: child.rerunOf, index: child.index, status: 'completed', output: child.output }]
@@ -202,34 +199,16 @@ export class ChildExecutions {
   }
 
   /** Finds the children that a re-run keeps: those that would get the same workflow and the same input again. */
-  private async keptChildren(
-    row: ExecutionRow,
-    nodeId: string,
-    request: ChildrenRequest,
-  ): Promise<Map<number, KeptChild>> {
+  private keptChildren(row: ExecutionRow, nodeId: string, request: ChildrenRequest): Map<number, KeptChild> {
     const all = row.kept && Object.hasOwn(row.kept.children, nodeId) ? row.kept.children[nodeId]! : [];
     const [first, last] = rangeOf(request);
     const kept = all.filter(({ index }) => index >= first && index <= last);
     if (kept.length === 0) return new Map();
-    const { rows } = await this.database.pool.query<{
-      id: string;
-      input: Json;
-      workflow: ChildrenRequest['workflow'];
-    }>('SELECT id, input, workflow FROM cloutagent.executions WHERE id = ANY ($1::uuid[])', [
-      kept.map(({ rerunOf }) => rerunOf),
-    ]);
-    const byId = new Map(rows.map((child) => [child.id, child]));
-    // Both sides are compared as JSON: a workflow in memory may have members that are undefined.
-    const workflow: unknown = JSON.parse(JSON.stringify(request.workflow));
+    const workflowHash = workflowHashOf(request.workflow);
     return new Map(
-      kept.flatMap((child) => {
-        const before = byId.get(child.rerunOf);
-        const isSame =
-          before !== undefined &&
-          isDeepStrictEqual(before.input, request.inputs[child.index - first]) &&
-          isDeepStrictEqual(before.workflow, workflow);
-        return isSame ? [[child.index, child]] : [];
-      }),
+      kept
+        .filter(({ index, hash }) => hash === childHashOf(workflowHash, request.inputs[index - first]!))
+        .map((child) => [child.index, child]),
     );
   }
 }
