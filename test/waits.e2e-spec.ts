@@ -111,7 +111,7 @@ describe('the inbox and answers to waits', () => {
         do {
           const { body } = await list(`${base}&limit=3${cursor === null ? '' : `&cursor=${cursor}`}`);
           found.push(...idsOf(body));
-          cursor = body.nextCursor as string | null;
+          cursor = body.nextCursor;
         } while (cursor !== null);
         expect(found).toEqual(expected.toSorted());
       }
@@ -146,7 +146,9 @@ describe('the inbox and answers to waits', () => {
       expect(idsOf((await list('projectId=assigned&assignee=key:ann')).body)).toEqual([open, ann]);
       const first = await list('projectId=assigned&assignee=key:ann&limit=1');
       expect(idsOf(first.body)).toEqual([open]);
-      const second = await list(`projectId=assigned&assignee=key:ann&limit=1&cursor=${first.body.nextCursor}`);
+      const second = await list(
+        `projectId=assigned&assignee=key:ann&limit=1&cursor=${first.body.nextCursor}`,
+      );
       expect([idsOf(second.body), second.body.nextCursor]).toEqual([[ann], null]);
     });
 
@@ -183,10 +185,20 @@ describe('the inbox and answers to waits', () => {
         'answered',
       ],
       ['signal', { body: { a: '\u0000' } }, { body: { a: '\u0000' } }, 'signalled'],
-      ['tool', { action: 'approve', args: { x: 1 } }, { action: 'approve', args: { x: 1 }, reason: null }, 'answered'],
+      [
+        'tool',
+        { action: 'approve', args: { x: 1 } },
+        { action: 'approve', args: { x: 1 }, reason: null },
+        'answered',
+      ],
       ['tool', { action: 'deny', reason: 'no' }, { action: 'deny', reason: 'no' }, 'answered'],
       ['failure', { action: 'retry' }, { action: 'retry', reason: null }, 'answered'],
-      ['failure', { action: 'output', output: [1] }, { action: 'output', output: [1], reason: null }, 'answered'],
+      [
+        'failure',
+        { action: 'output', output: [1] },
+        { action: 'output', output: [1], reason: null },
+        'answered',
+      ],
     ])('stores for kind %s the answer %j', async (kind, given, stored, outcome) => {
       const waitId = await rows.waiting({ kind, signal: kind === 'signal' ? 's' : null });
       const { status, body } = await answer(waitId, given);
@@ -200,7 +212,11 @@ describe('the inbox and answers to waits', () => {
           settledAt: expect.stringMatching(/^2.*Z$/),
         },
       ]);
-      expect(await rows.stored(waitId)).toEqual({ outcome, answer: stored, by: (body as { by?: string }).by });
+      expect(await rows.stored(waitId)).toEqual({
+        outcome,
+        answer: stored,
+        by: (body as { by?: string }).by,
+      });
     });
 
     it.each<[string, object, string, string]>([
@@ -351,7 +367,7 @@ describe('the inbox and answers to waits', () => {
             answer(waitId, { approved: true }),
             other.call('POST', `/api/waits/${waitId}/answer`, { approved: false }),
           ]);
-          expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 409]);
+          expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202, 409]));
           const { answer: stored } = await rows.stored(waitId);
           expect((stored as { approved: boolean }).approved).toBe(answers[0].status === 202);
         }

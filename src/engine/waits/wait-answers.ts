@@ -86,7 +86,7 @@ export class WaitAnswers {
           [wait.id],
         );
         if (!rows[0]?.open) return undefined;
-        const ended = await end([{ waitId: wait.id, outcome, answer: answer as Json, by }]);
+        const ended = await end([{ waitId: wait.id, outcome, answer, by }]);
         return ended.length > 0 ? rows[0].now : undefined;
       },
     );

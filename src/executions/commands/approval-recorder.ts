@@ -45,7 +45,10 @@ function checkSame(wait: AnswerableWait | undefined, approved: boolean): void {
   if (wait?.outcome !== 'answered')
     throw new ProblemError('no_approval_waiting', 'The approval has expired or has ended.');
   if ((wait.answer as { approved?: boolean } | null)?.approved !== approved)
-    throw new ProblemError('already_decided', `Node ${wait.nodeId} was already decided by ${wait.settledBy}.`);
+    throw new ProblemError(
+      'already_decided',
+      `Node ${wait.nodeId} was already decided by ${wait.settledBy}.`,
+    );
 }
 
 const isConflict = (error: unknown): boolean =>
