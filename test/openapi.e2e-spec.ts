@@ -57,6 +57,7 @@ describe('the OpenAPI document', () => {
         'listExecutions: GET /api/executions',
         'listKeys: GET /api/keys',
         'pauseExecution: POST /api/executions/{executionId}/pause',
+        'rerunExecution: POST /api/executions/{executionId}/rerun',
         'resumeExecution: POST /api/executions/{executionId}/resume',
         'revokeKey: DELETE /api/keys/{keyId}',
         'startExecution: POST /api/executions',

@@ -1,10 +1,10 @@
-import type { Execution, ExecutionStatus, ExecutionSummary } from '@cloutagent/contract';
+import type { Execution, ExecutionStatus, ExecutionSummary, OpenWait } from '@cloutagent/contract';
 import type { Terminal } from './terminal.js';
 
-const COLOURS: Record<ExecutionStatus, 'gray' | 'blue' | 'yellow' | 'green' | 'red'> = {
+const COLOURS: Record<ExecutionStatus, 'gray' | 'blue' | 'cyan' | 'yellow' | 'green' | 'red'> = {
   queued: 'gray',
   running: 'blue',
-  waiting: 'yellow',
+  waiting: 'cyan',
   paused: 'yellow',
   completed: 'green',
   failed: 'red',
@@ -48,3 +48,30 @@ export const rowOf = (execution: ExecutionSummary): string[] => [
   `${execution.progress.completedSteps}/${execution.progress.totalSteps}`,
   execution.inputPreview.slice(0, 40),
 ];
+
+/** Describes in a few words what a wait waits for. */
+export function waitText({
+  kind,
+  message,
+  signal,
+  toolName,
+  error,
+  children,
+}: Pick<OpenWait, 'kind' | 'message' | 'signal' | 'toolName' | 'error' | 'children'>): string {
+  switch (kind) {
+    case 'approval':
+      return message ?? 'an approval';
+    case 'signal':
+      return joined(`signal ${signal ?? ''}`, message ?? '');
+    case 'tool':
+      return `approval of the tool ${toolName ?? ''}`;
+    case 'failure':
+      return `a decision: ${error ?? 'the node failed'}`;
+    case 'children':
+      return children
+        ? `${children.count} child execution${children.count === 1 ? '' : 's'}`
+        : 'child executions';
+    case 'timer':
+      return 'a time';
+  }
+}

@@ -1,6 +1,6 @@
-import type { ExecutionEvent, ExecutionProgress, Json } from '@cloutagent/contract';
+import type { ExecutionEvent, ExecutionEventOf, ExecutionProgress, Json } from '@cloutagent/contract';
 import type { CliContext } from './cli-context.js';
-import { costText, durationText, joined, statusText, tokensText, usageText } from './format.js';
+import { costText, durationText, joined, statusText, tokensText, usageText, waitText } from './format.js';
 import { NodeLines } from './node-lines.js';
 import { printable, type Terminal } from './terminal.js';
 
@@ -17,6 +17,8 @@ export class LiveView {
   private costUSD: number | null | undefined;
   /** Nodes that have streamed text, so that their output is not shown again. */
   private readonly streamed = new Set<string>();
+  /** Steps that wait, by step id. */
+  private readonly waiting = new Set<string>();
 
   constructor(private readonly context: CliContext) {
     this.out = context.out;
@@ -43,6 +45,16 @@ export class LiveView {
         break;
       case 'execution:step':
         this.step(event);
+        break;
+      case 'execution:waiting':
+        this.lines.end(event.nodeId);
+        this.node(event.nodeId, describeWait(event));
+        break;
+      case 'execution:wait-ended':
+        this.node(event.nodeId, joined(OUTCOMES[event.outcome], event.by ? `by ${event.by}` : ''), true);
+        break;
+      case 'execution:branch':
+        this.node(event.nodeId, describeBranch(event), true);
         break;
       case 'execution:progress':
         this.progress = event;
@@ -80,20 +92,34 @@ export class LiveView {
     }
   }
 
-  private step(event: Extract<ExecutionEvent, { type: 'execution:step' }>): void {
-    const { nodeId, nodeType, status, attempt, duration, error } = event;
+  private step(event: ExecutionEventOf<'execution:step'>): void {
+    const { nodeId, nodeType, stepId, status, attempt, duration, error, reusedFrom } = event;
     this.lines.end(nodeId);
-    if (status === 'running') {
-      this.node(nodeId, `${nodeType} started${attempt > 1 ? `, attempt ${attempt}` : ''}`, true);
-      if (nodeType === 'approval')
+    switch (status) {
+      case 'running':
+        if (this.waiting.delete(stepId)) this.node(nodeId, 'continues', true);
+        else this.node(nodeId, `${nodeType} started${attempt > 1 ? `, attempt ${attempt}` : ''}`, true);
+        break;
+      case 'waiting':
+        // The event `execution:waiting` says for what.
+        this.waiting.add(stepId);
+        break;
+      case 'completed':
+        this.completed.add(nodeId);
         this.node(
           nodeId,
-          `waits for an answer: cloutagent approve ${event.executionId} --node ${nodeId} [--reject] [--comment …]`,
+          joined(reusedFrom ? `kept from ${reusedFrom}` : 'done', durationText(duration), this.totals()),
+          true,
         );
-    } else if (status === 'completed') {
-      this.completed.add(nodeId);
-      this.node(nodeId, joined('done', durationText(duration), this.totals()), true);
-    } else if (status !== 'retrying') this.node(nodeId, joined(status, error ?? ''));
+        break;
+      case 'skipped':
+        this.node(nodeId, 'skipped', true);
+        break;
+      case 'retrying':
+        break;
+      default:
+        this.node(nodeId, joined(status, error ?? ''));
+    }
   }
 
   private totals(): string {
@@ -131,6 +157,37 @@ export class LiveView {
     return this.out.style('dim', text);
   }
 }
+
+const OUTCOMES: Record<ExecutionEventOf<'execution:wait-ended'>['outcome'], string> = {
+  answered: 'answered',
+  expired: 'expired',
+  signalled: 'signal received',
+  fired: 'the time has come',
+  'children-done': 'the child executions have ended',
+  cancelled: 'no longer waits',
+};
+
+/** Describes what a node waits for, and the command that ends the wait. */
+function describeWait(event: ExecutionEventOf<'execution:waiting'>): string {
+  const { executionId, nodeId, waitId, kind, schema, signal, until } = event;
+  const hints: Partial<Record<typeof kind, string>> = {
+    approval: schema
+      ? `cloutagent answer ${waitId} --approve --values … | --reject`
+      : `cloutagent approve ${executionId} --node ${nodeId} [--reject] [--comment …]`,
+    signal: `cloutagent signal ${executionId} ${signal ?? '…'} [body]`,
+    tool: `cloutagent answer ${waitId} --action approve | deny`,
+    failure: `cloutagent answer ${waitId} --action retry | fail | output`,
+    children: `cloutagent list --parent ${executionId}`,
+  };
+  const deadline = until === undefined ? '' : `until ${until}`;
+  return joined(`waits for ${waitText(event)}`, deadline, hints[kind] ?? '');
+}
+
+const describeBranch = ({ taken, notTaken }: ExecutionEventOf<'execution:branch'>): string =>
+  joined(
+    taken.length > 0 ? `takes ${taken.join(', ')}` : 'takes no edge',
+    notTaken.length > 0 ? `not ${notTaken.join(', ')}` : '',
+  );
 
 /** Shows a value on one line. */
 function shortened(value: Json): string {

@@ -1,14 +1,18 @@
 import { CloutAgentError } from '@cloutagent/client';
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
+import { addAnswer } from './commands/answer.js';
 import { addApprove, addControl } from './commands/control.js';
 import { addDoctor } from './commands/doctor.js';
 import { addKeys } from './commands/keys.js';
 import { addList } from './commands/list.js';
+import { addRerun } from './commands/rerun.js';
 import { addRun } from './commands/run.js';
 import { addServe } from './commands/serve.js';
 import { addShow } from './commands/show.js';
+import { addSignal } from './commands/signal.js';
 import { addValidate } from './commands/validate.js';
+import { addWaits } from './commands/waits.js';
 import { addWatch } from './commands/watch.js';
 import { CliContext, type CliStreams } from './cli-context.js';
 import { CliError } from './cli-error.js';
@@ -62,6 +66,10 @@ export async function cloutagent(
     addShow,
     addControl,
     addApprove,
+    addWaits,
+    addAnswer,
+    addSignal,
+    addRerun,
     addKeys,
     addValidate,
     addDoctor,

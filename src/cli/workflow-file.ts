@@ -6,6 +6,7 @@ import { check } from '../problems/schema-problems.js';
 import type { CliContext } from './cli-context.js';
 import { CliError } from './cli-error.js';
 import { EXIT } from './exit-codes.js';
+import { readValue } from './read-value.js';
 
 /** What the options of a command change in the request of a file. */
 export interface RequestChanges {
@@ -40,7 +41,7 @@ export async function readRequest(
   const request = {
     projectId: 'default',
     ...body,
-    ...(input !== undefined && { input: await readInput(input, context) }),
+    ...(input !== undefined && { input: await readValue('--input', input, context) }),
     ...(project !== undefined && { projectId: project }),
     ...(tag.length > 0 && { tags: tag }),
   };
@@ -67,26 +68,6 @@ async function readSource(path: string, context: CliContext): Promise<string> {
         return example;
       }
     throw new CliError(`${path} cannot be read (${message}).`);
-  }
-}
-
-async function readInput(given: string, context: CliContext): Promise<unknown> {
-  if (given === '-') return parseOrText(await text(context.streams.stdin));
-  if (given.startsWith('@')) {
-    const path = given.slice(1);
-    const content = await readFile(path, 'utf8').catch((error: Error) => {
-      throw new CliError(`--input ${given}: ${path} cannot be read (${error.message}).`);
-    });
-    return parseOrText(content);
-  }
-  return parseOrText(given);
-}
-
-function parseOrText(content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch {
-    return content;
   }
 }
 

@@ -29,20 +29,42 @@ export interface WaitDetails {
   code?: string;
 }
 
-/** The completed work that a re-run copies. The work of child executions is nested. */
+/** A step that a re-run copies. */
+export interface KeptStep {
+  nodeId: string;
+  nodeType: string;
+  /** The node's name. */
+  step: string;
+  /** failed: an error edge of the node handled the failure. */
+  status: 'completed' | 'skipped' | 'failed';
+  /** Only of a completed step. */
+  output?: Json;
+  /** Only of a failed step. */
+  error?: string;
+  code?: string;
+  /** The execution in which the node ran. */
+  reusedFrom: string;
+  /** Whether a person has answered a wait of the node, or of the child executions below it. */
+  isAnswered?: true;
+}
+
+/** A child execution of which a re-run keeps the output, or the work that it had done. */
+export type KeptChild = {
+  /** Index of the item or turn. */
+  index: number;
+  rerunOf: string;
+  /** `inputHashOf` of its input. The child is kept only for an input with the same hash. */
+  inputHash: string;
+} & ({ output: Json; isAnswered?: true } | { kept: KeptWork });
+
+/** The work that a re-run copies. The work of child executions is nested. */
 export interface KeptWork {
-  /** Completed and skipped nodes. */
-  steps: {
-    nodeId: string;
-    nodeType: string;
-    step: string;
-    status: 'completed' | 'skipped';
-    output?: Json;
-    reusedFrom: string;
-  }[];
+  /** Completed and skipped nodes, and nodes whose failure was handled. A node comes after its parents. */
+  steps: KeptStep[];
+  /** Decisions on the edges of these nodes. The edges have their names in the new workflow. */
   branches: { nodeId: string; taken: string[]; notTaken: string[] }[];
   /** Children of nodes that run again, by node id: completed ones with their output, others with what they keep. */
-  children: Record<string, ({ index: number; rerunOf: string } & ({ output: Json } | { kept: KeptWork }))[]>;
+  children: Record<string, KeptChild[]>;
 }
 
 export type DesiredState = 'run' | 'pause' | 'cancel';

@@ -24,5 +24,6 @@ export function toExecution(row: ExecutionRow, state: ExecutionState): Execution
     ...(startedAt && completedAt && { duration: completedAt.getTime() - startedAt.getTime() }),
     lastSequence: state.lastSequence,
     tags: row.tags,
+    ...(row.rerun_of !== null && { rerunOf: row.rerun_of }),
   };
 }

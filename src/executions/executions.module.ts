@@ -6,6 +6,7 @@ import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
 import { ApprovalRecorder } from './commands/approval-recorder.js';
 import { ExecutionControl } from './commands/execution-control.js';
+import { ExecutionInserter } from './commands/execution-inserter.js';
 import { ExecutionStarter } from './commands/execution-starter.js';
 import { WorkflowValidator } from './commands/workflow-validator.js';
 import { StreamQuotaModule } from '../throttling/stream-quota.module.js';
@@ -16,6 +17,10 @@ import { EventPages } from './queries/event-pages.js';
 import { ExecutionList } from './queries/execution-list.js';
 import { ExecutionReader } from './queries/execution-reader.js';
 import { ListedExecutionsRepository } from './queries/listed-executions.repository.js';
+import { ExecutionRerunner } from './rerun/execution-rerunner.js';
+import { KeptChildrenRepository } from './rerun/kept-children.repository.js';
+import { KeptWorkReader } from './rerun/kept-work-reader.js';
+import { RerunController } from './rerun/rerun.controller.js';
 import { ExecutionLookup } from './streams/execution-lookup.js';
 import { MultiStreamResolver } from './streams/multi-stream-resolver.js';
 import { MultiStreamsController } from './streams/multi-streams.controller.js';
@@ -27,11 +32,21 @@ import { StreamsController } from './streams/streams.controller.js';
 @Module({
   imports: [AuthModule, EngineModule, JournalModule, ModelsModule, StreamingModule, StreamQuotaModule],
   // The first route that matches wins: `stream` is not an execution's id.
-  controllers: [MultiStreamsController, StreamsController, ExecutionsController, ControlController],
+  controllers: [
+    MultiStreamsController,
+    StreamsController,
+    ExecutionsController,
+    RerunController,
+    ControlController,
+  ],
   providers: [
     ExecutionsRepository,
+    ExecutionInserter,
     ExecutionStarter,
     WorkflowValidator,
+    KeptChildrenRepository,
+    KeptWorkReader,
+    ExecutionRerunner,
     ExecutionControl,
     ApprovalRecorder,
     ExecutionReader,

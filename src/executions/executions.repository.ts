@@ -2,13 +2,14 @@ import { Injectable } from '@nestjs/common';
 import type { ExecutionStatus, StartExecution } from '@cloutagent/contract';
 import { v7 as uuidv7 } from '../common/uuid.js';
 import { Database } from '../database/database.js';
-import type { DesiredState } from '../database/schema.js';
+import type { DesiredState, KeptWork } from '../database/schema.js';
 import type { ExecutionRow } from '../engine/execution-row.js';
 
 const INSERT = `
   INSERT INTO cloutagent.executions
-    (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, runnable_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now()) RETURNING *`;
+    (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, rerun_of, kept,
+     runnable_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now()) RETURNING *`;
 
 /** The columns of an execution that are needed before its events are sent. */
 export interface ExecutionHead {
@@ -18,8 +19,14 @@ export interface ExecutionHead {
   readonly lastSequence: number;
 }
 
+/** The execution that a new one repeats. */
+export interface Repeated {
+  rerunOf: string;
+  kept: KeptWork;
+}
+
 /** The origin of an execution. */
-interface Origin {
+export interface Origin {
   /** Id of the principal. */
   createdBy: string;
   idempotencyKey: string | undefined;
@@ -68,6 +75,7 @@ export class ExecutionsRepository {
   async insert(
     request: StartExecution,
     { createdBy, idempotencyKey, requestHash }: Origin,
+    repeated?: Repeated,
   ): Promise<ExecutionRow> {
     const { rows } = await this.database.pool.query<ExecutionRow>({
       name: 'execution-insert',
@@ -82,6 +90,8 @@ export class ExecutionsRepository {
         createdBy,
         idempotencyKey ?? null,
         requestHash,
+        repeated?.rerunOf ?? null,
+        repeated ? JSON.stringify(repeated.kept) : null,
       ],
     });
     return rows[0]!;

@@ -4,10 +4,12 @@ import { Http } from './http.js';
 import { KeysApi } from './keys.js';
 import { ListenersApi } from './listeners.js';
 import { type ClientOptions, type RequestOptions, resolveOptions } from './options.js';
+import { WaitsApi } from './waits.js';
 
 /** Client of a CloutAgent Executions server. */
 export class CloutAgent {
   readonly executions: ExecutionsApi;
+  readonly waits: WaitsApi;
   readonly keys: KeysApi;
   readonly listeners: ListenersApi;
   private readonly http: Http;
@@ -17,6 +19,7 @@ export class CloutAgent {
     const resolved = resolveOptions(options);
     this.http = new Http(resolved);
     this.executions = new ExecutionsApi(this.http, resolved);
+    this.waits = new WaitsApi(this.http);
     this.keys = new KeysApi(this.http);
     this.listeners = new ListenersApi(this.http);
   }

@@ -7,6 +7,8 @@ import type {
   ExecutionPage,
   ExecutionsConnectionEstablished,
   ExecutionStatus,
+  Json,
+  RerunExecutionInput,
   StartExecutionInput,
   StreamTicket,
   WorkflowOutline,
@@ -28,6 +30,14 @@ export interface ListFilter {
   projectId?: string | undefined;
   status?: ExecutionStatus | readonly ExecutionStatus[] | undefined;
   tag?: string | undefined;
+  /** Only the child executions of this execution. */
+  parentId?: string | undefined;
+  /** Only the executions below this one, at any depth. */
+  rootId?: string | undefined;
+  /** Only the re-runs of this execution. */
+  rerunOf?: string | undefined;
+  /** true: child executions as well. By default a list shows only roots, unless `parentId` or `rootId` is set. */
+  children?: boolean | undefined;
   /** 1 … 100; default 20. */
   limit?: number | undefined;
   /** `nextCursor` of the previous page. */
@@ -61,7 +71,8 @@ export interface StreamOptions<T extends EventType = EventType> extends Omit<Str
 }
 
 /**
- * Selects executions by filter or by id. With neither, the stream covers every execution that the caller may see.
+ * Selects executions by filter, by id, or by the root of their tree. With nothing, the stream covers every execution that
+ * the caller may see, without child executions.
  */
 export type WatchFilter =
   | {
@@ -69,8 +80,10 @@ export type WatchFilter =
       status?: ExecutionStatus | readonly ExecutionStatus[] | undefined;
       tag?: string | undefined;
       executionIds?: undefined;
+      rootId?: undefined;
     }
-  | { executionIds: readonly string[] };
+  | { executionIds: readonly string[]; rootId?: undefined }
+  | { rootId: string; executionIds?: undefined };
 
 export interface WatchOptions<T extends EventType = EventType> extends Omit<StreamHooks, 'onEstablished'> {
   /** Yields only these types, and TypeScript knows it. */
@@ -129,9 +142,37 @@ export class ExecutionsApi {
     return this.control(executionId, 'cancel', control, options);
   }
 
-  /** Answers a waiting `approval` node. */
+  /** Answers a waiting `approval` node: a short form of `waits.answer`. */
   approve(executionId: string, answer?: ApproveInput, options?: RequestOptions): Promise<Execution> {
     return this.control(executionId, 'approve', answer, options);
+  }
+
+  /**
+   * Sends a signal. It ends the oldest open wait for a signal of this name; until there is one, the server keeps it.
+   * @param body the output of the `wait` node. Default null
+   */
+  async signal(
+    executionId: string,
+    name: string,
+    body: Json = null,
+    { signal, idempotencyKey }: StartOptions = {},
+  ): Promise<void> {
+    const headers = { 'idempotency-key': idempotencyKey };
+    const path = `${pathOf(executionId)}/signals/${encodeURIComponent(name)}`;
+    await this.http.json(path, { method: 'POST', body, headers, signal });
+  }
+
+  /**
+   * Starts a new execution that keeps the completed steps of an ended one. By default it begins at the nodes that failed
+   * or were cut off. Returns the new execution.
+   */
+  rerun(
+    executionId: string,
+    request: RerunExecutionInput = {},
+    { signal, idempotencyKey }: StartOptions = {},
+  ): Promise<Execution> {
+    const headers = { 'idempotency-key': idempotencyKey };
+    return this.http.json(`${pathOf(executionId)}/rerun`, { method: 'POST', body: request, headers, signal });
   }
 
   /** Returns one page of recorded events. Continue with `after: page.nextAfter` until `nextAfter` is null. */
@@ -164,7 +205,7 @@ export class ExecutionsApi {
   }
 
   /**
-   * Waits until the execution has ended, and returns it. A failed or cancelled execution is returned too; see `status`.
+   * Waits until the execution has ended, and returns it. An execution that waits has not ended. A failed or cancelled execution is returned too; see `status`.
    * @example
    * ```ts
    * const { status, output } = await client.executions.waitForEnd(id, { signal: AbortSignal.timeout(60_000) });
@@ -178,8 +219,9 @@ export class ExecutionsApi {
 
   /**
    * Streams the events of many executions.
-   * @param filter a project id, a filter, or ids. A filter also matches executions that start later, and its stream
-   * never ends; a stream of ids ends when all of its executions have ended.
+   * @param filter a project id, a filter, ids, or the root of a tree. A filter also matches executions that start later,
+   * and its stream never ends; a stream of ids ends when all of its executions have ended, and that of a tree ends with
+   * its root.
    */
   watch<T extends EventType = EventType>(
     filter: string | WatchFilter,

@@ -3,7 +3,7 @@ import { CloutAgentError } from './error.js';
 import type { RequestOptions, ResolvedOptions } from './options.js';
 import { toProblemError } from './problem.js';
 
-export type Query = Record<string, string | number | readonly string[] | undefined>;
+export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
 
 export interface Call extends RequestOptions {
   method?: 'GET' | 'POST' | 'DELETE';

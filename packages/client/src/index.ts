@@ -14,9 +14,11 @@ export type {
   WatchFilter,
   WatchOptions,
 } from './executions.js';
+export type { ListWaitsQuery, WaitsApi } from './waits.js';
 export type { CreateKeyOptions, KeysApi } from './keys.js';
 export type { DeadDeliveriesQuery, ListenersApi } from './listeners.js';
 export type {
+  AnswerWait,
   ApiKey,
   ApiKeyList,
   ConnectionEstablished,
@@ -30,6 +32,7 @@ export type {
   ExecutionEvent,
   ExecutionEventOf,
   ExecutionPage,
+  ExecutionParent,
   ExecutionProgress,
   ExecutionsConnectionEstablished,
   ExecutionStatus,
@@ -38,12 +41,18 @@ export type {
   Listener,
   ListenerList,
   Me,
+  OpenWait,
   Problem,
   ProblemCode,
   ReplayDeliveries,
   ReplayedDeliveries,
+  RerunExecutionInput,
   SkipEvent,
   StartExecutionInput,
   StreamTicket,
+  Wait,
+  WaitKind,
+  WaitOutcome,
+  WaitPage,
   WorkflowOutline,
 } from '@cloutagent/contract';

@@ -45,6 +45,8 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
     case 'execution:failed':
     case 'execution:cancelled':
       state.status = event.type.slice('execution:'.length) as ExecutionStatus;
+      // An end cancels the open waits, also where no event says so.
+      state.waits = [];
       break;
     case 'execution:branch':
       setOwn(state.branches, event.nodeId, { taken: event.taken, notTaken: event.notTaken });

@@ -6,11 +6,15 @@ export {
   useExecutionControls,
 } from './use-execution-controls.js';
 export { type LiveExecutions, useExecutions } from './use-executions.js';
+export { type LiveWaits, useWaits } from './use-waits.js';
 export { type SSECallbacks, type SSEConnectionOptions, useSSEConnection } from './use-sse-connection.js';
 export { ExecutionMonitor, type ExecutionMonitorProps } from './monitor/execution-monitor.js';
 export { decisionOf, type NameOf, withNames } from './monitor/names.js';
+export { WaitCard, type WaitCardProps } from './monitor/wait-card.js';
+export type { ExecutionLinks } from './monitor/child-list.js';
 export { visibleText } from './monitor/visible-text.js';
-export type { ExecutionSnapshot, NodeView, Progress, Retry, ToolCall } from './store/snapshot.js';
+export type { Branch, ExecutionSnapshot, NodeView, Progress, Retry, ToolCall } from './store/snapshot.js';
 export type { ExecutionsFilter, ExecutionsSnapshot } from './store/executions-store.js';
+export type { WaitsFilter, WaitsSnapshot } from './store/waits-store.js';
 export type { ListView } from './store/list-log.js';
 export type { TextView } from './store/text-log.js';

@@ -1,10 +1,17 @@
-import type { ApproveInput, CloutAgentError, Execution } from '@cloutagent/client';
+import type {
+  AnswerWait,
+  ApproveInput,
+  CloutAgentError,
+  Execution,
+  RerunExecutionInput,
+} from '@cloutagent/client';
+import type { Json } from '@cloutagent/contract';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useCloutAgent } from './provider.js';
 import { toClientError } from './store/client-error.js';
 import { storesOf } from './store/stores.js';
 
-export type ControlAction = 'pause' | 'resume' | 'cancel' | 'approve';
+export type ControlAction = 'pause' | 'resume' | 'cancel' | 'approve' | 'answer' | 'signal' | 'rerun';
 
 /** Actions on an execution. Each resolves when the server has answered. None rejects; `error` has the failure. */
 export interface ExecutionControls {
@@ -13,12 +20,20 @@ export interface ExecutionControls {
   readonly cancel: (reason?: string) => Promise<Execution | undefined>;
   /** Answers a waiting `approval` node. With `approved: false` the execution fails. */
   readonly approve: (answer?: ApproveInput) => Promise<Execution | undefined>;
+  /** Answers an open wait. Resolves to true when the server has accepted the answer. */
+  readonly answer: (waitId: string, answer: AnswerWait) => Promise<boolean>;
+  /** Sends a signal. Resolves to true when the server has accepted it. */
+  readonly signal: (name: string, body?: Json) => Promise<boolean>;
+  /** Runs the ended execution again, by default from the nodes that failed. Resolves to the new execution. */
+  readonly rerun: (request?: RerunExecutionInput) => Promise<Execution | undefined>;
   /** Reconnects now, instead of waiting or after a refusal. */
   readonly reconnect: () => void;
   /** The action that the server has not answered yet; undefined if there is none. */
   readonly pending: ControlAction | undefined;
   /** Error of the last action. The next action or `dismissError` clears it. */
   readonly error: CloutAgentError | undefined;
+  /** The wait whose answer failed with `error`; undefined if it was another action. */
+  readonly errorWaitId: string | undefined;
   /** Clears the error. */
   readonly dismissError: () => void;
 }
@@ -40,18 +55,18 @@ export function useExecutionControls(executionId: string | null | undefined): Ex
   );
 
   const run = useCallback(
-    async (action: ControlAction, call: (id: string) => Promise<Execution>) => {
+    async <T>(action: ControlAction, call: (id: string) => Promise<T>, errorWaitId?: string) => {
       const { executionId: id } = session;
       if (!id) return undefined;
       const number = (latest.current += 1);
-      setStored({ session, state: { pending: action, error: undefined } });
+      setStored({ session, state: { ...IDLE, pending: action } });
       try {
-        const execution = await call(id);
+        const result = await call(id);
         if (number === latest.current) setStored(undefined);
-        return execution;
+        return result;
       } catch (error) {
         if (number === latest.current) {
-          setStored({ session, state: { pending: undefined, error: toClientError(error) } });
+          setStored({ session, state: { pending: undefined, error: toClientError(error), errorWaitId } });
         }
         return undefined;
       }
@@ -60,13 +75,19 @@ export function useExecutionControls(executionId: string | null | undefined): Ex
   );
 
   const actions = useMemo(() => {
-    const { executions } = client;
+    const { executions, waits } = client;
+    const accepted = (): true => true;
     const body = (reason: string | undefined) => (reason ? { reason } : {});
     return {
       pause: (reason?: string) => run('pause', (id) => executions.pause(id, body(reason))),
       resume: (reason?: string) => run('resume', (id) => executions.resume(id, body(reason))),
       cancel: (reason?: string) => run('cancel', (id) => executions.cancel(id, body(reason))),
       approve: (answer: ApproveInput = {}) => run('approve', (id) => executions.approve(id, answer)),
+      answer: async (waitId: string, answer: AnswerWait) =>
+        (await run('answer', () => waits.answer(waitId, answer).then(accepted), waitId)) === true,
+      signal: async (name: string, value?: Json) =>
+        (await run('signal', (id) => executions.signal(id, name, value).then(accepted))) === true,
+      rerun: (request: RerunExecutionInput = {}) => run('rerun', (id) => executions.rerun(id, request)),
       reconnect: () => {
         if (executionId) storesOf(client).streams.peek(executionId)?.reconnect();
       },
@@ -78,5 +99,5 @@ export function useExecutionControls(executionId: string | null | undefined): Ex
   return useMemo(() => ({ ...actions, ...state }), [actions, state]);
 }
 
-type ControlState = Pick<ExecutionControls, 'pending' | 'error'>;
-const IDLE: ControlState = { pending: undefined, error: undefined };
+type ControlState = Pick<ExecutionControls, 'pending' | 'error' | 'errorWaitId'>;
+const IDLE: ControlState = { pending: undefined, error: undefined, errorWaitId: undefined };

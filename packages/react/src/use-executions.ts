@@ -16,8 +16,8 @@ export interface LiveExecutions extends ExecutionsSnapshot {
  */
 export function useExecutions(filter: ExecutionsFilter = {}): LiveExecutions {
   const { lists } = storesOf(useCloutAgent());
-  const { projectId, status, tag, limit } = filter;
-  const key = JSON.stringify({ projectId, status, tag, limit });
+  const { projectId, status, tag, parentId, rootId, rerunOf, limit } = filter;
+  const key = JSON.stringify({ projectId, status, tag, parentId, rootId, rerunOf, limit });
   const subscribe = useCallback(
     (onChange: () => void) => {
       const { value: store, release } = lists.acquire(key);

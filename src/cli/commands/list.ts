@@ -1,8 +1,9 @@
 import type { ExecutionStatus } from '@cloutagent/contract';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.js';
 import { EXIT } from '../exit-codes.js';
 import { rowOf } from '../format.js';
+import { limitOf } from '../limit-of.js';
 import type { RunAction } from '../run-action.js';
 import { printable, table } from '../terminal.js';
 
@@ -10,6 +11,10 @@ interface Options {
   project?: string;
   status?: string;
   tag?: string;
+  parent?: string;
+  root?: string;
+  rerunOf?: string;
+  children?: true;
   limit: number;
   cursor?: string;
 }
@@ -21,16 +26,24 @@ export function addList(program: Command, context: CliContext, run: RunAction): 
     .command('list')
     .summary('list executions, newest first')
     .option('-p, --project <id>', 'only executions of this project')
-    .option('-s, --status <statuses>', 'only these statuses, comma-separated, for example running,paused')
+    .option('-s, --status <statuses>', 'only these statuses, comma-separated, for example running,waiting')
     .option('-t, --tag <tag>', 'only executions with this tag')
+    .option('--parent <id>', 'only the child executions of this execution')
+    .option('--root <id>', 'only the executions below this one, at any depth')
+    .option('--rerun-of <id>', 'only the re-runs of this execution')
+    .option('--children', 'child executions as well; by default a list shows none')
     .option('-n, --limit <number>', 'how many, up to 100', limitOf, 20)
     .option('--cursor <cursor>', 'continue after an earlier list')
     .action(
-      run(async ({ project, status, tag, limit, cursor }: Options) => {
+      run(async ({ project, status, tag, parent, root, rerunOf, children, limit, cursor }: Options) => {
         const page = await context.client().executions.list({
           projectId: project,
           status: status?.split(',') as ExecutionStatus[] | undefined,
           tag,
+          parentId: parent,
+          rootId: root,
+          rerunOf,
+          children,
           limit,
           cursor,
         });
@@ -47,11 +60,4 @@ export function addList(program: Command, context: CliContext, run: RunAction): 
         return EXIT.ok;
       }),
     );
-}
-
-function limitOf(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || value > 100)
-    throw new InvalidArgumentError('Use a number from 1 to 100.');
-  return value;
 }

@@ -2,7 +2,7 @@ import type { Execution } from '@cloutagent/contract';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.js';
 import { EXIT } from '../exit-codes.js';
-import { durationText, joined, statusText, usageText } from '../format.js';
+import { durationText, joined, statusText, usageText, waitText } from '../format.js';
 import type { RunAction } from '../run-action.js';
 import { printable, table } from '../terminal.js';
 
@@ -22,7 +22,8 @@ export function addShow(program: Command, context: CliContext, run: RunAction): 
 }
 
 function show({ out }: CliContext, execution: Execution): void {
-  const { id, projectId, status, createdAt, tags, steps, error, output } = execution;
+  const { id, projectId, status, createdAt, tags, steps, error, output, waits = [] } = execution;
+  const { parent, rerunOf } = execution;
   out.line(joined(out.style('bold', id), statusText(out, status), durationText(execution.duration)));
   out.line(
     joined(
@@ -32,6 +33,8 @@ function show({ out }: CliContext, execution: Execution): void {
       tags.map(printable).join(', '),
     ),
   );
+  if (parent) out.line(`child of ${parent.executionId}, node ${parent.nodeId}, index ${parent.index}`);
+  if (rerunOf !== undefined) out.line(`re-run of ${rerunOf}`);
   if (steps.length > 0) out.line();
   const rows = steps.map((step) => [
     step.nodeId,
@@ -43,6 +46,17 @@ function show({ out }: CliContext, execution: Execution): void {
   ]);
   if (rows.length > 0)
     for (const row of table(['NODE', 'TYPE', 'STATUS', 'ATTEMPT', 'TIME', 'ERROR'], rows)) out.line(row);
+  if (waits.length > 0) {
+    const open = waits.map((wait) => [
+      wait.waitId,
+      wait.kind,
+      wait.nodeId,
+      wait.until ?? '',
+      printable(waitText(wait)).replaceAll('\n', ' '),
+    ]);
+    out.line();
+    for (const row of table(['WAIT', 'KIND', 'NODE', 'UNTIL', 'FOR'], open)) out.line(row);
+  }
   if (error) out.line(`\n${out.style('red', printable(`${error.message} (${error.code})`))}`);
   if (output !== undefined)
     out.line(`\n${printable(typeof output === 'string' ? output : JSON.stringify(output, undefined, 2))}`);

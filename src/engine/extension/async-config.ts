@@ -84,6 +84,10 @@ interface JsonSchema {
   anyOf?: JsonSchema[];
 }
 
+/** Makes a value that a schema may accept. */
+export const sampleOfSchema = (schema: z.ZodType): unknown =>
+  sampleOf(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema);
+
 /** Makes a value that fits the schema, as far as simple rules can. */
 function sampleOf(schema: JsonSchema, depth = 0): unknown {
   if (depth > 20) return null;

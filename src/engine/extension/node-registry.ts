@@ -16,10 +16,10 @@ import { type ExtensionCode, nameOf } from '../../monitoring/extension-code.js';
 import { check as checkSchema, type Checked } from '../../problems/schema-problems.js';
 import { isBuiltIn } from './built-in.decorator.js';
 import { findAsyncPart } from './async-config.js';
+import { type CheckedNode, checkTemplate, placeholderProblems } from './config-check.js';
 import type { ConfigCheck, ConfigProblem, NodeType } from './node-handler.js';
 import { NodeTypeName } from './node-handler.decorator.js';
 import { NodeOrder } from './node-order.js';
-import { references } from './template.js';
 
 /** A problem of a workflow. `code` is the problem code of the response; undefined means `validation_failed`. */
 export type WorkflowProblem = GraphProblem & Pick<ConfigProblem, 'code'>;
@@ -29,6 +29,16 @@ export interface RegisteredType {
   readonly handler: NodeType;
   readonly code?: { readonly [Method in 'config' | 'check' | 'run']: ExtensionCode };
 }
+
+/** A workflow whose nodes are being checked. */
+interface CheckedWorkflow {
+  readonly graph: WorkflowGraph;
+  readonly order: NodeOrder;
+  readonly nearest: CheckedNode['nearest'];
+}
+
+/** How many ids of unknown nodes are compared with the ids of the workflow. */
+const MAX_SEARCHES = 20;
 
 /** Finds every provider with `@NodeHandler` in all modules of the application. */
 @Injectable()
@@ -78,10 +88,15 @@ export class NodeRegistry implements OnModuleInit {
 
   /** Finds all problems of the nodes' configs, with paths inside the workflow. */
   async check(workflow: Workflow, check: ConfigCheck): Promise<WorkflowProblem[]> {
-    const order = new NodeOrder(new WorkflowGraph(workflow));
+    const graph = new WorkflowGraph(workflow);
+    const order = new NodeOrder(graph);
+    const ids = [...graph.nodes.keys()];
+    // A search takes long in a large workflow, and one of many hints is enough.
+    let searches = 0;
+    const nearest = (id: string) => (searches++ < MAX_SEARCHES ? nearestName(id, ids) : undefined);
     // All checks start in the same event-loop turn, so that a node type can check its nodes together.
     const found = await Promise.all(
-      workflow.nodes.map((node, index) => this.checkNode(node, index, order, check)),
+      workflow.nodes.map((node, index) => this.checkNode(node, index, { graph, order, nearest }, check)),
     );
     return found.flat();
   }
@@ -89,7 +104,7 @@ export class NodeRegistry implements OnModuleInit {
   private async checkNode(
     { id, type, data: { config } }: WorkflowNode,
     index: number,
-    order: NodeOrder,
+    { graph, order, nearest }: CheckedWorkflow,
     check: ConfigCheck,
   ): Promise<WorkflowProblem[]> {
     const registered = this.types.get(type);
@@ -111,20 +126,24 @@ export class NodeRegistry implements OnModuleInit {
       'config',
       ...path.map((key) => (typeof key === 'number' ? key : String(key))),
     ];
-    const unknownNodes = references(withoutVerbatim(config, registered.handler))
-      .filter(({ nodeId }) => !order.isBefore(nodeId, id))
-      .map(({ nodeId, path }) => ({
-        path: pathInWorkflow(path),
-        message: `node "${nodeId}" does not come before this node: add an edge from it, or correct the name`,
-      }));
-    const parsed = this.parse(registered, config);
-    const problems = parsed.success
-      ? await this.checkParsed(registered, parsed.data, check)
-      : parsed.problems;
-    return [
-      ...unknownNodes,
-      ...problems.map((problem) => ({ ...problem, path: pathInWorkflow(problem.path) })),
-    ];
+    const node: CheckedNode = {
+      id,
+      nodes: graph.nodes,
+      schema: registered.handler.config,
+      verbatim: registered.handler.verbatim,
+      typeOf: (other) => graph.nodes.get(other)?.type,
+      isBefore: (other) => order.isBefore(other, id),
+      nearest,
+    };
+    const wrong = placeholderProblems(config, node);
+    const checked = checkTemplate(config, node, (draft) => this.parse(registered, draft));
+    const problems =
+      checked.data === undefined
+        ? checked.problems
+        : (await this.checkParsed(registered, checked.data, check)).filter(
+            ({ path }) => !checked.isUnknown(path),
+          );
+    return [...wrong, ...problems].map((problem) => ({ ...problem, path: pathInWorkflow(problem.path) }));
   }
 
   /** @throws Error if the check of a module fails, or takes longer than EXTENSION_TIMEOUT_MS */
@@ -152,10 +171,6 @@ export class NodeRegistry implements OnModuleInit {
     }
   }
 }
-
-/** Leaves out the members whose placeholders belong to another workflow. */
-const withoutVerbatim = (config: Record<string, unknown>, { verbatim }: NodeType): Record<string, unknown> =>
-  verbatim ? Object.fromEntries(Object.entries(config).filter(([name]) => !verbatim.includes(name))) : config;
 
 /** @param other a class that was found before, with the same type */
 function checkHandler(

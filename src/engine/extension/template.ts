@@ -1,68 +1,185 @@
 import type { Json } from '@cloutagent/contract';
+import {
+  type ConfigContext,
+  type ConfigPath,
+  placeholdersOf,
+  type Template,
+  templateOf,
+  type TextTemplate,
+  textsOf,
+  wholePlaceholder,
+} from './config-template.js';
 import { NodeError } from './node-handler.js';
+import { isInvalid, type Placeholder } from './placeholder.js';
+import { type FillScope, findValue } from './template-values.js';
+import { hasFilledDotSegment, urlEncoded, type UrlPiece } from './url-text.js';
 
-const PLACEHOLDER = /\{\{\s*(input|nodes\.([A-Za-z0-9._:-]+?)\.output)\s*\}\}/g;
-
-/** Whether a string may contain placeholders. It can then be checked only after they are filled in. */
-export const isTemplate = (text: string): boolean => text.includes('{{');
-
-/** Finds the node ids that a config refers to, each with its path. */
+/** Finds the nodes that a config refers to, each with the path of the reference in the config. */
 export function references(
   config: unknown,
-  path: (string | number)[] = [],
-): { nodeId: string; path: (string | number)[] }[] {
-  if (typeof config === 'string') {
-    return [...config.matchAll(PLACEHOLDER)].flatMap((match) =>
-      match[2] === undefined ? [] : [{ nodeId: match[2], path }],
-    );
-  }
-  if (Array.isArray(config)) return config.flatMap((item, index) => references(item, [...path, index]));
-  if (typeof config === 'object' && config !== null) {
-    return Object.entries(config).flatMap(([key, value]) => references(value, [...path, key]));
-  }
-  return [];
+  context: ConfigContext,
+): { nodeId: string; root: Placeholder['root']; path: ConfigPath }[] {
+  return textsOf(templateOf(config, context)).flatMap((text) =>
+    placeholdersOf(text).flatMap(({ nodeId, root }) =>
+      nodeId === undefined ? [] : [{ nodeId, root, path: text.path }],
+    ),
+  );
+}
+
+/** Finds the `wait` nodes whose callback addresses a config uses. */
+export function callbackNodes(config: unknown, context: ConfigContext): string[] {
+  const used = references(config, context).filter(({ root }) => root === 'callbackUrl');
+  return [...new Set(used.map(({ nodeId }) => nodeId))];
 }
 
 /**
- * Fills `{{input}}` and `{{nodes.<id>.output}}` into every string of a config. Text is inserted unchanged, any other value
- * as JSON. Inserted text is not searched for placeholders again, so that an output cannot add placeholders.
- * @param maxBytes for all inserted text together: a few placeholders of a large output could exhaust the memory
- * @throws NodeError `config_too_large`
+ * Fills the placeholders of a config. A string that is exactly one placeholder becomes the value itself if its field does
+ * not take text. In longer text, text is inserted unchanged and any other value as JSON; in a URL it is percent-encoded, and
+ * in a JSON text it is escaped. What is inserted is not searched for placeholders again. The result shares nothing with the
+ * config and with the values.
+ * @param maxBytes for all that is inserted together: a few placeholders of a large output could exhaust the memory
+ * @throws NodeError `missing_value`, `config_too_large`, `invalid_config`
  */
-export function fill(
-  config: unknown,
-  input: Json,
-  outputs: ReadonlyMap<string, Json>,
-  maxBytes: number,
-): unknown {
-  // By node id; the input has the key undefined.
-  const texts = new Map<string | undefined, { text: string; bytes: number }>();
-  let totalBytes = 0;
-  const textOf = (nodeId: string | undefined): string => {
-    let known = texts.get(nodeId);
-    if (!known) {
-      const text = asText(nodeId === undefined ? input : (outputs.get(nodeId) ?? null));
-      known = { text, bytes: Buffer.byteLength(text) };
-      texts.set(nodeId, known);
-    }
-    totalBytes += known.bytes;
-    if (totalBytes > maxBytes)
-      throw new NodeError(
-        'config_too_large',
-        `The config has more than ${maxBytes} bytes after its placeholders were filled in (CONFIG_MAX_BYTES). Refer to smaller outputs.`,
-      );
-    return known.text;
-  };
-  const fillIn = (value: unknown): unknown => {
-    if (typeof value === 'string')
-      return value.replace(PLACEHOLDER, (_all, _what, nodeId: string | undefined) => textOf(nodeId));
-    if (Array.isArray(value)) return value.map(fillIn);
-    if (typeof value === 'object' && value !== null)
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillIn(item)]));
-    return value;
-  };
-  return fillIn(config);
+export function fill(config: unknown, context: ConfigContext, scope: FillScope, maxBytes: number): unknown {
+  return new Filling(scope, maxBytes).fill(templateOf(config, context));
 }
 
 /** Returns text unchanged and any other value as JSON. */
 export const asText = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** How a value is written into text. */
+const WRITERS = {
+  plain: asText,
+  url: (value: Json) => urlEncoded(asText(value)),
+  json: (value: Json) => JSON.stringify(value),
+  /** Inside a string of a JSON text. */
+  jsonString: (value: Json) => JSON.stringify(asText(value)).slice(1, -1),
+};
+type Writer = keyof typeof WRITERS;
+
+/** Takes the place of a member or an item that is left out. */
+const ABSENT = Symbol('absent');
+
+class Filling {
+  private bytes = 0;
+  /** The value of each placeholder by its source, undefined if it is missing. */
+  private readonly values = new Map<string, { value: Json | undefined }>();
+  private readonly texts = new Map<string, { text: string; bytes: number }>();
+
+  constructor(
+    private readonly scope: FillScope,
+    private readonly maxBytes: number,
+  ) {}
+
+  fill(template: Template): unknown {
+    switch (template.kind) {
+      case 'constant':
+        return copyOf(template.value);
+      case 'text':
+        return this.fillText(template);
+      case 'list':
+        return template.items.map((item) => this.fill(item)).filter((item) => item !== ABSENT);
+      case 'object':
+        return Object.fromEntries(
+          template.members
+            .map(([key, member]) => [key, this.fill(member)] as const)
+            .filter(([, member]) => member !== ABSENT),
+        );
+    }
+  }
+
+  private fillText(template: TextTemplate): unknown {
+    const { field, parts } = template;
+    const whole = wholePlaceholder(template);
+    if (whole) {
+      const value = this.valueOf(whole);
+      if (value === undefined) return field.takesText && !field.mayBeAbsent ? '' : ABSENT;
+      if (!field.takesText) {
+        this.count(this.write(whole, value, 'plain').bytes);
+        return copyOf(value);
+      }
+    }
+    if (field.text === 'url') return this.fillUrl(template);
+    let placeholder = 0;
+    const texts = parts.map((part) => {
+      if (typeof part === 'string') return part;
+      const isInString = template.isInString?.[placeholder++];
+      if (isInString === undefined) return this.textOf(part, 'plain');
+      return this.textOf(part, isInString ? 'jsonString' : 'json');
+    });
+    return texts.join('');
+  }
+
+  private fillUrl({ parts }: TextTemplate): string {
+    const pieces = parts.map((part, index): UrlPiece => {
+      if (typeof part === 'string') return { text: part, isValue: false };
+      const isStart = index === 0;
+      return { text: this.textOf(part, isStart ? 'plain' : 'url'), isValue: !isStart };
+    });
+    if (hasFilledDotSegment(pieces))
+      throw new NodeError(
+        'invalid_config',
+        'A value makes a segment . or .. of the path of a URL, which would lead to another path. Use another value, or put it into the query.',
+      );
+    return pieces.map(({ text }) => text).join('');
+  }
+
+  private textOf(part: TextTemplate['parts'][number] & object, writer: Writer): string {
+    if (isInvalid(part)) throw new NodeError('invalid_config', `${part.problem}.`);
+    const value = this.valueOf(part);
+    if (value === undefined || (value === null && part.isOptional)) return writer === 'json' ? 'null' : '';
+    const { text, bytes } = this.write(part, value, writer);
+    this.count(bytes);
+    return text;
+  }
+
+  /** @throws NodeError `missing_value` if the placeholder does not end with ? */
+  private valueOf(placeholder: Placeholder): Json | undefined {
+    const { source } = placeholder;
+    let known = this.values.get(source);
+    if (!known) {
+      const found = findValue(placeholder, this.scope);
+      if ('missing' in found && !placeholder.isOptional)
+        throw new NodeError(
+          'missing_value',
+          `The placeholder ${shortened(source)} has no value: ${found.missing}. Correct the path, or end the placeholder with ? if the value may be missing.`,
+        );
+      known = { value: 'missing' in found ? undefined : found.value };
+      this.values.set(source, known);
+    }
+    return known.value;
+  }
+
+  private write({ source }: Placeholder, value: Json, writer: Writer): { text: string; bytes: number } {
+    const key = `${writer} ${source}`;
+    let known = this.texts.get(key);
+    if (!known) {
+      const text = WRITERS[writer](value);
+      known = { text, bytes: Buffer.byteLength(text) };
+      this.texts.set(key, known);
+    }
+    return known;
+  }
+
+  private count(bytes: number): void {
+    this.bytes += bytes;
+    if (this.bytes > this.maxBytes)
+      throw new NodeError(
+        'config_too_large',
+        `The config has more than ${this.maxBytes} bytes after its placeholders were filled in (CONFIG_MAX_BYTES). Refer to smaller outputs.`,
+      );
+  }
+}
+
+const shortened = (source: string): string =>
+  source.length > 200 ? `${source.slice(0, 200).toWellFormed()}…` : source;
+
+/** Copies a value, because interceptors and handlers may change a config in place. */
+function copyOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]));
+}
+
+export { isTemplate } from './placeholder.js';
+export type { FillScope } from './template-values.js';

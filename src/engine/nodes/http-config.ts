@@ -18,7 +18,7 @@ const CLIENT_HEADERS = new Set([
 ]);
 
 /** A string that may contain placeholders; whether it is a URL is known only when the node runs. */
-export const Url = z.string().min(1).max(8192);
+export const Url = z.string().min(1).max(8192).meta({ placeholders: 'url' });
 
 /** Checks a URL that contains no placeholders. Returns its problem with the path in the config. */
 export function urlProblems(

@@ -20,7 +20,7 @@ const HttpConfig = z
     url: Url,
     headers: orNull(Headers),
     /** Text is sent unchanged, any other value as JSON, also null. */
-    body: JsonSchema.optional(),
+    body: JsonSchema.optional().meta({ placeholders: 'json' }),
     /** Limit for the whole exchange, in ms. */
     timeoutMs: orNull(z.int().min(1).max(600_000)),
     /** The expected status, or a list of them; 200 to 299 by default. */

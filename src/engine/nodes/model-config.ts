@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { check } from '../../problems/schema-problems.js';
 import type { ModelRegistry } from '../models/model-registry.js';
 import type { ConfigProblem } from '../extension/node-handler.js';
+import { withShape } from '../extension/config-field.js';
 import { isTemplate } from '../extension/template.js';
 import type { ToolRegistry } from '../tools/tool-registry.js';
 import { Headers, Url, urlProblems } from './http-config.js';
@@ -32,12 +33,13 @@ const ProvidedTool = z
   );
 
 /** A tool of an agent. Parsed by its own type, because a union would only say that both do not fit. */
-const AgentTool = z.unknown().transform((tool, context): string | HttpTool => {
+const ParsedTool = z.unknown().transform((tool, context): string | HttpTool => {
   const checked = typeof tool === 'string' ? check(ProvidedTool, tool) : check(HttpTool, tool);
   if (checked.success) return checked.data;
   for (const problem of checked.problems) context.addIssue({ ...problem, code: 'custom', input: tool });
   return z.NEVER;
 });
+const AgentTool = withShape(ParsedTool, z.union([ProvidedTool, HttpTool]));
 export type AgentTool = z.infer<typeof AgentTool>;
 
 const nameOf = (tool: AgentTool): string => (typeof tool === 'string' ? tool : tool.name);

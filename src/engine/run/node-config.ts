@@ -1,8 +1,9 @@
 import type { WorkflowNode } from '@cloutagent/contract';
-import { NodeError } from '../extension/node-handler.js';
+import type { ConfigContext } from '../extension/config-template.js';
+import { NodeError, type NodeType } from '../extension/node-handler.js';
 import type { RegisteredType } from '../extension/node-registry.js';
 import type { InterceptedStep } from '../extension/step-hooks.js';
-import { fill } from '../extension/template.js';
+import { callbackNodes, fill, type FillScope } from '../extension/template.js';
 import type { NodeScope } from './node-scope.js';
 
 /** @throws NodeError `unknown_node_type` */
@@ -17,10 +18,34 @@ export function registeredType({ registry }: NodeScope, { type }: WorkflowNode):
 
 /**
  * Returns the config of a node with its placeholders filled in.
- * @throws NodeError `config_too_large`
+ * @throws NodeError `missing_value`, `config_too_large`, `invalid_config`
  */
-export const filledConfig = ({ row, outputs, settings }: NodeScope, { data }: WorkflowNode): unknown =>
-  fill(data.config, row.input, outputs, settings.CONFIG_MAX_BYTES);
+export function filledConfig(
+  { row, graph, registry, outputs, errors, settings }: NodeScope,
+  { type, data }: WorkflowNode,
+  callbackUrl?: (nodeId: string) => string | undefined,
+): unknown {
+  const scope: FillScope = {
+    input: row.input,
+    outputs,
+    errors,
+    execution: { id: row.id, projectId: row.project_id },
+    ...(callbackUrl && { callbackUrl }),
+  };
+  return fill(data.config, contextOf(graph, registry.find(type)), scope, settings.CONFIG_MAX_BYTES);
+}
+
+const contextOf = ({ nodes }: NodeScope['graph'], type: NodeType | undefined): ConfigContext => ({
+  nodes,
+  schema: type?.config,
+  verbatim: type?.verbatim,
+});
+
+/** Finds the `wait` nodes whose callback addresses the config of a node uses. They must exist before it is filled in. */
+export const usedCallbacks = (
+  { graph, registry }: Pick<NodeScope, 'graph' | 'registry'>,
+  { type, data }: WorkflowNode,
+): string[] => callbackNodes(data.config, contextOf(graph, registry.find(type)));
 
 /**
  * Parses a filled-in config by the schema of its node type, and notifies the interceptors if it does not fit.

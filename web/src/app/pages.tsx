@@ -10,6 +10,8 @@ const RunPage = lazy(async () => ({ default: (await import('../run/run-page.js')
 
 const StartPage = lazy(async () => ({ default: (await import('../start/start-page.js')).StartPage }));
 
+const InboxPage = lazy(async () => ({ default: (await import('../inbox/inbox-page.js')).InboxPage }));
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Returns the path without slashes at its end; `/` is the list of executions. */
@@ -25,6 +27,12 @@ export function pageOf(path: string): ReactNode {
     return (
       <NeedsScope scope="executions:read" title="Executions">
         <ListPage />
+      </NeedsScope>
+    );
+  if (canonical === '/inbox')
+    return (
+      <NeedsScope scope="executions:read" title="Inbox">
+        {withFallback(<InboxPage />)}
       </NeedsScope>
     );
   if (canonical === '/start')

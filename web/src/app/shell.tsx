@@ -8,6 +8,7 @@ import { ThemeToggle } from './theme-toggle.js';
 
 const NAVIGATION = [
   ['/executions', 'Executions', 'executions:read'],
+  ['/inbox', 'Inbox', 'executions:read'],
   ['/start', 'Start', 'executions:write'],
   ['/keys', 'API keys', 'keys:manage'],
 ] as const;

@@ -10,6 +10,7 @@ export interface ExecutionFilter {
 export const STATUSES: readonly ExecutionStatus[] = [
   'queued',
   'running',
+  'waiting',
   'paused',
   'completed',
   'failed',

@@ -1,10 +1,7 @@
-import { useEffect, useId, useState } from 'react';
 import { navigate } from '../routing/location.js';
 import { StatusIcon } from '../ui/status-icon.js';
 import { addressOf, type ExecutionFilter, isEmpty, problemsOf, STATUSES } from './execution-filter.js';
-
-/** Time without typing after which a filter is applied, in ms. */
-const TYPING_MS = 300;
+import { TextFilter } from './text-filter.js';
 
 /** The fields of the filter. The filter itself is in the address; this component only changes the address. */
 export function FilterBar({ filter }: { filter: ExecutionFilter }) {
@@ -52,44 +49,6 @@ export function FilterBar({ filter }: { filter: ExecutionFilter }) {
           Clear
         </button>
       )}
-    </div>
-  );
-}
-
-interface TextFilterProps {
-  label: string;
-  value: string;
-  problem: string | undefined;
-  onChange: (value: string) => void;
-}
-
-function TextFilter({ label, value, problem, onChange }: TextFilterProps) {
-  const [typed, setTyped] = useState(value);
-  const id = useId();
-  // The address can also change without typing: by Clear, or by going back.
-  useEffect(() => setTyped(value), [value]);
-  useEffect(() => {
-    if (typed.trim() === value) return;
-    const timer = setTimeout(() => onChange(typed.trim()), TYPING_MS);
-    return () => clearTimeout(timer);
-  });
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
-      <input
-        id={id}
-        className="input"
-        value={typed}
-        placeholder="any"
-        autoComplete="off"
-        spellCheck={false}
-        aria-invalid={problem !== undefined}
-        aria-describedby={`${id}-wrong`}
-        onChange={(event) => setTyped(event.target.value)}
-      />
-      <span className="wrong" id={`${id}-wrong`} role="alert">
-        {problem}
-      </span>
     </div>
   );
 }

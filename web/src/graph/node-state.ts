@@ -1,32 +1,55 @@
-import type { Step } from '@cloutagent/contract';
+import type { OpenWait, Step } from '@cloutagent/contract';
+import { counted } from '../ui/quantity.js';
 
 /** The state of a node as the graph shows it. */
 export interface NodeState {
-  /** `waiting`: not started; `approval`: waits for a decision. */
-  status: Step['status'] | 'waiting' | 'approval';
+  /** `idle`: not started; `approval`: waits for a person. */
+  status: Step['status'] | 'idle' | 'approval';
   /** The status in words. */
   label: string;
   detail: string | null;
 }
 
-const WAITING: NodeState = { status: 'waiting', label: 'not started', detail: null };
-const NOT_RUN: NodeState = { ...WAITING, label: 'did not run' };
+const IDLE: NodeState = { status: 'idle', label: 'not started', detail: null };
+const NOT_RUN: NodeState = { ...IDLE, label: 'did not run' };
 
-/**
- * Returns the state of a node.
- * @param step the node's last step; undefined if it has not started
- * @param ended whether the execution has ended, so that the node will not start any more
- */
-export function nodeState(
-  step: Step | undefined,
-  ended: boolean,
-  durationOf: (ms: number) => string,
-): NodeState {
-  if (!step) return ended ? NOT_RUN : WAITING;
-  const { status, nodeType, attempt, duration } = step;
-  const tries = attempt > 1 ? `attempt ${attempt}` : null;
-  if (status === 'running' && nodeType === 'approval')
-    return { status: 'approval', label: 'needs approval', detail: tries };
+interface NodeFacts {
+  /** The node's last step; undefined if it has not started. */
+  step: Step | undefined;
+  /** What the node waits for. */
+  wait: OpenWait | undefined;
+  /** Whether the execution has ended, so that the node will not start any more. */
+  ended: boolean;
+}
+
+/** Returns the state of a node. */
+export function nodeState({ step, wait, ended }: NodeFacts, durationOf: (ms: number) => string): NodeState {
+  if (!step && !wait) return ended ? NOT_RUN : IDLE;
+  const tries = step && step.attempt > 1 ? `attempt ${step.attempt}` : null;
+  if (wait) return { ...waitState(wait), detail: tries };
+  if (!step) return IDLE;
+  const { status, duration, reusedFrom } = step;
+  if (status === 'skipped') return { status, label: 'skipped', detail: null };
+  if (reusedFrom !== undefined) return { status, label: 'kept', detail: null };
   const took = duration === undefined ? null : durationOf(duration);
   return { status, label: status, detail: [tries, took].filter(Boolean).join(' · ') || null };
+}
+
+function waitState({ kind, children }: OpenWait): Pick<NodeState, 'status' | 'label'> {
+  switch (kind) {
+    case 'approval':
+    case 'tool':
+      return { status: 'approval', label: 'needs approval' };
+    case 'failure':
+      return { status: 'approval', label: 'needs a decision' };
+    case 'signal':
+      return { status: 'waiting', label: 'waits for signal' };
+    case 'children':
+      return {
+        status: 'waiting',
+        label: children ? counted(children.count, 'child', 'children') : 'waiting',
+      };
+    case 'timer':
+      return { status: 'waiting', label: 'waits' };
+  }
 }

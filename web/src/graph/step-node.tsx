@@ -12,7 +12,7 @@ export const StepNodeView = memo(function StepNodeView({ data }: NodeProps<StepN
   const { label, type, direction, state } = data;
   const across = direction === 'across';
   return (
-    <div className="step-node" data-status={state?.status ?? 'waiting'}>
+    <div className="step-node" data-status={state?.status ?? 'idle'}>
       <Handle type="target" position={across ? Position.Left : Position.Top} isConnectable={false} />
       <span className="step-node-label" title={label}>
         {label}

@@ -9,10 +9,11 @@ import {
 } from '@xyflow/react';
 import type { WorkflowOutline } from '@cloutagent/contract';
 import '@xyflow/react/dist/base.css';
-import { visibleText } from '@cloutagent/react';
+import { type Branch, visibleText } from '@cloutagent/react';
 import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { useTheme } from '../app/theme.js';
 import { useMedia } from '../ui/media.js';
+import { edgeLabels, edgeState } from './edge-state.js';
 import './graph.css';
 import { type Direction, NODE_HEIGHT, NODE_WIDTH } from './geometry.js';
 import { type Layout, layOut } from './layout.js';
@@ -32,6 +33,8 @@ interface Props {
   outline: WorkflowOutline;
   /** State of each node; absent in a preview. */
   states?: ReadonlyMap<string, NodeState>;
+  /** Which edges were taken, by node id; absent in a preview. */
+  branches?: { readonly [nodeId: string]: Branch };
   selected?: string | null;
   onSelect?: (nodeId: string) => void;
 }
@@ -49,9 +52,15 @@ export function WorkflowView(props: Props) {
   );
 }
 
-function Flow({ outline, layout, states, selected = null, onSelect }: Props & { layout: Layout }) {
+const NO_BRANCHES = {};
+
+function Flow(props: Props & { layout: Layout }) {
+  const { outline, layout, states, branches = NO_BRANCHES, selected = null, onSelect } = props;
   const nodes = useNodes(outline, layout, states, selected);
-  const edges = useMemo(() => edgesOf(outline, layout, states), [outline, layout, states]);
+  const edges = useMemo(
+    () => edgesOf(outline, layout, states, branches),
+    [outline, layout, states, branches],
+  );
   const frame = useRef<HTMLDivElement>(null);
   useFit(frame, layout);
   const change = useCallback(
@@ -134,23 +143,28 @@ function edgesOf(
   { edges }: WorkflowOutline,
   { routes, direction }: Layout,
   states: ReadonlyMap<string, NodeState> | undefined,
+  branches: { readonly [nodeId: string]: Branch },
 ): Edge[] {
-  return edges.map(({ source, target }, index) => {
+  const labels = edgeLabels(edges);
+  return edges.map((edge, index) => {
+    const { source, target } = edge;
     const route = routes.get(index);
-    const isDone = states?.get(source)?.status === 'completed';
+    const state = edgeState(edge, index, branches, states?.get(source)?.status);
     const targetStatus = states?.get(target)?.status;
+    const isTaken = state === 'taken';
     return {
       id: `${index}`,
       source,
       target,
       ...(route && { type: 'routed', data: { route, direction } }),
-      className: isDone ? 'done' : '',
-      animated: isDone && (targetStatus === 'running' || targetStatus === 'retrying'),
+      ...(labels[index] && { label: labels[index], labelBgPadding: [4, 2], labelBgBorderRadius: 4 }),
+      className: isTaken ? 'done' : state,
+      animated: isTaken && (targetStatus === 'running' || targetStatus === 'retrying'),
       markerEnd: {
         type: MarkerType.ArrowClosed,
         width: 14,
         height: 14,
-        color: isDone ? 'var(--completed)' : 'var(--line-strong)',
+        color: isTaken ? 'var(--completed)' : 'var(--line-strong)',
       },
     };
   });

@@ -1,6 +1,6 @@
-import type { ExecutionEvent } from '@cloutagent/client';
+import type { ExecutionEvent, OpenWait } from '@cloutagent/client';
 import { type NameOf, visibleText, withNames } from '@cloutagent/react';
-import { cost, count, counted, duration } from '../ui/quantity.js';
+import { cost, count, counted, dateTime, duration } from '../ui/quantity.js';
 
 /** Maximum number of characters in a summary. */
 const MAX_LENGTH = 240;
@@ -52,10 +52,32 @@ function describe(event: ExecutionEvent): string {
       ]
         .filter(Boolean)
         .join(' · ');
+    case 'execution:branch':
+      return [
+        event.taken.length > 0 ? `takes ${event.taken.join(', ')}` : 'takes no edge',
+        event.notTaken.length > 0 && `not ${event.notTaken.join(', ')}`,
+      ]
+        .filter(Boolean)
+        .join(' · ');
+    case 'execution:waiting':
+      return [event.kind, describeWait(event), event.until && `until ${dateTime(event.until)}`]
+        .filter(Boolean)
+        .join(' · ');
+    case 'execution:wait-ended':
+      return [event.kind, event.outcome, event.by && `by ${event.by}`].filter(Boolean).join(' · ');
     default:
       return [event.reason, event.by && `by ${event.by}`].filter(Boolean).join(' · ');
   }
 }
+
+const describeWait = ({
+  message,
+  signal,
+  toolName,
+  error,
+  children,
+}: Pick<OpenWait, 'message' | 'signal' | 'toolName' | 'error' | 'children'>): string | undefined =>
+  signal ?? toolName ?? error ?? message ?? (children && counted(children.count, 'child execution'));
 
 /** Returns the node of an event; undefined if it does not belong to a node. */
 export const nodeOf = (event: ExecutionEvent): string | undefined =>

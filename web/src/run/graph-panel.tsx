@@ -22,23 +22,29 @@ interface Props {
   executionId: string;
   snapshot: ExecutionSnapshot;
   nameOf: NameOf;
+  /** Whether the key may run the execution again. */
+  mayRerun: boolean;
 }
 
 /** Shows the workflow with the state of each node, and below it the panel of the selected node. */
-export function GraphPanel({ executionId, snapshot, nameOf }: Props) {
+export function GraphPanel({ executionId, snapshot, nameOf, mayRerun }: Props) {
   const api = useCloutAgent();
   const workflow = useLoad(
     useCallback((signal) => api.executions.workflow(executionId, { signal }), [api, executionId]),
   );
   const selected = useLocation().query.get('node');
-  const { steps, nodes, endedAt } = snapshot;
+  const { steps, nodes, waits, branches, endedAt } = snapshot;
   const ended = endedAt !== undefined;
   const states = useMemo(() => {
     const last = new Map(steps.map((step) => [step.nodeId, step]));
+    const open = new Map(waits.map((wait) => [wait.nodeId, wait]));
     return new Map<string, NodeState>(
-      workflow.data?.nodes.map(({ id }) => [id, nodeState(last.get(id), ended, duration)]),
+      workflow.data?.nodes.map(({ id }) => [
+        id,
+        nodeState({ step: last.get(id), wait: open.get(id), ended }, duration),
+      ]),
     );
-  }, [steps, workflow.data, ended]);
+  }, [steps, waits, workflow.data, ended]);
   const node = workflow.data?.nodes.find(({ id }) => id === selected);
 
   return (
@@ -56,7 +62,13 @@ export function GraphPanel({ executionId, snapshot, nameOf }: Props) {
       )}
       {workflow.data && (
         <div className="run-graph">
-          <WorkflowView outline={workflow.data} states={states} selected={selected} onSelect={select} />
+          <WorkflowView
+            outline={workflow.data}
+            states={states}
+            branches={branches}
+            selected={selected}
+            onSelect={select}
+          />
         </div>
       )}
       {node && (
@@ -67,6 +79,8 @@ export function GraphPanel({ executionId, snapshot, nameOf }: Props) {
           view={nodes.find(({ nodeId }) => nodeId === node.id)}
           steps={steps.filter(({ nodeId }) => nodeId === node.id)}
           status={snapshot.status}
+          branch={Object.hasOwn(branches, node.id) ? branches[node.id] : undefined}
+          rerun={mayRerun && ended ? executionId : undefined}
           nameOf={nameOf}
           onClose={deselect}
         />
@@ -76,10 +90,13 @@ export function GraphPanel({ executionId, snapshot, nameOf }: Props) {
 }
 
 function CompletedCount({ states }: { states: ReadonlyMap<string, NodeState> }) {
-  const completed = [...states.values()].filter(({ status }) => status === 'completed').length;
+  const countOf = (wanted: NodeState['status']): number =>
+    [...states.values()].filter(({ status }) => status === wanted).length;
+  const skipped = countOf('skipped');
   return (
     <>
-      {count(completed)} of {counted(states.size, 'node')} completed
+      {count(countOf('completed'))} of {counted(states.size, 'node')} completed
+      {skipped > 0 && `, ${count(skipped)} skipped`}
     </>
   );
 }

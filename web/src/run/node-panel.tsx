@@ -1,4 +1,5 @@
 import {
+  type Branch,
   decisionOf,
   type ExecutionSnapshot,
   type NameOf,
@@ -8,10 +9,12 @@ import {
 } from '@cloutagent/react';
 import type { WorkflowOutline } from '@cloutagent/contract';
 import type { NodeState } from '../graph/node-state.js';
+import { Link } from '../routing/link.js';
 import { useEscape } from '../routing/use-escape.js';
 import { duration, timeOfDay } from '../ui/quantity.js';
 import { PlainText } from '../ui/plain-text.js';
 import { StatusBadge } from '../ui/status-badge.js';
+import { RerunButton } from './rerun-button.js';
 
 interface Props {
   node: WorkflowOutline['nodes'][number];
@@ -20,12 +23,17 @@ interface Props {
   steps: ExecutionSnapshot['steps'];
   /** Status of the execution. */
   status: ExecutionSnapshot['status'];
+  /** The decision on the node's edges. */
+  branch: Branch | undefined;
+  /** The execution that can be run again from this node; undefined if it cannot. */
+  rerun: string | undefined;
   nameOf: NameOf;
   onClose: () => void;
 }
 
 /** Shows the steps and the output of one node. */
-export function NodePanel({ node, state, view, steps, status, nameOf, onClose }: Props) {
+export function NodePanel(props: Props) {
+  const { node, state, view, steps, status, branch, rerun, nameOf, onClose } = props;
   useEscape(onClose);
   const result = view?.step?.output;
   const decision = node.type === 'approval' ? decisionOf(result, nameOf) : undefined;
@@ -50,6 +58,12 @@ export function NodePanel({ node, state, view, steps, status, nameOf, onClose }:
           {steps.map((step) => (
             <li key={step.stepId} className="row">
               <StatusBadge status={step.status} />
+              {step.status === 'skipped' && <span className="muted">no edge to this node was taken</span>}
+              {step.reusedFrom !== undefined && (
+                <span>
+                  kept from <Link to={`/executions/${step.reusedFrom}`}>{step.reusedFrom.slice(-8)}</Link>
+                </span>
+              )}
               <span className="numeric muted">
                 attempt {step.attempt}, {timeOfDay(step.startedAt)}
                 {step.duration !== undefined && `, ${duration(step.duration)}`}
@@ -60,6 +74,10 @@ export function NodePanel({ node, state, view, steps, status, nameOf, onClose }:
             </li>
           ))}
         </ol>
+      )}
+      {branch && <BranchText branch={branch} />}
+      {rerun !== undefined && steps.length > 0 && (
+        <RerunButton executionId={rerun} from={[node.id]} label="Re-run from this node" />
       )}
       {result === undefined && view && view.output.length > 0 && (
         <PartialOutput output={view.output} running={view.step?.status === 'running'} />
@@ -72,6 +90,22 @@ export function NodePanel({ node, state, view, steps, status, nameOf, onClose }:
         />
       )}
     </section>
+  );
+}
+
+function BranchText({ branch: { taken, notTaken } }: { branch: Branch }) {
+  return (
+    <p className="node-branch">
+      <span className="label">Edges</span>{' '}
+      <PlainText
+        text={[
+          taken.length > 0 ? `taken: ${taken.join(', ')}` : 'none taken',
+          notTaken.length > 0 && `not taken: ${notTaken.join(', ')}`,
+        ]
+          .filter(Boolean)
+          .join('; ')}
+      />
+    </p>
   );
 }
 

@@ -5,11 +5,21 @@ import { Link } from '../routing/link.js';
 import { Moment } from '../ui/moment.js';
 import { PlainText } from '../ui/plain-text.js';
 import { StatusBadge } from '../ui/status-badge.js';
+import { RerunButton } from './rerun-button.js';
+
+interface Props {
+  execution: Execution;
+  snapshot: ExecutionSnapshot;
+  /** Whether the key may run the execution again. */
+  mayRerun: boolean;
+}
 
 /** Heading of the run page. The status comes from the snapshot once it is newer than `execution`. */
-export function RunHead({ execution, snapshot }: { execution: Execution; snapshot: ExecutionSnapshot }) {
+export function RunHead({ execution, snapshot, mayRerun }: Props) {
   const status = snapshot.lastSequence >= execution.lastSequence ? snapshot.status : execution.status;
   const short = execution.id.slice(-8);
+  const { parent, rootId, rerunOf } = execution;
+  const canRerun = mayRerun && (status === 'failed' || status === 'cancelled');
   return (
     <div className="run-head">
       <p>
@@ -20,6 +30,7 @@ export function RunHead({ execution, snapshot }: { execution: Execution; snapsho
           Execution <code className="run-id">{short}</code>
         </PageTitle>
         <StatusBadge status={status} />
+        {canRerun && <RerunButton executionId={execution.id} label="Re-run from the failed nodes" />}
       </div>
       <p className="row muted">
         <span>
@@ -31,10 +42,34 @@ export function RunHead({ execution, snapshot }: { execution: Execution; snapsho
         <span>
           started <Moment at={execution.createdAt} />
         </span>
+        {parent && (
+          <span>
+            child {parent.index} of <ExecutionLink id={parent.executionId} node={parent.nodeId} />
+          </span>
+        )}
+        {rootId !== undefined && rootId !== parent?.executionId && (
+          <span>
+            root <ExecutionLink id={rootId} />
+          </span>
+        )}
+        {rerunOf !== undefined && (
+          <span>
+            re-run of <ExecutionLink id={rerunOf} />
+          </span>
+        )}
         {execution.tags.map((tag) => (
           <PlainText className="tag" key={tag} text={tag} />
         ))}
       </p>
     </div>
+  );
+}
+
+function ExecutionLink({ id, node }: { id: string; node?: string }) {
+  return (
+    <Link to={`/executions/${id}${node === undefined ? '' : `?node=${encodeURIComponent(node)}`}`}>
+      <code>{id.slice(-8)}</code>
+      {node !== undefined && <PlainText text={` (${node})`} />}
+    </Link>
   );
 }

@@ -1,5 +1,5 @@
 import { CloutAgentError } from '@cloutagent/client';
-import { ExecutionMonitor, useCloutAgent, useExecution } from '@cloutagent/react';
+import { type ExecutionLinks, ExecutionMonitor, useCloutAgent, useExecution } from '@cloutagent/react';
 import '@cloutagent/react/styles.css';
 import { useCallback } from 'react';
 import { PageTitle } from '../app/page-title.js';
@@ -9,11 +9,20 @@ import { useEventLog } from '../inspector/use-event-log.js';
 import { useAccess } from '../session/access.js';
 import { useLoad } from '../session/use-load.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
+import { BASE_PATH } from '../routing/base-path.js';
+import { navigate } from '../routing/location.js';
+import { ChildrenPanel } from './children-panel.js';
 import { GraphPanel } from './graph-panel.js';
 import { useNames } from './names.js';
 import { NoSuchExecution } from './no-such-execution.js';
+import '../styles/monitor.css';
 import './run.css';
 import { RunHead } from './run-head.js';
+
+const LINKS: ExecutionLinks = {
+  href: (id) => `${BASE_PATH}/executions/${id}`,
+  open: (id) => navigate(`/executions/${id}`),
+};
 
 /** Shows one execution, running or ended. */
 export function RunPage({ executionId }: { executionId: string }) {
@@ -50,17 +59,20 @@ function Run({
   const snapshot = useExecution(executionId);
   const log = useEventLog(executionId);
   const nameOf = useNames();
+  const mayRerun = may('executions:write');
   return (
     <>
-      <RunHead execution={execution} snapshot={snapshot} />
+      <RunHead execution={execution} snapshot={snapshot} mayRerun={mayRerun} />
       <div className="run-columns">
-        <GraphPanel executionId={executionId} snapshot={snapshot} nameOf={nameOf} />
+        <GraphPanel executionId={executionId} snapshot={snapshot} nameOf={nameOf} mayRerun={mayRerun} />
         <div className="card run-monitor">
           <ExecutionMonitor
             executionId={executionId}
             headingLevel={1}
             readOnly={!may('executions:control')}
             nameOf={nameOf}
+            links={LINKS}
+            rootId={execution.rootId}
           />
         </div>
         <section className="card run-usage" aria-label="Usage">
@@ -70,6 +82,7 @@ function Run({
           <UsagePanel log={log} snapshot={snapshot} />
         </section>
       </div>
+      {snapshot.hasChildren && <ChildrenPanel executionId={executionId} rootId={execution.rootId} />}
       <section className="card" aria-label="Events">
         <div className="card-head">
           <h2>Events</h2>

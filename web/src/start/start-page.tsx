@@ -5,6 +5,7 @@ import { WorkflowView } from '../graph/workflow-view.js';
 import { navigate } from '../routing/location.js';
 import { useCloutAgent } from '@cloutagent/react';
 import { ProblemNotice } from '../ui/problem-notice.js';
+import { randomKey } from '../ui/random-key.js';
 import { useDraft } from './draft.js';
 import { JsonEditor } from './json-editor.js';
 import type { Range } from './json-source.js';
@@ -138,11 +139,4 @@ export function StartPage() {
       </div>
     </>
   );
-}
-
-/** Returns a random key. `crypto.randomUUID` does not exist on pages without HTTPS. */
-function randomKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, '0'),
-  ).join('');
 }

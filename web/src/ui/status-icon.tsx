@@ -7,7 +7,8 @@ const PATHS: Record<string, string> = {
   cancelled: 'M4 6h4',
   retrying: 'M8.2 5A2.4 2.4 0 1 0 8.3 7M8.4 3.4V5H6.8',
   skipped: 'M4 4l2 2-2 2M7 4l2 2-2 2',
-  waiting: 'M6 6h.01',
+  idle: 'M6 6h.01',
+  waiting: 'M4.4 3.4h3.2L6 6l1.6 2.6H4.4L6 6Z',
   approval: 'M6 3.4v3.2M6 8.5h.01',
 };
 
@@ -20,7 +21,7 @@ export function StatusIcon({ status, size = 12 }: { status: string; size?: numbe
         cy="6"
         r="5.2"
         strokeWidth="1.2"
-        strokeDasharray={status === 'waiting' ? '2 1.6' : undefined}
+        strokeDasharray={status === 'idle' ? '2 1.6' : undefined}
       />
       <path d={PATHS[status] ?? ''} strokeWidth="1.4" strokeLinecap="round" strokeLinejoin="round" />
     </svg>

@@ -1,3 +1,4 @@
+import type { OpenWait } from '@cloutagent/contract';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
 import { formatCounted } from './format.js';
@@ -17,11 +18,7 @@ interface AnnouncerProps {
 /** Announces changes of status and, at intervals, the progress to screen readers. It never announces output. */
 export function Announcer({ snapshot, nameOf }: AnnouncerProps): ReactNode {
   const [announcement, announce] = useState('');
-  const current = [
-    describeStatus(snapshot, nameOf),
-    describeApprovals(snapshot),
-    describeConnection(snapshot),
-  ]
+  const current = [describeStatus(snapshot, nameOf), describeWaits(snapshot), describeConnection(snapshot)]
     .filter(Boolean)
     .join(' ');
   const progressText = useRef('');
@@ -60,8 +57,28 @@ function describeStatus({ status, error, lastSequence }: ExecutionSnapshot, name
     : `Execution ${status}.`;
 }
 
-function describeApprovals({ approvals }: ExecutionSnapshot): string {
-  return approvals.map(({ nodeId }) => `Approval needed: ${nodeId}.`).join(' ');
+/** Number of waits that are announced. */
+const MAX_WAITS = 3;
+
+function describeWaits({ waits }: ExecutionSnapshot): string {
+  return waits.slice(0, MAX_WAITS).map(describeWait).join(' ');
+}
+
+function describeWait({ kind, nodeId, signal = '', toolName = '', children }: OpenWait): string {
+  switch (kind) {
+    case 'approval':
+      return `Approval needed: ${nodeId}.`;
+    case 'tool':
+      return `Approval needed: ${nodeId}, tool ${visibleText(toolName)}.`;
+    case 'failure':
+      return `Decision needed: ${nodeId} failed.`;
+    case 'signal':
+      return `${nodeId} waits for the signal ${visibleText(signal)}.`;
+    case 'timer':
+      return `${nodeId} waits.`;
+    case 'children':
+      return `${nodeId} waits for ${formatCounted(children?.count ?? 0, 'child execution')}.`;
+  }
 }
 
 function describeConnection({ connection, lastSequence }: ExecutionSnapshot): string {

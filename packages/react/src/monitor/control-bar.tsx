@@ -123,8 +123,10 @@ function ConfirmCancel({ onYes, onNo }: { onYes: () => void; onNo: () => void })
   );
 }
 
-function ControlError({ controls: { error, dismissError } }: { controls: ExecutionControls }): ReactNode {
-  if (!error) return null;
+function ControlError({ controls }: { controls: ExecutionControls }): ReactNode {
+  const { error, errorWaitId, dismissError } = controls;
+  // The card of the wait shows the error of its answer.
+  if (!error || errorWaitId !== undefined) return null;
   return (
     <div className="ca-error ca-control-error" role="alert">
       <bdi>{visibleText(error.message)}</bdi>

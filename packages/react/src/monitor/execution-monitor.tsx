@@ -3,11 +3,11 @@ import { useExecution } from '../use-execution.js';
 import { type ExecutionControls, useExecutionControls } from '../use-execution-controls.js';
 import type { ExecutionSnapshot } from '../store/snapshot.js';
 import { Announcer } from './announcer.js';
-import { ApprovalCard } from './approval-card.js';
+import { ChildList, type ExecutionLinks, Links } from './child-list.js';
 import { ConnectionNotice } from './connection-notice.js';
 import { ControlBar } from './control-bar.js';
 import { Disclosure } from './disclosure.js';
-import { formatDuration } from './format.js';
+import { formatCounted, formatDuration } from './format.js';
 import { JsonPane } from './json-pane.js';
 import { type NameOf, Names, withNames } from './names.js';
 import { NodeList } from './node-list.js';
@@ -20,6 +20,7 @@ import { ToolCallList } from './tool-call-list.js';
 import { UsagePanel } from './usage-panel.js';
 import { useNow } from './use-now.js';
 import { visibleText } from './visible-text.js';
+import { WaitCard } from './wait-card.js';
 
 export interface ExecutionMonitorProps {
   executionId: string;
@@ -31,21 +32,26 @@ export interface ExecutionMonitorProps {
   headingLevel?: 1 | 2 | 3 | 4 | undefined;
   /** Returns the name of a principal, such as the person who approved. Principals without a name are shown by id. */
   nameOf?: NameOf | undefined;
+  /** How the pages of child executions are reached. Without it, they are shown without links. */
+  links?: ExecutionLinks | undefined;
+  /** The root of the tree if the execution is a child execution: `rootId` of `executions.get`. */
+  rootId?: string | undefined;
   className?: string | undefined;
 }
 
 const NO_NAMES: NameOf = () => undefined;
 
 /**
- * Shows one execution live: status, progress, steps on a time line, output, tool calls, tokens, cost, errors, and buttons
- * to pause, resume, cancel and approve. Import `@cloutagent/react/styles.css` once.
+ * Shows one execution live: status, progress, steps on a time line, output, tool calls, tokens, cost, errors, what it waits
+ * for with forms to answer, child executions, and buttons to pause, resume and cancel. Import `@cloutagent/react/styles.css` once.
  * The content of events is only ever shown as text.
  */
 export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
   const { executionId, theme, readOnly = false, headingLevel = 2, nameOf = NO_NAMES, className = '' } = props;
+  const { links, rootId } = props;
   const snapshot = useExecution(executionId);
   const controls = useExecutionControls(executionId);
-  const { status, error, output, approvals, steps, startedAt } = snapshot;
+  const { status, error, output, waits, steps, branches, startedAt } = snapshot;
   useErrorDismissal(controls, snapshot);
   const until = useServerTime(snapshot);
   return (
@@ -68,12 +74,18 @@ export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
         </p>
       )}
       <HeadingLevel.Provider value={headingLevel}>
-        {approvals.map((node) => (
-          <ApprovalCard key={node.step?.stepId} node={node} controls={readOnly ? undefined : controls} />
-        ))}
-        <Names.Provider value={nameOf}>
-          <TimeLine steps={steps} startedAt={startedAt} until={until} />
-        </Names.Provider>
+        <WaitList
+          waits={waits}
+          nameOf={nameOf}
+          clockOffset={snapshot.clockOffset}
+          controls={readOnly ? undefined : controls}
+        />
+        <Links.Provider value={links}>
+          {snapshot.hasChildren && <ChildList key={executionId} executionId={executionId} rootId={rootId} />}
+          <Names.Provider value={nameOf}>
+            <TimeLine steps={steps} branches={branches} startedAt={startedAt} until={until} />
+          </Names.Provider>
+        </Links.Provider>
         <RetryList retries={snapshot.retries} />
         <NodeList key={executionId} nodes={snapshot.nodes} caughtUp={snapshot.caughtUp} />
         <ToolCallList calls={snapshot.toolCalls} />
@@ -83,6 +95,35 @@ export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
         <UsagePanel {...snapshot} />
       </HeadingLevel.Provider>
     </section>
+  );
+}
+
+interface WaitListProps extends Pick<ExecutionSnapshot, 'waits' | 'clockOffset'> {
+  nameOf: NameOf;
+  /** Without controls the waits are read-only. */
+  controls: ExecutionControls | undefined;
+}
+
+/** Number of waits that are shown, each with its form. More are rare, and answered one after the other. */
+const MAX_WAITS = 20;
+
+function WaitList({ waits, nameOf, clockOffset, controls }: WaitListProps): ReactNode {
+  return (
+    <>
+      {waits.slice(0, MAX_WAITS).map((wait) => (
+        <WaitCard
+          key={wait.waitId}
+          wait={wait}
+          nameOf={nameOf}
+          clockOffset={clockOffset}
+          answer={controls && ((answer) => controls.answer(wait.waitId, answer))}
+          error={controls?.errorWaitId === wait.waitId ? controls.error : undefined}
+        />
+      ))}
+      {waits.length > MAX_WAITS && (
+        <p className="ca-note">{formatCounted(waits.length - MAX_WAITS, 'more open wait')}</p>
+      )}
+    </>
   );
 }
 

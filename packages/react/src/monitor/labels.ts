@@ -4,6 +4,7 @@ import type { ExecutionStatus, Step } from '@cloutagent/contract';
 export const STATUS_SIGNS: Record<ExecutionStatus | Step['status'], string> = {
   queued: '◌',
   running: '▶',
+  waiting: '◔',
   paused: '❚❚',
   completed: '✓',
   failed: '✕',

@@ -1,6 +1,7 @@
 import type { Step } from '@cloutagent/contract';
 import { memo, type ReactNode } from 'react';
-import type { ExecutionSnapshot } from '../store/snapshot.js';
+import type { Branch, ExecutionSnapshot } from '../store/snapshot.js';
+import { ExecutionLink } from './child-list.js';
 import { Disclosure } from './disclosure.js';
 import { formatDuration } from './format.js';
 import { JsonPane } from './json-pane.js';
@@ -10,13 +11,13 @@ import { Section } from './section.js';
 import { TailList } from './tail-list.js';
 import { visibleText } from './visible-text.js';
 
-type TimeLineProps = Pick<ExecutionSnapshot, 'steps' | 'startedAt'> & {
+type TimeLineProps = Pick<ExecutionSnapshot, 'steps' | 'branches' | 'startedAt'> & {
   /** Right end of the time line, in ms since 1970 by the server's clock. */
   until: number;
 };
 
 /** Shows every step, in the order in which they started, with its time span. */
-export function TimeLine({ steps, startedAt, until }: TimeLineProps): ReactNode {
+export function TimeLine({ steps, branches, startedAt, until }: TimeLineProps): ReactNode {
   if (steps.length === 0) return null;
   const from = Date.parse(startedAt ?? steps[0]?.startedAt ?? '');
   return (
@@ -28,7 +29,8 @@ export function TimeLine({ steps, startedAt, until }: TimeLineProps): ReactNode 
             step={step}
             from={from}
             span={Math.max(1, until - from)}
-            until={step.status === 'running' ? until : 0}
+            until={step.completedAt === undefined ? until : 0}
+            branch={Object.hasOwn(branches, step.nodeId) ? branches[step.nodeId] : undefined}
           />
         )}
       </TailList>
@@ -41,9 +43,10 @@ interface StepRowProps {
   from: number;
   span: number;
   until: number;
+  branch: Branch | undefined;
 }
 
-const StepRow = memo(function StepRow({ step, from, span, until }: StepRowProps): ReactNode {
+const StepRow = memo(function StepRow({ step, from, span, until, branch }: StepRowProps): ReactNode {
   const nameOf = useNameOf();
   const decision = step.nodeType === 'approval' ? decisionOf(step.output, nameOf) : undefined;
   const begin = Date.parse(step.startedAt);
@@ -71,6 +74,16 @@ const StepRow = memo(function StepRow({ step, from, span, until }: StepRowProps)
           <bdi>{visibleText(withNames(step.error, nameOf))}</bdi>
         </p>
       )}
+      {step.reusedFrom !== undefined && (
+        <p className="ca-note">
+          Kept from <ExecutionLink executionId={step.reusedFrom} />
+        </p>
+      )}
+      {branch && (step.status === 'completed' || step.status === 'failed') && (
+        <p className="ca-note ca-branch">
+          <bdi>{visibleText(describeBranch(branch))}</bdi>
+        </p>
+      )}
       {decision !== undefined && (
         <p className="ca-note">
           <bdi>{visibleText(decision)}</bdi>
@@ -84,3 +97,11 @@ const StepRow = memo(function StepRow({ step, from, span, until }: StepRowProps)
     </li>
   );
 });
+
+function describeBranch({ taken, notTaken }: Branch): string {
+  const parts = [
+    taken.length > 0 && `Taken: ${taken.join(', ')}.`,
+    notTaken.length > 0 && `Not taken: ${notTaken.join(', ')}.`,
+  ];
+  return parts.filter(Boolean).join(' ');
+}

@@ -7,7 +7,15 @@ const NODES = ['a', 'b', 'c'];
 const STEPS = ['a-1', 'a-2', 'b-1', 'c-1'];
 const stepId = fc.constantFrom(...STEPS);
 const text = fc.string({ unit: 'binary', maxLength: 40 });
-const statuses: StepStatus[] = ['running', 'completed', 'failed', 'retrying', 'cancelled', 'skipped'];
+const statuses: StepStatus[] = [
+  'running',
+  'waiting',
+  'completed',
+  'failed',
+  'retrying',
+  'cancelled',
+  'skipped',
+];
 
 /** Events of every type in any order, also in orders that a server would not send. */
 const fields = fc.oneof(
@@ -37,6 +45,30 @@ const fields = fc.oneof(
     toolId: fc.constantFrom('t1', 't2'),
     result: fc.jsonValue(),
     isError: fc.boolean(),
+  }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('execution:waiting'),
+      stepId,
+      waitId: fc.constantFrom('w1', 'w2', 'w3'),
+      kind: fc.constantFrom('approval', 'timer', 'children'),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('execution:wait-ended'),
+      stepId,
+      waitId: fc.constantFrom('w1', 'w2', 'w3'),
+      outcome: fc.constant('answered'),
+    }),
+  },
+  fc.record({
+    type: fc.constant('execution:branch'),
+    stepId,
+    taken: fc.array(text),
+    notTaken: fc.array(text),
   }),
   fc.record({ type: fc.constantFrom('execution:paused', 'execution:resumed', 'execution:cancelled') }),
   fc.record({
@@ -164,25 +196,44 @@ describe('The state of an execution', () => {
     expect(after.toolCalls).toBe(before.toolCalls);
   });
 
-  it('lists an approval until its step has ended', () => {
+  it('lists an approval until its wait has ended', () => {
     const model = new ExecutionModel();
-    const step = (sequence: number, status: StepStatus) =>
-      model.apply({
-        type: 'execution:step',
-        sequence,
-        executionId: 'x',
-        timestamp: '',
-        stepId: 's',
-        nodeId: 'ask',
-        step: 'ask',
-        nodeType: 'approval',
-        status,
-        attempt: 1,
-      });
-    step(1, 'running');
-    expect(model.view().approvals.map(({ nodeId }) => nodeId)).toEqual(['ask']);
-    step(2, 'completed');
-    expect(model.view().approvals).toEqual([]);
+    const of = { executionId: 'x', timestamp: '', stepId: 's', nodeId: 'ask' };
+    const step = { ...of, type: 'execution:step', step: 'ask', nodeType: 'approval', attempt: 1 } as const;
+    const wait = { ...of, waitId: 'w', kind: 'approval' } as const;
+    const approvals = () => model.view().approvals.map(({ nodeId }) => nodeId);
+    model.apply({ ...step, sequence: 1, status: 'running' });
+    model.apply({ ...step, sequence: 2, status: 'waiting' });
+    expect(approvals()).toEqual([]);
+    model.apply({ ...wait, sequence: 3, type: 'execution:waiting', message: 'Publish?' });
+    expect(approvals()).toEqual(['ask']);
+    expect(model.view().waits).toMatchObject([{ message: 'Publish?' }]);
+    model.apply({ ...wait, sequence: 4, type: 'execution:wait-ended', outcome: 'answered' });
+    expect(approvals()).toEqual([]);
+    expect(model.view()).toMatchObject({ waits: [], hasChildren: false });
+  });
+
+  it('lists no wait of an execution that has ended', () => {
+    const model = new ExecutionModel();
+    const of = { executionId: 'x', timestamp: '', stepId: 's', nodeId: 'ask' };
+    model.apply({ ...of, sequence: 1, type: 'execution:waiting', waitId: 'a', kind: 'approval' });
+    model.apply({ ...of, sequence: 2, type: 'execution:waiting', waitId: 'b', kind: 'children' });
+    model.apply({ executionId: 'x', timestamp: '', sequence: 3, type: 'execution:cancelled' });
+    expect(model.view()).toMatchObject({ waits: [], approvals: [], hasChildren: true });
+  });
+
+  it('keeps the tool calls of a step that waits open', () => {
+    const model = new ExecutionModel();
+    const of = { executionId: 'x', timestamp: '', stepId: 's', nodeId: 'n' };
+    const step = { ...of, type: 'execution:step', step: 'n', nodeType: 'agent', attempt: 1 } as const;
+    const call = { ...of, type: 'execution:tool-call', toolId: 't', toolName: 'pay', toolArgs: {} } as const;
+    model.apply({ ...step, sequence: 1, status: 'running' });
+    model.apply({ ...call, sequence: 2 });
+    model.apply({ ...step, sequence: 3, status: 'waiting' });
+    model.apply({ ...step, sequence: 4, status: 'running' });
+    const result = { ...of, type: 'execution:tool-result', toolId: 't', result: 1, isError: false } as const;
+    model.apply({ ...result, sequence: 5 });
+    expect(model.view().toolCalls.at(0)).toMatchObject({ result: 1, interrupted: false });
   });
 
   it('marks the tool calls of a retried attempt as discarded', () => {

@@ -2,7 +2,7 @@ import type { ExecutionEvent, ExecutionFailure, Json, Step } from '@cloutagent/c
 import { applyEvent, initialState } from '@cloutagent/contract/reduce';
 import { ListLog } from './list-log.js';
 import { NodeModel } from './node-model.js';
-import type { ExecutionSnapshot, NodeView, Progress, Retry } from './snapshot.js';
+import type { Branch, ExecutionSnapshot, NodeView, Progress, Retry } from './snapshot.js';
 import { ToolCalls } from './tool-calls.js';
 
 /** Bounds of the lists that grow with the events. Texts have their own bound. */
@@ -42,6 +42,8 @@ export class ExecutionModel {
   private steps: readonly Step[] | undefined;
   private nodeViews: readonly NodeView[] | undefined;
   private approvals: readonly NodeView[] | undefined;
+  private branches: { readonly [nodeId: string]: Branch } | undefined;
+  private hasChildren = false;
 
   constructor(limits: ModelLimits = MODEL_LIMITS) {
     this.events = new ListLog(limits.events);
@@ -59,16 +61,21 @@ export class ExecutionModel {
   }
 
   view(): ModelView {
-    const { status, tokenUsage, costUSD, modelUsage, lastSequence } = this.state;
+    const { status, tokenUsage, costUSD, modelUsage, waits, lastSequence } = this.state;
     this.steps ??= [...this.state.steps];
     this.nodeViews ??= [...this.nodes.values()].map((node) => node.view());
-    this.approvals ??= this.nodeViews.filter(isWaiting);
+    this.branches ??= { ...this.state.branches };
+    this.approvals ??= this.approvalsOf(this.nodeViews);
     return {
       status,
       steps: this.steps,
       tokenUsage,
       costUSD,
       modelUsage,
+      // `applyEvent` replaces this list when it changes.
+      waits,
+      branches: this.branches,
+      hasChildren: this.hasChildren,
       lastSequence,
       nodes: this.nodeViews,
       toolCalls: this.toolCalls.view(),
@@ -76,7 +83,7 @@ export class ExecutionModel {
       progress: this.progress,
       error: this.error,
       output: this.output,
-      approvals: this.endedAt === undefined ? this.approvals : [],
+      approvals: this.approvals,
       projectId: this.projectId,
       startedAt: this.startedAt,
       endedAt: this.endedAt,
@@ -99,6 +106,16 @@ export class ExecutionModel {
         this.toolCalls.step(event);
         this.updateStep(event.stepId, event.nodeId);
         break;
+      case 'execution:branch':
+        this.branches = undefined;
+        break;
+      case 'execution:waiting':
+        this.hasChildren ||= event.kind === 'children';
+        this.approvals = undefined;
+        break;
+      case 'execution:wait-ended':
+        this.approvals = undefined;
+        break;
       case 'execution:output':
         this.node(event.nodeId).append('output', event.stepId, event.chunk);
         break;
@@ -118,20 +135,32 @@ export class ExecutionModel {
       }
       case 'execution:completed':
         this.output = event.result.output;
-        this.endedAt = event.timestamp;
+        this.end(event.timestamp);
         break;
       case 'execution:failed': {
         const { error: message, code, nodeId } = event;
         this.error = { message, code, ...(nodeId !== undefined && { nodeId }) };
-        this.endedAt = event.timestamp;
+        this.end(event.timestamp);
         break;
       }
       case 'execution:cancelled':
-        this.endedAt = event.timestamp;
+        this.end(event.timestamp);
         break;
       default:
         break;
     }
+  }
+
+  private end(timestamp: string): void {
+    this.endedAt = timestamp;
+    this.approvals = undefined;
+  }
+
+  private approvalsOf(nodes: readonly NodeView[]): readonly NodeView[] {
+    const waiting = new Set(
+      this.state.waits.flatMap(({ kind, nodeId }) => (kind === 'approval' ? [nodeId] : [])),
+    );
+    return nodes.filter(({ nodeId }) => waiting.has(nodeId));
   }
 
   private updateStep(stepId: string, nodeId: string): void {
@@ -148,5 +177,3 @@ export class ExecutionModel {
     return node;
   }
 }
-
-const isWaiting = ({ step }: NodeView): boolean => step?.nodeType === 'approval' && step.status === 'running';

@@ -57,6 +57,28 @@ describe('ExecutionRow', () => {
     );
   });
 
+  it('may wait from the begin of a wait to its end, also if the server lists it in between', () => {
+    const row = new ExecutionRow({ ...base, status: 'running', lastSequence: 1 });
+    const of = {
+      executionId: 'x',
+      timestamp: '',
+      waitId: 'w',
+      nodeId: 'n',
+      stepId: 's',
+      kind: 'timer',
+    } as const;
+    row.apply({ ...of, sequence: 3, type: 'execution:waiting' });
+    expect([row.view().status, row.hasWaits]).toEqual(['waiting', true]);
+    // Another node runs, which only the server knows.
+    row.refresh({ ...base, status: 'running', lastSequence: 2 });
+    row.refresh({ ...base, status: 'running', lastSequence: 4 });
+    expect([row.view().status, row.hasWaits]).toEqual(['running', true]);
+    row.apply({ ...of, sequence: 5, type: 'execution:wait-ended', outcome: 'fired' });
+    expect([row.view().status, row.hasWaits]).toEqual(['running', false]);
+    row.refresh({ ...base, status: 'waiting', lastSequence: 6 });
+    expect(row.hasWaits).toBe(true);
+  });
+
   it('keeps no output in memory', () => {
     const row = new ExecutionRow(base);
     const large = 'x'.repeat(100_000);

@@ -10,6 +10,8 @@ export class ExecutionRow {
   /** `lastSequence` of the server's latest response. */
   private fetchedSequence: number;
   private events: ExecutionEvent[] = [];
+  /** Number of waits that have begun since the execution was listed, without those that have ended. */
+  private waits = 0;
 
   constructor(summary: ExecutionSummary) {
     this.summary = summary;
@@ -23,16 +25,26 @@ export class ExecutionRow {
     const newer = this.events.filter(({ sequence }) => sequence > summary.lastSequence);
     this.summary = summary;
     this.events = [];
-    for (const event of newer) this.apply(event);
+    for (const event of newer) this.add(event);
   }
 
   /** Applies an event. An event that the summary already includes changes nothing. */
   apply(event: ExecutionEvent): void {
     if (event.sequence <= this.summary.lastSequence) return;
-    const kept = withoutOutputs(event);
-    this.summary = summaryAfter(this.summary, kept);
-    this.events.push(kept);
+    if (event.type === 'execution:waiting') this.waits += 1;
+    if (event.type === 'execution:wait-ended') this.waits = Math.max(0, this.waits - 1);
+    this.add(withoutOutputs(event));
+  }
+
+  private add(event: ExecutionEvent): void {
+    this.summary = summaryAfter(this.summary, event);
+    this.events.push(event);
     if (this.events.length > MAX_EVENTS) this.events.shift();
+  }
+
+  /** Whether the execution may have an open wait. */
+  get hasWaits(): boolean {
+    return this.waits > 0 || this.summary.status === 'waiting';
   }
 
   view(): ExecutionSummary {

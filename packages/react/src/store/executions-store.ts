@@ -16,6 +16,12 @@ export interface ExecutionsFilter {
   /** One status or several. Default: all. */
   status?: ExecutionStatus | readonly ExecutionStatus[] | undefined;
   tag?: string | undefined;
+  /** Only the child executions of this execution. Set `rootId` too if this execution is itself a child. */
+  parentId?: string | undefined;
+  /** Only the executions below this one, at any depth. */
+  rootId?: string | undefined;
+  /** Only the re-runs of this execution. */
+  rerunOf?: string | undefined;
   /** Executions per page, 1 … 100. Default 50. */
   limit?: number | undefined;
 }
@@ -47,9 +53,20 @@ const STATUS_TYPES: readonly EventType[] = [
   'execution:started',
   'execution:paused',
   'execution:resumed',
+  'execution:waiting',
+  'execution:wait-ended',
   'execution:completed',
   'execution:failed',
   'execution:cancelled',
+];
+/**
+ * Events after which an execution is running or waiting, depending on its steps. A row has no steps, so the list is read
+ * again; until then the row shows what is more likely.
+ */
+const UNCERTAIN_TYPES: readonly EventType[] = [
+  'execution:resumed',
+  'execution:waiting',
+  'execution:wait-ended',
 ];
 /** Events that change a row of a list. Step events do not, and they contain outputs, which may be large. */
 const TYPES: readonly EventType[] = [
@@ -135,34 +152,47 @@ export class ExecutionsStore {
   }
 
   private async follow(): Promise<void> {
-    const { projectId, tag } = this.filter;
+    const { projectId, tag, parentId, rootId = parentId } = this.filter;
     const { signal } = this.closing;
     // Without the status filter: the list also needs the events of executions that leave it.
-    const events = this.client.executions.watch(
-      { projectId, tag },
-      { types: TYPES, from: 'now', signal, onState: (state) => this.onState(state) },
-    );
+    const events = this.client.executions.watch(rootId === undefined ? { projectId, tag } : { rootId }, {
+      types: TYPES,
+      from: 'now',
+      signal,
+      onState: (state) => this.onState(state),
+    });
     for await (const event of events) this.receive(event);
   }
 
   private onState(state: ConnectionState): void {
     this.connection = state;
     // Read the list again: it has the events before the stream opened, and the stream has the events after that.
-    if (state.status === 'open') void this.refresh();
+    if (state.status === 'open' || (state.status === 'closed' && state.reason === 'ended'))
+      void this.refresh();
     else this.poller.reschedule();
     this.schedulePublish();
   }
 
-  /** Returns the polling interval in ms; null while the stream is open, because it delivers every change. */
+  /**
+   * Returns the polling interval in ms; null while the stream is open, because it delivers every change, and after the
+   * stream of a tree that has ended.
+   */
   private pollInterval(): number | null {
+    const { connection } = this;
+    if (connection.status === 'closed' && connection.reason === 'ended' && !this.error) return null;
     if (this.connection.status === 'closed') return POLL_MS;
     return this.connection.status === 'open' && !this.error ? null : RETRY_MS;
   }
 
   private receive(event: ExecutionEvent): void {
     const row = this.rows.get(event.executionId);
-    if (row) row.apply(event);
-    else if (STATUS_TYPES.includes(event.type)) this.poller.pollSoon();
+    if (row) {
+      row.apply(event);
+      // A step that ends next to an open wait makes the execution wait, and shows only in the progress.
+      const isUncertain =
+        event.type === 'execution:progress' ? row.hasWaits : UNCERTAIN_TYPES.includes(event.type);
+      if (isUncertain) this.poller.pollSoon();
+    } else if (STATUS_TYPES.includes(event.type)) this.poller.pollSoon();
     else return;
     this.schedulePublish();
   }

@@ -1,5 +1,12 @@
 import type { ConnectionState } from '@cloutagent/client';
-import type { ExecutionEvent, ExecutionFailure, ExecutionState, Json, Step } from '@cloutagent/contract';
+import type {
+  ExecutionEvent,
+  ExecutionFailure,
+  ExecutionState,
+  Json,
+  OpenWait,
+  Step,
+} from '@cloutagent/contract';
 import { initialState } from '@cloutagent/contract/reduce';
 import { ListView } from './list-log.js';
 import type { TextView } from './text-log.js';
@@ -41,6 +48,12 @@ export interface Retry {
   readonly timestamp: string;
 }
 
+/** Which edges of a node were taken. */
+export interface Branch {
+  readonly taken: readonly string[];
+  readonly notTaken: readonly string[];
+}
+
 export interface Progress {
   readonly completedSteps: number;
   readonly totalSteps: number;
@@ -49,8 +62,14 @@ export interface Progress {
 }
 
 /** The state of one execution at one moment. It is immutable, and parts that did not change stay the same objects. */
-export interface ExecutionSnapshot extends Readonly<Omit<ExecutionState, 'steps'>> {
+export interface ExecutionSnapshot extends Readonly<Omit<ExecutionState, 'steps' | 'waits' | 'branches'>> {
   readonly steps: readonly Step[];
+  /** The open waits, in the order in which they began. */
+  readonly waits: readonly OpenWait[];
+  /** The decisions on the edges of each node that has decided them, by node id. Edges are named by `edgeName`. */
+  readonly branches: { readonly [nodeId: string]: Branch };
+  /** Whether a node has waited for child executions. */
+  readonly hasChildren: boolean;
   /** In the order in which they started. */
   readonly nodes: readonly NodeView[];
   readonly toolCalls: ListView<ToolCall>;
@@ -60,7 +79,7 @@ export interface ExecutionSnapshot extends Readonly<Omit<ExecutionState, 'steps'
   readonly error: ExecutionFailure | undefined;
   /** The output of a completed execution. */
   readonly output: Json | undefined;
-  /** `approval` nodes that wait for a decision. */
+  /** The nodes that wait for an approval. `waits` has the questions. */
   readonly approvals: readonly NodeView[];
   readonly projectId: string | undefined;
   readonly startedAt: string | undefined;
@@ -81,6 +100,7 @@ const EMPTY_LIST = new ListView<never>([], 0, 0);
 /** The state before the first event, and during server rendering. */
 export const EMPTY: ExecutionSnapshot = Object.freeze({
   ...initialState(),
+  hasChildren: false,
   nodes: [],
   toolCalls: EMPTY_LIST,
   retries: EMPTY_LIST,

@@ -3,6 +3,7 @@ import { ExecutionStore } from './execution-store.js';
 import { type ExecutionsFilter, ExecutionsStore } from './executions-store.js';
 import { RefCounted } from './ref-counted.js';
 import { SharedEventStream } from './shared-event-stream.js';
+import { type WaitsFilter, WaitsStore } from './waits-store.js';
 
 /** How long an unused store is kept, in ms. Long enough for a change of pages. */
 const LINGER_MS = 250;
@@ -15,6 +16,8 @@ export interface Stores {
   executions: RefCounted<ExecutionStore>;
   /** By `JSON.stringify` of the filter. */
   lists: RefCounted<ExecutionsStore>;
+  /** By `JSON.stringify` of the filter. */
+  inboxes: RefCounted<WaitsStore>;
 }
 
 const known = new WeakMap<CloutAgent, Stores>();
@@ -36,5 +39,9 @@ function makeStores(client: CloutAgent): Stores {
     (filter) => new ExecutionsStore(client, JSON.parse(filter) as ExecutionsFilter),
     LINGER_MS,
   );
-  return { streams, executions, lists };
+  const inboxes = new RefCounted(
+    (filter) => new WaitsStore(client, JSON.parse(filter) as WaitsFilter),
+    LINGER_MS,
+  );
+  return { streams, executions, lists, inboxes };
 }

@@ -41,7 +41,8 @@ export class ToolCalls {
   }
 
   step({ stepId, status }: ExecutionEventOf<'execution:step'>): void {
-    if (status === 'running') return;
+    // A step that waits continues under the same id, with its calls.
+    if (status === 'running' || status === 'waiting') return;
     for (const number of this.open.get(stepId)?.values() ?? []) {
       this.log.replace(number, (call) => ({
         ...call,

@@ -1,0 +1,170 @@
+import type { z } from 'zod';
+import type { Checked, SchemaProblem } from '../../problems/schema-problems.js';
+import { sampleOfSchema } from './async-config.js';
+import {
+  type ConfigContext,
+  type ConfigPath,
+  placeholdersOf,
+  type Template,
+  templateOf,
+  type TextTemplate,
+  textsOf,
+} from './config-template.js';
+import type { ConfigProblem } from './node-handler.js';
+import { isInvalid } from './placeholder.js';
+
+/** What a check at posting time needs to know about the workflow. */
+export interface CheckedNode extends ConfigContext {
+  readonly id: string;
+  /** The type of a node; undefined if the workflow has no such node. */
+  typeOf(id: string): string | undefined;
+  /** Whether a node must be done before this one starts. */
+  isBefore(id: string): boolean;
+  /** Returns the id that was probably meant. */
+  nearest(id: string): string | undefined;
+}
+
+/** A config as far as it is known before its placeholders are filled in. */
+export type CheckedConfig =
+  | { readonly problems: readonly SchemaProblem[]; readonly data?: never }
+  | {
+      readonly problems: readonly [];
+      /** The parsed config. Strings with placeholders are as they were posted, or replaced by a value that fits. */
+      readonly data: unknown;
+      /** Whether a problem at a path says nothing, because the value there is not known yet. */
+      isUnknown(path: readonly PropertyKey[]): boolean;
+    };
+
+/** More problems than a response lists are not collected. */
+const MAX_PROBLEMS = 100;
+
+/** Finds the placeholders of a posted config that cannot exist. */
+export function placeholderProblems(config: unknown, node: CheckedNode): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const text of textsOf(templateOf(config, node))) {
+    const path = [...text.path];
+    for (const part of text.parts) {
+      if (typeof part === 'string') continue;
+      if (isInvalid(part))
+        problems.push({ path, message: part.problem, ...(part.code && { code: part.code }) });
+      else if (part.nodeId !== undefined) {
+        const message = nodeProblem(part.nodeId, part.root === 'callbackUrl', node);
+        if (message !== undefined) problems.push({ path, message });
+      }
+      if (problems.length >= MAX_PROBLEMS) return problems;
+    }
+  }
+  return problems;
+}
+
+function nodeProblem(nodeId: string, isCallback: boolean, node: CheckedNode): string | undefined {
+  const type = node.typeOf(nodeId);
+  if (type === undefined) {
+    const nearest = node.nearest(nodeId);
+    const hint = nearest === undefined ? 'correct the name' : `did you mean "${nearest}"?`;
+    return `there is no node "${nodeId.slice(0, 128)}": ${hint}`;
+  }
+  if (isCallback)
+    return type === 'wait'
+      ? undefined
+      : `node "${nodeId}" has the type ${type} and no callback address: only a node of the type wait has one`;
+  return node.isBefore(nodeId)
+    ? undefined
+    : `node "${nodeId}" does not come before this node: add an edge from it, or correct the name`;
+}
+
+/**
+ * Parses a config whose placeholders are not filled in yet. A problem is reported only if no values of the placeholders can
+ * avoid it, as far as the schema says.
+ */
+export function checkTemplate(
+  config: unknown,
+  context: ConfigContext,
+  parse: (config: unknown) => Checked<unknown>,
+): CheckedConfig {
+  const template = templateOf(config, context);
+  const parsed = parse(draftOf(template, () => undefined));
+  const texts = textsOf(template).filter((text) => placeholdersOf(text).length > 0);
+  const open = new Set(texts.filter((text) => !accepts(text, textOf(text))));
+  if (parsed.success) return { problems: [], data: parsed.data, isUnknown: () => false };
+  if (open.size === 0) return { problems: parsed.problems };
+  const paths = new OpenPaths([...open].map(({ path }) => path));
+  // A union, for example, reports a problem of one of its members at its own path.
+  const certain = parsed.problems.filter(({ path }) => !paths.isInside(path) && !paths.isAround(path));
+  if (certain.length > 0) return { problems: certain };
+  const sampled = parse(draftOf(template, (text) => (open.has(text) ? sampleOf(text) : undefined)));
+  // With samples that do not fit, the config is checked when the node runs.
+  return sampled.success
+    ? { problems: [], data: sampled.data, isUnknown: (path) => paths.isInside(path) }
+    : { problems: [] };
+}
+
+/** Paths of strings whose values are not known yet. */
+class OpenPaths {
+  private readonly paths = new Set<string>();
+  private readonly ancestors = new Set<string>();
+
+  constructor(paths: readonly ConfigPath[]) {
+    for (const path of paths) {
+      const starts = startsOf(path);
+      this.paths.add(starts.pop()!);
+      for (const start of starts) this.ancestors.add(start);
+    }
+  }
+
+  /** Whether a path leads to one of the strings, or into the value that will replace it. */
+  isInside(path: readonly PropertyKey[]): boolean {
+    return startsOf(path).some((start) => this.paths.has(start));
+  }
+
+  /** Whether one of the strings is inside the value at a path. */
+  isAround(path: readonly PropertyKey[]): boolean {
+    return this.ancestors.has(startsOf(path).pop()!);
+  }
+}
+
+/** The path to each value on the way to a value, from the root on, as text. */
+function startsOf(path: readonly PropertyKey[]): string[] {
+  let start = '';
+  return [
+    '',
+    ...path.map((key) => (start += `/${JSON.stringify(typeof key === 'symbol' ? String(key) : key)}`)),
+  ];
+}
+
+/** The text as it is before its placeholders are filled in. */
+const textOf = ({ parts }: TextTemplate): string =>
+  parts.map((part) => (typeof part === 'string' ? part : part.source)).join('');
+
+const accepts = ({ field: { schemas } }: TextTemplate, value: unknown): boolean =>
+  schemas.length === 0 || schemas.some((schema) => schema.safeParse(value).success);
+
+/** Samples of schemas, which are the same objects for all configs of a node type. */
+const samples = new WeakMap<z.ZodType, { value: unknown } | Record<string, never>>();
+
+/** A value that the field accepts; the text itself if there is none. */
+function sampleOf(text: TextTemplate): unknown {
+  for (const schema of text.field.schemas) {
+    let sample = samples.get(schema);
+    if (!sample) {
+      const value = sampleOfSchema(schema);
+      sample = schema.safeParse(value).success ? { value } : {};
+      samples.set(schema, sample);
+    }
+    if ('value' in sample) return sample['value'];
+  }
+  return textOf(text);
+}
+
+function draftOf(template: Template, replace: (text: TextTemplate) => unknown): unknown {
+  switch (template.kind) {
+    case 'constant':
+      return template.value;
+    case 'text':
+      return replace(template) ?? textOf(template);
+    case 'list':
+      return template.items.map((item) => draftOf(item, replace));
+    case 'object':
+      return Object.fromEntries(template.members.map(([key, member]) => [key, draftOf(member, replace)]));
+  }
+}

@@ -1,0 +1,66 @@
+import { Injectable } from '@nestjs/common';
+import { type Execution, initialState, type StartExecution } from '@cloutagent/contract';
+import { Dispatcher } from '../../engine/dispatch/dispatcher.js';
+import { type ExecutionRow, toExecution } from '../../engine/execution-row.js';
+import { ProblemError } from '../../problems/problem.error.js';
+import { ExecutionsRepository, type Origin, type Repeated } from '../executions.repository.js';
+import { ExecutionReader } from '../queries/execution-reader.js';
+
+const UNIQUE_VIOLATION = '23505';
+
+/** An execution, and whether an earlier request with the same Idempotency-Key made it. */
+export interface StartedExecution {
+  execution: Execution;
+  replayed: boolean;
+}
+
+/** A request that makes an execution. */
+export interface OnceOrigin extends Origin {
+  projectId: string;
+  /** Checks whether an equivalent request made this execution. Called for the execution that has the same key. */
+  isRequestOf: (row: ExecutionRow) => boolean;
+}
+
+/** Inserts and queues executions, one for each Idempotency-Key. */
+@Injectable()
+export class ExecutionInserter {
+  constructor(
+    private readonly repository: ExecutionsRepository,
+    private readonly reader: ExecutionReader,
+    private readonly dispatcher: Dispatcher,
+  ) {}
+
+  /**
+   * Finds the execution that an earlier request with the same key made.
+   * @throws ProblemError 422 `idempotency_key_reused` if the key came with another request
+   */
+  async findFirst({
+    projectId,
+    createdBy,
+    idempotencyKey,
+    isRequestOf,
+  }: OnceOrigin): Promise<StartedExecution | undefined> {
+    if (idempotencyKey === undefined) return undefined;
+    const row = await this.repository.findByIdempotencyKey(projectId, createdBy, idempotencyKey);
+    if (!row) return undefined;
+    if (!isRequestOf(row)) throw new ProblemError('idempotency_key_reused');
+    return { execution: await this.reader.show(row), replayed: true };
+  }
+
+  /**
+   * Inserts an execution and queues it, or finds the one that a simultaneous request with the same key made.
+   * @throws ProblemError 422 `idempotency_key_reused`
+   */
+  async insert(request: StartExecution, origin: OnceOrigin, repeated?: Repeated): Promise<StartedExecution> {
+    try {
+      const row = await this.repository.insert(request, origin, repeated);
+      this.dispatcher.notifyQueued();
+      return { execution: toExecution(row, initialState()), replayed: false };
+    } catch (error) {
+      if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
+      const first = await this.findFirst(origin);
+      if (!first) throw error;
+      return first;
+    }
+  }
+}
