@@ -167,6 +167,7 @@ const SettingsSchema = z
     CANCEL_GRACE_MS: ms(10_000),
     MAX_SIGNALS_PER_EXECUTION: count(1_000, 0),
     SIGNAL_MAX_BYTES: count(262_144),
+    SCHEMA_MAX_BYTES: count(65_536),
     PUBLIC_URL: webUrl.optional(),
     DISPATCH_POLL_INTERVAL_MS: ms(2_000),
     PROCESS_CHECK_INTERVAL_MS: ms(250),

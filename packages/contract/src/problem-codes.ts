@@ -6,7 +6,7 @@ export const PROBLEM_CODES = {
   validation_failed: { status: 400, text: 'The request is not valid; `errors` lists every path to correct.' },
   expression_too_complex: {
     status: 400,
-    text: 'An expression is too complex; `errors` has its path. Simplify it, or split it over several nodes.',
+    text: 'An expression or a JSON Schema is too complex; `errors` has its path. Simplify it, or split it over several nodes.',
   },
   malformed_json: { status: 400, text: 'The body is not valid JSON.' },
   malformed_body: { status: 400, text: 'The body does not match its Content-Encoding.' },
@@ -150,7 +150,10 @@ export const PROBLEM_CODES = {
     status: 503,
     text: 'The identity provider is unavailable. Try again soon.',
   },
-  no_worker_free: { status: 503, text: 'No process is free to check the expressions. Try again soon.' },
+  no_worker_free: {
+    status: 503,
+    text: 'No process is free to check expressions and schemas. Try again soon.',
+  },
   not_ready: { status: 503, text: 'The server is starting or stopping. Try again soon.' },
   database_unavailable: { status: 503, text: 'The database is unavailable. Try again soon.' },
 } as const satisfies Record<string, { status: number; text: string }>;

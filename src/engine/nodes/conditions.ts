@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
-import { type ConfigCheck, NodeError } from '../extension/node-handler.js';
-import type { ExpressionProblem } from './expression-checks.js';
+import { type ConfigCheck, type ConfigProblem, NodeError } from '../extension/node-handler.js';
 import { type ConditionResult, TransformWorkers } from './transform-workers.js';
 
 export type { ConditionResult };
@@ -16,11 +15,11 @@ export class Conditions {
 
   /**
    * Parses one of the conditions of a posted workflow, together with the other expressions of the same check.
-   * @returns why it is no JSONata; undefined if it is
+   * @returns the problems, with empty paths; an empty list if it is valid JSONata
    * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS
    */
-  check(expression: string, check: ConfigCheck): Promise<ExpressionProblem> {
-    return this.workers.check(expression, check);
+  check(expression: string, check: Pick<ConfigCheck, 'projectId' | 'request'>): Promise<ConfigProblem[]> {
+    return this.workers.check({ kind: 'expression', text: expression }, check);
   }
 
   /**

@@ -7,6 +7,7 @@ import { ApprovalNode } from './approval.node.js';
 import { Conditions } from './conditions.js';
 import { DelayNode } from './delay.node.js';
 import { HttpNode } from './http.node.js';
+import { JsonSchemas } from './json-schemas.js';
 import { TransformWorkers } from './transform-workers.js';
 import { ModelCall } from './model-call.js';
 import { SubagentNode } from './subagent.node.js';
@@ -20,6 +21,7 @@ import { WaitNode } from './wait.node.js';
     ModelCall,
     TransformWorkers,
     Conditions,
+    JsonSchemas,
     AgentNode,
     SubagentNode,
     HttpNode,
@@ -29,6 +31,6 @@ import { WaitNode } from './wait.node.js';
     WaitNode,
     Conditions,
   ],
-  exports: [Conditions, TransformWorkers],
+  exports: [Conditions, JsonSchemas, TransformWorkers],
 })
 export class NodesModule {}

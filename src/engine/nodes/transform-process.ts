@@ -7,22 +7,32 @@ import { abortable } from '../../common/abortable.js';
 
 const here = fileURLToPath(import.meta.url);
 const PROGRAM = here.replace(/transform-process(\.[a-z]+)$/, 'transform.worker$1');
+const SCHEMA_PROGRAM = here.replace(/transform-process(\.[a-z]+)$/, 'json-schema.realm$1');
 const LIBRARY = createRequire(here).resolve('jsonata');
-/** The only files that a process may read. It may not write files or start processes. */
-const READABLE = [PROGRAM, LIBRARY, ...packageFiles(PROGRAM)];
+/** The folder of the library's files. */
+const SCHEMA_LIBRARY = dirname(createRequire(here).resolve('@cfworker/json-schema'));
+/** The only files and folders that a process may read. It may not write files or start processes. */
+const READABLE = [PROGRAM, SCHEMA_PROGRAM, LIBRARY, `${SCHEMA_LIBRARY}/`, ...packageFiles(PROGRAM)];
 /** How many of its latest projects a process counts as known. It is fewer than the realms that a process keeps. */
 const MAX_KNOWN_PROJECTS = 12;
 
+/** A text of a posted workflow: JSONata, or a JSON Schema as JSON. */
+export interface CheckedText {
+  kind: 'expression' | 'schema';
+  text: string;
+}
+
 /** A job for a process, on behalf of one project. */
 export type TransformJob = { projectId: string } & (
-  | { kind: 'check'; expressions: readonly string[] }
+  | { kind: 'check'; texts: readonly CheckedText[] }
+  | { kind: 'validate'; schema: string; value: string }
   | { kind: 'evaluate'; expression: string; document: string; maxBytes: number }
   | { kind: 'test'; expressions: readonly string[]; document: string }
 );
 
-/** What a process reports when it starts an expression that is not the first one of its job. */
-export interface TransformProgress {
-  /** The index of the expression that it starts. */
+/** What a process reports when it starts an expression or a schema. */
+interface TransformProgress {
+  /** The index of the expression or schema in its job. */
   index: number;
   /** The outcome of the condition before it. */
   outcome?: string;
@@ -30,9 +40,9 @@ export interface TransformProgress {
 
 /** The result of a job. */
 export interface TransformAnswer {
-  /** The problem of each expression, as JSON, in the order of the expressions. */
+  /** The problem of each expression and the list of problems of each schema, as JSON, in the order of the texts. */
   problems?: (string | null | undefined)[];
-  /** The value of an evaluated expression. */
+  /** The value of an evaluated expression, or the problems of a validated value. */
   json?: string;
   /** Why an evaluation failed. */
   error?: string;
@@ -42,7 +52,7 @@ export interface TransformAnswer {
 
 /** What `TransformProcess.run` does at each report of the process. */
 export interface ProgressOptions {
-  /** Indexes of the expressions at which the time starts again. */
+  /** Indexes of the texts at which the time starts again. */
   restartAt?: { has(index: number): boolean };
   onProgress?: (progress: TransformProgress) => void;
 }
@@ -53,17 +63,17 @@ export class TransformStoppedError extends Error {
 
   /**
    * @param exceeded the limit that the job exceeded; `memory` also means any other unexpected end of the process
-   * @param expressionIndex the expression that the process was working on
+   * @param textIndex the expression or schema that the process was working on
    */
   constructor(
     readonly exceeded: 'time' | 'memory',
-    readonly expressionIndex: number,
+    readonly textIndex: number,
   ) {
     super(`the process was ended: it exceeded its limit of ${exceeded}`);
   }
 }
 
-/** One process that parses and evaluates JSONata, one job at a time. */
+/** One process that parses and evaluates JSONata and validates by JSON Schema, one job at a time. */
 export class TransformProcess {
   /** The projects of its latest jobs, the most recent one last. */
   private readonly projects = new Set<string>();
@@ -74,7 +84,7 @@ export class TransformProcess {
 
   /** @param all the set of running processes; this one belongs to it until it exits */
   constructor(memoryMB: number, all: Set<TransformProcess>) {
-    this.child = fork(PROGRAM, [LIBRARY], {
+    this.child = fork(PROGRAM, [LIBRARY, SCHEMA_LIBRARY], {
       // An empty environment, so that the process knows no secrets.
       env: {},
       execArgv: [
@@ -116,28 +126,29 @@ export class TransformProcess {
   ): Promise<TransformAnswer> {
     const { child } = this;
     const { promise, resolve, reject } = Promise.withResolvers<TransformAnswer>();
-    let expressionIndex = 0;
+    let textIndex = 0;
     let startedAt = performance.now();
     const checkTime = () => {
       const leftMs = startedAt + timeoutMs - performance.now();
       if (leftMs > 0) timer = setTimeout(onTimer, leftMs);
-      else reject(new TransformStoppedError('time', expressionIndex));
+      else reject(new TransformStoppedError('time', textIndex));
     };
     // If the server was busy, the answer may already be waiting in the event loop: handle it first.
     const onTimer = () => setImmediate(checkTime);
     let timer = setTimeout(onTimer, timeoutMs);
     const onMessage = (message: TransformProgress | TransformAnswer) => {
       if (!('index' in message)) return resolve(message);
-      expressionIndex = message.index;
+      textIndex = message.index;
       if (restartAt?.has(message.index)) startedAt = performance.now();
       onProgress?.(message);
     };
-    const onExit = () => reject(new TransformStoppedError('memory', expressionIndex));
+    const onExit = () => reject(new TransformStoppedError('memory', textIndex));
     child.on('message', onMessage);
     child.once('exit', onExit);
     try {
       signal.throwIfAborted();
-      this.rememberProject(job.projectId);
+      // Schemas do not need the project's realm.
+      if (job.kind !== 'validate') this.rememberProject(job.projectId);
       child.send(job, (error) => error && onExit());
       return await abortable(promise, signal);
     } catch (error) {

@@ -1,12 +1,18 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
-import { type ConfigCheck, NodeError } from '../extension/node-handler.js';
+import { type ConfigCheck, type ConfigProblem, NodeError } from '../extension/node-handler.js';
 import { checkShape, type ShapeLimits } from '../extension/output-shape.js';
-import { ExpressionChecks, type ExpressionProblem } from './expression-checks.js';
+import { ConfigChecks, NoWorkerFreeError } from './config-checks.js';
 import { FairSemaphore } from './fair-semaphore.js';
 import { TransformPool } from './transform-pool.js';
-import { type TransformProcess, TransformStoppedError } from './transform-process.js';
+import {
+  type CheckedText,
+  type TransformAnswer,
+  type TransformJob,
+  type TransformProcess,
+  TransformStoppedError,
+} from './transform-process.js';
 
 /** The value of a condition, or why it has none: the rest of a sentence that begins with the condition. */
 export type ConditionResult = { value: boolean } | { error: string };
@@ -32,7 +38,7 @@ export interface TransformWorker {
 }
 
 /**
- * Parses and evaluates JSONata in separate processes. An expression can take seconds to parse, loop, recurse, backtrack in a
+ * Parses and evaluates JSONata, and validates by JSON Schema, in separate processes. An expression can take seconds to parse, loop, recurse, backtrack in a
  * regular expression, or fill the memory. In the server's own event loop nothing could stop it, and in a worker thread one
  * allocation that is too large would end the whole server. A process can be killed.
  */
@@ -40,7 +46,8 @@ export interface TransformWorker {
 export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
   private readonly pool: TransformPool;
   private readonly slots: FairSemaphore;
-  private readonly checks: ExpressionChecks;
+  private readonly checkSlots: FairSemaphore;
+  private readonly checks: ConfigChecks;
 
   constructor(
     @Inject(Settings)
@@ -58,7 +65,8 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
     this.pool = new TransformPool(settings.TRANSFORM_MEMORY_MB);
     this.slots = new FairSemaphore(settings.MAX_TRANSFORM_PROCESSES);
     // Checks have slots of their own, so that a project whose expressions run long can still post workflows.
-    this.checks = new ExpressionChecks(this.pool, settings.MAX_CHECK_PROCESSES, settings.CHECK_TIMEOUT_MS);
+    this.checkSlots = new FairSemaphore(settings.MAX_CHECK_PROCESSES);
+    this.checks = new ConfigChecks(this.pool, this.checkSlots, settings.CHECK_TIMEOUT_MS);
   }
 
   /** Starts one process in advance, so that the first check is not refused while a process starts. */
@@ -72,11 +80,38 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Parses one of the expressions of a posted workflow.
+   * Checks one of the expressions and schemas of a posted workflow.
+   * @returns the problems; the paths are inside the schema
    * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS
    */
-  check(expression: string, check: Pick<ConfigCheck, 'projectId' | 'request'>): Promise<ExpressionProblem> {
-    return this.checks.check(expression, check);
+  check(text: CheckedText, check: Pick<ConfigCheck, 'projectId' | 'request'>): Promise<ConfigProblem[]> {
+    return this.checks.check(text, check);
+  }
+
+  /**
+   * Runs a job for an HTTP request, in one of the processes that check workflows.
+   * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS; TransformStoppedError if the
+   *   job takes longer than that, or too much memory; the signal's reason
+   */
+  async runForRequest(job: TransformJob, signal: AbortSignal): Promise<TransformAnswer> {
+    const timeoutMs = this.settings.CHECK_TIMEOUT_MS;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const slot = await this.checkSlots
+      .acquire(job.projectId, AbortSignal.any([signal, timeout]))
+      .catch((error: unknown) => {
+        throw error === timeout.reason ? new NoWorkerFreeError() : error;
+      });
+    try {
+      const process = await this.pool.acquire(job.projectId);
+      if (!process) throw new NoWorkerFreeError();
+      try {
+        return await process.run(job, timeoutMs, signal);
+      } finally {
+        this.pool.release(process);
+      }
+    } finally {
+      slot.release();
+    }
   }
 
   /**

@@ -29,8 +29,8 @@ export class TransformNode implements NodeType<TransformConfig> {
   ): Promise<ConfigProblem[]> {
     // An expression with placeholders is valid JSONata only after they are filled in.
     if (isTemplate(expression)) return [];
-    const problem = await this.workers.check(expression, check);
-    return problem ? [{ path: ['expression'], ...problem }] : [];
+    const problems = await this.workers.check({ kind: 'expression', text: expression }, check);
+    return problems.map((problem) => ({ ...problem, path: ['expression'] }));
   }
 
   async run(run: NodeRun<TransformConfig>): Promise<Json> {

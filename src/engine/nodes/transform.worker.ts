@@ -1,11 +1,13 @@
-// The program of the processes that parse and evaluate JSONata. TransformProcess starts it. It imports no file of this
-// project, so that a process needs permission to read only this file and the library.
-import { readFileSync } from 'node:fs';
+// The program of the processes that parse and evaluate JSONata and validate by JSON Schema. TransformProcess starts it. Of
+// this project it imports only json-schema.realm.ts, so that a process needs permission to read only two files and the libraries.
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants, createContext, Script } from 'node:vm';
+import type { SchemaRealm } from './json-schema.realm.js';
 
 /** A job from the parent process. */
 type Job =
-  | { kind: 'check'; projectId: string; expressions: string[] }
+  | { kind: 'check'; projectId: string; texts: { kind: 'expression' | 'schema'; text: string }[] }
+  | { kind: 'validate'; schema: string; value: string }
   | { kind: 'evaluate'; projectId: string; expression: string; document: string; maxBytes: number }
   | { kind: 'test'; projectId: string; expressions: string[]; document: string };
 
@@ -30,23 +32,71 @@ const MAX_JOBS_PER_REALM = 1_000;
 const MAX_CALL_DEPTH = 1_000;
 
 /**
- * Loads the library inside a realm and freezes everything there, so that no expression can leave data for the next one.
- * The function is converted to text and runs in the realm, so it cannot use any other name of this file.
+ * Freezes a realm, so that no job can leave data for the next one. The function is converted to text and runs in the realm,
+ * so it cannot use any other name of this file.
+ * @param roots objects that cannot be reached from the global object; they are frozen, too
  */
-async function setUp(
-  load: (module: object, exports: object, window: object) => void,
-  maxCallDepth: number,
-): Promise<Realm> {
-  const { parse, stringify } = JSON;
-  const { create, defineProperty, freeze, getOwnPropertyDescriptor, getPrototypeOf } = Object;
+function lockRealm(roots: readonly unknown[]): void {
+  const { defineProperty, freeze, getOwnPropertyDescriptor, getPrototypeOf } = Object;
   const { defineProperty: tryToDefine, deleteProperty, ownKeys } = Reflect;
   const KEPT_GLOBALS = new Set(
     (
-      'Object Function Array Number Boolean String Symbol Date Promise RegExp JSON Math Map Set Infinity NaN undefined ' +
+      'Object Function Array Number BigInt Boolean String Symbol Date Promise RegExp JSON Math Map Set Infinity NaN undefined ' +
       'Error AggregateError EvalError RangeError ReferenceError SyntaxError TypeError URIError globalThis ' +
       'parseFloat parseInt isFinite isNaN decodeURI decodeURIComponent encodeURI encodeURIComponent'
     ).split(' '),
   );
+  // The libraries do not need the other globals, and a deleted global need not be frozen.
+  for (const name of ownKeys(globalThis))
+    if (!KEPT_GLOBALS.has(name as string)) deleteProperty(globalThis, name);
+  // Data may have members such as `constructor` or `toString`. If the frozen prototype had plain properties of these
+  // names, an object could not be given members of the same names by assignment. Accessors make that possible.
+  for (const key of ownKeys(Object.prototype)) {
+    const { value } = getOwnPropertyDescriptor(Object.prototype, key) as { value?: unknown };
+    if (typeof value !== 'function') continue;
+    defineProperty(Object.prototype, key, {
+      get: () => value,
+      set(this: object, newValue: unknown) {
+        const member = { value: newValue, writable: true, enumerable: true, configurable: true };
+        if (this === Object.prototype || !tryToDefine(this, key, member))
+          throw new TypeError(`${String(key)} cannot be assigned`);
+      },
+    });
+  }
+  const iterables = [[], '', new Map(), new Set(), 'a'.matchAll(/a/g)];
+  const functions = [async () => undefined, function* () {}, async function* () {}];
+  const seen = new Set<unknown>();
+  const toVisit: unknown[] = [
+    globalThis,
+    roots,
+    functions,
+    iterables.map((iterable) => (iterable as string)[Symbol.iterator]()),
+  ];
+  while (toVisit.length > 0) {
+    const item = toVisit.pop();
+    if ((typeof item !== 'object' && typeof item !== 'function') || item === null || seen.has(item)) continue;
+    seen.add(item);
+    toVisit.push(getPrototypeOf(item));
+    for (const key of ownKeys(item)) {
+      const property = getOwnPropertyDescriptor(item, key)!;
+      toVisit.push(...Object.values(property));
+    }
+    freeze(item);
+  }
+}
+
+/**
+ * Loads JSONata inside a realm. The function is converted to text and runs in the realm, so it cannot use any other name of
+ * this file.
+ */
+async function setUp(
+  load: (module: object, exports: object, window: object) => void,
+  maxCallDepth: number,
+  lock: typeof lockRealm,
+): Promise<Realm> {
+  const { parse, stringify } = JSON;
+  const { create, defineProperty, getOwnPropertyDescriptor } = Object;
+  const { ownKeys } = Reflect;
   const CallRecords = WeakMap<object, Record<string, unknown>>;
   const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
@@ -99,40 +149,6 @@ async function setUp(
   const run = (expression: string, input: unknown) =>
     jsonata(expression, { stack: maxCallDepth }).evaluate(input);
 
-  /** Freezes objects, and all objects that can be reached from them. */
-  const harden = (roots: readonly unknown[]): void => {
-    const seen = new Set<unknown>();
-    const toVisit = [...roots];
-    while (toVisit.length > 0) {
-      const item = toVisit.pop();
-      if ((typeof item !== 'object' && typeof item !== 'function') || item === null || seen.has(item))
-        continue;
-      seen.add(item);
-      toVisit.push(getPrototypeOf(item));
-      for (const key of ownKeys(item)) {
-        const property = getOwnPropertyDescriptor(item, key)!;
-        toVisit.push(...Object.values(property));
-      }
-      freeze(item);
-    }
-  };
-  // The library does not need the other globals, and a deleted global need not be frozen.
-  for (const name of ownKeys(globalThis))
-    if (!KEPT_GLOBALS.has(name as string)) deleteProperty(globalThis, name);
-  // Data may have members such as `constructor` or `toString`. If the frozen prototype had plain properties of these
-  // names, an object could not be given members of the same names by assignment. Accessors make that possible.
-  for (const key of ownKeys(Object.prototype)) {
-    const { value } = getOwnPropertyDescriptor(Object.prototype, key) as { value?: unknown };
-    if (typeof value !== 'function') continue;
-    defineProperty(Object.prototype, key, {
-      get: () => value,
-      set(this: object, newValue: unknown) {
-        const member = { value: newValue, writable: true, enumerable: true, configurable: true };
-        if (this === Object.prototype || !tryToDefine(this, key, member))
-          throw new TypeError(`${String(key)} cannot be assigned`);
-      },
-    });
-  }
   // For its error messages the library stores on each function by which name and where it was last called. These records are
   // kept apart from the frozen function, and for one job only.
   let records = new CallRecords();
@@ -146,18 +162,9 @@ async function setUp(
           set: (record: unknown) => records.set(value, { ...records.get(value), [name]: record }),
         });
     }
-  const iterables = [[], '', new Map(), new Set(), 'a'.matchAll(/a/g)];
-  const functions = [async () => undefined, function* () {}, async function* () {}];
   // A chained function refers to the state that the library shares among all chains, and to a frame: freeze these, too.
   const chain = await run('function($x) { $x } ~> function($x) { $x }', null);
-  harden([
-    globalThis,
-    shared,
-    module,
-    chain,
-    functions,
-    iterables.map((iterable) => (iterable as string)[Symbol.iterator]()),
-  ]);
+  lock([shared, module, chain]);
 
   const isFunction = (value: unknown): boolean =>
     typeof value === 'function' ||
@@ -217,26 +224,35 @@ async function setUp(
   };
 }
 
-// The parent passes the library's path, because this process may not search for it.
-const libraryFile = process.argv[2] as string;
+// The parent passes the paths of the libraries, because this process may not search for them.
+const [libraryFile, schemaLibrary] = process.argv.slice(2) as [string, string];
 const library = new Script(`(function (module, exports, window) {${readFileSync(libraryFile, 'utf8')}\n})`, {
   filename: libraryFile,
 });
-const setUpRealm = new Script(`'use strict'; (${setUp.toString()})`, { filename: 'realm' });
+/** Compiles a function that runs in realms. */
+const toScript = (run: { toString(): string }): Script =>
+  new Script(`'use strict'; (${run.toString()})`, { filename: 'realm' });
+const lock = toScript(lockRealm);
+const setUpRealm = toScript(setUp);
 const realms = new Map<string, { realm: Promise<Realm>; jobs: number }>();
+
+// DONT_CONTEXTIFY: the global object belongs to the realm and gives no access to an object of the process.
+const newContext = () =>
+  createContext(constants.DONT_CONTEXTIFY, { codeGeneration: { strings: false, wasm: false } });
 
 /** Returns the realm of a project. Two projects never share a realm, and no realm can reach an object of the process. */
 function realmOf(projectId: string): Promise<Realm> {
   let known = realms.get(projectId);
   realms.delete(projectId);
   if (!known || known.jobs >= MAX_JOBS_PER_REALM) {
-    // DONT_CONTEXTIFY: the global object belongs to the realm and gives no access to an object of the process.
-    const context = createContext(constants.DONT_CONTEXTIFY, {
-      codeGeneration: { strings: false, wasm: false },
-    });
+    const context = newContext();
     const start = setUpRealm.runInContext(context) as typeof setUp;
     known = {
-      realm: start(library.runInContext(context) as Parameters<typeof setUp>[0], MAX_CALL_DEPTH),
+      realm: start(
+        library.runInContext(context) as Parameters<typeof setUp>[0],
+        MAX_CALL_DEPTH,
+        lock.runInContext(context) as typeof lockRealm,
+      ),
       jobs: 0,
     };
   }
@@ -247,10 +263,59 @@ function realmOf(projectId: string): Promise<Realm> {
   return known.realm;
 }
 
+let schemaRealm: Promise<SchemaRealm> | undefined;
+
+/**
+ * Creates the realm that works with JSON Schema. All projects share it: a schema is data and runs no code, and the realm is
+ * frozen against a defect of the library.
+ */
+async function createSchemaRealm(): Promise<SchemaRealm> {
+  const program = import.meta.url.replace('transform.worker', 'json-schema.realm');
+  const { setUpSchemas } = (await import(program)) as typeof import('./json-schema.realm.js');
+  const files = readdirSync(schemaLibrary)
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => {
+      const source = readFileSync(`${schemaLibrary}/${name}`, 'utf8');
+      return `${JSON.stringify(`./${name}`)}: function (exports, require) {${source}\n}`;
+    });
+  const loader = new Script(
+    `(function (URL) {
+      const files = {${files.join()}};
+      const modules = {};
+      const require = (name) => {
+        if (!modules[name]) files[name]((modules[name] = {}), require);
+        return modules[name];
+      };
+      return require('./index.js');
+    })`,
+    { filename: schemaLibrary },
+  );
+  const context = newContext();
+  const start = toScript(setUpSchemas).runInContext(context) as typeof setUpSchemas;
+  return start(
+    loader.runInContext(context) as Parameters<typeof setUpSchemas>[0],
+    (reference, base) => (URL.canParse(reference, base) ? new URL(reference, base).href : undefined),
+    lock.runInContext(context) as typeof lockRealm,
+  );
+}
+
+const schemas = (): Promise<SchemaRealm> => (schemaRealm ??= createSchemaRealm());
+
 /** Resolves when all microtasks have ended. Until a branch of an expression ends, it blocks the next turn of the event loop. */
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 async function runJob(job: Job): Promise<object> {
+  if (job.kind === 'validate') return { json: (await schemas()).validate(job.schema, job.value) };
+  if (job.kind === 'check') {
+    const problems: unknown[] = [];
+    for (const [index, { kind, text }] of job.texts.entries()) {
+      const realm = kind === 'schema' ? await schemas() : await realmOf(job.projectId);
+      // Report the index first: if the parent has to kill this process, it knows which text is the cause.
+      process.send?.({ index });
+      problems.push(realm.check(text));
+    }
+    return { problems };
+  }
   const realm = await realmOf(job.projectId);
   if (job.kind === 'test') {
     let outcome: unknown;
@@ -262,14 +327,6 @@ async function runJob(job: Job): Promise<object> {
       await nextTurn();
     }
     return { outcome };
-  }
-  if (job.kind === 'check') {
-    const problems = job.expressions.map((expression, index) => {
-      // Report the index first: if the parent has to kill this process, it knows which expression is the cause.
-      process.send?.({ index });
-      return realm.check(expression);
-    });
-    return { problems };
   }
   const outcome: unknown = await realm.evaluate(job.expression, job.document);
   if (typeof outcome !== 'string') return { error: 'unknown error' };

@@ -106,11 +106,12 @@ export class WorkflowChecks {
   private async checkConditions({ edges }: Workflow, check: ConfigCheck): Promise<WorkflowProblem[]> {
     const found = new Map<string, ReturnType<TransformWorkers['check']>>();
     for (const { when } of edges)
-      if (when !== undefined && !found.has(when)) found.set(when, this.expressions.check(when, check));
+      if (when !== undefined && !found.has(when))
+        found.set(when, this.expressions.check({ kind: 'expression', text: when }, check));
     await Promise.all(found.values());
     const problems = edges.map(async ({ when }, index): Promise<WorkflowProblem[]> => {
-      const problem = when === undefined ? undefined : await found.get(when);
-      return problem ? [{ path: ['edges', index, 'when'], ...problem }] : [];
+      const ofCondition = when === undefined ? [] : await found.get(when)!;
+      return ofCondition.map((problem) => ({ ...problem, path: ['edges', index, 'when'] }));
     });
     return (await Promise.all(problems)).flat();
   }

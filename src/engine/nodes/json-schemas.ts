@@ -1,0 +1,101 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Json } from '@cloutagent/contract';
+import { Settings } from '../../config/settings.js';
+import type { ConfigCheck, ConfigProblem } from '../extension/node-handler.js';
+import type { SchemaProblem } from './json-schema.realm.js';
+import { schemaMessage } from './schema-messages.js';
+import { TransformStoppedError } from './transform-process.js';
+import { TransformWorkers } from './transform-workers.js';
+
+/**
+ * Validates values by JSON Schema of callers: drafts 2020-12 (the default), 2019-09 and 07, named by `$schema`. This happens
+ * in the processes that check expressions, because a regular expression in a schema can run for years. A schema is complete
+ * by itself: a `$ref` to another document is a problem, and nothing is loaded. The `format`s that @cfworker/json-schema knows
+ * are checked, such as `email`, `date-time` and `uri`; others are ignored.
+ */
+@Injectable()
+export class JsonSchemas {
+  constructor(
+    private readonly workers: TransformWorkers,
+    @Inject(Settings)
+    private readonly settings: Pick<
+      Settings,
+      'SCHEMA_MAX_BYTES' | 'OUTPUT_MAX_BYTES' | 'CHECK_TIMEOUT_MS' | 'TRANSFORM_MEMORY_MB'
+    >,
+  ) {}
+
+  /**
+   * Checks a schema of a posted workflow, together with the other texts of the same check.
+   * @returns the problems; the paths are inside the schema. An empty list if it is a valid JSON Schema.
+   * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS
+   */
+  async check(schema: unknown, check: Pick<ConfigCheck, 'projectId' | 'request'>): Promise<ConfigProblem[]> {
+    const text = this.toText(schema, 'SCHEMA_MAX_BYTES');
+    if (typeof text !== 'string') return [{ path: [], ...text }];
+    return this.workers.check({ kind: 'schema', text }, check);
+  }
+
+  /**
+   * Finds why a value does not fit a schema.
+   * @param root the path of the value, for example `values`
+   * @returns the problems, at most 50, with paths such as `values.amount`; an empty list if the value fits. A schema that cannot
+   *   be used, or that needs more than CHECK_TIMEOUT_MS, is a problem of the whole value.
+   * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS; the signal's reason
+   * @example
+   * ```ts
+   * const errors = await schemas.validate(projectId, wait.schema, body.values, signal, 'values');
+   * if (errors.length > 0) throw new ProblemError('validation_failed', undefined, { errors });
+   * ```
+   */
+  async validate(
+    projectId: string,
+    schema: unknown,
+    value: Json,
+    signal: AbortSignal,
+    root = '',
+  ): Promise<{ path: string; message: string }[]> {
+    const [schemaText, valueText] = [
+      this.toText(schema, 'SCHEMA_MAX_BYTES'),
+      this.toText(value, 'OUTPUT_MAX_BYTES'),
+    ];
+    if (typeof schemaText !== 'string')
+      return [{ path: root, message: `has a schema that ${schemaText.message}` }];
+    if (typeof valueText !== 'string') return [{ path: root, ...valueText }];
+    try {
+      const job = { kind: 'validate', projectId, schema: schemaText, value: valueText } as const;
+      const { json = '[]' } = await this.workers.runForRequest(job, signal);
+      return (JSON.parse(json) as SchemaProblem[]).map((problem) => ({
+        path: [...(root ? [root] : []), ...problem.path].join('.'),
+        message: schemaMessage(problem),
+      }));
+    } catch (error) {
+      if (!(error instanceof TransformStoppedError)) throw error;
+      return [{ path: root, message: this.exceeded(error) }];
+    }
+  }
+
+  private toText(
+    value: unknown,
+    limit: 'SCHEMA_MAX_BYTES' | 'OUTPUT_MAX_BYTES',
+  ): string | { message: string } {
+    let text: string | undefined;
+    try {
+      text = JSON.stringify(value);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return { message: 'is nested too deep' };
+    }
+    if (text === undefined) return { message: 'must be JSON' };
+    const maxBytes = this.settings[limit];
+    return Buffer.byteLength(text) > maxBytes
+      ? { message: `is longer than ${maxBytes} bytes (${limit})` }
+      : text;
+  }
+
+  private exceeded({ exceeded }: TransformStoppedError): string {
+    const { CHECK_TIMEOUT_MS: timeoutMs, TRANSFORM_MEMORY_MB: memoryMB } = this.settings;
+    return exceeded === 'time'
+      ? `cannot be validated: the schema needs more than ${timeoutMs} ms for this value (CHECK_TIMEOUT_MS). Simplify its regular expressions, or send a shorter value`
+      : `cannot be validated: the schema ended its process, probably because it needed more than ${memoryMB} MB (TRANSFORM_MEMORY_MB). Simplify it, or send a shorter value`;
+  }
+}
