@@ -4,6 +4,13 @@ import { ListedWaitsRepository, type WaitFilter } from '../src/waits/queries/lis
 import { createDatabase, Server } from './support/server.js';
 import { WaitRows } from './support/wait-rows.js';
 
+const FORM = {
+  type: 'object',
+  properties: { budget: { type: 'number', minimum: 0 }, note: { type: 'string' } },
+  required: ['budget'],
+  additionalProperties: false,
+};
+
 /** Returns the statement that finds a page. */
 async function statementFor(filter: Partial<WaitFilter>): Promise<{ text: string; values: unknown[] }> {
   let statement: pg.QueryConfig | undefined;
@@ -239,6 +246,60 @@ describe('the inbox and answers to waits', () => {
       expect(await rows.stored(waitId)).toMatchObject({ outcome: null });
     });
 
+    it('checks the values of a form, which a rejection may leave out', async () => {
+      const form = (details: object = { schema: FORM }) => rows.waiting({ details });
+      const waitId = await form();
+      for (const [given, paths] of [
+        [{ approved: true }, ['values']],
+        [{ approved: true, values: {} }, ['values.budget']],
+        [{ approved: true, values: { budget: -1 } }, ['values.budget']],
+        [{ approved: true, values: { budget: '1' } }, ['values.budget']],
+        [{ approved: true, values: { budget: 1, more: 2 } }, ['values.more']],
+        [{ approved: true, values: [] }, ['values']],
+        [{ approved: false, values: { budget: 'x' } }, ['values.budget']],
+      ] as const) {
+        const { status, body } = await answer(waitId, given);
+        expect([given, status, body.code, body.errors?.map(({ path }) => path)]).toEqual([
+          given,
+          400,
+          'invalid_answer',
+          expect.arrayContaining([...paths]),
+        ]);
+      }
+      expect((await answer(waitId, { approved: true, values: { budget: 500 } })).status).toBe(202);
+      expect(await rows.stored(waitId)).toMatchObject({
+        answer: { approved: true, values: { budget: 500 } },
+      });
+      const rejected = await form();
+      expect((await answer(rejected, { approved: false, comment: 'no' })).status).toBe(202);
+      expect(await rows.stored(rejected)).toMatchObject({ answer: { approved: false, values: null } });
+    });
+
+    it('checks the body of a signal', async () => {
+      const waitId = await rows.waiting({ kind: 'signal', signal: 's', details: { schema: FORM } });
+      expect(await answer(waitId, { body: { budget: 'x' } })).toMatchObject({
+        status: 400,
+        body: { code: 'invalid_answer', errors: [{ path: 'body.budget' }] },
+      });
+      expect((await answer(waitId, { body: { budget: 1 } })).status).toBe(202);
+    });
+
+    it('survives a form whose pattern takes forever', async () => {
+      const schema = { type: 'string', pattern: '^(a+)+$' };
+      const waitId = await rows.waiting({ details: { schema } });
+      const [slow, quick] = await Promise.all([
+        answer(waitId, { approved: true, values: `${'a'.repeat(40)}!` }),
+        list('projectId=demo&limit=1'),
+      ]);
+      expect(quick.status).toBe(200);
+      expect([slow.status, slow.body.code, slow.body.errors?.[0]?.message]).toEqual([
+        400,
+        'invalid_answer',
+        expect.stringContaining('CHECK_TIMEOUT_MS'),
+      ]);
+      expect((await answer(waitId, { approved: true, values: 'aaa' })).status).toBe(202);
+    });
+
     it('answers 404 for a wait that does not exist or belongs to another project', async () => {
       const waitId = await rows.waiting({ projectId: 'theirs' });
       const { headers } = await keyFor(['mine'], ['executions:read', 'executions:control']);
@@ -409,6 +470,13 @@ describe('the inbox and answers to waits', () => {
       expect((await approve(executionId, { nodeId: 'a', approved: false, comment: 'no' })).status).toBe(202);
       expect(await rows.stored(a)).toMatchObject({ answer: { approved: false, comment: 'no' } });
       expect((await approve(executionId)).status).toBe(202);
+    });
+
+    it('refuses to approve a form without its values', async () => {
+      const executionId = await rows.execution();
+      await rows.wait(executionId, { details: { schema: FORM } });
+      expect(await approve(executionId)).toMatchObject({ status: 400, body: { code: 'invalid_answer' } });
+      expect((await approve(executionId, { approved: false })).status).toBe(202);
     });
 
     it('refuses when no approval waits, has expired, or is assigned to others', async () => {
