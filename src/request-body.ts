@@ -15,7 +15,10 @@ const CALLBACKS = /^\/api\/callbacks\/[^/]+\/?$/i;
 export function readBody(settings: Settings): RequestHandler {
   const parse = readJson(settings, settings.BODY_MAX_BYTES);
   const parseSignal = readJson(settings, settings.SIGNAL_MAX_BYTES);
-  const parseText = text({ limit: settings.SIGNAL_MAX_BYTES, type: () => true });
+  const parseText = withinLimit(
+    text({ limit: settings.SIGNAL_MAX_BYTES, type: () => true }),
+    settings.SIGNAL_MAX_BYTES,
+  );
   return (request, response, next) => {
     const { path } = request;
     if (SIGNALS.test(path)) parseSignal(request, response, next);
@@ -28,8 +31,35 @@ export function readBody(settings: Settings): RequestHandler {
 const JSON_TYPES = ['application/json', 'application/*+json'];
 const isJson = (request: Request): boolean => typeof request.is(JSON_TYPES) === 'string';
 
+/**
+ * Refuses a body as soon as more bytes arrive than the limit allows. body-parser reads the body to its end before it
+ * reports that, which a slow client can delay. The rest of the body is read and discarded.
+ */
+const withinLimit =
+  (parse: RequestHandler, limit: number): RequestHandler =>
+  (request, response, next) => {
+    let received = 0;
+    let isDone = false;
+    const done = (error?: unknown) => {
+      if (isDone) return;
+      isDone = true;
+      request.off('data', count);
+      next(error);
+    };
+    const count = (chunk: Buffer) => {
+      received += chunk.length;
+      if (received > limit) done(new ProblemError('body_too_large'));
+    };
+    if (Number(request.headers['content-length'] ?? 0) > limit) {
+      done(new ProblemError('body_too_large'));
+      return;
+    }
+    request.on('data', count);
+    void parse(request, response, done);
+  };
+
 function readJson(settings: Settings, limit: number): RequestHandler {
-  const parse = json({
+  const parseAll = json({
     limit,
     strict: false,
     type: JSON_TYPES,
@@ -39,6 +69,7 @@ function readJson(settings: Settings, limit: number): RequestHandler {
       if (request.problem) throw new Error(request.problem.message);
     },
   });
+  const parse = withinLimit(parseAll, limit);
   const unsupportedType = (request: Request): ProblemError | undefined => {
     const hasBody =
       Number(request.headers['content-length'] ?? 0) > 0 ||

@@ -21,7 +21,6 @@ import { ExtensionModule } from './extension/extension.module.js';
 import { NodesModule } from './nodes/nodes.module.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
 import { Callbacks } from './waits/callbacks.js';
-import { FormCheck } from './waits/form-check.js';
 import { Signals } from './waits/signals.js';
 import { WaitAnswers } from './waits/wait-answers.js';
 import { WaitSettlement } from './waits/wait-settlement.js';
@@ -47,7 +46,6 @@ import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
     ChildrenProgress,
     TreeDispatch,
     WaitTimers,
-    FormCheck,
     WaitAnswers,
     Signals,
     Callbacks,

@@ -109,7 +109,10 @@ export const PROBLEM_CODES = {
     status: 409,
     text: 'A running process has this listener in its code. Remove it from the code and restart the processes first.',
   },
-  body_too_large: { status: 413, text: 'The body is larger than this server accepts (BODY_MAX_BYTES, and SIGNAL_MAX_BYTES for signals).' },
+  body_too_large: {
+    status: 413,
+    text: 'The body is larger than this server accepts (BODY_MAX_BYTES, and SIGNAL_MAX_BYTES for signals).',
+  },
   unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
   unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },
   unsupported_encoding: {

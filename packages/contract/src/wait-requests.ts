@@ -45,7 +45,10 @@ export const WaitPage = z
     nextCursor: z
       .string()
       .nullable()
-      .meta({ description: 'The `cursor` of the next page; null on the last page. With `assignee`, a page may have fewer waits than `limit` although another one follows.' }),
+      .meta({
+        description:
+          'The `cursor` of the next page; null on the last page. With `assignee`, a page may have fewer waits than `limit` although another one follows.',
+      }),
   })
   .meta({ id: 'WaitPage' });
 export type WaitPage = z.infer<typeof WaitPage>;

@@ -18,6 +18,8 @@ export interface CheckedNode extends ConfigContext {
   readonly id: string;
   /** The type of a node; undefined if the workflow has no such node. */
   typeOf(id: string): string | undefined;
+  /** Whether the server knows the address at which third parties reach it. */
+  readonly hasPublicUrl: boolean;
   /** Whether a node must be done before this one starts. */
   isBefore(id: string): boolean;
   /** Returns the id that was probably meant. */
@@ -64,10 +66,12 @@ function nodeProblem(nodeId: string, isCallback: boolean, node: CheckedNode): st
     const hint = nearest === undefined ? 'correct the name' : `did you mean "${nearest}"?`;
     return `there is no node "${nodeId.slice(0, 128)}": ${hint}`;
   }
-  if (isCallback)
-    return type === 'wait'
+  if (isCallback && type === 'wait')
+    return node.hasPublicUrl
       ? undefined
-      : `node "${nodeId}" has the type ${type} and no callback address: only a node of the type wait has one`;
+      : `the callback address of "${nodeId}" needs the address at which third parties reach this server: set PUBLIC_URL`;
+  if (isCallback)
+    return `node "${nodeId}" has the type ${type} and no callback address: only a node of the type wait has one`;
   return node.isBefore(nodeId)
     ? undefined
     : `node "${nodeId}" does not come before this node: add an edge from it, or correct the name`;

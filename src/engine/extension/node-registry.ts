@@ -48,7 +48,7 @@ export class NodeRegistry implements OnModuleInit {
   constructor(
     private readonly discovery: ExtensionDiscovery,
     private readonly monitor: BlockedLoopMonitor,
-    @Inject(Settings) private readonly settings: Pick<Settings, 'EXTENSION_TIMEOUT_MS'>,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'EXTENSION_TIMEOUT_MS' | 'PUBLIC_URL'>,
   ) {}
 
   /**
@@ -132,6 +132,7 @@ export class NodeRegistry implements OnModuleInit {
       schema: registered.handler.config,
       verbatim: registered.handler.verbatim,
       typeOf: (other) => graph.nodes.get(other)?.type,
+      hasPublicUrl: this.settings.PUBLIC_URL !== undefined,
       isBefore: (other) => order.isBefore(other, id),
       nearest,
     };

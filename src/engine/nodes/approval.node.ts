@@ -2,8 +2,15 @@ import { type Json, JsonSchema, orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
-import { NodeError, type NodeRun, type NodeType } from '../extension/node-handler.js';
-import { ExpiresInMs } from './wait-config.js';
+import {
+  type ConfigCheck,
+  type ConfigProblem,
+  NodeError,
+  type NodeRun,
+  type NodeType,
+} from '../extension/node-handler.js';
+import { JsonSchemas } from './json-schemas.js';
+import { ExpiresInMs, schemaProblems } from './wait-config.js';
 
 const MAX_ASSIGNEES = 100;
 
@@ -29,6 +36,12 @@ type ApprovalConfig = z.infer<typeof ApprovalConfig>;
 @NodeHandler('approval')
 export class ApprovalNode implements NodeType<ApprovalConfig> {
   readonly config = ApprovalConfig;
+
+  constructor(private readonly schemas: JsonSchemas) {}
+
+  check({ schema }: ApprovalConfig, check: ConfigCheck): Promise<ConfigProblem[]> {
+    return schemaProblems(this.schemas, schema, check);
+  }
 
   async run(run: NodeRun<ApprovalConfig>): Promise<Json> {
     const { message, schema, assignees, expiresInMs, onExpire, onReject } = run.config;

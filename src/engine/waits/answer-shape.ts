@@ -11,9 +11,7 @@ export type StoredAnswer =
   | { action: 'retry' | 'fail' | 'output'; output?: Json; reason: string | null };
 
 const isPresent = (value: unknown): boolean => value !== undefined;
-const required = z
-  .unknown()
-  .refine(isPresent, 'is required: any JSON value') as z.ZodType<unknown> as z.ZodType<Json>;
+const required = z.unknown().refine(isPresent, 'is required: any JSON value') as z.ZodType as z.ZodType<Json>;
 const comment = z.string().optional();
 const action = (names: string) => ({ error: `must be ${names}` });
 
@@ -54,7 +52,7 @@ const SHAPES: Partial<Record<WaitKind, z.ZodType<StoredAnswer>>> = {
   approval: Approval,
   signal: Signal,
   tool: Tool as z.ZodType<StoredAnswer>,
-  failure: Failure as z.ZodType<StoredAnswer>,
+  failure: Failure,
 };
 
 /**

@@ -8,7 +8,6 @@ import { Database } from '../../database/database.js';
 import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
 import { NodeError } from '../extension/node-handler.js';
 import { callbackName, type SignalWait } from './signal-matching.js';
-import { signalStore } from './signal-store.js';
 import { Signals } from './signals.js';
 
 /** `SecretRedactor` recognises tokens by this form. */
@@ -112,7 +111,7 @@ export class Callbacks {
 
   /**
    * Whether the node still takes a callback. A `wait` node waits once, so a wait of it that has ended, or another callback
-   * that is kept for it, excludes a further one. A node of a module may wait several times.
+   * that is kept for it, excludes a further one.
    */
   private async isExpected(
     client: pg.PoolClient,
@@ -125,8 +124,6 @@ export class Callbacks {
          OR EXISTS (SELECT FROM cloutagent.signals WHERE execution_id = $1 AND name = $3 AND wait_id IS NULL) AS done`,
       [executionId, nodeId, callbackName(nodeId)],
     );
-    if (!rows[0]!.done) return true;
-    const workflow = await signalStore.workflow(client, executionId);
-    return workflow?.nodes.find(({ id }) => id === nodeId)?.type !== 'wait';
+    return !rows[0]!.done;
   }
 }

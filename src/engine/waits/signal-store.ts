@@ -132,7 +132,7 @@ export const signalStore = {
     );
   },
 
-  async workflow(client: pg.ClientBase | pg.Pool, executionId: string): Promise<Workflow | undefined> {
+  async workflow(client: pg.Pool, executionId: string): Promise<Workflow | undefined> {
     const { rows } = await client.query<{ workflow: Workflow }>(
       'SELECT workflow FROM cloutagent.executions WHERE id = $1',
       [executionId],

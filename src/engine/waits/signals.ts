@@ -7,13 +7,16 @@ import { Settings } from '../../config/settings.js';
 import { Database } from '../../database/database.js';
 import { type PathError, ProblemError } from '../../problems/problem.error.js';
 import { expectedSchemas } from './expected-schemas.js';
-import { FormCheck } from './form-check.js';
 import { isFor, matchSignals, type SignalWait } from './signal-matching.js';
+import { JsonSchemas } from '../nodes/json-schemas.js';
 import { signalStore, type SignalTarget, type StoredSignal } from './signal-store.js';
 import { InvalidAnswerError } from './wait-errors.js';
 import { type WaitEnd, WaitSettlement } from './wait-settlement.js';
 
 const RETRY_AFTER_SECONDS = '10';
+
+/** An answer is checked to its end, also if its client leaves. */
+const NEVER = new AbortController().signal;
 
 /** A signal that is sent to an execution. */
 export interface NewSignal {
@@ -59,7 +62,7 @@ export class Signals {
   constructor(
     private readonly database: Database,
     private readonly settlement: WaitSettlement,
-    private readonly forms: FormCheck,
+    private readonly schemas: JsonSchemas,
     private readonly settings: Settings,
   ) {}
 
@@ -178,12 +181,12 @@ export class Signals {
     const body =
       signalId === undefined ? signal!.body : (await signalStore.read(pool, [signalId])).get(signalId)?.body;
     if (body === undefined) return [];
-    if (wait) return this.forms.errors(target.projectId, wait.schema!, body, '');
+    if (wait) return this.schemas.validate(target.projectId, wait.schema!, body, NEVER);
     const workflow = await signalStore.workflow(pool, executionId);
     const schemas = (workflow && expectedSchemas(workflow, signal!.name)) ?? [];
     let errors: PathError[] = [];
     for (const schema of schemas) {
-      errors = await this.forms.errors(target.projectId, schema, body, '');
+      errors = await this.schemas.validate(target.projectId, schema, body, NEVER);
       if (errors.length === 0) break;
     }
     return errors;

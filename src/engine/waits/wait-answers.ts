@@ -2,10 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type { Json, WaitKind, WaitOutcome } from '@cloutagent/contract';
 import { Database } from '../../database/database.js';
 import type { WaitDetails } from '../../database/schema.js';
+import { JsonSchemas } from '../nodes/json-schemas.js';
 import { parseAnswer, type StoredAnswer } from './answer-shape.js';
-import { FormCheck } from './form-check.js';
 import { InvalidAnswerError, WaitEndedError } from './wait-errors.js';
 import { WaitSettlement } from './wait-settlement.js';
+
+/** An answer is checked to its end, also if its client leaves. */
+const NEVER = new AbortController().signal;
 
 /** A wait, as far as an answer needs it. */
 export interface AnswerableWait {
@@ -36,7 +39,7 @@ export class WaitAnswers {
   constructor(
     private readonly database: Database,
     private readonly settlement: WaitSettlement,
-    private readonly forms: FormCheck,
+    private readonly schemas: JsonSchemas,
   ) {}
 
   async find(waitId: string): Promise<AnswerableWait | undefined> {
@@ -86,7 +89,7 @@ export class WaitAnswers {
           [wait.id],
         );
         if (!rows[0]?.open) return undefined;
-        const ended = await end([{ waitId: wait.id, outcome, answer: answer as Json, by }]);
+        const ended = await end([{ waitId: wait.id, outcome, answer, by }]);
         return ended.length > 0 ? rows[0].now : undefined;
       },
     );
@@ -104,7 +107,7 @@ export class WaitAnswers {
       'values' in answer
         ? await this.valueErrors(projectId, schema, answer)
         : 'body' in answer && kind === 'signal' && schema
-          ? await this.forms.errors(projectId, schema, answer.body, 'body')
+          ? await this.schemas.validate(projectId, schema, answer.body, NEVER, 'body')
           : [];
     if (errors.length > 0) throw new InvalidAnswerError(errors);
   }
@@ -120,6 +123,6 @@ export class WaitAnswers {
         ? []
         : [{ path: 'values', message: 'this approval has no form: leave values out' }];
     if (!approved && values === null) return [];
-    return this.forms.errors(projectId, schema, values, 'values');
+    return this.schemas.validate(projectId, schema, values, NEVER, 'values');
   }
 }
