@@ -81,11 +81,6 @@ describe('control of trees of executions', () => {
   it('cancels a tree that runs in two processes', async () => {
     const id = await start(tree(3, 3, graph(delay('d', 3_600_000))));
     await untilCount(id, 1 + 3 + 9 + 27, ['waiting']);
-    const { rows } = await client.query(
-      'SELECT count(DISTINCT owner)::int AS owners FROM cloutagent.executions WHERE root_id = $1',
-      [id],
-    );
-    expect(rows[0].owners).toBeGreaterThanOrEqual(0);
     expect((await call('POST', `/api/executions/${id}/cancel`, { reason: 'enough' })).status).toBe(202);
     await untilCount(id, 40, ['cancelled']);
     await expectEnded(id, 'cancelled');
@@ -157,16 +152,16 @@ describe('control of trees of executions', () => {
   it('spreads the children of a map over both processes', async () => {
     const items = Array.from({ length: 100 }, (_unused, index) => index);
     const id = await start(
-      graph(node('map', 'map', { items, concurrency: 20, workflow: graph(delay('d', 20)) })),
+      graph(node('map', 'map', { items, concurrency: 20, workflow: graph(delay('d', 100)) })),
     );
+    await until('both processes own children', async () => {
+      const owners = new Set(
+        (await rowsOf(id)).flatMap(({ owner, depth }) => (depth === 1 && owner ? [owner] : [])),
+      );
+      return owners.size === 2;
+    });
     await new Watch(servers[1]!.url, pathOf(id)).done();
     await expectEnded(id, 'completed');
-    const { rows } = await client.query(
-      `SELECT data::json ->> 'attempt' AS attempt, count(*) FROM cloutagent.events
-       WHERE type = 'execution:started' AND execution_id IN (SELECT id FROM cloutagent.executions WHERE root_id = $1) GROUP BY 1`,
-      [id],
-    );
-    expect(rows).toEqual([{ attempt: '1', count: '100' }]);
   });
 
   it('ends a tree of which a process is killed while it is cancelled', async () => {
