@@ -73,7 +73,7 @@ describe('Dashboard: session', () => {
     expect(await page.locator('main a[href="/start"]').count()).toBe(0);
     await dashboard.goto(`/executions/${id}`);
     await dashboard.node('boss', 'approval');
-    await page.locator('.ca-approval').waitFor();
+    await page.locator('.ca-wait-approval').waitFor();
     expect(await actions.count()).toBe(0);
     for (const [path, scope] of [
       ['/start', 'executions:write'],

@@ -38,7 +38,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     expect(await resume.evaluate((button) => button === document.activeElement)).toBe(true);
     await monitor.page.keyboard.press('Enter');
     await monitor.page.getByRole('textbox').fill('  looks good ');
-    expect(await monitor.page.locator('.ca-approval').innerText()).toContain('Publish it?');
+    expect(await monitor.page.locator('.ca-wait-approval').innerText()).toContain('Publish it?');
     await monitor.button('Approve').press('Space');
     await monitor.status('completed');
     await monitor.page.waitForSelector('.ca-visually-hidden:text("Execution completed.")', {
