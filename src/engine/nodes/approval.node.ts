@@ -12,7 +12,8 @@ const ApprovalConfig = z.strictObject({
   message: orNull(z.string().max(10_000)),
   schema: orNull(JsonSchema),
   assignees: orNull(z.array(z.string().min(1).max(1_000)).min(1).max(MAX_ASSIGNEES)).meta({
-    description: 'Ids of the principals that may answer. Default: every principal that may control the execution.',
+    description:
+      'Ids of the principals that may answer. Default: every principal that may control the execution.',
   }),
   expiresInMs: orNull(ExpiresInMs),
   onExpire: orDefault(z.enum(['reject', 'approve', 'fail']), () => 'fail' as const),

@@ -42,6 +42,9 @@ export class WaitNode implements NodeType<WaitConfig> {
     const result = await run.waitFor({ kind: 'signal', signal, schema, expiresInMs });
     if (result.outcome === 'signalled') return result.body;
     if (onExpire === 'continue') return null;
-    throw new NodeError('signal_expired', `No signal ${signal} arrived within ${expiresInMs} ms (expiresInMs).`);
+    throw new NodeError(
+      'signal_expired',
+      `No signal ${signal} arrived within ${expiresInMs} ms (expiresInMs).`,
+    );
   }
 }

@@ -13,6 +13,7 @@ import { StepInterceptors } from '../extension/step-interceptors.js';
 import { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import { PriceTable } from '../models/prices.js';
 import { Conditions } from '../nodes/conditions.js';
+import { Callbacks } from '../waits/callbacks.js';
 import { Signals } from '../waits/signals.js';
 import { ControlRequests, type DesiredState } from './control-requests.js';
 import { afterExecution } from './execution-hooks.js';
@@ -43,6 +44,7 @@ export class GraphEngine implements ExecutionEngine {
     private readonly conditions: Conditions,
     private readonly children: ChildExecutions,
     private readonly signals: Signals,
+    private readonly callbacks: Callbacks,
     private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
@@ -72,6 +74,7 @@ export class GraphEngine implements ExecutionEngine {
         conditions: this.conditions,
         children: this.children,
         signals: this.signals,
+        callbacks: this.callbacks,
         waits,
         spentMs,
         onIdle,

@@ -17,6 +17,7 @@ import type { ExecutionRow } from '../execution-row.js';
 import type { NodeRegistry } from '../extension/node-registry.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
 import type { Conditions } from '../nodes/conditions.js';
+import type { Callbacks } from '../waits/callbacks.js';
 import type { Signals } from '../waits/signals.js';
 import { BranchDecider } from './branch-decider.js';
 import { failedEvent, logFailure, toFailure } from './execution-failure.js';
@@ -44,6 +45,7 @@ export interface GraphRunOptions {
   readonly conditions: Conditions;
   readonly children: ChildExecutions;
   readonly signals: Signals;
+  readonly callbacks: Callbacks;
   /** undefined if no module has an interceptor. */
   readonly interceptors: StepInterceptors | undefined;
   readonly monitor: BlockedLoopMonitor;
@@ -98,7 +100,7 @@ export class GraphRun {
   private isReleased = false;
 
   constructor(private readonly options: GraphRunOptions) {
-    const { row, log, waits, registry, conditions, children, signals } = options;
+    const { row, log, waits, registry, conditions, children, signals, callbacks } = options;
     const { interceptors, monitor, priceOf, settings, secrets, spentMs } = options;
     this.row = row;
     this.log = log;
@@ -119,6 +121,7 @@ export class GraphRun {
       limits: new ExecutionLimits(row, log, children, priceOf, hasChildren, this.stopController.signal),
       children,
       signals,
+      callbacks,
       settings,
       pauseGate: this.pauseGate,
       stopSignal: this.stopController.signal,

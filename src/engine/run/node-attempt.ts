@@ -14,7 +14,7 @@ import {
 import type { RegisteredType } from '../extension/node-registry.js';
 import { emittedEvent } from './emitted-event.js';
 import { toFailure } from './execution-failure.js';
-import { filledConfig, parseConfig, registeredType } from './node-config.js';
+import { filledConfig, parseConfig, registeredType, usedCallbacks } from './node-config.js';
 import type { NodeScope } from './node-scope.js';
 import { Suspension } from './suspension.js';
 import type { KnownWait, WantedWait } from './node-waits.js';
@@ -24,6 +24,7 @@ import { StoppedError } from './stopped-error.js';
 import type { InterceptedStep } from '../extension/step-hooks.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
 import { StepInterception } from './step-interception.js';
+import { untilAnswered } from './until-answered.js';
 import { usageEvents } from './usage.js';
 
 /** One attempt at one node: its time limit, its abort signal, and the `NodeRun` that the handler gets. */
@@ -72,9 +73,7 @@ export class NodeAttempt {
       const type = registeredType(this.scope, node);
       if (pauseGate.isOpen) this.timeLimit.resume();
       const running = inContext(context, () =>
-        interception
-          ? this.runIntercepted(type, interception)
-          : this.runHandler(type, parseConfig(this.scope, type, filledConfig(this.scope, node))),
+        interception ? this.runIntercepted(type, interception) : this.fillAndRun(type),
       );
       const result = await Promise.race([
         running.then((output) => ({ output: output ?? null })),
@@ -101,10 +100,25 @@ export class NodeAttempt {
     if (!this.isUntimed && !this.signal.aborted) this.timeLimit.resume();
   }
 
+  private async fillAndRun(type: RegisteredType): Promise<Json> {
+    return this.runHandler(type, parseConfig(this.scope, type, await this.filledConfig()));
+  }
+
+  /** Fills the placeholders of the config. Addresses for callbacks are made first. */
+  private async filledConfig(): Promise<unknown> {
+    const { scope, step, signal } = this;
+    const used = usedCallbacks(scope, step.node);
+    if (used.length === 0) return filledConfig(scope, step.node);
+    const addresses = new Map<string, string>();
+    for (const id of used)
+      addresses.set(id, await untilAnswered(() => scope.callbacks.addressOf(scope.row.id, id), signal));
+    return filledConfig(scope, step.node, (id) => addresses.get(id));
+  }
+
   /** Runs the handler between the interceptors. */
   private async runIntercepted(type: RegisteredType, interception: StepInterception): Promise<Json> {
     const { scope } = this;
-    const filled = filledConfig(scope, this.step.node);
+    const filled = await this.filledConfig();
     const config = parseConfig(scope, type, await interception.config(filled), interception.step);
     this.signal.throwIfAborted();
     const output = (await this.runHandler(type, config)) ?? null;

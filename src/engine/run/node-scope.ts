@@ -2,6 +2,7 @@ import type { ExecutionFailure, Json, WorkflowGraph } from '@cloutagent/contract
 import type { Settings } from '../../config/settings.js';
 import type { ChildExecutions } from '../children/child-executions.js';
 import type { ExecutionRow } from '../execution-row.js';
+import type { Callbacks } from '../waits/callbacks.js';
 import type { Signals } from '../waits/signals.js';
 import type { NodeRegistry } from '../extension/node-registry.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
@@ -25,6 +26,7 @@ export interface NodeScope {
   readonly limits: ExecutionLimits;
   readonly children: ChildExecutions;
   readonly signals: Signals;
+  readonly callbacks: Callbacks;
   readonly settings: Settings;
   /** Closed while the execution is paused. */
   readonly pauseGate: PauseGate;

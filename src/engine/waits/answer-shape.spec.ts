@@ -37,7 +37,11 @@ it.each<[WaitKind, object, string]>([
   ['tool', { action: 'deny', args: {} }, 'args: is not known: remove it, or use one of action, reason'],
   ['failure', { action: 'approve' }, 'action: must be retry, fail or output'],
   ['failure', { action: 'output' }, 'output: is required: any JSON value'],
-  ['failure', { action: 'retry', output: 1 }, 'output: is not known: remove it, or use one of action, reason'],
+  [
+    'failure',
+    { action: 'retry', output: 1 },
+    'output: is not known: remove it, or use one of action, reason',
+  ],
   ['timer', {}, ': a wait of kind timer ends by itself and takes no answer'],
   ['children', { approved: true }, ': a wait of kind children ends by itself and takes no answer'],
 ])('refuses for kind %s the answer %j', (kind, given, problem) => {

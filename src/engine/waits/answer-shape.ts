@@ -11,7 +11,9 @@ export type StoredAnswer =
   | { action: 'retry' | 'fail' | 'output'; output?: Json; reason: string | null };
 
 const isPresent = (value: unknown): boolean => value !== undefined;
-const required = z.unknown().refine(isPresent, 'is required: any JSON value') as z.ZodType<unknown> as z.ZodType<Json>;
+const required = z
+  .unknown()
+  .refine(isPresent, 'is required: any JSON value') as z.ZodType<unknown> as z.ZodType<Json>;
 const comment = z.string().optional();
 const action = (names: string) => ({ error: `must be ${names}` });
 
