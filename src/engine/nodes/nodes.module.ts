@@ -7,11 +7,14 @@ import { ApprovalNode } from './approval.node.js';
 import { Conditions } from './conditions.js';
 import { DelayNode } from './delay.node.js';
 import { HttpNode } from './http.node.js';
+import { LoopNode } from './loop.node.js';
+import { MapNode } from './map.node.js';
 import { TransformWorkers } from './transform-workers.js';
 import { ModelCall } from './model-call.js';
 import { SubagentNode } from './subagent.node.js';
 import { TransformNode } from './transform.node.js';
 import { WaitNode } from './wait.node.js';
+import { WorkflowNode } from './workflow.node.js';
 
 /** The built-in node types. */
 @Module({
@@ -27,7 +30,9 @@ import { WaitNode } from './wait.node.js';
     DelayNode,
     ApprovalNode,
     WaitNode,
-    Conditions,
+    WorkflowNode,
+    MapNode,
+    LoopNode,
   ],
   exports: [Conditions, TransformWorkers],
 })
