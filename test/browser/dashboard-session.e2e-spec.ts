@@ -10,12 +10,12 @@ describe('Dashboard: session', () => {
 
   it('marks the current page in the navigation, also directly after signing in', async () => {
     const { page } = await stage.signIn('/');
-    expect(await currentPages(page)).toEqual(['Executions']);
+    expect(await currentPages(page)).toEqual(['Executions', 'Inbox']);
     await page.getByRole('link', { name: 'Start', exact: true }).first().click();
     await page.getByRole('heading', { name: 'Start an execution' }).waitFor();
     expect(await currentPages(page)).toEqual(['Start']);
     await page.getByRole('link', { name: 'CloutAgent' }).click();
-    expect(await currentPages(page)).toEqual(['Executions']);
+    expect(await currentPages(page)).toEqual(['Executions', 'Inbox']);
   });
 
   it.each(['ctrl', 'middle'] as const)('a tab opened by a %s-click shares the session', async (how) => {
@@ -46,7 +46,7 @@ describe('Dashboard: session', () => {
     const third = await first.open.context.newPage();
     await third.goto(new URL('/executions', stage.server.url).href);
     await third.getByRole('navigation', { name: 'Main' }).waitFor();
-    expect(await third.locator('nav li').allInnerTexts()).toEqual(['Executions']);
+    expect(await third.locator('nav li').allInnerTexts()).toEqual(['Executions', 'Inbox']);
   });
 
   it('stays signed out when the page is reloaded', async () => {
@@ -69,11 +69,11 @@ describe('Dashboard: session', () => {
     const { page } = dashboard;
     const actions = page.getByRole('button', { name: /^(Start|Pause|Cancel|Approve|Reject|New key|Revoke)/ });
     await page.locator(`a[href="/executions/${id}"]`).waitFor();
-    expect(await page.locator('nav li').allInnerTexts()).toEqual(['Executions']);
+    expect(await page.locator('nav li').allInnerTexts()).toEqual(['Executions', 'Inbox']);
     expect(await page.locator('main a[href="/start"]').count()).toBe(0);
     await dashboard.goto(`/executions/${id}`);
     await dashboard.node('boss', 'approval');
-    await page.locator('.ca-approval').waitFor();
+    await page.locator('.ca-wait-approval').waitFor();
     expect(await actions.count()).toBe(0);
     for (const [path, scope] of [
       ['/start', 'executions:write'],
