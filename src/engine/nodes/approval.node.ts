@@ -2,7 +2,14 @@ import { type Json, JsonSchema, orDefault, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
 import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
-import { NodeError, type NodeRun, type NodeType } from '../extension/node-handler.js';
+import {
+  type ConfigCheck,
+  type ConfigProblem,
+  NodeError,
+  type NodeRun,
+  type NodeType,
+} from '../extension/node-handler.js';
+import { JsonSchemas } from './json-schemas.js';
 import { ExpiresInMs } from './wait-config.js';
 
 const MAX_ASSIGNEES = 100;
@@ -29,6 +36,13 @@ type ApprovalConfig = z.infer<typeof ApprovalConfig>;
 @NodeHandler('approval')
 export class ApprovalNode implements NodeType<ApprovalConfig> {
   readonly config = ApprovalConfig;
+
+  constructor(private readonly schemas: JsonSchemas) {}
+
+  async check({ schema }: ApprovalConfig, check: ConfigCheck): Promise<ConfigProblem[]> {
+    const problems = schema ? await this.schemas.check(schema, check) : [];
+    return problems.map((problem) => ({ ...problem, path: ['schema', ...problem.path] }));
+  }
 
   async run(run: NodeRun<ApprovalConfig>): Promise<Json> {
     const { message, schema, assignees, expiresInMs, onExpire, onReject } = run.config;

@@ -2,8 +2,15 @@ import { type Json, JsonSchema, orDefault, orNull, SignalName } from '@cloutagen
 import { z } from 'zod';
 import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
-import { NodeError, type NodeRun, type NodeType } from '../extension/node-handler.js';
+import {
+  type ConfigCheck,
+  type ConfigProblem,
+  NodeError,
+  type NodeRun,
+  type NodeType,
+} from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
+import { JsonSchemas } from './json-schemas.js';
 import { ExpiresInMs } from './wait-config.js';
 
 const isName = (text: string): boolean => SignalName.safeParse(text).success;
@@ -31,6 +38,13 @@ type WaitConfig = z.infer<typeof WaitConfig>;
 @NodeHandler('wait')
 export class WaitNode implements NodeType<WaitConfig> {
   readonly config = WaitConfig;
+
+  constructor(private readonly schemas: JsonSchemas) {}
+
+  async check({ schema }: WaitConfig, check: ConfigCheck): Promise<ConfigProblem[]> {
+    const problems = schema ? await this.schemas.check(schema, check) : [];
+    return problems.map((problem) => ({ ...problem, path: ['schema', ...problem.path] }));
+  }
 
   async run(run: NodeRun<WaitConfig>): Promise<Json> {
     const { signal, schema, expiresInMs, onExpire } = run.config;
