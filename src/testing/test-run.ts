@@ -114,6 +114,7 @@ export async function testRun<Config>(
     untimed: (wait) => handled(wait),
     waitFor: () => Promise.reject(new Error('not written yet')),
     runChildren: () => Promise.reject(new Error('not written yet')),
+    lastCompletedChild: () => Promise.resolve(undefined),
     resumed: false,
     checkLimits: () => Promise.resolve(),
   };
