@@ -558,7 +558,11 @@ export class GraphRun {
     }
     if (isIdle === this.isIdle) return;
     this.isIdle = isIdle;
-    this.options.onIdle(isIdle);
+    // After the commit, because children that begin with a wait can be claimed only then.
+    this.log.whenCommitted().then(
+      () => this.options.onIdle(isIdle),
+      () => undefined,
+    );
   }
 
   private get waitsForChildren(): boolean {
