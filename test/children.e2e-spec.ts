@@ -176,4 +176,88 @@ describe('child executions', () => {
       expect(execution).toMatchObject({ status: 'failed', error: { code: 'condition_failed' } });
     });
   });
+
+  describe('a request', () => {
+    const inner = graph(delay('d', 1));
+    const cyclic = { ...graph(delay('a', 1), delay('b', 1)), edges: [] as object[] };
+    cyclic.edges = [
+      { source: 'a', target: 'b' },
+      { source: 'b', target: 'a' },
+    ];
+    const at = (path: string) => `workflow.nodes.0.data.config.${path}`;
+    it.each([
+      ['no workflow', 'workflow', {}, 'validation_failed', at('workflow')],
+      ['a saved workflow', 'workflow', { ref: 'x' }, 'not_available', at('ref')],
+      ['two workflows', 'map', { items: [], workflow: inner, ref: 'x' }, 'validation_failed', at('workflow')],
+      ['a workflow as text', 'workflow', { workflow: '{{input}}' }, 'validation_failed', at('workflow')],
+      ['items that are no list', 'map', { items: 'abc', workflow: inner }, 'validation_failed', at('items')],
+      ['no condition', 'loop', { workflow: inner, maxIterations: 3 }, 'validation_failed', at('until')],
+      [
+        'two conditions',
+        'loop',
+        { workflow: inner, maxIterations: 3, while: 'true', until: 'true' },
+        'validation_failed',
+        at('until'),
+      ],
+      [
+        'a condition that does not parse',
+        'loop',
+        { workflow: inner, maxIterations: 3, until: '((' },
+        'validation_failed',
+        at('until'),
+      ],
+      [
+        'no maxIterations',
+        'loop',
+        { workflow: inner, until: 'true' },
+        'validation_failed',
+        at('maxIterations'),
+      ],
+      [
+        'an inner problem',
+        'map',
+        {
+          items: [1],
+          workflow: graph(node('sub', 'workflow', { workflow: graph(node('x', 'nosuch', {})) })),
+        },
+        'validation_failed',
+        at('workflow.nodes.0.data.config.workflow.nodes.0.type'),
+      ],
+      ['an inner cycle', 'workflow', { workflow: cyclic }, 'validation_failed', at('workflow.edges')],
+    ])('is refused with its path: %s', async (_name, type, config, code, path) => {
+      const { status, body } = await server.call(
+        'POST',
+        '/api/executions',
+        run(graph(node('n', type, config))),
+      );
+      expect({
+        status,
+        code: body.code,
+        paths: body.errors.map((error: { path: string }) => error.path),
+      }).toEqual({
+        status: 400,
+        code,
+        paths: expect.arrayContaining([expect.stringContaining(path)]),
+      });
+    });
+
+    it('fails at run time if the items are no list', async () => {
+      const execution = await endOf(graph(node('map', 'map', { items: '{{input}}', workflow: inner })), {
+        a: 1,
+      });
+      expect(execution).toMatchObject({ status: 'failed', error: { code: 'invalid_config' } });
+    });
+
+    it('stops a map whose outputs are too large together', async () => {
+      const big = graph(transform('big', '$pad("", 200000, "x")'));
+      const items = Array.from({ length: 200 }, (_unused, index) => index);
+      const execution = await endOf(graph(node('map', 'map', { items, workflow: big, concurrency: 2 })));
+      expect(execution).toMatchObject({ status: 'failed', error: { code: 'output_too_large' } });
+      const { rows } = await client.query(
+        `SELECT count(*)::int AS ran FROM cloutagent.executions WHERE parent_id = $1 AND status = 'completed'`,
+        [execution.id],
+      );
+      expect(rows[0].ran).toBeLessThan(100);
+    });
+  });
 });
