@@ -13,6 +13,7 @@ const ENDS: Record<string, string | null> = {
   'rerun.json': 'execution:failed',
   'retry.json': 'execution:completed',
   'switch.json': 'execution:completed',
+  'timer.json': 'execution:completed',
 };
 
 /** The nodes that do not complete, as docs/workflows.md says. */
