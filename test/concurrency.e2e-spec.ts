@@ -44,6 +44,8 @@ describe('the limit of running executions', () => {
       DATABASE_URL: await createDatabase(),
       MAX_EXECUTIONS_PER_PROJECT: '1',
       MAX_EXECUTIONS_PER_PROCESS: '1',
+      // An execution that has left memory needs a free slot to continue.
+      PARK_TIMEOUT_MS: '60000',
     };
     const first = await Server.start(settings);
     const asking = await first.startExecution(
@@ -55,7 +57,7 @@ describe('the limit of running executions', () => {
     const other = await first.startExecution(start([delay('d', 1)]));
     expect((await streamOf(first, other).done()).frames.at(-1)!.type).toBe('execution:completed');
 
-    // After a crash they wait again. A long-running execution in the only slot does not keep them from continuing.
+    // After a crash they wait still. A long-running execution in the only slot does not keep them from continuing.
     await first.kill();
     const second = await Server.start(settings);
     const statusOf = async (id: string) => (await second.call('GET', `/api/executions/${id}`)).body.status;
@@ -63,8 +65,9 @@ describe('the limit of running executions', () => {
       (now) => now.frames.filter((frame) => frame.type === 'execution:paused').length === 2,
     );
     await streamOf(second, asking).until(
-      (now) => now.frames.filter((frame) => frame.data.status === 'running').length === 2,
+      (now) => now.frames.filter((frame) => frame.type === 'execution:started').length === 2,
     );
+    expect(await statusOf(asking)).toBe('waiting');
     const busy = await second.startExecution(start([hanging]));
     await running(second, busy);
     await second.call('POST', `/api/executions/${asking}/approve`);

@@ -5,10 +5,21 @@ import { Watch } from './support/watch.js';
 /** The terminal event of each file in examples/. `data.json` needs the internet, so it only has to start. */
 const ENDS: Record<string, string | null> = {
   'approval.json': 'execution:completed',
+  'branch.json': 'execution:completed',
   'compare.json': 'execution:completed',
   'data.json': null,
+  'error-path.json': 'execution:completed',
   'failure.json': 'execution:failed',
+  'rerun.json': 'execution:failed',
   'retry.json': 'execution:completed',
+  'switch.json': 'execution:completed',
+};
+
+/** The nodes that do not complete, as docs/workflows.md says. */
+const OTHER_STEPS: Record<string, Record<string, string>> = {
+  'branch.json': { confirm: 'skipped' },
+  'error-path.json': { ask: 'failed' },
+  'switch.json': { bug: 'skipped', other: 'skipped' },
 };
 
 describe('the examples', () => {
@@ -32,12 +43,36 @@ describe('the examples', () => {
       await server.call('POST', `/api/executions/${id}/cancel`);
     }
     if (name === 'approval.json') {
-      await watch.until(({ frames }) =>
-        frames.some(({ data }) => data.nodeType === 'approval' && data.status === 'running'),
-      );
+      await watch.until(({ frames }) => frames.some(({ type }) => type === 'execution:waiting'));
       expect((await server.call('POST', `/api/executions/${id}/approve`)).status).toBe(202);
     }
     await watch.done();
     if (end !== null) expect(watch.frames.at(-1)!.type).toBe(end);
+    const others = OTHER_STEPS[name];
+    if (!others) return;
+    const steps = watch.frames.flatMap(({ type, data }) =>
+      type === 'execution:step' ? [[data.nodeId, data.status] as const] : [],
+    );
+    const last = Object.entries(Object.fromEntries(steps));
+    expect(Object.fromEntries(last.filter(([, status]) => status !== 'completed'))).toEqual(others);
+  });
+
+  it('run again from the failed node: rerun.json, with the input of docs/workflows.md', async () => {
+    const page = await readFile('docs/workflows.md', 'utf8');
+    const body = /\/rerun"[^]*?-d '(\{[^']*)'/.exec(page)![1]!;
+    const request = JSON.parse(await readFile('examples/rerun.json', 'utf8')) as object;
+    const id = await server.startExecution(request);
+    await new Watch(server.url, `/api/executions/${id}/stream`).done();
+    const answer = await server.call('POST', `/api/executions/${id}/rerun`, body);
+    expect(answer.status).toBe(202);
+    await new Watch(server.url, `/api/executions/${answer.body.id}/stream`).done();
+    const { status, steps, output } = (await server.call('GET', `/api/executions/${answer.body.id}`)).body;
+    expect(status).toBe('completed');
+    expect(steps.map(({ nodeId, reusedFrom }) => [nodeId, reusedFrom])).toEqual([
+      ['draft', id],
+      ['limit', undefined],
+      ['shorten', undefined],
+    ]);
+    expect((output as string).split(' ')).toHaveLength(12);
   });
 });

@@ -184,7 +184,7 @@ describe('an execution', () => {
     await ask('approve');
     await watch.done();
     expect(watch.frames.at(-1)!.type).toBe('execution:completed');
-    expect(['running', 'paused']).toContain(paused.body.status);
+    expect(['running', 'waiting', 'paused']).toContain(paused.body.status);
     const changes = watch.frames.filter(({ type }) => /paused|resumed/.test(type)).map(({ type }) => type);
     expect(changes).toEqual(
       changes.map((_type, index) => `execution:${index % 2 === 0 ? 'paused' : 'resumed'}`),

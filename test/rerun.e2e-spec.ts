@@ -1,8 +1,16 @@
+import { Workflow } from '@cloutagent/contract';
 import pg from 'pg';
-import type { KeptWork } from '../src/database/schema.js';
+import type { KeptChild, KeptWork } from '../src/database/schema.js';
+import { childHashOf, workflowHashOf } from '../src/engine/children/child-hash.js';
 import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
 import { type Answer, createDatabase, Server } from './support/server.js';
 import { agent, ids, start, upTo, Watch } from './support/watch.js';
+
+interface ChildRow {
+  status?: string;
+  output?: unknown;
+  superseded?: boolean;
+}
 
 describe('a re-run', () => {
   let server: Server;
@@ -254,16 +262,15 @@ describe('a re-run', () => {
     });
 
     it('gives kept outputs to the nodes that run', async () => {
-      const nodes = [
-        http('first'),
-        http('second', { method: 'POST', body: 'got {{nodes.first.output.body.path}}' }),
-      ];
+      const nodes = [http('first'), http('second', { method: 'POST', body: 'got {{nodes.first.output}}' })];
       refused.add('/second');
       const failed = await run(start(nodes, line(...nodes)));
       refused.clear();
       const { shown } = await runAgain(failed.id);
       expect(shown.status).toBe('completed');
-      expect(web.requests.at(-1)!.body).toBe(failed.steps[0] && web.requests[1]!.body);
+      const [, sent, again] = web.requests.map((request) => request.body);
+      expect(sent).toContain('/first');
+      expect(again).toBe(sent);
     });
 
     it('begins at named nodes and runs all that they lead to', async () => {
@@ -350,6 +357,24 @@ describe('a re-run', () => {
       expect((await server.call('GET', `/api/executions/${body.id}`)).body.status).toBe('completed');
     });
 
+    it('keeps its work when its first owner died before it recorded anything', async () => {
+      const { failed } = await failAtFifth();
+      const { body } = await rerun(failed.id);
+      await stream(body.id).done();
+      const id = '0199c0de-0000-7000-8000-00000000dead';
+      await database.query(
+        `INSERT INTO cloutagent.executions
+           (id, project_id, input, workflow, options, tags, created_by, rerun_of, kept, attempt, runnable_at)
+         SELECT $2, project_id, input, workflow, options, tags, created_by, rerun_of, kept, 1, now()
+         FROM cloutagent.executions WHERE id = $1`,
+        [body.id, id],
+      );
+      const watch = await stream(id).done();
+      expect(watch.frames[0]!.data).toMatchObject({ type: 'execution:started', attempt: 2 });
+      expect(watch.frames.filter(({ data }) => data.reusedFrom === failed.id)).toHaveLength(4);
+      expect(watch.frames.at(-1)!.type).toBe('execution:completed');
+    });
+
     it('follows the branches that the first execution took', async () => {
       const workflow = {
         nodes: [http('a'), http('yes'), http('no'), http('end')],
@@ -417,6 +442,132 @@ describe('a re-run', () => {
     });
   });
 
+  describe('with rows of child executions', () => {
+    const inner = {
+      nodes: ['x', 'y'].map((id) => ({ id, type: 'http', data: { config: { url: 'http://127.0.0.1/' } } })),
+      edges: [{ source: 'x', target: 'y' }],
+    };
+
+    /** Inserts a child that has ended, below the node `n1`. */
+    const insertChild = async (
+      parentId: string,
+      index: number,
+      { status = 'completed', output, superseded = false }: ChildRow = {},
+    ): Promise<string> => {
+      const { rows } = await database.query<{ id: string }>(
+        `INSERT INTO cloutagent.executions
+           (id, project_id, input, workflow, options, tags, created_by, status, output, started_at, completed_at,
+            parent_id, parent_node_id, parent_index, root_id, depth, superseded)
+         VALUES (gen_random_uuid(), 'demo', $3, $4, '{}', '{}', 'key:x', $5, $6, now(), now(),
+            $1, 'n1', $2, $1, 1, $7) RETURNING id`,
+        [
+          parentId,
+          index,
+          JSON.stringify({ index }),
+          JSON.stringify(inner),
+          status,
+          status === 'completed' ? JSON.stringify(output ?? null) : null,
+          superseded,
+        ],
+      );
+      return rows[0]!.id;
+    };
+    const fail = async (): Promise<string> => {
+      refused.add('/n1');
+      return (await run(start([http('n1')]))).id;
+    };
+    /** Runs an execution again, and returns what it keeps of the children of `n1`. */
+    const runChildrenAgain = async (
+      id: string,
+      body?: object,
+    ): Promise<{ id: string; kept: KeptChild[] | undefined }> => {
+      const answer = await rerun(id, body);
+      expect(answer.status).toBe(202);
+      await stream(answer.body.id).done();
+      return { id: answer.body.id, kept: (await keptOf(answer.body.id)).children['n1'] };
+    };
+    const hashOf = (index: number): string => childHashOf(workflowHashOf(Workflow.parse(inner)), { index });
+
+    it('keeps outputs of completed children, and the work of others', async () => {
+      const id = await fail();
+      const done = await insertChild(id, 0, { output: { n: 1 } });
+      await insertChild(id, 2, { status: 'failed', superseded: true });
+      const failed = await insertChild(id, 2, { status: 'failed' });
+      const step = (nodeId: string, status: string) =>
+        JSON.stringify({
+          executionId: failed,
+          timestamp: '2026-01-01T00:00:00.000Z',
+          step: nodeId,
+          stepId: `s-${nodeId}`,
+          nodeId,
+          nodeType: 'http',
+          status,
+          attempt: 1,
+          output: 7,
+        });
+      await database.query(
+        `INSERT INTO cloutagent.events (execution_id, sequence, type, data)
+         VALUES ($1, 1, 'execution:step', $2), ($1, 2, 'execution:step', $3)`,
+        [failed, step('x', 'completed'), step('y', 'failed')],
+      );
+      const { id: second, kept } = await runChildrenAgain(id);
+      expect(kept).toEqual([
+        { index: 0, rerunOf: done, hash: hashOf(0), output: { n: 1 } },
+        {
+          index: 2,
+          rerunOf: failed,
+          hash: hashOf(2),
+          kept: {
+            steps: [
+              {
+                nodeId: 'x',
+                nodeType: 'http',
+                step: 'x',
+                status: 'completed',
+                output: 7,
+                reusedFrom: failed,
+              },
+            ],
+            branches: [],
+            children: {},
+          },
+        },
+      ]);
+      // A re-run of the re-run, in which the node failed before it started a child.
+      expect((await runChildrenAgain(second)).kept).toEqual(kept);
+    });
+
+    it('keeps a child in which a person has answered only if input and workflow are the same', async () => {
+      const id = await fail();
+      const child = await insertChild(id, 0);
+      const below = await insertChild(child, 0);
+      await database.query(
+        `INSERT INTO cloutagent.waits
+           (id, execution_id, project_id, node_id, step_id, key, kind, request, outcome, recorded)
+         VALUES (gen_random_uuid(), $1, 'demo', 'x', 's', 'approval', 'approval', '{}', 'answered', true)`,
+        [below],
+      );
+      const { id: second, kept } = await runChildrenAgain(id);
+      expect(kept).toMatchObject([{ rerunOf: child, isAnswered: true }]);
+      expect((await runChildrenAgain(id, { input: 'changed' })).kept).toBeUndefined();
+      expect((await runChildrenAgain(second)).kept).toEqual(kept);
+      expect((await runChildrenAgain(second, { input: 'changed' })).kept).toBeUndefined();
+    });
+
+    it('keeps outputs of children up to OUTPUTS_MAX_BYTES', async () => {
+      const id = await fail();
+      for (const index of [0, 1, 2]) await insertChild(id, index, { output: 'x'.repeat(4_000_000) });
+      expect((await runChildrenAgain(id)).kept!.map(({ index }) => index)).toEqual([0, 1]);
+    });
+
+    it('keeps none for another config', async () => {
+      const id = await fail();
+      await insertChild(id, 0);
+      const { workflow } = start([http('n1', { method: 'PUT' })]);
+      expect((await runChildrenAgain(id, { workflow })).kept).toBeUndefined();
+    });
+  });
+
   describe('over child executions', () => {
     const map = (onError: 'fail' | 'collect', concurrency = 5) => ({
       id: 'each',
@@ -452,9 +603,52 @@ describe('a re-run', () => {
       expect(executions.map(({ parent }) => parent!.index).toSorted((one, other) => one - other)).toEqual([
         1, 3,
       ]);
-      // A re-run of the re-run still has the outputs that the first one kept.
-      const { shown: again } = await runAgain(shown.id, { from: ['each'] });
-      expect(again.output).toEqual(shown.output);
+    });
+
+    it('still has the outputs that an earlier re-run kept', async () => {
+      for (const item of ['q', 's']) refused.add(`/item/${item}`);
+      const first = await run(start([map('collect')], [], { input: items }));
+      refused.delete('/item/q');
+      const { shown: second } = await runAgain(first.id);
+      refused.clear();
+      const { shown: third } = await runAgain(second.id);
+      expect(calls('item')).toEqual([1, 2, 1, 3, 1]);
+      expect(calls('before')).toEqual([1, 1, 1, 1, 1]);
+      const outputsOf = ({ output }: Answer['body']): unknown[] => output as unknown[];
+      expect(outputsOf(third).slice(0, 3)).toEqual(outputsOf(second).slice(0, 3));
+      expect(outputsOf(third)).toHaveLength(5);
+    });
+
+    it('continues a loop at the turn that failed', async () => {
+      const loop = {
+        id: 'turns',
+        type: 'loop',
+        data: {
+          config: {
+            input: 'p',
+            maxIterations: 5,
+            until: 'index = 2',
+            workflow: {
+              nodes: [
+                http('turn', { url: `${web.url}/turn/{{input}}` }),
+                {
+                  id: 'next',
+                  type: 'transform',
+                  data: { config: { expression: "input = 'p' ? 'q' : 'r'" } },
+                },
+              ],
+              edges: [{ source: 'turn', target: 'next' }],
+            },
+          },
+        },
+      };
+      refused.add('/turn/r');
+      const failed = await run(start([loop]));
+      expect(failed.status).toBe('failed');
+      refused.clear();
+      const { shown } = await runAgain(failed.id);
+      expect(shown.status).toBe('completed');
+      expect(['p', 'q', 'r'].map((turn) => callsTo(`turn/${turn}`))).toEqual([1, 1, 2]);
     });
 
     it('keeps completed items of a map that failed, also over two re-runs', async () => {

@@ -250,16 +250,6 @@ describe('a workflow', () => {
       'nodes.0.data.config.mss: is not known: did you mean ms?',
     ],
     ['its root', { nodes, egdes: [] }, 'egdes: did you mean edges?'],
-    [
-      'a reserved word',
-      { nodes, edges: [{ source: 'a', target: 'b', when: 'input.ok' }] },
-      'edges.0.when: is not available yet: remove it',
-    ],
-    [
-      'a reserved value',
-      { nodes, edges: [{ source: 'a', target: 'b', on: 'error' }] },
-      'edges.0.on: can only be "success", because other values are not available yet',
-    ],
   ])('with a mistake in %s is refused', async (_where, workflow, error) => {
     expect(await post(workflow)).toEqual([`workflow.${error}`]);
   });

@@ -350,10 +350,31 @@ const workflowLanguage: Migration = {
     await sql`
       CREATE UNIQUE INDEX executions_children ON cloutagent.executions (parent_id, parent_node_id, parent_index)
         WHERE parent_id IS NOT NULL AND NOT superseded`.execute(db);
+    await sql`
+      CREATE INDEX executions_cancelling_owned ON cloutagent.executions (desired_state_at)
+        WHERE completed_at IS NULL AND owner IS NOT NULL AND desired_state = 'cancel'`.execute(db);
+    // Counts the open children of a wait, and finds the next ones whose turn has not come, without reading the others.
+    await sql`
+      CREATE INDEX executions_open_children ON cloutagent.executions
+        (parent_id, parent_wait_id, (CASE WHEN attempt = 0 AND runnable_at IS NULL THEN 1 ELSE 0 END), parent_index)
+        WHERE parent_id IS NOT NULL AND completed_at IS NULL`.execute(db);
+    await sql`
+      CREATE INDEX executions_failed_children ON cloutagent.executions (parent_wait_id)
+        WHERE parent_wait_id IS NOT NULL AND status IN ('failed', 'cancelled')`.execute(db);
+    await sql`
+      CREATE INDEX executions_of_wait ON cloutagent.executions (parent_wait_id)
+        WHERE parent_wait_id IS NOT NULL`.execute(db);
+    await sql`
+      CREATE INDEX executions_of_parent ON cloutagent.executions (parent_id, id) WHERE parent_id IS NOT NULL`.execute(
+      db,
+    );
     await sql`CREATE INDEX executions_tree ON cloutagent.executions (root_id, id) WHERE root_id IS NOT NULL`.execute(
       db,
     );
     await sql`CREATE INDEX executions_roots ON cloutagent.executions (project_id, id DESC) WHERE parent_id IS NULL`.execute(
+      db,
+    );
+    await sql`CREATE INDEX executions_all_roots ON cloutagent.executions (id DESC) WHERE parent_id IS NULL`.execute(
       db,
     );
     await sql`CREATE INDEX executions_reruns ON cloutagent.executions (rerun_of, id) WHERE rerun_of IS NOT NULL`.execute(
@@ -399,6 +420,9 @@ const workflowLanguage: Migration = {
       db,
     );
     await sql`CREATE INDEX waits_inbox_all ON cloutagent.waits (kind, id) WHERE outcome IS NULL`.execute(db);
+    await sql`
+      CREATE INDEX waits_children ON cloutagent.waits (execution_id)
+        WHERE outcome IS NULL AND kind = 'children'`.execute(db);
     await sql`CREATE INDEX waits_unrecorded ON cloutagent.waits (execution_id) WHERE NOT recorded`.execute(
       db,
     );

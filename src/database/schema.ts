@@ -53,8 +53,8 @@ export type KeptChild = {
   /** Index of the item or turn. */
   index: number;
   rerunOf: string;
-  /** `inputHashOf` of its input. The child is kept only for an input with the same hash. */
-  inputHash: string;
+  /** `childHashOf` of its workflow and input. The child is kept only for the same ones. */
+  hash: string;
 } & ({ output: Json; isAnswered?: true } | { kept: KeptWork });
 
 /** The work that a re-run copies. The work of child executions is nested. */

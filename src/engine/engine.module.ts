@@ -2,10 +2,14 @@ import { Module } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { ClusterModule } from '../cluster/cluster.module.js';
 import { JournalModule } from '../journal/journal.module.js';
+import { ChildrenProgress } from './children/children-progress.js';
+import { TreeControl } from './children/tree-control.js';
+import { TreeLimits } from './children/tree-limits.js';
 import { ControlRequests } from './run/control-requests.js';
 import { ControlNotifier } from './dispatch/control-notifier.js';
 import { DispatchNotifier } from './dispatch/dispatch-notifier.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
+import { TreeDispatch } from './dispatch/tree-dispatch.js';
 import { ExecutionQueue } from './dispatch/execution-queue.js';
 import { ChildExecutions } from './children/child-executions.js';
 import { EngineStats } from './run/engine-stats.js';
@@ -37,6 +41,10 @@ import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
   providers: [
     EngineStats,
     WaitSettlement,
+    TreeLimits,
+    TreeControl,
+    ChildrenProgress,
+    TreeDispatch,
     WaitTimers,
     WaitAnswers,
     Signals,
@@ -70,6 +78,8 @@ import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
     Signals,
     Callbacks,
     ChildExecutions,
+    TreeControl,
+    ChildrenProgress,
   ],
 })
 export class EngineModule {}

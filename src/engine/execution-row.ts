@@ -1,4 +1,4 @@
-import type { Execution, ExecutionState } from '@cloutagent/contract';
+import { type Execution, type ExecutionState, isTerminal } from '@cloutagent/contract';
 import type { Selectable } from 'kysely';
 import type { ExecutionsTable } from '../database/schema.js';
 
@@ -24,6 +24,18 @@ export function toExecution(row: ExecutionRow, state: ExecutionState): Execution
     ...(startedAt && completedAt && { duration: completedAt.getTime() - startedAt.getTime() }),
     lastSequence: state.lastSequence,
     tags: row.tags,
-    ...(row.rerun_of !== null && { rerunOf: row.rerun_of }),
+    ...(state.waits.length > 0 && !isTerminal(row.status) && { waits: state.waits }),
+    ...relationsOf(row),
   };
 }
+
+/** The other executions that a row refers to, as executions and their summaries show them. */
+export const relationsOf = (
+  row: Pick<ExecutionRow, 'parent_id' | 'parent_node_id' | 'parent_index' | 'root_id' | 'rerun_of'>,
+): Pick<Execution, 'parent' | 'rootId' | 'rerunOf'> => ({
+  ...(row.parent_id !== null && {
+    parent: { executionId: row.parent_id, nodeId: row.parent_node_id!, index: row.parent_index! },
+  }),
+  ...(row.root_id !== null && { rootId: row.root_id }),
+  ...(row.rerun_of !== null && { rerunOf: row.rerun_of }),
+});

@@ -70,7 +70,7 @@ export class ControlController {
     summary: 'Pause: the execution starts no further node and emits nothing until it is resumed',
     description:
       'The process that runs the execution applies the request, so the answer may still show the status before it. ' +
-      'Time limits do not run during a pause.',
+      'Time limits do not run during a pause. The executions below it are paused too.',
     body: ControlExecution,
     request: { reason: 'Waiting for the data' },
     example: EXAMPLE_PAUSED,
@@ -88,11 +88,12 @@ export class ControlController {
     action: 'resume',
     summary: 'Resume a paused execution',
     description:
-      'The process that runs the execution applies the request, so the answer may still show the status before it.',
+      'The process that runs the execution applies the request, so the answer may still show the status before it. ' +
+      'The executions below it are resumed too.',
     body: ControlExecution,
     request: { reason: 'The data is here' },
     example: EXAMPLE_PAUSED,
-    conflicts: ['execution_over', 'execution_cancelling'],
+    conflicts: ['execution_over', 'execution_cancelling', 'parent_paused'],
   })
   resume(
     @Param('executionId') id: string,
@@ -107,7 +108,7 @@ export class ControlController {
     summary: 'Cancel: running nodes are aborted and the execution ends',
     description:
       'The process that runs the execution applies the request, so the answer may still show the status before it. ' +
-      'The execution ends with `execution:cancelled`.',
+      'The execution ends with `execution:cancelled`, after the executions below it.',
     body: ControlExecution,
     request: { reason: 'No longer needed' },
     example: EXAMPLE_PAUSED,

@@ -15,6 +15,8 @@ const INSERT = `
 export interface ExecutionHead {
   readonly id: string;
   readonly projectId: string;
+  /** The execution at the top of its tree; null for a root. */
+  readonly rootId: string | null;
   readonly status: ExecutionStatus;
   readonly lastSequence: number;
 }
@@ -45,12 +47,28 @@ export interface StateRequest {
   reason: string | null;
 }
 
-/** Returns the row after the change, or the present one if nothing has to change. */
+/** Finds the executions above `$1`. */
+const ABOVE = `
+  above AS (
+    SELECT id, parent_id FROM cloutagent.executions WHERE id = $1
+    UNION ALL
+    SELECT p.id, p.parent_id FROM above AS a JOIN cloutagent.executions AS p ON p.id = a.parent_id
+  )`;
+const IS_ABOVE_PAUSED = `EXISTS (
+  SELECT FROM above AS a JOIN cloutagent.executions AS p ON p.id = a.parent_id WHERE p.desired_state = 'pause')`;
+
+/**
+ * Returns the row after the change, or the present one if nothing has to change. An execution below a paused one is not
+ * resumed. A parked execution is queued, so that an owner records the change.
+ */
 const REQUEST_STATE = `
-  WITH changed AS (
-    UPDATE cloutagent.executions SET desired_state = $3, desired_state_by = $4, desired_state_reason = $5
+  WITH RECURSIVE ${ABOVE}, changed AS (
+    UPDATE cloutagent.executions SET desired_state = $3, desired_state_by = $4, desired_state_reason = $5,
+      desired_state_at = now(),
+      runnable_at = CASE WHEN owner IS NULL AND parked AND $3 <> 'cancel' THEN now() ELSE runnable_at END
     WHERE id = $1 AND ($2::text[] IS NULL OR project_id = ANY ($2))
       AND completed_at IS NULL AND desired_state NOT IN ('cancel', $3)
+      AND ($3 <> 'run' OR parent_id IS NULL OR NOT ${IS_ABOVE_PAUSED})
     RETURNING *
   )
   SELECT * FROM changed
@@ -58,8 +76,13 @@ const REQUEST_STATE = `
   SELECT * FROM cloutagent.executions
   WHERE id = $1 AND ($2::text[] IS NULL OR project_id = ANY ($2)) AND NOT EXISTS (SELECT FROM changed)`;
 
+const PAUSE_BELOW_PAUSED = `
+  WITH RECURSIVE ${ABOVE}
+  UPDATE cloutagent.executions SET desired_state = 'pause', desired_state_at = now()
+  WHERE id = $1 AND completed_at IS NULL AND desired_state = 'run' AND ${IS_ABOVE_PAUSED}`;
+
 const HEADS = `
-  SELECT id, project_id AS "projectId", status,
+  SELECT id, project_id AS "projectId", root_id AS "rootId", status,
     coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = e.id), 0) AS "lastSequence"
   FROM cloutagent.executions AS e WHERE id = ANY ($1::uuid[])`;
 
@@ -139,6 +162,14 @@ export class ExecutionsRepository {
     if (!row || row.completed_at || ['cancel', request.desired].includes(row.desired_state)) return row;
     // The UPDATE waited for another change of the row and then did not apply. Only a new statement sees that change.
     return this.tryToRequestState(request);
+  }
+
+  /**
+   * Pauses an execution again that was resumed while one above it was being paused.
+   * @returns whether it was
+   */
+  async pauseBelowPaused(executionId: string): Promise<boolean> {
+    return (await this.database.pool.query(PAUSE_BELOW_PAUSED, [executionId])).rowCount === 1;
   }
 
   private async tryToRequestState(request: StateRequest): Promise<ExecutionRow | undefined> {

@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { type Observable, Subject } from 'rxjs';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
@@ -24,7 +25,7 @@ import { JournalStats } from './journal-stats.js';
 import type { Claim, PendingAppend } from './pending-append.js';
 import { redactChange, redactEvents } from './redact.js';
 import { SendBackoff } from './send-backoff.js';
-import { UnownedAppend, type UnownedEnd } from './unowned-append.js';
+import { UnownedAppend, type UnownedEnd, type UnownedEvents } from './unowned-append.js';
 
 /** Below this many events, a batch is not worth sharing between two flushes. */
 const MIN_SHARED_EVENTS = 128;
@@ -53,6 +54,9 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   private readonly refused = new Map<string, { attempt: number; cause: unknown }>();
   private readonly backoff = new SendBackoff(() => this.collect());
   private closed = false;
+  private readonly unownedChildEndSubject = new Subject<string>();
+  /** Emits the id of the parent when `appendIfUnowned` or `cancelUnstarted` has ended a child execution. */
+  readonly unownedChildEnds: Observable<string> = this.unownedChildEndSubject;
 
   constructor(
     database: Database,
@@ -123,15 +127,25 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Cancels an execution if no process owns it, and publishes its last events.
-   * @returns whether it was cancelled; if not, a process owns it or it has ended
+   * Cancels an execution if no process owns it and none of its children is open, and publishes its last events.
+   * @returns whether it was cancelled; if not, a process owns it, a child is open, or it has ended
    * @throws SequenceTakenError if an owner that has lost the execution appended during each of several tries
    */
   async appendIfUnowned(executionId: string, end: UnownedEnd): Promise<boolean> {
-    const events = await this.unowned.write(executionId, end);
-    if (!events) return false;
-    this.announce(executionId, events, true);
+    const written = await this.unowned.write(executionId, end);
+    if (!written) return false;
+    this.announceEnd(written);
     return true;
+  }
+
+  /**
+   * Cancels those of the executions that no process has ever owned, and publishes their ends. One statement for all.
+   * @returns the number of executions
+   */
+  async cancelUnstarted(executionIds: readonly string[], end: UnownedEnd): Promise<number> {
+    const written = await this.unowned.cancelUnstarted(executionIds, end);
+    for (const each of written) this.announceEnd(each);
+    return written.length;
   }
 
   /** Starts a flush at the end of this turn, so that callers that continue in it, such as after a commit, join the batch. */
@@ -249,6 +263,11 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   private announce(executionId: string, events: readonly RecordedEvent[], statusChanged: boolean): void {
     this.bus.publish(executionId, events);
     this.notifier.notify(executionId, events.at(-1)!.sequence, statusChanged);
+  }
+
+  private announceEnd({ executionId, parentId, events }: UnownedEvents): void {
+    this.announce(executionId, events, true);
+    if (parentId !== null) this.unownedChildEndSubject.next(parentId);
   }
 
   /**

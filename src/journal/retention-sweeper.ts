@@ -3,7 +3,7 @@ import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Logger } from '../logging/logger.js';
 
-/** Executions that one transaction deletes. */
+/** Roots that one transaction deletes. */
 const BATCH = 100;
 /** Advisory lock that lets one process sweep at a time. */
 const RETENTION_LOCK = 0x72657461;
@@ -11,18 +11,30 @@ const RETENTION_LOCK = 0x72657461;
 /** Undelivered events: those that are pending, and those that wait for an operator. */
 const UNDELIVERED = '(d.due_at IS NOT NULL OR d.dead_at IS NOT NULL)';
 
-// All parts of a statement see the same snapshot, so the last one still sees the deliveries that the DELETE removes.
+/** Executions of whole trees that one transaction deletes, unless a single tree is larger. */
+const BATCH_WITH_CHILDREN = 1_000;
+
+// A child is deleted with its root, and never alone. All parts of a statement see the same snapshot, so the last one still
+// sees the deliveries that the DELETE removes.
 const DELETE = `
-  WITH expired AS (
-    DELETE FROM cloutagent.executions WHERE id IN (
-      SELECT id FROM cloutagent.executions AS e
-      WHERE completed_at < now() - make_interval(days => $1) AND (
-        completed_at < now() - make_interval(days => $1) - make_interval(days => $2)
-        OR NOT EXISTS (SELECT FROM cloutagent.deliveries AS d WHERE d.execution_id = e.id AND ${UNDELIVERED}))
-      ORDER BY completed_at LIMIT $3
-    ) RETURNING id
+  WITH roots AS MATERIALIZED (
+    SELECT e.id, e.completed_at, 1 + (SELECT count(*) FROM cloutagent.executions AS c WHERE c.root_id = e.id) AS size
+    FROM cloutagent.executions AS e
+    WHERE e.completed_at < now() - make_interval(days => $1) AND e.parent_id IS NULL AND (
+      e.completed_at < now() - make_interval(days => $1) - make_interval(days => $2)
+      OR NOT EXISTS (
+        SELECT FROM cloutagent.deliveries AS d WHERE ${UNDELIVERED} AND (d.execution_id = e.id
+          OR d.execution_id IN (SELECT c.id FROM cloutagent.executions AS c WHERE c.root_id = e.id))))
+    ORDER BY e.completed_at LIMIT $3
+  ), batch AS (
+    SELECT id FROM (SELECT id, size, sum(size) OVER (ORDER BY completed_at, id) AS total FROM roots) AS counted
+    WHERE total - size = 0 OR total <= ${BATCH_WITH_CHILDREN}
+  ), expired AS (
+    DELETE FROM cloutagent.executions AS e
+    WHERE e.id IN (SELECT id FROM batch) OR e.root_id IN (SELECT id FROM batch) RETURNING e.id, e.parent_id
   ), events AS (DELETE FROM cloutagent.events USING expired WHERE execution_id = expired.id)
-  SELECT (SELECT count(*)::int FROM expired) AS deleted, ARRAY (
+  SELECT (SELECT count(*)::int FROM expired) AS deleted,
+    (SELECT count(*) FROM batch) = $3 OR (SELECT count(*) FROM batch) < (SELECT count(*) FROM roots) AS "hasMore", ARRAY (
     SELECT d.subscriber FROM expired JOIN cloutagent.deliveries AS d ON d.execution_id = expired.id WHERE ${UNDELIVERED}
   ) AS undelivered`;
 
@@ -33,7 +45,7 @@ const DELETE_ORPHANS = `
     WHERE NOT EXISTS (SELECT FROM cloutagent.subscribers WHERE id = d.subscriber) LIMIT 10000 FOR UPDATE SKIP LOCKED)`;
 
 /**
- * Deletes executions that ended more than RETENTION_DAYS ago, with their events. An execution with events that a durable
+ * Deletes executions that ended more than RETENTION_DAYS ago, with their events. A root takes the executions below it along. An execution with events that a durable
  * subscriber has not got is kept for up to UNDELIVERED_RETENTION_DAYS longer. Expired answers to key requests are deleted too,
  * and deliveries of subscribers that do not exist.
  */
@@ -72,26 +84,25 @@ export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy
     let deleted = 0;
     for (;;) {
       const batch = await this.deleteBatch();
-      deleted += batch;
-      if (batch < BATCH) return deleted;
+      deleted += batch.deleted;
+      if (!batch.hasMore) return deleted;
     }
   }
 
-  private deleteBatch(): Promise<number> {
+  private deleteBatch(): Promise<{ deleted: number; hasMore: boolean }> {
     return this.database.transaction(async (client) => {
       const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS got', [
         RETENTION_LOCK,
       ]);
-      if (!rows[0]?.got) return 0;
+      if (!rows[0]?.got) return { deleted: 0, hasMore: false };
       const { RETENTION_DAYS, UNDELIVERED_RETENTION_DAYS } = this.settings;
-      const result = await client.query<{ deleted: number; undelivered: string[] }>(DELETE, [
-        RETENTION_DAYS,
-        UNDELIVERED_RETENTION_DAYS,
-        BATCH,
-      ]);
-      const { deleted, undelivered } = result.rows[0]!;
+      const result = await client.query<{ deleted: number; hasMore: boolean; undelivered: string[] }>(
+        DELETE,
+        [RETENTION_DAYS, UNDELIVERED_RETENTION_DAYS, BATCH],
+      );
+      const { deleted, hasMore, undelivered } = result.rows[0]!;
       if (undelivered.length > 0) this.logUndelivered(undelivered);
-      return deleted;
+      return { deleted, hasMore };
     });
   }
 

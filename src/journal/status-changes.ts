@@ -18,6 +18,8 @@ export interface StatusChange {
   executionId: string;
   projectId: string;
   tags: readonly string[];
+  /** The execution at the top of its tree; null for a root. */
+  rootId: string | null;
   status: ExecutionStatus;
   ended: boolean;
   createdXid: number;
@@ -32,6 +34,10 @@ export interface StatusChange {
 export interface ChangesFilter {
   projectIds?: readonly string[] | undefined;
   tag?: string | undefined;
+  /** Only this execution and those below it. Without it, child executions are left out. */
+  rootId?: string | undefined;
+  /** Whether child executions are read without `rootId`. */
+  withChildren?: boolean;
 }
 
 export interface Changes {
@@ -41,7 +47,8 @@ export interface Changes {
 }
 
 export const STATUS_COLUMNS = `
-  e.ordinal, e.id AS "executionId", e.project_id AS "projectId", e.tags, e.status, e.completed_at IS NOT NULL AS ended,
+  e.ordinal, e.id AS "executionId", e.project_id AS "projectId", e.tags, e.root_id AS "rootId", e.status,
+  e.completed_at IS NOT NULL AS ended,
   e.created_xid::text::bigint AS "createdXid", e.running_xid::text::bigint AS "runningXid",
   e.waiting_xid::text::bigint AS "waitingXid",
   e.paused_xid::text::bigint AS "pausedXid", e.changed_xid::text::bigint AS "changedXid"`;
@@ -53,6 +60,18 @@ const CHANGED = `
     SELECT ${STATUS_COLUMNS} FROM cloutagent.executions AS e
     WHERE (e.changed_xid, e.ordinal) > ($1::text::xid8, $2::bigint) AND ${NOT_OF_THE_FUTURE}
       AND ($3::text[] IS NULL OR e.project_id = ANY ($3)) AND ($4::text IS NULL OR $4 = ANY (e.tags))
+      AND ($6 OR e.root_id IS NULL)
+    ORDER BY e.changed_xid, e.ordinal LIMIT $5
+  ) AS e ON true ORDER BY e."changedXid", e.ordinal`;
+// The executions of the tree are found first: the index on changes would lead through those of all trees.
+const CHANGED_IN_TREE = `
+  WITH tree AS MATERIALIZED (
+    SELECT * FROM cloutagent.executions WHERE root_id = $3 UNION ALL SELECT * FROM cloutagent.executions WHERE id = $3
+  )
+  SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, e.* FROM (SELECT) AS one LEFT JOIN LATERAL (
+    SELECT ${STATUS_COLUMNS} FROM tree AS e
+    WHERE (e.changed_xid, e.ordinal) > ($1::text::xid8, $2::bigint) AND ${NOT_OF_THE_FUTURE}
+      AND ($4::text[] IS NULL OR e.project_id = ANY ($4))
     ORDER BY e.changed_xid, e.ordinal LIMIT $5
   ) AS e ON true ORDER BY e."changedXid", e.ordinal`;
 /** Changes that one query reads. */
@@ -149,7 +168,7 @@ export class StatusChanges implements OnModuleInit, OnModuleDestroy {
       await this.started;
       const rows: StatusChange[] = [];
       let { horizon } = this;
-      for await (const page of this.since(horizon, {})) {
+      for await (const page of this.since(horizon, { withChildren: true })) {
         rows.push(...page.rows);
         horizon = page.horizon;
       }
@@ -161,11 +180,21 @@ export class StatusChanges implements OnModuleInit, OnModuleDestroy {
   }
 
   private async read(transaction: number, ordinal: number, filter: ChangesFilter): Promise<Changes> {
-    const { rows } = await this.database.pool.query<Record<string, string> & { ordinal: string | null }>({
-      name: 'status-changes',
-      text: CHANGED,
-      values: [String(transaction), ordinal, filter.projectIds ?? null, filter.tag ?? null, PAGE],
-    });
+    const { projectIds = null, tag = null, rootId, withChildren = false } = filter;
+    const position = [String(transaction), ordinal];
+    const { rows } = await this.database.pool.query<Record<string, string> & { ordinal: string | null }>(
+      rootId === undefined
+        ? {
+            name: 'status-changes',
+            text: CHANGED,
+            values: [...position, projectIds, tag, PAGE, withChildren],
+          }
+        : {
+            name: 'status-changes-in-tree',
+            text: CHANGED_IN_TREE,
+            values: [...position, rootId, projectIds, PAGE],
+          },
+    );
     return {
       rows: rows.filter((row) => row.ordinal !== null).map(toChange),
       horizon: Number(rows[0]!['horizon']),

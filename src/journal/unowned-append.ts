@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { applyEvent, type EventDraft, initialState, isTerminalEvent } from '@cloutagent/contract';
+import {
+  applyEvent,
+  type EventDraft,
+  initialState,
+  isTerminalEvent,
+  type WaitOutcome,
+} from '@cloutagent/contract';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { Database } from '../database/database.js';
 import { encodeEvent } from '../events/encode-event.js';
@@ -16,23 +22,66 @@ export interface UnownedEnd {
   reason: string | null;
 }
 
+/** What was written for one execution. */
+export interface UnownedEvents {
+  executionId: string;
+  /** The execution above it; null for a root. */
+  parentId: string | null;
+  events: RecordedEvent[];
+}
+
+/** A wait that has ended, but whose end the journal does not have. */
+interface EndedWait {
+  id: string;
+  outcome: WaitOutcome;
+  by: string | null;
+}
+
 // The lock on the row excludes an owner that begins at the same time. The check of the sequence excludes an owner that
-// has lost the execution and does not know it yet.
+// has lost the execution and does not know it yet. A child begins in one commit with an event of its parent, so the same
+// check, or the primary key of the events, excludes a child that the check for open children does not see. A wait that ends
+// at the same time changes `wakes`.
 const APPEND = `
   WITH unowned AS (
-    SELECT id FROM cloutagent.executions WHERE id = $1 AND owner IS NULL AND completed_at IS NULL
+    SELECT id FROM cloutagent.executions AS e WHERE id = $1 AND owner IS NULL AND completed_at IS NULL
+      AND NOT EXISTS (SELECT FROM cloutagent.executions AS c WHERE c.parent_id = $1 AND c.completed_at IS NULL)
   ), ended AS (
     UPDATE cloutagent.executions SET status = 'cancelled', completed_at = now(), runnable_at = NULL
-    WHERE id = $1 AND owner IS NULL AND completed_at IS NULL
+    WHERE id = (SELECT id FROM unowned) AND owner IS NULL AND completed_at IS NULL AND wakes = $5
       AND ($2::int[])[1] = 1 + coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = $1), 0)
-    RETURNING id
+    RETURNING id, parent_id
   ), appended AS (
     INSERT INTO cloutagent.events (execution_id, sequence, type, data)
     SELECT ended.id, event.* FROM ended, unnest($2::int[], $3::text[], $4::text[]) AS event
-  ) SELECT EXISTS (SELECT FROM unowned) AS unowned, EXISTS (SELECT FROM ended) AS done`;
+  ), waits AS (
+    UPDATE cloutagent.waits AS w SET recorded = true, outcome = coalesce(w.outcome, 'cancelled'),
+      settled_at = coalesce(w.settled_at, now())
+    FROM ended WHERE w.execution_id = ended.id AND NOT w.recorded
+  ) SELECT EXISTS (SELECT FROM unowned) AS unowned, EXISTS (SELECT FROM ended) AS done,
+    (SELECT parent_id FROM ended) AS "parentId"`;
+
+// An execution without an attempt has no event, no wait and no child.
+const CANCEL_UNSTARTED = `
+  WITH locked AS MATERIALIZED (
+    SELECT id FROM cloutagent.executions
+    WHERE id = ANY ($1::uuid[]) AND owner IS NULL AND attempt = 0 AND completed_at IS NULL
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+  ), ended AS (
+    UPDATE cloutagent.executions AS e SET status = 'cancelled', completed_at = now(), runnable_at = NULL
+    FROM locked WHERE e.id = locked.id RETURNING e.id, e.parent_id
+  ), appended AS (
+    INSERT INTO cloutagent.events (execution_id, sequence, type, data)
+    SELECT ended.id, 1, 'execution:cancelled', event.data
+    FROM ended JOIN unnest($1::uuid[], $2::text[]) AS event(id, data) ON event.id = ended.id
+  ) SELECT id, parent_id AS "parentId" FROM ended`;
+
+const WAITS = `
+  SELECT e.wakes, w.id, w.outcome, w.settled_by AS by FROM cloutagent.executions AS e
+  LEFT JOIN cloutagent.waits AS w ON w.execution_id = e.id AND NOT w.recorded AND w.outcome IS NOT NULL
+  WHERE e.id = $1`;
 const MAX_TRIES = 5;
 
-/** Writes the ends of executions that no process owns: those that are queued, for the first time or again. */
+/** Writes the ends of executions that no process owns: those that are queued or parked, and children that wait for their turn. */
 @Injectable()
 export class UnownedAppend {
   constructor(
@@ -42,58 +91,102 @@ export class UnownedAppend {
   ) {}
 
   /**
-   * Cancels an execution if no process owns it: its row and its last events change in one statement.
-   * @returns the events; undefined if nothing was written because a process owns the execution or it has ended
+   * Cancels an execution if no process owns it and no child of it is open: its row, its waits and its last events change in
+   * one statement.
+   * @returns what was written; undefined if nothing was, because a process owns the execution, a child is open, or it has
+   * ended
    * @throws SequenceTakenError if an owner that has lost the execution appended during each of several tries
    */
-  async write(executionId: string, end: UnownedEnd): Promise<RecordedEvent[] | undefined> {
+  async write(executionId: string, end: UnownedEnd): Promise<UnownedEvents | undefined> {
     for (let tries = 1; ; tries += 1) {
-      const events = await this.eventsOf(executionId, end);
-      if (!events) return undefined;
+      const found = await this.eventsOf(executionId, end);
+      if (!found) return undefined;
+      const { events, wakes } = found;
       try {
-        return (await this.insert(executionId, events)) ? events : undefined;
+        const inserted = await this.insert(executionId, events, wakes);
+        return inserted && { executionId, parentId: inserted.parentId, events };
       } catch (error) {
         if (!(error instanceof SequenceTakenError) || tries === MAX_TRIES) throw error;
       }
     }
   }
 
+  /**
+   * Cancels those of the executions that no process has ever owned, in one statement.
+   * @returns what was written for each of them
+   */
+  async cancelUnstarted(executionIds: readonly string[], end: UnownedEnd): Promise<UnownedEvents[]> {
+    const events = new Map(
+      executionIds.map((id) => [id, redactEvents(this.secrets, [encodeEvent(id, 1, cancelledEvent(end))])]),
+    );
+    const { rows } = await this.database.pool.query<{ id: string; parentId: string | null }>(
+      CANCEL_UNSTARTED,
+      [[...events.keys()], [...events.values()].map(([event]) => event!.data)],
+    );
+    return rows.map(({ id, parentId }) => ({ executionId: id, parentId, events: events.get(id)! }));
+  }
+
   /** @returns undefined if the journal has an end that the row does not show; the next owner repairs the row */
-  private async eventsOf(executionId: string, end: UnownedEnd): Promise<RecordedEvent[] | undefined> {
+  private async eventsOf(
+    executionId: string,
+    end: UnownedEnd,
+  ): Promise<{ events: RecordedEvent[]; wakes: number } | undefined> {
+    const { wakes, endedWaits } = await this.readWaits(executionId);
     const { events, lastSequence } = await this.reader.readState(executionId);
     if (events.some(({ type }) => isTerminalEvent(type))) return undefined;
-    const { steps } = events.map(parseEvent).reduce(applyEvent, initialState());
+    const { steps, waits } = events.map(parseEvent).reduce(applyEvent, initialState());
+    const waitEnds = waits.map(({ waitId, nodeId, stepId, kind }): EventDraft => {
+      const { outcome = 'cancelled', by = null } = endedWaits.get(waitId) ?? {};
+      const fields = { waitId, nodeId, stepId, kind, outcome, ...(by !== null && { by }) };
+      return { type: 'execution:wait-ended', fields };
+    });
     const cutOff = steps
-      .filter((step) => step.status === 'running')
+      .filter((step) => step.status === 'running' || step.status === 'waiting')
       .map(({ step, stepId, nodeId, nodeType, attempt }): EventDraft => {
         const fields = { step, stepId, nodeId, nodeType, status: 'cancelled' as const, attempt };
         return { type: 'execution:step', fields };
       });
-    const { by, reason } = end;
-    const cancelled: EventDraft = {
-      type: 'execution:cancelled',
-      fields: { ...(by !== null && { by }), ...(reason !== null && { reason }) },
-    };
-    const recorded = [...cutOff, cancelled].map((draft, index) =>
+    const recorded = [...waitEnds, ...cutOff, cancelledEvent(end)].map((draft, index) =>
       encodeEvent(executionId, lastSequence + 1 + index, draft),
     );
-    return redactEvents(this.secrets, recorded);
+    return { events: redactEvents(this.secrets, recorded), wakes };
   }
 
-  /** @returns whether the execution was unowned and open, and is ended now */
-  private async insert(executionId: string, events: readonly RecordedEvent[]): Promise<boolean> {
+  /** Reads the waits whose end has to be recorded, and the number that changes when another one ends. */
+  private async readWaits(
+    executionId: string,
+  ): Promise<{ wakes: number; endedWaits: Map<string, EndedWait> }> {
+    const { rows } = await this.database.pool.query<
+      { wakes: number } & (EndedWait | { id: null; outcome: null; by: null })
+    >(WAITS, [executionId]);
+    const ended = rows.flatMap((row) => (row.id === null ? [] : [[row.id, row] as const]));
+    return { wakes: rows[0]?.wakes ?? 0, endedWaits: new Map(ended) };
+  }
+
+  /** @returns undefined unless the execution was unowned, open and without open children, and has ended now */
+  private async insert(
+    executionId: string,
+    events: readonly RecordedEvent[],
+    wakes: number,
+  ): Promise<{ parentId: string | null } | undefined> {
     const { rows } = await this.database.pool
-      .query<{ unowned: boolean; done: boolean }>(APPEND, [
+      .query<{ unowned: boolean; done: boolean; parentId: string | null }>(APPEND, [
         executionId,
         events.map((event) => event.sequence),
         events.map((event) => event.type),
         events.map((event) => event.data),
+        wakes,
       ])
       .catch((error: unknown) => {
         throw isSequenceTaken(error) ? new SequenceTakenError(error) : error;
       });
-    const { unowned, done } = rows[0]!;
+    const { unowned, done, parentId } = rows[0]!;
     if (!done && unowned) throw new SequenceTakenError();
-    return done;
+    return done ? { parentId } : undefined;
   }
 }
+
+const cancelledEvent = ({ by, reason }: UnownedEnd): EventDraft => ({
+  type: 'execution:cancelled',
+  fields: { ...(by !== null && { by }), ...(reason !== null && { reason }) },
+});

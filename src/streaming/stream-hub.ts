@@ -157,7 +157,6 @@ export class StreamHub implements OnModuleDestroy {
       position,
       pool: this.pool,
       filter: TypeFilter.of(types),
-      endsWithLast: !(position instanceof FilterMembership),
       onExecutionEnd: () => updater?.onCapacity(),
     });
     const updater =
@@ -165,7 +164,10 @@ export class StreamHub implements OnModuleDestroy {
         ? new FilterMembershipUpdater(
             position,
             this.changes,
-            (execution) => subscription.join(execution),
+            {
+              onJoin: (execution) => subscription.join(execution),
+              onTaken: () => subscription.endIfComplete(),
+            },
             finish,
           )
         : undefined;

@@ -117,6 +117,7 @@ export async function testRun<Config>(
     untimed: (wait) => handled(wait),
     waitFor: (request) => handled(async () => waits.waitFor(request)),
     runChildren: (request) => handled(async () => waits.runChildren(request)),
+    lastCompletedChild: () => handled(async () => waits.lastCompletedChild()),
     resumed: waits.isResumed,
     checkLimits: () => handled(async () => signal.throwIfAborted()),
   });

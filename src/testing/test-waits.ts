@@ -78,6 +78,21 @@ export class TestWaits {
     return this.stand(key, results);
   }
 
+  /** Returns the completed child with the highest index. */
+  lastCompletedChild(): { index: number; output: Json } | undefined {
+    const completed = this.endedChildren
+      .filter(({ status }) => status === 'completed')
+      .toSorted((one, other) => one.index - other.index);
+    const last = completed.at(-1);
+    return last && { index: last.index, output: last.output ?? null };
+  }
+
+  private get endedChildren(): ChildResult[] {
+    return [...this.ended.values()].flatMap((ended) =>
+      Array.isArray(ended) ? (ended as ChildResult[]) : [],
+    );
+  }
+
   /** Stores how a wait ends, and never returns: the handler is called again. */
   private stand(key: string, result: unknown): Promise<never> {
     if (this.begun.has(key)) throw invalid(`two waits have the key ${key}; give each one a key of its own`);

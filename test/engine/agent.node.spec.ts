@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { fill } from '../../src/engine/extension/template.js';
 import type { AddressInfo } from 'node:net';
 import type { TestingModule } from '@nestjs/testing';
 import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from '../support/fake-providers.js';
@@ -448,6 +449,17 @@ describe('the agent node', () => {
     expect(await agent.check(agent.config.parse({ prompt: 'x', ...config }))).toEqual([
       { path, message: expect.any(String) as string },
     ]);
+  });
+
+  it('percent-encodes placeholders in the URLs of tools and inserts text into their headers', () => {
+    const http = { url: 'https://h.example/{{input.x}}', headers: { n: '{{input.n}}' } };
+    const tool = { name: 't', description: 'd', inputSchema: { type: 'object', n: '{{input.n}}' }, http };
+    const scope = { outputs: new Map(), errors: new Map(), execution: { id: 'e', projectId: 'demo' } };
+    const context = { nodes: new Set<string>(), schema: agent.config };
+    const filled = fill({ tools: [tool] }, context, { ...scope, input: { x: 'a/b', n: 1 } }, 1_000);
+    expect(filled).toMatchObject({
+      tools: [{ inputSchema: { n: 1 }, http: { url: 'https://h.example/a%2Fb', headers: { n: '1' } } }],
+    });
   });
 
   it('does not check the name of a model that contains a placeholder', async () => {

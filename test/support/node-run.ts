@@ -39,6 +39,7 @@ export function testRun<Config>(config: Config, more: Partial<NodeRun<Config>> =
     untimed: (wait) => wait(),
     waitFor: () => Promise.reject(new Error('this test answers no wait')),
     runChildren: () => Promise.reject(new Error('this test has no children')),
+    lastCompletedChild: () => Promise.resolve(undefined),
     resumed: false,
     checkLimits: () => Promise.resolve(),
     events,

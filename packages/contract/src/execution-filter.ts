@@ -27,18 +27,18 @@ const filter = {
   tag: Tag.optional(),
   rootId: z.string().max(64).toLowerCase().optional().meta({
     description:
-      'The execution and all executions below it. The stream ends when this execution ends. Cannot be combined with other conditions.',
+      'The execution at the top of a tree, and all executions below it. The stream ends when it has sent their ends. Without it, a stream by filter shows no child executions. Cannot be combined with other conditions.',
   }),
   executionIds: commaSeparated(z.string().max(64).toLowerCase())
     .overwrite((ids) => [...new Set(ids)])
     .optional()
     .meta({
       description:
-        'Only these executions, comma-separated. Cannot be combined with projectId, status or tag.',
+        'Only these executions, comma-separated. Cannot be combined with projectId, status, tag or rootId.',
     }),
 };
 
-/** Selects the executions of a stream: by id, or by a filter whose parts are all optional. */
+/** Selects the executions of a stream: by id, by the root of a tree, or by a filter whose parts are all optional. */
 export interface ExecutionFilter {
   projectId?: string | undefined;
   status?: ExecutionStatus[] | undefined;
@@ -47,12 +47,16 @@ export interface ExecutionFilter {
   executionIds?: string[] | undefined;
 }
 
-const isFilterOrIds = ({ executionIds, projectId, status, tag }: ExecutionFilter): boolean =>
-  executionIds === undefined || (projectId === undefined && status === undefined && tag === undefined);
+const isFilterOrIds = ({ executionIds, projectId, status, tag, rootId }: ExecutionFilter): boolean =>
+  executionIds === undefined ||
+  (projectId === undefined && status === undefined && tag === undefined && rootId === undefined);
 const FILTER_OR_IDS = {
   path: ['executionIds'],
-  message: 'cannot be combined with projectId, status or tag',
+  message: 'cannot be combined with projectId, status, tag or rootId',
 };
+const isFilterOrRoot = ({ rootId, projectId, status, tag }: ExecutionFilter): boolean =>
+  rootId === undefined || (projectId === undefined && status === undefined && tag === undefined);
+const FILTER_OR_ROOT = { path: ['rootId'], message: 'cannot be combined with projectId, status or tag' };
 
 /** Query of `GET /api/executions/stream`. */
 export const OpenExecutionsStream = z
@@ -70,6 +74,7 @@ export const OpenExecutionsStream = z
     ticket: z.string().max(200).optional(),
   })
   .refine(isFilterOrIds, FILTER_OR_IDS)
+  .refine(isFilterOrRoot, FILTER_OR_ROOT)
   .meta({ id: 'OpenExecutionsStream' });
 export type OpenExecutionsStream = z.infer<typeof OpenExecutionsStream>;
 
@@ -77,13 +82,21 @@ export type OpenExecutionsStream = z.infer<typeof OpenExecutionsStream>;
 export const CreateStreamTicket = z
   .strictObject(filter)
   .refine(isFilterOrIds, FILTER_OR_IDS)
+  .refine(isFilterOrRoot, FILTER_OR_ROOT)
   .default({})
   .meta({ id: 'CreateStreamTicket' });
 export type CreateStreamTicket = z.infer<typeof CreateStreamTicket>;
 
 /** Returns a key that is equal for equivalent filters. */
-export const filterKey = ({ projectId, status, tag, executionIds }: ExecutionFilter): string =>
-  JSON.stringify([projectId ?? null, sorted(status), tag ?? null, sorted(executionIds)]);
+export const filterKey = ({ projectId, status, tag, executionIds, rootId }: ExecutionFilter): string =>
+  JSON.stringify([
+    projectId ?? null,
+    sorted(status),
+    tag ?? null,
+    sorted(executionIds),
+    // Left out if there is none, so that the keys of all other filters stay what they were.
+    ...(rootId === undefined ? [] : [rootId]),
+  ]);
 
 const sorted = (values: readonly string[] | undefined): string[] | null =>
   values ? [...new Set(values)].sort() : null;

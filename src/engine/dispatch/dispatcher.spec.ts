@@ -5,6 +5,7 @@ import { parseSettings } from '../../config/settings.js';
 import type { Journal } from '../../journal/journal.js';
 import type { ExecutionEngine, RunOutcome } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
+import type { ChildrenProgress } from '../children/children-progress.js';
 import type { ControlNotifier } from './control-notifier.js';
 import type { DispatchNotifier } from './dispatch-notifier.js';
 import type { WaitSettlement } from '../waits/wait-settlement.js';
@@ -59,6 +60,7 @@ describe('Dispatcher', () => {
       { listen: () => Promise.resolve(controls) } as unknown as ControlNotifier,
       {} as Journal,
       { woken: new Subject() } as unknown as WaitSettlement,
+      {} as ChildrenProgress,
       engine,
       parseSettings({}),
     );

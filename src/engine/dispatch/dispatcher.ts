@@ -15,6 +15,7 @@ import { Journal } from '../../journal/journal.js';
 import { Logger } from '../../logging/logger.js';
 import { ExecutionEngine, type ParkedRun } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
+import { ChildrenProgress } from '../children/children-progress.js';
 import { WaitSettlement } from '../waits/wait-settlement.js';
 import { type ActiveExecution, ActiveExecutions } from './active-executions.js';
 import { ControlNotifier } from './control-notifier.js';
@@ -64,6 +65,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly controls: ControlNotifier,
     private readonly journal: Journal,
     private readonly settlement: WaitSettlement,
+    private readonly progress: ChildrenProgress,
     @Inject(ExecutionEngine) private readonly engine: ExecutionEngine,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
@@ -187,6 +189,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       // Only now, because the engine ignores requests for executions that it does not run yet.
       if (isRequested) this.applyControl(row.id);
       const outcome = await running;
+      if (outcome === 'ended' && row.parent_id !== null) this.progress.childEnded(row.parent_id);
       if (typeof outcome === 'object') await this.park(row, outcome);
       else if (outcome === 'released' || outcome === 'refused')
         await this.releaseOwnership(row, outcome === 'refused');

@@ -183,11 +183,13 @@ export class ExecutionQueue {
     return rowCount ?? 0;
   }
 
-  /** Lists unowned executions whose desired state is `cancel`. */
+  /** Lists unowned executions whose desired state is `cancel` and that have no open children, the deepest first. */
   async cancellable(): Promise<{ id: string; by: string | null; reason: string | null }[]> {
     const { rows } = await this.database.pool.query<{ id: string; by: string | null; reason: string | null }>(
-      `SELECT id, desired_state_by AS by, desired_state_reason AS reason FROM cloutagent.executions
-       WHERE completed_at IS NULL AND owner IS NULL AND desired_state = 'cancel' LIMIT 100`,
+      `SELECT id, desired_state_by AS by, desired_state_reason AS reason FROM cloutagent.executions AS e
+       WHERE completed_at IS NULL AND owner IS NULL AND desired_state = 'cancel' AND NOT EXISTS (
+         SELECT FROM cloutagent.executions AS c WHERE c.parent_id = e.id AND c.completed_at IS NULL)
+       ORDER BY depth DESC LIMIT 100`,
     );
     return rows;
   }

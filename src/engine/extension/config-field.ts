@@ -46,29 +46,61 @@ interface Definition {
   readonly values?: readonly unknown[];
 }
 
-const definitionOf = (schema: z.ZodType): Definition => schema._zod.def as unknown as Definition;
+const definitionOf = (schema: z.ZodType): Definition => schema._zod.def;
 
 const OPAQUE = new Set(['unknown', 'any', 'custom', 'transform']);
 /** Bounds the work on schemas that contain themselves. */
 const MAX_SCHEMAS = 500;
 
 /**
- * Describes the field of a config at a path, from the schema of the node type. `.meta({ placeholders: 'url' })`, `'json'` and
- * `'none'` on a schema choose how placeholders are filled in.
+ * Describes the fields of a config, from the schema of the node type. `.meta({ placeholders: 'url' })`, `'json'` and `'none'`
+ * on a schema choose how placeholders are filled in. Each field is described once, also for many items of a list.
  */
-export function fieldAt(config: z.ZodType | undefined, path: readonly (string | number)[]): ConfigField {
-  let { schemas, text } = alternatives(config ? [config] : []);
-  let mayBeAbsent = false;
-  for (const key of path) {
-    if (text === 'none') break;
-    const members = schemas.flatMap((schema) => membersAt(schema, key));
-    mayBeAbsent = members.some(isOptional) || schemas.some((schema) => hasAnyMembers(schema, key));
-    ({ schemas, text } = alternatives(members));
+export class ConfigFields {
+  private readonly members = new Map<string | number, ConfigFields>();
+  private described: ConfigField | undefined;
+
+  private constructor(
+    private readonly schemas: readonly z.ZodType[],
+    private readonly text: ConfigField['text'] | undefined,
+    private readonly mayBeAbsent: boolean,
+  ) {}
+
+  /** @param config the schema of the whole config; without it, nothing is known about its fields */
+  static of(config: z.ZodType | undefined): ConfigFields {
+    const { schemas, text } = alternatives(config ? [config] : []);
+    return new ConfigFields(schemas, text, false);
   }
-  if (text === 'none') return { text, takesText: true, mayBeAbsent: false, schemas: [] };
-  const takesText = schemas.length > 0 && schemas.every(isText);
-  const isUrl = takesText && schemas.some((schema) => definitionOf(schema).format === 'url');
-  return { text: text ?? (isUrl ? 'url' : 'plain'), takesText, mayBeAbsent, schemas };
+
+  /** Returns what is known about a member or an item. */
+  at(key: string | number): ConfigFields {
+    if (this.text === 'none') return this;
+    // The items of a list have one schema, whatever their index. Those of a tuple do not.
+    const isItem = typeof key === 'number' && !this.schemas.some((schema) => definitionOf(schema).items);
+    const id = isItem ? 0 : key;
+    let member = this.members.get(id);
+    if (!member) {
+      const found = this.schemas.flatMap((schema) => membersAt(schema, id));
+      const { schemas, text } = alternatives(found);
+      const mayBeAbsent = found.some(isOptional) || this.schemas.some((schema) => hasAnyMembers(schema, id));
+      member = new ConfigFields(schemas, text, mayBeAbsent);
+      this.members.set(id, member);
+    }
+    return member;
+  }
+
+  get field(): ConfigField {
+    this.described ??= this.describe();
+    return this.described;
+  }
+
+  private describe(): ConfigField {
+    const { schemas, text, mayBeAbsent } = this;
+    if (text === 'none') return { text, takesText: true, mayBeAbsent: false, schemas: [] };
+    const takesText = schemas.length > 0 && schemas.every(isText);
+    const isUrl = takesText && schemas.some((schema) => definitionOf(schema).format === 'url');
+    return { text: text ?? (isUrl ? 'url' : 'plain'), takesText, mayBeAbsent, schemas };
+  }
 }
 
 const EMPTY = new Set(['null', 'undefined', 'never', 'void']);

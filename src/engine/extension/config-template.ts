@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type ConfigField, fieldAt } from './config-field.js';
+import { type ConfigField, ConfigFields } from './config-field.js';
 import { gapsInStrings } from './json-text.js';
 import { isInvalid, type NodeIds, type Part, type Placeholder, splitAtPlaceholders } from './placeholder.js';
 
@@ -41,12 +41,21 @@ const known = new WeakMap<object, Known>();
 
 /** Splits the strings of a config at their placeholders. Names of members are not searched. */
 export function templateOf(config: unknown, context: ConfigContext): Template {
-  if (typeof config !== 'object' || config === null) return readConfig(config, context, []);
+  if (!hasBraces(config)) return { kind: 'constant', value: config };
+  const read = () => readConfig(config, context, [], ConfigFields.of(context.schema));
+  if (typeof config !== 'object' || config === null) return read();
   const last = known.get(config);
   if (last && last.nodes === context.nodes && last.schema === context.schema) return last.template;
-  const template = readConfig(config, context, []);
+  const template = read();
   known.set(config, { nodes: context.nodes, schema: context.schema, template });
   return template;
+}
+
+/** Whether a value has text that may be a placeholder. Most configs of most nodes have none. */
+function hasBraces(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('{{');
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some(hasBraces);
 }
 
 /** Lists the strings of a config that have placeholders or escaped braces. */
@@ -66,12 +75,18 @@ export function wholePlaceholder({ parts }: TextTemplate): Placeholder | undefin
 }
 
 /** @param path where the value is; the same list for all values of a config, so that only templates copy it */
-function readConfig(value: unknown, context: ConfigContext, path: (string | number)[]): Template {
-  if (typeof value === 'string') return readText(value, context, path);
+function readConfig(
+  value: unknown,
+  context: ConfigContext,
+  path: (string | number)[],
+  fields: ConfigFields,
+): Template {
+  if (typeof value === 'string')
+    return value.includes('{{') ? readText(value, context, path, fields) : { kind: 'constant', value };
   if (typeof value !== 'object' || value === null) return { kind: 'constant', value };
   const readAt = (key: string | number, member: unknown): Template => {
     path.push(key);
-    const template = readConfig(member, context, path);
+    const template = readConfig(member, context, path, fields.at(key));
     path.pop();
     return template;
   };
@@ -91,9 +106,12 @@ function readConfig(value: unknown, context: ConfigContext, path: (string | numb
     : { kind: 'object', members };
 }
 
-function readText(text: string, { nodes, schema }: ConfigContext, path: ConfigPath): Template {
-  if (!text.includes('{{')) return { kind: 'constant', value: text };
-  const field = fieldAt(schema, path);
+function readText(
+  text: string,
+  { nodes }: ConfigContext,
+  path: ConfigPath,
+  { field }: ConfigFields,
+): Template {
   if (field.text === 'none') return { kind: 'constant', value: text };
   if (field.text === 'json') {
     const parts = splitAtPlaceholders(text, nodes, true);

@@ -88,6 +88,12 @@ export interface NodeRun<Config> {
    * @throws NodeError `too_deep`, `too_many_children`, `output_too_large`
    */
   runChildren(request: ChildrenRequest): Promise<ChildResult[]>;
+  /**
+   * Reads the completed child with the highest index that this node has started. A node that runs children one after another
+   * continues behind it, instead of reading all of them again.
+   * @returns undefined if no child has completed
+   */
+  lastCompletedChild(): Promise<{ index: number; output: Json } | undefined>;
   /** Whether the handler was called before in this attempt, and a wait has ended since. */
   readonly resumed: boolean;
   /**

@@ -68,7 +68,10 @@ export type WaitResult<Kind extends WaitRequest['kind'] = WaitRequest['kind']> =
 
 /** Child executions of one node, which run until all have ended. */
 export interface ChildrenRequest {
-  /** Names the wait inside its node. Each call with the same key returns the same children. */
+  /**
+   * Names the wait inside its node. Each call with the same key returns the same children. After a retry of the node, the
+   * children that did not complete run again.
+   */
   key: string;
   workflow: Workflow;
   /** The input of each child. */

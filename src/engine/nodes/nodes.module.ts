@@ -1,36 +1,41 @@
-import { Module } from '@nestjs/common';
-import { HttpModule } from '../http/http.module.js';
-import { ModelsModule } from '../models/models.module.js';
-import { ToolsModule } from '../tools/tools.module.js';
 import { AgentNode } from './agent.node.js';
 import { ApprovalNode } from './approval.node.js';
 import { Conditions } from './conditions.js';
 import { DelayNode } from './delay.node.js';
+import { HttpModule } from '../http/http.module.js';
 import { HttpNode } from './http.node.js';
 import { JsonSchemas } from './json-schemas.js';
-import { TransformWorkers } from './transform-workers.js';
+import { LoopNode } from './loop.node.js';
+import { MapNode } from './map.node.js';
 import { ModelCall } from './model-call.js';
+import { ModelsModule } from '../models/models.module.js';
+import { Module } from '@nestjs/common';
 import { SubagentNode } from './subagent.node.js';
+import { ToolsModule } from '../tools/tools.module.js';
 import { TransformNode } from './transform.node.js';
+import { TransformWorkers } from './transform-workers.js';
 import { WaitNode } from './wait.node.js';
+import { WorkflowNode } from './workflow.node.js';
 
 /** The built-in node types. */
 @Module({
   imports: [ModelsModule, HttpModule, ToolsModule],
   providers: [
-    ModelCall,
-    TransformWorkers,
-    Conditions,
-    JsonSchemas,
     AgentNode,
-    SubagentNode,
-    HttpNode,
-    TransformNode,
-    DelayNode,
     ApprovalNode,
-    WaitNode,
     Conditions,
+    DelayNode,
+    HttpNode,
+    JsonSchemas,
+    LoopNode,
+    MapNode,
+    ModelCall,
+    SubagentNode,
+    TransformWorkers,
+    TransformNode,
+    WaitNode,
+    WorkflowNode,
   ],
-  exports: [Conditions, JsonSchemas, TransformWorkers],
+  exports: [Conditions, JsonSchemas],
 })
 export class NodesModule {}

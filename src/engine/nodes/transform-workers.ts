@@ -38,8 +38,8 @@ export interface TransformWorker {
 }
 
 /**
- * Parses and evaluates JSONata, and validates by JSON Schema, in separate processes. An expression can take seconds to parse, loop, recurse, backtrack in a
- * regular expression, or fill the memory. In the server's own event loop nothing could stop it, and in a worker thread one
+ * Parses and evaluates JSONata, and validates by JSON Schema, in separate processes. An expression can take seconds to parse,
+ * loop, recurse, backtrack in a regular expression, or fill the memory. In the server's own event loop nothing could stop it, and in a worker thread one
  * allocation that is too large would end the whole server. A process can be killed.
  */
 @Injectable()

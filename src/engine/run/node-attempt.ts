@@ -55,7 +55,7 @@ export class NodeAttempt {
     this.signal = AbortSignal.any([scope.stopSignal, this.abortController.signal]);
     this.failure.promise.catch(() => undefined);
     this.interception = scope.interceptors && this.intercept(scope.interceptors);
-    this.suspension = new Suspension(scope, step.node.id, waits, this.signal);
+    this.suspension = new Suspension(scope, step, waits, this.signal);
   }
 
   /**
@@ -203,6 +203,7 @@ export class NodeAttempt {
       decision: () => handled(this.decision()),
       untimed: (wait) => handled(this.untimed(wait)),
       waitFor: (request) => handled(this.suspension.waitFor(request)),
+      lastCompletedChild: () => handled(this.suspension.lastCompletedChild()),
       runChildren: (request) => handled(this.suspension.runChildren(request)),
       resumed: this.step.isResumed === true,
       checkLimits: () => handled(this.checkLimits()),

@@ -65,6 +65,6 @@ export function parseConfig(
   const { path, message } = errors[0]!;
   throw new NodeError(
     'invalid_config',
-    `The config is not valid after its placeholders were filled in: ${path}: ${message}`,
+    `The config is not valid after its placeholders were filled in: ${path === '' ? 'it' : `${path}:`} ${message}`,
   );
 }

@@ -1,5 +1,7 @@
+import type { Json } from '@cloutagent/contract';
 import type { ChildrenRequest, ChildResult, WaitRequest, WaitResult } from '../extension/waiting.js';
 import type { NodeScope } from './node-scope.js';
+import type { RunningStep } from './step-events.js';
 import { untilAnswered } from './until-answered.js';
 import {
   checkKey,
@@ -33,7 +35,7 @@ export class Suspension {
    */
   constructor(
     private readonly scope: NodeScope,
-    private readonly nodeId: string,
+    private readonly step: RunningStep,
     private readonly waits: ReadonlyMap<string, KnownWait>,
     private readonly signal: AbortSignal,
   ) {}
@@ -52,22 +54,38 @@ export class Suspension {
 
   async runChildren(request: ChildrenRequest): Promise<ChildResult[]> {
     this.signal.throwIfAborted();
-    const { key } = request;
-    checkKey(key);
+    checkKey(request.key);
     const { row, children } = this.scope;
-    const results = () => untilAnswered(() => children.results(row, this.nodeId, request), this.signal);
-    const known = this.waits.get(key);
-    if (known?.outcome || request.inputs.length === 0) return results();
-    if (known) return this.begin({ key, kind: 'children', details: {} });
+    const nodeId = this.step.node.id;
+    const results = () => untilAnswered(() => children.results(row, nodeId, request), this.signal);
+    const open = this.keysOf(request).find((each) => this.waits.has(each) && !this.waits.get(each)!.outcome);
+    if (open !== undefined) return this.begin({ key: open, kind: 'children', details: {} });
+    const key = this.keysOf(request)[0]!;
+    if (this.waits.has(key) || request.inputs.length === 0) return results();
     this.preparing += 1;
-    const prepared = await untilAnswered(
-      () => children.prepare(row, this.nodeId, request),
-      this.signal,
-    ).finally(() => (this.preparing -= 1));
+    const prepared = await untilAnswered(() => children.prepare(row, nodeId, request), this.signal).finally(
+      () => (this.preparing -= 1),
+    );
     this.signal.throwIfAborted();
     // A re-run may have kept all of them.
     if (prepared.children.length === 0) return results();
-    return this.begin(childrenWait(request, prepared));
+    return this.begin(childrenWait({ ...request, key }, prepared));
+  }
+
+  lastCompletedChild(): Promise<{ index: number; output: Json } | undefined> {
+    this.signal.throwIfAborted();
+    const { row, children } = this.scope;
+    return untilAnswered(() => children.lastCompleted(row.id, this.step.node.id), this.signal);
+  }
+
+  /**
+   * The stored keys of the wait, that of this attempt first. Each attempt has a key of its own, because a retry runs the
+   * children again that did not complete.
+   */
+  private keysOf({ key }: ChildrenRequest): string[] {
+    return Array.from({ length: this.step.attempt }, (_unused, index) =>
+      index === this.step.attempt - 1 ? key : `$${this.step.attempt - index}:${key}`,
+    );
   }
 
   /** Begins a wait, and stands still: the handler is called again when the wait ends. */

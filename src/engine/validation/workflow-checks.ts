@@ -4,7 +4,7 @@ import { Settings } from '../../config/settings.js';
 import type { ConfigCheck } from '../extension/node-handler.js';
 import { NodeRegistry, type WorkflowProblem } from '../extension/node-registry.js';
 import { PriceTable } from '../models/prices.js';
-import { TransformWorkers } from '../nodes/transform-workers.js';
+import { Conditions } from '../nodes/conditions.js';
 import { checkBranches } from './branch-checks.js';
 import { checkWords } from './workflow-words.js';
 
@@ -28,7 +28,7 @@ interface CheckedRequest extends Required<WorkflowCheckOptions> {
 export class WorkflowChecks {
   constructor(
     private readonly registry: NodeRegistry,
-    private readonly expressions: TransformWorkers,
+    private readonly conditions: Conditions,
     private readonly prices: PriceTable,
     @Inject(Settings)
     private readonly settings: Pick<
@@ -104,13 +104,12 @@ export class WorkflowChecks {
   }
 
   private async checkConditions({ edges }: Workflow, check: ConfigCheck): Promise<WorkflowProblem[]> {
-    const found = new Map<string, ReturnType<TransformWorkers['check']>>();
+    const found = new Map<string, Promise<WorkflowProblem[]>>();
     for (const { when } of edges)
-      if (when !== undefined && !found.has(when))
-        found.set(when, this.expressions.check({ kind: 'expression', text: when }, check));
+      if (when !== undefined && !found.has(when)) found.set(when, this.conditions.check(when, check));
     await Promise.all(found.values());
     const problems = edges.map(async ({ when }, index): Promise<WorkflowProblem[]> => {
-      const ofCondition = when === undefined ? [] : await found.get(when)!;
+      const ofCondition = (when !== undefined && (await found.get(when))) || [];
       return ofCondition.map((problem) => ({ ...problem, path: ['edges', index, 'when'] }));
     });
     return (await Promise.all(problems)).flat();

@@ -14,9 +14,10 @@ export interface WaitEnd {
 }
 
 // `wakes` changes with every end, so that an owner that leaves the execution at the same time sees the change of the row.
+// In the queue a woken execution has the place of its age, before executions that have not begun.
 const WAKE = `
   UPDATE cloutagent.executions AS e SET wakes = e.wakes + 1,
-    runnable_at = CASE WHEN e.owner IS NULL AND e.desired_state <> 'pause' THEN now() ELSE e.runnable_at END
+    runnable_at = CASE WHEN e.owner IS NULL AND e.desired_state <> 'pause' THEN e.created_at ELSE e.runnable_at END
   WHERE e.id = ANY ($1::uuid[]) AND e.completed_at IS NULL`;
 
 /**

@@ -1,11 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { type ApproveExecution, type Execution, isTerminal } from '@cloutagent/contract';
+import { type ApproveExecution, type Execution, isTerminal, type Step } from '@cloutagent/contract';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Principal } from '../../auth/principal.js';
 import { type AnswerableWait, WaitAnswers } from '../../engine/waits/wait-answers.js';
 import { ProblemError } from '../../problems/problem.error.js';
 import { ExecutionReader } from '../queries/execution-reader.js';
 import { checkAssigned } from './assignment.js';
 import { ExecutionEndedError } from './execution-ended.error.js';
+
+/** A wait opens a few ms after its node has begun. */
+const TRY_INTERVAL_MS = 50;
+const MAX_TRIES = 40;
 
 /** Records persons' answers to approvals: a short form of the answer to a wait, which names the node and not the wait. */
 @Injectable()
@@ -26,7 +31,7 @@ export class ApprovalRecorder {
     const { id, status } = await this.reader.find(executionId, principal);
     if (isTerminal(status)) throw new ExecutionEndedError(status);
     const { approved, comment } = answer;
-    const wait = waitOf(await this.waits.approvalsOf(id), answer.nodeId);
+    const wait = waitOf(await this.approvalsOf(id, answer.nodeId, principal), answer.nodeId);
     if (wait.outcome === null) {
       checkAssigned(wait.assignees, principal);
       try {
@@ -38,7 +43,30 @@ export class ApprovalRecorder {
     } else checkSame(wait, approved);
     return this.reader.get(id, principal);
   }
+
+  /**
+   * Reads the approvals of an execution. A client may answer as soon as it sees that the node has begun, so this waits a
+   * moment for a node whose wait is not open yet.
+   */
+  private async approvalsOf(
+    id: string,
+    nodeId: string | undefined,
+    principal: Principal,
+  ): Promise<AnswerableWait[]> {
+    for (let tries = 1; ; tries += 1) {
+      const approvals = await this.waits.approvalsOf(id);
+      const isFound = approvals.some((wait) => nodeId === undefined || wait.nodeId === nodeId);
+      if (isFound || tries === MAX_TRIES) return approvals;
+      const { steps } = await this.reader.get(id, principal);
+      if (!steps.some((step) => isBeginning(step, nodeId))) return this.waits.approvalsOf(id);
+      await sleep(TRY_INTERVAL_MS);
+    }
+  }
 }
+
+/** Whether a node has begun and its wait is not open yet. */
+const isBeginning = ({ status, nodeType, nodeId }: Step, named: string | undefined): boolean =>
+  status === 'running' && (named === undefined ? nodeType === 'approval' : nodeId === named);
 
 /** @throws ProblemError unless the approval has the same answer */
 function checkSame(wait: AnswerableWait | undefined, approved: boolean): void {

@@ -2,7 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { type Execution, isTerminal } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
 import type { DesiredState } from '../../database/schema.js';
+import { ChildrenProgress } from '../../engine/children/children-progress.js';
+import { TreeControl } from '../../engine/children/tree-control.js';
 import { ControlNotifier } from '../../engine/dispatch/control-notifier.js';
+import { Dispatcher } from '../../engine/dispatch/dispatcher.js';
+import type { ExecutionRow } from '../../engine/execution-row.js';
 import { Journal } from '../../journal/journal.js';
 import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
 import { checkId } from '../execution-id.js';
@@ -11,7 +15,7 @@ import { ExecutionReader } from '../queries/execution-reader.js';
 import { visibleProjects } from '../visible-projects.js';
 import { ExecutionEndedError } from './execution-ended.error.js';
 
-/** Pauses, resumes and cancels executions. */
+/** Pauses, resumes and cancels executions, each with all executions below it. */
 @Injectable()
 export class ExecutionControl {
   constructor(
@@ -19,6 +23,9 @@ export class ExecutionControl {
     private readonly reader: ExecutionReader,
     private readonly journal: Journal,
     private readonly notifier: ControlNotifier,
+    private readonly dispatcher: Dispatcher,
+    private readonly tree: TreeControl,
+    private readonly progress: ChildrenProgress,
   ) {}
 
   /**
@@ -26,7 +33,7 @@ export class ExecutionControl {
    * owner is cancelled here.
    * @returns the execution as it is now, usually before the owner has applied the request
    * @throws NotFoundError if the execution does not exist or is not the principal's
-   * @throws ProblemError 409 `execution_over` or `execution_cancelling`
+   * @throws ProblemError 409 `execution_over`, `execution_cancelling` or `parent_paused`
    */
   async request(
     executionId: string,
@@ -43,14 +50,38 @@ export class ExecutionControl {
     if (isTerminal(row.status)) throw new ExecutionEndedError(row.status);
     if (row.desired_state === 'cancel' && desired !== 'cancel')
       throw new ProblemError('execution_cancelling', 'The execution is being cancelled.');
-    const isUnowned = desired === 'cancel' && row.owner === null;
-    if (isUnowned && (await this.journal.appendIfUnowned(id, { by, reason })))
+    if (await this.isBelowPaused(row, desired)) throw new ProblemError('parent_paused');
+    const isUnowned = row.owner === null;
+    if (desired === 'cancel' && isUnowned && (await this.journal.appendIfUnowned(id, { by, reason })))
       return this.reader.get(id, principal);
+    if (isUnowned && row.parked) this.dispatcher.notifyQueued();
     const [execution] = await Promise.all([
       // A process may have claimed the execution since the row was read.
       isUnowned ? this.reader.get(id, principal) : this.reader.show(row),
       this.notifier.notify(id),
     ]);
-    return execution;
+    // Children that begin later copy the request from the row of their parent.
+    const hasChildren = execution.waits?.some(({ kind }) => kind === 'children');
+    return hasChildren ? this.requestBelow(row, desired, principal) : execution;
+  }
+
+  private async requestBelow(
+    { id, desired_state_by: by, desired_state_reason: reason }: ExecutionRow,
+    desired: DesiredState,
+    principal: Principal,
+  ): Promise<Execution> {
+    if (desired === 'cancel') {
+      await this.tree.cancelBelow(id, { by, reason });
+      await this.journal.appendIfUnowned(id, { by, reason });
+    } else {
+      const parents = await this.tree.mark(id, desired, { by, reason });
+      if (desired === 'run') this.progress.notify([id, ...parents]);
+    }
+    return this.reader.get(id, principal);
+  }
+
+  private async isBelowPaused(row: ExecutionRow, desired: DesiredState): Promise<boolean> {
+    if (desired !== 'run' || row.parent_id === null) return false;
+    return row.desired_state === 'pause' || this.repository.pauseBelowPaused(row.id);
   }
 }

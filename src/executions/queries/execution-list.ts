@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ExecutionPage, ExecutionSummary, ListExecutions } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
+import { relationsOf } from '../../engine/execution-row.js';
 import { visibleProjects } from '../visible-projects.js';
 import { previewOf } from './input-preview.js';
 import { decodeCursor, encodeCursor } from './list-cursor.js';
@@ -14,16 +15,21 @@ export class ExecutionList {
   constructor(private readonly repository: ListedExecutionsRepository) {}
 
   /**
-   * Reads one page of the executions that the principal may see, newest first. Neither steps nor outputs are read.
+   * Reads one page of the executions that the principal may see, newest first. Child executions are shown only if the query
+   * names their parent or root, or asks for children. Neither steps nor outputs are read.
    * @throws NotFoundError if the query names a project that is not the principal's
    * @throws ValidationFailedError if the cursor is not valid
    */
   async list(query: ListExecutions, principal: Principal): Promise<ExecutionPage> {
-    const { projectId, status, tag, cursor, limit } = query;
+    const { projectId, status, tag, parentId, rootId, rerunOf, children, cursor, limit } = query;
     const rows = await this.repository.read({
       projectIds: visibleProjects(principal, projectId),
       status,
       tag,
+      parentId,
+      rootId,
+      rerunOf,
+      withChildren: children === 'true',
       before: cursor === undefined ? undefined : decodeCursor(cursor),
       // One more than the page has, to see whether another page follows.
       limit: limit + 1,
@@ -59,6 +65,7 @@ function toSummary(row: ListedRow): ExecutionSummary {
     ...(startedAt && completedAt && { duration: completedAt.getTime() - startedAt.getTime() }),
     lastSequence: row.lastSequence,
     tags: row.tags,
+    ...relationsOf(row),
   };
 }
 

@@ -9,6 +9,11 @@ export interface ListFilter {
   projectIds: readonly string[] | undefined;
   status: readonly ExecutionStatus[] | undefined;
   tag: string | undefined;
+  parentId: string | undefined;
+  rootId: string | undefined;
+  rerunOf: string | undefined;
+  /** Whether child executions are listed too, if no condition names their parent or root. */
+  withChildren: boolean;
   /** Only executions with a lower id, which are older. */
   before: string | undefined;
   limit: number;
@@ -21,6 +26,11 @@ export interface ListedRow {
   status: ExecutionStatus;
   error: ExecutionFailure | null;
   tags: string[];
+  parent_id: string | null;
+  parent_node_id: string | null;
+  parent_index: number | null;
+  root_id: string | null;
+  rerun_of: string | null;
   created_at: Date;
   started_at: Date | null;
   completed_at: Date | null;
@@ -52,6 +62,8 @@ const LAST_SEQUENCE = sql<number>`coalesce(
 const NODES_BEFORE_PROGRESS = sql<number | null>`
   CASE WHEN ${newest('execution:progress')} IS NULL THEN json_array_length(workflow -> 'nodes') END`;
 
+const RELATIONS = ['parent_id', 'parent_node_id', 'parent_index', 'root_id', 'rerun_of'] as const;
+
 /** Reads the executions of lists. */
 @Injectable()
 export class ListedExecutionsRepository {
@@ -65,6 +77,7 @@ export class ListedExecutionsRepository {
     return this.database.kysely
       .selectFrom(this.page(filter).as('page'))
       .select(['id', 'project_id', 'status', 'error', 'tags', 'created_at', 'started_at', 'completed_at'])
+      .select(RELATIONS)
       .select([
         sql<string>`left(input::text, ${sql.lit(INPUT_READ + 1)})`.as('input'),
         newest('execution:progress').as('progress'),
@@ -77,18 +90,25 @@ export class ListedExecutionsRepository {
       .execute();
   }
 
-  private page({ projectIds, status, tag, before, limit }: ListFilter) {
+  private page(filter: ListFilter) {
+    const { projectIds, status, tag, parentId, rootId, rerunOf, withChildren, before, limit } = filter;
     // Whole columns: their parts are computed only for the rows of the page.
     let page = this.database.kysely
       .selectFrom('executions')
       .select(['id', 'project_id', 'status', 'input', 'workflow', 'error', 'tags'])
       .select(['created_at', 'started_at', 'completed_at'])
+      .select(RELATIONS)
       .orderBy('id', 'desc')
       .limit(limit);
     // `IN ()` is not valid SQL; no project has an empty id.
     if (projectIds) page = page.where('project_id', 'in', projectIds.length > 0 ? projectIds : ['']);
     if (status) page = page.where('status', 'in', status);
     if (tag !== undefined) page = page.where((where) => where(where.val(tag), '=', where.fn.any('tags')));
+    if (parentId !== undefined) page = page.where('parent_id', '=', parentId);
+    if (rootId !== undefined) page = page.where('root_id', '=', rootId);
+    if (rerunOf !== undefined) page = page.where('rerun_of', '=', rerunOf);
+    if (parentId === undefined && rootId === undefined && !withChildren)
+      page = page.where('parent_id', 'is', null);
     if (before !== undefined) page = page.where('id', '<', before);
     return page;
   }

@@ -10,6 +10,8 @@ export interface EndedChild {
   /** Whether a process has run it. */
   isStarted: boolean;
   input: Json;
+  /** Equal for children whose workflows are stored as the same text. */
+  workflowKey: string;
   /** null unless it has completed. */
   output: Json;
   /** Whether a person has answered a wait of it or of an execution below it. */
@@ -23,15 +25,18 @@ export interface ChildrenOfNode {
   isAnswered: boolean;
 }
 
+// A child that is a re-run itself may have kept an answered step. An output with this text only causes a question more.
 const ANSWERED = `
   EXISTS (
     WITH RECURSIVE tree AS (
-      SELECT c.id
+      SELECT c.id, c.kept::text AS kept
       UNION ALL
-      SELECT e.id FROM tree JOIN cloutagent.executions AS e ON e.parent_id = tree.id WHERE NOT e.superseded
+      SELECT e.id, e.kept::text FROM tree JOIN cloutagent.executions AS e ON e.parent_id = tree.id WHERE NOT e.superseded
     )
-    SELECT FROM tree JOIN cloutagent.waits AS w ON w.execution_id = tree.id
-    WHERE w.outcome = 'answered' AND w.kind IN ('approval', 'tool', 'failure')
+    SELECT FROM tree WHERE position('"isAnswered":true' IN kept) > 0 OR EXISTS (
+      SELECT FROM cloutagent.waits AS w
+      WHERE w.execution_id = tree.id AND w.outcome = 'answered' AND w.kind IN ('approval', 'tool', 'failure')
+    )
   )`;
 
 const NODES = `
@@ -40,11 +45,12 @@ const NODES = `
 
 // The running sum ends the page at its size. The first child is returned whatever its size.
 const PAGE = `
-  SELECT c.id, parent_index AS index, status, started_at IS NOT NULL AS "isStarted", input, output,
+  SELECT c.id, parent_index AS index, status, started_at IS NOT NULL AS "isStarted", input, output, "workflowKey",
     ${ANSWERED} AS "isAnswered"
   FROM (
     SELECT *, sum(bytes) OVER (ORDER BY parent_index) - bytes AS before FROM (
-      SELECT id, parent_index, status, started_at, input, output,
+      SELECT id, parent_index, status, started_at, input, output, kept,
+        encode(sha256(convert_to(workflow::text, 'UTF8')), 'hex') AS "workflowKey",
         octet_length(input::text) + coalesce(octet_length(output::text), 0) AS bytes
       FROM cloutagent.executions
       WHERE parent_id = $1 AND parent_node_id = $2 AND parent_index > $3 AND NOT superseded

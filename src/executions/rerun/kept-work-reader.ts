@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { applyEvent, type ExecutionEvent, initialState, type Step } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
 import type { KeptChild, KeptStep, KeptWork } from '../../database/schema.js';
-import { inputHashOf } from '../../engine/children/input-hash.js';
+import { childHashOf, workflowHashOf } from '../../engine/children/child-hash.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { parseEvent } from '../../events/event-bus.js';
 import { JournalReader } from '../../journal/journal-reader.js';
@@ -78,31 +78,36 @@ export class KeptWorkReader {
     };
     const earlier = row.kept && Object.hasOwn(row.kept.children, nodeId) ? row.kept.children[nodeId]! : [];
     for (const child of earlier) if (!isChanged || !childIsAnswered(child)) keep(child);
+    const hashes = new Map<string, string>();
     for await (const page of this.children.read(row.id, nodeId)) {
       // A child that was cut off before it started has done nothing; what an earlier execution did still holds.
       const started = page.filter(({ isStarted }) => isStarted);
       for (const { index } of started) known.delete(index);
       for (let first = 0; first < started.length && budget.bytes > 0; first += CONCURRENT_CHILDREN) {
         const some = started.slice(first, first + CONCURRENT_CHILDREN);
-        const kept = await Promise.all(some.map((child) => this.keptChild(child, isChanged, budget)));
+        const kept = await Promise.all(some.map((child) => this.keptChild(child, isChanged, budget, hashes)));
         for (const child of kept) if (child) keep(child);
       }
     }
     return [...known.values()].toSorted((one, other) => one.index - other.index);
   }
 
+  /** @param hashes hashes of workflows by `workflowKey`; filled here, so that each workflow is read once */
   private async keptChild(
     child: EndedChild,
     isChanged: boolean,
     budget: Budget,
+    hashes: Map<string, string>,
   ): Promise<KeptChild | undefined> {
     const { id, index, status, input, output, isAnswered } = child;
-    const origin = { index, rerunOf: id, inputHash: inputHashOf(input) };
-    if (status === 'completed') {
-      if (isChanged && isAnswered) return undefined;
-      return { ...origin, output, ...(isAnswered && { isAnswered }) };
-    }
-    const row = await this.executions.find(id);
+    const isCompleted = status === 'completed';
+    if (isCompleted && isChanged && isAnswered) return undefined;
+    const row = isCompleted && hashes.has(child.workflowKey) ? undefined : await this.executions.find(id);
+    if (row) hashes.set(child.workflowKey, workflowHashOf(row.workflow));
+    const workflowHash = hashes.get(child.workflowKey);
+    if (workflowHash === undefined) return undefined;
+    const origin = { index, rerunOf: id, hash: childHashOf(workflowHash, input) };
+    if (isCompleted) return { ...origin, output, ...(isAnswered && { isAnswered }) };
     if (!row) return undefined;
     const plan: RerunPlan = { workflow: row.workflow, from: 'failed', isChanged };
     const kept = await this.readWithin(row, plan, { bytes: budget.bytes });

@@ -3,6 +3,7 @@ import { type ExecutionFilter, filterKey, isTerminal, type OpenExecutionsStream 
 import type { Principal } from '../../auth/principal.js';
 import { Settings } from '../../config/settings.js';
 import { JournalReader } from '../../journal/journal-reader.js';
+import { StatusChanges } from '../../journal/status-changes.js';
 import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 import { FilterMembership, type MembershipFilter } from '../../streaming/multi/filter-membership.js';
 import {
@@ -38,6 +39,7 @@ export class MultiStreamResolver {
     private readonly members: StreamMembersRepository,
     private readonly journal: JournalReader,
     private readonly executions: ExecutionLookup,
+    private readonly changes: StatusChanges,
     @Inject(Settings)
     private readonly settings: Pick<Settings, 'MULTI_STREAM_MAX_EXECUTIONS' | 'MULTI_STREAM_MAX_IDS'>,
   ) {}
@@ -49,6 +51,7 @@ export class MultiStreamResolver {
    */
   async check(filter: ExecutionFilter, principal: Principal): Promise<string> {
     if (filter.executionIds) await this.findByIds(filter.executionIds, principal);
+    else if (filter.rootId !== undefined) await this.findRoot(filter.rootId, principal);
     else visibleProjects(principal, filter.projectId);
     return filterKey(filter);
   }
@@ -66,9 +69,55 @@ export class MultiStreamResolver {
     cursor: string | undefined,
     principal: Principal,
   ): Promise<MultiStreamStart | undefined> {
-    return query.executionIds
-      ? this.openByIds(query, query.executionIds, cursor, principal)
-      : this.openByFilter(query, cursor, principal);
+    if (query.executionIds) return this.openByIds(query, query.executionIds, cursor, principal);
+    if (query.rootId !== undefined) return this.openByRoot(query, query.rootId, cursor, principal);
+    return this.openByFilter(query, cursor, principal);
+  }
+
+  private async openByRoot(
+    query: OpenExecutionsStream,
+    rootId: string,
+    cursor: string | undefined,
+    principal: Principal,
+  ): Promise<MultiStreamStart | undefined> {
+    const root = await this.findRoot(rootId, principal);
+    const filter: MembershipFilter = {
+      key: filterKey(query),
+      projectIds: [root.projectId],
+      rootId: root.id,
+    };
+    const membership = await this.beginOrResume(filter, cursor, query.from === 'now');
+    if (isTerminal(root.status) && !(await this.hasMore(membership, query))) return undefined;
+    return { position: membership, executions: membership.positions.length };
+  }
+
+  private async beginOrResume(
+    filter: MembershipFilter,
+    cursor: string | undefined,
+    fromNow: boolean,
+  ): Promise<FilterMembership> {
+    if (cursor !== undefined) return this.resume(filter, cursor);
+    const membership = fromNow
+      ? await this.begin(filter, true)
+      : // All changes of the tree since ever let its executions join, also those that have ended.
+        new FilterMembership(filter, 0, 0, this.settings.MULTI_STREAM_MAX_EXECUTIONS);
+    // Read after the members, so that no end of the root falls between the two.
+    const { executions } = await this.members.byOrdinal([], filter);
+    for (const root of executions) {
+      membership.noteRoot(root);
+      if (!fromNow) membership.add(root, 0);
+    }
+    return membership;
+  }
+
+  /** Checks whether a stream over a tree whose root has ended has events to send. */
+  private async hasMore(membership: FilterMembership, { types }: OpenExecutionsStream): Promise<boolean> {
+    const positions = [...membership.positions];
+    for await (const { rows } of this.changes.since(membership.horizon, membership.filter))
+      for (const change of rows)
+        if (!membership.has(change))
+          positions.push({ ordinal: change.ordinal, executionId: change.executionId, position: 0 });
+    return positions.length > 0 && this.journal.hasAfter(positions, types);
   }
 
   private async openByIds(
@@ -144,11 +193,13 @@ export class MultiStreamResolver {
     if (horizon > nextXid) throw invalidCursor('it is from another database');
     // An execution that is missing here is deleted, or is not the caller's (any more).
     const found = new Map(executions.map((change) => [change.ordinal, change]));
+    const root = executions.find(({ executionId }) => executionId === filter.rootId);
     const lastSequences = await this.journal.lastSequences(
       open.flatMap(({ ordinal }) => found.get(ordinal)?.executionId ?? []),
     );
     const { MULTI_STREAM_MAX_EXECUTIONS } = this.settings;
     const membership = new FilterMembership(filter, began, horizon, MULTI_STREAM_MAX_EXECUTIONS);
+    if (root) membership.noteRoot(root);
     for (const { ordinal, position } of open) {
       const change = found.get(ordinal);
       if (!change) continue;
@@ -162,6 +213,14 @@ export class MultiStreamResolver {
       if (change) membership.forget(change);
     }
     return membership;
+  }
+
+  /** @throws NotFoundError, ValidationFailedError if it is not at the top of a tree */
+  private async findRoot(rootId: string, principal: Principal): Promise<ExecutionHead> {
+    const head = await this.executions.find(rootId, principal);
+    if (head.rootId === null) return head;
+    const message = `is a child execution; the root of its tree is ${head.rootId}`;
+    throw new ValidationFailedError([{ path: 'rootId', message }]);
   }
 
   private async findByIds(ids: readonly string[], principal: Principal): Promise<ExecutionHead[]> {

@@ -40,8 +40,8 @@ import { StreamAdmission } from './stream-admission.js';
  * Reads the filter of the query. A filter that is not valid matches no ticket. Other parameters do not count here: an
  * unknown one is refused as such, and not as a wrong ticket.
  */
-const filterInQuery: TicketTargetOf = ({ query: { projectId, status, tag, executionIds } }) => {
-  const { data } = CreateStreamTicket.safeParse({ projectId, status, tag, executionIds });
+const filterInQuery: TicketTargetOf = ({ query: { projectId, status, tag, rootId, executionIds } }) => {
+  const { data } = CreateStreamTicket.safeParse({ projectId, status, tag, rootId, executionIds });
   return data && { filter: filterKey(data) };
 };
 
@@ -63,10 +63,10 @@ export class MultiStreamsController {
     id: 'streamExecutions',
     tag: 'Streams',
     summary: 'Watch many executions as server-sent events',
-    description: `By filter (projectId, status, tag): the stream covers the executions that match and have not ended, and every later one that starts to match; the server never ends it. By id (executionIds): it covers exactly these executions, and the server ends it after the last of them. With neither, it covers every execution that the caller may see. The first frame is \`connection:established\`, whose id is the cursor. It is followed by the events of each execution in order, and the id of each frame is a cursor over all executions. ${FRAMING}`,
+    description: `By filter (projectId, status, tag): the stream covers the executions that match and have not ended, and every later one that starts to match; the server never ends it. Child executions are left out. By root (rootId): it covers this execution and all executions below it from their first events, and the server ends it after the end of the root. By id (executionIds): it covers exactly these executions, and the server ends it after the last of them. With neither, it covers every execution that the caller may see. The first frame is \`connection:established\`, whose id is the cursor. It is followed by the events of each execution in order, and the id of each frame is a cursor over all executions. ${FRAMING}`,
     status: 200,
     noContent:
-      'The stream is by id, and these executions have no further events. `EventSource` does not connect again.',
+      'The stream is by id or by root, and these executions have no further events. `EventSource` does not connect again.',
     query: OpenExecutionsStream,
     requestHeaders: ['Last-Event-ID'],
     response: ExecutionsStreamData,
@@ -126,11 +126,12 @@ export class MultiStreamsController {
   }
 }
 
-function queryOf({ projectId, status, tag, executionIds }: ExecutionFilter, ticket: string): string {
+function queryOf({ projectId, status, tag, rootId, executionIds }: ExecutionFilter, ticket: string): string {
   const query = new URLSearchParams();
   if (projectId !== undefined) query.set('projectId', projectId);
   if (status) query.set('status', status.join());
   if (tag !== undefined) query.set('tag', tag);
+  if (rootId !== undefined) query.set('rootId', rootId);
   if (executionIds) query.set('executionIds', executionIds.join());
   query.set('ticket', ticket);
   return query.toString();

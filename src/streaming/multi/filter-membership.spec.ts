@@ -22,6 +22,7 @@ class World {
       projectId,
       tags: [],
       status: 'queued',
+      rootId: null,
       ended: false,
       createdXid: changedIn,
       runningXid: null,

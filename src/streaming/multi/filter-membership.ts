@@ -11,6 +11,8 @@ export interface MembershipFilter {
   readonly projectIds?: readonly string[] | undefined;
   readonly status?: readonly ExecutionStatus[] | undefined;
   readonly tag?: string | undefined;
+  /** Only this execution and those below it. Without it, no child execution is selected. */
+  readonly rootId?: string | undefined;
 }
 
 /** Additional capacity for executions that have ended, as a fraction of `maxOpen`. They are replayed soon and leave again. */
@@ -31,6 +33,8 @@ export class FilterMembership extends StreamPosition {
   /** Executions whose end was sent, and the transaction of that end once it is known. Kept while a poll could find them again. */
   private readonly done = new Map<number, number | undefined>();
   private readonly fingerprint: Uint8Array;
+  /** The transaction that ended the root, once it is known. */
+  private rootEndedXid: number | undefined;
 
   /**
    * @param began transaction from which on a change lets an execution join
@@ -52,6 +56,14 @@ export class FilterMembership extends StreamPosition {
     return this.members.length < this.maxOpen + Math.ceil(this.maxOpen * REPLAY_FRACTION);
   }
 
+  /**
+   * Whether no execution can join any more: the root has ended, and all changes up to its end were taken in. The executions
+   * below a root end before it, each in a transaction of its own.
+   */
+  get isComplete(): boolean {
+    return this.rootEndedXid !== undefined && this.horizon > this.rootEndedXid;
+  }
+
   get positions(): readonly ExecutionPosition[] {
     return this.members;
   }
@@ -66,6 +78,16 @@ export class FilterMembership extends StreamPosition {
     this.members.splice(index, 0, member);
     this.changed();
     return member;
+  }
+
+  /** Takes in the present state of the root. */
+  noteRoot({ ended, changedXid }: StatusChange): void {
+    if (ended) this.rootEndedXid = changedXid;
+  }
+
+  /** Returns whether the execution has joined, now or earlier. */
+  has({ ordinal }: StatusChange): boolean {
+    return this.byOrdinal.has(ordinal) || this.done.has(ordinal);
   }
 
   /** Marks an execution that has ended as done, so that it does not join. */
@@ -114,7 +136,9 @@ export class FilterMembership extends StreamPosition {
   }
 
   /** Records the end of an execution that has joined. Returns whether the execution has joined, now or earlier. */
-  private record({ ordinal, ended, changedXid }: StatusChange): boolean {
+  private record(change: StatusChange): boolean {
+    const { ordinal, ended, changedXid } = change;
+    if (change.executionId === this.filter.rootId) this.noteRoot(change);
     const member = this.byOrdinal.get(ordinal);
     if (member && ended) member.endedXid = changedXid;
     if (this.done.has(ordinal) && ended) this.done.set(ordinal, changedXid);
@@ -138,7 +162,9 @@ export class FilterMembership extends StreamPosition {
 
   /** Returns whether the filter selects the execution and its status became one of the filter's since the stream began. */
   private wants(change: StatusChange): boolean {
-    const { projectIds, status, tag } = this.filter;
+    const { projectIds, status, tag, rootId } = this.filter;
+    if (rootId === undefined ? change.rootId !== null : ![change.rootId, change.executionId].includes(rootId))
+      return false;
     if (projectIds && !projectIds.includes(change.projectId)) return false;
     if (tag !== undefined && !change.tags.includes(tag)) return false;
     if (!status) return change.changedXid >= this.began;

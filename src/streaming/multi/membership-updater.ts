@@ -20,13 +20,13 @@ export class FilterMembershipUpdater {
   private readonly poll = coalesce(() => this.catchUp().catch(this.onError));
 
   /**
-   * @param onJoin called with each execution that joins
+   * @param on `onJoin` is called with each execution that joins, `onTaken` after all changes of a page
    * @param onError called when the changes cannot be read
    */
   constructor(
     private readonly membership: FilterMembership,
     private readonly changes: StatusChanges,
-    private readonly onJoin: (execution: ExecutionPosition) => void,
+    private readonly on: { onJoin: (execution: ExecutionPosition) => void; onTaken: () => void },
     private readonly onError: (error: Error) => void,
   ) {}
 
@@ -74,7 +74,8 @@ export class FilterMembershipUpdater {
   /** @returns whether there was capacity for all executions that join */
   private take({ rows, horizon }: Changes): boolean {
     const { joined, isFull } = this.membership.take(rows, horizon);
-    for (const execution of joined) this.onJoin(execution);
+    for (const execution of joined) this.on.onJoin(execution);
+    this.on.onTaken();
     if (isFull) {
       this.isFull = true;
       this.isCaughtUp = false;

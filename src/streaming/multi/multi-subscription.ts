@@ -18,8 +18,6 @@ export interface MultiSubscriptionOptions {
   position: StreamPosition;
   pool: ChannelPool;
   filter: TypeFilter;
-  /** Whether the stream ends with its last execution. */
-  endsWithLast: boolean;
   /** Called when all events of an execution were sent, after it was removed from `position`. */
   onExecutionEnd: () => void;
 }
@@ -198,8 +196,10 @@ export class MultiSubscription implements StreamSource, ListenerOwner {
     this.options.onExecutionEnd();
   }
 
-  private endIfComplete(): boolean {
-    if (!this.options.endsWithLast || this.listeners.size > 0 || this.connection.hasEnded) return false;
+  /** Ends the stream if all events were sent. Must also be called when `position` has become complete. */
+  endIfComplete(): boolean {
+    if (!this.hasStarted || !this.position.isComplete) return false;
+    if (this.listeners.size > 0 || this.connection.hasEnded) return false;
     this.connection.finish();
     return true;
   }

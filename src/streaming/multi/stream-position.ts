@@ -16,6 +16,9 @@ export abstract class StreamPosition {
   /** The executions that have joined and have events to come. */
   abstract readonly positions: Iterable<ExecutionPosition>;
 
+  /** Whether the stream ends when the events of these executions were sent. */
+  abstract readonly isComplete: boolean;
+
   /** Removes an execution: its events were sent to the last one. */
   abstract markEnded(execution: ExecutionPosition): void;
 
@@ -54,6 +57,9 @@ export class FixedStreamPosition extends StreamPosition {
     super();
     this.positions = new Set(open);
   }
+
+  /** Always, because no execution joins. */
+  readonly isComplete = true;
 
   markEnded(execution: ExecutionPosition): void {
     (this.positions as Set<ExecutionPosition>).delete(execution);
