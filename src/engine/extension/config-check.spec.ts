@@ -17,6 +17,7 @@ const node = (schema?: z.ZodType): CheckedNode => ({
   id: 'me',
   nodes: types,
   schema,
+  hasPublicUrl: true,
   typeOf: (id) => types.get(id),
   isBefore: (id) => id === 'before' || id === 'pay',
   nearest: (id) => (id === 'befor' ? 'before' : undefined),
