@@ -199,7 +199,10 @@ export class NodeRunner {
     });
     const hasSignal = opens.some(({ kind }) => kind === 'signal');
     committed
-      .then(() => (hasSignal ? signals.matchKept(row.id) : undefined))
+      .then(() => {
+        if (children.length > 0) this.scope.children.onBegun();
+        return hasSignal ? signals.matchKept(row.id) : undefined;
+      })
       // The next owner, or the next signal, looks for kept signals again.
       .catch(() => undefined);
   }
