@@ -61,7 +61,7 @@ describe('child executions', () => {
       const [child] = await childrenOf(execution.id);
       expect(execution).toMatchObject({
         status: 'failed',
-        error: { code: 'child_failed', nodeId: 'sub', message: expect.stringContaining(child.id) },
+        error: { code: 'child_failed', nodeId: 'sub', message: expect.stringContaining(child!.id) },
       });
       expect(execution.error.message).toContain('no luck');
     });

@@ -144,7 +144,9 @@ describe('lists', () => {
   it('show roots by default, and children on request', async () => {
     const id = await server.startExecution(run(tree(2, 2, graph(delay('d', 1)))));
     await new Watch(server.url, pathOf(id)).done();
-    const list = async (query: string): Promise<{ id: string; parent?: object; rootId?: string }[]> => {
+    const list = async (
+      query: string,
+    ): Promise<{ id: string; parent?: object | undefined; rootId?: string | undefined }[]> => {
       const found = [];
       for (let cursor = ''; ;) {
         const { status, body } = await server.call('GET', `/api/executions?limit=2&${query}${cursor}`);

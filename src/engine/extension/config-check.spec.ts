@@ -20,6 +20,7 @@ const node = (schema?: z.ZodType): CheckedNode => ({
   typeOf: (id) => types.get(id),
   isBefore: (id) => id === 'before' || id === 'pay',
   nearest: (id) => (id === 'befor' ? 'before' : undefined),
+  hasPublicUrl: true,
 });
 
 const schemas = {

@@ -43,7 +43,7 @@ export class BranchDecider {
       conditions.map(({ index }, at) => {
         const result = results[at]!;
         if ('value' in result) return [index, result.value];
-        throw new NodeError('condition_failed', `The condition edges.${index}.when failed: ${result.error}.`);
+        throw new NodeError('condition_failed', `The condition edges.${index}.when ${result.error}.`);
       }),
     );
   }
