@@ -132,7 +132,7 @@ describe('control of trees of executions', () => {
     });
     const open = (await rowsOf(id)).filter(({ depth, completed_at }) => depth === 1 && completed_at === null);
     expect(open.length).toBeGreaterThan(0);
-    const resumed = await call('POST', `/api/executions/${open[0]!['id'] as string}/resume`);
+    const resumed = await call('POST', `/api/executions/${String(open[0]!['id'])}/resume`);
     expect(resumed).toMatchObject({ status: 409, body: { code: 'parent_paused' } });
     await call('POST', `/api/executions/${id}/resume`);
     await new Watch(servers[1]!.url, pathOf(id)).done();

@@ -276,7 +276,7 @@ export class NodeRunner {
     if (!ended.some(({ kind }) => kind === 'children')) return [];
     const waitIds = ended.filter(({ kind }) => kind === 'children').map(({ id }) => id);
     const used = await untilAnswered(() => children.usage(row.id, waitIds), stopSignal);
-    return usageEvents(log.state, nodeId, used, priceOf);
+    return usageEvents(log.state, nodeId, used, priceOf, { ofChildren: true });
   }
 
   private async checkLimits(node: WorkflowNode, usage: readonly EventDraft[]): Promise<void> {
