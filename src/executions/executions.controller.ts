@@ -56,7 +56,13 @@ export class ExecutionsController {
     response: Execution,
     examples: { queued: { value: EXAMPLE_QUEUED } },
     responseHeaders: ['Location', 'Idempotency-Replayed'],
-    errors: ['expression_too_complex', 'not_found', 'idempotency_key_reused', 'no_worker_free'],
+    errors: [
+      'expression_too_complex',
+      'not_available',
+      'not_found',
+      'idempotency_key_reused',
+      'no_worker_free',
+    ],
   })
   async start(
     @Body({ schema: StartExecution }) body: StartExecution,
