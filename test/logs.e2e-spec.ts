@@ -1,7 +1,7 @@
 import { DatabaseControl } from './support/database-control.js';
 import { startFakeHttpServer } from './support/fake-http-server.js';
 import { createDatabase, Server } from './support/server.js';
-import { start, Watch } from './support/watch.js';
+import { agent, start, Watch } from './support/watch.js';
 
 interface Line {
   level: string;
@@ -76,18 +76,13 @@ describe('the log without a terminal', () => {
   );
 
   it('has a line for a node that reaches its time limit', async () => {
-    const [line] = await run({
-      id: 'a',
-      type: 'delay',
-      data: { config: { ms: 60_000 }, timeoutMs: 1, maxRetries: 0 },
-    });
+    const slow = agent('a', { chunks: 1_000, delayMs: 100 });
+    const [line] = await run({ ...slow, data: { ...slow.data, timeoutMs: 1, maxRetries: 0 } });
     expect(line).toMatchObject({ level: 'warn', nodeId: 'a', code: 'node_timeout' });
   });
 
   it('has a line for an execution that reaches its time limit', async () => {
-    const limited = start([{ id: 'a', type: 'delay', data: { config: { ms: 60_000 } } }], [], {
-      options: { timeoutMs: 1 },
-    });
+    const limited = start([agent('a', { chunks: 1_000, delayMs: 100 })], [], { options: { timeoutMs: 1 } });
     const id = await server.startExecution(limited);
     await new Watch(server.url, `/api/executions/${id}/stream`).done();
     expect(lines().find((each) => each.executionId === id)).toMatchObject({ code: 'execution_timeout' });

@@ -115,7 +115,7 @@ describe('interceptors of a module', () => {
   });
   afterAll(async () => {
     // Nothing that these tests do harms another execution.
-    expect((await server.call('GET', `/api/executions/${other}`)).body.status).toBe('running');
+    expect((await server.call('GET', `/api/executions/${other}`)).body.status).toBe('waiting');
     expect(await extension.stop()).toBe(0);
   });
 

@@ -146,7 +146,7 @@ describe('a query', () => {
     ],
     [
       '/api/executions?__proto__=1',
-      '__proto__: is not known: remove it, or use one of projectId, status, tag, limit, cursor',
+      '__proto__: is not known: remove it, or use one of projectId, status, tag, parentId, rootId, rerunOf, children, limit, cursor',
     ],
     ['/api/me?colour=1', 'colour: is not known: this route has no query parameters'],
   ])('that is %s is refused with %s', async (path, error) => {

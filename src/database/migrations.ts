@@ -460,6 +460,14 @@ const workflowLanguage: Migration = {
         output bigint NOT NULL,
         PRIMARY KEY (root_id, model)
       ) WITH (fillfactor = 70)`.execute(db);
+    // Decisions that no owner has applied yet: their nodes run again, and find a wait that was answered.
+    await sql`
+      INSERT INTO cloutagent.waits
+        (id, execution_id, project_id, node_id, step_id, key, kind, request, outcome, answer, settled_by, settled_at, recorded)
+      SELECT gen_random_uuid(), e.id, e.project_id, a.node_id, '', 'approval', 'approval', '{}', 'answered',
+        json_build_object('approved', a.approved, 'comment', a.comment, 'values', NULL), a.decided_by, a.decided_at, true
+      FROM cloutagent.approvals AS a JOIN cloutagent.executions AS e ON e.id = a.execution_id
+      WHERE e.completed_at IS NULL`.execute(db);
     await sql`DROP TABLE cloutagent.approvals`.execute(db);
   },
 };

@@ -49,6 +49,7 @@ export class RerunController {
     responseHeaders: ['Location', 'Idempotency-Replayed'],
     errors: [
       'expression_too_complex',
+      'not_available',
       'not_found',
       'execution_not_ended',
       'idempotency_key_reused',
