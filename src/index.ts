@@ -15,7 +15,12 @@ export {
 export type { GivenSettings } from './config/given-settings.js';
 export { SecretRedactor } from './config/secret-redactor.js';
 export { InvalidSettingsError, parseSettings, Settings } from './config/settings.js';
-export { ExecutionEngine, type GivenEngine, type RunOutcome } from './engine/execution-engine.js';
+export {
+  ExecutionEngine,
+  type GivenEngine,
+  type ParkedRun,
+  type RunOutcome,
+} from './engine/execution-engine.js';
 export type { ExecutionRow } from './engine/execution-row.js';
 export { NodeHandler } from './engine/extension/node-handler.decorator.js';
 export {
@@ -42,12 +47,23 @@ export {
   type StepInterceptorOptions,
 } from './engine/extension/step-interceptor.decorator.js';
 export type { ToolCall, ToolHooks, ToolResult } from './engine/extension/tool-hooks.js';
+export type {
+  ApprovalRequest,
+  ChildrenRequest,
+  ChildResult,
+  SignalRequest,
+  TimerRequest,
+  ToolApprovalRequest,
+  WaitRequest,
+  WaitResult,
+  WaitResults,
+} from './engine/extension/waiting.js';
 export { type ModelProvider, ProvidesModels } from './engine/models/model-provider.js';
 export { PriceTable, type Prices } from './engine/models/prices.js';
 export { ControlRequests } from './engine/run/control-requests.js';
 export type { ExecutionLog } from './engine/run/execution-log.js';
 export { completedExecution } from './engine/run/execution-result.js';
-export { Takeover } from './engine/run/takeover.js';
+export { type RestoredRun, Takeover } from './engine/run/takeover.js';
 export {
   ProvidesTools,
   type ToolDefinition,

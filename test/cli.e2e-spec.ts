@@ -7,6 +7,7 @@ import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { start } from './support/watch.js';
 
 const CLI = resolve('dist/cli/main.js');
+const UNKNOWN = '0199c0de-0000-7000-8000-000000000001';
 
 interface Ended {
   code: number | null;
@@ -109,7 +110,7 @@ describe('the cloutagent command', () => {
       },
     });
     expect([code, stderr]).toEqual([130, expect.stringContaining(`cloutagent watch ${id}`)]);
-    expect(parsed(await run(['show', id, '--json']))).toMatchObject({ status: 'running' });
+    expect(parsed(await run(['show', id, '--json']))).toMatchObject({ status: 'waiting' });
   });
 
   it('pauses, resumes, approves and shows', async () => {
@@ -127,6 +128,81 @@ describe('the cloutagent command', () => {
     const { stdout } = await run(['show', id]);
     expect(stdout).toMatch(/^wait {2}approval {2}completed/m);
     expect(parsed(await run(['--json', 'show', id]))).toMatchObject({ output: { comment: 'fine' } });
+  });
+
+  it('lists what an execution waits for, answers it, and shows which branch it takes', async () => {
+    const schema = { type: 'object', properties: { amount: { type: 'number' } }, required: ['amount'] };
+    const constant = (id: string) => ({ id, type: 'transform', data: { config: { expression: `"${id}"` } } });
+    const request = start([
+      { id: 'ask', type: 'approval', data: { config: { message: 'Pay?', schema } } },
+      constant('large'),
+      constant('small'),
+    ]);
+    const edges = [
+      { source: 'ask', target: 'large', when: 'nodes.ask.output.values.amount > 100' },
+      { id: 'rest', source: 'ask', target: 'small', otherwise: true },
+    ];
+    const path = await file('ask.json', { ...request, workflow: { ...request.workflow, edges } });
+    const id = (await run(['run', path])).stdout.trim();
+    const watched = run(['watch', id]);
+    let waits: { waits: { waitId: string; kind: string }[] };
+    do waits = parsed(await run(['waits', '-e', id, '--json'])) as typeof waits;
+    while (waits.waits.length === 0);
+    const { waitId } = waits.waits[0]!;
+    expect((await run(['waits', '--kind', 'approval,signal', '-e', id])).stdout).toMatch(
+      new RegExp(`^WAIT .*\n${waitId} +approval +${id} +ask .* Pay\\?\n$`),
+    );
+    expect((await run(['show', id])).stdout).toMatch(new RegExp(`^${waitId} +approval +ask +Pay\\?$`, 'm'));
+    const refused = await run(['answer', waitId, '--approve', '--values', '{"amount":"much"}']);
+    expect([refused.code, refused.stderr]).toEqual([4, expect.stringMatching(/^ {2}values\.amount: /m)]);
+    const answered = await run(['answer', waitId, '--approve', '--values', '{"amount":50}', '-c', 'ok']);
+    expect([answered.code, answered.stdout]).toEqual([0, 'answered\n']);
+    const { code, stdout } = await watched;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      new RegExp(`^ask │ waits for Pay\\? · cloutagent answer ${waitId} --approve`, 'm'),
+    );
+    expect(stdout).toMatch(/^ask │ answered · by key:/m);
+    expect(stdout).toMatch(/^ask │ continues$/m);
+    expect(stdout).toMatch(/^ask │ takes rest · not edges\[0\]$/m);
+    expect(stdout).toMatch(/^large │ skipped$/m);
+    const again = await run(['answer', waitId, '--reject']);
+    expect([again.code, again.stderr]).toEqual([4, expect.stringContaining('already')]);
+  });
+
+  it('sends a signal, also before it is waited for', async () => {
+    const nodes = [{ id: 'paid', type: 'wait', data: { config: { signal: 'payment' } } }];
+    const id = (await run(['run', await file('paid.json', start(nodes))])).stdout.trim();
+    expect(await run(['signal', id, 'payment', '{"paid":true}'])).toMatchObject({
+      code: 0,
+      stdout: 'sent\n',
+    });
+    expect((await run(['watch', id])).code).toBe(0);
+    expect(parsed(await run(['show', id, '--json']))).toMatchObject({ output: { paid: true } });
+    const late = await run(['signal', id, 'payment', '--json']);
+    expect([late.code, JSON.parse(late.stderr)]).toMatchObject([4, { error: { code: 'execution_over' } }]);
+  });
+
+  it('runs a failed execution again from its failed node, with a corrected workflow', async () => {
+    const transform = (id: string, expression: string) => ({
+      id,
+      type: 'transform',
+      data: { config: { expression } },
+    });
+    const first = transform('first', '"kept"');
+    const failing = start([first, transform('second', '$error("no")')], [['first', 'second']]);
+    const failed = await run(['run', await file('failing.json', failing), '--watch']);
+    const id = /Execution (\S+)/.exec(failed.stderr)![1]!;
+    const fixed = start([first, transform('second', 'nodes.first.output')], [['first', 'second']]);
+    const workflow = await file('fixed.json', fixed);
+    const again = await run(['rerun', id, '--workflow', workflow, '--watch']);
+    expect(again.stdout).toMatch(new RegExp(`^first │ kept from ${id}`, 'm'));
+    expect([again.code, again.stdout]).toEqual([0, expect.stringMatching(/^second │ transform started$/m)]);
+    const rerun = /Execution (\S+)/.exec(again.stderr)![1]!;
+    expect(parsed(await run(['list', '--rerun-of', id, '--json']))).toMatchObject({
+      executions: [{ id: rerun, rerunOf: id }],
+    });
+    expect((await run(['show', rerun])).stdout).toContain(`re-run of ${id}`);
   });
 
   it('reads a workflow and an input from stdin and from files', async () => {
@@ -211,6 +287,12 @@ describe('the cloutagent command', () => {
     ['a limit that is no number', ['list', '-n', 'all'], {}, 2, /from 1 to 100/],
     ['a server that is no URL', ['list', '--url', 'localhost:3000'], {}, 2, /correct --url/],
     ['a key id that is no id', ['keys', 'revoke', 'x'], {}, 4, /^ {2}Invalid UUID$/m],
+    ['an answer that is none', ['answer', 'x'], {}, 2, /--approve, --reject, --body/],
+    ['two answers', ['answer', 'x', '--approve', '--body', '1'], {}, 2, /Give one answer/],
+    ['an action that is none', ['answer', 'x', '--action', 'nod'], {}, 2, /retry, fail, output/],
+    ['an unknown wait', ['answer', UNKNOWN, '--reject'], {}, 4, /no such wait|does not exist/i],
+    ['a missing body', ['signal', 'x', 'go', '@none.json'], {}, 2, /none\.json cannot be read/],
+    ['a re-run of an unknown execution', ['rerun', UNKNOWN, '--from', 'a,b'], {}, 4, /no such execution/],
     ['a sequence that is no number', ['watch', 'x', '--after', '-1'], {}, 2, /Use 0, 1, 2/],
   ])('explains %s', async (_title, args, options, code, message) => {
     const ended = await run(args, options);

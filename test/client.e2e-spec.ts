@@ -97,7 +97,7 @@ describe('@cloutagent/client against the server', () => {
         expect(event.reason).toBe('wait');
         await client.executions.resume(id);
       }
-      if (event.type === 'execution:step' && event.nodeId === 'ok' && event.status === 'running')
+      if (event.type === 'execution:waiting' && event.nodeId === 'ok')
         await client.executions.approve(id, { comment: 'yes' });
     }
     expect(seen).toContain('execution:resumed');
@@ -111,6 +111,95 @@ describe('@cloutagent/client against the server', () => {
     }
     expect(stream.state).toEqual({ status: 'closed', reason: 'ended' });
     await expect(client.executions.pause(other.id)).rejects.toMatchObject({ status: 409 });
+  });
+
+  it('lists and answers waits, sends signals, and streams branches', async () => {
+    const schema = { type: 'object', properties: { amount: { type: 'number' } }, required: ['amount'] };
+    const constant = (id: string) => ({ id, type: 'transform', data: { config: { expression: `"${id}"` } } });
+    const nodes = [
+      { id: 'paid', type: 'wait', data: { config: { signal: 'payment' } } },
+      { id: 'ask', type: 'approval', data: { config: { message: 'Ship?', schema } } },
+      constant('large'),
+      constant('small'),
+    ];
+    const edges = [
+      { source: 'paid', target: 'ask' },
+      { id: 'big', source: 'ask', target: 'large', when: 'nodes.ask.output.values.amount > 100' },
+      { source: 'ask', target: 'small', otherwise: true },
+    ];
+    const { id } = await client.executions.start({ projectId: 'waits', workflow: { nodes, edges } });
+    const ended = client.executions.waitForEnd(id);
+    const sent = await client.executions.signal(id, 'payment', { paid: 5 }, { idempotencyKey: 'p' });
+    expect(sent).toMatchObject({ executionId: id, name: 'payment' });
+    expect(await client.executions.signal(id, 'payment', { paid: 5 }, { idempotencyKey: 'p' })).toEqual(sent);
+    const seen: unknown[] = [];
+    for await (const event of client.executions.stream(id, {
+      types: ['execution:waiting', 'execution:wait-ended', 'execution:branch'],
+    })) {
+      if (event.type === 'execution:branch') seen.push([event.taken, event.notTaken]);
+      else seen.push([event.type, event.kind]);
+      if (event.type !== 'execution:waiting' || event.kind !== 'approval') continue;
+      const page = await client.waits.list({ projectId: 'waits', kind: ['approval', 'failure'] });
+      expect(page.waits).toMatchObject([{ waitId: event.waitId, executionId: id, message: 'Ship?', schema }]);
+      const wrong = client.waits.answer(event.waitId, { approved: true, values: { amount: 'x' } });
+      await expect(wrong).rejects.toMatchObject({
+        code: 'invalid_answer',
+        problem: { errors: [{ path: 'values.amount' }] },
+      });
+      const answer = { approved: true, comment: 'ok', values: { amount: 5 } };
+      expect(await client.waits.answer(event.waitId, answer)).toMatchObject({ outcome: 'answered' });
+      await expect(client.waits.answer(event.waitId, answer)).rejects.toMatchObject({
+        code: 'wait_already_answered',
+      });
+    }
+    expect(seen).toEqual([
+      ['execution:waiting', 'signal'],
+      ['execution:wait-ended', 'signal'],
+      ['execution:waiting', 'approval'],
+      ['execution:wait-ended', 'approval'],
+      [['edges[2]'], ['big']],
+    ]);
+    expect(await ended).toMatchObject({ status: 'completed', output: { small: 'small' } });
+  });
+
+  it('lists and streams the children of an execution, and runs it again from its failed nodes', async () => {
+    const inner = {
+      nodes: [
+        {
+          id: 'odd',
+          type: 'transform',
+          data: { config: { expression: 'input = 2 ? $error("even") : input' } },
+        },
+      ],
+    };
+    const nodes = [
+      { id: 'items', type: 'transform', data: { config: { expression: '[1, 2, 3]' } } },
+      { id: 'each', type: 'map', data: { config: { items: '{{nodes.items.output}}', workflow: inner } } },
+    ];
+    const edges = [{ source: 'items', target: 'each' }];
+    const { id } = await client.executions.start({ projectId: 'trees', workflow: { nodes, edges } });
+    const ends = new Map<string, string>();
+    for await (const { executionId, type } of client.executions.watch({ rootId: id }))
+      if (/completed|failed|cancelled/.test(type)) ends.set(executionId, type);
+    expect(ends.get(id)).toBe('execution:failed');
+    const children = await client.executions.list({ parentId: id });
+    expect(children.executions.map(({ id: child }) => child).toSorted()).toEqual(
+      [...ends.keys()].filter((one) => one !== id).toSorted(),
+    );
+    expect(children.executions[0]).toMatchObject({ rootId: id, parent: { executionId: id, nodeId: 'each' } });
+    const roots = await client.executions.list({ projectId: 'trees' });
+    expect(roots.executions.map((one) => one.id)).toEqual([id]);
+    const all = await client.executions.list({ projectId: 'trees', children: true });
+    expect(all.executions).toHaveLength(ends.size);
+
+    const again = await client.executions.rerun(id, { from: 'failed' }, { idempotencyKey: 'again' });
+    expect((await client.executions.rerun(id, { from: 'failed' }, { idempotencyKey: 'again' })).id).toBe(
+      again.id,
+    );
+    const { steps, rerunOf } = await client.executions.waitForEnd(again.id);
+    expect([rerunOf, steps.find(({ nodeId }) => nodeId === 'items')?.reusedFrom]).toEqual([id, id]);
+    const reruns = await client.executions.list({ rerunOf: id });
+    expect(reruns.executions.map((one) => one.id)).toEqual([again.id]);
   });
 
   it('throws CloutAgentError with the code of the server', async () => {

@@ -13,9 +13,13 @@ const ENDS: Record<string, string | null> = {
   'data.json': null,
   'error-path.json': 'execution:completed',
   'failure.json': 'execution:failed',
+  'loop.json': 'execution:completed',
+  'map.json': 'execution:completed',
   'rerun.json': 'execution:failed',
   'retry.json': 'execution:completed',
+  'sub-workflow.json': 'execution:completed',
   'switch.json': 'execution:completed',
+  'timer.json': 'execution:completed',
 };
 
 /** The nodes that do not complete, as docs/workflows.md says. */

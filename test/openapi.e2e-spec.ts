@@ -156,9 +156,11 @@ describe('the OpenAPI document', () => {
       (operation(id).parameters as Parameter[])
         .filter((parameter) => parameter.in === 'query')
         .map(({ name, explode }) => (explode === false ? `${name}[]` : name));
-    expect(names('listExecutions')).toEqual(['projectId', 'status[]', 'tag', 'limit', 'cursor']);
+    const tree = ['parentId', 'rootId', 'rerunOf', 'children'];
+    expect(names('listExecutions')).toEqual(['projectId', 'status[]', 'tag', ...tree, 'limit', 'cursor']);
     expect(names('streamExecution')).toEqual(['lastEventId', 'types[]', 'ticket']);
-    const multi = ['projectId', 'status[]', 'tag', 'executionIds[]', 'types[]', 'from', 'lastEventId'];
+    const filter = ['projectId', 'status[]', 'tag', 'rootId', 'executionIds[]'];
+    const multi = [...filter, 'types[]', 'from', 'lastEventId'];
     expect(names('streamExecutions')).toEqual([...multi, 'ticket']);
   });
 

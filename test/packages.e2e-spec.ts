@@ -132,7 +132,7 @@ describe('the packed packages in an empty project', () => {
       const rest = hooks.map(
         (code, number) => `export async function use${number}(executionId: string) {\n${code}\n}`,
       );
-      const names = ['useExecution', 'useExecutionControls', 'useSSEConnection', 'useExecutions'];
+      const names = ['useExecution', 'useExecutionControls', 'useSSEConnection', 'useExecutions', 'useWaits'];
       await writeFile(
         join(project, 'src', 'readme.tsx'),
         `import { ${names.join(', ')} } from '@cloutagent/react';\n${whole}\n${rest.join('\n')}\n`,

@@ -20,8 +20,7 @@ const watching = (server: Server, id: string) => new Watch(server.url, pathOf(id
 const whenWaiting = (server: Server, id: string) =>
   watching(server, id).until((now) => now.frames.some(({ type }) => type === 'execution:waiting'));
 const secondsBetween = (watch: Watch, first: string, last: string): number => {
-  const at = (type: string) =>
-    Date.parse(watch.frames.find((frame) => frame.type === type)!.data.timestamp as string);
+  const at = (type: string) => Date.parse(watch.frames.find((frame) => frame.type === type)!.data.timestamp);
   return (at(last) - at(first)) / 1_000;
 };
 
@@ -85,29 +84,29 @@ describe('a waiting execution', () => {
       MAX_EXECUTIONS_PER_PROCESS: '1',
     };
     const first = await Server.start(settings);
-    const ids = await Promise.all(
+    const waiting = await Promise.all(
       Array.from({ length: 20 }, () => first.startExecution(start([delay('d', 60_000)]))),
     );
-    for (const id of ids) await whenWaiting(first, id);
+    for (const id of waiting) await whenWaiting(first, id);
     const parked = async () =>
       (
         await query(
           settings.DATABASE_URL,
           `SELECT count(*)::int AS n FROM cloutagent.executions WHERE owner IS NULL AND parked AND runnable_at IS NULL`,
         )
-      ).rows[0]!.n as number;
+      ).rows[0]!.n;
     while ((await parked()) < 20) await new Promise((resolve) => setTimeout(resolve, 20));
     await first.kill();
     const second = await Server.start(settings);
-    await second.call('POST', `/api/executions/${ids[0]}/pause`);
-    const paused = await watching(second, ids[0]!).until((now) =>
+    await second.call('POST', `/api/executions/${waiting[0]}/pause`);
+    const paused = await watching(second, waiting[0]!).until((now) =>
       now.frames.some(({ type }) => type === 'execution:paused'),
     );
     expect(paused.frames.filter(({ type }) => type === 'execution:started')).toHaveLength(1);
-    await second.call('POST', `/api/executions/${ids[0]}/resume`);
+    await second.call('POST', `/api/executions/${waiting[0]}/resume`);
     await paused.until((now) => now.frames.some(({ type }) => type === 'execution:resumed'));
-    expect(await statusOf(second, ids[0]!)).toBe('waiting');
-    for (const id of ids) {
+    expect(await statusOf(second, waiting[0]!)).toBe('waiting');
+    for (const id of waiting) {
       await second.call('POST', `/api/executions/${id}/cancel`);
       const watch = await watching(second, id).done();
       expect(watch.frames.filter(({ type }) => TERMINAL.test(type))).toHaveLength(1);

@@ -159,7 +159,7 @@ export interface WaitsTable {
 }
 
 /** Signals, those that wait to be consumed and those that were. */
-export interface SignalsTable {
+interface SignalsTable {
   id: string;
   execution_id: string;
   name: string;
@@ -172,7 +172,7 @@ export interface SignalsTable {
 }
 
 /** Addresses at which third parties end a wait without a key. Only their hashes are stored. */
-export interface CallbacksTable {
+interface CallbacksTable {
   hash: Buffer;
   execution_id: string;
   node_id: string;
@@ -181,7 +181,7 @@ export interface CallbacksTable {
 }
 
 /** Tokens of a tree of executions, by model. It has rows only for executions that have had children. */
-export interface TreeUsageTable {
+interface TreeUsageTable {
   root_id: string;
   model: string;
   /** pg returns 64-bit integers as text. */

@@ -30,7 +30,7 @@ describe('@cloutagent/react: connection', () => {
     const id = await stage.server.startExecution(start([delay('long', 60_000)]));
     const before = stage.site.streamsOpened;
     await monitor.show({ monitors: [{ executionId: id }], watched: [id] });
-    await monitor.status('running');
+    await monitor.status('waiting');
     expect(stage.site.streamsOpened - before).toBe(1);
     await monitor.show({ monitors: [], watched: [id] });
     await monitor.page.waitForSelector('.ca-monitor', { state: 'detached' });

@@ -31,7 +31,7 @@ describe('Dashboard: list of executions', () => {
     await dashboard.open.until(() => answered.length === 2);
     // Longer than every polling interval, shorter than the silence after which a stream counts as dead.
     await page.clock.fastForward(20_000);
-    const id = await startWaiting();
+    const id = await stage.server.startExecution(start([agent('long', { chunks: 1_000, delayMs: 1_000 })]));
     await page.locator(`a[href="/executions/${id}"]`).waitFor();
     expect(sent).toHaveLength(3);
 

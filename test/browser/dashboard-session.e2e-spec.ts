@@ -46,7 +46,7 @@ describe('Dashboard: session', () => {
     const third = await first.open.context.newPage();
     await third.goto(new URL('/executions', stage.server.url).href);
     await third.getByRole('navigation', { name: 'Main' }).waitFor();
-    expect(await third.locator('nav li').allInnerTexts()).toEqual(['Executions']);
+    expect(await third.locator('nav li').allInnerTexts()).toEqual(['Executions', 'Inbox']);
   });
 
   it('stays signed out when the page is reloaded', async () => {
@@ -69,11 +69,11 @@ describe('Dashboard: session', () => {
     const { page } = dashboard;
     const actions = page.getByRole('button', { name: /^(Start|Pause|Cancel|Approve|Reject|New key|Revoke)/ });
     await page.locator(`a[href="/executions/${id}"]`).waitFor();
-    expect(await page.locator('nav li').allInnerTexts()).toEqual(['Executions']);
+    expect(await page.locator('nav li').allInnerTexts()).toEqual(['Executions', 'Inbox']);
     expect(await page.locator('main a[href="/start"]').count()).toBe(0);
     await dashboard.goto(`/executions/${id}`);
     await dashboard.node('boss', 'approval');
-    await page.locator('.ca-approval').waitFor();
+    await page.locator('.ca-wait-approval').waitFor();
     expect(await actions.count()).toBe(0);
     for (const [path, scope] of [
       ['/start', 'executions:write'],

@@ -57,7 +57,7 @@ describe('Dashboard', () => {
     );
     await dashboard.button('Start').click();
     await dashboard.node('Draft the announcement', 'running');
-    await dashboard.node('Publish', 'waiting');
+    await dashboard.node('Publish', 'idle');
     expect(await page.title()).toMatch(/^Execution \w+ running · CloutAgent$/);
     await dashboard.button('Pause').click();
     await dashboard.status('paused');

@@ -17,7 +17,7 @@ describe('useExecutions', () => {
     const long = await stage.server.startExecution(start([delay('long', 60_000)]));
     monitor = await stage.open();
     await monitor.show({ monitors: [], listed: { projectId: 'demo' } });
-    await row(long, 'running');
+    await row(long, 'waiting');
     const short = await stage.server.startExecution(start([agent('writer', { chunks: 20, delayMs: 0 })]));
     await row(short, 'completed');
     await stage.server.call('POST', `/api/executions/${long}/cancel`);
@@ -29,7 +29,7 @@ describe('useExecutions', () => {
   });
 
   it('removes an execution that no longer matches the filter', async () => {
-    const id = await stage.server.startExecution(start([delay('long', 60_000)]));
+    const id = await stage.server.startExecution(start([agent('long', { chunks: 1_000, delayMs: 1_000 })]));
     monitor = await stage.open();
     await monitor.show({ monitors: [], listed: { projectId: 'demo', status: 'running' } });
     await row(id, 'running');

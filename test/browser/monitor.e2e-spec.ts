@@ -38,7 +38,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     expect(await resume.evaluate((button) => button === document.activeElement)).toBe(true);
     await monitor.page.keyboard.press('Enter');
     await monitor.page.getByRole('textbox').fill('  looks good ');
-    expect(await monitor.page.locator('.ca-approval').innerText()).toContain('Publish it?');
+    expect(await monitor.page.locator('.ca-wait-approval').innerText()).toContain('Publish it?');
     await monitor.button('Approve').press('Space');
     await monitor.status('completed');
     await monitor.page.waitForSelector('.ca-visually-hidden:text("Execution completed.")', {
@@ -62,16 +62,16 @@ describe('<ExecutionMonitor/> in a browser', () => {
       await route.fulfill({ response });
     });
     await monitor.show({ monitors: [{ executionId: id }] });
-    await monitor.status('running');
+    await monitor.status('waiting');
     await monitor.button('Pause').click();
     await monitor.status('paused');
     await monitor.button('Resume').click();
-    await monitor.status('running');
+    await monitor.status('waiting');
     answer();
     await monitor.button('Pause').click();
     await monitor.status('paused');
     expect(await stage.server.call('POST', `/api/executions/${id}/resume`)).toMatchObject({ status: 202 });
-    await monitor.status('running');
+    await monitor.status('waiting');
     await monitor.button('Pause').click();
     await monitor.status('paused');
     await monitor.button('Cancel').click();
@@ -83,7 +83,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     const id = await stage.server.startExecution(start([delay('long', 60_000)]));
     monitor = await stage.open();
     await monitor.show({ monitors: [{ executionId: id }] });
-    await monitor.status('running');
+    await monitor.status('waiting');
     const error = monitor.page.locator('.ca-error');
     // The server cannot be reached. The error disappears when the connection is back.
     stage.site.cut();
@@ -105,7 +105,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     await error.waitFor({ state: 'detached' });
     // The user dismisses the error.
     await stage.server.call('POST', `/api/executions/${id}/resume`);
-    await monitor.status('running');
+    await monitor.status('waiting');
     await monitor.button('Pause').click();
     await monitor.button('Dismiss').click();
     expect(await error.count()).toBe(0);
@@ -179,7 +179,7 @@ describe('<ExecutionMonitor/> in a browser', () => {
     const id = await stage.server.startExecution(start([delay('long', 60_000)]));
     monitor = await stage.open();
     await monitor.show({ monitors: [{ executionId: id }] });
-    await monitor.status('running');
+    await monitor.status('waiting');
     await monitor.button('Cancel').click();
     await monitor.page.keyboard.press('Escape');
     expect(await monitor.button('Yes, cancel it').count()).toBe(0);

@@ -9,6 +9,7 @@ import type {
   ExecutionStatus,
   Json,
   RerunExecutionInput,
+  SentSignal,
   StartExecutionInput,
   StreamTicket,
   WorkflowOutline,
@@ -151,15 +152,15 @@ export class ExecutionsApi {
    * Sends a signal. It ends the oldest open wait for a signal of this name; until there is one, the server keeps it.
    * @param body the output of the `wait` node. Default null
    */
-  async signal(
+  signal(
     executionId: string,
     name: string,
     body: Json = null,
     { signal, idempotencyKey }: StartOptions = {},
-  ): Promise<void> {
+  ): Promise<SentSignal> {
     const headers = { 'idempotency-key': idempotencyKey };
     const path = `${pathOf(executionId)}/signals/${encodeURIComponent(name)}`;
-    await this.http.json(path, { method: 'POST', body, headers, signal });
+    return this.http.json(path, { method: 'POST', body, headers, signal });
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { AnswerWait, WaitKind, WaitPage } from '@cloutagent/contract';
+import type { AnswerWait, EndedWait, WaitKind, WaitPage } from '@cloutagent/contract';
 import type { Http } from './http.js';
 import type { RequestOptions } from './options.js';
 
@@ -30,8 +30,8 @@ export class WaitsApi {
    * `executions:control`. Fails with `invalid_answer` (`problem.errors` has the paths), `not_assigned`,
    * `wait_already_answered` or `wait_expired`.
    */
-  async answer(waitId: string, answer: AnswerWait, { signal }: RequestOptions = {}): Promise<void> {
-    await this.http.json(`/api/waits/${encodeURIComponent(waitId)}/answer`, {
+  answer(waitId: string, answer: AnswerWait, { signal }: RequestOptions = {}): Promise<EndedWait> {
+    return this.http.json(`/api/waits/${encodeURIComponent(waitId)}/answer`, {
       method: 'POST',
       body: answer,
       signal,

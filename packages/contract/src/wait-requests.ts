@@ -42,13 +42,10 @@ export type ListWaits = z.infer<typeof ListWaits>;
 export const WaitPage = z
   .object({
     waits: z.array(Wait),
-    nextCursor: z
-      .string()
-      .nullable()
-      .meta({
-        description:
-          'The `cursor` of the next page; null on the last page. With `assignee`, a page may have fewer waits than `limit` although another one follows.',
-      }),
+    nextCursor: z.string().nullable().meta({
+      description:
+        'The `cursor` of the next page; null on the last page. With `assignee`, a page may have fewer waits than `limit` although another one follows.',
+    }),
   })
   .meta({ id: 'WaitPage' });
 export type WaitPage = z.infer<typeof WaitPage>;

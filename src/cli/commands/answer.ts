@@ -48,8 +48,8 @@ export function addAnswer(program: Command, context: CliContext, run: RunAction)
     .action(
       run(async (waitId: string, options: Options) => {
         const answer = await answerOf(options, context);
-        await context.client().waits.answer(waitId, answer);
-        if (context.json) context.printJson({ waitId, answered: true });
+        const ended = await context.client().waits.answer(waitId, answer);
+        if (context.json) context.printJson(ended);
         else context.out.line('answered');
         return EXIT.ok;
       }),

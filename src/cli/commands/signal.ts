@@ -26,8 +26,8 @@ export function addSignal(program: Command, context: CliContext, run: RunAction)
           { idempotencyKey = randomUUID() }: { idempotencyKey?: string },
         ) => {
           const value = body === undefined ? null : ((await readValue('body', body, context)) as Json);
-          await context.client().executions.signal(id, name, value, { idempotencyKey });
-          if (context.json) context.printJson({ executionId: id, name, sent: true });
+          const sent = await context.client().executions.signal(id, name, value, { idempotencyKey });
+          if (context.json) context.printJson(sent);
           else context.out.line('sent');
           return EXIT.ok;
         },

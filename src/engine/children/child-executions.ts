@@ -74,10 +74,12 @@ export class ChildExecutions {
       .map((_input, offset) => firstIndex + offset)
       .filter((index) => !done.has(index) && !hasOutput(kept.get(index)));
     await this.limits.add(rootId, indexes.length);
+    // In the order of the indexes, so that lists show them in that order.
+    const ids = indexes.map(() => uuidv7()).toSorted();
     const children = indexes.map((index, position): NewChild => {
       const before = kept.get(index);
       return {
-        id: uuidv7(),
+        id: ids[position]!,
         index,
         input: inputs[index - firstIndex]!,
         isQueued: position < concurrency,
@@ -93,6 +95,11 @@ export class ChildExecutions {
       children,
       ...(supersedes.length > 0 && { supersedes }),
     };
+  }
+
+  /** Call this after the commit of prepared rows: the queue is notified. */
+  onBegun(): void {
+    this.control.queued.next();
   }
 
   /**

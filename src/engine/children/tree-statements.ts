@@ -6,7 +6,7 @@ export const notItsTurn = (alias: string): string =>
   `(CASE WHEN ${alias}.attempt = 0 AND ${alias}.runnable_at IS NULL THEN 1 ELSE 0 END)`;
 
 /** Finds the open executions below `$1`; only below the node `$2` unless it is null. An ended execution has no open children. */
-export const BELOW = `
+const BELOW = `
   below AS (
     SELECT c.id FROM cloutagent.executions AS c
     WHERE c.parent_id = $1 AND ($2::text IS NULL OR c.parent_node_id = $2) AND c.completed_at IS NULL
@@ -15,7 +15,7 @@ export const BELOW = `
   )`;
 
 /** Executions that one statement marks. A larger tree takes several statements, so that none takes too long. */
-export const MARK_LIMIT = 2_000;
+const MARK_LIMIT = 2_000;
 
 /** Marks open executions below one with a desired state, in the order of their ids, as every transaction locks them. */
 export const MARK = `

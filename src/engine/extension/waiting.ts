@@ -1,7 +1,7 @@
 import type { ExecutionFailure, ExecutionStatus, Json, Workflow } from '@cloutagent/contract';
 
 /** What a node waits for, besides child executions. */
-export type WaitRequest = ApprovalRequest | SignalRequest | TimerRequest | ToolRequest;
+export type WaitRequest = ApprovalRequest | SignalRequest | TimerRequest | ToolApprovalRequest;
 
 interface KeyedRequest {
   /**
@@ -44,7 +44,7 @@ export interface TimerRequest extends KeyedRequest {
 }
 
 /** Waits for a person's consent to a call of a tool. */
-export interface ToolRequest extends KeyedRequest, ExpiringRequest {
+export interface ToolApprovalRequest extends KeyedRequest, ExpiringRequest {
   kind: 'tool';
   toolName: string;
   toolArgs: Json;

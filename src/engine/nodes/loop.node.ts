@@ -106,8 +106,8 @@ export class LoopNode implements NodeType<LoopConfig> {
     condition: string | undefined,
     check: ConfigCheck,
   ): Promise<ConfigProblem[]> {
-    const problem = condition === undefined ? undefined : await this.conditions.check(condition, check);
-    return problem ? [{ path: [name], ...problem }] : [];
+    const problems = condition === undefined ? [] : await this.conditions.check(condition, check);
+    return problems.map((problem) => ({ ...problem, path: [name] }));
   }
 
   /** Whether no turn follows. In the conditions, `index` is that of the next turn for `while`, of the last one for `until`. */

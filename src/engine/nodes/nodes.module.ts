@@ -36,6 +36,6 @@ import { WorkflowNode } from './workflow.node.js';
     WaitNode,
     WorkflowNode,
   ],
-  exports: [Conditions, JsonSchemas],
+  exports: [Conditions, JsonSchemas, TransformWorkers],
 })
 export class NodesModule {}

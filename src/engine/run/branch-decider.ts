@@ -36,14 +36,14 @@ export class BranchDecider {
     const results = await this.scope.conditions.evaluate(
       row.project_id,
       expressions,
-      this.document(nodeId),
+      this.document(nodeId, expressions),
       signal,
     );
     return new Map(
       conditions.map(({ index }, at) => {
         const result = results[at]!;
         if ('value' in result) return [index, result.value];
-        throw new NodeError('condition_failed', `The condition edges.${index}.when failed: ${result.error}.`);
+        throw new NodeError('condition_failed', `The condition edges.${index}.when ${result.error}.`);
       }),
     );
   }
@@ -72,10 +72,13 @@ export class BranchDecider {
     };
   }
 
-  /** The data of conditions: the node itself, and all nodes that come before it and are done. */
-  private document(nodeId: string): Json {
+  /**
+   * The data of conditions: the node itself, and all nodes that come before it and are done. Outputs may be large, so they are
+   * left out if no condition mentions `nodes`.
+   */
+  private document(nodeId: string, expressions: readonly string[]): Json {
     const { row, graph, outputs, errors } = this.scope;
-    const before = new Set([nodeId]);
+    const before = new Set(expressions.some((text) => text.includes('nodes')) ? [nodeId] : []);
     for (const id of before) for (const parent of graph.parentsOf(id)) before.add(parent);
     const nodes = [...before].flatMap((id): [string, Json][] => {
       const failure = errors.get(id);

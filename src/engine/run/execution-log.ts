@@ -27,6 +27,8 @@ export class ExecutionLog {
   private nextSettled: PromiseWithResolvers<void> | undefined;
   /** The newest sequence that the database has acknowledged. */
   committedSequence: number;
+  /** The latest append. */
+  private latest: Promise<void> = Promise.resolve();
   /** The status that the row has after all appends so far. */
   private rowStatus: ExecutionStatus | undefined;
 
@@ -65,6 +67,7 @@ export class ExecutionLog {
     this.rowStatus = status;
     this.uncommitted += 1;
     const committed = this.journal.append(this.claim, events, isChanged ? { ...change, status } : change);
+    this.latest = committed;
     const last = this.state.lastSequence;
     committed.then(
       () => {
@@ -77,6 +80,11 @@ export class ExecutionLog {
       },
     );
     return committed;
+  }
+
+  /** Resolves when all appends so far are committed; rejects if the latest one is refused. */
+  whenCommitted(): Promise<void> {
+    return this.latest;
   }
 
   /** Appends without waiting for the commit. If the append is refused, `onFailure` is called. */

@@ -147,6 +147,12 @@ it('keeps the first outcome of a node', () => {
   expect(progress.doneCount).toBe(1);
 });
 
+/** CPU time of this process, in ms, which other load does not change. */
+const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+};
+
 it('takes time in proportion to the edges', () => {
   const size = 5_000;
   const nodes = Array.from({ length: size }, (_, index) => ({ id: `n${index}`, type: 'delay' }));
@@ -155,16 +161,16 @@ it('takes time in proportion to the edges', () => {
     { source: `n${index}`, target: id },
   ]);
   const progress = progressOf(Workflow.parse({ nodes, edges }));
-  const start = performance.now();
+  const start = cpuMs();
   const { taken } = progress.decide('n0', 'completed', new Map([[0, true]]));
   progress.finish('n0', 'completed', taken);
   for (let index = 1; index < size; index += 1) progress.finish(`n${index}`, 'completed');
   expect(progress.doneCount).toBe(size);
-  expect(performance.now() - start).toBeLessThan(1_000);
+  expect(cpuMs() - start).toBeLessThan(1_000);
 
   const skipping = progressOf(
     Workflow.parse({ nodes, edges: edges.filter(({ when }) => when === undefined) }),
   );
   expect(skipping.finish('n0', 'failed').skipped).toHaveLength(size - 1);
-  expect(performance.now() - start).toBeLessThan(2_000);
+  expect(cpuMs() - start).toBeLessThan(2_000);
 });

@@ -247,7 +247,9 @@ export class GraphRun {
         (id) => this.progress.outcomeOf(id) === 'skipped' && !recorded.has(id),
       ),
     );
-    const unhandled = [...this.errors].filter(
+    const failedAt = new Map(steps.map(({ nodeId, completedAt }) => [nodeId, completedAt ?? '']));
+    const failures = [...this.errors].toSorted(([a], [b]) => (failedAt.get(a)! < failedAt.get(b)! ? -1 : 1));
+    const unhandled = failures.filter(
       ([id]) =>
         this.progress.outcomeOf(id) === 'failed' && !this.branches.takes(id, 'error', branches[id]?.taken),
     );
@@ -556,7 +558,11 @@ export class GraphRun {
     }
     if (isIdle === this.isIdle) return;
     this.isIdle = isIdle;
-    this.options.onIdle(isIdle);
+    // After the commit, because children that begin with a wait can be claimed only then.
+    this.log.whenCommitted().then(
+      () => this.options.onIdle(isIdle),
+      () => undefined,
+    );
   }
 
   private get waitsForChildren(): boolean {

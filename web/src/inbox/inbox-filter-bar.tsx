@@ -39,16 +39,19 @@ export function InboxFilterBar({ filter }: { filter: InboxFilter }) {
               {KIND_NAMES[kind]}
             </button>
           ))}
-          <button
-            type="button"
-            className="status-choice"
-            data-status="waiting"
-            aria-pressed={mine}
-            onClick={() => change({ mine: !mine })}
-          >
-            that I may answer
-          </button>
         </div>
+      </fieldset>
+      <fieldset className="status-filter">
+        <legend className="label">For</legend>
+        <button
+          type="button"
+          className="status-choice"
+          data-status="waiting"
+          aria-pressed={mine}
+          onClick={() => change({ mine: !mine })}
+        >
+          me
+        </button>
       </fieldset>
     </div>
   );

@@ -8,7 +8,8 @@ import { ProblemNotice } from '../ui/problem-notice.js';
 const SCOPES: [Scope, string][] = [
   ['executions:read', 'read executions and their streams'],
   ['executions:write', 'start executions'],
-  ['executions:control', 'pause, resume, cancel, approve'],
+  ['executions:control', 'pause, resume, cancel, answer waits, send signals'],
+  ['waits:answer-any', 'answer waits that are for others'],
   ['keys:manage', 'create and revoke keys'],
   ['listeners:manage', 'see durable listeners, and replay what could not be delivered'],
 ];

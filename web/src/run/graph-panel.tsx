@@ -1,3 +1,4 @@
+import { edgeName, type WorkflowOutline } from '@cloutagent/contract';
 import { type ExecutionSnapshot, type NameOf, useCloutAgent } from '@cloutagent/react';
 import { useCallback, useMemo } from 'react';
 import { type NodeState, nodeState } from '../graph/node-state.js';
@@ -45,6 +46,7 @@ export function GraphPanel({ executionId, snapshot, nameOf, mayRerun }: Props) {
       ]),
     );
   }, [steps, waits, workflow.data, ended]);
+  const edges = useMemo(() => edgesByName(workflow.data), [workflow.data]);
   const node = workflow.data?.nodes.find(({ id }) => id === selected);
 
   return (
@@ -80,12 +82,24 @@ export function GraphPanel({ executionId, snapshot, nameOf, mayRerun }: Props) {
           steps={steps.filter(({ nodeId }) => nodeId === node.id)}
           status={snapshot.status}
           branch={Object.hasOwn(branches, node.id) ? branches[node.id] : undefined}
+          describeEdge={(name) => edges.get(name) ?? name}
           rerun={mayRerun && ended ? executionId : undefined}
           nameOf={nameOf}
           onClose={deselect}
         />
       )}
     </section>
+  );
+}
+
+/** Describes each edge by its target, and by its id if it has one, by the name that decisions use. */
+function edgesByName(outline: WorkflowOutline | undefined): ReadonlyMap<string, string> {
+  const labels = new Map(outline?.nodes.map(({ id, label }) => [id, label ?? id]));
+  return new Map(
+    outline?.edges.map((edge, index) => {
+      const target = labels.get(edge.target) ?? edge.target;
+      return [edgeName(edge, index), edge.id === undefined ? target : `${target} (${edge.id})`];
+    }),
   );
 }
 

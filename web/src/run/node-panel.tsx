@@ -25,6 +25,8 @@ interface Props {
   status: ExecutionSnapshot['status'];
   /** The decision on the node's edges. */
   branch: Branch | undefined;
+  /** Returns an edge in words, by the name that the decision uses. */
+  describeEdge: (name: string) => string;
   /** The execution that can be run again from this node; undefined if it cannot. */
   rerun: string | undefined;
   nameOf: NameOf;
@@ -33,7 +35,7 @@ interface Props {
 
 /** Shows the steps and the output of one node. */
 export function NodePanel(props: Props) {
-  const { node, state, view, steps, status, branch, rerun, nameOf, onClose } = props;
+  const { node, state, view, steps, status, branch, describeEdge, rerun, nameOf, onClose } = props;
   useEscape(onClose);
   const result = view?.step?.output;
   const decision = node.type === 'approval' ? decisionOf(result, nameOf) : undefined;
@@ -75,7 +77,7 @@ export function NodePanel(props: Props) {
           ))}
         </ol>
       )}
-      {branch && <BranchText branch={branch} />}
+      {branch && <BranchText branch={branch} describeEdge={describeEdge} />}
       {rerun !== undefined && steps.length > 0 && (
         <RerunButton executionId={rerun} from={[node.id]} label="Re-run from this node" />
       )}
@@ -93,7 +95,9 @@ export function NodePanel(props: Props) {
   );
 }
 
-function BranchText({ branch: { taken, notTaken } }: { branch: Branch }) {
+function BranchText({ branch, describeEdge }: { branch: Branch; describeEdge: Props['describeEdge'] }) {
+  const taken = branch.taken.map(describeEdge);
+  const notTaken = branch.notTaken.map(describeEdge);
   return (
     <p className="node-branch">
       <span className="label">Edges</span>{' '}

@@ -30,7 +30,12 @@ export function RunHead({ execution, snapshot, mayRerun }: Props) {
           Execution <code className="run-id">{short}</code>
         </PageTitle>
         <StatusBadge status={status} />
-        {canRerun && <RerunButton executionId={execution.id} label="Re-run from the failed nodes" />}
+        {canRerun && (
+          <RerunButton
+            executionId={execution.id}
+            label={status === 'failed' ? 'Re-run from the failed nodes' : 'Re-run from where it stopped'}
+          />
+        )}
       </div>
       <p className="row muted">
         <span>

@@ -1,3 +1,4 @@
+import type { OpenWait } from '@cloutagent/contract';
 import { type ReactNode, useEffect } from 'react';
 import { useExecution } from '../use-execution.js';
 import { type ExecutionControls, useExecutionControls } from '../use-execution-controls.js';
@@ -107,19 +108,26 @@ interface WaitListProps extends Pick<ExecutionSnapshot, 'waits' | 'clockOffset'>
 /** Number of waits that are shown, each with its form. More are rare, and answered one after the other. */
 const MAX_WAITS = 20;
 
+/** What a person decides comes first, what ends by itself last. */
+const ORDER = ['failure', 'approval', 'tool', 'signal', 'children', 'timer'] satisfies OpenWait['kind'][];
+const byUrgency = (a: OpenWait, b: OpenWait): number => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind);
+
 function WaitList({ waits, nameOf, clockOffset, controls }: WaitListProps): ReactNode {
   return (
     <>
-      {waits.slice(0, MAX_WAITS).map((wait) => (
-        <WaitCard
-          key={wait.waitId}
-          wait={wait}
-          nameOf={nameOf}
-          clockOffset={clockOffset}
-          answer={controls && ((answer) => controls.answer(wait.waitId, answer))}
-          error={controls?.errorWaitId === wait.waitId ? controls.error : undefined}
-        />
-      ))}
+      {waits
+        .toSorted(byUrgency)
+        .slice(0, MAX_WAITS)
+        .map((wait) => (
+          <WaitCard
+            key={wait.waitId}
+            wait={wait}
+            nameOf={nameOf}
+            clockOffset={clockOffset}
+            answer={controls && ((answer) => controls.answer(wait.waitId, answer))}
+            error={controls?.errorWaitId === wait.waitId ? controls.error : undefined}
+          />
+        ))}
       {waits.length > MAX_WAITS && (
         <p className="ca-note">{formatCounted(waits.length - MAX_WAITS, 'more open wait')}</p>
       )}

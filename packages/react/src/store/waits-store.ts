@@ -1,5 +1,5 @@
 import type { CloutAgent, CloutAgentError, ConnectionState } from '@cloutagent/client';
-import type { EventType, Wait, WaitKind } from '@cloutagent/contract';
+import type { EventType, ExecutionEventOf, Wait, WaitKind } from '@cloutagent/contract';
 import { toClientError } from './client-error.js';
 import { inNextFrame } from './frames.js';
 import { Poller } from './poller.js';
@@ -40,13 +40,15 @@ const MAX_PAGES = 10;
 /** The stream has no events of child executions, so their waits are found by polling at this interval, in ms. */
 const POLL_MS = 10_000;
 /** Events after which the list of open waits may be another one. */
-const TYPES: readonly EventType[] = [
+const TYPES = [
   'execution:waiting',
   'execution:wait-ended',
   'execution:completed',
   'execution:failed',
   'execution:cancelled',
-];
+] as const satisfies EventType[];
+/** The kinds that the server lists by default. */
+const DEFAULT_KINDS = ['approval', 'signal', 'tool', 'failure'] as const satisfies WaitKind[];
 
 /** The open waits of the caller's projects, kept up to date: they are read again when the stream reports a change. */
 export class WaitsStore {
@@ -59,7 +61,9 @@ export class WaitsStore {
   private pages = 1;
   private loading = true;
   private loadingMore = false;
+  private reading = false;
   private error: CloutAgentError | undefined;
+  private readonly kinds: readonly WaitKind[];
   private readonly poller = new Poller(
     () => this.read(),
     () => POLL_MS,
@@ -69,6 +73,7 @@ export class WaitsStore {
     private readonly client: CloutAgent,
     private readonly filter: WaitsFilter,
   ) {
+    this.kinds = filter.kind === undefined ? DEFAULT_KINDS : [filter.kind].flat();
     void this.refresh();
     this.follow().catch(() => undefined);
   }
@@ -111,7 +116,17 @@ export class WaitsStore {
       executionId === undefined ? { projectId } : { executionIds: [executionId] },
       { types: TYPES, from: 'now', signal, onState: (state) => this.onState(state) },
     );
-    for await (const _event of events) this.poller.pollSoon();
+    for await (const event of events) if (this.concerns(event)) this.poller.pollSoon();
+  }
+
+  /** Whether an event may add a wait to the list or remove one. Most executions of a busy server wait for nothing. */
+  private concerns(event: ExecutionEventOf<(typeof TYPES)[number]>): boolean {
+    // The response that is on its way may be older than this event.
+    if (this.reading) return true;
+    if (event.type === 'execution:waiting') return this.kinds.includes(event.kind);
+    if (event.type === 'execution:wait-ended')
+      return this.waits.some(({ waitId }) => waitId === event.waitId);
+    return this.waits.some(({ executionId }) => executionId === event.executionId);
   }
 
   private onState(state: ConnectionState): void {
@@ -123,6 +138,7 @@ export class WaitsStore {
 
   private async read(): Promise<void> {
     const { signal } = this.closing;
+    this.reading = true;
     try {
       const waits = new Map<string, Wait>();
       let cursor: string | null = null;
@@ -141,6 +157,8 @@ export class WaitsStore {
     } catch (error) {
       if (signal.aborted) return;
       this.error = toClientError(error);
+    } finally {
+      this.reading = false;
     }
     this.loading = false;
     this.schedulePublish();
