@@ -67,7 +67,7 @@ describe('testRun', () => {
       const paid = await run.waitFor({ kind: 'signal', key: 'paid', signal: 's' });
       await run.waitFor({ kind: 'timer', ms: 86_400_000 });
       const tool = await run.waitFor({ kind: 'tool', toolName: 't', toolArgs: { a: 1 } });
-      return [paid, tool] as unknown as Json;
+      return [paid, tool];
     });
     const waits = {
       paid: { outcome: 'signalled', body: 7 },

@@ -81,7 +81,7 @@ export async function testRun<Config>(
     ...(decisions && { decisions }),
     ...(children && { children }),
   });
-  const nodeRun = (signal: AbortSignal): NodeRun<Config> => ({
+  const nodeRun = (callSignal: AbortSignal): NodeRun<Config> => ({
     executionId: '0199c0de-0000-7000-8000-000000000001',
     projectId: 'demo',
     tags: [],
@@ -92,18 +92,18 @@ export async function testRun<Config>(
     ...given,
     ...ids,
     config: parsed.data,
-    signal,
+    signal: callSignal,
     emit: (event) =>
       handled(async () => {
-        signal.throwIfAborted();
+        callSignal.throwIfAborted();
         emittedEvent(event, ids, budget);
         events.push(event);
         onEvent?.(event);
-        signal.throwIfAborted();
+        callSignal.throwIfAborted();
       }),
     countTokens: (model, usage) =>
       handled(async () => {
-        signal.throwIfAborted();
+        callSignal.throwIfAborted();
         tokens.push({ model, ...usage });
       }),
     decision: () =>
@@ -119,7 +119,7 @@ export async function testRun<Config>(
     runChildren: (request) => handled(async () => waits.runChildren(request)),
     lastCompletedChild: () => handled(async () => waits.lastCompletedChild()),
     resumed: waits.isResumed,
-    checkLimits: () => handled(async () => signal.throwIfAborted()),
+    checkLimits: () => handled(async () => callSignal.throwIfAborted()),
   });
   try {
     for (;;) {

@@ -57,18 +57,25 @@ export function valuesOf(schema: Schema, resolve: Resolve, depth = 0): fc.Arbitr
   }
 }
 
-function textsOf({ format, pattern, minLength = 0, maxLength = 40 }: Schema): fc.Arbitrary<string> {
+function textsOf({ format, pattern, minLength = 0, maxLength }: Schema): fc.Arbitrary<string> {
   if (format === 'uuid') return fc.uuid();
   if (format === 'date-time')
     return fc
       .date({ min: new Date('2000-01-01'), max: new Date('2100-01-01'), noInvalidDate: true })
       .map((date) => date.toISOString());
-  const bounds = { minLength: minLength as number, maxLength: Math.min(maxLength as number, 40) };
+  const bounds = {
+    minLength: minLength as number,
+    maxLength: Math.min((maxLength as number | undefined) ?? 40, 40),
+  };
   return pattern === undefined
     ? fc.string({ ...bounds, unit: 'grapheme' })
     : fc
         .stringMatching(new RegExp(pattern as string))
-        .filter((text) => text.length >= bounds.minLength && text.length <= bounds.maxLength);
+        // A pattern without a maxLength may need more characters than other texts get.
+        .filter(
+          (text) =>
+            text.length >= bounds.minLength && (maxLength === undefined || text.length <= bounds.maxLength),
+        );
 }
 
 /** Spoils a JSON value at a random place: replaces, removes or adds a member or an item. */

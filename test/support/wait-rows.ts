@@ -25,6 +25,8 @@ export interface WaitFields {
  * that a test sees what an answer writes and no engine applies it.
  */
 export class WaitRows {
+  private lastTime = 0;
+
   private constructor(readonly client: pg.Client) {}
 
   static async open(database: string): Promise<WaitRows> {
@@ -50,7 +52,9 @@ export class WaitRows {
 
   async wait(executionId: string, fields: Partial<WaitFields> = {}): Promise<string> {
     const { kind = 'approval', nodeId = 'review', key = kind, details = {}, untilMs = null } = fields;
-    const id = v7();
+    // Ids of the same millisecond have no order.
+    this.lastTime = Math.max(Date.now(), this.lastTime + 1);
+    const id = v7(this.lastTime);
     await this.client.query(
       `INSERT INTO cloutagent.waits
          (id, execution_id, project_id, node_id, step_id, key, kind, request, signal, assignees, until)
