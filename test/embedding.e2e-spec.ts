@@ -539,8 +539,7 @@ describe('the end of a host', () => {
     try {
       const base = await second.getUrl();
       const resumed = new Watch(base, `/v1/agents/api/executions/${id}/stream`);
-      const isRunning = ({ type, data }: Frame) => type === 'execution:step' && data.status === 'running';
-      await resumed.until(({ frames }) => frames.filter(isRunning).length === 2);
+      await resumed.until(({ frames }) => frames.some(({ type }) => type === 'execution:waiting'));
       const approve = `/v1/agents/api/executions/${id}/approve`;
       const approved = await send(base, 'POST', approve, { ...KEY, ...JSON_TYPE }, '{"approved":true}');
       expect(approved.status).toBe(202);

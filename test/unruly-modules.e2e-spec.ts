@@ -292,7 +292,7 @@ describe("another team's code", () => {
     });
     expect(one.watch.frames.at(-2)!.data).toMatchObject({ status: 'failed', nodeId: 'a' });
     expect(logged(one.id)[0]).toMatchObject({ level: 'error', nodeId: 'a', error: { message } });
-    expect((await server.call('GET', `/api/executions/${other.id}`)).body.status).toBe('running');
+    expect((await server.call('GET', `/api/executions/${other.id}`)).body.status).toBe('waiting');
     other.watch.close();
     await server.call('POST', `/api/executions/${other.id}/cancel`);
   });

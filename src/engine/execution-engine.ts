@@ -70,6 +70,12 @@ export interface ExecutionEngine {
   committedSequence(executionId: string): number | undefined;
 }
 
+/**
+ * The reason with which the signal of a run aborts when its process shuts down. A run that only waits then leaves the
+ * execution waiting. With any other reason it must be restored from the journal.
+ */
+export const HAND_OVER = new Error('this process shuts down');
+
 /** Injection token of the engine; the default is GraphEngine. */
 export const ExecutionEngine = Symbol('ExecutionEngine');
 

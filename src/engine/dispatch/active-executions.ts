@@ -1,3 +1,5 @@
+import { HAND_OVER } from '../execution-engine.js';
+
 /** An execution that runs in this process. */
 export interface ActiveExecution {
   /** The attempt of the claim under which it runs. */
@@ -61,10 +63,10 @@ export class ActiveExecutions implements Iterable<[executionId: string, executio
     return true;
   }
 
-  /** Aborts all runs and waits until they have stopped. */
+  /** Aborts all runs because the process shuts down, and waits until they have stopped. */
   async abortAll(): Promise<void> {
     const executions = [...this.byId.values()];
-    for (const { abort } of executions) abort.abort();
+    for (const { abort } of executions) abort.abort(HAND_OVER);
     await Promise.all(executions.map(({ done }) => done));
   }
 

@@ -6,7 +6,7 @@ import { isAppendFault, StaleOwnerError } from '../../journal/append-errors.js';
 import { Logger } from '../../logging/logger.js';
 import type { RowChange } from '../../journal/row-change.js';
 import { ChildExecutions } from '../children/child-executions.js';
-import type { ExecutionEngine, ParkedRun, RunOutcome } from '../execution-engine.js';
+import { type ExecutionEngine, HAND_OVER, type ParkedRun, type RunOutcome } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeRegistry } from '../extension/node-registry.js';
 import { StepInterceptors } from '../extension/step-interceptors.js';
@@ -19,6 +19,8 @@ import { ControlRequests, type DesiredState } from './control-requests.js';
 import { afterExecution } from './execution-hooks.js';
 import type { ExecutionLog } from './execution-log.js';
 import { GraphRun } from './graph-run.js';
+import { type WaitRow, waitEndedEvent } from './node-waits.js';
+import { cutOffSteps } from './step-events.js';
 import { Takeover } from './takeover.js';
 
 /** How long a released run waits for its appends: a node whose end is not committed would run again. */
@@ -61,7 +63,7 @@ export class GraphEngine implements ExecutionEngine {
       if (!restored) return 'ended';
       const { log, waits, spentMs } = restored;
       if (row.crash_count > this.settings.MAX_RECOVERIES_PER_EXECUTION)
-        return await this.failAfterCrashes(row, log);
+        return await this.failAfterCrashes(row, log, waits);
       const run = new GraphRun({
         row,
         log,
@@ -110,13 +112,13 @@ export class GraphEngine implements ExecutionEngine {
   ): Promise<'ended' | 'released' | ParkedRun> {
     const { run, log } = entry;
     this.runs.set(executionId, entry);
-    const onAbort = () => run.release();
+    const onAbort = () => (signal.reason === HAND_OVER ? run.handOver() : run.release());
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       // Requests that were stored while no process ran the execution apply before any node starts.
       if (this.starting.get(executionId)) await this.applyControl([executionId]);
       this.starting.delete(executionId);
-      if (signal.aborted) run.release();
+      if (signal.aborted) onAbort();
       const outcome = await run.run();
       if (outcome === 'ended') return 'ended';
       const isCommitted = await log.close(CLOSE_TIMEOUT_MS);
@@ -140,12 +142,27 @@ export class GraphEngine implements ExecutionEngine {
   }
 
   /** Fails an execution whose owners have crashed too often: it would probably crash the next process as well. */
-  private async failAfterCrashes(row: ExecutionRow, log: ExecutionLog): Promise<RunOutcome> {
+  private async failAfterCrashes(
+    row: ExecutionRow,
+    log: ExecutionLog,
+    waits: readonly WaitRow[],
+  ): Promise<RunOutcome> {
     const message = `${row.crash_count} processes crashed while they ran this execution; the limit is ${this.settings.MAX_RECOVERIES_PER_EXECUTION} (MAX_RECOVERIES_PER_EXECUTION). Check its nodes for code that ends the process or needs too much memory.`;
     const code = 'too_many_recoveries';
     this.logger.warn(`the execution failed: ${message}`, { executionId: row.id, code });
-    const change: RowChange = { status: 'failed', error: { message, code } };
-    await log.append([{ type: 'execution:failed', fields: { error: message, code } }], change);
+    const open = waits.filter(({ recorded }) => !recorded);
+    if (open.some(({ kind }) => kind === 'children'))
+      await this.children.endAll(row.id, null, 'The execution above has ended: failed.');
+    const records = open.map(({ id }) => id);
+    const change: RowChange = { status: 'failed', error: { message, code }, records };
+    await log.append(
+      [
+        ...open.map(waitEndedEvent),
+        ...cutOffSteps(log.state),
+        { type: 'execution:failed', fields: { error: message, code } },
+      ],
+      change,
+    );
     if (this.interceptors.exist) afterExecution(this.interceptors, row, change);
     return 'ended';
   }

@@ -199,6 +199,13 @@ export class GraphRun {
     this.schedule();
   }
 
+  /** Stops the run because the process shuts down. An execution that only waits needs no process. */
+  handOver(): void {
+    const { status } = this.log.state;
+    if (!this.isStopped && this.isBegun && status === 'waiting' && this.canPark) this.park();
+    else this.release();
+  }
+
   /** Stops the run and records nothing: another process continues the execution. */
   release(): void {
     this.isReleased = true;
@@ -255,6 +262,7 @@ export class GraphRun {
     );
     this.unhandledFailure = unhandled[0]?.[1];
     for (const node of this.undecided) this.decideEdges(node, this.errors.get(node.id));
+    this.nodes.matchSignals();
     // An owner ends such an execution at once. This one has crashed before it could.
     if (
       this.unhandledFailure &&

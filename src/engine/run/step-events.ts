@@ -1,4 +1,4 @@
-import type { EventDraft, Json, StepStatus, WorkflowNode } from '@cloutagent/contract';
+import type { EventDraft, ExecutionState, Json, StepStatus, WorkflowNode } from '@cloutagent/contract';
 
 /** A step that runs in this process. */
 export interface RunningStep {
@@ -40,3 +40,12 @@ export function stepEvent(
     },
   };
 }
+
+/** Makes the events of the steps that are open when an execution ends before a process runs it. */
+export const cutOffSteps = ({ steps }: ExecutionState): EventDraft[] =>
+  steps
+    .filter(({ status }) => status === 'running' || status === 'waiting')
+    .map(({ step, stepId, nodeId, nodeType, attempt }) => ({
+      type: 'execution:step',
+      fields: { step, stepId, nodeId, nodeType, status: 'cancelled', attempt },
+    }));

@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { type ApproveExecution, type Execution, isTerminal, type Step } from '@cloutagent/contract';
+import {
+  type ApproveExecution,
+  type Execution,
+  isTerminal,
+  type Step,
+  type Workflow,
+} from '@cloutagent/contract';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Principal } from '../../auth/principal.js';
 import { type AnswerableWait, WaitAnswers } from '../../engine/waits/wait-answers.js';
@@ -28,10 +34,11 @@ export class ApprovalRecorder {
    *   `no_approval_waiting`, or `already_decided` if the node has another answer
    */
   async record(executionId: string, answer: ApproveExecution, principal: Principal): Promise<Execution> {
-    const { id, status } = await this.reader.find(executionId, principal);
+    const { id, status, workflow } = await this.reader.find(executionId, principal);
     if (isTerminal(status)) throw new ExecutionEndedError(status);
     const { approved, comment } = answer;
-    const wait = waitOf(await this.approvalsOf(id, answer.nodeId, principal), answer.nodeId);
+    const approvals = await this.approvalsOf(id, answer.nodeId, principal);
+    const wait = waitOf(approvals, answer.nodeId, approvalNodes(workflow));
     if (wait.outcome === null) {
       checkAssigned(wait.assignees, principal);
       try {
@@ -64,6 +71,9 @@ export class ApprovalRecorder {
   }
 }
 
+const approvalNodes = ({ nodes }: Workflow): Set<string> =>
+  new Set(nodes.filter(({ type }) => type === 'approval').map(({ id }) => id));
+
 /** Whether a node has begun and its wait is not open yet. */
 const isBeginning = ({ status, nodeType, nodeId }: Step, named: string | undefined): boolean =>
   status === 'running' && (named === undefined ? nodeType === 'approval' : nodeId === named);
@@ -83,11 +93,16 @@ const isConflict = (error: unknown): boolean =>
   error instanceof ProblemError && (error.code === 'wait_already_answered' || error.code === 'wait_expired');
 
 /**
- * Finds the approval that an answer is for: of the node that it names, the newest one; otherwise the only one that waits. An
+ * Finds the approval that an answer is for: of the node that it names, the newest one; otherwise the only one that waits.
+ * Nodes of the type approval come before nodes of modules. An
  * approval whose answer the journal does not have yet counts if no other one waits, so that an answer can be repeated.
  * @throws ProblemError 409 `no_approval_waiting`
  */
-function waitOf(approvals: readonly AnswerableWait[], nodeId: string | undefined): AnswerableWait {
+function waitOf(
+  approvals: readonly AnswerableWait[],
+  nodeId: string | undefined,
+  approvalIds: ReadonlySet<string>,
+): AnswerableWait {
   const isOpen = ({ outcome }: AnswerableWait) => outcome === null;
   if (nodeId !== undefined) {
     const ofNode = approvals.filter((wait) => wait.nodeId === nodeId);
@@ -97,8 +112,9 @@ function waitOf(approvals: readonly AnswerableWait[], nodeId: string | undefined
   }
   const open = approvals.filter(isOpen);
   const candidates = open.length > 0 ? open : approvals.filter(({ isRecorded }) => !isRecorded);
-  const [wait] = candidates;
-  if (wait && candidates.length === 1) return wait;
+  const ofApprovalNodes = candidates.filter((each) => approvalIds.has(each.nodeId));
+  const [wait, ...others] = ofApprovalNodes.length > 0 ? ofApprovalNodes : candidates;
+  if (wait && others.length === 0) return wait;
   const names = candidates.map((each) => each.nodeId).join(', ');
   throw new ProblemError(
     'no_approval_waiting',
