@@ -8,6 +8,7 @@ import {
 } from '@cloutagent/contract';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Principal } from '../../auth/principal.js';
+import { NodeRegistry } from '../../engine/extension/node-registry.js';
 import { type AnswerableWait, WaitAnswers } from '../../engine/waits/wait-answers.js';
 import { ProblemError } from '../../problems/problem.error.js';
 import { ExecutionReader } from '../queries/execution-reader.js';
@@ -24,6 +25,7 @@ export class ApprovalRecorder {
   constructor(
     private readonly reader: ExecutionReader,
     private readonly waits: WaitAnswers,
+    private readonly nodeTypes: NodeRegistry,
   ) {}
 
   /**
@@ -65,18 +67,21 @@ export class ApprovalRecorder {
       const isFound = approvals.some((wait) => nodeId === undefined || wait.nodeId === nodeId);
       if (isFound || tries === MAX_TRIES) return approvals;
       const { steps } = await this.reader.get(id, principal);
-      if (!steps.some((step) => isBeginning(step, nodeId))) return this.waits.approvalsOf(id);
+      if (!steps.some((step) => this.isBeginning(step, nodeId))) return this.waits.approvalsOf(id);
       await sleep(TRY_INTERVAL_MS);
     }
+  }
+
+  /** Whether a node has begun and may open its wait soon. Of the built-in types only `approval` asks for a decision. */
+  private isBeginning({ status, nodeType, nodeId }: Step, named: string | undefined): boolean {
+    if (status !== 'running') return false;
+    if (named !== undefined) return nodeId === named;
+    return nodeType === 'approval' || this.nodeTypes.registered(nodeType)?.code !== undefined;
   }
 }
 
 const approvalNodes = ({ nodes }: Workflow): Set<string> =>
   new Set(nodes.filter(({ type }) => type === 'approval').map(({ id }) => id));
-
-/** Whether a node has begun and its wait is not open yet. */
-const isBeginning = ({ status, nodeType, nodeId }: Step, named: string | undefined): boolean =>
-  status === 'running' && (named === undefined ? nodeType === 'approval' : nodeId === named);
 
 /** @throws ProblemError unless the approval has the same answer */
 function checkSame(wait: AnswerableWait | undefined, approved: boolean): void {
