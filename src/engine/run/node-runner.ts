@@ -90,7 +90,10 @@ export class NodeRunner {
     const { log } = this.scope;
     const step = this.waitingSteps.get(node.id)!;
     const usage = await this.childrenUsage(node.id, ended);
-    await this.passGate();
+    const { pauseGate, stopSignal } = this.scope;
+    while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
+    stopSignal.throwIfAborted();
+    // From here to the record no other code runs: a pause or an end in between would not find the step or the waits.
     this.waitingSteps.delete(node.id);
     const waits = this.waitsOf(node.id);
     for (const row of ended) waits.set(row.key, row);
@@ -100,6 +103,7 @@ export class NodeRunner {
     if (first.key.startsWith(RETRY_KEY)) return this.attemptUntilDone(node, { events, change });
     if (first.key.startsWith(FAILURE_KEY)) return this.settleFailure(node, step, first, { events, change });
     const resumed = { ...step, isResumed: true };
+    this.runningSteps.set(node.id, resumed);
     log.record([...events, stepEvent(resumed, 'running')], change);
     await this.checkLimits(node, usage);
     return this.attemptUntilDone(node, undefined, resumed);
@@ -118,12 +122,12 @@ export class NodeRunner {
     begins?: { events: readonly EventDraft[]; change: RowChange },
     resumed?: RunningStep,
   ): Promise<NodeResult> {
-    const { log, settings, stopSignal } = this.scope;
+    const { log, settings, pauseGate, stopSignal } = this.scope;
     const retries = new NodeRetries(node, this.scope.row, settings);
     let next = resumed;
     let recorded = begins;
     for (;;) {
-      await this.passGate();
+      while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
       stopSignal.throwIfAborted();
       const step = next ?? this.newStep(node);
       this.runningSteps.set(node.id, step);
@@ -133,6 +137,7 @@ export class NodeRunner {
         const result = await this.attempt(step);
         if ('output' in result) return result;
         await this.passGate();
+        stopSignal.throwIfAborted();
         this.wait(step, result.waits);
         return 'waiting';
       } catch (error) {
