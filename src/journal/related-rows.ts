@@ -19,10 +19,10 @@ const OPENED = `
     AS w(id, execution_id, project_id, node_id, step_id, key, kind, request, signal, assignees, until, ms)
   WHERE w.execution_id IN (SELECT id FROM changed)`;
 
+// The journal decides: an answer that comes at the moment at which the end of the execution cancels its wait is too late.
 const RECORDED = `
-  UPDATE cloutagent.waits AS w SET recorded = true, outcome = coalesce(w.outcome, 'cancelled'),
-    settled_at = coalesce(w.settled_at, now())
-  FROM unnest($29::uuid[], $30::uuid[]) AS r(id, execution_id)
+  UPDATE cloutagent.waits AS w SET recorded = true, outcome = r.outcome, settled_at = coalesce(w.settled_at, now())
+  FROM unnest($29::uuid[], $30::uuid[], $52::text[]) AS r(id, execution_id, outcome)
   WHERE w.id = r.id AND w.execution_id = r.execution_id AND r.execution_id IN (SELECT id FROM changed)`;
 
 const SUPERSEDED = `
@@ -69,7 +69,7 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     opens.map((wait) => ({ executionId, ...wait })),
   );
   const records = changes.flatMap(({ executionId, records: ids = [] }) =>
-    ids.map((id) => ({ executionId, id })),
+    ids.map((wait) => ({ executionId, ...wait })),
   );
   const groups = changes.flatMap(({ executionId, children = [] }) =>
     children.map((group) => ({ executionId, ...group })),
@@ -114,5 +114,6 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     usage.map(({ input }) => input),
     usage.map(({ output }) => output),
     groups.map(({ waitId }) => waitId ?? null),
+    records.map(({ outcome }) => outcome),
   ];
 }

@@ -76,6 +76,7 @@ export class GraphEngine implements ExecutionEngine {
         signals: this.signals,
         callbacks: this.callbacks,
         waits,
+        readEndedWaits: () => this.requests.readEndedWaits([row.id]),
         spentMs,
         onIdle,
       });

@@ -41,6 +41,8 @@ export interface GraphRunOptions {
   readonly log: ExecutionLog;
   /** The waits of the execution so far. */
   readonly waits: readonly WaitRow[];
+  /** Reads the waits that have ended, and whose end the journal does not have. */
+  readonly readEndedWaits: () => Promise<readonly WaitRow[]>;
   readonly registry: NodeRegistry;
   readonly conditions: Conditions;
   readonly children: ChildExecutions;
@@ -435,8 +437,8 @@ export class GraphRun {
 
   /** Ends the waits of a node that is done without them. */
   private endWaits(nodeId: string): { events: EventDraft[]; records: RowChange | undefined } {
-    const { events, records } = this.nodes.endWaits(nodeId);
-    for (const id of records) this.endedWaits.delete(id);
+    const { events, records } = this.nodes.endWaits(this.endedWaits, nodeId);
+    for (const { id } of records) this.endedWaits.delete(id);
     return { events, records: records.length > 0 ? { records } : undefined };
   }
 
@@ -480,7 +482,8 @@ export class GraphRun {
   private async end(events: EventDraft[], terminal: EventDraft, change: RowChange): Promise<void> {
     if (this.isStopped) return;
     const { children, interceptors } = this.options;
-    const hasChildren = [...this.nodes.openWaits()].some(({ kind }) => kind === 'children');
+    const openWaits = [...this.nodes.openWaits()];
+    const hasChildren = openWaits.some(({ kind }) => kind === 'children');
     this.stop('the execution has ended');
     try {
       if (hasChildren) {
@@ -489,9 +492,10 @@ export class GraphRun {
           this.log.record(events, change.records ? { records: change.records } : undefined);
         const reason = `The execution above has ended: ${change.status}.`;
         await children.endAll(this.row.id, this.row.desired_state_by, reason);
-        if (this.isReleased) return;
       }
-      const waits = this.nodes.endWaits();
+      if (openWaits.length > 0) await this.readEndedWaits();
+      if (this.isReleased) return;
+      const waits = this.nodes.endWaits(this.endedWaits);
       const records = [...((!hasChildren && change.records) || []), ...waits.records];
       const before = hasChildren ? [] : events;
       await this.log.append([...waits.events, ...this.cutOffSteps(before), ...before, terminal], {
@@ -502,6 +506,17 @@ export class GraphRun {
       if (interceptors) afterExecution(interceptors, this.row, change);
     } catch {
       this.outcome.resolve('released');
+    }
+  }
+
+  /** Reads the waits that have ended during a pause or at this moment, so that the end records what became of them. */
+  private async readEndedWaits(): Promise<void> {
+    try {
+      for (const wait of await this.options.readEndedWaits()) this.endedWaits.set(wait.id, wait);
+    } catch (error) {
+      this.logger.warn(`ended waits could not be read, they are cancelled: ${(error as Error).message}`, {
+        executionId: this.row.id,
+      });
     }
   }
 
@@ -579,6 +594,10 @@ export class GraphRun {
 
   /** Leaves the execution: its rows are all that is needed to continue it. */
   private park(): void {
+    if (this.nodes.isMatching) {
+      this.updateIdle();
+      return;
+    }
     const deadlineMs = this.waitsForChildren ? this.timeLimit.remainingMs : undefined;
     this.stop('the execution waits');
     this.outcome.resolve({ ...this.applied, ...(deadlineMs !== undefined && { deadlineMs }) });
