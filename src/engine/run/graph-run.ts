@@ -285,10 +285,14 @@ export class GraphRun {
       for (const [nodeId, ended] of Map.groupBy(this.endedWaits.values(), (row) => row.node_id)) {
         if (this.running.size >= MAX_PARALLEL_NODES_PER_EXECUTION) break;
         // A node that runs takes this end when it stands still again.
-        if (!this.nodes.waitingSteps.has(nodeId) || this.running.has(nodeId)) continue;
+        if (this.running.has(nodeId)) continue;
+        // An end may have arrived again while it was being applied.
+        const open = ended.filter((row) => this.nodes.isOpen(row));
+        if (open.length > 0 && !this.nodes.waitingSteps.has(nodeId)) continue;
         for (const { id } of ended) this.endedWaits.delete(id);
+        if (open.length === 0) continue;
         const node = this.graph.nodes.get(nodeId)!;
-        this.start(node, () => this.nodes.continue(node, ended));
+        this.start(node, () => this.nodes.continue(node, open));
       }
       while (this.ready.length > 0 && this.running.size < MAX_PARALLEL_NODES_PER_EXECUTION) {
         const node = this.graph.nodes.get(this.ready.shift()!)!;
@@ -487,6 +491,8 @@ export class GraphRun {
     this.stop('the execution has ended');
     try {
       if (hasChildren) {
+        // A child can be found and cancelled only when it is stored.
+        await this.log.whenCommitted();
         // If this process crashes now, the next owner finds the failure and ends the execution again.
         if (events.length > 0)
           this.log.record(events, change.records ? { records: change.records } : undefined);

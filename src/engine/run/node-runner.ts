@@ -76,6 +76,12 @@ export class NodeRunner {
     for (const waits of this.waits.values()) for (const wait of waits.values()) if (!wait.outcome) yield wait;
   }
 
+  /** Whether the end of a wait is not applied yet. */
+  isOpen({ id, node_id, key }: WaitRow): boolean {
+    const wait = this.waits.get(node_id)?.get(key);
+    return wait?.id === id && !wait.outcome;
+  }
+
   /** Stops the clocks of all time limits until `resume`. The pause gate stops the handlers. */
   pause(): void {
     for (const attempt of this.attempts) attempt.pause();
