@@ -165,7 +165,11 @@ export class Sequence {
         await this.post(`/api/executions/${rootId}/cancel`, {});
       }
       for (const target of targets) {
-        if (target.status === 'paused' && (target.isRoot || this.random.chance(0.7)))
+        if (
+          target.desired === 'pause' &&
+          !ENDED.test(target.status) &&
+          (target.isRoot || this.random.chance(0.7))
+        )
           await this.post(`/api/executions/${target.id}/resume`, {});
         for (const wait of target.waits) if (wait.outcome === null) await this.answer({ ...wait });
       }

@@ -46,13 +46,16 @@ export interface Target {
   id: string;
   isRoot: boolean;
   status: string;
+  /** `pause` also for a child that was paused before it began. */
+  desired: string;
   waits: { id: string; kind: string; outcome: string | null }[];
 }
 
 export async function readTargets(database: pg.Pool, rootId: string): Promise<Target[]> {
   const { rows } = await database.query<Target>({
     name: 'targets',
-    text: `SELECT e.id, e.parent_id IS NULL AS "isRoot", e.status, coalesce((
+    text: `SELECT e.id, e.parent_id IS NULL AS "isRoot", e.status,
+      e.desired_state AS desired, coalesce((
         SELECT json_agg(json_build_object('id', w.id, 'kind', w.kind, 'outcome', w.outcome))
         FROM cloutagent.waits AS w WHERE w.execution_id = e.id AND w.kind NOT IN ('timer', 'children')), '[]') AS waits
       FROM cloutagent.executions AS e WHERE e.id IN (${TREE}) ORDER BY e.depth, e.id`,
