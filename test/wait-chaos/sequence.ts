@@ -180,7 +180,7 @@ export class Sequence {
   private async rows(rootId: string): Promise<string> {
     const { rows } = await this.database.query<{ rows: string }>(
       `SELECT json_agg(json_build_object('id', id, 'parent', parent_id, 'status', status, 'owner', owner, 'runnable', runnable_at,
-         'parked', parked, 'desired', desired_state, 'attempt', attempt, 'wakes', wakes, 'now', clock_timestamp(), 'waits', (
+         'parked', parked, 'desired', desired_state, 'attempt', attempt, 'wakes', wakes, 'now', clock_timestamp(), 'beat', (SELECT clock_timestamp() - beat_at FROM cloutagent.processes AS p WHERE p.identity = e.owner), 'waits', (
            SELECT json_agg(json_build_object('kind', kind, 'outcome', outcome, 'recorded', recorded, 'until', until, 'settled', settled_at))
            FROM cloutagent.waits AS w WHERE w.execution_id = e.id)))::text AS rows
        FROM cloutagent.executions AS e WHERE (id = $1 OR root_id = $1) AND completed_at IS NULL`,
