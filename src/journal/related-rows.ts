@@ -8,21 +8,24 @@ export const hasRelatedRows = ({ opens, records, children, treeUsage }: RowChang
 
 // JSON is passed in arrays of json, because the functions of PostgreSQL that read a record from JSON refuse U+0000 anywhere
 // in it. Each part writes only for executions whose row this statement has changed.
+// A wait may begin and end in one statement, whose UPDATE does not see the new row.
 const OPENED = `
   INSERT INTO cloutagent.waits
-    (id, execution_id, project_id, node_id, step_id, key, kind, request, signal, assignees, until)
+    (id, execution_id, project_id, node_id, step_id, key, kind, request, signal, assignees, until, outcome, recorded,
+      settled_at)
   SELECT w.id, w.execution_id, w.project_id, w.node_id, w.step_id, w.key, w.kind, w.request, w.signal,
     CASE WHEN w.assignees IS NOT NULL THEN ARRAY(SELECT json_array_elements_text(w.assignees)) END,
-    coalesce(w.until, now() + w.ms * interval '1 ms')
+    coalesce(w.until, now() + w.ms * interval '1 ms'), w.outcome, w.outcome IS NOT NULL,
+    CASE WHEN w.outcome IS NOT NULL THEN now() END
   FROM unnest($17::uuid[], $18::uuid[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::json[],
-    $25::text[], $26::json[], $27::timestamptz[], $28::float8[])
-    AS w(id, execution_id, project_id, node_id, step_id, key, kind, request, signal, assignees, until, ms)
+    $25::text[], $26::json[], $27::timestamptz[], $28::float8[], $53::text[])
+    AS w(id, execution_id, project_id, node_id, step_id, key, kind, request, signal, assignees, until, ms, outcome)
   WHERE w.execution_id IN (SELECT id FROM changed)`;
 
+// The journal decides: an answer that comes at the moment at which the end of the execution cancels its wait is too late.
 const RECORDED = `
-  UPDATE cloutagent.waits AS w SET recorded = true, outcome = coalesce(w.outcome, 'cancelled'),
-    settled_at = coalesce(w.settled_at, now())
-  FROM unnest($29::uuid[], $30::uuid[]) AS r(id, execution_id)
+  UPDATE cloutagent.waits AS w SET recorded = true, outcome = r.outcome, settled_at = coalesce(w.settled_at, now())
+  FROM unnest($29::uuid[], $30::uuid[], $52::text[]) AS r(id, execution_id, outcome)
   WHERE w.id = r.id AND w.execution_id = r.execution_id AND r.execution_id IN (SELECT id FROM changed)`;
 
 const SUPERSEDED = `
@@ -69,8 +72,9 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     opens.map((wait) => ({ executionId, ...wait })),
   );
   const records = changes.flatMap(({ executionId, records: ids = [] }) =>
-    ids.map((id) => ({ executionId, id })),
+    ids.map((wait) => ({ executionId, ...wait })),
   );
+  const outcomes = new Map(records.map(({ id, outcome }) => [id, outcome]));
   const groups = changes.flatMap(({ executionId, children = [] }) =>
     children.map((group) => ({ executionId, ...group })),
   );
@@ -114,5 +118,7 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     usage.map(({ input }) => input),
     usage.map(({ output }) => output),
     groups.map(({ waitId }) => waitId ?? null),
+    records.map(({ outcome }) => outcome),
+    waits.map(({ id }) => outcomes.get(id) ?? null),
   ];
 }

@@ -4,6 +4,7 @@ import type {
   ExecutionOptions,
   Json,
   WaitKind,
+  WaitOutcome,
   Workflow,
 } from '@cloutagent/contract';
 import type { KeptWork, WaitDetails } from '../database/schema.js';
@@ -17,12 +18,18 @@ export interface RowChange {
   error?: ExecutionFailure;
   /** Waits that begin. */
   opens?: readonly NewWait[];
-  /** Ids of waits whose end these events record. A wait that is still open ends as cancelled. */
-  records?: readonly string[];
+  /** Waits whose end these events record. */
+  records?: readonly RecordedWait[];
   /** Child executions that begin with a wait of kind `children`. */
   children?: readonly NewChildren[];
   /** Tokens that count towards the tree of executions. */
   treeUsage?: readonly TreeUsage[];
+}
+
+/** A wait whose end an append records, and the outcome that the event has. */
+export interface RecordedWait {
+  id: string;
+  outcome: WaitOutcome;
 }
 
 /** A wait that an append inserts. */

@@ -31,9 +31,23 @@ export class ControlRequests {
       .execute();
   }
 
-  /** Reads the requests of these executions, with two queries for any number of executions. */
+  /**
+   * Reads the requests of these executions, with two queries for any number of executions. `wakes` is read first, so that it
+   * never counts a wait that is not among the ended ones: an owner that parks would leave that wait unseen.
+   */
   async read(executionIds: readonly string[]): Promise<StoredRequests> {
-    const endedWaits = await this.database.kysely
+    const desiredStates = await this.database.kysely
+      .selectFrom('executions')
+      .select(['id', 'desired_state', 'desired_state_by', 'desired_state_reason', 'wakes'])
+      .where('id', 'in', executionIds)
+      .execute();
+    const endedWaits = await this.readEndedWaits(executionIds);
+    return { desiredStates, endedWaits };
+  }
+
+  /** Reads the waits of these executions that have ended, and whose end the journal does not have yet, in their order. */
+  readEndedWaits(executionIds: readonly string[]): Promise<Selectable<WaitsTable>[]> {
+    return this.database.kysely
       .selectFrom('waits')
       .selectAll()
       .where('execution_id', 'in', executionIds)
@@ -41,11 +55,5 @@ export class ControlRequests {
       .where('outcome', 'is not', null)
       .orderBy('settled_at')
       .execute();
-    const desiredStates = await this.database.kysely
-      .selectFrom('executions')
-      .select(['id', 'desired_state', 'desired_state_by', 'desired_state_reason', 'wakes'])
-      .where('id', 'in', executionIds)
-      .execute();
-    return { desiredStates, endedWaits };
   }
 }

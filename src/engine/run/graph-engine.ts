@@ -78,6 +78,7 @@ export class GraphEngine implements ExecutionEngine {
         signals: this.signals,
         callbacks: this.callbacks,
         waits,
+        readEndedWaits: () => this.requests.readEndedWaits([row.id]),
         spentMs,
         onIdle,
       });

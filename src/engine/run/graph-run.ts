@@ -41,6 +41,8 @@ export interface GraphRunOptions {
   readonly log: ExecutionLog;
   /** The waits of the execution so far. */
   readonly waits: readonly WaitRow[];
+  /** Reads the waits that have ended, and whose end the journal does not have. */
+  readonly readEndedWaits: () => Promise<readonly WaitRow[]>;
   readonly registry: NodeRegistry;
   readonly conditions: Conditions;
   readonly children: ChildExecutions;
@@ -291,10 +293,14 @@ export class GraphRun {
       for (const [nodeId, ended] of Map.groupBy(this.endedWaits.values(), (row) => row.node_id)) {
         if (this.running.size >= MAX_PARALLEL_NODES_PER_EXECUTION) break;
         // A node that runs takes this end when it stands still again.
-        if (!this.nodes.waitingSteps.has(nodeId) || this.running.has(nodeId)) continue;
+        if (this.running.has(nodeId)) continue;
+        // An end may have arrived again while it was being applied.
+        const open = ended.filter((row) => this.nodes.isOpen(row));
+        if (open.length > 0 && !this.nodes.waitingSteps.has(nodeId)) continue;
         for (const { id } of ended) this.endedWaits.delete(id);
+        if (open.length === 0) continue;
         const node = this.graph.nodes.get(nodeId)!;
-        this.start(node, () => this.nodes.continue(node, ended));
+        this.start(node, () => this.nodes.continue(node, open));
       }
       while (this.ready.length > 0 && this.running.size < MAX_PARALLEL_NODES_PER_EXECUTION) {
         const node = this.graph.nodes.get(this.ready.shift()!)!;
@@ -443,8 +449,8 @@ export class GraphRun {
 
   /** Ends the waits of a node that is done without them. */
   private endWaits(nodeId: string): { events: EventDraft[]; records: RowChange | undefined } {
-    const { events, records } = this.nodes.endWaits(nodeId);
-    for (const id of records) this.endedWaits.delete(id);
+    const { events, records } = this.nodes.endWaits(this.endedWaits, nodeId);
+    for (const { id } of records) this.endedWaits.delete(id);
     return { events, records: records.length > 0 ? { records } : undefined };
   }
 
@@ -488,18 +494,22 @@ export class GraphRun {
   private async end(events: EventDraft[], terminal: EventDraft, change: RowChange): Promise<void> {
     if (this.isStopped) return;
     const { children, interceptors } = this.options;
-    const hasChildren = [...this.nodes.openWaits()].some(({ kind }) => kind === 'children');
+    const openWaits = [...this.nodes.openWaits()];
+    const hasChildren = openWaits.some(({ kind }) => kind === 'children');
     this.stop('the execution has ended');
     try {
       if (hasChildren) {
+        // A child can be found and cancelled only when it is stored.
+        await this.log.whenCommitted();
         // If this process crashes now, the next owner finds the failure and ends the execution again.
         if (events.length > 0)
           this.log.record(events, change.records ? { records: change.records } : undefined);
         const reason = `The execution above has ended: ${change.status}.`;
         await children.endAll(this.row.id, this.row.desired_state_by, reason);
-        if (this.isReleased) return;
       }
-      const waits = this.nodes.endWaits();
+      if (openWaits.length > 0) await this.readEndedWaits();
+      if (this.isReleased) return;
+      const waits = this.nodes.endWaits(this.endedWaits);
       const records = [...((!hasChildren && change.records) || []), ...waits.records];
       const before = hasChildren ? [] : events;
       await this.log.append([...waits.events, ...this.cutOffSteps(before), ...before, terminal], {
@@ -510,6 +520,17 @@ export class GraphRun {
       if (interceptors) afterExecution(interceptors, this.row, change);
     } catch {
       this.outcome.resolve('released');
+    }
+  }
+
+  /** Reads the waits that have ended during a pause or at this moment, so that the end records what became of them. */
+  private async readEndedWaits(): Promise<void> {
+    try {
+      for (const wait of await this.options.readEndedWaits()) this.endedWaits.set(wait.id, wait);
+    } catch (error) {
+      this.logger.warn(`ended waits could not be read, they are cancelled: ${(error as Error).message}`, {
+        executionId: this.row.id,
+      });
     }
   }
 
@@ -587,6 +608,10 @@ export class GraphRun {
 
   /** Leaves the execution: its rows are all that is needed to continue it. */
   private park(): void {
+    if (this.nodes.isMatching) {
+      this.updateIdle();
+      return;
+    }
     const deadlineMs = this.waitsForChildren ? this.timeLimit.remainingMs : undefined;
     this.stop('the execution waits');
     this.outcome.resolve({ ...this.applied, ...(deadlineMs !== undefined && { deadlineMs }) });

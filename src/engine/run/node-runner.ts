@@ -1,7 +1,7 @@
 import type { EventDraft, Json, WorkflowNode } from '@cloutagent/contract';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RowChange } from '../../journal/row-change.js';
+import type { RecordedWait, RowChange } from '../../journal/row-change.js';
 import { causeOf } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
 import { NodeError } from '../extension/node-handler.js';
@@ -11,6 +11,7 @@ import type { NodeScope } from './node-scope.js';
 import {
   type KnownWait,
   newWait,
+  recordedWait,
   type WaitRow,
   waitEndedEvent,
   type WantedWait,
@@ -40,7 +41,15 @@ export class NodeRunner {
   /** The waits of each node, by key. */
   private readonly waits = new Map<string, Map<string, KnownWait>>();
 
+  /** Number of searches for kept signals that have not ended. */
+  private matching = 0;
+
   constructor(private readonly scope: NodeScope) {}
+
+  /** Whether a kept signal may end a wait. The execution is not left before that is known. */
+  get isMatching(): boolean {
+    return this.matching > 0;
+  }
 
   /** Takes over the waits and the waiting steps of an earlier owner. */
   restore(rows: readonly WaitRow[]): void {
@@ -57,11 +66,20 @@ export class NodeRunner {
       const { stepId, attempt } = step;
       this.waitingSteps.set(row.node_id, { node, stepId, attempt, startedAt: performance.now() });
     }
+    // The earlier owner may have died before it looked for signals that were sent before the wait began.
+    if (rows.some(({ kind, outcome }) => kind === 'signal' && outcome === null))
+      void this.matchSignals(Promise.resolve());
   }
 
   /** The open waits of all nodes. */
   *openWaits(): Iterable<KnownWait> {
     for (const waits of this.waits.values()) for (const wait of waits.values()) if (!wait.outcome) yield wait;
+  }
+
+  /** Whether the end of a wait is not applied yet. */
+  isOpen({ id, node_id, key }: WaitRow): boolean {
+    const wait = this.waits.get(node_id)?.get(key);
+    return wait?.id === id && !wait.outcome;
   }
 
   /** Stops the clocks of all time limits until `resume`. The pause gate stops the handlers. */
@@ -90,16 +108,20 @@ export class NodeRunner {
     const { log } = this.scope;
     const step = this.waitingSteps.get(node.id)!;
     const usage = await this.childrenUsage(node.id, ended);
-    await this.passGate();
+    const { pauseGate, stopSignal } = this.scope;
+    while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
+    stopSignal.throwIfAborted();
+    // From here to the record no other code runs: a pause or an end in between would not find the step or the waits.
     this.waitingSteps.delete(node.id);
     const waits = this.waitsOf(node.id);
     for (const row of ended) waits.set(row.key, row);
     const events = [...ended.map(waitEndedEvent), ...usage];
-    const change: RowChange = { records: ended.map(({ id }) => id) };
+    const change: RowChange = { records: ended.map(recordedWait) };
     const first = ended[0]!;
     if (first.key.startsWith(RETRY_KEY)) return this.attemptUntilDone(node, { events, change });
     if (first.key.startsWith(FAILURE_KEY)) return this.settleFailure(node, step, first, { events, change });
     const resumed = { ...step, isResumed: true };
+    this.runningSteps.set(node.id, resumed);
     log.record([...events, stepEvent(resumed, 'running')], change);
     await this.checkLimits(node, usage);
     return this.attemptUntilDone(node, undefined, resumed);
@@ -116,11 +138,21 @@ export class NodeRunner {
     }
   }
 
-  /** Returns the events and the change that end all waits of a node, or of all nodes. Waits that are open are cancelled. */
-  endWaits(nodeId?: string): { events: EventDraft[]; records: string[] } {
+  /**
+   * Returns the events and the change that end all waits of a node, or of all nodes. Waits that are open are cancelled.
+   * @param ended waits that have ended, but are not applied, by id
+   */
+  endWaits(
+    ended: ReadonlyMap<string, WaitRow>,
+    nodeId?: string,
+  ): { events: EventDraft[]; records: RecordedWait[] } {
     const left = [...this.openWaits()].filter((wait) => nodeId === undefined || wait.node_id === nodeId);
-    for (const wait of left) wait.outcome = 'cancelled';
-    return { events: left.map(waitEndedEvent), records: left.map(({ id }) => id) };
+    for (const wait of left) {
+      const row = ended.get(wait.id);
+      wait.outcome = row?.outcome ?? 'cancelled';
+      wait.settled_by = row?.settled_by ?? null;
+    }
+    return { events: left.map(waitEndedEvent), records: left.map(recordedWait) };
   }
 
   /** @param begins what is recorded together with the first attempt; `resumed` continues a step instead */
@@ -129,12 +161,12 @@ export class NodeRunner {
     begins?: { events: readonly EventDraft[]; change: RowChange },
     resumed?: RunningStep,
   ): Promise<NodeResult> {
-    const { log, settings, stopSignal } = this.scope;
+    const { log, settings, pauseGate, stopSignal } = this.scope;
     const retries = new NodeRetries(node, this.scope.row, settings);
     let next = resumed;
     let recorded = begins;
     for (;;) {
-      await this.passGate();
+      while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
       stopSignal.throwIfAborted();
       const step = next ?? this.newStep(node);
       this.runningSteps.set(node.id, step);
@@ -144,6 +176,7 @@ export class NodeRunner {
         const result = await this.attempt(step);
         if ('output' in result) return result;
         await this.passGate();
+        stopSignal.throwIfAborted();
         this.wait(step, result.waits);
         return 'waiting';
       } catch (error) {
@@ -181,7 +214,7 @@ export class NodeRunner {
     wanted: readonly WantedWait[],
     extraEvents: readonly EventDraft[] = [],
   ): void {
-    const { row, log, limits, signals } = this.scope;
+    const { row, log, limits } = this.scope;
     const nodeId = step.node.id;
     const known = this.waitsOf(nodeId);
     const fresh = wanted.filter(({ key }) => !known.has(key));
@@ -208,14 +241,25 @@ export class NodeRunner {
       opens,
       ...(children.length > 0 && { children, ...limits.beginTree() }),
     });
-    const hasSignal = opens.some(({ kind }) => kind === 'signal');
-    committed
-      .then(() => {
-        if (children.length > 0) this.scope.children.onBegun();
-        return hasSignal ? signals.matchKept(row.id) : undefined;
-      })
-      // The next owner, or the next signal, looks for kept signals again.
-      .catch(() => undefined);
+    committed.then(
+      () => children.length > 0 && this.scope.children.onBegun(),
+      () => undefined,
+    );
+    if (opens.some(({ kind }) => kind === 'signal')) void this.matchSignals(committed);
+  }
+
+  /** Ends open waits by the signals that were sent before they began. @param committed when the waits are stored */
+  private async matchSignals(committed: Promise<void>): Promise<void> {
+    const { row, signals, stopSignal } = this.scope;
+    this.matching += 1;
+    try {
+      await committed;
+      await untilAnswered(() => signals.matchKept(row.id), stopSignal);
+    } catch {
+      // This process stops. The next owner looks for the signals.
+    } finally {
+      this.matching -= 1;
+    }
   }
 
   private retryEvents(step: RunningStep, error: NodeError, delayMs: number): EventDraft[] {

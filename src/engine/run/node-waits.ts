@@ -2,7 +2,7 @@ import type { EventDraft, Json, WaitKind } from '@cloutagent/contract';
 import type { Selectable } from 'kysely';
 import { v7 as uuidv7 } from '../../common/uuid.js';
 import type { WaitDetails, WaitsTable } from '../../database/schema.js';
-import type { NewChildren, NewWait } from '../../journal/row-change.js';
+import type { NewChildren, NewWait, RecordedWait } from '../../journal/row-change.js';
 import { NodeError } from '../extension/node-handler.js';
 import type { ChildrenRequest, WaitRequest, WaitResult } from '../extension/waiting.js';
 
@@ -153,6 +153,12 @@ export const waitEndedEvent = ({
     outcome: outcome ?? 'cancelled',
     ...(settled_by && { by: settled_by }),
   },
+});
+
+/** What the append of that event changes in the row of the wait. */
+export const recordedWait = ({ id, outcome }: KnownWait): RecordedWait => ({
+  id,
+  outcome: outcome ?? 'cancelled',
 });
 
 /** What `waitFor` returns for a wait that has ended. */

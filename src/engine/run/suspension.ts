@@ -58,10 +58,12 @@ export class Suspension {
     const { row, children } = this.scope;
     const nodeId = this.step.node.id;
     const results = () => untilAnswered(() => children.results(row, nodeId, request), this.signal);
-    const open = this.keysOf(request).find((each) => this.waits.has(each) && !this.waits.get(each)!.outcome);
+    const keys = this.keysOf(request);
+    const open = keys.find((each) => this.waits.has(each) && !this.waits.get(each)!.outcome);
     if (open !== undefined) return this.begin({ key: open, kind: 'children', details: {} });
-    const key = this.keysOf(request)[0]!;
-    if (this.waits.has(key) || request.inputs.length === 0) return results();
+    const isDone = keys.slice(0, this.attemptsSinceFailure).some((each) => this.waits.has(each));
+    if (isDone || request.inputs.length === 0) return results();
+    const key = keys[0]!;
     this.preparing += 1;
     const prepared = await untilAnswered(() => children.prepare(row, nodeId, request), this.signal).finally(
       () => (this.preparing -= 1),
@@ -86,6 +88,17 @@ export class Suspension {
     return Array.from({ length: this.step.attempt }, (_unused, index) =>
       index === this.step.attempt - 1 ? key : `$${this.step.attempt - index}:${key}`,
     );
+  }
+
+  /**
+   * The number of attempts since the node last failed, with the present one. An attempt that the death of a process cut off
+   * is no failure: the next one takes the results of its children as they are.
+   */
+  private get attemptsSinceFailure(): number {
+    const failed = this.scope.log.state.steps
+      .filter(({ nodeId, status, code }) => nodeId === this.step.node.id && status === 'retrying' && code)
+      .map(({ attempt }) => attempt);
+    return this.step.attempt - Math.max(0, ...failed);
   }
 
   /** Begins a wait, and stands still: the handler is called again when the wait ends. */

@@ -52,6 +52,8 @@ export class ExecutionControl {
       throw new ProblemError('execution_cancelling', 'The execution is being cancelled.');
     if (await this.isBelowPaused(row, desired)) throw new ProblemError('parent_paused');
     const isUnowned = row.owner === null;
+    // It may be a child that has not begun, and whose turn has come during the pause.
+    if (desired === 'run' && isUnowned && row.parent_id !== null) this.progress.notify([row.parent_id]);
     if (desired === 'cancel' && isUnowned && (await this.journal.appendIfUnowned(id, { by, reason })))
       return this.reader.get(id, principal);
     if (isUnowned && row.parked) this.dispatcher.notifyQueued();
