@@ -97,7 +97,7 @@ describe('@cloutagent/client against the server', () => {
         expect(event.reason).toBe('wait');
         await client.executions.resume(id);
       }
-      if (event.type === 'execution:step' && event.nodeId === 'ok' && event.status === 'running')
+      if (event.type === 'execution:waiting' && event.nodeId === 'ok')
         await client.executions.approve(id, { comment: 'yes' });
     }
     expect(seen).toContain('execution:resumed');
@@ -159,7 +159,7 @@ describe('@cloutagent/client against the server', () => {
       ['execution:wait-ended', 'approval'],
       [['edges[2]'], ['big']],
     ]);
-    expect(await ended).toMatchObject({ status: 'completed', output: 'small' });
+    expect(await ended).toMatchObject({ status: 'completed', output: { small: 'small' } });
   });
 
   it('lists and streams the children of an execution, and runs it again from its failed nodes', async () => {

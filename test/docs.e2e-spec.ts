@@ -83,7 +83,7 @@ const application = (from: string) => `
   import 'reflect-metadata';
   import { parseSettings } from '${from}/config/settings.js';
   import { createApp } from '${from}/create-app.js';
-  @Module({ providers: [UppercaseNode, OurModels, CrmTools, Alarms, Redaction, Policy] })
+  @Module({ providers: [UppercaseNode, PaymentNode, OurModels, CrmTools, Alarms, Redaction, Policy] })
   class TeamModule {}
   const app = await createApp(parseSettings(process.env), [TeamModule]);
   await app.listen(0, '127.0.0.1');
@@ -143,6 +143,24 @@ describe('the extensions of docs/extending.md', () => {
     const called = await end([{ id: 'a', type: 'agent', data: { config: agent } }]);
     expect(called.data.result.output).toBe('done');
     expect(called.types).toContain('execution:tool-result');
+    const payment = { id: 'pay', type: 'team-payment', data: { config: { order: 'A-17' } } };
+    const id = await server.startExecution(start([payment]));
+    const watch = new Watch(server.url, `/api/executions/${id}/stream`);
+    const waits = (kind: string) =>
+      watch.until(({ frames }) =>
+        frames.some((frame) => frame.type === 'execution:waiting' && frame.data.kind === kind),
+      );
+    await waits('signal');
+    await server.call('POST', `/api/executions/${id}/signals/paid.A-17`, { amount: 120 });
+    await waits('approval');
+    await server.call('POST', `/api/executions/${id}/approve`);
+    const paid = await watch.done();
+    expect(paid.frames.at(-1)!.data.result.output).toEqual({
+      order: 'A-17',
+      payment: { amount: 120 },
+      approved: true,
+    });
+    expect(paid.frames.filter(({ type }) => type === 'execution:output').length).toBe(1);
     const { body } = await server.call(
       'POST',
       '/api/executions',

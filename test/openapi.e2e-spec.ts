@@ -63,6 +63,10 @@ describe('the OpenAPI document', () => {
         'startExecution: POST /api/executions',
         'streamExecution: GET /api/executions/{executionId}/stream',
         'streamExecutions: GET /api/executions/stream',
+        'listWaits: GET /api/waits',
+        'answerWait: POST /api/waits/{waitId}/answer',
+        'sendSignal: POST /api/executions/{executionId}/signals/{name}',
+        'receiveCallback: POST /api/callbacks/{token}',
         'listListeners: GET /api/listeners',
         'listDeadDeliveries: GET /api/listeners/{name}/dead',
         'replayDeliveries: POST /api/listeners/{name}/replay',
@@ -152,9 +156,11 @@ describe('the OpenAPI document', () => {
       (operation(id).parameters as Parameter[])
         .filter((parameter) => parameter.in === 'query')
         .map(({ name, explode }) => (explode === false ? `${name}[]` : name));
-    expect(names('listExecutions')).toEqual(['projectId', 'status[]', 'tag', 'limit', 'cursor']);
+    const tree = ['parentId', 'rootId', 'rerunOf', 'children'];
+    expect(names('listExecutions')).toEqual(['projectId', 'status[]', 'tag', ...tree, 'limit', 'cursor']);
     expect(names('streamExecution')).toEqual(['lastEventId', 'types[]', 'ticket']);
-    const multi = ['projectId', 'status[]', 'tag', 'executionIds[]', 'types[]', 'from', 'lastEventId'];
+    const filter = ['projectId', 'status[]', 'tag', 'rootId', 'executionIds[]'];
+    const multi = [...filter, 'types[]', 'from', 'lastEventId'];
     expect(names('streamExecutions')).toEqual([...multi, 'ticket']);
   });
 

@@ -11,6 +11,8 @@ const flow = (nodes: object[], edges: object[] = []) => ({
   workflow: { nodes, edges },
 });
 
+const NUMBER = { type: 'number' };
+
 describe('signals', () => {
   let database: string;
   let server: Server;
@@ -166,6 +168,54 @@ describe('signals', () => {
       expect(response.statusCode).toBe(413);
       endless.on('error', () => undefined).destroy();
       expect(await kept(executionId)).toEqual(['x'.repeat(1_990)]);
+    });
+
+    it('refuses a body that does not fit the oldest wait, and does not pass it on', async () => {
+      const executionId = await rows.execution();
+      const strict = await signalWait(executionId, 'strict', 's', { schema: NUMBER });
+      const loose = await signalWait(executionId, 'loose', 's');
+      expect(await send(executionId, 's', 'x')).toMatchObject({
+        status: 400,
+        body: { code: 'invalid_answer', errors: [{ path: '' }] },
+      });
+      expect(await rows.stored(loose)).toMatchObject({ outcome: null });
+      expect((await send(executionId, 's', 5)).status).toBe(202);
+      expect(await rows.stored(strict)).toMatchObject({ answer: { body: 5 } });
+      expect((await send(executionId, 's', 'x')).status).toBe(202);
+      expect(await rows.stored(loose)).toMatchObject({ answer: { body: 'x' } });
+    });
+
+    it('checks a kept signal against the wait nodes of its name', async () => {
+      const nodes = [
+        wait('a', { signal: 'n', schema: NUMBER }),
+        wait('b', { signal: 'n', schema: { type: 'boolean' } }),
+        wait('c', { signal: 'open' }),
+        wait('d', { signal: 'open', schema: NUMBER }),
+        wait('e', { signal: 'later', schema: { const: '{{input}}' } }),
+      ];
+      const executionId = await rows.execution({ workflow: { nodes, edges: [] } });
+      const statuses = [];
+      for (const [name, body] of [
+        ['n', 1],
+        ['n', true],
+        ['n', 'x'],
+        ['open', 'x'],
+        ['later', 1],
+        ['unknown', 'x'],
+      ] as const)
+        statuses.push((await send(executionId, name, body)).status);
+      expect(statuses).toEqual([202, 202, 400, 202, 202, 202]);
+    });
+
+    it('leaves a kept signal that does not fit a wait for a later one', async () => {
+      const executionId = await rows.execution();
+      for (const body of ['x', 1, 2]) await send(executionId, 's', body);
+      const first = await signalWait(executionId, 'first', 's', { schema: NUMBER });
+      const text = await signalWait(executionId, 'text', 's', { schema: { type: 'string' } });
+      expect((await send(executionId, 'other', null)).status).toBe(202);
+      expect(await rows.stored(first)).toMatchObject({ answer: { body: 1 } });
+      expect(await rows.stored(text)).toMatchObject({ answer: { body: 'x' } });
+      expect(await kept(executionId)).toEqual([2, null]);
     });
 
     it('gives each of many simultaneous signals to one wait', async () => {

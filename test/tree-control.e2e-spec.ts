@@ -164,6 +164,37 @@ describe('control of trees of executions', () => {
     await expectEnded(id, 'completed');
   });
 
+  it('completes trees of which processes are killed', async () => {
+    const items = Array.from({ length: 60 }, (_unused, index) => index);
+    const inner = graph(delay('d', 30), transform('t', 'input'));
+    const turns = {
+      workflow: graph(delay('d', 30), transform('t', 'input + 1')),
+      until: 'output = 12',
+      maxIterations: 20,
+    };
+    const ids = await Promise.all([
+      start(graph(node('map', 'map', { items, concurrency: 8, workflow: inner }))),
+      start(graph(node('loop', 'loop', turns)), 0),
+      start(tree(3, 3, graph(delay('d', 200)))),
+    ]);
+    for (const victim of [1, 0, 1]) {
+      const before = (await client.query('SELECT count(*)::int AS events FROM cloutagent.events')).rows[0]
+        .events;
+      await until('the trees make progress', async () => {
+        const { rows } = await client.query('SELECT count(*)::int AS events FROM cloutagent.events');
+        return rows[0].events > before + 30;
+      });
+      await servers[victim]!.kill();
+      servers[victim] = await Server.start({ DATABASE_URL: url, ...settings });
+    }
+    for (const id of ids) await until('it ends', async () => (await rowsOf(id))[0]!['completed_at'] !== null);
+    for (const id of ids) await expectEnded(id, 'completed');
+    const outputs = await Promise.all(
+      ids.map(async (id) => (await call('GET', `/api/executions/${id}`)).body.output),
+    );
+    expect(outputs.slice(0, 2)).toEqual([items, 12]);
+  }, 90_000);
+
   it('ends a tree of which a process is killed while it is cancelled', async () => {
     const leaf = graph(
       node('a', 'agent', { model: 'demo/echo', prompt: 'x', providerOptions: { demo: { hang: true } } }),

@@ -46,16 +46,85 @@ describe('testRun', () => {
     expect(events).toEqual([chunk('before')]);
   });
 
-  it('answers decisions in their order, and says which one is missing', async () => {
+  it('answers a decision, and says when it has no answer', async () => {
     const asking = node(async (run) => [await run.decision(), await run.decision()]);
-    const decisions = [{ approved: true }, { approved: false, by: 'key:ann', comment: 'no' }];
+    const decisions = [{ approved: false, by: 'key:ann', comment: 'no' }];
+    // A node has one decision: both calls get it.
     expect((await testRun(asking, { text: '' }, { decisions })).output).toEqual([
-      { approved: true, by: 'key:test', comment: null },
+      { approved: false, by: 'key:ann', comment: 'no' },
       { approved: false, by: 'key:ann', comment: 'no' },
     ]);
-    await expect(testRun(asking, { text: '' }, { decisions: decisions.slice(1) })).rejects.toThrow(
-      /has none for it: pass it in `decisions`/,
+    await expect(testRun(asking, { text: '' })).rejects.toThrow(
+      'The node waits (kind approval, key approval), and testRun has no answer for it: pass it in `waits` or `decisions`.',
     );
+  });
+
+  it('calls the handler again when a wait has ended', async () => {
+    const calls: boolean[] = [];
+    const waiting = node(async (run) => {
+      calls.push(run.resumed);
+      await run.emit({ type: 'execution:output', chunk: `call ${calls.length}` });
+      const paid = await run.waitFor({ kind: 'signal', key: 'paid', signal: 's' });
+      await run.waitFor({ kind: 'timer', ms: 86_400_000 });
+      const tool = await run.waitFor({ kind: 'tool', toolName: 't', toolArgs: { a: 1 } });
+      return [paid, tool] as unknown as Json;
+    });
+    const waits = {
+      paid: { outcome: 'signalled', body: 7 },
+      timer: { outcome: 'fired' },
+      tool: { outcome: 'answered', action: 'approve' },
+    } as const;
+    const { output, events } = await testRun(waiting, { text: '' }, { waits });
+    expect(output).toEqual([
+      { outcome: 'signalled', body: 7, by: 'key:test' },
+      { outcome: 'answered', action: 'approve', args: { a: 1 }, by: 'key:test', reason: null },
+    ]);
+    expect(calls).toEqual([false, true, true, true]);
+    expect(events.length).toBe(4);
+    expect((await testRun(waiting, { text: '' }, { waits: Object.values(waits) })).output).toEqual(output);
+    await expect(testRun(waiting, { text: '' }, { waits: { paid: { outcome: 'fired' } } })).rejects.toThrow(
+      'A wait of kind signal cannot end with {"outcome":"fired"}.',
+    );
+  });
+
+  it('begins several waits at once, and aborts the signal of the call', async () => {
+    const signals: AbortSignal[] = [];
+    const waiting = node(async (run) => {
+      signals.push(run.signal);
+      const results = await Promise.all([
+        run.waitFor({ kind: 'approval', key: 'a' }),
+        run.waitFor({ kind: 'approval', key: 'b', expiresInMs: 1 }),
+      ]);
+      return results.map(({ outcome }) => outcome);
+    });
+    const waits = { a: { outcome: 'answered', approved: true }, b: { outcome: 'expired' } } as const;
+    expect((await testRun(waiting, { text: '' }, { waits })).output).toEqual(['answered', 'expired']);
+    expect(signals[0]!.aborted).toBe(true);
+    const twice = node(
+      async (run) =>
+        (await Promise.all([run.waitFor({ kind: 'approval' }), run.waitFor({ kind: 'approval' })])).length,
+    );
+    await expect(testRun(twice, { text: '' }, { waits: [waits.a, waits.a] })).rejects.toMatchObject({
+      code: 'invalid_wait',
+    });
+  });
+
+  it('gives the results of children', async () => {
+    const parent = node(async (run) => {
+      const workflow = { nodes: [], edges: [] };
+      const results = await run.runChildren({ key: 'items', workflow, inputs: [1, 2], firstIndex: 3 });
+      return results.map(({ index, status, output, error }) => [
+        index,
+        status,
+        output ?? error?.message ?? null,
+      ]);
+    });
+    const children = { items: [{ output: 'one' }, { error: { message: 'no', code: 'x' } }] };
+    expect((await testRun(parent, { text: '' }, { children })).output).toEqual([
+      [3, 'completed', 'one'],
+      [4, 'failed', 'no'],
+    ]);
+    await expect(testRun(parent, { text: '' })).rejects.toThrow('pass them in `children`');
   });
 
   it('stops a node when the signal aborts, also one that does not listen', async () => {

@@ -2,34 +2,31 @@ import type { Json } from '@cloutagent/contract';
 import { abortable } from '../common/abortable.js';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { parseSettings } from '../config/settings.js';
-import {
-  type ApprovalDecision,
-  NodeError,
-  type NodeEvent,
-  type NodeRun,
-  type NodeType,
-} from '../engine/extension/node-handler.js';
+import { NodeError, type NodeEvent, type NodeRun, type NodeType } from '../engine/extension/node-handler.js';
 import { emittedEvent } from '../engine/run/emitted-event.js';
 import { OutputBudget } from '../engine/run/output-budget.js';
+import { StoppedError } from '../engine/run/stopped-error.js';
+import { type TestWaitAnswers, TestWaits } from './test-waits.js';
 
 /** What a node finds in its run. Every member has a default. */
-export interface TestRunOptions extends Partial<
-  Pick<
-    NodeRun<never>,
-    | 'executionId'
-    | 'projectId'
-    | 'tags'
-    | 'createdBy'
-    | 'nodeId'
-    | 'stepId'
-    | 'attempt'
-    | 'input'
-    | 'inputs'
-    | 'signal'
-  >
-> {
-  /** Answers to the node's calls of `decision()`, in their order. */
-  decisions?: readonly (Pick<ApprovalDecision, 'approved'> & Partial<ApprovalDecision>)[];
+export interface TestRunOptions
+  extends
+    Partial<
+      Pick<
+        NodeRun<never>,
+        | 'executionId'
+        | 'projectId'
+        | 'tags'
+        | 'createdBy'
+        | 'nodeId'
+        | 'stepId'
+        | 'attempt'
+        | 'input'
+        | 'inputs'
+        | 'signal'
+      >
+    >,
+    TestWaitAnswers {
   /** Called with each event when the node emits it. Use it to see the events of a node that throws, or to abort. */
   onEvent?: (event: NodeEvent) => void;
 }
@@ -44,7 +41,8 @@ export interface TestRunResult {
 }
 
 /**
- * Runs one attempt of a node type, without a server and without a database.
+ * Runs one attempt of a node type, without a server and without a database. When the node waits, its handler is called again
+ * from its start, as the server does.
  * @param node the handler, made with what its constructor needs
  * @param config `data.config` without placeholders; the handler's schema parses it
  * @throws what the node throws; NodeError `invalid_config` if the schema refuses the config, `output_not_json`,
@@ -59,7 +57,7 @@ export interface TestRunResult {
 export async function testRun<Config>(
   node: NodeType<Config>,
   config: unknown,
-  { decisions = [], onEvent, ...given }: TestRunOptions = {},
+  { waits: answers, decisions, children, onEvent, ...given }: TestRunOptions = {},
 ): Promise<TestRunResult> {
   const parsed = node.config.safeParse(config);
   if (!parsed.success) {
@@ -74,24 +72,31 @@ export async function testRun<Config>(
   const signal = given.signal ? AbortSignal.any([given.signal, ended.signal]) : ended.signal;
   const events: NodeEvent[] = [];
   const tokens: { model: string; input: number; output: number }[] = [];
-  const answers = decisions.values();
-  const run: NodeRun<Config> = {
+  const ids = {
+    stepId: given.stepId ?? '0199c0de-0000-4000-8000-000000000002',
+    nodeId: given.nodeId ?? 'node',
+  };
+  const waits = new TestWaits({
+    ...(answers && { waits: answers }),
+    ...(decisions && { decisions }),
+    ...(children && { children }),
+  });
+  const nodeRun = (signal: AbortSignal): NodeRun<Config> => ({
     executionId: '0199c0de-0000-7000-8000-000000000001',
     projectId: 'demo',
     tags: [],
     createdBy: 'key:test',
-    nodeId: 'node',
-    stepId: '0199c0de-0000-4000-8000-000000000002',
     attempt: 1,
     input: null,
     inputs: {},
     ...given,
+    ...ids,
     config: parsed.data,
     signal,
     emit: (event) =>
       handled(async () => {
         signal.throwIfAborted();
-        emittedEvent(event, { stepId: run.stepId, nodeId: run.nodeId }, budget);
+        emittedEvent(event, ids, budget);
         events.push(event);
         onEvent?.(event);
         signal.throwIfAborted();
@@ -103,28 +108,41 @@ export async function testRun<Config>(
       }),
     decision: () =>
       handled(async () => {
-        signal.throwIfAborted();
-        const { value: answer } = answers.next();
-        if (!answer)
-          throw new Error(
-            'The node asked for a decision, and testRun has none for it: pass it in `decisions`.',
-          );
-        return { by: 'key:test', comment: null, ...answer };
+        const result = await waits.waitFor({ kind: 'approval' });
+        if (result.outcome === 'expired')
+          throw new NodeError('approval_expired', 'The approval has expired.');
+        const { approved, by, comment } = result;
+        return { approved, by, comment };
       }),
     untimed: (wait) => handled(wait),
-    waitFor: () => Promise.reject(new Error('not written yet')),
-    runChildren: () => Promise.reject(new Error('not written yet')),
-    lastCompletedChild: () => Promise.resolve(undefined),
-    resumed: false,
-    checkLimits: () => Promise.resolve(),
-  };
+    waitFor: (request) => handled(async () => waits.waitFor(request)),
+    runChildren: (request) => handled(async () => waits.runChildren(request)),
+    lastCompletedChild: () => handled(async () => waits.lastCompletedChild()),
+    resumed: waits.isResumed,
+    checkLimits: () => handled(async () => signal.throwIfAborted()),
+  });
   try {
-    // The node may fail later than the signal aborts.
-    const output = await abortable(
-      handled(async () => node.run(run)),
-      signal,
-    );
-    return { output: JSON.parse(JSON.stringify(budget.admit(output ?? null))) as Json, events, tokens };
+    for (;;) {
+      const call = new AbortController();
+      const callSignal = AbortSignal.any([signal, call.signal]);
+      const stands = waits.beginCall();
+      // The node may fail later than the signal aborts.
+      const running = abortable(
+        handled(async () => node.run(nodeRun(callSignal))),
+        signal,
+      );
+      const result = await Promise.race([
+        running.then((output) => ({ output: output ?? null })),
+        stands.then(() => undefined),
+      ]);
+      if (result)
+        return {
+          output: JSON.parse(JSON.stringify(budget.admit(result.output))) as Json,
+          events,
+          tokens,
+        };
+      call.abort(new StoppedError('the node waits: it is called again when the wait has ended'));
+    }
   } finally {
     ended.abort(new Error('the node has ended: await every emit before you return'));
   }

@@ -10,12 +10,12 @@ describe('Dashboard: session', () => {
 
   it('marks the current page in the navigation, also directly after signing in', async () => {
     const { page } = await stage.signIn('/');
-    expect(await currentPages(page)).toEqual(['Executions', 'Inbox']);
+    expect(await currentPages(page)).toEqual(['Executions']);
     await page.getByRole('link', { name: 'Start', exact: true }).first().click();
     await page.getByRole('heading', { name: 'Start an execution' }).waitFor();
     expect(await currentPages(page)).toEqual(['Start']);
     await page.getByRole('link', { name: 'CloutAgent' }).click();
-    expect(await currentPages(page)).toEqual(['Executions', 'Inbox']);
+    expect(await currentPages(page)).toEqual(['Executions']);
   });
 
   it.each(['ctrl', 'middle'] as const)('a tab opened by a %s-click shares the session', async (how) => {

@@ -46,6 +46,24 @@ it('takes the pictures of docs/dashboard.md', async () => {
   await start('retry');
   await Promise.all([until(done, 'completed'), until(failed, 'failed')]);
   const approval = await start('approval');
+  const branch = await start('branch');
+  await until(branch, 'completed');
+  await until(approval, 'waiting');
+  const schema = {
+    type: 'object',
+    properties: {
+      amount: { type: 'number', title: 'Amount', description: 'In euros' },
+      reason: { enum: ['damaged', 'late', 'other'], title: 'Reason' },
+      urgent: { type: 'boolean', title: 'Pay today' },
+    },
+    required: ['amount', 'reason'],
+  };
+  const config = { message: 'Pay the refund to Ada?', schema, expiresInMs: 86_400_000 };
+  await server.startExecution({
+    projectId: 'demo',
+    input: 'Refund for Ada',
+    workflow: { nodes: [{ id: 'refund', type: 'approval', data: { config } }], edges: [] },
+  });
   const light = await browser.open({ viewport: DESKTOP, colorScheme: 'light' });
   const { page } = light;
   await page.goto(server.url);
@@ -70,6 +88,12 @@ it('takes the pictures of docs/dashboard.md', async () => {
   await page.locator('.step-node[data-status=failed]').click();
   await page.locator('.event-row').first().waitFor();
   await page.screenshot({ path: `${FOLDER}/failure.png`, fullPage: true });
+  await page.goto(new URL(`/executions/${branch}`, server.url).href);
+  await page.locator('.step-node[data-status=skipped]').waitFor();
+  await shoot(page, 'branch');
+  await page.goto(new URL('/inbox', server.url).href);
+  await page.locator('.inbox-item').nth(1).waitFor();
+  await shoot(page, 'inbox');
   await page.goto(new URL('/start', server.url).href);
   await page.locator('.step-node').first().waitFor();
   await shoot(page, 'start');

@@ -77,13 +77,21 @@ export const EVENT_FIELDS = {
   'execution:custom': z
     .object({ name: CustomEventName, value: Json, stepId: z.string(), nodeId: NodeId })
     .meta({ description: "An event of a module's own node. The module defines what name and value mean." }),
-  'execution:token-usage': z.object({ usage: TokenUsage, nodeId: NodeId, model: z.string() }),
+  'execution:token-usage': z.object({
+    usage: TokenUsage,
+    nodeId: NodeId,
+    model: z.string(),
+    ofChildren: z.boolean().optional().meta({
+      description: 'true: child executions of the node used the tokens; their own events have each call.',
+    }),
+  }),
   'execution:cost-update': z.object({
     totalCostUSD: z.number().nullable(),
     modelUsage: z.record(
       z.string(),
       z.object({ input: z.int(), output: z.int(), costUSD: z.number().nullable() }),
     ),
+    ofChildren: z.boolean().optional(),
   }),
   'execution:retry': z.object({ nodeId: NodeId, attempt: z.int(), delayMs: z.number(), error: z.string() }),
   'execution:paused': z.object(control),

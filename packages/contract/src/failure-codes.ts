@@ -17,7 +17,7 @@ export const FAILURE_CODES = {
     retried: false,
   },
   condition_failed: {
-    text: 'The condition of an edge threw an error, took too long, or gave something else than true or false; the message has the path of the edge. Correct `when`.',
+    text: 'The condition of an edge or a loop threw an error, took too long, or gave something else than true or false; the message names it. Correct `when`, `while` or `until`.',
     retried: false,
   },
   config_too_large: {

@@ -97,6 +97,11 @@ export class ChildExecutions {
     };
   }
 
+  /** Call this after the commit of prepared rows: the queue is notified. */
+  onBegun(): void {
+    this.control.queued.next();
+  }
+
   /**
    * Reads how the children of a node ended, in the order of their indexes.
    * @throws NodeError `output_too_large`

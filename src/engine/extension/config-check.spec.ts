@@ -17,10 +17,10 @@ const node = (schema?: z.ZodType): CheckedNode => ({
   id: 'me',
   nodes: types,
   schema,
+  hasPublicUrl: true,
   typeOf: (id) => types.get(id),
   isBefore: (id) => id === 'before' || id === 'pay',
   nearest: (id) => (id === 'befor' ? 'before' : undefined),
-  hasPublicUrl: true,
 });
 
 const schemas = {

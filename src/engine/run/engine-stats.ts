@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { EventDraft, ExecutionState, StepStatus } from '@cloutagent/contract';
+import type { EventDraft, EventFields, ExecutionState, StepStatus } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
 import { NodeRegistry } from '../extension/node-registry.js';
 import { sumUSD } from '../../common/usd.js';
@@ -37,15 +37,18 @@ export class EngineStats {
         if (draft.fields.attempt > 1) this.takeovers += 1;
         break;
       case 'execution:step':
-        if (draft.fields.status !== 'running') this.countStep(draft.fields.nodeType, draft.fields.status);
+        if (isWork(draft.fields)) this.countStep(draft.fields.nodeType, draft.fields.status);
         break;
       case 'execution:token-usage': {
+        // The process that runs the child counts its calls.
+        if (draft.fields.ofChildren) break;
         const use = this.useOf(draft.fields.model);
         use.input += draft.fields.usage.input - before.tokenUsage.input;
         use.output += draft.fields.usage.output - before.tokenUsage.output;
         break;
       }
       case 'execution:cost-update':
+        if (draft.fields.ofChildren) break;
         for (const [model, { costUSD }] of Object.entries(draft.fields.modelUsage)) {
           const known = Object.hasOwn(before.modelUsage, model) ? before.modelUsage[model]?.costUSD : 0;
           const added = sumUSD([costUSD ?? 0, -(known ?? 0)]);
@@ -73,3 +76,7 @@ export class EngineStats {
     return use;
   }
 }
+
+/** Whether a step has ended by work of this process: nodes that were skipped, or that a re-run keeps, did not run. */
+const isWork = ({ status, reusedFrom }: EventFields['execution:step']): boolean =>
+  status !== 'running' && status !== 'waiting' && status !== 'skipped' && reusedFrom === undefined;

@@ -199,7 +199,10 @@ export class NodeRunner {
     });
     const hasSignal = opens.some(({ kind }) => kind === 'signal');
     committed
-      .then(() => (hasSignal ? signals.matchKept(row.id) : undefined))
+      .then(() => {
+        if (children.length > 0) this.scope.children.onBegun();
+        return hasSignal ? signals.matchKept(row.id) : undefined;
+      })
       // The next owner, or the next signal, looks for kept signals again.
       .catch(() => undefined);
   }
@@ -273,7 +276,7 @@ export class NodeRunner {
     if (!ended.some(({ kind }) => kind === 'children')) return [];
     const waitIds = ended.filter(({ kind }) => kind === 'children').map(({ id }) => id);
     const used = await untilAnswered(() => children.usage(row.id, waitIds), stopSignal);
-    return usageEvents(log.state, nodeId, used, priceOf);
+    return usageEvents(log.state, nodeId, used, priceOf, { ofChildren: true });
   }
 
   private async checkLimits(node: WorkflowNode, usage: readonly EventDraft[]): Promise<void> {

@@ -24,7 +24,9 @@ export function usageEvents(
   nodeId: string,
   calls: readonly { model: string; input: number; output: number }[],
   priceOf: PriceOf,
+  { ofChildren = false } = {},
 ): EventDraft[] {
+  const origin = ofChildren && { ofChildren };
   let { input, output } = state.tokenUsage;
   let models = state.modelUsage;
   const events = calls.map(({ model, ...used }): EventDraft => {
@@ -35,13 +37,13 @@ export function usageEvents(
     const total = { input: before.input + added.input, output: before.output + added.output };
     models = { ...models, [model]: { ...total, costUSD: priceOf(model, total) } };
     const usage = { input, output, total: input + output };
-    return { type: 'execution:token-usage', fields: { usage, nodeId, model } };
+    return { type: 'execution:token-usage', fields: { usage, nodeId, model, ...origin } };
   });
   if (events.length === 0) return [];
   const costUSD = totalCostUSD(Object.values(models).map((entry) => entry.costUSD));
   return [
     ...events,
-    { type: 'execution:cost-update', fields: { totalCostUSD: costUSD, modelUsage: models } },
+    { type: 'execution:cost-update', fields: { totalCostUSD: costUSD, modelUsage: models, ...origin } },
   ];
 }
 

@@ -24,7 +24,7 @@ export function edgeState(
 }
 
 /** Returns when the edge is taken, in a word or two; an empty text for a plain edge. */
-export function edgeLabel({ on, isConditional, otherwise }: OutlineEdge): string {
+function edgeLabel({ on, isConditional, otherwise }: OutlineEdge): string {
   return [on !== undefined && on !== 'success' && on, isConditional && 'if', otherwise && 'otherwise']
     .filter(Boolean)
     .join(', ');

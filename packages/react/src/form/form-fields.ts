@@ -21,7 +21,7 @@ export interface NumberField extends FieldBase {
   readonly min: number | undefined;
   readonly max: number | undefined;
 }
-export interface BooleanField extends FieldBase {
+interface BooleanField extends FieldBase {
   readonly kind: 'boolean';
 }
 export interface ChoiceField extends FieldBase {
@@ -39,11 +39,11 @@ export interface GroupField extends FieldBase {
   readonly fields: readonly FormField[];
 }
 /** A value that no other field can express. It is written as JSON. */
-export interface JsonField extends FieldBase {
+interface JsonField extends FieldBase {
   readonly kind: 'json';
 }
 
-export type ScalarField = TextField | NumberField | BooleanField | ChoiceField;
+type ScalarField = TextField | NumberField | BooleanField | ChoiceField;
 export type FormField = ScalarField | ListField | GroupField | JsonField;
 
 type Schema = Record<string, unknown>;
@@ -183,7 +183,7 @@ function inputOf({ format, maxLength, contentMediaType }: Schema): TextField['in
   }
 }
 
-export const isScalar = (field: FormField): field is ScalarField =>
+const isScalar = (field: FormField): field is ScalarField =>
   field.kind === 'text' || field.kind === 'number' || field.kind === 'boolean' || field.kind === 'choice';
 
 const isSchema = (value: unknown): value is Schema =>

@@ -11,6 +11,7 @@ import { ApprovalForm } from './wait-forms/approval-form.js';
 import { FailureForm } from './wait-forms/failure-form.js';
 import { SignalForm } from './wait-forms/signal-form.js';
 import { ToolForm } from './wait-forms/tool-form.js';
+import type { WaitFormProps } from './wait-forms/wait-form-props.js';
 
 export interface WaitCardProps {
   wait: OpenWait;
@@ -27,15 +28,6 @@ export interface WaitCardProps {
   nameOf?: NameOf | undefined;
   /** Shown below the question, for example a link to the child executions. */
   children?: ReactNode;
-}
-
-/** What the form of each kind gets. */
-export interface WaitFormProps {
-  wait: OpenWait;
-  error: CloutAgentError | undefined;
-  /** Whether an answer is under way or was accepted. */
-  locked: boolean;
-  send: (answer: AnswerWait) => void;
 }
 
 const FORMS: Partial<Record<OpenWait['kind'], (props: WaitFormProps) => ReactNode>> = {

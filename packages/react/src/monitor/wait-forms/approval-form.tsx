@@ -2,7 +2,7 @@ import { type FormEvent, type ReactNode, useState } from 'react';
 import { FormView } from '../../form/form-view.js';
 import { problemsBelow } from '../../form/form-values.js';
 import { useForm } from '../../form/use-form.js';
-import type { WaitFormProps } from '../wait-card.js';
+import type { WaitFormProps } from './wait-form-props.js';
 import { AnswerButton } from './answer-button.js';
 import { CommentField } from './comment-field.js';
 

@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from 'react';
-import type { WaitFormProps } from '../wait-card.js';
+import type { WaitFormProps } from './wait-form-props.js';
 import { AnswerButton } from './answer-button.js';
 import { CommentField } from './comment-field.js';
 
