@@ -70,6 +70,11 @@ export class ApiServer {
     return new ApiServer(cluster, servers, { urls, client, backend: rows[0]!.pid, role });
   }
 
+  /** Ids of the server's processes. */
+  get pids(): number[] {
+    return this.servers.map(({ pid }) => pid);
+  }
+
   /** Runs work and returns its cost for one of `count` units, and the units per second. */
   async measure(count: number, work: () => Promise<void>): Promise<Figures> {
     await this.client.query('VACUUM (ANALYZE)');
@@ -77,7 +82,7 @@ export class ApiServer {
     await this.cluster.admin.query('SELECT pg_stat_statements_reset()');
     this.agent = new Agent({ keepAlive: true });
     const cpu = () => [
-      this.servers.reduce((sum, { pid }) => sum + cpuMs(pid), 0),
+      this.pids.reduce((sum, pid) => sum + cpuMs(pid), 0),
       cpuMs(this.cluster.pid, [this.backend]),
     ];
     const before = cpu();
