@@ -19,6 +19,8 @@ const { values: given } = parseArgs({
     /** Scales the number of executions of each workload. */
     scale: { type: 'string', default: '1' },
     concurrency: { type: 'string', default: '50' },
+    /** Selects workloads by the beginnings of their names. */
+    only: { type: 'string', default: '' },
     /** Also prints the statements, and how often each ran per execution. */
     statements: { type: 'boolean', default: false },
   },
@@ -54,7 +56,9 @@ const WORKLOADS = [
     count: 300,
     nodes: [{ type: 'agent', data: { config: { model: 'demo/echo', prompt: 'p', providerOptions } } }],
   },
-].map((workload) => ({ ...workload, count: Math.ceil(workload.count * Number(given.scale)) }));
+]
+  .filter(({ name }) => given.only.split(',').some((start) => name.startsWith(start)))
+  .map((workload) => ({ ...workload, count: Math.ceil(workload.count * Number(given.scale)) }));
 type Workload = (typeof WORKLOADS)[number];
 
 /** A server of one build, on its own database in the cluster. */

@@ -14,6 +14,17 @@ interface Times {
  * @param without descendants to leave out
  */
 export function cpuMs(root: number, without: readonly number[] = []): number {
+  let sum = 0;
+  for (const [pid, { ms }] of familyOf(root)) if (!without.includes(pid)) sum += ms;
+  return sum;
+}
+
+/** Returns the ids of the processes that a process has started, and that these have started. Linux only. */
+export const descendants = (root: number): number[] =>
+  [...familyOf(root).keys()].filter((pid) => pid !== root);
+
+/** Reads a process and all its descendants. */
+function familyOf(root: number): Map<number, Times> {
   const all = new Map<number, Times>();
   for (const name of readdirSync('/proc')) {
     const times = /^\d+$/.test(name) ? read(Number(name)) : undefined;
@@ -23,9 +34,7 @@ export function cpuMs(root: number, without: readonly number[] = []): number {
     for (let at = pid; at > 1; at = all.get(at)?.parent ?? 0) if (at === root) return true;
     return false;
   };
-  let sum = 0;
-  for (const [pid, { ms }] of all) if (!without.includes(pid) && isInside(pid)) sum += ms;
-  return sum;
+  return new Map([...all].filter(([pid]) => isInside(pid)));
 }
 
 function read(pid: number): Times | undefined {

@@ -25,12 +25,12 @@ const AT = `
   JOIN unnest($1::uuid[], $2::int[]) AS a(id, sequence) ON execution_id = a.id AND e.sequence = a.sequence`;
 
 // Ordered inside the join: outside, PostgreSQL would sort events that its index already has in order.
-const STATE = `
-  SELECT newest.sequence AS "lastSequence", e.* FROM (
-    SELECT max(sequence) AS sequence FROM cloutagent.events WHERE execution_id = $1
+const STATES = `
+  SELECT i.id, newest.sequence AS "lastSequence", e.* FROM unnest($1::uuid[]) AS i(id), LATERAL (
+    SELECT max(sequence) AS sequence FROM cloutagent.events WHERE execution_id = i.id
   ) AS newest LEFT JOIN LATERAL (
     SELECT sequence, type, data FROM cloutagent.events
-    WHERE execution_id = $1 AND type NOT IN ('execution:output', 'execution:thinking')
+    WHERE execution_id = i.id AND type NOT IN ('execution:output', 'execution:thinking')
       AND type <> 'execution:custom'
     ORDER BY sequence
   ) AS e ON true`;
@@ -85,17 +85,26 @@ export class JournalReader {
 
   /** Reads the events that make up an execution's state, and its last sequence, from one snapshot. */
   async readState(executionId: string): Promise<StateEvents> {
-    if (!isUuid(executionId)) return { events: [], lastSequence: 0 };
+    const states = isUuid(executionId) ? await this.readStates([executionId]) : undefined;
+    return states?.get(executionId.toLowerCase()) ?? { events: [], lastSequence: 0 };
+  }
+
+  /** Reads the same for several executions, from one snapshot. @param executionIds must be UUIDs in lower case */
+  async readStates(executionIds: readonly string[]): Promise<Map<string, StateEvents>> {
     const { rows } = await this.database.pool.query<StateRow>({
-      name: 'journal-state',
-      text: STATE,
-      values: [executionId],
+      name: 'journal-states',
+      text: STATES,
+      values: [executionIds],
     });
-    // Without state events there is one row, and its columns are null.
-    const events = rows.filter((row): row is StateRow & RecordedEvent => row.sequence !== null);
-    // The join keeps the order, but SQL does not guarantee it. Sorting a sorted list takes one pass.
-    events.sort((one, other) => one.sequence - other.sequence);
-    return { events, lastSequence: rows[0]?.lastSequence ?? 0 };
+    return new Map(
+      [...Map.groupBy(rows, ({ id }) => id)].map(([id, found]) => {
+        // Without state events there is one row, and its columns are null.
+        const events = found.filter((row): row is StateRow & RecordedEvent => row.sequence !== null);
+        // The join keeps the order, but SQL does not guarantee it. Sorting a sorted list takes one pass.
+        events.sort((one, other) => one.sequence - other.sequence);
+        return [id, { events, lastSequence: found[0]!.lastSequence ?? 0 }];
+      }),
+    );
   }
 
   /** Checks whether any of these executions has an event of these types after its position. */
@@ -149,6 +158,7 @@ export class JournalReader {
 }
 
 interface StateRow {
+  id: string;
   lastSequence: number | null;
   sequence: number | null;
   type: EventType | null;

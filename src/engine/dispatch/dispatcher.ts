@@ -79,7 +79,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     this.notifier.queued.subscribe(() => this.claim());
     await this.notifier.start();
     (await this.controls.listen()).subscribe((executionId) => this.applyControl(executionId));
-    this.settlement.woken.subscribe((executionIds) => this.onWoken(executionIds));
+    this.settlement.woken.subscribe((ownedIds) => this.onWoken(ownedIds));
     this.presence.returned.subscribe(() => {
       this.inBackground('taking back crash counts', () => this.queue.uncountCrashes());
       this.inBackground('re-assertion', () => this.reassert());
@@ -129,10 +129,10 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       this.inBackground('applying a control request', () => this.engine.applyControl([executionId]));
   }
 
-  /** Notifies the owners of executions of which a wait has ended, and queues those that no process owns. */
-  private onWoken(executionIds: readonly string[]): void {
+  /** Notifies the owners of executions of which a wait has ended. Claims those that no process owns. */
+  private onWoken(ownedIds: readonly string[]): void {
     this.inBackground('notification of ended waits', async () => {
-      await Promise.all(executionIds.map((id) => this.controls.notify(id)));
+      await Promise.all(ownedIds.map((id) => this.controls.notify(id)));
     });
     this.notifyQueued();
   }

@@ -21,14 +21,14 @@ export interface StoredRequests {
 export class ControlRequests {
   constructor(private readonly database: Database) {}
 
-  /** Reads all waits of an execution, in the order in which they began. */
-  readWaits(executionId: string): Promise<Selectable<WaitsTable>[]> {
-    return this.database.kysely
-      .selectFrom('waits')
-      .selectAll()
-      .where('execution_id', '=', executionId)
-      .orderBy('id')
-      .execute();
+  /** Reads all waits of these executions, in the order in which they began, by execution. */
+  async readWaits(executionIds: readonly string[]): Promise<Map<string, Selectable<WaitsTable>[]>> {
+    const { rows } = await this.database.pool.query<Selectable<WaitsTable>>({
+      name: 'waits-of-executions',
+      text: 'SELECT * FROM cloutagent.waits WHERE execution_id = ANY ($1::uuid[]) ORDER BY id',
+      values: [executionIds],
+    });
+    return Map.groupBy(rows, (wait) => wait.execution_id);
   }
 
   /**

@@ -19,7 +19,7 @@ import { ControlRequests, type DesiredState } from './control-requests.js';
 import { afterExecution } from './execution-hooks.js';
 import type { ExecutionLog } from './execution-log.js';
 import { GraphRun } from './graph-run.js';
-import { type WaitRow, waitEndedEvent } from './node-waits.js';
+import { recordedWait, type WaitRow, waitEndedEvent } from './node-waits.js';
 import { cutOffSteps } from './step-events.js';
 import { Takeover } from './takeover.js';
 
@@ -31,7 +31,7 @@ const CLOSE_TIMEOUT_MS = 2_000;
 export class GraphEngine implements ExecutionEngine {
   private readonly logger = new Logger(GraphEngine.name);
   private readonly runs = new Map<string, { run: GraphRun; log: ExecutionLog }>();
-  /** Executions that are being taken over, and whether stored requests must be applied to them before they run. */
+  /** Executions that are being taken over, and whether a request has arrived for them since the claim. */
   private readonly starting = new Map<string, boolean>();
   /** Orders the applications of control requests: an older request must not be applied after a newer one. */
   private readonly controlLock = new Semaphore(1);
@@ -57,7 +57,7 @@ export class GraphEngine implements ExecutionEngine {
       current.failure ??= error;
       current.run?.release();
     };
-    this.starting.set(row.id, row.desired_state !== 'run' || row.attempt > 1);
+    this.starting.set(row.id, false);
     try {
       const restored = await this.takeover.start(row, onFailure);
       if (!restored) return 'ended';
@@ -83,6 +83,9 @@ export class GraphEngine implements ExecutionEngine {
         onIdle,
       });
       current.run = run;
+      // What was requested while no process ran the execution applies before any node starts.
+      applyDesiredState(run, row);
+      run.applyEndedWaits(unrecordedEnds(waits), row.wakes);
       const outcome = await this.runToEnd(row.id, { run, log }, signal);
       return outcome === 'released' ? this.outcomeOf(row.id, current.failure) : outcome;
     } catch (error) {
@@ -116,7 +119,7 @@ export class GraphEngine implements ExecutionEngine {
     const onAbort = () => (signal.reason === HAND_OVER ? run.handOver() : run.release());
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      // Requests that were stored while no process ran the execution apply before any node starts.
+      // The row of the claim may not have a request that arrived after it.
       if (this.starting.get(executionId)) await this.applyControl([executionId]);
       this.starting.delete(executionId);
       if (signal.aborted) onAbort();
@@ -154,7 +157,7 @@ export class GraphEngine implements ExecutionEngine {
     const open = waits.filter(({ recorded }) => !recorded);
     if (open.some(({ kind }) => kind === 'children'))
       await this.children.endAll(row.id, null, 'The execution above has ended: failed.');
-    const records = open.map(({ id }) => id);
+    const records = open.map(recordedWait);
     const change: RowChange = { status: 'failed', error: { message, code }, records };
     await log.append(
       [
@@ -175,6 +178,12 @@ export class GraphEngine implements ExecutionEngine {
     return isAppendFault(failure) ? 'refused' : 'released';
   }
 }
+
+/** Returns the waits that have ended and whose end the journal does not have yet, in the order of their ends. */
+const unrecordedEnds = (waits: readonly WaitRow[]): WaitRow[] =>
+  waits
+    .filter(({ outcome, recorded }) => outcome !== null && !recorded)
+    .toSorted((one, other) => one.settled_at!.getTime() - other.settled_at!.getTime());
 
 function applyDesiredState(
   run: GraphRun | undefined,

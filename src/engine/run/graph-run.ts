@@ -264,7 +264,6 @@ export class GraphRun {
     );
     this.unhandledFailure = unhandled[0]?.[1];
     for (const node of this.undecided) this.decideEdges(node, this.errors.get(node.id));
-    this.nodes.matchSignals();
     // An owner ends such an execution at once. This one has crashed before it could.
     if (
       this.unhandledFailure &&

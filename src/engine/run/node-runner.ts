@@ -127,17 +127,6 @@ export class NodeRunner {
     return this.attemptUntilDone(node, undefined, resumed);
   }
 
-  /** Looks for signals that are kept for the open waits: the owner before may have died before it did. */
-  matchSignals(): void {
-    for (const { kind } of this.openWaits()) {
-      if (kind !== 'signal') continue;
-      const { signals, row } = this.scope;
-      // A failure only delays the match until the next signal.
-      signals.matchKept(row.id).catch(() => undefined);
-      return;
-    }
-  }
-
   /**
    * Returns the events and the change that end all waits of a node, or of all nodes. Waits that are open are cancelled.
    * @param ended waits that have ended, but are not applied, by id

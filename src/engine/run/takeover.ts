@@ -7,6 +7,7 @@ import {
   initialState,
   isTerminalEvent,
 } from '@cloutagent/contract';
+import { BatchedLookup } from '../../database/batched-lookup.js';
 import { parseEvent } from '../../events/event-bus.js';
 import { SequenceTakenError } from '../../journal/append-errors.js';
 import type { RowChange } from '../../journal/row-change.js';
@@ -21,6 +22,8 @@ import type { WaitRow } from './node-waits.js';
 import { timeSpent } from './time-spent.js';
 
 const MAX_TRIES = 5;
+/** Executions of which one query reads the states: those of one claim take few queries, and no result is very large. */
+const EXECUTIONS_PER_READ = 20;
 
 /** An execution as restored from its events. */
 interface RestoredExecution {
@@ -44,6 +47,9 @@ export interface RestoredRun {
 /** The first action of a new owner: it restores the execution from the journal and records `execution:started`. */
 @Injectable()
 export class Takeover {
+  private readonly stateOf = new BatchedLookup((ids) => this.reader.readStates(ids), EXECUTIONS_PER_READ);
+  private readonly waitsOf = new BatchedLookup((ids) => this.requests.readWaits(ids));
+
   constructor(
     private readonly journal: Journal,
     private readonly reader: JournalReader,
@@ -100,8 +106,9 @@ export class Takeover {
    * the execution is restored again.
    */
   private async restore(executionId: string): Promise<RestoredExecution> {
-    const { events: recorded, lastSequence } = await this.reader.readState(executionId);
-    const waits = await this.requests.readWaits(executionId);
+    const { events: recorded, lastSequence } = (await this.stateOf.find(executionId))!;
+    // After the events, so that no event of a wait lacks its row.
+    const waits = (await this.waitsOf.find(executionId)) ?? [];
     const events = recorded.map(parseEvent);
     const state = events.reduce(applyEvent, initialState());
     state.lastSequence = lastSequence;

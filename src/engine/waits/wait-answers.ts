@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { Json, WaitKind, WaitOutcome } from '@cloutagent/contract';
+import { BatchedLookup } from '../../database/batched-lookup.js';
 import { Database } from '../../database/database.js';
 import type { WaitDetails } from '../../database/schema.js';
 import { JsonSchemas } from '../nodes/json-schemas.js';
+import { AnswerBatches } from './answer-batches.js';
 import { parseAnswer, type StoredAnswer } from './answer-shape.js';
 import { InvalidAnswerError, WaitEndedError } from './wait-errors.js';
 import { WaitSettlement } from './wait-settlement.js';
@@ -36,19 +38,20 @@ const COLUMNS = `
 /** Answers of people to waits. */
 @Injectable()
 export class WaitAnswers {
+  private readonly batches: AnswerBatches;
+  private readonly waitOf = new BatchedLookup((ids) => this.findAll(ids));
+
   constructor(
     private readonly database: Database,
-    private readonly settlement: WaitSettlement,
+    settlement: WaitSettlement,
     private readonly schemas: JsonSchemas,
-  ) {}
+  ) {
+    this.batches = new AnswerBatches(settlement);
+  }
 
-  async find(waitId: string): Promise<AnswerableWait | undefined> {
-    const { rows } = await this.database.pool.query<AnswerableWait>({
-      name: 'wait-find',
-      text: `SELECT ${COLUMNS} FROM cloutagent.waits AS w WHERE w.id = $1`,
-      values: [waitId],
-    });
-    return rows[0];
+  /** Finds a wait. Simultaneous calls share queries. @param waitId must be a UUID */
+  find(waitId: string): Promise<AnswerableWait | undefined> {
+    return this.waitOf.find(waitId.toLowerCase());
   }
 
   /** Returns the approvals of an execution, also those that have ended, oldest first. */
@@ -79,23 +82,20 @@ export class WaitAnswers {
     if (problems) throw new InvalidAnswerError(problems);
     await this.checkForm(wait, answer);
     const outcome = wait.kind === 'signal' ? 'signalled' : 'answered';
-    const settledAt = await this.settlement.transaction(
-      [wait.executionId],
-      async ({ client, end }): Promise<Date | undefined> => {
-        // The clock of this statement, not that of the transaction's begin: the lock may have taken long.
-        const { rows } = await client.query<{ open: boolean; now: Date }>(
-          `SELECT w.outcome IS NULL AND (w.until IS NULL OR w.until > clock_timestamp()) AS open, now() AS now
-           FROM cloutagent.waits AS w WHERE w.id = $1`,
-          [wait.id],
-        );
-        if (!rows[0]?.open) return undefined;
-        const ended = await end([{ waitId: wait.id, outcome, answer, by }]);
-        return ended.length > 0 ? rows[0].now : undefined;
-      },
-    );
+    const { id: waitId, executionId } = wait;
+    const settledAt = await this.batches.end({ waitId, executionId, outcome, answer, by });
     if (settledAt) return { outcome, settledAt };
     const now = await this.find(wait.id);
     throw new WaitEndedError(now?.outcome ?? null, now?.settledBy ?? null);
+  }
+
+  private async findAll(ids: readonly string[]): Promise<Map<string, AnswerableWait>> {
+    const { rows } = await this.database.pool.query<AnswerableWait>({
+      name: 'waits-find',
+      text: `SELECT ${COLUMNS} FROM cloutagent.waits AS w WHERE w.id = ANY ($1::uuid[])`,
+      values: [ids],
+    });
+    return new Map(rows.map((wait) => [wait.id, wait]));
   }
 
   /** Checks the values of a form, or the body of a signal, against the schema of the wait. */

@@ -13,12 +13,23 @@ export interface WaitEnd {
   by: string | null;
 }
 
+const LOCK = `
+  SELECT FROM cloutagent.executions WHERE id = ANY ($1::uuid[]) AND completed_at IS NULL ORDER BY id FOR NO KEY UPDATE`;
+
 // `wakes` changes with every end, so that an owner that leaves the execution at the same time sees the change of the row.
 // In the queue a woken execution has the place of its age, before executions that have not begun.
 const WAKE = `
   UPDATE cloutagent.executions AS e SET wakes = e.wakes + 1,
     runnable_at = CASE WHEN e.owner IS NULL AND e.desired_state <> 'pause' THEN e.created_at ELSE e.runnable_at END
-  WHERE e.id = ANY ($1::uuid[]) AND e.completed_at IS NULL`;
+  WHERE e.id = ANY ($1::uuid[]) AND e.completed_at IS NULL
+  RETURNING e.id, e.owner IS NOT NULL AS "isOwned"`;
+
+const END = `
+  UPDATE cloutagent.waits AS w SET outcome = n.outcome, answer = n.answer, settled_by = n.by, settled_at = now()
+  FROM unnest($1::uuid[], $2::text[], $3::json[], $4::text[]) AS n(id, outcome, answer, by)
+  WHERE w.id = n.id AND w.outcome IS NULL
+    AND EXISTS (SELECT FROM cloutagent.executions AS e WHERE e.id = w.execution_id AND e.completed_at IS NULL)
+  RETURNING w.id, w.execution_id`;
 
 /**
  * Ends waits. An end is stored in the wait's row, and wakes the execution, in one transaction. Every transaction locks the
@@ -27,7 +38,10 @@ const WAKE = `
 @Injectable()
 export class WaitSettlement {
   private readonly wokenSubject = new Subject<readonly string[]>();
-  /** Emits the ids of executions of which a wait has ended, after the commit. */
+  /**
+   * Emits after the commit of the ends of waits: the ids of those executions that a process owns. The others are queued,
+   * unless they are to be paused.
+   */
   readonly woken: Observable<readonly string[]> = this.wokenSubject;
 
   constructor(private readonly database: Database) {}
@@ -44,23 +58,31 @@ export class WaitSettlement {
     }) => Promise<T>,
   ): Promise<T> {
     const woken = new Set<string>();
+    let owned: string[] = [];
     const result = await this.database.transaction(async (client) => {
-      await client.query(
-        `SELECT FROM cloutagent.executions WHERE id = ANY ($1::uuid[]) AND completed_at IS NULL ORDER BY id FOR NO KEY UPDATE`,
-        [executionIds],
-      );
+      await client.query({ name: 'executions-lock', text: LOCK, values: [executionIds] });
       const end = async (ends: readonly WaitEnd[]): Promise<string[]> => {
         const ended = await endWaits(client, ends);
         for (const { execution_id } of ended) woken.add(execution_id);
         return ended.map(({ id }) => id);
       };
       const value = await work({ client, end });
-      if (woken.size > 0) await client.query(WAKE, [[...woken]]);
+      if (woken.size > 0) owned = await wake(client, [...woken]);
       return value;
     });
-    if (woken.size > 0) this.wokenSubject.next([...woken]);
+    if (woken.size > 0) this.wokenSubject.next(owned);
     return result;
   }
+}
+
+/** Wakes executions. @returns those that a process owns */
+async function wake(client: pg.PoolClient, executionIds: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ id: string; isOwned: boolean }>({
+    name: 'executions-wake',
+    text: WAKE,
+    values: [executionIds],
+  });
+  return rows.filter(({ isOwned }) => isOwned).map(({ id }) => id);
 }
 
 /** Ends those of the waits that are open and whose executions are open. @returns them */
@@ -68,18 +90,16 @@ async function endWaits(
   client: pg.PoolClient,
   ends: readonly WaitEnd[],
 ): Promise<{ id: string; execution_id: string }[]> {
-  const { rows } = await client.query<{ id: string; execution_id: string }>(
-    `UPDATE cloutagent.waits AS w SET outcome = n.outcome, answer = n.answer, settled_by = n.by, settled_at = now()
-     FROM unnest($1::uuid[], $2::text[], $3::json[], $4::text[]) AS n(id, outcome, answer, by)
-     WHERE w.id = n.id AND w.outcome IS NULL
-       AND EXISTS (SELECT FROM cloutagent.executions AS e WHERE e.id = w.execution_id AND e.completed_at IS NULL)
-     RETURNING w.id, w.execution_id`,
-    [
+  if (ends.length === 0) return [];
+  const { rows } = await client.query<{ id: string; execution_id: string }>({
+    name: 'waits-end',
+    text: END,
+    values: [
       ends.map(({ waitId }) => waitId),
       ends.map(({ outcome }) => outcome),
       ends.map(({ answer }) => (answer === undefined ? null : JSON.stringify(answer))),
       ends.map(({ by }) => by),
     ],
-  );
+  });
   return rows;
 }
