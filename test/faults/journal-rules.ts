@@ -118,7 +118,7 @@ function checkSteps(events: readonly JournalEvent[], workflow: Workflow): string
       const statuses = WAIT.has(type) ? ['waiting', 'retrying'] : ['running'];
       if (!statuses.includes(step?.status ?? ''))
         problems.push(`${type} at ${sequence} belongs to a step that is ${step?.status ?? 'unknown'}.`);
-      else if (type === 'execution:output') step.text += fields.chunk!;
+      else if (step && type === 'execution:output') step.text += fields.chunk!;
       continue;
     }
     if (status === 'running' && step?.status === 'waiting') {
