@@ -518,11 +518,12 @@ export class GraphRun {
         await children.endAll(this.row.id, this.row.desired_state_by, reason);
       }
       if (openWaits.length > 0) await this.readEndedWaits();
+      const usage = hasChildren ? await this.nodes.usageAtEnd(openWaits) : [];
       if (this.isReleased) return;
       const waits = this.nodes.endWaits(this.endedWaits);
       const records = [...((!hasChildren && change.records) || []), ...waits.records];
       const before = hasChildren ? [] : events;
-      await this.log.append([...waits.events, ...this.cutOffSteps(before), ...before, terminal], {
+      await this.log.append([...waits.events, ...usage, ...this.cutOffSteps(before), ...before, terminal], {
         ...change,
         records,
       });

@@ -158,6 +158,33 @@ export class NodeRunner {
     return { events: left.map(waitEndedEvent), records: left.map(recordedWait) };
   }
 
+  /**
+   * Makes the events by which the usage of ended children counts towards an execution that ends before their waits are
+   * applied.
+   * @param waits the waits for these children
+   */
+  async usageAtEnd(waits: readonly KnownWait[]): Promise<EventDraft[]> {
+    const { row, children, log, priceOf } = this.scope;
+    const ofChildren = waits.filter(({ kind }) => kind === 'children');
+    const used = await Promise.all(
+      [...Map.groupBy(ofChildren, ({ node_id }) => node_id)].map(async ([nodeId, own]) => ({
+        nodeId,
+        calls: await children.usage(
+          row.id,
+          own.map(({ id }) => id),
+        ),
+      })),
+    );
+    let { tokenUsage, modelUsage } = log.state;
+    return used.flatMap(({ nodeId, calls }) => {
+      const events = usageEvents({ tokenUsage, modelUsage }, nodeId, calls, priceOf, { ofChildren: true });
+      for (const { type, fields } of events)
+        if (type === 'execution:token-usage') tokenUsage = fields.usage;
+        else if (type === 'execution:cost-update') modelUsage = fields.modelUsage;
+      return events;
+    });
+  }
+
   /** @param begins what is recorded together with the first attempt; `resumed` continues a step instead */
   private async attemptUntilDone(
     node: WorkflowNode,
