@@ -21,7 +21,7 @@ const NODES = `
     async run(run: NodeRun) {
       const answer = run.waitFor({ kind: 'approval' });
       await run.waitFor({ kind: 'timer', ms: 1 });
-      if (run.attempt === 1) throw new TransientError('busy', 'The first attempt fails.');
+      if (run.attempt === 1) throw new TransientError('busy', 'The first attempt fails.', 3_000);
       return (await answer).outcome;
     }
   }
@@ -37,7 +37,6 @@ describe('nodes of a module with several waits', () => {
     extension = await ExtensionServer.start(NODES, {
       DATABASE_URL: await createDatabase(),
       LONG_RETRY_DELAY_MS: '0',
-      RETRY_BASE_MS: '3000',
       TIMER_POLL_INTERVAL_MS: '100',
     });
     ({ server } = extension);
@@ -48,7 +47,7 @@ describe('nodes of a module with several waits', () => {
     server.startExecution({
       projectId: 'demo',
       input: null,
-      workflow: { nodes: [{ id: 'n', type, data: { retry: { maxRetries: 1, baseMs: 3_000 } } }], edges: [] },
+      workflow: { nodes: [{ id: 'n', type, data: { maxRetries: 1 } }], edges: [] },
     });
 
   it('end with the children that they leave', async () => {
