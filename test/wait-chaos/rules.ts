@@ -206,7 +206,7 @@ export const outline = ({ id, parentId, events }: StoredExecution): string =>
         data['error'],
         data['reason'],
       ]
-        .filter((part) => part !== undefined)
+        .flatMap((part) => (part === undefined ? [] : [text(part)]))
         .join(' '),
     )
     .join(' | ');
