@@ -66,7 +66,9 @@ export class NodeRunner {
       const isWaiting = step?.status === 'waiting' || row.key.startsWith(RETRY_KEY);
       if (row.recorded || !step || !isWaiting) continue;
       const { stepId, attempt } = step;
-      this.waitingSteps.set(row.node_id, { node, stepId, attempt, startedAt: performance.now() });
+      // The duration of a step contains its waits, also those in which no process had it.
+      const startedAt = performance.now() - Math.max(0, Date.now() - Date.parse(step.startedAt));
+      this.waitingSteps.set(row.node_id, { node, stepId, attempt, startedAt });
     }
     // The earlier owner may have died before it looked for signals that were sent before the wait began.
     if (rows.some(({ kind, outcome }) => kind === 'signal' && outcome === null))
