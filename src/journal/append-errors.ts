@@ -24,9 +24,15 @@ const UNIQUE_VIOLATION = '23505';
 /** Data exception, integrity constraint violation, program limit exceeded. */
 const DATA_ERRORS = /^(22|23|54)/;
 
-/** Checks whether an append failed because one of its sequences is taken. */
+/**
+ * Checks whether an append failed because something that it inserts exists. If the answer to the append was lost, that may be
+ * its own rows.
+ */
+export const isTaken = (error: unknown): boolean => (error as { code?: string }).code === UNIQUE_VIOLATION;
+
+/** Checks whether an append failed because one of its sequences is taken, and not a row that it inserts beside its events. */
 export const isSequenceTaken = (error: unknown): boolean =>
-  (error as { code?: string; constraint?: string }).code === UNIQUE_VIOLATION;
+  isTaken(error) && !['executions', 'waits'].includes((error as { table?: string }).table ?? '');
 
 /**
  * Checks whether the append itself causes the error, so that sending it again cannot help. Every other error comes

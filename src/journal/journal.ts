@@ -12,6 +12,7 @@ import { detached } from '../logging/work-context.js';
 import {
   isAppendFault,
   isSequenceTaken,
+  isTaken,
   LostTailError,
   SequenceTakenError,
   StaleOwnerError,
@@ -222,9 +223,8 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
         if (left.length > 0) this.publish(left, await this.writer.insert(left));
         return;
       } catch (error) {
-        const isTaken = isSequenceTaken(error);
-        if (isTaken && left.some(({ uncertain }) => uncertain) && tries < MAX_COMPARISONS) continue;
-        if (isTaken) this.refuse(left, new SequenceTakenError(error));
+        if (isTaken(error) && left.some(({ uncertain }) => uncertain) && tries < MAX_COMPARISONS) continue;
+        if (isSequenceTaken(error)) this.refuse(left, new SequenceTakenError(error));
         else if (isAppendFault(error)) this.refuse(left, error);
         else this.sendAgain(left, error);
         return;

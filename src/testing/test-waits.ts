@@ -1,7 +1,8 @@
 import type { ExecutionFailure, Json } from '@cloutagent/contract';
 import type { ApprovalDecision } from '../engine/extension/node-handler.js';
 import type { ChildrenRequest, ChildResult, WaitRequest, WaitResult } from '../engine/extension/waiting.js';
-import { checkKey, invalid, wantedWait } from '../engine/run/node-waits.js';
+import { checkKey, wantedWait } from '../engine/run/node-waits.js';
+import { checkNumbers, invalid } from '../engine/run/wait-requests.js';
 
 /** How a wait ends in a test. Members that are left out have defaults: `by` is `key:test`, all others are null. */
 export type TestWait =
@@ -60,8 +61,10 @@ export class TestWaits {
     return this.stand(key, resultOf(request, this.answerTo(key, kind)));
   }
 
-  async runChildren({ key, inputs, firstIndex = 0 }: ChildrenRequest): Promise<ChildResult[]> {
+  async runChildren(request: ChildrenRequest): Promise<ChildResult[]> {
+    const { key, inputs, firstIndex = 0 } = request;
     checkKey(key);
+    checkNumbers(request);
     if (inputs.length === 0) return [];
     if (this.ended.has(key)) return this.ended.get(key) as ChildResult[];
     const children = this.answers.children?.[key];

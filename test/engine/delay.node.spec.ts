@@ -20,9 +20,14 @@ it('rejects immediately with the reason of the abort', async () => {
   await expect(ended).rejects.toThrow('aborted by the test');
 });
 
-it.each([{}, { ms: -1 }, { ms: 86_400_001 }, { ms: 0.5 }, { ms: '5' }, { ms: 1, extra: 1 }])(
-  'refuses the config %j',
-  (config) => {
-    expect(delay.config.safeParse(config).success).toBe(false);
-  },
-);
+it.each([
+  {},
+  { ms: -1 },
+  { ms: 86_400_001 },
+  { ms: 0.5 },
+  { ms: '5' },
+  { ms: 1, extra: 1 },
+  { until: '9999-12-31T23:59:59-14:00' },
+])('refuses the config %j', (config) => {
+  expect(delay.config.safeParse(config).success).toBe(false);
+});

@@ -13,8 +13,9 @@ import { TreeControl } from './tree-control.js';
 import { TreeLimits } from './tree-limits.js';
 
 const EXISTING = `
-  SELECT id, parent_index AS index, status IN ('failed', 'cancelled') AS "hasFailed" FROM cloutagent.executions
-  WHERE parent_id = $1 AND parent_node_id = $2 AND parent_index BETWEEN $3 AND $4 AND NOT superseded`;
+  SELECT id, parent_index AS index, status IN ('failed', 'cancelled') AS "hasFailed",
+    (SELECT key FROM cloutagent.waits AS w WHERE w.id = parent_wait_id) AS key
+  FROM cloutagent.executions WHERE parent_id = $1 AND parent_node_id = $2 AND parent_index BETWEEN $3 AND $4 AND NOT superseded`;
 
 const ENDED = `
   SELECT id AS "executionId", parent_index AS index, status, output, error FROM cloutagent.executions
@@ -54,19 +55,21 @@ export class ChildExecutions {
    * Makes the rows of the children that a node starts. The first `concurrency` of them are queued. A child that has
    * completed before, in an earlier attempt or in the execution that a re-run repeats, gets no new row.
    * @returns the rows; none if all children have completed before
-   * @throws NodeError `too_deep`, `too_many_children`
+   * @throws NodeError `too_deep`, `too_many_children`; `invalid_wait` if children of another key have one of the indexes
    */
   async prepare(row: ExecutionRow, nodeId: string, request: ChildrenRequest): Promise<NewChildren> {
     const { inputs, firstIndex = 0, workflow, concurrency = inputs.length } = request;
     const depth = row.depth + 1;
     const rootId = row.root_id ?? row.id;
     this.limits.checkDepth(depth);
-    this.limits.checkCount(inputs.length);
     const { rows: existing } = await this.database.pool.query<{
       id: string;
       index: number;
       hasFailed: boolean;
+      key: string | null;
     }>({ name: 'children-existing', text: EXISTING, values: [row.id, nodeId, ...rangeOf(request)] });
+    for (const { index, key } of existing)
+      if (key !== null && key.replace(/^\$\d+:/, '') !== request.key) throw takenIndex(index, key);
     const done = new Set(existing.flatMap(({ index, hasFailed }) => (hasFailed ? [] : [index])));
     const supersedes = existing.flatMap(({ id, hasFailed }) => (hasFailed ? [id] : []));
     const kept = this.keptChildren(row, nodeId, request);
@@ -95,6 +98,11 @@ export class ChildExecutions {
       children,
       ...(supersedes.length > 0 && { supersedes }),
     };
+  }
+
+  /** Checks a number of children. @throws NodeError `too_many_children` */
+  checkCount(children: number): void {
+    this.limits.checkCount(children);
   }
 
   /** Call this after the commit of prepared rows: the queue is notified. */
@@ -219,6 +227,12 @@ export class ChildExecutions {
     );
   }
 }
+
+const takenIndex = (index: number, key: string): NodeError =>
+  new NodeError(
+    'invalid_wait',
+    `The node cannot start these child executions: those with the key ${key} have the index ${index} already. Give another firstIndex.`,
+  );
 
 /** Returns the first and the last index. */
 const rangeOf = ({ inputs, firstIndex = 0 }: ChildrenRequest): [number, number] => [

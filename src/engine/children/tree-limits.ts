@@ -16,6 +16,8 @@ const MAX_TREES = 10_000;
 export class TreeLimits {
   /** By root: children at the last count, and those that this process has added since. */
   private readonly known = new Map<string, { counted: number; added: number }>();
+  /** The last call of `add` for each tree that is being counted: the calls of one tree follow each other. */
+  private readonly adding = new Map<string, Promise<void>>();
 
   constructor(
     private readonly database: Database,
@@ -49,13 +51,31 @@ export class TreeLimits {
    * @throws NodeError `too_many_children`
    */
   async add(rootId: string, children: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.adding.get(rootId);
+    this.adding.set(rootId, promise);
+    try {
+      await before;
+      await this.addNext(rootId, children);
+    } finally {
+      resolve();
+      if (this.adding.get(rootId) === promise) this.adding.delete(rootId);
+    }
+  }
+
+  private async addNext(rootId: string, children: number): Promise<void> {
     const { MAX_CHILDREN: limit } = this.settings;
     const before = this.known.get(rootId);
     const isNear = !before || before.added + children > (limit - before.counted) * COUNT_SHARE;
-    const tree = isNear ? { counted: await this.count(rootId), added: 0 } : before;
+    const tree = isNear ? { counted: await this.countWith(rootId, before), added: 0 } : before;
     const total = tree.counted + tree.added + children;
     if (total > limit) throw tooMany(total, limit);
     this.remember(rootId, { ...tree, added: tree.added + children });
+  }
+
+  /** Counts the children of a tree. Those that this process has added before may not be stored yet. */
+  private async countWith(rootId: string, before = { counted: 0, added: 0 }): Promise<number> {
+    return Math.max(await this.count(rootId), before.counted + before.added);
   }
 
   private async count(rootId: string): Promise<number> {

@@ -13,12 +13,18 @@ import { JsonSchemas } from './json-schemas.js';
 import { ExpiresInMs, schemaProblems } from './wait-config.js';
 
 const MAX_ASSIGNEES = 100;
+/** PostgreSQL cannot store U+0000 and half characters, and no principal's id has them. */
+const PrincipalId = z
+  .string()
+  .min(1)
+  .max(1_000)
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), { error: 'must be the id of a principal' });
 
 const ApprovalConfig = z.strictObject({
   /** The question for the person. */
   message: orNull(z.string().max(10_000)),
   schema: orNull(JsonSchema),
-  assignees: orNull(z.array(z.string().min(1).max(1_000)).min(1).max(MAX_ASSIGNEES)).meta({
+  assignees: orNull(z.array(PrincipalId).min(1).max(MAX_ASSIGNEES)).meta({
     description:
       'Ids of the principals that may answer. Default: every principal that may control the execution.',
   }),

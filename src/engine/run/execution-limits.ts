@@ -26,7 +26,9 @@ export class ExecutionLimits {
   /** Makes the change that counts a model call towards the tree; undefined outside of a tree. */
   treeChange(model: string, usage: { input: number; output: number }): RowChange | undefined {
     const { rootId } = this;
-    return rootId === undefined ? undefined : { treeUsage: [{ rootId, model, ...countedTokens(usage) }] };
+    return rootId === undefined
+      ? undefined
+      : { treeUsage: [{ rootId, model: storable(model), ...countedTokens(usage) }] };
   }
 
   /** Makes the change that begins the counter of a tree, when a root starts its first children. */
@@ -37,7 +39,7 @@ export class ExecutionLimits {
     const { modelUsage } = this.log.state;
     const treeUsage = Object.entries(modelUsage).map(([model, { input, output }]): TreeUsage => ({
       rootId,
-      model,
+      model: storable(model),
       input,
       output,
     }));
@@ -56,3 +58,6 @@ export class ExecutionLimits {
     return exceededLimit(limits, { tokenUsage: { total }, costUSD });
   }
 }
+
+/** Makes a name that a text of PostgreSQL can have. A module may give any name to a model. */
+const storable = (model: string): string => model.toWellFormed().replaceAll('\0', '\uFFFD');

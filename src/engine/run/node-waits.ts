@@ -3,8 +3,8 @@ import type { Selectable } from 'kysely';
 import { v7 as uuidv7 } from '../../common/uuid.js';
 import type { WaitDetails, WaitsTable } from '../../database/schema.js';
 import type { NewChildren, NewWait, RecordedWait } from '../../journal/row-change.js';
-import { NodeError } from '../extension/node-handler.js';
 import type { ChildrenRequest, WaitRequest, WaitResult } from '../extension/waiting.js';
+import { checkShown, invalid, timerTime } from './wait-requests.js';
 
 /** A row of the table `waits`. */
 export type WaitRow = Selectable<WaitsTable>;
@@ -36,18 +36,12 @@ const MAX_MS = 3_155_760_000_000;
 export function wantedWait(request: WaitRequest): WantedWait {
   const { kind, key = kind } = request;
   checkKey(key);
+  checkShown(request);
   switch (kind) {
     case 'timer': {
       const { ms, until } = request;
       if ((ms === undefined) === (until === undefined)) throw invalid('give either ms or until');
-      if (until !== undefined && Number.isNaN(Date.parse(until)))
-        throw invalid(`until must be a time in ISO 8601; it is ${JSON.stringify(until)}`);
-      return {
-        key,
-        kind,
-        details: {},
-        until: until === undefined ? duration('ms', ms) : new Date(until).toISOString(),
-      };
+      return { key, kind, details: {}, until: until === undefined ? duration('ms', ms) : timerTime(until) };
     }
     case 'approval': {
       const { message, schema, assignees, expiresInMs } = request;
@@ -68,6 +62,7 @@ export function wantedWait(request: WaitRequest): WantedWait {
     }
     case 'tool': {
       const { toolName, toolArgs, message, assignees, expiresInMs } = request;
+      if (typeof toolName !== 'string') throw invalid('toolName must be text');
       const details = { toolName, toolArgs, ...(message !== undefined && { message }) };
       return { key, kind, details, assignees, until: duration('expiresInMs', expiresInMs) };
     }
@@ -81,9 +76,6 @@ export function checkKey(key: unknown): void {
   if (typeof key !== 'string' || !KEY.test(key))
     throw invalid('key must have 1 to 128 letters, digits and . _ : -');
 }
-
-export const invalid = (problem: string): NodeError =>
-  new NodeError('invalid_wait', `The node cannot wait in this way: ${problem}.`);
 
 function duration(name: string, ms: number | undefined): { ms: number } | undefined {
   if (ms === undefined) return undefined;

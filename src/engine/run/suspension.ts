@@ -6,12 +6,12 @@ import { untilAnswered } from './until-answered.js';
 import {
   checkKey,
   childrenWait,
-  invalid,
   type KnownWait,
   type WantedWait,
   wantedWait,
   waitResult,
 } from './node-waits.js';
+import { checkedChildren, checkInputs, invalid, jsonBytes } from './wait-requests.js';
 
 /** More waits than any node can use. */
 const MAX_WAITS = 1_000;
@@ -26,6 +26,8 @@ export class Suspension {
   private isScheduled = false;
   /** Number of calls of `runChildren` that are being prepared. */
   private preparing = 0;
+  /** The first and the last index of the children that each key names, in this call of the handler. */
+  private readonly ranges = new Map<string, [first: number, last: number]>();
   /** Resolves when the node stands still, with the waits that the handler wants. */
   readonly begun: Promise<WantedWait[]> = this.beginning.promise;
 
@@ -49,13 +51,16 @@ export class Suspension {
     if (known && known.kind !== wanted.kind)
       throw invalid(`the key ${wanted.key} belongs to a wait of the kind ${known.kind}; choose another one`);
     if (known?.outcome) return waitResult(known) as WaitResult<Kind>;
+    if (!known) this.checkSize(wanted);
     return this.begin(wanted);
   }
 
-  async runChildren(request: ChildrenRequest): Promise<ChildResult[]> {
+  async runChildren(given: ChildrenRequest): Promise<ChildResult[]> {
     this.signal.throwIfAborted();
-    checkKey(request.key);
-    const { row, children } = this.scope;
+    checkKey(given.key);
+    const { row, children, settings } = this.scope;
+    const request = checkedChildren(given, settings);
+    this.checkRange(request);
     const nodeId = this.step.node.id;
     const results = () => untilAnswered(() => children.results(row, nodeId, request), this.signal);
     const keys = this.keysOf(request);
@@ -64,6 +69,8 @@ export class Suspension {
     const isDone = keys.slice(0, this.attemptsSinceFailure).some((each) => this.waits.has(each));
     if (isDone || request.inputs.length === 0) return results();
     const key = keys[0]!;
+    children.checkCount(request.inputs.length);
+    checkInputs(request.inputs);
     this.preparing += 1;
     const prepared = await untilAnswered(() => children.prepare(row, nodeId, request), this.signal).finally(
       () => (this.preparing -= 1),
@@ -99,6 +106,24 @@ export class Suspension {
       .filter(({ nodeId, status, code }) => nodeId === this.step.node.id && status === 'retrying' && code)
       .map(({ attempt }) => attempt);
     return this.step.attempt - Math.max(0, ...failed);
+  }
+
+  /** @throws NodeError `invalid_wait` if the wait's row and event would be too large */
+  private checkSize({ details }: WantedWait): void {
+    const { OUTPUT_MAX_BYTES: limit } = this.scope.settings;
+    if (jsonBytes('the wait', details) > limit)
+      throw invalid(`its schema or toolArgs have more than ${limit} bytes (OUTPUT_MAX_BYTES)`);
+  }
+
+  /** @throws NodeError `invalid_wait` if other children of the node have the same index */
+  private checkRange({ key, firstIndex = 0, inputs }: ChildrenRequest): void {
+    const [first, last] = [firstIndex, firstIndex + inputs.length - 1];
+    for (const [other, range] of this.ranges)
+      if (other !== key && first <= range[1] && range[0] <= last)
+        throw invalid(
+          `the children with the keys ${other} and ${key} have the same index ${Math.max(first, range[0])}; give firstIndex`,
+        );
+    this.ranges.set(key, [first, last]);
   }
 
   /** Begins a wait, and stands still: the handler is called again when the wait ends. */
