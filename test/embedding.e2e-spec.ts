@@ -22,7 +22,7 @@ import { StreamHub } from '../src/streaming/stream-hub.js';
 import type { Body } from './support/answer.js';
 import { createHost, HOST_REQUESTS, HOST_TOKEN, type RawAnswer, send } from './support/host-application.js';
 import { ADMIN_KEY, createDatabase } from './support/server.js';
-import { type Frame, ids, start, upTo, Watch } from './support/watch.js';
+import { ids, start, upTo, Watch } from './support/watch.js';
 
 const KEY = { authorization: `Bearer ${ADMIN_KEY}` };
 const JSON_TYPE = { 'content-type': 'application/json' };

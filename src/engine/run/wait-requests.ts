@@ -42,7 +42,7 @@ export function checkShown(request: WaitRequest): void {
 }
 
 /** Whether PostgreSQL can store a text that is an id: it refuses U+0000 and half characters. */
-export const isId = (text: unknown): boolean =>
+const isId = (text: unknown): boolean =>
   typeof text === 'string' && text.length > 0 && text.isWellFormed() && !text.includes('\0');
 
 /**
