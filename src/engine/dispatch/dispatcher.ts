@@ -26,6 +26,8 @@ import { ExecutionQueue } from './execution-queue.js';
 const MAX_EXECUTIONS_PER_CLAIM = 50;
 /** How long a shutdown waits for a claim that the database does not answer. */
 const SHUTDOWN_CLAIM_TIMEOUT_MS = 2_000;
+/** When an execution is claimed again whose row was locked. Such locks are short. */
+const LOCKED_CLAIM_DELAY_MS = 20;
 /** One in this many sweeps also re-asserts. */
 const SWEEPS_PER_REASSERT = 3;
 /** One in this many sweeps also checks the parked executions. */
@@ -45,6 +47,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
    */
   private requestedDuringClaim: Set<string> | undefined;
   private timers: NodeJS.Timeout[] = [];
+  private soon: NodeJS.Timeout | undefined;
   /**
    * Held by one claim or re-assertion at a time. Otherwise a re-assertion could find an execution that is just being
    * claimed, and release it because it does not run here yet.
@@ -97,6 +100,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   async beforeApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     for (const timer of this.timers) clearInterval(timer);
+    clearTimeout(this.soon);
     await this.claimLock
       .acquire(AbortSignal.timeout(SHUTDOWN_CLAIM_TIMEOUT_MS))
       .then((lock) => lock.release())
@@ -161,10 +165,18 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       return;
     }
     const limit = Math.min(freeSlots, MAX_EXECUTIONS_PER_CLAIM);
-    const { rows, hasMore } = await this.queue.claim(limit);
+    const { rows, hasMore, hasLocked } = await this.queue.claim(limit);
     this.hasMoreQueued = hasMore;
+    // Such as one that gets a signal. What holds the lock does not notify the queue.
+    if (hasLocked) this.claimSoon();
     for (const row of rows) this.start(row);
     if (rows.length === limit) this.claim();
+  }
+
+  private claimSoon(): void {
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.claim(), LOCKED_CLAIM_DELAY_MS);
+    this.soon.unref();
   }
 
   private start(row: ExecutionRow): void {
