@@ -9,13 +9,16 @@ import { Logger } from '../../logging/logger.js';
 import { detached } from '../../logging/work-context.js';
 import { WaitSettlement } from '../waits/wait-settlement.js';
 import { OutputSizes } from './output-sizes.js';
-import { OPEN_WAITS, ORPHANS, QUEUE_NEXT, STALLED } from './progress-statements.js';
+import { LEFT, OPEN_WAITS, ORPHANS, QUEUE_NEXT, STALLED } from './progress-statements.js';
 import { TreeControl } from './tree-control.js';
 
 /** Parents that one transaction locks. */
 const MAX_PARENTS = 100;
 /** One in this many sweeps looks for open children of parents that have ended. */
 const SWEEPS_PER_ORPHAN_CHECK = 10;
+
+/** When a child is queued whose row was locked. Such locks are short. */
+const LOCKED_DELAY_MS = 20;
 
 /** An open wait for children, and how far they are. */
 interface OpenWait {
@@ -128,16 +131,19 @@ export class ChildrenProgress implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   private async updateParents(parentIds: readonly string[]): Promise<void> {
-    const { waits, queued } = await this.settlement.transaction(parentIds, async ({ client, end }) => {
+    const { waits, queued, left } = await this.settlement.transaction(parentIds, async ({ client, end }) => {
       const found = await this.readWaits(client, parentIds);
       const toQueue = found.filter((wait) => isRunning(wait) && wait.active < wait.children.concurrency);
       const count = toQueue.length > 0 ? await queueNext(client, toQueue) : 0;
+      const wanted = toQueue.reduce((sum, { children, active }) => sum + children.concurrency - active, 0);
+      const locked = count < wanted ? await findLeft(client, toQueue) : [];
       const done = found.filter((wait) => isDone(wait) && wait.desired !== 'cancel');
       if (done.length > 0)
         await end(done.map(({ waitId }) => ({ waitId, outcome: 'children-done' as const, by: null })));
-      return { waits: found, queued: count };
+      return { waits: found, queued: count, left: locked };
     });
     if (queued > 0) this.control.queued.next();
+    if (left.length > 0) setTimeout(() => this.notify(left), LOCKED_DELAY_MS).unref();
     for (const wait of waits) {
       if (isDone(wait)) this.sizes.forget(wait.parentId);
       else if ((wait.hasFailed || wait.isTooLarge) && wait.desired !== 'cancel') this.cancelOthers(wait);
@@ -194,6 +200,16 @@ const isDone = ({ active, hasWaiting }: OpenWait): boolean => active === 0 && !h
 /** Whether further children may be queued. */
 const isRunning = ({ desired, hasWaiting, hasFailed, isTooLarge }: OpenWait): boolean =>
   desired === 'run' && hasWaiting && !hasFailed && !isTooLarge;
+
+/** Returns the parents that still have a child to queue although they want more. */
+async function findLeft(client: pg.PoolClient, waits: readonly OpenWait[]): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>({
+    name: 'children-left',
+    text: LEFT,
+    values: [waits.map(({ parentId }) => parentId)],
+  });
+  return rows.map(({ id }) => id);
+}
 
 async function queueNext(client: pg.PoolClient, waits: readonly OpenWait[]): Promise<number> {
   const { rowCount } = await client.query({

@@ -18,8 +18,8 @@ export const OPEN_WAITS = `
   WHERE w.execution_id = ANY ($1::uuid[]) AND w.kind = 'children' AND w.outcome IS NULL AND e.completed_at IS NULL`;
 
 /**
- * Queues the next children of waits. Each one is locked after its parent. One that is locked is being cancelled or paused,
- * and the end of that request leads here again.
+ * Queues the next children of waits. Each one is locked after its parent. One that another transaction has locked, such as
+ * for a signal, is left: LEFT finds it.
  */
 export const QUEUE_NEXT = `
   UPDATE cloutagent.executions AS e SET runnable_at = now()
@@ -31,6 +31,12 @@ export const QUEUE_NEXT = `
       ORDER BY c.parent_index LIMIT n.count FOR NO KEY UPDATE SKIP LOCKED
     ) AS next
   WHERE e.id = next.id`;
+
+/** Finds those of the parents of which a child could be queued. After QUEUE_NEXT, its row was locked. */
+export const LEFT = `
+  SELECT DISTINCT c.parent_id AS id FROM cloutagent.executions AS c
+  WHERE c.parent_id = ANY ($1::uuid[]) AND c.completed_at IS NULL AND ${notItsTurn('c')} = 1
+    AND c.desired_state = 'run' AND c.owner IS NULL`;
 
 /** Finds parents that have no running child and must queue one, or end their wait. */
 export const STALLED = `

@@ -28,6 +28,8 @@ const MAX_EXECUTIONS_PER_CLAIM = 50;
 const SHARE_DELAY_MS = 10;
 /** How long a shutdown waits for a claim that the database does not answer. */
 const SHUTDOWN_CLAIM_TIMEOUT_MS = 2_000;
+/** When an execution is claimed again whose row was locked. Such locks are short. */
+const LOCKED_CLAIM_DELAY_MS = 20;
 /** One in this many sweeps also re-asserts. */
 const SWEEPS_PER_REASSERT = 3;
 /** One in this many sweeps also checks the parked executions. */
@@ -47,6 +49,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
    */
   private requestedDuringClaim: Set<string> | undefined;
   private timers: NodeJS.Timeout[] = [];
+  private soon: NodeJS.Timeout | undefined;
   /**
    * Held by one claim or re-assertion at a time. Otherwise a re-assertion could find an execution that is just being
    * claimed, and release it because it does not run here yet.
@@ -103,6 +106,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     this.isStopping = true;
     for (const timer of this.timers) clearInterval(timer);
     clearTimeout(this.shareTimer);
+    clearTimeout(this.soon);
     await this.claimLock
       .acquire(AbortSignal.timeout(SHUTDOWN_CLAIM_TIMEOUT_MS))
       .then((lock) => lock.release())
@@ -178,8 +182,10 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     const limit = Math.min(freeSlots, MAX_EXECUTIONS_PER_CLAIM);
     const isShare = !this.claimsAll;
     this.claimsAll = false;
-    const { rows, hasMore } = await this.queue.claim(limit, isShare);
+    const { rows, hasMore, hasLocked } = await this.queue.claim(limit, isShare);
     this.hasMoreQueued = hasMore;
+    // Such as one that gets a signal. What holds the lock does not notify the queue.
+    if (hasLocked) this.claimSoon();
     for (const row of rows) this.start(row);
     if (rows.length === limit) this.claim();
     else if (isShare && hasMore)
@@ -187,6 +193,12 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
         this.shareTimer = undefined;
         this.claim();
       }, SHARE_DELAY_MS);
+  }
+
+  private claimSoon(): void {
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.claim(), LOCKED_CLAIM_DELAY_MS);
+    this.soon.unref();
   }
 
   private start(row: ExecutionRow): void {

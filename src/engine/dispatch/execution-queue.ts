@@ -38,9 +38,13 @@ export class ExecutionQueue {
    * Claims the executions that have been runnable for longest and whose projects have free concurrency slots.
    * @param limit maximum number of executions
    * @param isShare whether to leave the others of these executions to the other processes, which claim at the same time
-   * @returns their rows, and whether more executions are queued
+   * @returns their rows, whether more executions are queued, and whether one was left because another transaction has locked
+   *   its row
    */
-  async claim(limit: number, isShare = false): Promise<{ rows: ExecutionRow[]; hasMore: boolean }> {
+  async claim(
+    limit: number,
+    isShare = false,
+  ): Promise<{ rows: ExecutionRow[]; hasMore: boolean; hasLocked: boolean }> {
     // One message, so that the lock is not held during a network round trip. Each statement of the message has its own
     // snapshot, so the second statement sees the result of the previous claim. Only numbers are inserted into the text.
     const results = (await this.database.pool.query(
@@ -48,9 +52,11 @@ export class ExecutionQueue {
        ${claimStatement(Number(this.identity.value), limit, this.settings.MAX_EXECUTIONS_PER_PROJECT, isShare)};
        SELECT EXISTS (SELECT FROM cloutagent.executions WHERE runnable_at <= clock_timestamp()) AS "hasMore"`,
     )) as unknown as { rows: unknown[] }[];
-    const rows = (results[1]!.rows as ExecutionRow[]).toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    const found = results[1]!.rows as (ExecutionRow & { locked: number })[];
+    // Without an execution there is one row, of which all columns but the number are null.
+    const rows = found.filter(({ id }) => id !== null).toSorted((one, other) => (one.id < other.id ? -1 : 1));
     const { hasMore } = results[2]!.rows[0] as { hasMore: boolean };
-    return { rows, hasMore };
+    return { rows, hasMore, hasLocked: found.some(({ locked }) => locked > 0) };
   }
 
   /**
@@ -234,8 +240,12 @@ const claimStatement = (identity: number, limit: number, perProject: number, isS
     FOR UPDATE SKIP LOCKED
   ), me AS (
     SELECT identity FROM cloutagent.processes WHERE identity = '${identity}' FOR KEY SHARE
+  ), claimed AS (
+    UPDATE cloutagent.executions AS e
+    SET owner = me.identity, attempt = e.attempt + 1, runnable_at = NULL, idle = false
+    FROM free, me WHERE e.id = free.id
+    RETURNING e.*
   )
-  UPDATE cloutagent.executions AS e
-  SET owner = me.identity, attempt = e.attempt + 1, runnable_at = NULL, idle = false
-  FROM free, me WHERE e.id = free.id
-  RETURNING e.*`;
+  SELECT claimed.*, counts.locked FROM (
+    SELECT (SELECT count(*)::int FROM ${isShare ? 'share' : 'candidates'}) - (SELECT count(*)::int FROM free) AS locked
+  ) AS counts LEFT JOIN claimed ON true`;
