@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { delay, start, Watch } from './support/watch.js';
 
@@ -78,12 +79,39 @@ describe('the commands that the first start prints', () => {
   });
 });
 
+describe('the queries of docs/operating.md', () => {
+  it('show what waits', async () => {
+    const url = await createDatabase();
+    const server = await Server.start({ DATABASE_URL: url, PARK_TIMEOUT_MS: '0' });
+    const id = await server.startExecution(start([delay('d', 600_000)]));
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const queries = (await blocks('docs/operating.md', 'sql')).join('').split(';').slice(0, -1);
+    const rows = async () => {
+      const found: Record<string, unknown>[][] = [];
+      for (const text of queries) found.push((await client.query<Record<string, unknown>>(text)).rows);
+      return found;
+    };
+    let [byKind, overdue, byParked] = await rows();
+    for (const deadline = Date.now() + 20_000; byParked?.[0]?.['parked'] !== true;) {
+      if (Date.now() > deadline) throw new Error(`${id} was not parked`);
+      await sleep(20);
+      [byKind, overdue, byParked] = await rows();
+    }
+    expect(byKind).toEqual([{ kind: 'timer', count: '1', oldest: expect.any(Date) as Date }]);
+    expect(overdue).toEqual([{ count: '0', late: null }]);
+    expect(byParked).toEqual([{ parked: true, count: '1' }]);
+    await client.end();
+    await server.kill('SIGTERM');
+  });
+});
+
 /** The server with a module that provides all examples. */
 const application = (from: string) => `
   import 'reflect-metadata';
   import { parseSettings } from '${from}/config/settings.js';
   import { createApp } from '${from}/create-app.js';
-  @Module({ providers: [UppercaseNode, PaymentNode, OurModels, CrmTools, Alarms, Redaction, Policy] })
+  @Module({ providers: [UppercaseNode, PaymentNode, TranslationsNode, OurModels, CrmTools, Alarms, Redaction, Policy] })
   class TeamModule {}
   const app = await createApp(parseSettings(process.env), [TeamModule]);
   await app.listen(0, '127.0.0.1');
@@ -161,6 +189,26 @@ describe('the extensions of docs/extending.md', () => {
       approved: true,
     });
     expect(paid.frames.filter(({ type }) => type === 'execution:output').length).toBe(1);
+    const translations = (languages: string[]) => ({
+      id: 't',
+      type: 'team-translations',
+      data: {
+        config: {
+          languages,
+          workflow: {
+            nodes: [{ id: 'x', type: 'uppercase', data: { config: { text: '{{input}}' } } }],
+            edges: [],
+          },
+        },
+      },
+    });
+    expect((await end([translations(['de', 'fr'])])).data.result.output).toEqual({ de: 'DE', fr: 'FR' });
+    const wrong = translations(['de']);
+    wrong.data.config.workflow.nodes[0]!.data.config.text = '{{nodes.none.output}}';
+    const refused = await server.call('POST', '/api/executions', start([wrong]));
+    expect(refused.body.errors[0]!.path).toBe(
+      'workflow.nodes.0.data.config.workflow.nodes.0.data.config.text',
+    );
     const { body } = await server.call(
       'POST',
       '/api/executions',

@@ -139,10 +139,10 @@ describe('a re-run', () => {
       expect([answer.status, answer.body.code]).toEqual([403, 'insufficient_scope']);
     });
 
-    it.each<[title: string, body: (nodes: object[]) => object, path: string, message?: string]>([
+    it.each<[title: string, body: (nodes: object[]) => object, path: string]>([
       ['an unknown node in from', () => ({ from: ['n1', 'n7'] }), 'from.1'],
       ['no node in from', () => ({ from: [] }), 'from'],
-      ['another word in from', () => ({ from: 'faild' }), 'from', 'must be "failed" or a list of node ids'],
+      ['another word in from', () => ({ from: 'faild' }), 'from'],
       ['an unknown member', () => ({ input: 1, nodes: [] }), ''],
       [
         'a workflow with a cycle',
@@ -174,12 +174,19 @@ describe('a re-run', () => {
         }),
         'workflow.nodes.0.data.config.model',
       ],
-    ])('is refused for %s', async (_title, body, path, message) => {
+    ])('is refused for %s', async (_title, body, path) => {
       const { failed, nodes } = await failAtFifth();
       const answer = await rerun(failed.id, body(nodes));
       expect([answer.status, answer.body.code]).toEqual([400, 'validation_failed']);
-      const found = answer.body.errors.find((error) => error.path.startsWith(path));
-      expect(found?.message).toEqual(message ?? expect.any(String));
+      expect(answer.body.errors.some((error) => error.path.startsWith(path))).toBe(true);
+    });
+
+    it('is refused with the words that from may have', async () => {
+      const { failed } = await failAtFifth();
+      const errors = async (from: unknown) => (await rerun(failed.id, { from })).body.errors;
+      const message = 'must be "failed" or a list of node ids';
+      expect(await errors('faild')).toEqual([{ path: 'from', message }]);
+      expect(await errors([])).toEqual([{ path: 'from', message: 'must name at least one node' }]);
     });
 
     it('is refused if nothing would run again', async () => {

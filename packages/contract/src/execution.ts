@@ -76,7 +76,7 @@ export const ExecutionOptions = z
   .strictObject({
     timeoutMs: orNull(z.int().min(1).max(86_400_000)).meta({
       description:
-        'Time limit of the whole execution, in ms. Pauses and waiting for an approval do not count.',
+        'Time limit of the whole execution, in ms. Pauses do not count, and neither do waits, except for child executions.',
     }),
     maxRetries: orNull(z.int().min(0).max(10)).meta({
       description: 'Retries of a node after a transient error. Default 2.',
