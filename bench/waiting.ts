@@ -115,6 +115,7 @@ try {
       const waits = await openWaits(server);
       answered.push(await server.measure(count, () => answer(server, waits)));
       if (given.statements && round === 1) await printStatements(server);
+      console.log(`round ${round} of ${rounds}`, memory, ordinary.at(-1), answered.at(-1));
     }
     await sleep(SETTLE_MS);
     memory['empty again'] = inMB(await server.memory());

@@ -14,7 +14,7 @@ describe('a request that controls an execution which another process owns', () =
     await client.connect();
     // A sweep would release the executions of an owner that does not exist: there is only the one at the start.
     server = await Server.start({ DATABASE_URL: recorder.url, DISPATCH_POLL_INTERVAL_MS: '3600000' });
-    await recorder.until('WITH RECURSIVE owners', 'WITH RECURSIVE queued', 'WITH expired');
+    await recorder.until('WITH RECURSIVE owners', 'WITH RECURSIVE queued', 'WITH roots');
   });
   afterAll(async () => {
     await server.kill('SIGTERM');

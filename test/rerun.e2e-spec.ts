@@ -139,9 +139,10 @@ describe('a re-run', () => {
       expect([answer.status, answer.body.code]).toEqual([403, 'insufficient_scope']);
     });
 
-    it.each<[title: string, body: (nodes: object[]) => object, path: string]>([
+    it.each<[title: string, body: (nodes: object[]) => object, path: string, message?: string]>([
       ['an unknown node in from', () => ({ from: ['n1', 'n7'] }), 'from.1'],
       ['no node in from', () => ({ from: [] }), 'from'],
+      ['another word in from', () => ({ from: 'faild' }), 'from', 'must be "failed" or a list of node ids'],
       ['an unknown member', () => ({ input: 1, nodes: [] }), ''],
       [
         'a workflow with a cycle',
@@ -173,11 +174,12 @@ describe('a re-run', () => {
         }),
         'workflow.nodes.0.data.config.model',
       ],
-    ])('is refused for %s', async (_title, body, path) => {
+    ])('is refused for %s', async (_title, body, path, message) => {
       const { failed, nodes } = await failAtFifth();
       const answer = await rerun(failed.id, body(nodes));
       expect([answer.status, answer.body.code]).toEqual([400, 'validation_failed']);
-      expect(answer.body.errors.some((error) => error.path.startsWith(path))).toBe(true);
+      const found = answer.body.errors.find((error) => error.path.startsWith(path));
+      expect(found?.message).toEqual(message ?? expect.any(String));
     });
 
     it('is refused if nothing would run again', async () => {

@@ -56,6 +56,8 @@ describe('a delay', () => {
     const seconds = secondsBetween(watch, 'execution:waiting', 'execution:wait-ended');
     expect(seconds).toBeGreaterThanOrEqual(atLeast - 0.1);
     expect(seconds).toBeLessThan(atMost);
+    const done = watch.frames.findLast(({ type }) => type === 'execution:step')!.data;
+    expect(done.duration).toBeGreaterThanOrEqual(atLeast * 1_000 - 100);
     expect(ids(watch.frames)).toEqual(upTo(watch.frames.length));
     await second.kill('SIGTERM');
   });

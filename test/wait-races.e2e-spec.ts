@@ -82,10 +82,9 @@ describe('waits that end at an awkward moment', () => {
       `INSERT INTO cloutagent.signals (id, execution_id, name, body, sent_by, sent_at) VALUES ($1, $2, 'go', '7', 'x', now())`,
       [randomUUID(), id],
     );
-    await client.query(
-      'UPDATE cloutagent.executions SET parked = false, runnable_at = now() WHERE id = $1',
-      [id],
-    );
+    await client.query('UPDATE cloutagent.executions SET parked = false, runnable_at = now() WHERE id = $1', [
+      id,
+    ]);
     await server.startExecution(run(graph(transform('t', '1'))));
     expect((await ended(id)).at(-1)?.data.result?.output).toBe(7);
   });
@@ -114,6 +113,21 @@ describe('waits that end at an awkward moment', () => {
     expect((await ended(id)).at(-1)?.data).toMatchObject({ code: 'token_limit_exceeded' });
     const { body } = await server.call('GET', `/api/executions/${id}`);
     expect(body.steps.map(({ status }: { status: string }) => status)).toEqual(['cancelled']);
+  });
+
+  it('reports the tokens of children that its own failure ends', async () => {
+    const child = graph(agent('a', { chunks: 2, delayMs: 0 }), node('never', 'wait', { signal: 'never' }));
+    const nodes = [node('child', 'workflow', { workflow: child }), node('ask', 'approval', {})];
+    const id = await server.startExecution(run({ nodes, edges: [] }));
+    const waiting = await until('the child waits', async () =>
+      (await childrenOf(id)).find(({ status }) => status === 'waiting'),
+    );
+    await post(`executions/${id}/approve`, { approved: false, nodeId: 'ask' });
+    expect((await ended(id)).at(-1)?.data).toMatchObject({ code: 'approval_rejected' });
+    const of = async (executionId: string) =>
+      (await server.call('GET', `/api/executions/${executionId}`)).body.tokenUsage;
+    expect((await of(waiting.id)).total).toBeGreaterThan(0);
+    expect(await of(id)).toEqual(await of(waiting.id));
   });
 
   it('begins a child whose turn came while it was paused', async () => {

@@ -26,6 +26,9 @@ const ENDED: ReadonlySet<StepStatus> = new Set(['completed', 'failed', 'retrying
 /** Event types that must not be recorded between `execution:paused` and the next resume, takeover or end. */
 const WORK = new Set(['execution:output', 'execution:thinking', 'execution:tool-call', 'execution:progress']);
 
+/** Event types of waits. */
+const WAIT = new Set(['execution:waiting', 'execution:wait-ended']);
+
 export const isTerminalType = (type: string): boolean => TERMINAL.test(type);
 
 /**
@@ -111,9 +114,15 @@ function checkSteps(events: readonly JournalEvent[], workflow: Workflow): string
     if (stepId === undefined) continue;
     const step = steps.get(stepId);
     if (type !== 'execution:step') {
-      if (step?.status !== 'running')
+      // A retry with a long backoff waits after its step.
+      const statuses = WAIT.has(type) ? ['waiting', 'retrying'] : ['running'];
+      if (!statuses.includes(step?.status ?? ''))
         problems.push(`${type} at ${sequence} belongs to a step that is ${step?.status ?? 'unknown'}.`);
-      else if (type === 'execution:output') step.text += fields.chunk!;
+      else if (step && type === 'execution:output') step.text += fields.chunk!;
+      continue;
+    }
+    if (status === 'running' && step?.status === 'waiting') {
+      step.status = status;
       continue;
     }
     if (status === 'running') {
@@ -125,8 +134,13 @@ function checkSteps(events: readonly JournalEvent[], workflow: Workflow): string
       steps.set(stepId, { nodeId, status, attempt: attempt!, text: '' });
       continue;
     }
+    if (status === 'waiting') {
+      if (step?.status === 'running') step.status = status;
+      else problems.push(`Step ${stepId} waits at ${sequence}, but it is ${step?.status ?? 'unknown'}.`);
+      continue;
+    }
     if (!ENDED.has(status!)) problems.push(`Step ${stepId} has status ${status} at ${sequence}.`);
-    if (step?.status !== 'running')
+    if (step?.status !== 'running' && !(step?.status === 'waiting' && status === 'cancelled'))
       problems.push(
         `Step ${stepId} of node ${nodeId} ends as ${status} at ${sequence}, but it is ${step?.status ?? 'unknown'}.`,
       );
@@ -136,7 +150,7 @@ function checkSteps(events: readonly JournalEvent[], workflow: Workflow): string
     if (step) problems.push(...checkText(step, fields.output!, workflow));
   }
   for (const [stepId, { nodeId, status }] of steps)
-    if (status === 'running') problems.push(`Step ${stepId} of node ${nodeId} started and never ended.`);
+    if (!ENDED.has(status)) problems.push(`Step ${stepId} of node ${nodeId} started and never ended.`);
   if (events.at(-1)?.type === 'execution:completed')
     for (const { id } of workflow.nodes)
       if (!completed.has(id)) problems.push(`The execution has completed, but its node ${id} has not.`);
@@ -146,8 +160,8 @@ function checkSteps(events: readonly JournalEvent[], workflow: Workflow): string
 function checkStart(nodeId: string, attempt: number, sequence: number, steps: readonly OpenStep[]): string[] {
   const own = steps.filter((step) => step.nodeId === nodeId);
   const problems: string[] = [];
-  if (own.some((step) => step.status === 'running'))
-    problems.push(`Node ${nodeId} starts at ${sequence} while another step of it is running.`);
+  if (own.some((step) => !ENDED.has(step.status)))
+    problems.push(`Node ${nodeId} starts at ${sequence} while another step of it is open.`);
   const last = Math.max(0, ...own.map((step) => step.attempt));
   if (attempt <= last)
     problems.push(`Node ${nodeId} starts attempt ${attempt} at ${sequence} after attempt ${last}.`);

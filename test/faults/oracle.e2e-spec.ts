@@ -127,7 +127,7 @@ describe('the oracle', () => {
           status: 'running',
           stepId: 'x',
         }),
-      /Node a starts at \d+ while another step of it is running/,
+      /Node a starts at \d+ while another step of it is open/,
     ],
     [
       'an attempt number of a node that does not rise',

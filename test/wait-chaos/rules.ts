@@ -172,7 +172,9 @@ function checkUsage(executions: readonly StoredExecution[], counted: StoredTree[
     );
   const root = executions.find(({ parentId }) => parentId === null)!;
   const { tokenUsage } = reduced(root.events);
-  if (root.status === 'completed' && (tokenUsage.input !== input || tokenUsage.output !== output))
+  // An execution that is cancelled while no process owns it does not report the tokens of its children.
+  const isWhole = executions.every(({ status }) => status !== 'cancelled');
+  if (isWhole && (tokenUsage.input !== input || tokenUsage.output !== output))
     problems.push(
       `the root reports ${tokenUsage.input} and ${tokenUsage.output} tokens; its tree used ${input} and ${output}.`,
     );
@@ -204,7 +206,7 @@ export const outline = ({ id, parentId, events }: StoredExecution): string =>
         data['error'],
         data['reason'],
       ]
-        .filter((part) => part !== undefined)
+        .flatMap((part) => (part === undefined ? [] : [text(part)]))
         .join(' '),
     )
     .join(' | ');

@@ -49,13 +49,16 @@ export interface Target {
   /** `pause` also for a child that was paused before it began. */
   desired: string;
   waits: { id: string; kind: string; outcome: string | null }[];
+  lastSequence: number;
 }
 
 export async function readTargets(database: pg.Pool, rootId: string): Promise<Target[]> {
   const { rows } = await database.query<Target>({
     name: 'targets',
     text: `SELECT e.id, e.parent_id IS NULL AS "isRoot", e.status,
-      e.desired_state AS desired, coalesce((
+      e.desired_state AS desired,
+      coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = e.id), 0) AS "lastSequence",
+      coalesce((
         SELECT json_agg(json_build_object('id', w.id, 'kind', w.kind, 'outcome', w.outcome))
         FROM cloutagent.waits AS w WHERE w.execution_id = e.id AND w.kind NOT IN ('timer', 'children')), '[]') AS waits
       FROM cloutagent.executions AS e WHERE e.id IN (${TREE}) ORDER BY e.depth, e.id`,
@@ -90,8 +93,10 @@ export async function sample(database: pg.Pool): Promise<{ compared: number; pro
   problems.push(
     ...above.rows.map(({ id, parent }) => `${id} was open after the end of its parent ${parent}.`),
   );
-  const parked = await database.query<{ id: string; status: string; desired: string }>(`
-    SELECT e.id, e.status, e.desired_state AS desired FROM cloutagent.executions AS e
+  const parked = await database.query<{ row: string }>(`
+    SELECT (to_jsonb(e) - 'workflow' - 'input' || jsonb_build_object('now', clock_timestamp(), 'waits', (
+      SELECT json_agg(to_jsonb(w) - 'request' ORDER BY w.id) FROM cloutagent.waits AS w WHERE w.execution_id = e.id)))::text AS row
+    FROM cloutagent.executions AS e
     WHERE completed_at IS NULL AND owner IS NULL AND runnable_at IS NULL AND parked AND CASE desired_state
       WHEN 'pause' THEN status <> 'paused'
       WHEN 'run' THEN status <> 'waiting' OR NOT EXISTS (
@@ -99,11 +104,6 @@ export async function sample(database: pg.Pool): Promise<{ compared: number; pro
         OR EXISTS (
           SELECT FROM cloutagent.waits AS w WHERE w.execution_id = e.id AND NOT w.recorded AND w.outcome IS NOT NULL)
       ELSE false END LIMIT 5`);
-  problems.push(
-    ...parked.rows.map(
-      ({ id, status, desired }) =>
-        `${id} was parked as ${status} (desired: ${desired}), and nothing wakes it.`,
-    ),
-  );
+  problems.push(...parked.rows.map(({ row }) => `An execution is parked, and nothing wakes it: ${row}`));
   return { compared: rows.length, problems };
 }

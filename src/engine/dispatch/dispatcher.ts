@@ -24,6 +24,8 @@ import { ExecutionQueue } from './execution-queue.js';
 
 /** Executions of one claim. The rest is left to the other processes and to the next claim. */
 const MAX_EXECUTIONS_PER_CLAIM = 50;
+/** How long after claiming its share of the queue a process claims what the others have left. */
+const SHARE_DELAY_MS = 10;
 /** How long a shutdown waits for a claim that the database does not answer. */
 const SHUTDOWN_CLAIM_TIMEOUT_MS = 2_000;
 /** One in this many sweeps also re-asserts. */
@@ -52,6 +54,9 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly claimLock = new Semaphore(1);
   /** Fills the free slots. Calls during a claim share one further claim. */
   private readonly coalescedClaim = coalesce(() => detached(() => this.runClaim()));
+  /** Whether the next claim takes all queued executions. Otherwise it takes this process's share of them. */
+  private claimsAll = false;
+  private shareTimer: NodeJS.Timeout | undefined;
   /** Whether executions were left in the queue because no slot was free. */
   private hasMoreQueued = false;
   private sweeps = 0;
@@ -76,7 +81,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    this.notifier.queued.subscribe(() => this.claim());
+    this.notifier.queued.subscribe(() => this.claimShare());
     await this.notifier.start();
     (await this.controls.listen()).subscribe((executionId) => this.applyControl(executionId));
     this.settlement.woken.subscribe((ownedIds) => this.onWoken(ownedIds));
@@ -97,6 +102,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   async beforeApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     for (const timer of this.timers) clearInterval(timer);
+    clearTimeout(this.shareTimer);
     await this.claimLock
       .acquire(AbortSignal.timeout(SHUTDOWN_CLAIM_TIMEOUT_MS))
       .then((lock) => lock.release())
@@ -138,6 +144,15 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private claim(): void {
+    this.claimsAll = true;
+    void this.coalescedClaim();
+  }
+
+  /**
+   * Claims this process's share of what another process has queued, and a little later what is left. Otherwise the first
+   * process that is notified would claim all children of an execution.
+   */
+  private claimShare(): void {
     void this.coalescedClaim();
   }
 
@@ -161,10 +176,17 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
       return;
     }
     const limit = Math.min(freeSlots, MAX_EXECUTIONS_PER_CLAIM);
-    const { rows, hasMore } = await this.queue.claim(limit);
+    const isShare = !this.claimsAll;
+    this.claimsAll = false;
+    const { rows, hasMore } = await this.queue.claim(limit, isShare);
     this.hasMoreQueued = hasMore;
     for (const row of rows) this.start(row);
     if (rows.length === limit) this.claim();
+    else if (isShare && hasMore)
+      this.shareTimer ??= setTimeout(() => {
+        this.shareTimer = undefined;
+        this.claim();
+      }, SHARE_DELAY_MS);
   }
 
   private start(row: ExecutionRow): void {
@@ -181,8 +203,10 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   /** @param isRequested whether a control request arrived during the claim; `row` may not have it yet */
   private async run(row: ExecutionRow, execution: ActiveExecution, isRequested: boolean): Promise<void> {
     const onIdle = (isIdle: boolean) => {
-      // An idle execution frees its slot.
-      if (this.active.setIdle(row.id, execution, isIdle) && isIdle) this.notifyQueued();
+      if (!this.active.setIdle(row.id, execution, isIdle) || !isIdle) return;
+      // An idle execution frees its slots, in this process and in its project.
+      if (this.hasMoreQueued) this.claim();
+      this.notifier.notify();
     };
     try {
       const running = this.engine.run(row, execution.abort.signal, onIdle);

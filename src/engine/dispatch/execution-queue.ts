@@ -37,14 +37,15 @@ export class ExecutionQueue {
   /**
    * Claims the executions that have been runnable for longest and whose projects have free concurrency slots.
    * @param limit maximum number of executions
+   * @param isShare whether to leave the others of these executions to the other processes, which claim at the same time
    * @returns their rows, and whether more executions are queued
    */
-  async claim(limit: number): Promise<{ rows: ExecutionRow[]; hasMore: boolean }> {
+  async claim(limit: number, isShare = false): Promise<{ rows: ExecutionRow[]; hasMore: boolean }> {
     // One message, so that the lock is not held during a network round trip. Each statement of the message has its own
     // snapshot, so the second statement sees the result of the previous claim. Only numbers are inserted into the text.
     const results = (await this.database.pool.query(
       `SELECT pg_advisory_xact_lock(${CLAIM_LOCK});
-       ${claimStatement(Number(this.identity.value), limit, this.settings.MAX_EXECUTIONS_PER_PROJECT)};
+       ${claimStatement(Number(this.identity.value), limit, this.settings.MAX_EXECUTIONS_PER_PROJECT, isShare)};
        SELECT EXISTS (SELECT FROM cloutagent.executions WHERE runnable_at <= clock_timestamp()) AS "hasMore"`,
     )) as unknown as { rows: unknown[] }[];
     const rows = (results[1]!.rows as ExecutionRow[]).toSorted((one, other) => (one.id < other.id ? -1 : 1));
@@ -195,12 +196,18 @@ export class ExecutionQueue {
   }
 }
 
+/** The part of the candidates that one process of all gets, the oldest first. A single candidate is for any of them. */
+const SHARE = `share AS (
+    SELECT id FROM candidates ORDER BY runnable_at, id LIMIT ceil(
+      (SELECT count(*) FROM candidates)::float8 / (SELECT greatest(1, count(*)) FROM cloutagent.processes))::bigint
+  ), `;
+
 /**
  * Finds the projects with queued executions by the index, one by one, and claims as many executions of each as it has free
  * slots. The lock on this process's row excludes a concurrent reclaim: once a reclaim has deleted the row, this statement
  * claims nothing.
  */
-const claimStatement = (identity: number, limit: number, perProject: number): string => `
+const claimStatement = (identity: number, limit: number, perProject: number, isShare: boolean): string => `
   WITH RECURSIVE queued AS (
     SELECT min(project_id) AS project_id FROM cloutagent.executions WHERE runnable_at IS NOT NULL
     UNION ALL
@@ -221,8 +228,8 @@ const claimStatement = (identity: number, limit: number, perProject: number): st
         ORDER BY e.runnable_at, e.id LIMIT greatest(0, least(${limit}, ${perProject} - slots.taken))
       ) AS c
     ORDER BY c.runnable_at, c.id LIMIT ${limit}
-  ), free AS (
-    SELECT e.id FROM cloutagent.executions AS e WHERE e.id IN (SELECT id FROM candidates)
+  ), ${isShare ? SHARE : ''}free AS (
+    SELECT e.id FROM cloutagent.executions AS e WHERE e.id IN (SELECT id FROM ${isShare ? 'share' : 'candidates'})
       AND e.owner IS NULL AND e.completed_at IS NULL AND e.runnable_at IS NOT NULL
     FOR UPDATE SKIP LOCKED
   ), me AS (

@@ -7,13 +7,15 @@ import type { NodeRun, NodeType } from '../extension/node-handler.js';
 
 /** Timers are exact to the second. A shorter delay is kept in memory, and starts again if its process dies. */
 const SHORTEST_TIMER_MS = 1_000;
-/** A year. */
-const MAX_MS = 31_536_000_000;
+/** A day. */
+const MAX_MS = 86_400_000;
 const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 
 const DelayConfig = z
   .strictObject({
-    ms: orNull(z.int().min(0).max(MAX_MS)).meta({ description: 'How long to wait, in ms; a year at most.' }),
+    ms: orNull(z.int().min(0).max(MAX_MS)).meta({
+      description: 'How long to wait, in ms; a day at most. For more, use until.',
+    }),
     until: orNull(
       z.iso.datetime({ offset: true }).refine((time) => Date.parse(time) <= LAST_TIME, {
         error: 'must be a time before the year 10000, in UTC',

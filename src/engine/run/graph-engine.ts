@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Semaphore } from '../../common/semaphore.js';
+import { coalesce } from '../../common/coalesce.js';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { isAppendFault, StaleOwnerError } from '../../journal/append-errors.js';
 import { Logger } from '../../logging/logger.js';
+import { detached } from '../../logging/work-context.js';
 import type { RowChange } from '../../journal/row-change.js';
 import { ChildExecutions } from '../children/child-executions.js';
 import { type ExecutionEngine, HAND_OVER, type ParkedRun, type RunOutcome } from '../execution-engine.js';
@@ -33,8 +34,13 @@ export class GraphEngine implements ExecutionEngine {
   private readonly runs = new Map<string, { run: GraphRun; log: ExecutionLog }>();
   /** Executions that are being taken over, and whether a request has arrived for them since the claim. */
   private readonly starting = new Map<string, boolean>();
-  /** Orders the applications of control requests: an older request must not be applied after a newer one. */
-  private readonly controlLock = new Semaphore(1);
+  /** Executions whose stored requests are to be applied. */
+  private requested = new Set<string>();
+  /**
+   * Applies requests in their order: an older one must not be applied after a newer one. Calls during an application share the
+   * next one, so that many executions that are woken at once need one read.
+   */
+  private readonly applyRequested = coalesce(() => detached(() => this.applyStoredRequests()));
 
   constructor(
     private readonly takeover: Takeover,
@@ -97,12 +103,8 @@ export class GraphEngine implements ExecutionEngine {
 
   async applyControl(executionIds: readonly string[]): Promise<void> {
     for (const id of executionIds) if (this.starting.has(id)) this.starting.set(id, true);
-    const lock = await this.controlLock.acquire();
-    try {
-      await this.applyStoredRequests(executionIds);
-    } finally {
-      lock.release();
-    }
+    for (const id of executionIds) this.requested.add(id);
+    await this.applyRequested();
   }
 
   committedSequence(executionId: string): number | undefined {
@@ -133,8 +135,9 @@ export class GraphEngine implements ExecutionEngine {
     }
   }
 
-  private async applyStoredRequests(executionIds: readonly string[]): Promise<void> {
-    const runningIds = executionIds.filter((id) => this.runs.has(id));
+  private async applyStoredRequests(): Promise<void> {
+    const runningIds = [...this.requested].filter((id) => this.runs.has(id));
+    this.requested = new Set();
     if (runningIds.length === 0) return;
     const { desiredStates, endedWaits } = await this.requests.read(runningIds);
     const waitsOf = Map.groupBy(endedWaits, (wait) => wait.execution_id);

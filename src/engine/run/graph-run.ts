@@ -33,6 +33,7 @@ import { PausableTimeout } from './pausable-timeout.js';
 import { PauseGate } from './pause-gate.js';
 import { attribution, elapsedMs, stepEvent } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
+import { untilAnswered } from './until-answered.js';
 import type { PriceOf } from './usage.js';
 
 export interface GraphRunOptions {
@@ -320,9 +321,26 @@ export class GraphRun {
       (result) =>
         result === 'waiting'
           ? this.onNodeWaiting(node)
-          : this.whenNotPaused(() => this.onNodeCompleted(node, result.output)),
-      (error: unknown) => this.whenNotPaused(() => this.onNodeFailed(node, error)),
+          : this.onNodeDone(node, () => this.onNodeCompleted(node, result.output)),
+      (error: unknown) => this.onNodeDone(node, () => this.onNodeFailed(node, error)),
     );
+  }
+
+  /** Ends the children that a node has left behind, and then records its end. */
+  private async onNodeDone(node: WorkflowNode, record: () => void): Promise<void> {
+    if (!this.isStopped && this.nodes.hasChildren(node.id))
+      try {
+        await this.log.whenCommitted();
+        const reason = `The node ${node.id}, which started it, has ended.`;
+        const { children } = this.options;
+        await untilAnswered(
+          () => children.endAll(this.row.id, null, reason, node.id),
+          this.stopController.signal,
+        );
+      } catch {
+        return;
+      }
+    await this.whenNotPaused(record);
   }
 
   private onNodeWaiting(node: WorkflowNode): void {
@@ -507,11 +525,12 @@ export class GraphRun {
         await children.endAll(this.row.id, this.row.desired_state_by, reason);
       }
       if (openWaits.length > 0) await this.readEndedWaits();
+      const usage = hasChildren ? await this.nodes.usageAtEnd(openWaits) : [];
       if (this.isReleased) return;
       const waits = this.nodes.endWaits(this.endedWaits);
       const records = [...((!hasChildren && change.records) || []), ...waits.records];
       const before = hasChildren ? [] : events;
-      await this.log.append([...waits.events, ...this.cutOffSteps(before), ...before, terminal], {
+      await this.log.append([...waits.events, ...usage, ...this.cutOffSteps(before), ...before, terminal], {
         ...change,
         records,
       });

@@ -29,6 +29,8 @@ export type NodeResult = { output: Json } | 'waiting';
 /** Keys of the engine's own waits. The key of a node's wait cannot begin with `$`. */
 const RETRY_KEY = '$retry:';
 const FAILURE_KEY = '$failure:';
+const isOfEngine = ({ key }: Pick<KnownWait, 'key'>): boolean =>
+  key.startsWith(RETRY_KEY) || key.startsWith(FAILURE_KEY);
 
 /** Runs the nodes of one execution, each with as many attempts as it may have, and keeps their waits. */
 export class NodeRunner {
@@ -64,7 +66,9 @@ export class NodeRunner {
       const isWaiting = step?.status === 'waiting' || row.key.startsWith(RETRY_KEY);
       if (row.recorded || !step || !isWaiting) continue;
       const { stepId, attempt } = step;
-      this.waitingSteps.set(row.node_id, { node, stepId, attempt, startedAt: performance.now() });
+      // The duration of a step contains its waits, also those in which no process had it.
+      const startedAt = performance.now() - Math.max(0, Date.now() - Date.parse(step.startedAt));
+      this.waitingSteps.set(row.node_id, { node, stepId, attempt, startedAt });
     }
     // The earlier owner may have died before it looked for signals that were sent before the wait began.
     if (rows.some(({ kind, outcome }) => kind === 'signal' && outcome === null))
@@ -80,6 +84,11 @@ export class NodeRunner {
   isOpen({ id, node_id, key }: WaitRow): boolean {
     const wait = this.waits.get(node_id)?.get(key);
     return wait?.id === id && !wait.outcome;
+  }
+
+  /** Whether a node has begun a wait for children that has not ended. */
+  hasChildren(nodeId: string): boolean {
+    return [...this.openWaits()].some(({ node_id, kind }) => node_id === nodeId && kind === 'children');
   }
 
   /** Stops the clocks of all time limits until `resume`. The pause gate stops the handlers. */
@@ -117,7 +126,14 @@ export class NodeRunner {
     for (const row of ended) waits.set(row.key, row);
     const events = [...ended.map(waitEndedEvent), ...usage];
     const change: RowChange = { records: ended.map(recordedWait) };
-    const first = ended[0]!;
+    const ofEngine = ended.find(isOfEngine);
+    if (!ofEngine && [...waits.values()].some((wait) => !wait.outcome && isOfEngine(wait))) {
+      // The node waits for its next attempt, or for a person who decides about it. That attempt finds these ends.
+      log.record(events, change);
+      this.waitingSteps.set(node.id, step);
+      return 'waiting';
+    }
+    const first = ofEngine ?? ended[0]!;
     if (first.key.startsWith(RETRY_KEY)) return this.attemptUntilDone(node, { events, change });
     if (first.key.startsWith(FAILURE_KEY)) return this.settleFailure(node, step, first, { events, change });
     const resumed = { ...step, isResumed: true };
@@ -142,6 +158,33 @@ export class NodeRunner {
       wait.settled_by = row?.settled_by ?? null;
     }
     return { events: left.map(waitEndedEvent), records: left.map(recordedWait) };
+  }
+
+  /**
+   * Makes the events by which the usage of ended children counts towards an execution that ends before their waits are
+   * applied.
+   * @param waits the waits for these children
+   */
+  async usageAtEnd(waits: readonly KnownWait[]): Promise<EventDraft[]> {
+    const { row, children, log, priceOf } = this.scope;
+    const ofChildren = waits.filter(({ kind }) => kind === 'children');
+    const used = await Promise.all(
+      [...Map.groupBy(ofChildren, ({ node_id }) => node_id)].map(async ([nodeId, own]) => ({
+        nodeId,
+        calls: await children.usage(
+          row.id,
+          own.map(({ id }) => id),
+        ),
+      })),
+    );
+    let { tokenUsage, modelUsage } = log.state;
+    return used.flatMap(({ nodeId, calls }) => {
+      const events = usageEvents({ tokenUsage, modelUsage }, nodeId, calls, priceOf, { ofChildren: true });
+      for (const { type, fields } of events)
+        if (type === 'execution:token-usage') tokenUsage = fields.usage;
+        else if (type === 'execution:cost-update') modelUsage = fields.modelUsage;
+      return events;
+    });
   }
 
   /** @param begins what is recorded together with the first attempt; `resumed` continues a step instead */

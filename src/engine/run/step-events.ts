@@ -5,7 +5,7 @@ export interface RunningStep {
   node: WorkflowNode;
   stepId: string;
   attempt: number;
-  /** By `performance.now()`. */
+  /** By `performance.now()`. It may be before the start of this process. */
   startedAt: number;
   /** Whether the handler is called again after a wait. */
   isResumed?: boolean;

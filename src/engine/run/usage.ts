@@ -20,7 +20,7 @@ export const countedTokens = ({ input, output }: { input: number; output: number
  * @param calls the usage of each call, or of all calls of a model by child executions
  */
 export function usageEvents(
-  state: ExecutionState,
+  state: Pick<ExecutionState, 'tokenUsage' | 'modelUsage'>,
   nodeId: string,
   calls: readonly { model: string; input: number; output: number }[],
   priceOf: PriceOf,

@@ -50,7 +50,11 @@ export class ExecutionControl {
     if (isTerminal(row.status)) throw new ExecutionEndedError(row.status);
     if (row.desired_state === 'cancel' && desired !== 'cancel')
       throw new ProblemError('execution_cancelling', 'The execution is being cancelled.');
-    if (await this.isBelowPaused(row, desired)) throw new ProblemError('parent_paused');
+    if (await this.isBelowPaused(row, desired)) {
+      // Its owner may have resumed it in between.
+      await this.notifier.notify(id);
+      throw new ProblemError('parent_paused');
+    }
     const isUnowned = row.owner === null;
     // It may be a child that has not begun, and whose turn has come during the pause.
     if (desired === 'run' && isUnowned && row.parent_id !== null) this.progress.notify([row.parent_id]);
