@@ -67,6 +67,29 @@ describe('child executions', () => {
     });
   });
 
+  it('stops a tree that has used more tokens than its root may', async () => {
+    const agent = graph(node('ask', 'agent', { model: 'demo/echo', prompt: 'Repeat: {{input}}' }));
+    const inner = graph(node('sub', 'workflow', { workflow: agent, input: '{{input}}' }));
+    const items = Array.from({ length: 12 }, (_unused, index) => `item ${index}`);
+    const map = node('map', 'map', { items, workflow: inner, concurrency: 1, onError: 'collect' });
+    const execution = await endOf(graph(map), null, { options: { limits: { maxTokens: 200 } } });
+    expect(execution).toMatchObject({ status: 'failed', error: { code: 'token_limit_exceeded' } });
+
+    const path = `/api/executions?rootId=${execution.id}&limit=100`;
+    const all = (await server.call('GET', path)).body.executions;
+    const agents = all.filter(({ parent }) => parent?.nodeId === 'sub');
+    const used = agents.filter(({ tokenUsage }) => tokenUsage.total > 0);
+    // The call that exceeds the limit is the last one.
+    expect(used.length).toBeLessThan(agents.length);
+    const before = used.slice(0, -1).reduce((sum, { tokenUsage }) => sum + tokenUsage.total, 0);
+    expect(before).toBeLessThanOrEqual(200);
+    const failed = agents.find(({ status }) => status === 'failed')!;
+    expect((await server.call('GET', `/api/executions/${failed.id}`)).body.error).toMatchObject({
+      code: 'token_limit_exceeded',
+      message: expect.stringMatching(/of its tree used \d+ tokens; their limit is 200/),
+    });
+  }, 30_000);
+
   describe('map', () => {
     it('keeps the order of the items', async () => {
       const inner = graph(transform('square', 'input * input'));

@@ -174,6 +174,16 @@ export class ChildExecutions {
     return rows;
   }
 
+  /** Reads the limits of tokens and cost of a tree, which its root has. */
+  async treeLimits(rootId: string): Promise<ExecutionOptions['limits']> {
+    const { rows } = await this.database.pool.query<{ limits: ExecutionOptions['limits'] | null }>({
+      name: 'tree-limits',
+      text: `SELECT options -> 'limits' AS limits FROM cloutagent.executions WHERE id = $1`,
+      values: [rootId],
+    });
+    return rows[0]?.limits ?? undefined;
+  }
+
   /**
    * Cancels all children of an execution and waits until they have ended. Owners have CANCEL_GRACE_MS; after that their
    * executions are taken over.

@@ -41,6 +41,8 @@ export class ModelCall {
    */
   async stream(run: NodeRun<unknown>, request: ModelRequest): Promise<string> {
     run.signal.throwIfAborted();
+    // Other executions of the tree may have used up what is left.
+    await run.checkLimits();
     const { MODEL_IDLE_TIMEOUT_MS: idleMs, OUTPUT_MAX_BYTES: maxBytes } = this.settings;
     // Ends the HTTP request to the provider.
     const httpAbort = new AbortController();
@@ -101,7 +103,10 @@ export class ModelCall {
       stopWhen: isStepCount(maxToolRounds + 1),
       // The next model call must not start while the execution is paused, or after it has exceeded a limit.
       prepareStep: async ({ stepNumber }: { stepNumber: number }) => {
-        if (stepNumber > 0) await latches.wait(`step ${stepNumber}`);
+        if (stepNumber > 0) {
+          await latches.wait(`step ${stepNumber}`);
+          await run.checkLimits();
+        }
         return stepNumber === maxToolRounds ? { toolChoice: 'none' as const } : {};
       },
     };

@@ -1,4 +1,4 @@
-import type { ExecutionFailure } from '@cloutagent/contract';
+import type { ExecutionFailure, ExecutionOptions } from '@cloutagent/contract';
 import type { RowChange, TreeUsage } from '../../journal/row-change.js';
 import type { ChildExecutions } from '../children/child-executions.js';
 import type { ExecutionRow } from '../execution-row.js';
@@ -10,6 +10,8 @@ import { countedTokens, exceededLimit, type PriceOf, totalCostUSD } from './usag
 export class ExecutionLimits {
   /** The root of the tree; undefined while the execution has neither a parent nor children. */
   private rootId: string | undefined;
+  /** The limits of the tree, which the root has; undefined until they are read. */
+  private ofTree: Promise<ExecutionOptions['limits']> | undefined;
 
   /** @param hasChildren whether it has started children before */
   constructor(
@@ -48,14 +50,22 @@ export class ExecutionLimits {
 
   /** Returns the failure of an execution that has exceeded one of its limits; undefined if it has not. */
   async exceeded(): Promise<ExecutionFailure | undefined> {
-    const { limits } = this.row.options;
+    const limits = await this.limits();
     if (!limits) return undefined;
     if (this.rootId === undefined) return exceededLimit(limits, this.log.state);
     const { rootId } = this;
     const used = await untilAnswered(() => this.children.treeUsage(rootId), this.signal);
     const total = used.reduce((sum, { input, output }) => sum + input + output, 0);
     const costUSD = totalCostUSD(used.map(({ model, ...usage }) => this.priceOf(model, usage)));
-    return exceededLimit(limits, { tokenUsage: { total }, costUSD });
+    return exceededLimit(limits, { tokenUsage: { total }, costUSD }, { isTree: true });
+  }
+
+  /** Only the root of a tree has limits. They do not change, so a child reads them once. */
+  private async limits(): Promise<ExecutionOptions['limits']> {
+    const { root_id: rootId, options } = this.row;
+    if (rootId === null) return options.limits;
+    this.ofTree ??= untilAnswered(() => this.children.treeLimits(rootId), this.signal);
+    return this.ofTree;
   }
 }
 

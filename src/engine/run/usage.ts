@@ -47,21 +47,26 @@ export function usageEvents(
   ];
 }
 
-/** Returns the failure of an execution that has exceeded its limit of tokens or cost; undefined if it has not. */
+/**
+ * Returns the failure of an execution that has exceeded its limit of tokens or cost; undefined if it has not.
+ * @param options `isTree`: the usage is that of a tree of executions
+ */
 export function exceededLimit(
   { maxTokens, maxCostUSD }: NonNullable<ExecutionOptions['limits']>,
   { tokenUsage, costUSD }: { tokenUsage: { total: number }; costUSD: number | null },
+  { isTree = false } = {},
 ): ExecutionFailure | undefined {
+  const subject = isTree ? 'The execution and the others of its tree' : 'The execution';
   if (maxTokens !== undefined && tokenUsage.total > maxTokens) {
     return {
       code: 'token_limit_exceeded',
-      message: `The execution used ${tokenUsage.total} tokens; its limit is ${maxTokens}.`,
+      message: `${subject} used ${tokenUsage.total} tokens; ${isTree ? 'their' : 'its'} limit is ${maxTokens}.`,
     };
   }
   if (maxCostUSD !== undefined && costUSD !== null && costUSD > maxCostUSD) {
     return {
       code: 'cost_limit_exceeded',
-      message: `The execution cost ${formatUSD(costUSD)} USD; its limit is ${formatUSD(maxCostUSD)}.`,
+      message: `${subject} cost ${formatUSD(costUSD)} USD; ${isTree ? 'their' : 'its'} limit is ${formatUSD(maxCostUSD)}.`,
     };
   }
   return undefined;

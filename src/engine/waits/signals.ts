@@ -50,6 +50,9 @@ interface Unchecked {
   /** The kept signal. Without it, the new one. */
   signalId?: string;
 }
+/** Matches of kept signals and waits that this process remembers. One takes about 150 bytes. */
+const MAX_UNFIT = 20_000;
+
 const keyOf = ({ wait, signalId }: Unchecked): string => `${wait?.id} ${signalId}`;
 
 /**
@@ -59,6 +62,12 @@ const keyOf = ({ wait, signalId }: Unchecked): string => `${wait?.id} ${signalId
  */
 @Injectable()
 export class Signals {
+  /**
+   * Kept signals that do not fit an open wait, by `keyOf`. They stay, so that each further signal would check all of them
+   * again.
+   */
+  private readonly unfit = new Set<string>();
+
   constructor(
     private readonly database: Database,
     private readonly settlement: WaitSettlement,
@@ -79,7 +88,7 @@ export class Signals {
         this.trySend(transaction, signal, checked),
       );
       if ('id' in result) return result;
-      checked.set(keyOf(result), await this.check(signal.executionId, result, signal));
+      checked.set(keyOf(result), await this.checkOnce(signal.executionId, result, signal));
     }
   }
 
@@ -96,7 +105,7 @@ export class Signals {
         return (await this.consumeKept(transaction, executionId, waits, checked)).unchecked;
       });
       if (!unchecked) return;
-      checked.set(keyOf(unchecked), await this.check(executionId, unchecked));
+      checked.set(keyOf(unchecked), await this.checkOnce(executionId, unchecked));
     }
   }
 
@@ -142,7 +151,9 @@ export class Signals {
   ): Promise<{ rest: readonly SignalWait[]; unchecked?: Unchecked }> {
     const kept = await signalStore.keptFor(client, executionId, waits);
     const { matches, unchecked } = matchSignals(waits, kept, ({ wait, signal }) => {
-      const errors = checked.get(keyOf({ wait, signalId: signal.id }));
+      const key = keyOf({ wait, signalId: signal.id });
+      if (this.unfit.has(key)) return false;
+      const errors = checked.get(key);
       return errors && errors.length === 0;
     });
     if (unchecked) return { rest: [], unchecked: { wait: unchecked.wait, signalId: unchecked.signal.id } };
@@ -167,6 +178,19 @@ export class Signals {
     throw new ProblemError('too_many_signals', undefined, {
       headers: { 'Retry-After': RETRY_AFTER_SECONDS },
     });
+  }
+
+  private async checkOnce(
+    executionId: string,
+    unchecked: Unchecked,
+    signal?: NewSignal,
+  ): Promise<PathError[]> {
+    const errors = await this.check(executionId, unchecked, signal);
+    if (errors.length > 0 && unchecked.wait && unchecked.signalId !== undefined) {
+      this.unfit.add(keyOf(unchecked));
+      if (this.unfit.size > MAX_UNFIT) this.unfit.delete(this.unfit.values().next().value!);
+    }
+    return errors;
   }
 
   /** Checks a body outside of any transaction. @returns the paths to correct */
