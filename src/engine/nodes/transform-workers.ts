@@ -153,7 +153,7 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
         throw new NodeError('transform_failed', `The expression ${this.exceeded(error)}.`);
       });
     if (answer.json === undefined)
-      throw new NodeError('transform_failed', `The expression failed: ${answer.error}.`);
+      throw new NodeError('transform_failed', `The expression failed: ${answer.error?.replace(/\.$/, '')}.`);
     checkShape(Buffer.from(answer.json), this.settings);
     return JSON.parse(answer.json) as Json;
   }
