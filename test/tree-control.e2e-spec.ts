@@ -210,6 +210,23 @@ describe('control of trees of executions', () => {
     servers[1] = await Server.start({ DATABASE_URL: url, ...settings });
   });
 
+  it.each(['cancel', 'pause'])(
+    'repeats a %s whose process died before it marked the children',
+    async (desired) => {
+      const id = await start(tree(1, 3, graph(delay('d', 3_600_000))));
+      await untilCount(id, 4, ['waiting']);
+      await untilParked(id);
+      await client.query(
+        'UPDATE cloutagent.executions SET desired_state = $2, desired_state_at = now(), runnable_at = now() WHERE id = $1',
+        [id, desired],
+      );
+      await untilCount(id, 4, [desired === 'cancel' ? 'cancelled' : 'paused']);
+      if (desired === 'cancel') return expectEnded(id, 'cancelled');
+      await call('POST', `/api/executions/${id}/cancel`);
+      await untilCount(id, 4, ['cancelled']);
+    },
+  );
+
   it('shows roots only in a stream by filter, and the tree in a stream by root', async () => {
     const byFilter = new Watch(servers[1]!.url, '/api/executions/stream?projectId=demo');
     await byFilter.until((now) => now.established !== undefined);

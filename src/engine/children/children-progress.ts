@@ -9,7 +9,7 @@ import { Logger } from '../../logging/logger.js';
 import { detached } from '../../logging/work-context.js';
 import { WaitSettlement } from '../waits/wait-settlement.js';
 import { OutputSizes } from './output-sizes.js';
-import { LEFT, OPEN_WAITS, ORPHANS, QUEUE_NEXT, STALLED } from './progress-statements.js';
+import { LEFT, OPEN_WAITS, ORPHANS, QUEUE_NEXT, STALLED, UNMARKED } from './progress-statements.js';
 import { TreeControl } from './tree-control.js';
 
 /** Parents that one transaction locks. */
@@ -105,12 +105,27 @@ export class ChildrenProgress implements OnApplicationBootstrap, OnModuleDestroy
     const stalled = await this.database.pool.query<{ id: string }>(STALLED);
     this.notify([...stalled.rows.map(({ id }) => id), ...this.changed]);
     if (this.sweeps % SWEEPS_PER_ORPHAN_CHECK !== 1) return;
+    await this.markAgain();
     const orphans = await this.database.pool.query<{ id: string }>(ORPHANS);
     for (const { id } of orphans.rows) {
       this.logger.warn('the execution has ended before its children, which are cancelled', {
         executionId: id,
       });
       await this.control.cancelBelow(id, { by: null, reason: 'the parent execution has ended' });
+    }
+  }
+
+  private async markAgain(): Promise<void> {
+    const { rows } = await this.database.pool.query<{
+      id: string;
+      desired: 'pause' | 'cancel';
+      by: string | null;
+      reason: string | null;
+    }>(UNMARKED);
+    for (const { id, desired, by, reason } of rows) {
+      if (desired === 'cancel') await this.control.cancelBelow(id, { by, reason });
+      else await this.control.mark(id, desired, { by, reason });
+      this.notify([id]);
     }
   }
 

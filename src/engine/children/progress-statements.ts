@@ -47,6 +47,18 @@ export const STALLED = `
       OR EXISTS (${FAILED_CHILDREN}))
   LIMIT 500`;
 
+/**
+ * Finds executions that are to be paused or cancelled, and that have a child without the mark: the process that marked them
+ * has died before it marked the children. A resume is not repeated, because a child may have been paused by itself.
+ */
+export const UNMARKED = `
+  SELECT DISTINCT p.id, p.desired_state AS desired, p.desired_state_by AS by, p.desired_state_reason AS reason
+  FROM cloutagent.executions AS c JOIN cloutagent.executions AS p ON p.id = c.parent_id
+  WHERE c.parent_id IS NOT NULL AND c.completed_at IS NULL AND p.completed_at IS NULL
+    AND (p.desired_state = 'cancel' AND c.desired_state <> 'cancel'
+      OR p.desired_state = 'pause' AND c.desired_state = 'run')
+  LIMIT 100`;
+
 /** Finds executions that have ended although a child is open. */
 export const ORPHANS = `
   SELECT DISTINCT c.parent_id AS id FROM cloutagent.executions AS c
