@@ -553,8 +553,9 @@ describe('a re-run', () => {
       await database.query(
         `INSERT INTO cloutagent.waits
            (id, execution_id, project_id, node_id, step_id, key, kind, request, outcome, recorded)
-         VALUES (gen_random_uuid(), $1, 'demo', 'x', 's', 'approval', 'approval', '{}', 'answered', true)`,
-        [below],
+         VALUES (gen_random_uuid(), $1, 'demo', 'x', 's', 'approval', 'approval', '{}', 'answered', true),
+           (gen_random_uuid(), $2, 'demo', 'n1', 's', 'items', 'children', '{}', 'children-done', true)`,
+        [below, child],
       );
       const { id: second, kept } = await runChildrenAgain(id);
       expect(kept).toMatchObject([{ rerunOf: child, isAnswered: true }]);
