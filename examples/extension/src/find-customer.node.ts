@@ -10,7 +10,6 @@ type Config = z.infer<typeof Config>;
 @NodeHandler('find-customer')
 export class FindCustomerNode implements NodeType<Config> {
   readonly config = Config;
-  readonly asks = false;
 
   constructor(private readonly database: TeamDatabase) {}
 
