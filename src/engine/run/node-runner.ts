@@ -207,14 +207,15 @@ export class NodeRunner {
       try {
         const result = await this.attempt(step);
         if ('output' in result) return result;
-        await this.passGate();
+        while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
         stopSignal.throwIfAborted();
         this.wait(step, result.waits);
         return 'waiting';
       } catch (error) {
         if (stopSignal.aborted || error instanceof StoppedError) throw error;
         const delayMs = retries.delayMs(error, log.state);
-        await this.passGate();
+        // No other turn may come between the check of the gate and the record, so this is not a method of its own.
+        while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
         if (delayMs === undefined && !retries.waitsWhenExhausted) throw error;
         if (delayMs === undefined) return this.waitForPerson(step, error);
         if (delayMs >= settings.LONG_RETRY_DELAY_MS)
@@ -370,11 +371,6 @@ export class NodeRunner {
     if (usage.length === 0) return;
     const exceeded = await this.scope.limits.exceeded();
     if (exceeded) this.scope.onFailure({ ...exceeded, nodeId: node.id });
-  }
-
-  private async passGate(): Promise<void> {
-    const { pauseGate, stopSignal } = this.scope;
-    while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
   }
 
   private waitsOf(nodeId: string): Map<string, KnownWait> {
