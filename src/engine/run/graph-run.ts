@@ -525,11 +525,12 @@ export class GraphRun {
         await children.endAll(this.row.id, this.row.desired_state_by, reason);
       }
       if (openWaits.length > 0) await this.readEndedWaits();
-      const usage = hasChildren ? await this.nodes.usageAtEnd(openWaits) : [];
+      const used = hasChildren ? await this.nodes.readChildrenUsage(openWaits) : [];
       if (this.isReleased) return;
       const waits = this.nodes.endWaits(this.endedWaits);
       const records = [...((!hasChildren && change.records) || []), ...waits.records];
       const before = hasChildren ? [] : events;
+      const usage = this.nodes.childrenUsageEvents(used);
       await this.log.append([...waits.events, ...usage, ...this.cutOffSteps(before), ...before, terminal], {
         ...change,
         records,

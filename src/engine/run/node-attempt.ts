@@ -237,7 +237,7 @@ export class NodeAttempt {
     const { log, priceOf, limits } = this.scope;
     const nodeId = this.step.node.id;
     await this.record(
-      () => usageEvents(log.state, nodeId, [{ model, ...usage }], priceOf),
+      () => usageEvents(log.state, [{ nodeId, model, ...usage }], priceOf),
       () => limits.treeChange(model, usage),
     );
     await this.checkLimits();

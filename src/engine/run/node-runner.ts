@@ -21,7 +21,7 @@ import { NodeRetries } from './retry-policy.js';
 import { elapsedMs, type RunningStep, stepEvent } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
 import { untilAnswered } from './until-answered.js';
-import { usageEvents } from './usage.js';
+import { type NodeUsage, usageEvents } from './usage.js';
 
 /** The result of running a node: its output, or that it stands still until a wait ends. */
 export type NodeResult = { output: Json } | 'waiting';
@@ -116,15 +116,15 @@ export class NodeRunner {
   async continue(node: WorkflowNode, ended: readonly WaitRow[]): Promise<NodeResult> {
     const { log } = this.scope;
     const step = this.waitingSteps.get(node.id)!;
-    const usage = await this.childrenUsage(node.id, ended);
     const { pauseGate, stopSignal } = this.scope;
+    const used = await untilAnswered(() => this.readChildrenUsage(ended), stopSignal);
     while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
     stopSignal.throwIfAborted();
     // From here to the record no other code runs: a pause or an end in between would not find the step or the waits.
     this.waitingSteps.delete(node.id);
     const waits = this.waitsOf(node.id);
     for (const row of ended) waits.set(row.key, row);
-    const events = [...ended.map(waitEndedEvent), ...usage];
+    const events = [...ended.map(waitEndedEvent), ...this.childrenUsageEvents(used)];
     const change: RowChange = { records: ended.map(recordedWait) };
     const ofEngine = ended.find(isOfEngine);
     if (!ofEngine && [...waits.values()].some((wait) => !wait.outcome && isOfEngine(wait))) {
@@ -139,7 +139,7 @@ export class NodeRunner {
     const resumed = { ...step, isResumed: true };
     this.runningSteps.set(node.id, resumed);
     log.record([...events, stepEvent(resumed, 'running')], change);
-    await this.checkLimits(node, usage);
+    if (used.length > 0) await this.checkLimits(node);
     return this.attemptUntilDone(node, undefined, resumed);
   }
 
@@ -160,31 +160,26 @@ export class NodeRunner {
     return { events: left.map(waitEndedEvent), records: left.map(recordedWait) };
   }
 
-  /**
-   * Makes the events by which the usage of ended children counts towards an execution that ends before their waits are
-   * applied.
-   * @param waits the waits for these children
-   */
-  async usageAtEnd(waits: readonly KnownWait[]): Promise<EventDraft[]> {
-    const { row, children, log, priceOf } = this.scope;
+  /** Reads the tokens that the children which began with these waits have used. */
+  async readChildrenUsage(waits: readonly KnownWait[]): Promise<NodeUsage[]> {
+    const { row, children } = this.scope;
     const ofChildren = waits.filter(({ kind }) => kind === 'children');
     const used = await Promise.all(
-      [...Map.groupBy(ofChildren, ({ node_id }) => node_id)].map(async ([nodeId, own]) => ({
-        nodeId,
-        calls: await children.usage(
-          row.id,
-          own.map(({ id }) => id),
-        ),
-      })),
+      [...Map.groupBy(ofChildren, ({ node_id }) => node_id)].map(async ([nodeId, own]) => {
+        const waitIds = own.map(({ id }) => id);
+        return (await children.usage(row.id, waitIds)).map((use) => ({ nodeId, ...use }));
+      }),
     );
-    let { tokenUsage, modelUsage } = log.state;
-    return used.flatMap(({ nodeId, calls }) => {
-      const events = usageEvents({ tokenUsage, modelUsage }, nodeId, calls, priceOf, { ofChildren: true });
-      for (const { type, fields } of events)
-        if (type === 'execution:token-usage') tokenUsage = fields.usage;
-        else if (type === 'execution:cost-update') modelUsage = fields.modelUsage;
-      return events;
-    });
+    return used.flat();
+  }
+
+  /**
+   * Makes the events by which the usage of children counts towards this execution. Record them in the same turn: they have
+   * running totals, which any other usage changes.
+   */
+  childrenUsageEvents(used: readonly NodeUsage[]): EventDraft[] {
+    const { log, priceOf } = this.scope;
+    return usageEvents(log.state, used, priceOf, { ofChildren: true });
   }
 
   /** @param begins what is recorded together with the first attempt; `resumed` continues a step instead */
@@ -358,17 +353,7 @@ export class NodeRunner {
     return Promise.reject(new NodeError(code, reason ? `${error} (${reason})` : error));
   }
 
-  /** Makes the events by which the usage of ended children counts towards this execution. */
-  private async childrenUsage(nodeId: string, ended: readonly WaitRow[]): Promise<EventDraft[]> {
-    const { row, children, log, priceOf, stopSignal } = this.scope;
-    if (!ended.some(({ kind }) => kind === 'children')) return [];
-    const waitIds = ended.filter(({ kind }) => kind === 'children').map(({ id }) => id);
-    const used = await untilAnswered(() => children.usage(row.id, waitIds), stopSignal);
-    return usageEvents(log.state, nodeId, used, priceOf, { ofChildren: true });
-  }
-
-  private async checkLimits(node: WorkflowNode, usage: readonly EventDraft[]): Promise<void> {
-    if (usage.length === 0) return;
+  private async checkLimits(node: WorkflowNode): Promise<void> {
     const exceeded = await this.scope.limits.exceeded();
     if (exceeded) this.scope.onFailure({ ...exceeded, nodeId: node.id });
   }

@@ -5,7 +5,7 @@ import { formatUSD, sumUSD } from '../../common/usd.js';
 const PRICES: Record<string, number> = { a: 0.1, b: 0.2, tiny: 1e-9 };
 const count = (state: ExecutionState, model: string, used = { input: 1, output: 0 }): ExecutionState => {
   const price = PRICES[model];
-  const drafts = usageEvents(state, 'node', [{ model, ...used }], (_name, { input }) =>
+  const drafts = usageEvents(state, [{ nodeId: 'node', model, ...used }], (_name, { input }) =>
     price === undefined ? null : sumUSD(Array.from({ length: input }, () => price)),
   );
   for (const { type, fields } of drafts)

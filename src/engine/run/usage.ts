@@ -15,21 +15,28 @@ export const countedTokens = ({ input, output }: { input: number; output: number
   output: tokenCount(output) ?? 0,
 });
 
+/** Tokens that a node has used of a model. */
+export interface NodeUsage {
+  nodeId: string;
+  model: string;
+  input: number;
+  output: number;
+}
+
 /**
  * Makes the events of model calls: an execution's running totals with the usage of the calls added.
  * @param calls the usage of each call, or of all calls of a model by child executions
  */
 export function usageEvents(
   state: Pick<ExecutionState, 'tokenUsage' | 'modelUsage'>,
-  nodeId: string,
-  calls: readonly { model: string; input: number; output: number }[],
+  calls: readonly NodeUsage[],
   priceOf: PriceOf,
   { ofChildren = false } = {},
 ): EventDraft[] {
   const origin = ofChildren && { ofChildren };
   let { input, output } = state.tokenUsage;
   let models = state.modelUsage;
-  const events = calls.map(({ model, ...used }): EventDraft => {
+  const events = calls.map(({ nodeId, model, ...used }): EventDraft => {
     const added = countedTokens(used);
     input += added.input;
     output += added.output;
