@@ -10,6 +10,7 @@ import { SecretRedactor } from '../config/secret-redactor.js';
 import { Database } from '../database/database.js';
 import { encodeEvent } from '../events/encode-event.js';
 import { parseEvent } from '../events/event-bus.js';
+import { attribution, cutOffSteps } from '../events/end-drafts.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { isSequenceTaken, SequenceTakenError } from './append-errors.js';
 import { JournalReader } from './journal-reader.js';
@@ -134,19 +135,13 @@ export class UnownedAppend {
     const { wakes, endedWaits } = await this.readWaits(executionId);
     const { events, lastSequence } = await this.reader.readState(executionId);
     if (events.some(({ type }) => isTerminalEvent(type))) return undefined;
-    const { steps, waits } = events.map(parseEvent).reduce(applyEvent, initialState());
-    const waitEnds = waits.map(({ waitId, nodeId, stepId, kind }): EventDraft => {
+    const state = events.map(parseEvent).reduce(applyEvent, initialState());
+    const waitEnds = state.waits.map(({ waitId, nodeId, stepId, kind }): EventDraft => {
       const { outcome = 'cancelled', by = null } = endedWaits.get(waitId) ?? {};
       const fields = { waitId, nodeId, stepId, kind, outcome, ...(by !== null && { by }) };
       return { type: 'execution:wait-ended', fields };
     });
-    const cutOff = steps
-      .filter((step) => step.status === 'running' || step.status === 'waiting')
-      .map(({ step, stepId, nodeId, nodeType, attempt }): EventDraft => {
-        const fields = { step, stepId, nodeId, nodeType, status: 'cancelled' as const, attempt };
-        return { type: 'execution:step', fields };
-      });
-    const recorded = [...waitEnds, ...cutOff, cancelledEvent(end)].map((draft, index) =>
+    const recorded = [...waitEnds, ...cutOffSteps(state), cancelledEvent(end)].map((draft, index) =>
       encodeEvent(executionId, lastSequence + 1 + index, draft),
     );
     return { events: redactEvents(this.secrets, recorded), wakes };
@@ -188,5 +183,5 @@ export class UnownedAppend {
 
 const cancelledEvent = ({ by, reason }: UnownedEnd): EventDraft => ({
   type: 'execution:cancelled',
-  fields: { ...(by !== null && { by }), ...(reason !== null && { reason }) },
+  fields: attribution(by, reason),
 });

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { coalesce } from '../../common/coalesce.js';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
+import { cutOffSteps } from '../../events/end-drafts.js';
 import { isAppendFault, StaleOwnerError } from '../../journal/append-errors.js';
 import { Logger } from '../../logging/logger.js';
 import { detached } from '../../logging/work-context.js';
@@ -21,7 +22,6 @@ import { afterExecution } from './execution-hooks.js';
 import type { ExecutionLog } from './execution-log.js';
 import { GraphRun } from './graph-run.js';
 import { recordedWait, type WaitRow, waitEndedEvent } from './node-waits.js';
-import { cutOffSteps } from './step-events.js';
 import { Takeover } from './takeover.js';
 
 /** How long a released run waits for its appends: a node whose end is not committed would run again. */

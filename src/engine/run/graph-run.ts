@@ -8,6 +8,7 @@ import {
 import type { SecretRedactor } from '../../config/secret-redactor.js';
 import type { DesiredState } from '../../database/schema.js';
 import type { Settings } from '../../config/settings.js';
+import { attribution } from '../../events/end-drafts.js';
 import type { RowChange } from '../../journal/row-change.js';
 import { Logger } from '../../logging/logger.js';
 import type { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
@@ -31,7 +32,7 @@ import type { WaitRow } from './node-waits.js';
 import { OutputBudget } from './output-budget.js';
 import { PausableTimeout } from './pausable-timeout.js';
 import { PauseGate } from './pause-gate.js';
-import { attribution, elapsedMs, stepEvent } from './step-events.js';
+import { elapsedMs, stepEvent } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
 import { untilAnswered } from './until-answered.js';
 import type { PriceOf } from './usage.js';

@@ -1,4 +1,4 @@
-import type { EventDraft, ExecutionState, Json, StepStatus, WorkflowNode } from '@cloutagent/contract';
+import type { EventDraft, Json, StepStatus, WorkflowNode } from '@cloutagent/contract';
 
 /** A step that runs in this process. */
 export interface RunningStep {
@@ -13,12 +13,6 @@ export interface RunningStep {
 
 /** The time since the step began, in ms. */
 export const elapsedMs = (step: RunningStep): number => Math.round(performance.now() - step.startedAt);
-
-/** The fields that say who requested a change, and why. Unknown ones are left out. */
-export const attribution = (by: string | null, reason: string | null) => ({
-  ...(reason !== null && { reason }),
-  ...(by !== null && { by }),
-});
 
 /** The `execution:step` event of a step that runs in this process. */
 export function stepEvent(
@@ -40,12 +34,3 @@ export function stepEvent(
     },
   };
 }
-
-/** Makes the events of the steps that are open when an execution ends before a process runs it. */
-export const cutOffSteps = ({ steps }: ExecutionState): EventDraft[] =>
-  steps
-    .filter(({ status }) => status === 'running' || status === 'waiting')
-    .map(({ step, stepId, nodeId, nodeType, attempt }) => ({
-      type: 'execution:step',
-      fields: { step, stepId, nodeId, nodeType, status: 'cancelled', attempt },
-    }));

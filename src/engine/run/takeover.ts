@@ -9,6 +9,7 @@ import {
 } from '@cloutagent/contract';
 import { BatchedLookup } from '../../database/batched-lookup.js';
 import { parseEvent } from '../../events/event-bus.js';
+import { endSteps } from '../../events/end-drafts.js';
 import { SequenceTakenError } from '../../journal/append-errors.js';
 import type { RowChange } from '../../journal/row-change.js';
 import { Journal } from '../../journal/journal.js';
@@ -135,17 +136,10 @@ const newExecution = (): RestoredExecution => ({
 });
 
 /** Makes the events of the earlier owner's unfinished steps: their nodes run again. */
-function retriedSteps(state: ExecutionState): EventDraft[] {
-  return state.steps
-    .filter((step) => step.status === 'running')
-    .map(({ step, stepId, nodeId, nodeType, attempt }): EventDraft => {
-      const error = 'The process that ran this step has stopped; the node runs again.';
-      return {
-        type: 'execution:step',
-        fields: { step, stepId, nodeId, nodeType, status: 'retrying', attempt, error },
-      };
-    });
-}
+const retriedSteps = (state: ExecutionState): EventDraft[] =>
+  endSteps(state, ['running'], 'retrying', {
+    error: 'The process that ran this step has stopped; the node runs again.',
+  });
 
 /** The row change that belongs to a terminal event. */
 function terminalChange(event: ExecutionEvent): RowChange | undefined {
