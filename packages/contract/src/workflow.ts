@@ -150,6 +150,10 @@ export type WorkflowOutline = z.infer<typeof WorkflowOutline>;
 export const edgeName = (edge: { id?: string | undefined }, index: number): string =>
   edge.id ?? `edges[${index}]`;
 
+/** Whether anything but the success of its source decides an edge. */
+export const isBranchEdge = ({ on, when, otherwise }: WorkflowEdge): boolean =>
+  (on !== undefined && on !== 'success') || when !== undefined || otherwise === true;
+
 /** Returns the outline of a workflow. */
 export const outlineOf = ({ nodes, edges }: Workflow): WorkflowOutline => ({
   nodes: nodes.map(({ id, type, position, data: { label } }) => ({

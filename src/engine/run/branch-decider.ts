@@ -1,12 +1,10 @@
 import {
   type EdgeOutcome,
   edgeName,
-  type EventDraft,
   type ExecutionFailure,
   type Json,
   type WorkflowGraph,
 } from '@cloutagent/contract';
-import { randomUUID } from 'node:crypto';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeError } from '../extension/node-handler.js';
 import type { Conditions } from '../nodes/conditions.js';
@@ -54,22 +52,6 @@ export class BranchDecider {
     return this.scope.graph
       .outgoing(nodeId)
       .some(({ edge, index }) => edge.on === on && names.has(edgeName(edge, index)));
-  }
-
-  /** The event of a node that is skipped. */
-  skippedEvent(nodeId: string): EventDraft {
-    const { type, data } = this.scope.graph.nodes.get(nodeId)!;
-    return {
-      type: 'execution:step',
-      fields: {
-        step: data.label ?? nodeId,
-        stepId: randomUUID(),
-        nodeId,
-        nodeType: type,
-        status: 'skipped',
-        attempt: 1,
-      },
-    };
   }
 
   /**

@@ -1,6 +1,7 @@
 import {
   type EdgeOutcome,
   edgeName,
+  isBranchEdge,
   type IndexedEdge,
   type WorkflowEdge,
   type WorkflowGraph,
@@ -94,7 +95,7 @@ export class GraphProgress {
     const conditions = edges.flatMap(({ index, edge }) =>
       edge.when !== undefined && fits(edge, outcome) ? [{ index, when: edge.when }] : [],
     );
-    return { conditions, isRecorded: edges.some(isBranch) };
+    return { conditions, isRecorded: edges.some(({ edge }) => isBranchEdge(edge)) };
   }
 
   /**
@@ -138,7 +139,7 @@ export class GraphProgress {
     if (!this.setOutcome(nodeId, outcome)) return { ready, skipped };
     const names = new Set(taken);
     const edges = this.graph.outgoing(nodeId);
-    const isRecorded = edges.some(isBranch);
+    const isRecorded = edges.some(({ edge }) => isBranchEdge(edge));
     for (const indexed of edges) {
       const isTaken =
         outcome !== 'skipped' && (isRecorded ? names.has(nameOf(indexed)) : outcome === 'completed');
@@ -170,7 +171,8 @@ export class GraphProgress {
     return true;
   }
 
-  private inOrder(ids: readonly string[]): string[] {
+  /** Returns the ids in the order of the workflow. */
+  inOrder(ids: readonly string[]): string[] {
     return ids.toSorted((a, b) => this.nodes.get(a)!.position - this.nodes.get(b)!.position);
   }
 }
@@ -179,7 +181,3 @@ const nameOf = ({ edge, index }: IndexedEdge): string => edgeName(edge, index);
 
 const fits = ({ on }: WorkflowEdge, outcome: 'completed' | 'failed'): boolean =>
   on === 'always' || (on ?? 'success') === (outcome === 'completed' ? 'success' : 'error');
-
-/** Whether anything but the success of its source decides the edge. */
-const isBranch = ({ edge: { on, when, otherwise } }: IndexedEdge): boolean =>
-  (on !== undefined && on !== 'success') || when !== undefined || otherwise === true;

@@ -5,6 +5,7 @@ import {
   WorkflowGraph,
   type WorkflowNode,
 } from '@cloutagent/contract';
+import { randomUUID } from 'node:crypto';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
 import type { DesiredState } from '../../database/schema.js';
 import type { Settings } from '../../config/settings.js';
@@ -32,7 +33,7 @@ import type { WaitRow } from './node-waits.js';
 import { OutputBudget } from './output-budget.js';
 import { PausableTimeout } from './pausable-timeout.js';
 import { PauseGate } from './pause-gate.js';
-import { elapsedMs, stepEvent } from './step-events.js';
+import { elapsedMs, progressEvent, stepEvent } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
 import { untilAnswered } from './until-answered.js';
 import type { PriceOf } from './usage.js';
@@ -68,7 +69,6 @@ export class GraphRun {
   private readonly row: ExecutionRow;
   private readonly log: ExecutionLog;
   private readonly graph: WorkflowGraph;
-  private readonly positions: ReadonlyMap<string, number>;
   private readonly progress: GraphProgress;
   private readonly branches: BranchDecider;
   private readonly pauseGate = new PauseGate();
@@ -110,7 +110,6 @@ export class GraphRun {
     this.log = log;
     this.applied = { wakes: row.wakes, desiredState: row.desired_state };
     this.graph = new WorkflowGraph(row.workflow);
-    this.positions = new Map([...this.graph.nodes.keys()].map((id, position) => [id, position]));
     this.progress = new GraphProgress(this.graph);
     this.budget = new OutputBudget(settings, secrets);
     const hasChildren = waits.some(({ kind }) => kind === 'children');
@@ -449,20 +448,22 @@ export class GraphRun {
   private advance({ ready, skipped }: { ready: string[]; skipped: string[] }): void {
     this.recordSkips(skipped);
     if (ready.length === 0) return;
-    const { positions } = this;
-    this.ready = [...this.ready, ...ready].toSorted((a, b) => positions.get(a)! - positions.get(b)!);
+    this.ready = this.progress.inOrder([...this.ready, ...ready]);
   }
 
   private recordSkips(skipped: readonly string[]): void {
     if (skipped.length === 0) return;
-    this.log.record([...skipped.map((id) => this.branches.skippedEvent(id)), this.progressEvent(0)]);
+    const steps = skipped.map((id) => ({
+      node: this.graph.nodes.get(id)!,
+      stepId: randomUUID(),
+      attempt: 1,
+    }));
+    this.log.record([...steps.map((step) => stepEvent(step, 'skipped')), this.progressEvent(0)]);
   }
 
   /** @param pending number of nodes that are done, but whose events follow */
   private progressEvent(pending: number): EventDraft {
-    const [completedSteps, totalSteps] = [this.progress.doneCount - pending, this.graph.nodes.size];
-    const percent = Math.floor((100 * completedSteps) / totalSteps);
-    return { type: 'execution:progress', fields: { completedSteps, totalSteps, percent } };
+    return progressEvent(this.progress.doneCount - pending, this.graph.nodes.size);
   }
 
   /** Ends the waits of a node that is done without them. */

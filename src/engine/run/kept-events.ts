@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EventDraft, Workflow } from '@cloutagent/contract';
 import type { KeptStep, KeptWork } from '../../database/schema.js';
+import { progressEvent } from './step-events.js';
 
 /**
  * Makes the events with which a re-run records the work that it keeps. They follow the first `execution:started` in the
@@ -19,9 +20,7 @@ export function keptEvents({ steps, branches }: KeptWork, { nodes }: Workflow): 
       ...(decision ? [{ type: 'execution:branch' as const, fields: { ...decision, stepId } }] : []),
     ];
   });
-  const [completedSteps, totalSteps] = [steps.length, nodes.length];
-  const percent = Math.floor((100 * completedSteps) / totalSteps);
-  return [...events, { type: 'execution:progress', fields: { completedSteps, totalSteps, percent } }];
+  return [...events, progressEvent(steps.length, nodes.length)];
 }
 
 const keptStepEvent = ({ isAnswered: _isAnswered, ...step }: KeptStep, stepId: string): EventDraft => ({

@@ -14,9 +14,9 @@ export interface RunningStep {
 /** The time since the step began, in ms. */
 export const elapsedMs = (step: RunningStep): number => Math.round(performance.now() - step.startedAt);
 
-/** The `execution:step` event of a step that runs in this process. */
+/** The `execution:step` event of a step of this process. */
 export function stepEvent(
-  step: RunningStep,
+  step: Pick<RunningStep, 'node' | 'stepId' | 'attempt'>,
   status: StepStatus,
   extraFields: { output?: Json; error?: string; code?: string; duration?: number } = {},
 ): EventDraft {
@@ -34,3 +34,9 @@ export function stepEvent(
     },
   };
 }
+
+/** The `execution:progress` event of an execution. */
+export const progressEvent = (completedSteps: number, totalSteps: number): EventDraft => ({
+  type: 'execution:progress',
+  fields: { completedSteps, totalSteps, percent: Math.floor((100 * completedSteps) / totalSteps) },
+});

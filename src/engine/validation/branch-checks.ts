@@ -2,6 +2,7 @@ import {
   edgeName,
   type GraphProblem,
   type IndexedEdge,
+  isBranchEdge,
   type Workflow,
   type WorkflowEdge,
   WorkflowGraph,
@@ -24,7 +25,7 @@ export function checkBranches(workflow: Workflow): GraphProblem[] {
   const branches = new Map<string, Branches>();
   for (const id of graph.nodes.keys()) {
     const edges = graph.outgoing(id);
-    if (edges.some(isBranch)) branches.set(id, branchesOf(edges));
+    if (edges.some(({ edge }) => isBranchEdge(edge))) branches.set(id, branchesOf(edges));
   }
   const problems = [...branches].flatMap(([id, ofNode]) => [
     ...ofNode.edges.flatMap((edge) => checkEdge(edge, ofNode)),
@@ -32,9 +33,6 @@ export function checkBranches(workflow: Workflow): GraphProblem[] {
   ]);
   return problems.length > 0 ? problems : findUnreachable(graph, branches);
 }
-
-const isBranch = ({ edge: { on, when, otherwise } }: IndexedEdge): boolean =>
-  (on !== undefined && on !== 'success') || when !== undefined || otherwise === true;
 
 const outcomesOf = ({ on = 'success' }: WorkflowEdge): readonly Outcome[] =>
   on === 'always' ? ['success', 'error'] : [on];
