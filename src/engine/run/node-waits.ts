@@ -4,6 +4,7 @@ import { v7 as uuidv7 } from '../../common/uuid.js';
 import type { WaitDetails, WaitsTable } from '../../database/schema.js';
 import type { NewChildren, NewWait, RecordedWait } from '../../journal/row-change.js';
 import type { ChildrenRequest, WaitRequest, WaitResult } from '../extension/waiting.js';
+import { shownDetails } from '../waits/shown-details.js';
 import { checkShown, invalid, timerTime } from './wait-requests.js';
 
 /** A row of the table `waits`. */
@@ -104,7 +105,6 @@ export function waitingEvent({
   assignees,
   until,
 }: NewWait): EventDraft {
-  const { message, schema, children, toolName, toolArgs, error } = details;
   return {
     type: 'execution:waiting',
     fields: {
@@ -112,17 +112,12 @@ export function waitingEvent({
       nodeId,
       stepId,
       kind,
-      ...(message !== undefined && { message }),
-      ...(schema && { schema }),
+      ...shownDetails(details),
       ...(signal !== undefined && { signal }),
       ...(assignees && { assignees: [...assignees] }),
       ...(until !== undefined && {
         until: typeof until === 'string' ? until : new Date(Date.now() + until.ms).toISOString(),
       }),
-      ...(children && { children: { count: children.count } }),
-      ...(toolName !== undefined && { toolName }),
-      ...(toolArgs !== undefined && { toolArgs }),
-      ...(error !== undefined && { error }),
     },
   };
 }

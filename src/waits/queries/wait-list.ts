@@ -3,6 +3,7 @@ import { INBOX_KINDS, type ListWaits, type Wait, type WaitPage } from '@cloutage
 import type { Principal } from '../../auth/principal.js';
 import { checkId } from '../../executions/execution-id.js';
 import { decodeCursor, encodeCursor } from '../../executions/queries/list-cursor.js';
+import { shownDetails } from '../../engine/waits/shown-details.js';
 import { visibleProjects } from '../../executions/visible-projects.js';
 import { type ListedWait, ListedWaitsRepository } from './listed-waits.repository.js';
 
@@ -41,7 +42,6 @@ export class WaitList {
 }
 
 function toWait(row: ListedWait): Wait {
-  const { message, schema, children, toolName, toolArgs, error } = row.details;
   return {
     waitId: row.waitId,
     executionId: row.executionId,
@@ -49,15 +49,10 @@ function toWait(row: ListedWait): Wait {
     nodeId: row.nodeId,
     stepId: row.stepId,
     kind: row.kind,
-    ...(message !== undefined && { message }),
-    ...(schema && { schema }),
+    ...shownDetails(row.details),
     ...(row.signal !== null && { signal: row.signal }),
     ...(row.assignees && { assignees: row.assignees }),
     ...(row.until && { until: row.until.toISOString() }),
-    ...(children && { children: { count: children.count } }),
-    ...(toolName !== undefined && { toolName }),
-    ...(toolArgs !== undefined && { toolArgs }),
-    ...(error !== undefined && { error }),
     since: row.since.toISOString(),
   };
 }
