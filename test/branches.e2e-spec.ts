@@ -213,6 +213,27 @@ describe('branches', () => {
     });
   });
 
+  it('gives a node the outputs of those before it that completed, and no others', async () => {
+    const frames = await runGraph(
+      [
+        node('a'),
+        node('taken'),
+        node('left'),
+        node('keys', '[$keys(nodes)]'),
+        { id: 'later', type: 'delay', data: { config: { ms: 0 } } },
+        agent('task', {}, { prompt: undefined, name: 'task', instructions: 'Say it.' }),
+      ].map((each) => (each.id === 'task' ? { ...each, type: 'subagent' } : each)),
+      [
+        edge('a', 'taken', { when: 'input = null' }),
+        edge('a', 'left', { otherwise: true }),
+        ...['keys', 'later', 'task'].flatMap((id) => [edge('taken', id), edge('left', id)]),
+      ],
+    );
+    const { keys, later, task } = frames.at(-1)!.data.result.output as Record<string, unknown>;
+    expect([keys, later]).toEqual([['taken'], 'taken']);
+    expect(task).not.toContain('undefined');
+  });
+
   describe('a node that joins any', () => {
     it('runs once, at the first taken edge, while other branches run on', async () => {
       const id = await server.startExecution({

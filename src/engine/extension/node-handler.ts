@@ -39,7 +39,7 @@ export interface NodeRun<Config> {
   readonly config: Config;
   /** The execution's input. It is frozen, because other nodes get it too. */
   readonly input: Json;
-  /** Outputs of the node's parents, by node id. They are frozen, because other nodes get them too. */
+  /** Outputs of those of the node's parents that have completed, by node id. They are frozen, because other nodes get them too. */
   readonly inputs: Readonly<Record<string, Json>>;
   /** Aborts on cancel, timeout, failure of the execution, or shutdown. The handler must then stop and throw. */
   readonly signal: AbortSignal;

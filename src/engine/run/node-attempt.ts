@@ -184,7 +184,9 @@ export class NodeAttempt {
   private nodeRun(config: unknown, isForeign: boolean): NodeRun<unknown> {
     const { row, graph, outputs } = this.scope;
     const { node, stepId, attempt } = this.step;
-    const inputs = Object.fromEntries(graph.parentsOf(node.id).map((id) => [id, outputs.get(id)!]));
+    const inputs = Object.fromEntries(
+      graph.parentsOf(node.id).flatMap((id) => (outputs.has(id) ? [[id, outputs.get(id)!]] : [])),
+    );
     if (isForeign) for (const shared of [inputs, row.input, row.tags]) deepFreeze(shared);
     return {
       executionId: row.id,
