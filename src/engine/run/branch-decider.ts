@@ -1,10 +1,4 @@
-import {
-  type EdgeOutcome,
-  edgeName,
-  type ExecutionFailure,
-  type Json,
-  type WorkflowGraph,
-} from '@cloutagent/contract';
+import { type ExecutionFailure, type Json, type WorkflowGraph } from '@cloutagent/contract';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeError } from '../extension/node-handler.js';
 import type { Conditions } from '../nodes/conditions.js';
@@ -44,14 +38,6 @@ export class BranchDecider {
         throw new NodeError('condition_failed', `The condition edges.${index}.when ${result.error}.`);
       }),
     );
-  }
-
-  /** Whether one of the taken edges of a node follows this outcome. */
-  takes(nodeId: string, on: EdgeOutcome, taken: readonly string[] = []): boolean {
-    const names = new Set(taken);
-    return this.scope.graph
-      .outgoing(nodeId)
-      .some(({ edge, index }) => edge.on === on && names.has(edgeName(edge, index)));
   }
 
   /**

@@ -18,6 +18,7 @@ import { Conditions } from '../nodes/conditions.js';
 import { Callbacks } from '../waits/callbacks.js';
 import { Signals } from '../waits/signals.js';
 import { ControlRequests, type DesiredState } from './control-requests.js';
+import type { EngineServices } from './engine-services.js';
 import { afterExecution } from './execution-hooks.js';
 import type { ExecutionLog } from './execution-log.js';
 import { GraphRun } from './graph-run.js';
@@ -73,16 +74,7 @@ export class GraphEngine implements ExecutionEngine {
       const run = new GraphRun({
         row,
         log,
-        registry: this.registry,
-        interceptors: this.interceptors.exist ? this.interceptors : undefined,
-        monitor: this.monitor,
-        priceOf: (model, usage) => this.prices.costUSD(model, usage),
-        settings: this.settings,
-        secrets: this.secrets,
-        conditions: this.conditions,
-        children: this.children,
-        signals: this.signals,
-        callbacks: this.callbacks,
+        services: this.services,
         waits,
         readEndedWaits: () => this.requests.readEndedWaits([row.id]),
         spentMs,
@@ -109,6 +101,21 @@ export class GraphEngine implements ExecutionEngine {
 
   committedSequence(executionId: string): number | undefined {
     return this.runs.get(executionId)?.log.committedSequence;
+  }
+
+  private get services(): EngineServices {
+    return {
+      registry: this.registry,
+      interceptors: this.interceptors.exist ? this.interceptors : undefined,
+      monitor: this.monitor,
+      priceOf: (model, usage) => this.prices.costUSD(model, usage),
+      conditions: this.conditions,
+      children: this.children,
+      signals: this.signals,
+      callbacks: this.callbacks,
+      secrets: this.secrets,
+      settings: this.settings,
+    };
   }
 
   private async runToEnd(
