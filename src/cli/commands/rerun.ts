@@ -2,10 +2,9 @@ import type { Json, RerunExecutionInput } from '@cloutagent/contract';
 import type { Command } from 'commander';
 import { randomUUID } from 'node:crypto';
 import type { CliContext } from '../cli-context.js';
-import { EXIT } from '../exit-codes.js';
 import { readValue } from '../read-value.js';
 import type { RunAction } from '../run-action.js';
-import { watchExecution } from '../watch-execution.js';
+import { showStarted } from '../show-started.js';
 import { readRequest } from '../workflow-file.js';
 
 interface Options {
@@ -36,13 +35,7 @@ export function addRerun(program: Command, context: CliContext, run: RunAction):
         const execution = await client.executions.rerun(id, await requestOf(options, context), {
           idempotencyKey: options.idempotencyKey ?? randomUUID(),
         });
-        if (!options.watch) {
-          if (context.json) context.printJson(execution);
-          else context.out.line(execution.id);
-          return EXIT.ok;
-        }
-        if (!context.json) context.err.line(`Execution ${execution.id}`);
-        return watchExecution(context, client, execution.id);
+        return showStarted(context, client, execution, options);
       }),
     );
 }

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { randomUUID } from 'node:crypto';
 import type { CliContext } from '../cli-context.js';
-import { EXIT } from '../exit-codes.js';
 import { readRequest, type RequestChanges } from '../workflow-file.js';
-import { watchExecution } from '../watch-execution.js';
+import { showStarted } from '../show-started.js';
 import type { RunAction } from '../run-action.js';
 
 interface Options extends RequestChanges {
@@ -34,13 +33,7 @@ export function addRun(program: Command, context: CliContext, run: RunAction): v
         const execution = await client.executions.start(request, {
           idempotencyKey: options.idempotencyKey ?? randomUUID(),
         });
-        if (!options.watch) {
-          if (context.json) context.printJson(execution);
-          else context.out.line(execution.id);
-          return EXIT.ok;
-        }
-        if (!context.json) context.err.line(`Execution ${execution.id}`);
-        return watchExecution(context, client, execution.id);
+        return showStarted(context, client, execution, options);
       }),
     );
 }

@@ -30,13 +30,17 @@ export function filterOf(query: URLSearchParams): ExecutionFilter {
   };
 }
 
+/** Returns what is wrong with a project id that the server would refuse; undefined if it is none or may exist. */
+export const projectProblem = (project: string): string | undefined =>
+  project === '' || (NAME.test(project) && project.length <= NAME_MAX_LENGTH)
+    ? undefined
+    : `A project id has up to ${NAME_MAX_LENGTH} letters, digits and . _ : - and starts with a letter or digit.`;
+
 /** Returns the fields of a filter that the server would refuse, each with its problem. */
 export function problemsOf({ project, tag }: ExecutionFilter): { project?: string; tag?: string } {
-  const isName = project === '' || (NAME.test(project) && project.length <= NAME_MAX_LENGTH);
+  const ofProject = projectProblem(project);
   return {
-    ...(!isName && {
-      project: `A project id has up to ${NAME_MAX_LENGTH} letters, digits and . _ : - and starts with a letter or digit.`,
-    }),
+    ...(ofProject !== undefined && { project: ofProject }),
     ...(tag.length > TAG_MAX_LENGTH && { tag: `A tag has at most ${TAG_MAX_LENGTH} characters.` }),
     ...(tag.includes('\0') && { tag: 'A tag cannot contain the character U+0000.' }),
   };

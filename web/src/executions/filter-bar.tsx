@@ -1,7 +1,15 @@
 import { navigate } from '../routing/location.js';
 import { StatusIcon } from '../ui/status-icon.js';
+import { ChoiceFilter } from './choice-filter.js';
 import { addressOf, type ExecutionFilter, isEmpty, problemsOf, STATUSES } from './execution-filter.js';
 import { TextFilter } from './text-filter.js';
+
+const statusLabel = (status: (typeof STATUSES)[number]) => (
+  <>
+    <StatusIcon status={status} />
+    {status}
+  </>
+);
 
 /** The fields of the filter. The filter itself is in the address; this component only changes the address. */
 export function FilterBar({ filter }: { filter: ExecutionFilter }) {
@@ -18,28 +26,14 @@ export function FilterBar({ filter }: { filter: ExecutionFilter }) {
         onChange={(project) => change({ project })}
       />
       <TextFilter label="Tag" value={filter.tag} problem={problems.tag} onChange={(tag) => change({ tag })} />
-      <fieldset className="status-filter">
-        <legend className="label">Status</legend>
-        <div className="row">
-          {STATUSES.map((one) => (
-            <button
-              key={one}
-              type="button"
-              className="status-choice"
-              data-status={one}
-              aria-pressed={status.includes(one)}
-              onClick={() =>
-                change({
-                  status: status.includes(one) ? status.filter((other) => other !== one) : [...status, one],
-                })
-              }
-            >
-              <StatusIcon status={one} />
-              {one}
-            </button>
-          ))}
-        </div>
-      </fieldset>
+      <ChoiceFilter
+        label="Status"
+        choices={STATUSES}
+        chosen={status}
+        labelOf={statusLabel}
+        statusOf={(one) => one}
+        onChange={(next) => change({ status: next })}
+      />
       {!isEmpty(filter) && (
         <button
           type="button"

@@ -5,7 +5,6 @@ import { Link } from '../routing/link.js';
 import { navigate, useLocation } from '../routing/location.js';
 import { useAccess } from '../session/access.js';
 import { EmptyState } from '../ui/empty-state.js';
-import { ProblemNotice } from '../ui/problem-notice.js';
 import {
   addressOf,
   type ExecutionFilter,
@@ -16,8 +15,9 @@ import {
 } from './execution-filter.js';
 import { ExecutionTable } from './execution-table.js';
 import './executions.css';
-import { counted } from '../ui/quantity.js';
 import { FilterBar } from './filter-bar.js';
+import { ListFoot } from './list-foot.js';
+import { ListProblem } from './list-problem.js';
 import { LiveSign } from './live-sign.js';
 import { useRememberedPages } from './use-remembered-pages.js';
 
@@ -77,35 +77,17 @@ function ExecutionList({ filter }: { filter: ExecutionFilter }) {
       </div>
       <FilterBar filter={filter} />
       {error && (
-        <ProblemNotice
-          what={
-            error.status === 404
-              ? `Your key has no access to project ${project}.`
-              : 'The list could not be loaded.'
-          }
+        <ListProblem
+          what="The list could not be loaded."
+          project={project}
           error={error}
-          onRetry={() => void list.refresh()}
+          refresh={list.refresh}
         />
       )}
       {executions.length > 0 && (
         <section className="card" aria-label="Executions">
           <ExecutionTable executions={executions} />
-          <div className="list-foot">
-            <span className="muted numeric">
-              {counted(executions.length, 'execution')}
-              {list.hasMore && ', more available'}
-            </span>
-            {list.hasMore && (
-              <button
-                type="button"
-                className="button"
-                disabled={list.loadingMore}
-                onClick={() => void list.loadMore()}
-              >
-                {list.loadingMore ? 'Loading…' : 'Show more'}
-              </button>
-            )}
-          </div>
+          <ListFoot count={executions.length} unit="execution" list={list} />
         </section>
       )}
       {executions.length === 0 && !error && (

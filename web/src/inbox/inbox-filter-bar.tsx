@@ -1,7 +1,9 @@
-import { INBOX_KINDS, NAME_MAX_LENGTH } from '@cloutagent/contract';
+import { INBOX_KINDS } from '@cloutagent/contract';
+import { ChoiceFilter } from '../executions/choice-filter.js';
+import { projectProblem } from '../executions/execution-filter.js';
 import { TextFilter } from '../executions/text-filter.js';
 import { navigate } from '../routing/location.js';
-import { type InboxFilter, inboxAddressOf, isWrongProject, KIND_NAMES } from './inbox-filter.js';
+import { type InboxFilter, inboxAddressOf, KIND_NAMES } from './inbox-filter.js';
 
 /** The fields of the inbox's filter. The filter itself is in the address. */
 export function InboxFilterBar({ filter }: { filter: InboxFilter }) {
@@ -13,34 +15,17 @@ export function InboxFilterBar({ filter }: { filter: InboxFilter }) {
       <TextFilter
         label="Project"
         value={project}
-        problem={
-          isWrongProject(project)
-            ? `A project id has up to ${NAME_MAX_LENGTH} letters, digits and . _ : - and starts with a letter or digit.`
-            : undefined
-        }
+        problem={projectProblem(project)}
         onChange={(next) => change({ project: next })}
       />
-      <fieldset className="status-filter">
-        <legend className="label">Kind</legend>
-        <div className="row">
-          {INBOX_KINDS.map((kind) => (
-            <button
-              key={kind}
-              type="button"
-              className="status-choice"
-              data-status="waiting"
-              aria-pressed={kinds.includes(kind)}
-              onClick={() =>
-                change({
-                  kinds: kinds.includes(kind) ? kinds.filter((one) => one !== kind) : [...kinds, kind],
-                })
-              }
-            >
-              {KIND_NAMES[kind]}
-            </button>
-          ))}
-        </div>
-      </fieldset>
+      <ChoiceFilter
+        label="Kind"
+        choices={INBOX_KINDS}
+        chosen={kinds}
+        labelOf={(kind) => KIND_NAMES[kind]}
+        statusOf={() => 'waiting'}
+        onChange={(next) => change({ kinds: next })}
+      />
       <fieldset className="status-filter">
         <legend className="label">For</legend>
         <button

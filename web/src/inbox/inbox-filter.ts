@@ -1,14 +1,15 @@
-import type { WaitKind } from '@cloutagent/client';
-import { INBOX_KINDS, NAME, NAME_MAX_LENGTH } from '@cloutagent/contract';
+import { INBOX_KINDS } from '@cloutagent/contract';
+
+type InboxKind = (typeof INBOX_KINDS)[number];
 
 export interface InboxFilter {
   project: string;
-  kinds: readonly WaitKind[];
+  kinds: readonly InboxKind[];
   /** Only waits that the signed-in principal may answer. */
   mine: boolean;
 }
 
-export const KIND_NAMES: Record<(typeof INBOX_KINDS)[number], string> = {
+export const KIND_NAMES: Record<InboxKind, string> = {
   approval: 'approvals',
   signal: 'signals',
   tool: 'tool calls',
@@ -33,7 +34,3 @@ export function inboxAddressOf({ project, kinds, mine }: InboxFilter): string {
   if (mine) query.set('mine', 'true');
   return query.size === 0 ? '/inbox' : `/inbox?${query.toString()}`;
 }
-
-/** Whether the server would refuse the project id. */
-export const isWrongProject = (project: string): boolean =>
-  project !== '' && (!NAME.test(project) || project.length > NAME_MAX_LENGTH);

@@ -1,6 +1,9 @@
 import { useWaits } from '@cloutagent/react';
 import '@cloutagent/react/styles.css';
 import { PageTitle } from '../app/page-title.js';
+import { projectProblem } from '../executions/execution-filter.js';
+import { ListFoot } from '../executions/list-foot.js';
+import { ListProblem } from '../executions/list-problem.js';
 import { LiveSign } from '../executions/live-sign.js';
 import '../executions/executions.css';
 import { useLocation } from '../routing/location.js';
@@ -9,10 +12,8 @@ import { useAccess } from '../session/access.js';
 import { useSession } from '../session/session.js';
 import '../styles/monitor.css';
 import { EmptyState } from '../ui/empty-state.js';
-import { ProblemNotice } from '../ui/problem-notice.js';
-import { counted } from '../ui/quantity.js';
 import { InboxFilterBar } from './inbox-filter-bar.js';
-import { type InboxFilter, inboxFilterOf, isWrongProject } from './inbox-filter.js';
+import { type InboxFilter, inboxFilterOf } from './inbox-filter.js';
 import { InboxItem } from './inbox-item.js';
 import './inbox.css';
 
@@ -21,7 +22,7 @@ export function InboxPage() {
   const filter = inboxFilterOf(useLocation().query);
   return (
     <>
-      {isWrongProject(filter.project) ? (
+      {projectProblem(filter.project) !== undefined ? (
         <>
           <div className="page-head">
             <PageTitle title="Inbox" />
@@ -59,14 +60,11 @@ function Inbox({ filter }: { filter: InboxFilter }) {
       </div>
       <InboxFilterBar filter={filter} />
       {error && (
-        <ProblemNotice
-          what={
-            error.status === 404
-              ? `Your key has no access to project ${project}.`
-              : 'The waits could not be loaded.'
-          }
+        <ListProblem
+          what="The waits could not be loaded."
+          project={project}
           error={error}
-          onRetry={() => void list.refresh()}
+          refresh={list.refresh}
         />
       )}
       {waits.length > 0 && (
@@ -82,22 +80,7 @@ function Inbox({ filter }: { filter: InboxFilter }) {
               />
             ))}
           </ul>
-          <div className="list-foot">
-            <span className="muted numeric">
-              {counted(waits.length, 'open wait')}
-              {list.hasMore && ', more available'}
-            </span>
-            {list.hasMore && (
-              <button
-                type="button"
-                className="button"
-                disabled={list.loadingMore}
-                onClick={() => void list.loadMore()}
-              >
-                {list.loadingMore ? 'Loading…' : 'Show more'}
-              </button>
-            )}
-          </div>
+          <ListFoot count={waits.length} unit="open wait" list={list} />
         </>
       )}
       {waits.length === 0 && !error && (

@@ -1,9 +1,9 @@
 import { useExecutions } from '@cloutagent/react';
 import { ExecutionTable } from '../executions/execution-table.js';
 import '../executions/executions.css';
+import { ListFoot } from '../executions/list-foot.js';
 import { LiveSign } from '../executions/live-sign.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
-import { counted } from '../ui/quantity.js';
 
 interface Props {
   executionId: string;
@@ -14,7 +14,7 @@ interface Props {
 /** Lists the child executions of an execution, each with a link to its page. */
 export function ChildrenPanel({ executionId, rootId }: Props) {
   const list = useExecutions({ parentId: executionId, rootId });
-  const { executions, error, loading, hasMore, loadingMore } = list;
+  const { executions, error, loading } = list;
   return (
     <section className="card" aria-label="Child executions">
       <div className="card-head">
@@ -31,22 +31,7 @@ export function ChildrenPanel({ executionId, rootId }: Props) {
       {executions.length > 0 ? (
         <>
           <ExecutionTable executions={executions} />
-          <div className="list-foot">
-            <span className="muted numeric">
-              {counted(executions.length, 'child execution')}
-              {hasMore && ', more available'}
-            </span>
-            {hasMore && (
-              <button
-                type="button"
-                className="button"
-                disabled={loadingMore}
-                onClick={() => void list.loadMore()}
-              >
-                {loadingMore ? 'Loading…' : 'Show more'}
-              </button>
-            )}
-          </div>
+          <ListFoot count={executions.length} unit="child execution" list={list} />
         </>
       ) : (
         !error && <p className="empty muted">{loading ? 'Loading…' : 'No child executions yet'}</p>
