@@ -62,8 +62,10 @@ const ENGINE = {
   http: ['extension'],
   models: ['extension', 'http'],
   tools: ['extension'],
+  mcp: ['extension', 'http', 'tools'],
   nodes: ['extension', 'http', 'models', 'tools'],
-  validation: ['extension', 'models', 'nodes'],
+  agents: ['extension', 'http', 'models', 'tools', 'mcp', 'nodes'],
+  validation: ['extension', 'models', 'agents', 'nodes'],
   waits: ['extension', 'nodes', 'execution-row.ts'],
   children: ['extension', 'waits', 'execution-row.ts'],
   run: [

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { agentRounds } from './agent-rounds.migration.js';
 
 /** The schema of every table. */
 export const SCHEMA = 'cloutagent';
@@ -483,4 +484,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0007-durable-subscribers': durableSubscribers,
   '0008-key-requests': keyRequests,
   '0009-workflow-language': workflowLanguage,
+  '0010-agent-rounds': agentRounds,
 };

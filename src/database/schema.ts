@@ -224,6 +224,40 @@ interface ProcessesTable {
   beat_at: Generated<Date>;
 }
 
+/** A whole answer of a model that is not the last one of its node. */
+interface AgentRoundsTable {
+  execution_id: string;
+  node_id: string;
+  /** Counted from 1 in its node. */
+  round: number;
+  /** The step in which the model answered. */
+  step_id: string;
+  /** The last event of the answer. */
+  sequence: number;
+  /** The parts of the assistant's message. */
+  content: JsonColumn<Json>;
+  /** What is wrong with an answer that does not fit its schema. */
+  problem: string | null;
+}
+
+/** A call of a tool in such an answer. */
+interface ToolCallsTable {
+  execution_id: string;
+  node_id: string;
+  round: number;
+  index: number;
+  tool_id: string;
+  tool_name: string;
+  args: JsonColumn<Json>;
+  /** Whether it may have been sent. */
+  started: boolean;
+  /** `StoredResult` of the engine; null while it is not known. */
+  result: JsonColumn<Json> | null;
+  /** The step that recorded the result, and the sequence of the event; null while no event is recorded. */
+  step_id: string | null;
+  sequence: number | null;
+}
+
 export interface Schema {
   executions: ExecutionsTable;
   processes: ProcessesTable;
@@ -232,6 +266,8 @@ export interface Schema {
   signals: SignalsTable;
   callbacks: CallbacksTable;
   tree_usage: TreeUsageTable;
+  agent_rounds: AgentRoundsTable;
+  tool_calls: ToolCallsTable;
   api_keys: ApiKeysTable;
   stream_tickets: StreamTicketsTable;
 }

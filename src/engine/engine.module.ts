@@ -18,7 +18,7 @@ import { GraphEngine } from './run/graph-engine.js';
 import { ModelsModule } from './models/models.module.js';
 import { MonitoringModule } from '../monitoring/monitoring.module.js';
 import { ExtensionModule } from './extension/extension.module.js';
-import { NodesModule } from './nodes/nodes.module.js';
+import { AgentsModule } from './agents/agents.module.js';
 import { UnhandledErrors } from './run/unhandled-errors.js';
 import { Callbacks } from './waits/callbacks.js';
 import { Signals } from './waits/signals.js';
@@ -34,7 +34,7 @@ import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
     JournalModule,
     MonitoringModule,
     ModelsModule,
-    NodesModule,
+    AgentsModule,
     ExtensionModule,
     WorkflowChecksModule,
   ],

@@ -3,8 +3,16 @@ import type { RowChange } from './row-change.js';
 /** A change of one execution that comes with rows of other tables, or of child executions. */
 export type RelatedChange = RowChange & { executionId: string };
 
-export const hasRelatedRows = ({ opens, records, children, treeUsage }: RowChange): boolean =>
-  [opens, records, children, treeUsage].some((rows) => rows !== undefined && rows.length > 0);
+export const hasRelatedRows = ({
+  opens,
+  records,
+  children,
+  treeUsage,
+  round,
+  toolCalls,
+}: RowChange): boolean =>
+  round !== undefined ||
+  [opens, records, children, treeUsage, toolCalls].some((rows) => rows !== undefined && rows.length > 0);
 
 // JSON is passed in arrays of json, because the functions of PostgreSQL that read a record from JSON refuse U+0000 anywhere
 // in it. Each part writes only for executions whose row this statement has changed.
@@ -56,13 +64,38 @@ const COUNTED = `
   GROUP BY u.root_id, u.model ORDER BY u.root_id, u.model
   ON CONFLICT (root_id, model) DO UPDATE SET input = t.input + excluded.input, output = t.output + excluded.output`;
 
+const ANSWERED = `
+  INSERT INTO cloutagent.agent_rounds (execution_id, node_id, round, step_id, sequence, content, problem)
+  SELECT r.execution_id, r.node_id, r.round, r.step_id, r.sequence, r.content, r.problem
+  FROM unnest($54::uuid[], $55::text[], $56::int[], $57::text[], $58::int[], $59::json[], $60::text[])
+    AS r(execution_id, node_id, round, step_id, sequence, content, problem)
+  WHERE r.execution_id IN (SELECT id FROM changed)`;
+
+const CALLED = `
+  INSERT INTO cloutagent.tool_calls (execution_id, node_id, round, index, tool_id, tool_name, args, started)
+  SELECT c.execution_id, c.node_id, c.round, c.index, c.tool_id, c.tool_name, c.args, c.started
+  FROM unnest($61::uuid[], $62::text[], $63::int[], $64::int[], $65::text[], $66::text[], $67::json[], $68::boolean[])
+    AS c(execution_id, node_id, round, index, tool_id, tool_name, args, started)
+  WHERE c.execution_id IN (SELECT id FROM changed)`;
+
+const CALLS_CHANGED = `
+  UPDATE cloutagent.tool_calls AS c SET started = c.started OR n.started, result = coalesce(n.result, c.result),
+    step_id = coalesce(n.step_id, c.step_id), sequence = coalesce(n.sequence, c.sequence)
+  FROM unnest($69::uuid[], $70::text[], $71::int[], $72::int[], $73::boolean[], $74::json[], $75::text[], $76::int[])
+    AS n(execution_id, node_id, round, index, started, result, step_id, sequence)
+  WHERE c.execution_id = n.execution_id AND c.node_id = n.node_id AND c.round = n.round AND c.index = n.index
+    AND n.execution_id IN (SELECT id FROM changed)`;
+
 /** Parts of an append's statement that write the related rows. They use the part `changed` and the parameters from $17. */
 export const RELATED_ROWS = `
   opened AS (${OPENED}),
   recorded AS (${RECORDED}),
   superseded AS (${SUPERSEDED}),
   started AS (${STARTED}),
-  counted AS (${COUNTED})`;
+  counted AS (${COUNTED}),
+  answered AS (${ANSWERED}),
+  called AS (${CALLED}),
+  calls_changed AS (${CALLS_CHANGED})`;
 
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 
@@ -81,6 +114,13 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
   const children = groups.flatMap((group, number) => group.children.map((child) => ({ number, ...child })));
   const usage = changes.flatMap(({ executionId, treeUsage = [] }) =>
     treeUsage.map((entry) => ({ executionId, ...entry })),
+  );
+  const rounds = changes.flatMap(({ executionId, round }) => (round ? [{ executionId, ...round }] : []));
+  const calls = rounds.flatMap(({ executionId, nodeId, round, calls: own }) =>
+    own.map((call) => ({ executionId, nodeId, round, ...call })),
+  );
+  const changedCalls = changes.flatMap(({ executionId, toolCalls = [] }) =>
+    toolCalls.map((call) => ({ executionId, ...call })),
   );
   return [
     waits.map(({ id }) => id),
@@ -120,5 +160,28 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     groups.map(({ waitId }) => waitId ?? null),
     records.map(({ outcome }) => outcome),
     waits.map(({ id }) => outcomes.get(id) ?? null),
+    rounds.map(({ executionId }) => executionId),
+    rounds.map(({ nodeId }) => nodeId),
+    rounds.map(({ round }) => round),
+    rounds.map(({ stepId }) => stepId),
+    rounds.map(({ sequence }) => sequence),
+    rounds.map(({ content }) => JSON.stringify(content)),
+    rounds.map(({ problem }) => problem ?? null),
+    calls.map(({ executionId }) => executionId),
+    calls.map(({ nodeId }) => nodeId),
+    calls.map(({ round }) => round),
+    calls.map(({ index }) => index),
+    calls.map(({ toolId }) => toolId),
+    calls.map(({ toolName }) => toolName),
+    calls.map(({ args }) => JSON.stringify(args)),
+    calls.map(({ started }) => started),
+    changedCalls.map(({ executionId }) => executionId),
+    changedCalls.map(({ nodeId }) => nodeId),
+    changedCalls.map(({ round }) => round),
+    changedCalls.map(({ index }) => index),
+    changedCalls.map(({ started = false }) => started),
+    changedCalls.map(({ result }) => json(result)),
+    changedCalls.map(({ recorded }) => recorded?.stepId ?? null),
+    changedCalls.map(({ recorded }) => recorded?.sequence ?? null),
   ];
 }

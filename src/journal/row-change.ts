@@ -24,6 +24,42 @@ export interface RowChange {
   children?: readonly NewChildren[];
   /** Tokens that count towards the tree of executions. */
   treeUsage?: readonly TreeUsage[];
+  /** A whole answer of a model, with its calls of tools. */
+  round?: NewRound;
+  /** What became of calls of tools. */
+  toolCalls?: readonly ToolCallChange[];
+}
+
+/** An answer of a model that an append inserts. */
+export interface NewRound {
+  nodeId: string;
+  round: number;
+  stepId: string;
+  /** The last event of the answer. */
+  sequence: number;
+  content: Json;
+  problem?: string | undefined;
+  calls: readonly {
+    index: number;
+    toolId: string;
+    toolName: string;
+    args: Json;
+    /** Whether it may be sent at once. */
+    started: boolean;
+  }[];
+}
+
+/** A change of a call of a tool. */
+export interface ToolCallChange {
+  nodeId: string;
+  round: number;
+  index: number;
+  /** Given if the call may now be sent. */
+  started?: true;
+  /** Given if the result is known now. */
+  result?: Json;
+  /** Given if the append records the event of the result. */
+  recorded?: { stepId: string; sequence: number };
 }
 
 /** A wait whose end an append records, and the outcome that the event has. */

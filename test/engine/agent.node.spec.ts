@@ -6,7 +6,7 @@ import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from '../
 import { testRun } from '../support/node-run.js';
 import { nodeTypes } from '../support/node-types.js';
 import { NodeError, type NodeEvent, TransientError } from '../../src/engine/extension/node-handler.js';
-import { AgentNode } from '../../src/engine/nodes/agent.node.js';
+import { AgentNode } from '../../src/engine/agents/agent.node.js';
 
 const KEY = 'test-key-that-must-not-leak';
 let server: FakeModelServer;

@@ -3,7 +3,7 @@ import { type FakeHttpServer, startFakeHttpServer } from '../support/fake-http-s
 import { testRun } from '../support/node-run.js';
 import { nodeTypes } from '../support/node-types.js';
 import { NodeError, TransientError } from '../../src/engine/extension/node-handler.js';
-import { AgentNode } from '../../src/engine/nodes/agent.node.js';
+import { AgentNode } from '../../src/engine/agents/agent.node.js';
 
 const KEY = 'test-key-that-must-not-leak';
 const JSON_TYPE = 'application/json';

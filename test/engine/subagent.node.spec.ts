@@ -2,7 +2,7 @@ import type { TestingModule } from '@nestjs/testing';
 import { type FakeModelServer, startFakeModelServer } from '../support/fake-providers.js';
 import { testRun } from '../support/node-run.js';
 import { nodeTypes } from '../support/node-types.js';
-import { SubagentNode } from '../../src/engine/nodes/subagent.node.js';
+import { SubagentNode } from '../../src/engine/agents/subagent.node.js';
 
 let server: FakeModelServer;
 let module: TestingModule;

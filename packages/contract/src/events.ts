@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import {
+  AGENT_STEP_FIELDS,
+  CallUsage,
   Execution,
   ExecutionId,
   ExecutionProgress,
@@ -38,6 +40,7 @@ export const EVENT_FIELDS = {
     error: z.string().optional(),
     code: OpenFailureCode.optional().meta({ description: 'The code of the error.' }),
     reusedFrom: ExecutionId.optional(),
+    ...AGENT_STEP_FIELDS,
   }),
   'execution:branch': z
     .object({
@@ -71,6 +74,9 @@ export const EVENT_FIELDS = {
     toolId: z.string(),
     result: Json,
     isError: z.boolean(),
+    toolArgs: Json.optional().meta({
+      description: 'The arguments, if a person has changed those of the call.',
+    }),
     stepId: z.string(),
     nodeId: NodeId,
   }),
@@ -81,6 +87,9 @@ export const EVENT_FIELDS = {
     usage: TokenUsage,
     nodeId: NodeId,
     model: z.string(),
+    call: CallUsage.optional().meta({
+      description: 'This call of the model; `usage` is the running total. Not of tokens of child executions.',
+    }),
     ofChildren: z.boolean().optional().meta({
       description: 'true: child executions of the node used the tokens; their own events have each call.',
     }),

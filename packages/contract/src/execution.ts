@@ -41,6 +41,29 @@ export const TokenUsage = z
   .meta({ id: 'TokenUsage', description: 'Running totals of tokens.' });
 export type TokenUsage = z.infer<typeof TokenUsage>;
 
+/** The tokens of one call of a model, as the provider reported them. */
+export const CallUsage = z
+  .object({
+    input: z.int().min(0).meta({ description: 'All tokens of the prompt, cached ones included.' }),
+    output: z.int().min(0).meta({ description: 'All tokens of the answer, reasoning included.' }),
+    cached: z
+      .object({ read: z.int().min(0), written: z.int().min(0) })
+      .optional()
+      .meta({
+        description: 'Those of `input` that were read from the cache of the provider, or written to it.',
+      }),
+    reasoning: z.int().min(0).optional().meta({ description: 'Those of `output` that are reasoning.' }),
+    finishReason: z.string().optional().meta({
+      description:
+        'Why the model stopped: stop, length, content-filter, tool-calls, error, interrupted or other.',
+    }),
+    incomplete: z.boolean().optional().meta({
+      description: 'true: the answer is not whole. It was cut off by a limit, a filter, a break or a cancel.',
+    }),
+  })
+  .meta({ id: 'CallUsage' });
+export type CallUsage = z.infer<typeof CallUsage>;
+
 export const StepStatus = z
   .enum(['running', 'waiting', 'completed', 'failed', 'retrying', 'cancelled', 'skipped'])
   .meta({
@@ -49,6 +72,23 @@ export const StepStatus = z
       'cancelled: the execution ended while the step was running. skipped: the branch of its node was not taken.',
   });
 export type StepStatus = z.infer<typeof StepStatus>;
+
+/** Fields that only steps with a model have. */
+export const AGENT_STEP_FIELDS = {
+  continues: z.string().optional().meta({
+    description:
+      'Id of the step whose work this step continues. What that step has kept is part of the answer.',
+  }),
+  keptThrough: z.int().min(1).optional().meta({
+    description:
+      'Of a step that ends as retrying: its events up to this sequence stay valid, and a later step continues them. Without it, none do.',
+  }),
+  finishReason: z.string().optional().meta({ description: 'Why the model stopped, in its last answer.' }),
+  incomplete: z.boolean().optional().meta({
+    description:
+      'true: the last answer of the model is not whole, or the process stopped in the middle of one, and its tokens may not be counted.',
+  }),
+};
 
 /** One attempt to run one node. */
 export const Step = z
@@ -68,6 +108,7 @@ export const Step = z
     reusedFrom: ExecutionId.optional().meta({
       description: 'The execution from which a re-run copied the output, at no cost.',
     }),
+    ...AGENT_STEP_FIELDS,
   })
   .meta({ id: 'Step' });
 export type Step = z.infer<typeof Step>;

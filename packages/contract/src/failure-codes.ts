@@ -24,6 +24,10 @@ export const FAILURE_CODES = {
     text: "The node's config is too large after its templates were filled in; pass less data to the node, or raise CONFIG_MAX_BYTES.",
     retried: false,
   },
+  cost_unknown: {
+    text: 'The execution has the limit maxCostUSD, and the price of a model that it wants to call is not known, so the model was not called; add the price to MODEL_PRICES, or leave maxCostUSD out.',
+    retried: false,
+  },
   cost_limit_exceeded: {
     text: 'The execution cost more than options.limits.maxCostUSD; raise the limit, or use fewer or cheaper model calls.',
     retried: false,
@@ -92,8 +96,24 @@ export const FAILURE_CODES = {
     text: 'The node wants to wait in a way that is not possible; the message says why. The developer of the node has to correct it.',
     retried: false,
   },
+  mcp_unavailable: {
+    text: 'The tools of an MCP server could not be listed; the message names the server and says why. Start the execution again later, or correct the server.',
+    retried: true,
+  },
+  message_file_invalid: {
+    text: 'A file or an image of messages could not be loaded, or is too large; the message names it and says why.',
+    retried: false,
+  },
   model_auth_failed: {
     text: "The model provider refused the server's key; check the key and its permissions.",
+    retried: false,
+  },
+  model_answer_cut_off: {
+    text: 'The answer of the model was cut off before it had any text; raise maxOutputTokens, or shorten the prompt.',
+    retried: false,
+  },
+  model_failed: {
+    text: 'The call of the model failed in a way that this server does not know; the message contains what the provider said, and the server log the cause.',
     retried: false,
   },
   model_filtered: {
@@ -144,6 +164,10 @@ export const FAILURE_CODES = {
     text: 'An attempt of the node took longer than its time limit; raise data.timeoutMs or NODE_TIMEOUT_MS.',
     retried: true,
   },
+  output_invalid: {
+    text: 'The answer of the model does not fit output.schema, also after it was told why; the message names the problem. Simplify the schema, or use another model.',
+    retried: false,
+  },
   output_not_json: {
     text: 'The output of the node, or a value in an event that it emitted, is not a JSON value; the developer of the node has to correct it.',
     retried: false,
@@ -182,6 +206,10 @@ export const FAILURE_CODES = {
   },
   token_limit_exceeded: {
     text: 'The execution used more tokens than options.limits.maxTokens; raise the limit, or use fewer or shorter model calls.',
+    retried: false,
+  },
+  tool_limit_reached: {
+    text: 'The model calls tools and does not answer, although it has used all rounds of maxToolRounds; raise maxToolRounds, or change the prompt.',
     retried: false,
   },
   tool_not_available: {

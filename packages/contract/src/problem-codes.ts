@@ -22,6 +22,10 @@ export const PROBLEM_CODES = {
     status: 400,
     text: 'The workflow uses a part of the language that this server does not have yet; `errors` has its path. Remove it.',
   },
+  price_unknown: {
+    status: 400,
+    text: 'maxCostUSD needs the price of every model, and one has none; `errors` has its path. Add the price to MODEL_PRICES, or leave maxCostUSD out.',
+  },
   invalid_answer: {
     status: 400,
     text: 'The answer does not fit the wait; `errors` lists every path to correct.',

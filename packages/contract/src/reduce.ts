@@ -116,10 +116,26 @@ function applyStep(steps: Step[], event: ExecutionEventOf<'execution:step'>): vo
     ...(event.error !== undefined && { error: event.error }),
     ...(event.code !== undefined && { code: event.code }),
     ...(event.reusedFrom !== undefined && { reusedFrom: event.reusedFrom }),
+    ...agentFields(event),
+    // A later event of the step does not repeat what it continues.
+    ...(before?.continues !== undefined && { continues: before.continues }),
   };
   if (known === -1) steps.push(step);
   else steps[known] = step;
 }
+
+/** The fields of an event of a step with a model. */
+const agentFields = ({
+  continues,
+  keptThrough,
+  finishReason,
+  incomplete,
+}: ExecutionEventOf<'execution:step'>) => ({
+  ...(continues !== undefined && { continues }),
+  ...(keptThrough !== undefined && { keptThrough }),
+  ...(finishReason !== undefined && { finishReason }),
+  ...(incomplete !== undefined && { incomplete }),
+});
 
 /** Earlier versions recorded `skipped` for a running step that was cut off. Such a step is `cancelled`. */
 const statusAfter = (before: Step | undefined, status: StepStatus): StepStatus =>

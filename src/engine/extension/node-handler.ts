@@ -1,5 +1,6 @@
 import type { Json, Workflow } from '@cloutagent/contract';
 import type { z } from 'zod';
+import type { ModelUsage } from './model-usage.js';
 import type { ToolHooks } from './tool-hooks.js';
 import type { ChildrenRequest, ChildResult, WaitRequest, WaitResult } from './waiting.js';
 
@@ -60,7 +61,7 @@ export interface NodeRun<Config> {
    * @param model full name, such as `anthropic/claude-sonnet-4-5`
    * @throws the reason of `signal` once it is aborted
    */
-  countTokens(model: string, usage: { input: number; output: number }): Promise<void>;
+  countTokens(model: string, usage: ModelUsage): Promise<void>;
   /** Waits for a person's decision on this node: the short form of `waitFor({ kind: 'approval' })`. */
   decision(): Promise<ApprovalDecision>;
   /**

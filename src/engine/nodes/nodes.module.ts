@@ -1,4 +1,3 @@
-import { AgentNode } from './agent.node.js';
 import { ApprovalNode } from './approval.node.js';
 import { Conditions } from './conditions.js';
 import { DelayNode } from './delay.node.js';
@@ -7,11 +6,7 @@ import { HttpNode } from './http.node.js';
 import { JsonSchemas } from './json-schemas.js';
 import { LoopNode } from './loop.node.js';
 import { MapNode } from './map.node.js';
-import { ModelCall } from './model-call.js';
-import { ModelsModule } from '../models/models.module.js';
 import { Module } from '@nestjs/common';
-import { SubagentNode } from './subagent.node.js';
-import { ToolsModule } from '../tools/tools.module.js';
 import { TransformNode } from './transform.node.js';
 import { TransformWorkers } from './transform-workers.js';
 import { WaitNode } from './wait.node.js';
@@ -19,9 +14,8 @@ import { WorkflowNode } from './workflow.node.js';
 
 /** The built-in node types. */
 @Module({
-  imports: [ModelsModule, HttpModule, ToolsModule],
+  imports: [HttpModule],
   providers: [
-    AgentNode,
     ApprovalNode,
     Conditions,
     DelayNode,
@@ -29,8 +23,6 @@ import { WorkflowNode } from './workflow.node.js';
     JsonSchemas,
     LoopNode,
     MapNode,
-    ModelCall,
-    SubagentNode,
     TransformWorkers,
     TransformNode,
     WaitNode,

@@ -21,6 +21,7 @@ import type { KnownWait, WantedWait } from './node-waits.js';
 import { PausableTimeout } from './pausable-timeout.js';
 import type { RunningStep } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
+import type { ModelUsage } from '../extension/model-usage.js';
 import type { InterceptedStep } from '../extension/step-hooks.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
 import { StepInterception } from './step-interception.js';
@@ -235,7 +236,7 @@ export class NodeAttempt {
     this.signal.throwIfAborted();
   }
 
-  private async countTokens(model: string, usage: { input: number; output: number }): Promise<void> {
+  private async countTokens(model: string, usage: ModelUsage): Promise<void> {
     const { log, priceOf, limits } = this.scope;
     const nodeId = this.step.node.id;
     await this.record(

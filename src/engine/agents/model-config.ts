@@ -6,7 +6,7 @@ import type { ConfigProblem } from '../extension/node-handler.js';
 import { withShape } from '../extension/config-field.js';
 import { isTemplate } from '../extension/template.js';
 import type { ToolRegistry } from '../tools/tool-registry.js';
-import { Headers, Url, urlProblems } from './http-config.js';
+import { Headers, Url, urlProblems } from '../nodes/http-config.js';
 
 /** A tool that the model may call: one HTTP request, under the same rules as the `http` node. */
 export const HttpTool = z.strictObject({
