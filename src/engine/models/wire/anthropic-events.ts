@@ -227,7 +227,7 @@ export class AnthropicEvents implements StreamNormalizer {
 
   /** Ends the blocks that the provider has left open. Without it the AI SDK would lose a call of a tool. */
   private closeBlocks(sink: EventSink): void {
-    for (const index of [...this.open.keys()]) this.stop(index, sink);
+    for (const index of this.open.keys()) this.stop(index, sink);
   }
 
   private indexOf(value: unknown): number | undefined {
@@ -247,5 +247,5 @@ const nonBlank = (value: unknown): string | undefined => {
 /** Some gateways send numbers, and the arguments of a tool as an object. */
 function repairedText(value: unknown): string {
   if (value === undefined || value === null || typeof value === 'boolean') return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as number);
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
