@@ -55,6 +55,7 @@ export class AnthropicEvents implements StreamNormalizer {
   /** The blocks that are dropped, because their type is not known. */
   private readonly dropped = new Set<number>();
   private nextIndex = 0;
+  private hasStarted = false;
   private hasStopReason = false;
 
   constructor(
@@ -65,13 +66,13 @@ export class AnthropicEvents implements StreamNormalizer {
   take(value: unknown, event: ProviderEvent, sink: EventSink): void {
     if (!isObject(value)) {
       // Text in the place of an event is an error. Other values say nothing.
-      if (typeof value === 'string' && value.trim() !== '') sink.pass(event, value);
+      if (typeof value === 'string' && value.trim() !== '') this.fail(value, event, sink);
       return;
     }
     let { isRepaired } = event;
     if (typeof value['type'] !== 'string') {
       if (isGiven(value['error']) || event.name === undefined) {
-        if (saysError(value, event)) sink.pass(event, value);
+        if (saysError(value, event)) this.fail(value, event, sink);
         return;
       }
       value['type'] = event.name;
@@ -101,10 +102,14 @@ export class AnthropicEvents implements StreamNormalizer {
       case 'ping':
         return sink.send({ type: 'ping' });
       case 'error':
-        return sink.pass(event, value);
+        return this.fail(value, event, sink);
       default:
-        if (isGiven(value['error'])) sink.pass(event, value);
+        if (isGiven(value['error'])) this.fail(value, event, sink);
     }
+  }
+
+  takeUnreadable(event: ProviderEvent, sink: EventSink): void {
+    this.fail(undefined, event, sink);
   }
 
   done(): void {
@@ -118,8 +123,19 @@ export class AnthropicEvents implements StreamNormalizer {
     sink.send({ type: 'message_stop' });
   }
 
+  /**
+   * Passes an error on. The AI SDK loses what an error says if it comes before all other events, so the start of a message
+   * goes before it.
+   */
+  private fail(value: unknown, event: ProviderEvent, sink: EventSink): void {
+    if (!this.hasStarted) sink.send({ type: 'message_start', message: repairedMessageStart({}) });
+    this.hasStarted = true;
+    sink.pass(event, value);
+  }
+
   private takeMessageStart(value: JsonObject, sink: EventSink): void {
     const message = objectOr(value['message']);
+    this.hasStarted = true;
     report(this.observer, this.usage.take(objectOr(message['usage'])));
     sink.send({ type: 'message_start', message: repairedMessageStart(message) });
   }
@@ -190,7 +206,7 @@ export class AnthropicEvents implements StreamNormalizer {
     if (type === 'input_json_delta') this.limit.add(repairedText(text));
     if (typeof text === 'string' && index === value['index'] && !event.isRepaired)
       return sink.pass(event, value);
-    const repaired = typeof text === 'string' ? text : repairedText(text);
+    const repaired = repairedText(text);
     if (repaired !== '')
       sink.send({ type: 'content_block_delta', index, delta: { type, [member]: repaired } });
   }
@@ -246,6 +262,6 @@ const nonBlank = (value: unknown): string | undefined => {
 
 /** Some gateways send numbers, and the arguments of a tool as an object. */
 function repairedText(value: unknown): string {
-  if (value === undefined || value === null || typeof value === 'boolean') return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || isObject(value) ? JSON.stringify(value) : '';
 }

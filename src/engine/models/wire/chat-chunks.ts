@@ -71,6 +71,10 @@ export class ChatChunks implements StreamNormalizer {
     else sink.pass(event, value);
   }
 
+  takeUnreadable(event: ProviderEvent, sink: EventSink): void {
+    this.fail(undefined, event, sink);
+  }
+
   done(sink: EventSink): void {
     if (this.isComplete) return;
     this.end(sink);
@@ -85,9 +89,15 @@ export class ChatChunks implements StreamNormalizer {
     if (unnamed.length > 0) sink.send(chunk({ tool_calls: unnamed }, null));
   }
 
+  /** The AI SDK keeps only `type` and `code` of an error, so the status goes into `code`. */
   private fail(value: unknown, event: ProviderEvent, sink: EventSink): void {
     this.hasFailed = true;
-    sink.pass(event, value);
+    const error = objectOr(objectOr(value)['error']);
+    const status = error['status'] ?? error['status_code'] ?? objectOr(value)['status'];
+    const isNamed = isGiven(error['code']) || isGiven(error['type']);
+    if (isNamed || typeof error['message'] !== 'string' || !isGiven(status)) return sink.pass(event, value);
+    error['code'] = status;
+    sink.send(value as JsonObject);
   }
 
   /** Groq and Moonshot have places of their own for the usage. */

@@ -52,6 +52,11 @@ export class GoogleChunks implements StreamNormalizer {
     else sink.pass(event, value);
   }
 
+  takeUnreadable(event: ProviderEvent, sink: EventSink): void {
+    this.hasFinished = true;
+    sink.pass(event, undefined);
+  }
+
   done(): void {
     // Gemini does not send [DONE], but gateways add it.
   }

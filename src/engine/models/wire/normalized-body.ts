@@ -7,7 +7,7 @@ import { type JsonObject, parseLeniently } from './json-object.js';
 import type { EventSink, ProviderEvent, StreamNormalizer } from './stream-normalizer.js';
 
 /** How long the connection may take to end after a complete answer. A connection that ends in time is used again. */
-const LAST_READ_TIMEOUT_MS = 1_000;
+const LAST_READ_TIMEOUT_MS = 250;
 /** Bytes after a complete answer that are skipped. */
 const LAST_READ_MAX_BYTES = 65_536;
 /** Characters at the beginning of a body without events that are kept for the error message. */
@@ -23,7 +23,7 @@ export interface NormalizedBodyOptions {
 
 /**
  * Reads the event stream of a provider, and writes the events that the AI SDK reads. It reads only as much as the AI SDK asks
- * for. It does not end before the provider's body has ended, or one second after the provider has said that its answer is
+ * for. It does not end before the provider's body has ended, or a quarter of a second after the provider has said that its answer is
  * complete.
  */
 export function normalizedBody(
@@ -144,7 +144,10 @@ class NormalizedBody implements EventSink {
     if (/^\[?done\]?$/i.test(text)) return normalizer.done(this);
     const parsed = parseLeniently(data);
     // At the end of the stream it is an event that was cut off. Elsewhere the AI SDK reports it.
-    if (!parsed) return this.hasEnded ? undefined : this.pass({ data, name, isRepaired: false }, undefined);
+    if (!parsed) {
+      if (!this.hasEnded) normalizer.takeUnreadable({ data, name, isRepaired: false }, this);
+      return;
+    }
     const { value, isRepaired } = parsed;
     if (!Array.isArray(value)) return normalizer.take(value, { data, name, isRepaired }, this);
     for (const each of value as unknown[]) normalizer.take(each, { data, name, isRepaired: true }, this);

@@ -15,6 +15,9 @@ export function report(observer: UsageObserver | undefined, usage: Report): void
 
 const count = (value: unknown): number | undefined => tokenCount(numberOr(value));
 
+const cachedTokens = (read: number, written: number): ReportedUsage['cached'] =>
+  read + written > 0 ? { read, written } : undefined;
+
 /** Adds those that are known; undefined if none is. */
 const sum = (...counts: (number | undefined)[]): number | undefined =>
   counts.every((each) => each === undefined)
@@ -26,35 +29,35 @@ export function chatUsage(usage: JsonObject): Report {
   const prompt = objectOr(usage['prompt_tokens_details']);
   const completion = objectOr(usage['completion_tokens_details']);
   // DeepSeek has the number of cached tokens under a name of its own.
-  const read = count(prompt['cached_tokens'] ?? usage['prompt_cache_hit_tokens']);
+  const read = count(prompt['cached_tokens'] ?? usage['prompt_cache_hit_tokens']) ?? 0;
   return {
     input: count(usage['prompt_tokens']),
     output: count(usage['completion_tokens']),
-    cached: read === undefined ? undefined : { read, written: 0 },
-    reasoning: count(completion['reasoning_tokens']),
+    cached: cachedTokens(read, 0),
+    reasoning: count(completion['reasoning_tokens']) || undefined,
   };
 }
 
 /** Reads `response.usage` of the Responses API. */
 export function responsesUsage(usage: JsonObject): Report {
-  const read = count(objectOr(usage['input_tokens_details'])['cached_tokens']);
+  const read = count(objectOr(usage['input_tokens_details'])['cached_tokens']) ?? 0;
   return {
     input: count(usage['input_tokens']),
     output: count(usage['output_tokens']),
-    cached: read === undefined ? undefined : { read, written: 0 },
-    reasoning: count(objectOr(usage['output_tokens_details'])['reasoning_tokens']),
+    cached: cachedTokens(read, 0),
+    reasoning: count(objectOr(usage['output_tokens_details'])['reasoning_tokens']) || undefined,
   };
 }
 
 /** Reads `usageMetadata` of Gemini. Its `candidatesTokenCount` does not contain the thoughts. */
 export function googleUsage(usage: JsonObject): Report {
   const thoughts = count(usage['thoughtsTokenCount']);
-  const read = count(usage['cachedContentTokenCount']);
+  const read = count(usage['cachedContentTokenCount']) ?? 0;
   return {
     input: sum(count(usage['promptTokenCount']), count(usage['toolUsePromptTokenCount'])),
     output: sum(count(usage['candidatesTokenCount']), thoughts),
-    cached: read === undefined ? undefined : { read, written: 0 },
-    reasoning: thoughts,
+    cached: cachedTokens(read, 0),
+    reasoning: thoughts || undefined,
   };
 }
 
@@ -79,11 +82,8 @@ export class AnthropicUsage {
     return {
       input: sum(this.uncached, this.read, this.written),
       output: this.output,
-      cached:
-        this.read === undefined && this.written === undefined
-          ? undefined
-          : { read: this.read ?? 0, written: this.written ?? 0 },
-      reasoning: this.reasoning,
+      cached: cachedTokens(this.read ?? 0, this.written ?? 0),
+      reasoning: this.reasoning || undefined,
     };
   }
 

@@ -58,6 +58,10 @@ export class ResponsesEvents implements StreamNormalizer {
     else sink.pass(event, value);
   }
 
+  takeUnreadable(event: ProviderEvent, sink: EventSink): void {
+    this.fail(undefined, event, sink);
+  }
+
   done(): void {
     // The Responses API does not send [DONE], but gateways add it.
   }

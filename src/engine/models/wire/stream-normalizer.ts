@@ -31,6 +31,8 @@ export interface StreamNormalizer {
   readonly isComplete: boolean;
   /** Takes an event whose data is JSON. */
   take(value: unknown, event: ProviderEvent, sink: EventSink): void;
+  /** Takes an event whose data is not JSON, and passes it on: the AI SDK makes an error of it. */
+  takeUnreadable(event: ProviderEvent, sink: EventSink): void;
   /** Takes `[DONE]`, which ends the streams of OpenAI. */
   done(sink: EventSink): void;
   /** Adds what the provider has left out, after the stream has ended. */
