@@ -69,25 +69,25 @@ export class AnthropicEvents implements StreamNormalizer {
       if (typeof value === 'string' && value.trim() !== '') this.fail(value, event, sink);
       return;
     }
-    let { isRepaired } = event;
+    let taken = event;
     if (typeof value['type'] !== 'string') {
       if (isGiven(value['error']) || event.name === undefined) {
         if (saysError(value, event)) this.fail(value, event, sink);
         return;
       }
       value['type'] = event.name;
-      isRepaired = true;
+      taken = { ...event, isRepaired: true };
     }
     switch (value['type']) {
       case 'content_block_delta':
-        return this.takeDelta(value, { ...event, isRepaired }, sink);
+        return this.takeDelta(value, taken, sink);
       case 'content_block_start':
-        return this.takeStart(value, { ...event, isRepaired }, sink);
+        return this.takeStart(value, taken, sink);
       case 'content_block_stop': {
         const index = this.indexOf(value['index']) ?? [...this.open.keys()].at(-1);
         if (index === undefined || this.dropped.delete(index)) return;
         this.open.delete(index);
-        return index === value['index'] && !isRepaired
+        return index === value['index'] && !taken.isRepaired
           ? sink.pass(event, value)
           : sink.send({ type: 'content_block_stop', index });
       }

@@ -62,11 +62,9 @@ export class ChatChunks implements StreamNormalizer {
       if (!isChunk && saysError(value, event)) return this.fail(value, event, sink);
       if (!isChunk) return;
     }
-    const isChanged = [
-      event.isRepaired,
-      this.repairHead(value, usage),
-      this.repairChoices(value, Array.isArray(choices) ? choices : []),
-    ].some(Boolean);
+    const isHeadChanged = this.repairHead(value, usage);
+    const areChoicesChanged = this.repairChoices(value, Array.isArray(choices) ? choices : []);
+    const isChanged = event.isRepaired || isHeadChanged || areChoicesChanged;
     if (isChanged) sink.send(value);
     else sink.pass(event, value);
   }
@@ -130,8 +128,8 @@ export class ChatChunks implements StreamNormalizer {
   }
 
   private repairChoices(value: JsonObject, choices: unknown[]): boolean {
-    const kept = choices.filter(isObject);
-    let isChanged = kept.length !== choices.length || value['choices'] !== choices;
+    const kept = choices.every(isObject) ? choices : choices.filter(isObject);
+    let isChanged = kept !== choices || value['choices'] !== choices;
     for (const choice of kept) if (this.repairChoice(choice, value['object'])) isChanged = true;
     if (isChanged) value['choices'] = kept;
     return isChanged;

@@ -141,7 +141,8 @@ class NormalizedBody implements EventSink {
     if (this.failure || normalizer.isComplete) return;
     const text = data.trim();
     if (text === '') return;
-    if (/^\[?done\]?$/i.test(text)) return normalizer.done(this);
+    // The short ones alone are looked at: this runs for each piece of text.
+    if (text.length <= 6 && /^\[?done\]?$/i.test(text)) return normalizer.done(this);
     const parsed = parseLeniently(data);
     // At the end of the stream it is an event that was cut off. Elsewhere the AI SDK reports it.
     if (!parsed) {
