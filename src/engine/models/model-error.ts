@@ -110,7 +110,8 @@ const isFrame = (data: unknown): boolean =>
 
 /** Whether the stream ended early, or was damaged on its way. */
 function isBroken(error: unknown): boolean {
-  if (APICallError.isInstance(error)) return true; // The status was 2xx, and the body could not be read.
+  // The status was in order, so the body could not be read.
+  if (APICallError.isInstance(error)) return (error.statusCode ?? 0) < 300;
   if (JSONParseError.isInstance(error)) return /^\s*[[{"]/.test(error.text);
   if (InvalidResponseDataError.isInstance(error)) return error.data === undefined;
   return (

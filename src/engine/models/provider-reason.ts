@@ -20,6 +20,7 @@ const REASONS = [
   'reason',
   'description',
   'title',
+  'response',
 ] as const;
 
 /**
@@ -55,7 +56,7 @@ function textOf(error: unknown): string | undefined {
 
 /** A name helps to find out what an error means if its message says little. */
 function namedMessage({ type, code, message }: StreamProviderError): string {
-  const name = [type, code].find((each) => typeof each === 'string' && each !== '' && each !== 'error');
+  const name = [code, type].find((each) => typeof each === 'string' && each !== '' && each !== 'error');
   return name === undefined || message.includes(String(name)) ? message : `${name}: ${message}`;
 }
 

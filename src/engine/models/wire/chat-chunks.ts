@@ -27,6 +27,7 @@ const FINISH_REASONS = new Map([
 const BROKEN = new Set(['error', 'abort', 'aborted', 'network_error', 'insufficient_system_resource']);
 
 const COUNTS = ['prompt_tokens', 'completion_tokens', 'total_tokens'];
+const NO_TOKENS = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
 const PROMPT_COUNTS = ['cached_tokens'];
 const COMPLETION_COUNTS = ['reasoning_tokens', 'accepted_prediction_tokens', 'rejected_prediction_tokens'];
 
@@ -42,6 +43,8 @@ export class ChatChunks implements StreamNormalizer {
   constructor(
     private readonly observer: UsageObserver | undefined,
     limit: ArgumentLimit,
+    /** The AI SDK's package for Mistral wants a choice in each chunk, and all counts. */
+    private readonly isMistral = false,
   ) {
     this.calls = new ChatToolCalls(limit);
   }
@@ -122,15 +125,24 @@ export class ChatChunks implements StreamNormalizer {
     const { created } = value;
     if (created !== undefined && created !== null && typeof created !== 'number')
       set('created', numberOr(created));
-    if (usage ? usage !== value['usage'] || !hasNumbers(usage) : isGiven(value['usage']))
-      set('usage', usage && repairedUsage(usage));
+    const isFit = usage && usage === value['usage'] && hasNumbers(usage) && !this.lacksCounts(usage);
+    if (usage ? !isFit : isGiven(value['usage']))
+      set('usage', usage && { ...(this.isMistral && NO_TOKENS), ...repairedUsage(usage) });
     return isChanged;
+  }
+
+  private lacksCounts(usage: JsonObject): boolean {
+    return this.isMistral && COUNTS.some((name) => typeof usage[name] !== 'number');
   }
 
   private repairChoices(value: JsonObject, choices: unknown[]): boolean {
     const kept = choices.every(isObject) ? choices : choices.filter(isObject);
     let isChanged = kept !== choices || value['choices'] !== choices;
     for (const choice of kept) if (this.repairChoice(choice, value['object'])) isChanged = true;
+    if (this.isMistral && kept.length === 0) {
+      value['choices'] = [{ index: 0, delta: {}, finish_reason: null }];
+      return true;
+    }
     if (isChanged) value['choices'] = kept;
     return isChanged;
   }

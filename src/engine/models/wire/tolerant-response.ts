@@ -74,7 +74,7 @@ function normalizerFor({ format, observer, maxEventBytes }: TolerantResponseOpti
     case 'google':
       return new GoogleChunks(observer);
     default:
-      return new ChatChunks(observer, limit);
+      return new ChatChunks(observer, limit, format === 'mistral');
   }
 }
 
