@@ -24,6 +24,8 @@ export interface RawProvider {
   connections(): number;
   /** Queues the answers to the next requests. */
   script(...answers: RawAnswer[]): void;
+  /** Forgets the answers that no request has got. */
+  unscript(): void;
   close(): Promise<void>;
 }
 
@@ -47,6 +49,7 @@ export async function startRawProvider(): Promise<RawProvider> {
     requests,
     connections: () => connections,
     script: (...more) => void answers.push(...more),
+    unscript: () => void answers.splice(0),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,6 +1,7 @@
 import { APICallError, InvalidResponseDataError, JSONParseError } from '@ai-sdk/provider';
 import { StreamProviderError, TypeValidationError } from 'ai';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
+import { Logger } from '../../logging/logger.js';
 import { retryAfterMs } from '../http/retry-after.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
 import { type FailureNames, failureNames } from './failure-status.js';
@@ -9,6 +10,7 @@ import { UnexpectedResponseError } from './unexpected-response.js';
 import { isObject } from './wire/json-object.js';
 import { StreamEndedEarlyError } from './wire/stream-ended-early-error.js';
 
+const logger = new Logger('ModelError');
 const MAX_CAUSES = 6;
 /** Anthropic reports missing credit in the message of an `invalid_request_error`. */
 const NO_CREDIT_SENTENCE = /\b(credit balance is too low|insufficient (quota|balance|credits?|funds))\b/i;
@@ -74,6 +76,9 @@ export function modelError(error: unknown, secrets: SecretRedactor): NodeError {
     return transient('model_unavailable', 'The model provider cannot be reached');
   if (isBroken(error))
     return transient('model_stream_broken', "The model's response ended early or was malformed");
+  // The engine logs a failure only if it ends the execution.
+  const cause = error instanceof Error ? error : new Error(reason ?? 'the provider gave no reason');
+  logger.warn('a call of a model failed in a way that this server does not know', cause);
   return permanent('model_failed', 'The call of the model failed in a way that this server does not know');
 }
 
