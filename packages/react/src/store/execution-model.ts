@@ -1,6 +1,7 @@
 import type { ExecutionEvent, ExecutionFailure, Json, Step } from '@cloutagent/contract';
-import { applyEvent, initialState } from '@cloutagent/contract/reduce';
+import { applyEvent, initialState, KeptWork } from '@cloutagent/contract/reduce';
 import { ListLog } from './list-log.js';
+import { ModelCallTotals } from './model-call-totals.js';
 import { NodeModel } from './node-model.js';
 import type { Branch, ExecutionSnapshot, NodeView, Progress, Retry } from './snapshot.js';
 import { ToolCalls } from './tool-calls.js';
@@ -33,6 +34,8 @@ export class ExecutionModel {
   private readonly events: ListLog<ExecutionEvent>;
   private readonly toolCalls: ToolCalls;
   private readonly retries: ListLog<Retry>;
+  private readonly keptWork = new KeptWork();
+  private readonly modelCalls = new ModelCallTotals();
   private progress: Progress | undefined;
   private error: ExecutionFailure | undefined;
   private output: Json | undefined;
@@ -79,6 +82,8 @@ export class ExecutionModel {
       lastSequence,
       nodes: this.nodeViews,
       toolCalls: this.toolCalls.view(),
+      modelCalls: this.modelCalls.view(),
+      tokensMayBeMissing: this.modelCalls.mayBeIncomplete,
       retries: this.retries.view(),
       progress: this.progress,
       error: this.error,
@@ -102,9 +107,15 @@ export class ExecutionModel {
         this.progress = { completedSteps, totalSteps, percent };
         break;
       }
-      case 'execution:step':
-        this.toolCalls.step(event);
-        this.updateStep(event.stepId, event.nodeId);
+      case 'execution:step': {
+        const through = this.keptWork.validThrough(event);
+        this.toolCalls.step(event, through);
+        this.modelCalls.step(event);
+        this.updateStep(event.stepId, event.nodeId, through);
+        break;
+      }
+      case 'execution:token-usage':
+        this.modelCalls.add(event);
         break;
       case 'execution:branch':
         this.branches = undefined;
@@ -117,10 +128,10 @@ export class ExecutionModel {
         this.approvals = undefined;
         break;
       case 'execution:output':
-        this.node(event.nodeId).append('output', event.stepId, event.chunk);
+        this.node(event.nodeId).append('output', event.sequence, event.chunk);
         break;
       case 'execution:thinking':
-        this.node(event.nodeId).append('thinking', event.stepId, event.chunk);
+        this.node(event.nodeId).append('thinking', event.sequence, event.chunk);
         break;
       case 'execution:tool-call':
         this.toolCalls.call(event);
@@ -163,10 +174,10 @@ export class ExecutionModel {
     return nodes.filter(({ nodeId }) => waiting.has(nodeId));
   }
 
-  private updateStep(stepId: string, nodeId: string): void {
+  private updateStep(stepId: string, nodeId: string, through: number): void {
     this.steps = undefined;
     const step = this.state.steps.findLast((known) => known.stepId === stepId);
-    if (step) this.node(nodeId).setStep(step);
+    if (step) this.node(nodeId).setStep(step, through);
   }
 
   private node(nodeId: string): NodeModel {
