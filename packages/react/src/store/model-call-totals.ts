@@ -1,8 +1,6 @@
 import type { ExecutionEventOf } from '@cloutagent/contract';
+import { mayMissTokens } from './finish.js';
 import type { ModelCalls } from './snapshot.js';
-
-/** Reasons for which a model ends an answer early itself. Its provider has then reported all tokens. */
-const CUT_OFF_BY_MODEL = new Set(['length', 'content-filter']);
 
 /** Adds up the calls of each model. */
 export class ModelCallTotals {
@@ -25,13 +23,12 @@ export class ModelCallTotals {
       reasoning: (before?.reasoning ?? 0) + (call.reasoning ?? 0),
       incomplete: (before?.incomplete ?? 0) + (call.incomplete ? 1 : 0),
     });
-    if (call.incomplete && !CUT_OFF_BY_MODEL.has(call.finishReason ?? '')) this.mayBeIncomplete = true;
+    if (mayMissTokens(call)) this.mayBeIncomplete = true;
   }
 
   /** A step that did not complete, and whose last answer is not whole, may have used tokens that no event has. */
-  step({ status, incomplete, finishReason }: ExecutionEventOf<'execution:step'>): void {
-    if (incomplete && status !== 'completed' && !CUT_OFF_BY_MODEL.has(finishReason ?? ''))
-      this.mayBeIncomplete = true;
+  step(event: ExecutionEventOf<'execution:step'>): void {
+    if (event.status !== 'completed' && mayMissTokens(event)) this.mayBeIncomplete = true;
   }
 
   view(): { readonly [model: string]: ModelCalls } {

@@ -1,0 +1,23 @@
+import type { Step } from '@cloutagent/contract';
+
+/** Reasons for which a model ends an answer early itself. Its provider has then reported all tokens. */
+const CUT_OFF_BY_MODEL = new Set(['length', 'content-filter']);
+
+/** Whether tokens of a step or a call may be missing, because its last answer broke off. */
+export const mayMissTokens = ({
+  incomplete,
+  finishReason,
+}: Pick<Step, 'incomplete' | 'finishReason'>): boolean =>
+  incomplete === true && !CUT_OFF_BY_MODEL.has(finishReason ?? '');
+
+/** Says in a sentence that the last answer of a step is not whole. @returns undefined if it is */
+export function incompleteText(
+  step: Pick<Step, 'status' | 'incomplete' | 'finishReason'>,
+): string | undefined {
+  const { status, incomplete, finishReason } = step;
+  if (!incomplete) return undefined;
+  if (status === 'completed' || !mayMissTokens(step))
+    return `The answer was cut off: ${finishReason ?? 'the reason is unknown'}.`;
+  const reason = finishReason === undefined ? '' : ` (${finishReason})`;
+  return `The last answer broke off${reason}. Some of its tokens may not be counted.`;
+}
