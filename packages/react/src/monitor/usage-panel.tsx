@@ -40,7 +40,9 @@ export function UsagePanel(props: UsagePanelProps): ReactNode {
         </p>
       )}
       {tokensMayBeMissing && (
-        <p className="ca-warning">A call of a model broke off. Some of its tokens may be missing here.</p>
+        <p className="ca-warning">
+          A call of a model may have broken off, so some of its tokens may be missing here.
+        </p>
       )}
       {models.length > 0 && (
         <div className="ca-table-box" role="group" aria-label="Usage by model" tabIndex={0}>

@@ -3,7 +3,7 @@ import type { Step } from '@cloutagent/contract';
 /** Reasons for which a model ends an answer early itself. Its provider has then reported all tokens. */
 const CUT_OFF_BY_MODEL = new Set(['length', 'content-filter']);
 
-/** Whether tokens of a step or a call may be missing, because its last answer broke off. */
+/** Whether tokens of a step or a call may be missing, because its last answer may have broken off. */
 export const mayMissTokens = ({
   incomplete,
   finishReason,
@@ -19,5 +19,5 @@ export function incompleteText(
   if (status === 'completed' || !mayMissTokens(step))
     return `The answer was cut off: ${finishReason ?? 'the reason is unknown'}.`;
   const reason = finishReason === undefined ? '' : ` (${finishReason})`;
-  return `The last answer broke off${reason}. Some of its tokens may not be counted.`;
+  return `An answer of the model may have broken off${reason}, so some of its tokens may not be counted.`;
 }
