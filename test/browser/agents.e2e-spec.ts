@@ -207,8 +207,9 @@ describe('<ExecutionMonitor/>: agents', () => {
     await card(1).getByText('The answer is recorded.').waitFor();
     await card(2).getByRole('button', { name: 'Approve', exact: true }).press('Enter');
     await card(2).getByText('The answer is recorded.').waitFor();
-    const stored = await Promise.all(waits.map((wait) => rows.stored(wait)));
-    expect(stored.map(({ answer }) => answer)).toEqual([
+    const answers: unknown[] = [];
+    for (const wait of waits) answers.push((await rows.stored(wait))['answer']);
+    expect(answers).toEqual([
       { action: 'approve', args: { id: 8 }, reason: 'only this one' },
       { action: 'deny', reason: 'no spam' },
       { action: 'approve', reason: null },

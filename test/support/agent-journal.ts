@@ -136,7 +136,12 @@ export function interruptedAgent(image: { data: string; mimeType: string }): Eve
     agent.step(2, 'completed', { output: 'It rises, and then', finishReason: 'length', incomplete: true }),
     {
       type: 'execution:completed',
-      result: { output: 'It rises, and then', tokenUsage: { input: 2_000, output: 160, total: 2_160 } },
+      result: {
+        output: 'It rises, and then',
+        tokenUsage: { input: 2_000, output: 160, total: 2_160 },
+        costUSD: 0.02,
+        duration: 19_000,
+      },
     },
   ];
 }
