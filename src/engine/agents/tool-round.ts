@@ -143,6 +143,7 @@ export class ToolRounds {
   private async send(call: RoundCall, tool: AgentTool, args: Json): Promise<void> {
     const { run, secrets } = this.scope;
     let output: ToolOutput;
+    run.rounds.sending(call);
     try {
       output = await tool.call({ args, idempotencyKey: run.rounds.keyOf(call), signal: run.signal });
     } catch (error) {

@@ -63,6 +63,8 @@ export interface RoundStore {
   add(round: NewRound): Promise<Round>;
   /** Stores that a call which a person has allowed may now be sent. While the execution is paused, it waits. */
   start(call: RoundCall): Promise<void>;
+  /** Makes known that a call is sent now. A shutdown waits a little for its result. */
+  sending(call: RoundCall): void;
   /**
    * Stores the result of a call immediately, and records its event when the execution is not paused.
    * @throws NodeError `output_too_deep`, `output_not_json`, before anything is stored

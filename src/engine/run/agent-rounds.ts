@@ -66,6 +66,10 @@ export class AgentRounds implements RoundStore {
     signal.throwIfAborted();
   }
 
+  sending(call: RoundCall): void {
+    this.host.scope.callsUnderWay.begin(call);
+  }
+
   async finish(call: RoundCall, result: StoredResult): Promise<void> {
     const { scope, signal } = this.host;
     const draft: NodeEvent = {
@@ -82,6 +86,7 @@ export class AgentRounds implements RoundStore {
         toolCalls: [{ ...this.keysOf(call), result: result as unknown as Json }],
       });
       call.result = result;
+      scope.callsUnderWay.end(call);
     }
     await this.passGate();
     const { nodeId, stepId } = this.ids;
@@ -93,6 +98,7 @@ export class AgentRounds implements RoundStore {
     };
     scope.kept.add({ nodeId, stepId, through: sequence });
     await scope.log.append(events, { toolCalls: [change] });
+    scope.callsUnderWay.end(call);
     call.result = result;
     call.recorded = true;
     signal.throwIfAborted();
