@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { ExecutionEvent, Json } from '@cloutagent/contract';
 import fc from 'fast-check';
 import { ExecutionModel, type ModelView } from './execution-model.js';
@@ -211,5 +212,17 @@ describe('The work of a node that runs in several attempts', () => {
         }
       }),
     );
+  });
+
+  it('is that of the example in docs/protocol.md', () => {
+    const page = readFileSync('docs/protocol.md', 'utf8');
+    const example = /### Kept work[\s\S]*?```\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+    const lines = example.trim().replaceAll(',…,', ',').replaceAll('{…}', '{}').split('\n');
+    const model = new ExecutionModel();
+    for (const line of lines)
+      model.apply({ executionId: 'x', timestamp: '', ...(JSON.parse(line) as object) } as ExecutionEvent);
+    const { nodes, toolCalls } = model.view();
+    expect(nodes.map(({ output }) => output.toString())).toEqual(['I look it up. Ada lives in Paris.']);
+    expect(toolCalls.slice()).toMatchObject([{ result: { city: 'Paris' }, discarded: false }]);
   });
 });
