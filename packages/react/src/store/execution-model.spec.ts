@@ -279,8 +279,36 @@ describe('The state of an execution', () => {
     expect(model.view().steps.map(({ status }) => status)).toEqual(['cancelled']);
   });
 
+  it('keeps the data of the newest files only, and the type and size of all', () => {
+    const model = new ExecutionModel({ events: 300, toolCalls: 300, retries: 10, files: 3_000 });
+    const of = { executionId: 'x', timestamp: '', stepId: 's', nodeId: 'n' };
+    const data = 'A'.repeat(1_000);
+    for (let n = 1; n <= 10; n += 1) {
+      const toolId = String(n);
+      model.apply({
+        ...of,
+        type: 'execution:tool-call',
+        sequence: 2 * n - 1,
+        toolId,
+        toolName: 't',
+        toolArgs: n,
+      });
+      const result = { type: 'image', data, mimeType: 'image/png' };
+      model.apply({ ...of, type: 'execution:tool-result', sequence: 2 * n, toolId, result, isError: false });
+    }
+    const { toolCalls, recentEvents } = model.view();
+    const small = { type: 'image', data: '750 bytes of image/png', mimeType: 'image/png' };
+    const large = { ...small, data };
+    const expected = Array.from({ length: 10 }, (_unused, n) => (n < 7 ? small : large));
+    expect(toolCalls.slice().map(({ result }) => result)).toEqual(expected);
+    const results = recentEvents
+      .slice()
+      .flatMap((e) => (e.type === 'execution:tool-result' ? [e.result] : []));
+    expect(results).toEqual(expected);
+  });
+
   it('keeps only the newest entries, up to its limits', () => {
-    const model = new ExecutionModel({ events: 300, toolCalls: 10, retries: 10 });
+    const model = new ExecutionModel({ events: 300, toolCalls: 10, retries: 10, files: 1_000 });
     for (let sequence = 1; sequence <= 5_000; sequence += 1)
       model.apply({
         type: 'execution:retry',

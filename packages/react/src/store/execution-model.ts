@@ -1,5 +1,6 @@
-import type { ExecutionEvent, ExecutionFailure, Json, Step } from '@cloutagent/contract';
+import type { ExecutionEvent, ExecutionEventOf, ExecutionFailure, Json, Step } from '@cloutagent/contract';
 import { applyEvent, initialState, KeptWork } from '@cloutagent/contract/reduce';
+import { FileBudget } from './file-budget.js';
 import { ListLog } from './list-log.js';
 import { ModelCallTotals } from './model-call-totals.js';
 import { NodeModel } from './node-model.js';
@@ -14,9 +15,16 @@ export interface ModelLimits {
   toolCalls: number;
   /** Number of latest retries that are kept. Default 1,000. */
   retries: number;
+  /** Characters of base64 that are kept of files in results of tools. Default 64 Mi. */
+  files: number;
 }
 
-const MODEL_LIMITS: ModelLimits = { events: 1_000, toolCalls: 5_000, retries: 1_000 };
+const MODEL_LIMITS: ModelLimits = {
+  events: 1_000,
+  toolCalls: 5_000,
+  retries: 1_000,
+  files: 64 * 1_048_576,
+};
 
 export type ModelView = Omit<
   ExecutionSnapshot,
@@ -34,6 +42,7 @@ export class ExecutionModel {
   private readonly events: ListLog<ExecutionEvent>;
   private readonly toolCalls: ToolCalls;
   private readonly retries: ListLog<Retry>;
+  private readonly files: FileBudget;
   private readonly keptWork = new KeptWork();
   private readonly modelCalls = new ModelCallTotals();
   private progress: Progress | undefined;
@@ -52,14 +61,16 @@ export class ExecutionModel {
     this.events = new ListLog(limits.events);
     this.toolCalls = new ToolCalls(limits.toolCalls);
     this.retries = new ListLog(limits.retries);
+    this.files = new FileBudget(limits.files);
   }
 
   /** Applies one event. @returns false for a duplicate, which changes nothing */
   apply(event: ExecutionEvent): boolean {
     if (event.sequence <= this.state.lastSequence) return false;
     applyEvent(this.state, event);
-    this.events.push(event);
-    this.record(event);
+    const number = this.events.push(event);
+    if (event.type === 'execution:tool-result') this.addResult(event, number);
+    else this.record(event);
     return true;
   }
 
@@ -136,9 +147,6 @@ export class ExecutionModel {
       case 'execution:tool-call':
         this.toolCalls.call(event);
         break;
-      case 'execution:tool-result':
-        this.toolCalls.result(event);
-        break;
       case 'execution:retry': {
         const { sequence, nodeId, attempt, delayMs, error, timestamp } = event;
         this.retries.push({ sequence, nodeId, attempt, delayMs, error, timestamp });
@@ -160,6 +168,16 @@ export class ExecutionModel {
       default:
         break;
     }
+  }
+
+  private addResult(event: ExecutionEventOf<'execution:tool-result'>, eventNumber: number): void {
+    const callNumber = this.toolCalls.result(event);
+    this.files.add(event.result, (result) => {
+      if (callNumber !== undefined) this.toolCalls.replaceResult(callNumber, event.result, result);
+      this.events.replace(eventNumber, (known) =>
+        known.type === 'execution:tool-result' ? { ...known, result } : known,
+      );
+    });
   }
 
   private end(timestamp: string): void {

@@ -1,4 +1,4 @@
-import type { ExecutionEventOf } from '@cloutagent/contract';
+import type { ExecutionEventOf, Json } from '@cloutagent/contract';
 import { ListLog, type ListView } from './list-log.js';
 import type { ToolCall } from './snapshot.js';
 
@@ -39,11 +39,14 @@ export class ToolCalls {
     this.valid.set(nodeId, calls);
   }
 
-  /** Adds a result. The call may be one of an earlier step, whose work the step of the result continues. */
-  result(event: ExecutionEventOf<'execution:tool-result'>): void {
+  /**
+   * Adds a result. The call may be one of an earlier step, whose work the step of the result continues.
+   * @returns the number of the call for `replaceResult`; undefined if no call has this result
+   */
+  result(event: ExecutionEventOf<'execution:tool-result'>): number | undefined {
     const { toolId, nodeId, sequence, result, isError, toolArgs, timestamp } = event;
     const answered = this.valid.get(nodeId)?.findLast((call) => call.toolId === toolId);
-    if (!answered) return;
+    if (!answered) return undefined;
     answered.result = sequence;
     this.log.replace(answered.number, (call) => ({
       ...call,
@@ -52,6 +55,12 @@ export class ToolCalls {
       completedAt: timestamp,
       ...(toolArgs !== undefined && { changedArgs: toolArgs }),
     }));
+    return answered.number;
+  }
+
+  /** Replaces the result of a call by another form of it, unless the call has another result by now. */
+  replaceResult(number: number, from: Json, to: Json): void {
+    this.log.replace(number, (call) => (call.result === from ? { ...call, result: to } : call));
   }
 
   /** @param through sequence up to which the calls of the node stay valid */
