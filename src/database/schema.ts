@@ -249,6 +249,8 @@ interface ToolCallsTable {
   tool_id: string;
   tool_name: string;
   args: JsonColumn<Json>;
+  /** Why it is not carried out, for the model. */
+  refusal: string | null;
   /** Whether it may have been sent. */
   started: boolean;
   /** `StoredResult` of the engine; null while it is not known. */

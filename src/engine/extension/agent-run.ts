@@ -24,6 +24,8 @@ export interface RoundCall {
   /** The full name. */
   readonly toolName: string;
   readonly args: Json;
+  /** Why it is not carried out, for the model; undefined if it may be. */
+  readonly refusal: string | undefined;
   /** Whether it may have been sent. */
   started: boolean;
   /** undefined while it is not known. */
@@ -48,7 +50,7 @@ export interface NewRound extends Pick<Round, 'round' | 'content' | 'problem'> {
   readonly model: string;
   readonly usage: ModelUsage;
   /** `started`: whether the call may be sent at once. */
-  readonly calls: readonly Pick<RoundCall, 'toolId' | 'toolName' | 'args' | 'started'>[];
+  readonly calls: readonly Pick<RoundCall, 'toolId' | 'toolName' | 'args' | 'refusal' | 'started'>[];
 }
 
 /** Stores what an agent has done, so that no later attempt asks or sends it again. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { EventDraft, Json } from '@cloutagent/contract';
+import { abortable } from '../../common/abortable.js';
 import type { RowChange, ToolCallChange } from '../../journal/row-change.js';
 import type { NewRound, Round, RoundCall, RoundStore, StoredResult } from '../extension/agent-run.js';
 import type { ModelUsage } from '../extension/model-usage.js';
@@ -24,10 +25,12 @@ interface RoundHost {
 export class AgentRounds implements RoundStore {
   constructor(private readonly host: RoundHost) {}
 
-  load(): Promise<Round[]> {
+  async load(): Promise<Round[]> {
     const { scope, step, signal } = this.host;
     // The first call of the first attempt follows nothing.
-    if (step.attempt === 1 && !step.isResumed) return Promise.resolve([]);
+    if (step.attempt === 1 && !step.isResumed) return [];
+    // What an attempt of this process has stored may not be committed yet.
+    await abortable(scope.log.whenCommitted(), signal);
     return untilAnswered(() => scope.rounds.read(scope.row.id, step.node.id), signal);
   }
 
@@ -72,6 +75,8 @@ export class AgentRounds implements RoundStore {
 
   async finish(call: RoundCall, result: StoredResult): Promise<void> {
     const { scope, signal } = this.host;
+    // A later attempt may have given the call a result already.
+    signal.throwIfAborted();
     const draft: NodeEvent = {
       type: 'execution:tool-result',
       toolId: call.toolId,
