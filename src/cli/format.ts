@@ -44,11 +44,15 @@ export const usageText = ({ tokenUsage, costUSD }: Pick<Execution, 'tokenUsage' 
   tokenUsage.total === 0 ? '' : `${tokensText(tokenUsage.total)}, ${costText(costUSD)}`;
 
 /** Says that the last answer of a step is not whole; empty if it is. */
-export const incompleteText = ({
+export function incompleteText({
   incomplete,
   finishReason,
-}: Pick<Step, 'incomplete' | 'finishReason'>): string =>
-  incomplete ? `the last answer was cut off: ${finishReason ?? 'the reason is unknown'}` : '';
+}: Pick<Step, 'incomplete' | 'finishReason'>): string {
+  if (!incomplete) return '';
+  return finishReason === 'length' || finishReason === 'content-filter'
+    ? `the last answer was cut off: ${finishReason}`
+    : 'the last answer may not be whole, and some of its tokens may not be counted';
+}
 
 /** Longest value that is shown, in characters. */
 const MAX_VALUE_LENGTH = 200;

@@ -100,11 +100,13 @@ describe('<ExecutionMonitor/>: agents', () => {
       `<svg xmlns="http://www.w3.org/2000/svg" onload="globalThis.hacked=1"><script>globalThis.hacked=1</script></svg>${' '.repeat(99)}`,
     ).toString('base64');
     const agent = agentEvents('painter');
-    const content = ['image/svg+xml', 'image/png', 'image/svg+xml;charset=utf-8'].map((mimeType) => ({
-      type: 'image',
-      data: svg,
-      mimeType,
-    }));
+    const content = ['image/svg+xml', 'image/png', 'image/svg+xml;charset=utf-8', 'image/\u202egnp'].map(
+      (mimeType) => ({
+        type: 'image',
+        data: svg,
+        mimeType,
+      }),
+    );
     monitor = await stage.open();
     await show([
       { type: 'execution:started', projectId: 'demo', attempt: 1 },
@@ -117,6 +119,8 @@ describe('<ExecutionMonitor/>: agents', () => {
     await tool('paint').locator('summary').first().click();
     const pictures = tool('paint').locator('summary', { hasText: 'Picture' });
     await pictures.first().waitFor();
+    expect(await monitor.page.locator('#root').textContent()).toContain('of image/⟨RLO⟩gnp');
+    expect(await monitor.page.locator('#root').textContent()).not.toContain('\u202e');
     expect(await pictures.allInnerTexts()).toEqual([
       expect.stringMatching(/^Picture 1: \d+ bytes of image\/png$/),
     ]);

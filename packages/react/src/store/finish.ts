@@ -16,8 +16,11 @@ export function incompleteText(
 ): string | undefined {
   const { status, incomplete, finishReason } = step;
   if (!incomplete) return undefined;
+  const isKnown = finishReason !== undefined && finishReason !== 'other';
   if (status === 'completed' || !mayMissTokens(step))
-    return `The answer was cut off: ${finishReason ?? 'the reason is unknown'}.`;
-  const reason = finishReason === undefined ? '' : ` (${finishReason})`;
+    return isKnown
+      ? `The answer was cut off: ${finishReason}.`
+      : 'The answer was cut off for an unknown reason.';
+  const reason = isKnown ? ` (${finishReason})` : '';
   return `An answer of the model may have broken off${reason}, so some of its tokens may not be counted.`;
 }
