@@ -57,13 +57,14 @@ const STARTED = `
   WHERE (SELECT count(*) FROM superseded) >= 0`;
 
 const COUNTED = `
-  INSERT INTO cloutagent.tree_usage AS t (root_id, model, input, output)
-  SELECT u.root_id, u.model, sum(u.input), sum(u.output)
-  FROM unnest($46::uuid[], $47::uuid[], $48::text[], $49::bigint[], $50::bigint[])
-    AS u(execution_id, root_id, model, input, output)
+  INSERT INTO cloutagent.tree_usage AS t (root_id, model, input, output, cost_usd, unpriced)
+  SELECT u.root_id, u.model, sum(u.input), sum(u.output), coalesce(sum(u.cost_usd), 0), bool_or(u.cost_usd IS NULL)
+  FROM unnest($46::uuid[], $47::uuid[], $48::text[], $49::bigint[], $50::bigint[], $78::numeric[])
+    AS u(execution_id, root_id, model, input, output, cost_usd)
   WHERE u.execution_id IN (SELECT id FROM changed)
   GROUP BY u.root_id, u.model ORDER BY u.root_id, u.model
-  ON CONFLICT (root_id, model) DO UPDATE SET input = t.input + excluded.input, output = t.output + excluded.output`;
+  ON CONFLICT (root_id, model) DO UPDATE SET input = t.input + excluded.input, output = t.output + excluded.output,
+    cost_usd = t.cost_usd + excluded.cost_usd, unpriced = t.unpriced OR excluded.unpriced`;
 
 const ANSWERED = `
   INSERT INTO cloutagent.agent_rounds (execution_id, node_id, round, step_id, sequence, content, problem)
@@ -190,5 +191,6 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     changedCalls.map(({ result }) => json(result)),
     changedCalls.map(({ recorded }) => recorded?.stepId ?? null),
     changedCalls.map(({ recorded }) => recorded?.sequence ?? null),
+    usage.map(({ costUSD }) => costUSD),
   ];
 }

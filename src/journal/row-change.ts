@@ -115,4 +115,6 @@ export interface TreeUsage {
   model: string;
   input: number;
   output: number;
+  /** null if the price is not known. */
+  costUSD: number | null;
 }
