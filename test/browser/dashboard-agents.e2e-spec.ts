@@ -108,6 +108,8 @@ describe('Dashboard: agents', () => {
         expect.stringMatching(/continues earlier work[\s\S]*The answer was cut off: length\./),
       ]);
       await dashboard.page.locator('.event-row', { hasText: 'The answer was cut off: length.' }).waitFor();
+      await dashboard.page.locator('.event-row', { hasText: 'length, not whole' }).waitFor();
+      await dashboard.page.getByText('some of its tokens may be missing here').waitFor();
     }
     expect(tool.requests).toHaveLength(1);
     expect(await seriousFindings(dashboard.page)).toEqual([]);
