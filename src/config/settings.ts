@@ -209,6 +209,7 @@ const SettingsSchema = z
     OPENAI_COMPATIBLE_API_KEY: sentCredential.optional(),
     MODEL_PRICES: modelPrices,
     MODEL_IDLE_TIMEOUT_MS: ms(120_000),
+    MODEL_EVENT_MAX_BYTES: count(16_777_216, 1_024),
 
     METRICS_TOKEN: receivedCredential.optional(),
     MAX_METRICS_MODELS: count(100),
