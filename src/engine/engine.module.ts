@@ -25,6 +25,7 @@ import { Signals } from './waits/signals.js';
 import { WaitAnswers } from './waits/wait-answers.js';
 import { WaitSettlement } from './waits/wait-settlement.js';
 import { WaitTimers } from './waits/wait-timers.js';
+import { RoundRows } from './run/round-rows.js';
 import { Takeover } from './run/takeover.js';
 import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
 
@@ -52,6 +53,7 @@ import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
     ChildExecutions,
     UnhandledErrors,
     ControlRequests,
+    RoundRows,
     Takeover,
     ExecutionQueue,
     DispatchNotifier,

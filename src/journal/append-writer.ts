@@ -89,5 +89,7 @@ function mergeChanges(first: RowChange | undefined, second: RowChange): RowChang
     records: [...(first.records ?? []), ...(second.records ?? [])],
     children: [...(first.children ?? []), ...(second.children ?? [])],
     treeUsage: [...(first.treeUsage ?? []), ...(second.treeUsage ?? [])],
+    rounds: [...(first.rounds ?? []), ...(second.rounds ?? [])],
+    toolCalls: [...(first.toolCalls ?? []), ...(second.toolCalls ?? [])],
   };
 }

@@ -8,11 +8,10 @@ export const hasRelatedRows = ({
   records,
   children,
   treeUsage,
-  round,
+  rounds,
   toolCalls,
 }: RowChange): boolean =>
-  round !== undefined ||
-  [opens, records, children, treeUsage, toolCalls].some((rows) => rows !== undefined && rows.length > 0);
+  [opens, records, children, treeUsage, rounds, toolCalls].some((rows) => rows !== undefined && rows.length > 0);
 
 // JSON is passed in arrays of json, because the functions of PostgreSQL that read a record from JSON refuse U+0000 anywhere
 // in it. Each part writes only for executions whose row this statement has changed.
@@ -115,7 +114,9 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
   const usage = changes.flatMap(({ executionId, treeUsage = [] }) =>
     treeUsage.map((entry) => ({ executionId, ...entry })),
   );
-  const rounds = changes.flatMap(({ executionId, round }) => (round ? [{ executionId, ...round }] : []));
+  const rounds = changes.flatMap(({ executionId, rounds: own = [] }) =>
+    own.map((round) => ({ executionId, ...round })),
+  );
   const calls = rounds.flatMap(({ executionId, nodeId, round, calls: own }) =>
     own.map((call) => ({ executionId, nodeId, round, ...call })),
   );

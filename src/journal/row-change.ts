@@ -24,8 +24,8 @@ export interface RowChange {
   children?: readonly NewChildren[];
   /** Tokens that count towards the tree of executions. */
   treeUsage?: readonly TreeUsage[];
-  /** A whole answer of a model, with its calls of tools. */
-  round?: NewRound;
+  /** Whole answers of models, with their calls of tools. */
+  rounds?: readonly NewRound[];
   /** What became of calls of tools. */
   toolCalls?: readonly ToolCallChange[];
 }

@@ -74,6 +74,7 @@ async function failure(run: ReturnType<typeof runOf>): Promise<NodeError & { ret
   return error as NodeError;
 }
 
+const CHECK = { projectId: 'demo', request: {}, checkWorkflow: () => Promise.resolve([]) };
 const PROVIDERS = ['anthropic', 'openai-compatible'];
 const weather = () => ({
   name: 'weather',
@@ -101,7 +102,7 @@ describe.each(PROVIDERS)('the agent node with a model of %s', (provider) => {
       { type: 'execution:output', chunk: 'Grüße ' },
       { type: 'execution:output', chunk: 'an 🌍' },
     ]);
-    expect(run.usage).toEqual([{ model, input: 12, output: 34 }]);
+    expect(run.usage).toEqual([{ model, input: 12, output: 34, finishReason: 'stop' }]);
     const { body, headers } = server.requests.at(-1)!;
     expect(JSON.stringify(body)).toContain('Be kind');
     expect(body).toMatchObject({ model: 'some-model', max_tokens: 50, stream: true });
@@ -382,7 +383,7 @@ describe('the agent node', () => {
     server.script({ text: ['12345678'], usage: null });
     const run = runOf({ model: 'openai-compatible/x', prompt: 'abcd', system: 'efgh' });
     await agent.run(run);
-    expect(run.usage).toEqual([{ model: 'openai-compatible/x', input: 2, output: 2 }]);
+    expect(run.usage).toEqual([{ model: 'openai-compatible/x', input: 2, output: 2, finishReason: 'stop' }]);
   });
 
   it('fails with a transient error if the provider cannot be reached', async () => {
@@ -446,7 +447,7 @@ describe('the agent node', () => {
       ['providerOptions', 'demo', 'chunks'],
     ],
   ])('reports when the workflow is posted: %s', async (_what, config, path) => {
-    expect(await agent.check(agent.config.parse({ prompt: 'x', ...config }))).toEqual([
+    expect(await agent.check(agent.config.parse({ prompt: 'x', ...config }), CHECK)).toEqual([
       { path, message: expect.any(String) as string },
     ]);
   });
@@ -463,13 +464,13 @@ describe('the agent node', () => {
   });
 
   it('does not check the name of a model that contains a placeholder', async () => {
-    expect(await agent.check(agent.config.parse({ prompt: 'x', model: '{{input}}' }))).toEqual([]);
+    expect(await agent.check(agent.config.parse({ prompt: 'x', model: '{{input}}' }), CHECK)).toEqual([]);
   });
 
   it('names the missing setting of a provider that is not configured', async () => {
     const bare = await nodeTypes({});
     const check = async (model: string) => {
-      const [problem] = await bare.get(AgentNode).check(agent.config.parse({ prompt: 'x', model }));
+      const [problem] = await bare.get(AgentNode).check(agent.config.parse({ prompt: 'x', model }), CHECK);
       return problem?.message;
     };
     expect(await check('anthropic/x')).toContain('set ANTHROPIC_API_KEY');

@@ -1,21 +1,27 @@
 import type { Json } from '@cloutagent/contract';
 import { withLowerCaseNames } from '../http/header-names.js';
-import { type HttpResponse, parseBody } from '../http/http-response.js';
 import { statusFailure } from '../http/http-failure.js';
+import { type HttpResponse, parseBody } from '../http/http-response.js';
 import type { RestrictedHttpClient } from '../http/restricted-http-client.js';
-import type { HttpTool } from './model-config.js';
+import type { AgentToolCall } from '../tools/agent-tool.js';
+import type { HttpTool } from './tool-config.js';
+
+/** Methods that have no effect (RFC 9110, section 9.2.1), among those that a tool may have. */
+export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET']);
 
 /**
  * Carries out a call of an HTTP tool. It sends the arguments in the query of a GET, or in the JSON body of any other method.
+ * The request has the header `Idempotency-Key`, unless the tool sets it itself: the endpoint can see by it that a request
+ * repeats another one (draft-ietf-httpapi-idempotency-key-header).
  */
 export async function callHttpTool(
   { http: target }: HttpTool,
-  args: unknown,
+  { args, idempotencyKey, signal }: AgentToolCall,
   http: RestrictedHttpClient,
-  signal: AbortSignal,
 ): Promise<Json> {
   const given = typeof args === 'object' && args !== null ? args : {};
-  const { method, headers = {} } = target;
+  const { method } = target;
+  const headers = { 'idempotency-key': idempotencyKey, ...withLowerCaseNames(target.headers ?? {}) };
   let response: HttpResponse;
   if (method === 'GET') {
     response = await http.request({ method, url: withQuery(target.url, given), headers, signal });
@@ -23,7 +29,7 @@ export async function callHttpTool(
     response = await http.request({
       method,
       url: target.url,
-      headers: { 'content-type': 'application/json', ...withLowerCaseNames(headers) },
+      headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(given),
       signal,
     });

@@ -1,49 +1,106 @@
 import { addAbortListener } from 'node:events';
+import type {
+  LanguageModelV4CallOptions,
+  LanguageModelV4FunctionTool,
+  LanguageModelV4Prompt,
+} from '@ai-sdk/provider';
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  type AsyncIterableStream,
-  experimental_streamTextLowMemory as streamText,
-  isStepCount,
-  type TextStreamPart,
-  type ToolSet,
-} from 'ai';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
-import { RestrictedHttpClient } from '../http/restricted-http-client.js';
+import { Logger } from '../../logging/logger.js';
+import { type AgentRun, NextModelError } from '../extension/agent-run.js';
+import type { ModelUsage } from '../extension/model-usage.js';
+import { NodeError, TransientError } from '../extension/node-handler.js';
 import { modelError } from '../models/model-error.js';
 import { ModelRegistry } from '../models/model-registry.js';
-import { type NodeRun, TransientError } from '../extension/node-handler.js';
-import { ToolRegistry } from '../tools/tool-registry.js';
-import { AgentTools } from './agent-tools.js';
+import { observed, type UsageObserver } from '../models/usage-observer.js';
+import type { Answer } from './answer.js';
+import { AnswerReader } from './answer-reader.js';
 import { IdleTimeout } from './idle-timeout.js';
-import { Latches } from './latches.js';
-import { ModelStreamReader } from './model-stream-reader.js';
-import type { ModelRequest } from './model-config.js';
+import { type ModelRequest, modelsOf } from './model-config.js';
+import { usageOf } from './reported-usage.js';
 
 // Without this the AI SDK writes its warnings to the console.
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
-/** Calls a model for a node, carries out the tools that it calls, and streams everything into the node's run. */
+/** What a model is asked. */
+export interface Question {
+  readonly request: ModelRequest;
+  readonly prompt: LanguageModelV4Prompt;
+  readonly tools: readonly LanguageModelV4FunctionTool[];
+  /** Whether the model may call tools. Otherwise it must answer. */
+  readonly mayCallTools: boolean;
+  readonly responseFormat: LanguageModelV4CallOptions['responseFormat'] | undefined;
+}
+
+/** A whole answer. Its usage is not counted yet. */
+export interface Answered {
+  readonly model: string;
+  readonly answer: Answer;
+  readonly usage: ModelUsage;
+}
+
+/** Calls models, and streams their answers into the node's run. */
 @Injectable()
 export class ModelCall {
+  private readonly logger = new Logger(ModelCall.name);
+
   constructor(
     private readonly models: ModelRegistry,
-    private readonly http: RestrictedHttpClient,
-    private readonly tools: ToolRegistry,
     private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_IDLE_TIMEOUT_MS' | 'OUTPUT_MAX_BYTES'>,
   ) {}
 
   /**
-   * Calls the model and streams its answer.
-   * @returns the final text: the text after the last tool round
+   * Asks the models of the request in their order, until one answers. The next one is asked when one fails in a way that may
+   * pass. Once a model has sent output, that takes a new attempt at the node, so that watchers drop the output.
    * @throws NodeError and TransientError with codes `model_…`, `output_too_large`; the reason of `run.signal`
    */
-  async stream(run: NodeRun<unknown>, request: ModelRequest): Promise<string> {
-    run.signal.throwIfAborted();
-    // Other executions of the tree may have used up what is left.
-    await run.checkLimits();
-    const { MODEL_IDLE_TIMEOUT_MS: idleMs, OUTPUT_MAX_BYTES: maxBytes } = this.settings;
+  async ask(run: AgentRun<unknown>, question: Question): Promise<Answered> {
+    const models = modelsOf(question.request);
+    const first = run.failures % models.length;
+    const order = [...models.slice(first), ...models.slice(0, first)];
+    for (const [index, model] of order.entries()) {
+      // Other executions of the tree may have used up what is left.
+      await run.checkLimits();
+      const observer: UsageObserver = { reported: undefined };
+      const reader = new AnswerReader({
+        run,
+        maxBytes: this.settings.OUTPUT_MAX_BYTES,
+        secrets: this.secrets,
+      });
+      run.beginCall(model, () => observer.reported);
+      try {
+        const answer = await this.read(run, model, question, observer, reader);
+        return { model, answer, usage: usageOf(answer, observer.reported, () => lengthOf(question.prompt)) };
+      } catch (error) {
+        run.signal.throwIfAborted();
+        const failure = modelError(error, this.secrets);
+        const { reported } = observer;
+        if (reported) {
+          const { input = 0, output = 0, ...more } = reported;
+          await run.countTokens(model, { ...more, input, output, finishReason: 'error', incomplete: true });
+        }
+        if (!(failure instanceof TransientError) || index === order.length - 1) throw failure;
+        if (reader.hasOutput) throw run.failures < models.length - 1 ? new NextModelError(failure) : failure;
+        this.logger.log(`${model} failed, so ${order[index + 1]} is asked: ${failure.message}`, {
+          executionId: run.executionId,
+          nodeId: run.nodeId,
+          code: failure.code,
+        });
+      }
+    }
+    throw new NodeError('model_not_available', 'The node names no model: give it one.');
+  }
+
+  private async read(
+    run: AgentRun<unknown>,
+    model: string,
+    question: Question,
+    observer: UsageObserver,
+    reader: AnswerReader,
+  ): Promise<Answer> {
+    const idleMs = this.settings.MODEL_IDLE_TIMEOUT_MS;
     // Ends the HTTP request to the provider.
     const httpAbort = new AbortController();
     const stop = (reason: Error) => {
@@ -59,71 +116,67 @@ export class ModelCall {
       ),
     );
     const abortListener = addAbortListener(run.signal, () => stop(run.signal.reason as Error));
-    const latches = new Latches();
     try {
-      const { http, tools: registry } = this;
-      const tools = await AgentTools.of(request.tools ?? [], {
-        run,
-        http,
-        registry,
-        signal: httpAbort.signal,
-      });
-      const reader = new ModelStreamReader({ run, request, latches, maxBytes, secrets: this.secrets, tools });
-      const parts = this.open(run, request, httpAbort.signal, latches, idle, tools)[Symbol.asyncIterator]();
+      const resolved = await this.models.resolve(model);
+      const options = callOptions(run, question, httpAbort.signal);
+      const { stream } = await idle.waitFor(
+        observed(observer, () => Promise.resolve(resolved.doStream(options))),
+      );
+      const parts = stream.getReader();
       for (;;) {
-        const { done, value: part } = await idle.waitFor(parts.next());
-        if (done) return reader.text();
+        const { done, value } = await idle.waitFor(parts.read());
+        if (done) break;
         // While the run's events wait to be committed, the stream is not read, so the model waits as well.
-        await reader.take(part);
+        await reader.take(value);
       }
+      const answer = await reader.answer();
+      checkFinish(answer);
+      return answer;
     } catch (error) {
-      run.signal.throwIfAborted();
-      throw modelError(httpAbort.signal.aborted ? httpAbort.signal.reason : error, this.secrets);
+      throw httpAbort.signal.aborted ? httpAbort.signal.reason : error;
     } finally {
       abortListener[Symbol.dispose]();
       idle.stop();
       httpAbort.abort();
     }
   }
+}
 
-  private open(
-    run: NodeRun<unknown>,
-    request: ModelRequest,
-    abortSignal: AbortSignal,
-    latches: Latches,
-    idle: IdleTimeout,
-    tools: AgentTools,
-  ): AsyncIterableStream<TextStreamPart<ToolSet>> {
-    const { model, prompt, system, temperature, maxOutputTokens, providerOptions, maxToolRounds } = request;
-    const withTools = !tools.isEmpty && {
-      tools: tools.toolSet({
-        waitUntilAllowed: (id) => latches.wait(`call ${id}`),
-        whileRunning: (work) => idle.busy(work),
-      }),
-      stopWhen: isStepCount(maxToolRounds + 1),
-      // The next model call must not start while the execution is paused, or after it has exceeded a limit.
-      prepareStep: async ({ stepNumber }: { stepNumber: number }) => {
-        if (stepNumber > 0) {
-          await latches.wait(`step ${stepNumber}`);
-          await run.checkLimits();
-        }
-        return stepNumber === maxToolRounds ? { toolChoice: 'none' as const } : {};
-      },
-    };
-    return streamText<ToolSet>({
-      model: this.models.resolve(model),
-      prompt,
-      ...(system !== undefined && system.trim() !== '' && { instructions: system }),
-      ...(temperature !== undefined && { temperature }),
-      ...(maxOutputTokens !== undefined && { maxOutputTokens }),
-      // A provider reads only the options under its own name. The demo model reads the attempt, to fail its first ones.
-      providerOptions: { ...providerOptions, execution: { attempt: run.attempt } },
-      ...withTools,
-      // The engine repeats failed attempts, so that each one is recorded.
-      maxRetries: 0,
-      abortSignal,
-      // Errors arrive as parts of the stream. Without this the SDK would also write them to the console.
-      onError: () => undefined,
-    }).stream;
-  }
+function callOptions(
+  run: AgentRun<unknown>,
+  { request, prompt, tools, mayCallTools, responseFormat }: Question,
+  abortSignal: AbortSignal,
+): LanguageModelV4CallOptions {
+  const { temperature, maxOutputTokens, providerOptions } = request;
+  return {
+    prompt,
+    ...(temperature !== undefined && { temperature }),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    // A provider reads only the options under its own name. The demo model reads the attempt, to fail its first ones.
+    providerOptions: { ...providerOptions, execution: { attempt: run.attempt } },
+    ...(tools.length > 0 && {
+      tools: [...tools],
+      toolChoice: { type: mayCallTools ? ('auto' as const) : ('none' as const) },
+    }),
+    ...(responseFormat && { responseFormat }),
+    abortSignal,
+  };
+}
+
+/** @throws TransientError `model_stream_broken` if the answer is not whole because of a break */
+function checkFinish({ finishReason }: Answer): void {
+  if (finishReason === undefined || finishReason === 'error' || finishReason === 'interrupted')
+    throw new TransientError('model_stream_broken', 'The model stopped before its answer was complete.');
+}
+
+/** The number of characters of the texts of a prompt. */
+function lengthOf(prompt: LanguageModelV4Prompt): number {
+  const lengths = prompt.flatMap(({ content }) =>
+    typeof content === 'string'
+      ? [content.length]
+      : content.map((part) =>
+          'text' in part ? part.text.length : part.type === 'file' ? 0 : JSON.stringify(part).length,
+        ),
+  );
+  return lengths.reduce((sum, length) => sum + length, 0);
 }

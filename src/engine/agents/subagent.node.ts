@@ -1,13 +1,12 @@
 import { type Json, orNull } from '@cloutagent/contract';
 import { z } from 'zod';
-import { ModelRegistry } from '../models/model-registry.js';
 import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
-import type { NodeRun, NodeType } from '../extension/node-handler.js';
+import type { ConfigCheck, NodeRun, NodeType } from '../extension/node-handler.js';
 import { asText } from '../extension/template.js';
-import { ToolRegistry } from '../tools/tool-registry.js';
-import { ModelCall } from './model-call.js';
-import { checkModel, ModelConfig } from './model-config.js';
+import { AgentLoop } from './agent-loop.js';
+import { ConfigChecks } from './config-checks.js';
+import { ModelConfig } from './model-config.js';
 
 const SubagentConfig = ModelConfig.extend({
   /** The specialist's name, part of the system prompt. */
@@ -18,26 +17,25 @@ const SubagentConfig = ModelConfig.extend({
 });
 type SubagentConfig = z.infer<typeof SubagentConfig>;
 
-/** A named specialist that works on a task, or on the outputs of other nodes. Output: the final text. */
+/** A named specialist that works on a task, or on the outputs of other nodes. Output: as of `agent`. */
 @BuiltIn()
 @NodeHandler('subagent')
 export class SubagentNode implements NodeType<SubagentConfig> {
   readonly config = SubagentConfig;
 
   constructor(
-    private readonly calls: ModelCall,
-    private readonly models: ModelRegistry,
-    private readonly tools: ToolRegistry,
+    private readonly agents: AgentLoop,
+    private readonly checks: ConfigChecks,
   ) {}
 
-  check(config: SubagentConfig): ReturnType<typeof checkModel> {
-    return checkModel(this.models, this.tools, config);
+  check(config: SubagentConfig, check: ConfigCheck): ReturnType<ConfigChecks['problems']> {
+    return this.checks.problems(config, check);
   }
 
   run(run: NodeRun<SubagentConfig>): Promise<Json> {
     const { name, instructions, task, ...model } = run.config;
     const prompt = task ?? defaultTask(run);
-    return this.calls.stream(run, {
+    return this.agents.run(run, {
       ...model,
       system: `You are ${name}.\n\n${instructions}`,
       // Providers refuse an empty prompt.

@@ -1,10 +1,22 @@
-import type { EventDraft, Json } from '@cloutagent/contract';
-import type { ReportedUsage } from './model-usage.js';
-import type { NodeRun } from './node-handler.js';
+import type { Json } from '@cloutagent/contract';
+import type { ModelUsage, ReportedUsage } from './model-usage.js';
+import { type NodeRun, TransientError } from './node-handler.js';
 import type { WaitResult } from './waiting.js';
 
-/** A call of a tool that a model wants. */
-export interface StoredCall {
+/** The result of a call of a tool, as it is stored. */
+export interface StoredResult {
+  /** In the `execution:tool-result` event. */
+  readonly result: Json;
+  readonly isError: boolean;
+  /** What the model reads, if it is not `result`: `ToolOutput.content`. */
+  readonly content?: Json;
+  /** The arguments, if a person has changed them. */
+  readonly args?: Json;
+}
+
+/** A call of a tool that a model wants, and what became of it. */
+export interface RoundCall {
+  readonly round: number;
   /** Counted from 0 in its round. */
   readonly index: number;
   /** The id that the model gave it. */
@@ -12,58 +24,52 @@ export interface StoredCall {
   /** The full name. */
   readonly toolName: string;
   readonly args: Json;
-}
-
-/** What became of a call. */
-export interface CallState {
   /** Whether it may have been sent. */
   started: boolean;
-  /** undefined: not known yet. */
+  /** undefined while it is not known. */
   result: StoredResult | undefined;
-  /** Whether the journal has the `execution:tool-result` event. */
+  /** Whether the journal has the event of the result. */
   recorded: boolean;
 }
 
-/** The result of a call, as the model reads it. */
-export interface StoredResult {
-  readonly result: Json;
-  readonly isError: boolean;
-  /** `ToolOutput.content`. */
-  readonly content?: Json;
-  /** The arguments, if a person has changed them. */
-  readonly args?: Json;
-}
-
-/** A whole answer of a model that is not the last one of its node: with calls of tools, or to be corrected. */
-export interface StoredRound {
+/** A whole answer of a model that is not the last one of its node: it has calls of tools, or it has to be corrected. */
+export interface Round {
   /** Counted from 1 in its node. */
   readonly round: number;
   /** The parts of the assistant's message, with the metadata of the provider. */
   readonly content: Json;
-  /** For an answer that does not fit the schema: what is wrong with it. */
-  readonly problem?: string | undefined;
-  readonly calls: readonly (StoredCall & CallState)[];
+  /** What is wrong with an answer that does not fit its schema. */
+  readonly problem: string | undefined;
+  readonly calls: readonly RoundCall[];
 }
 
-/** What an agent stores, so that no attempt asks or sends again what an earlier one has done. */
+/** A whole answer that is to be stored. */
+export interface NewRound extends Pick<Round, 'round' | 'content' | 'problem'> {
+  readonly model: string;
+  readonly usage: ModelUsage;
+  /** `started`: whether the call may be sent at once. */
+  readonly calls: readonly Pick<RoundCall, 'toolId' | 'toolName' | 'args' | 'started'>[];
+}
+
+/** Stores what an agent has done, so that no later attempt asks or sends it again. */
 export interface RoundStore {
   /** Reads the rounds of the node so far, in their order. */
-  load(): Promise<StoredRound[]>;
+  load(): Promise<Round[]>;
   /**
-   * Stores a whole answer with its calls, together with the events about it, and resolves when they are committed.
-   * @param started whether each call may be sent at once, in the order of the calls
+   * Stores an answer and its calls, and records its usage and an `execution:tool-call` event for each call, in one commit.
+   * Resolves when it is committed. While the execution is paused, it waits.
+   * @throws the reason of the run's signal; NodeError `output_too_deep`, `output_not_json`
    */
-  add(
-    round: Omit<StoredRound, 'calls'> & { calls: readonly StoredCall[] },
-    started: readonly boolean[],
-    events: readonly EventDraft[],
-  ): Promise<void>;
-  /** Stores that a call which a person has allowed may now be sent. */
-  start(round: number, index: number): Promise<void>;
-  /** Stores the result of a call, immediately, also while the execution is paused; and records its event when it is not. */
-  finish(round: number, call: StoredCall, result: StoredResult): Promise<void>;
-  /** The key of a call, the same for every attempt. */
-  keyOf(round: number, index: number): string;
+  add(round: NewRound): Promise<Round>;
+  /** Stores that a call which a person has allowed may now be sent. While the execution is paused, it waits. */
+  start(call: RoundCall): Promise<void>;
+  /**
+   * Stores the result of a call immediately, and records its event when the execution is not paused.
+   * @throws NodeError `output_too_deep`, `output_not_json`, before anything is stored
+   */
+  finish(call: RoundCall, result: StoredResult): Promise<void>;
+  /** Returns the key of a call: the same for each attempt, and different for every other call. */
+  keyOf(call: Pick<RoundCall, 'round' | 'index'>): string;
 }
 
 /** The run of a built-in node that calls models. */
@@ -71,11 +77,22 @@ export interface AgentRun<Config> extends NodeRun<Config> {
   readonly rounds: RoundStore;
   /** Returns how a wait of the node has ended; undefined if it is open, or has not begun. */
   endedWait(key: string): WaitResult<'tool'> | undefined;
+  /** How many attempts at the node have failed before. Those that the death of a process cut off do not count. */
+  readonly failures: number;
+  /** Makes the data for conditions: `input`, `execution`, and `nodes` if a condition mentions it. */
+  conditionDocument(conditions: readonly string[]): { [name: string]: Json };
   /**
-   * Makes known that a call of a model is in progress. If the attempt ends before `countTokens`, the engine counts what
-   * `reported` returns.
+   * Makes known that a call of a model begins. If the attempt ends before `countTokens` or `rounds.add`, the engine counts
+   * what `reported` returns.
    */
   beginCall(model: string, reported: () => ReportedUsage | undefined): void;
-  /** Sets the fields of the step that say how the last answer ended. */
-  setFinish(finish: { finishReason?: string; incomplete?: boolean }): void;
+  /** Sets what the end of the step says about the last answer. */
+  setFinish(finish: { finishReason: string; incomplete: boolean }): void;
+}
+
+/** The model has failed, and the next attempt uses another one. Such an attempt does not count as a retry. */
+export class NextModelError extends TransientError {
+  constructor(error: TransientError) {
+    super(error.code, error.message, 0, { cause: error.cause });
+  }
 }

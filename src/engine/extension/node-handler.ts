@@ -14,7 +14,7 @@ export type NodeEvent =
   | { type: 'execution:output'; chunk: string }
   | { type: 'execution:thinking'; chunk: string }
   | { type: 'execution:tool-call'; toolId: string; toolName: string; toolArgs: Json }
-  | { type: 'execution:tool-result'; toolId: string; result: Json; isError: boolean }
+  | { type: 'execution:tool-result'; toolId: string; result: Json; isError: boolean; toolArgs?: Json }
   | { type: 'execution:custom'; name: string; value: Json };
 
 /** A person's answer to an `approval` node. */

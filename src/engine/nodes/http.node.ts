@@ -7,7 +7,7 @@ import { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType, TransientError } from '../extension/node-handler.js';
-import { Headers, Url, urlProblems } from './http-config.js';
+import { Headers, Url, urlProblems } from '../http/http-config.js';
 
 const Status = z.int().min(200).max(599);
 

@@ -2,6 +2,7 @@ import { type ExecutionFailure, type Json, type WorkflowGraph } from '@cloutagen
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeError } from '../extension/node-handler.js';
 import type { Conditions } from '../nodes/conditions.js';
+import { conditionDocument } from './condition-document.js';
 import type { EdgePlan } from './graph-progress.js';
 
 interface BranchScope {
@@ -28,7 +29,7 @@ export class BranchDecider {
     const results = await this.scope.conditions.evaluate(
       row.project_id,
       expressions,
-      this.document(nodeId, expressions),
+      conditionDocument(this.scope, nodeId, expressions),
       signal,
     );
     return new Map(
@@ -38,25 +39,5 @@ export class BranchDecider {
         throw new NodeError('condition_failed', `The condition edges.${index}.when ${result.error}.`);
       }),
     );
-  }
-
-  /**
-   * The data of conditions: the node itself, and all nodes that come before it and are done. Outputs may be large, so they are
-   * left out if no condition mentions `nodes`.
-   */
-  private document(nodeId: string, expressions: readonly string[]): Json {
-    const { row, graph, outputs, errors } = this.scope;
-    const before = new Set(expressions.some((text) => text.includes('nodes')) ? [nodeId] : []);
-    for (const id of before) for (const parent of graph.parentsOf(id)) before.add(parent);
-    const nodes = [...before].flatMap((id): [string, Json][] => {
-      const failure = errors.get(id);
-      if (failure) return [[id, { error: { message: failure.message, code: failure.code } }]];
-      return outputs.has(id) ? [[id, { output: outputs.get(id)! }]] : [];
-    });
-    return {
-      input: row.input,
-      nodes: Object.fromEntries(nodes),
-      execution: { id: row.id, projectId: row.project_id },
-    };
   }
 }

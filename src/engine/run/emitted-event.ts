@@ -29,11 +29,13 @@ export function emittedEvent(event: NodeEvent, ids: EventIds, budget: OutputBudg
       return { type: event.type, fields: { toolId, toolName, toolArgs, ...ids } };
     }
     case 'execution:tool-result': {
-      const { toolId, result, isError } = event;
+      const { toolId, result, isError, toolArgs } = event;
       checkString(event, 'toolId');
       if (typeof isError !== 'boolean') throw invalid(event.type, 'isError must be true or false');
       budget.checkJson(result, 'result');
-      return { type: event.type, fields: { toolId, result, isError, ...ids } };
+      if (toolArgs !== undefined) budget.checkJson(toolArgs, 'toolArgs');
+      const changed = toolArgs !== undefined && { toolArgs };
+      return { type: event.type, fields: { toolId, result, isError, ...changed, ...ids } };
     }
     case 'execution:custom': {
       const { name } = event;

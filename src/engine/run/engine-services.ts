@@ -7,6 +7,7 @@ import type { StepInterceptors } from '../extension/step-interceptors.js';
 import type { Conditions } from '../nodes/conditions.js';
 import type { Callbacks } from '../waits/callbacks.js';
 import type { Signals } from '../waits/signals.js';
+import type { RoundRows } from './round-rows.js';
 import type { PriceOf } from './usage.js';
 
 /** The parts of the engine that all executions of a process share. */
@@ -17,6 +18,7 @@ export interface EngineServices {
   readonly monitor: BlockedLoopMonitor;
   readonly priceOf: PriceOf;
   readonly conditions: Conditions;
+  readonly rounds: RoundRows;
   readonly children: ChildExecutions;
   readonly signals: Signals;
   readonly callbacks: Callbacks;

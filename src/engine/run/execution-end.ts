@@ -50,6 +50,7 @@ export class ExecutionEnd {
     const known = open.length > 0 ? await this.withEndedWaits(ended) : ended;
     const used = hasChildren ? await nodes.readChildrenUsage(open) : [];
     if (isReleased()) return false;
+    nodes.recordUncounted();
     const waits = nodes.endWaits(known);
     const records = [...((!hasChildren && change.records) || []), ...waits.records];
     const before = hasChildren ? [] : events;

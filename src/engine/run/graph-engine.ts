@@ -23,6 +23,7 @@ import { afterExecution } from './execution-hooks.js';
 import type { ExecutionLog } from './execution-log.js';
 import { GraphRun } from './graph-run.js';
 import { recordedWait, type WaitRow, waitEndedEvent } from './node-waits.js';
+import { RoundRows } from './round-rows.js';
 import { Takeover } from './takeover.js';
 
 /** How long a released run waits for its appends: a node whose end is not committed would run again. */
@@ -51,6 +52,7 @@ export class GraphEngine implements ExecutionEngine {
     private readonly monitor: BlockedLoopMonitor,
     private readonly prices: PriceTable,
     private readonly conditions: Conditions,
+    private readonly rounds: RoundRows,
     private readonly children: ChildExecutions,
     private readonly signals: Signals,
     private readonly callbacks: Callbacks,
@@ -68,7 +70,7 @@ export class GraphEngine implements ExecutionEngine {
     try {
       const restored = await this.takeover.start(row, onFailure);
       if (!restored) return 'ended';
-      const { log, waits, spentMs } = restored;
+      const { log, waits, kept, spentMs } = restored;
       if (row.crash_count > this.settings.MAX_RECOVERIES_PER_EXECUTION)
         return await this.failAfterCrashes(row, log, waits);
       const run = new GraphRun({
@@ -76,6 +78,7 @@ export class GraphEngine implements ExecutionEngine {
         log,
         services: this.services,
         waits,
+        kept,
         readEndedWaits: () => this.requests.readEndedWaits([row.id]),
         spentMs,
         onIdle,
@@ -110,6 +113,7 @@ export class GraphEngine implements ExecutionEngine {
       monitor: this.monitor,
       priceOf: (model, usage) => this.prices.costUSD(model, usage),
       conditions: this.conditions,
+      rounds: this.rounds,
       children: this.children,
       signals: this.signals,
       callbacks: this.callbacks,

@@ -23,6 +23,7 @@ import { ExecutionEnd } from './execution-end.js';
 import type { EdgePlan } from './graph-progress.js';
 import { GraphState } from './graph-state.js';
 import { Idleness } from './idleness.js';
+import { type KeptOutput, KeptOutputs } from './kept-output.js';
 import { NodeRunner } from './node-runner.js';
 import type { WaitRow } from './node-waits.js';
 import { OutputBudget } from './output-budget.js';
@@ -38,6 +39,8 @@ export interface GraphRunOptions {
   readonly log: ExecutionLog;
   /** The waits of the execution so far. */
   readonly waits: readonly WaitRow[];
+  /** The steps that have stored work of agents. */
+  readonly kept: readonly KeptOutput[];
   /** Reads the waits that have ended, and whose end the journal does not have. */
   readonly readEndedWaits: () => Promise<readonly WaitRow[]>;
   readonly services: EngineServices;
@@ -97,6 +100,7 @@ export class GraphRun {
       graph: this.graph,
       log,
       limits: new ExecutionLimits(row, log, children, priceOf, hasChildren, this.stopController.signal),
+      kept: new KeptOutputs(options.kept),
       pauseGate: this.pauseGate,
       stopSignal: this.stopController.signal,
       outputs: this.state.outputs,
@@ -195,6 +199,7 @@ export class GraphRun {
   /** Stops the run and records nothing: another process continues the execution. */
   release(): void {
     this.isReleased = true;
+    if (!this.isStopped) this.nodes.recordUncounted();
     if (!this.isStopped) this.stop('the execution continues in another process');
     this.outcome.resolve('released');
   }
@@ -308,6 +313,7 @@ export class GraphRun {
   private onNodeFailed(node: WorkflowNode, error: unknown): void {
     this.running.delete(node.id);
     if (this.isStopped) return;
+    this.nodes.recordUncounted();
     const step = this.nodes.runningSteps.get(node.id);
     const failure = { ...toFailure(error), nodeId: node.id };
     const { events, records } = this.endWaits(node.id);

@@ -8,10 +8,12 @@ import {
   type ApprovalDecision,
   NodeError,
   type NodeEvent,
-  type NodeRun,
   TransientError,
 } from '../extension/node-handler.js';
 import type { RegisteredType } from '../extension/node-registry.js';
+import type { AgentRun } from '../extension/agent-run.js';
+import { AgentRounds } from './agent-rounds.js';
+import { conditionDocument } from './condition-document.js';
 import { emittedEvent } from './emitted-event.js';
 import { toFailure } from './execution-failure.js';
 import { filledConfig, parseConfig, registeredType, usedCallbacks } from './node-config.js';
@@ -21,12 +23,12 @@ import type { KnownWait, WantedWait } from './node-waits.js';
 import { PausableTimeout } from './pausable-timeout.js';
 import type { RunningStep } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
-import type { ModelUsage } from '../extension/model-usage.js';
+import type { ModelUsage, ReportedUsage } from '../extension/model-usage.js';
 import type { InterceptedStep } from '../extension/step-hooks.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
 import { StepInterception } from './step-interception.js';
 import { untilAnswered } from './until-answered.js';
-import { usageEvents } from './usage.js';
+import { type NodeUsage, usageEvents } from './usage.js';
 
 /** One attempt at one node: its time limit, its abort signal, and the `NodeRun` that the handler gets. */
 export class NodeAttempt {
@@ -44,6 +46,8 @@ export class NodeAttempt {
   private readonly suspension: Suspension;
   /** Whether the handler waits for something that does not count towards the time limit. */
   private isUntimed = false;
+  /** The call of a model that is in progress. */
+  private openCall: { model: string; reported: () => ReportedUsage | undefined } | undefined;
 
   /** @param waits the waits of the node so far, by key */
   constructor(
@@ -99,6 +103,21 @@ export class NodeAttempt {
 
   resume(): void {
     if (!this.isUntimed && !this.signal.aborted) this.timeLimit.resume();
+  }
+
+  /**
+   * Returns what the call of a model has used that the end of the attempt cut off, and forgets the call; undefined if no call
+   * is in progress, or if the provider has reported nothing.
+   */
+  takeCutOffUsage(): NodeUsage | undefined {
+    const { openCall, step } = this;
+    this.openCall = undefined;
+    if (!openCall) return undefined;
+    step.finish = { incomplete: true };
+    const reported = openCall.reported();
+    if (!reported) return undefined;
+    const { input = 0, output = 0, ...more } = reported;
+    return { nodeId: step.node.id, model: openCall.model, input, output, ...more, incomplete: true };
   }
 
   private async fillAndRun(type: RegisteredType): Promise<Json> {
@@ -182,7 +201,7 @@ export class NodeAttempt {
   }
 
   /** Makes the handler's view of the attempt. */
-  private nodeRun(config: unknown, isForeign: boolean): NodeRun<unknown> {
+  private nodeRun(config: unknown, isForeign: boolean): AgentRun<unknown> {
     const { row, graph, outputs } = this.scope;
     const { node, stepId, attempt } = this.step;
     const inputs = Object.fromEntries(
@@ -210,6 +229,19 @@ export class NodeAttempt {
       runChildren: (request) => handled(this.suspension.runChildren(request)),
       resumed: this.step.isResumed === true,
       checkLimits: () => handled(this.checkLimits()),
+      rounds: this.rounds(),
+      endedWait: (key) => this.suspension.ended(key),
+      failures: failuresOf(this.scope, node.id),
+      conditionDocument: (conditions) => conditionDocument(this.scope, node.id, conditions),
+      beginCall: (model, reported) => {
+        this.openCall = { model, reported };
+      },
+      setFinish: (finish) => {
+        this.step.finish = {
+          finishReason: finish.finishReason,
+          ...(finish.incomplete && { incomplete: true }),
+        };
+      },
       ...(this.interception?.tools && { toolHooks: this.interception.tools }),
     };
   }
@@ -237,13 +269,31 @@ export class NodeAttempt {
   }
 
   private async countTokens(model: string, usage: ModelUsage): Promise<void> {
-    const { log, priceOf, limits } = this.scope;
-    const nodeId = this.step.node.id;
+    const { limits } = this.scope;
     await this.record(
-      () => usageEvents(log.state, [{ nodeId, model, ...usage }], priceOf),
+      () => this.counted(model, usage).events,
       () => limits.treeChange(model, usage),
     );
     await this.checkLimits();
+  }
+
+  /** Makes the events and the change that count a call. Record them in the same turn: they have running totals. */
+  private counted(model: string, usage: ModelUsage): { events: EventDraft[]; change: RowChange | undefined } {
+    const { log, priceOf, limits } = this.scope;
+    this.openCall = undefined;
+    const events = usageEvents(log.state, [{ nodeId: this.step.node.id, model, ...usage }], priceOf);
+    return { events, change: limits.treeChange(model, usage) };
+  }
+
+  private rounds(): AgentRounds {
+    const { scope, step, signal } = this;
+    return new AgentRounds({
+      scope,
+      step,
+      signal,
+      drafts: (event) => this.eventDrafts(event),
+      counted: (model, usage) => this.counted(model, usage),
+    });
   }
 
   private async checkLimits(): Promise<void> {
@@ -272,6 +322,12 @@ export class NodeAttempt {
     return { approved, by, comment };
   }
 }
+
+/** Counts the attempts at a node that have failed. */
+const failuresOf = ({ log }: NodeScope, nodeId: string): number =>
+  log.state.steps.filter(
+    (step) => step.nodeId === nodeId && step.status === 'retrying' && step.code !== undefined,
+  ).length;
 
 /**
  * Marks a promise as handled. When a node is stopped, the engine's promises reject; if the handler does not await one, that

@@ -43,6 +43,9 @@ export class NodeRunner {
   /** The waits of each node, by key. */
   private readonly waits = new Map<string, Map<string, KnownWait>>();
 
+  /** Tokens of calls of models that were cut off, and that no event counts yet. */
+  private uncounted: NodeUsage[] = [];
+
   /** Number of searches for kept signals that have not ended. */
   private matching = 0;
 
@@ -182,6 +185,17 @@ export class NodeRunner {
     return usageEvents(log.state, used, priceOf, { ofChildren: true });
   }
 
+  /** Records the tokens of calls of models that were cut off, also those of attempts that are being stopped. */
+  recordUncounted(): void {
+    const { log, priceOf, limits } = this.scope;
+    for (const attempt of this.attempts) this.keepCutOffUsage(attempt);
+    const used = this.uncounted;
+    if (used.length === 0) return;
+    this.uncounted = [];
+    const treeUsage = used.flatMap(({ model, ...usage }) => limits.treeChange(model, usage)?.treeUsage ?? []);
+    log.record(usageEvents(log.state, used, priceOf), treeUsage.length > 0 ? { treeUsage } : undefined);
+  }
+
   /** @param begins what is recorded together with the first attempt; `resumed` continues a step instead */
   private async attemptUntilDone(
     node: WorkflowNode,
@@ -211,6 +225,7 @@ export class NodeRunner {
         const delayMs = retries.delayMs(error, log.state);
         // No other turn may come between the check of the gate and the record, so this is not a method of its own.
         while (!pauseGate.isOpen) await pauseGate.pass(stopSignal);
+        this.recordUncounted();
         if (delayMs === undefined && !retries.waitsWhenExhausted) throw error;
         if (delayMs === undefined) return this.waitForPerson(step, error);
         if (delayMs >= settings.LONG_RETRY_DELAY_MS)
@@ -228,12 +243,24 @@ export class NodeRunner {
       return await attempt.run();
     } finally {
       this.attempts.delete(attempt);
+      this.keepCutOffUsage(attempt);
     }
+  }
+
+  private keepCutOffUsage(attempt: NodeAttempt): void {
+    const used = attempt.takeCutOffUsage();
+    if (used) this.uncounted.push(used);
   }
 
   private newStep(node: WorkflowNode): RunningStep {
     const attempts = this.scope.log.state.steps.filter(({ nodeId }) => nodeId === node.id).length;
-    return { node, stepId: randomUUID(), attempt: attempts + 1, startedAt: performance.now() };
+    return {
+      node,
+      stepId: randomUUID(),
+      attempt: attempts + 1,
+      startedAt: performance.now(),
+      continues: this.scope.kept.stepOf(node.id),
+    };
   }
 
   /** Records that a node stands still. Waits that are open already go on. */
@@ -304,7 +331,7 @@ export class NodeRunner {
     this.runningSteps.delete(node.id);
     const { message, code } = toFailure(error);
     return [
-      stepEvent(step, 'retrying', { error: message, code, duration: elapsedMs(step) }),
+      stepEvent(step, 'retrying', { error: message, code, duration: elapsedMs(step), ...this.keptOf(step) }),
       {
         type: 'execution:retry',
         fields: { nodeId: node.id, attempt: attempt + 1, delayMs, error: message },
@@ -343,7 +370,7 @@ export class NodeRunner {
     const error = request.error ?? '';
     const code = request.code ?? 'node_failed';
     if (action === 'retry') {
-      const retrying = stepEvent(step, 'retrying', { error, code });
+      const retrying = stepEvent(step, 'retrying', { error, code, ...this.keptOf(step) });
       return this.attemptUntilDone(node, { events: [...events, retrying], change });
     }
     // The end of the step follows in the same turn, so it is in the same commit.
@@ -351,6 +378,10 @@ export class NodeRunner {
     this.runningSteps.set(node.id, step);
     if (action === 'output') return Promise.resolve({ output: output ?? null });
     return Promise.reject(new NodeError(code, reason ? `${error} (${reason})` : error));
+  }
+
+  private keptOf({ node, stepId }: RunningStep): { keptThrough?: number } {
+    return this.scope.kept.fieldsOf({ nodeId: node.id, stepId });
   }
 
   private async checkLimits(node: WorkflowNode): Promise<void> {

@@ -3,6 +3,7 @@ import type { ExecutionRow } from '../execution-row.js';
 import type { EngineServices } from './engine-services.js';
 import type { ExecutionLimits } from './execution-limits.js';
 import type { ExecutionLog } from './execution-log.js';
+import type { KeptOutputs } from './kept-output.js';
 import type { OutputBudget } from './output-budget.js';
 import type { PauseGate } from './pause-gate.js';
 
@@ -12,6 +13,8 @@ export interface NodeScope extends EngineServices {
   readonly graph: WorkflowGraph;
   readonly log: ExecutionLog;
   readonly limits: ExecutionLimits;
+  /** Which steps have stored work that later steps continue. */
+  readonly kept: KeptOutputs;
   /** Closed while the execution is paused. */
   readonly pauseGate: PauseGate;
   /** Aborts with a StoppedError when all nodes must stop. */

@@ -2,6 +2,7 @@ import type { ExecutionState, WorkflowNode } from '@cloutagent/contract';
 import { backoffMs } from '../../common/backoff.js';
 import type { Settings } from '../../config/settings.js';
 import type { ExecutionRow } from '../execution-row.js';
+import { NextModelError } from '../extension/agent-run.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
 
 const DEFAULT_RETRIES = 2;
@@ -27,6 +28,7 @@ export class NodeRetries {
    * not count as retries.
    */
   delayMs(error: unknown, state: ExecutionState): number | undefined {
+    if (error instanceof NextModelError) return 0;
     if (!this.isRepeatable(error)) return undefined;
     const retries = state.steps.filter(
       ({ nodeId, status, code }) => nodeId === this.node.id && status === 'retrying' && code !== undefined,

@@ -9,6 +9,10 @@ export interface RunningStep {
   startedAt: number;
   /** Whether the handler is called again after a wait. */
   isResumed?: boolean;
+  /** The step whose stored work this one continues. */
+  continues?: string | undefined;
+  /** What the end of the step says about the last answer of a model. */
+  finish?: { finishReason?: string; incomplete?: boolean };
 }
 
 /** The time since the step began, in ms. */
@@ -16,11 +20,12 @@ export const elapsedMs = (step: RunningStep): number => Math.round(performance.n
 
 /** The `execution:step` event of a step of this process. */
 export function stepEvent(
-  step: Pick<RunningStep, 'node' | 'stepId' | 'attempt'>,
+  step: Pick<RunningStep, 'node' | 'stepId' | 'attempt' | 'continues' | 'finish'>,
   status: StepStatus,
-  extraFields: { output?: Json; error?: string; code?: string; duration?: number } = {},
+  extraFields: { output?: Json; error?: string; code?: string; duration?: number; keptThrough?: number } = {},
 ): EventDraft {
-  const { node, stepId, attempt } = step;
+  const { node, stepId, attempt, continues, finish } = step;
+  const isOpen = status === 'running' || status === 'waiting';
   return {
     type: 'execution:step',
     fields: {
@@ -30,6 +35,8 @@ export function stepEvent(
       nodeType: node.type,
       status,
       attempt,
+      ...(status === 'running' && continues !== undefined && { continues }),
+      ...(!isOpen && finish),
       ...extraFields,
     },
   };

@@ -55,6 +55,12 @@ export class Suspension {
     return this.begin(wanted);
   }
 
+  /** Returns how the wait with this key has ended; undefined if it is open, or has not begun. */
+  ended(key: string): WaitResult<'tool'> | undefined {
+    const known = this.waits.get(key);
+    return known?.outcome ? (waitResult(known) as WaitResult<'tool'>) : undefined;
+  }
+
   async runChildren(given: ChildrenRequest): Promise<ChildResult[]> {
     this.signal.throwIfAborted();
     checkKey(given.key);

@@ -18,6 +18,8 @@ import type { ExecutionRow } from '../execution-row.js';
 import { ControlRequests } from './control-requests.js';
 import { EngineStats } from './engine-stats.js';
 import { ExecutionLog } from './execution-log.js';
+import { type KeptOutput, KeptOutputs } from './kept-output.js';
+import { RoundRows } from './round-rows.js';
 import { keptEvents } from './kept-events.js';
 import type { WaitRow } from './node-waits.js';
 import { timeSpent } from './time-spent.js';
@@ -30,6 +32,7 @@ const EXECUTIONS_PER_READ = 20;
 interface RestoredExecution {
   state: ExecutionState;
   waits: WaitRow[];
+  kept: readonly KeptOutput[];
   /** How much of its time limit it has used. */
   spentMs: number;
   /** Its terminal event, if the journal has one. */
@@ -41,6 +44,8 @@ export interface RestoredRun {
   log: ExecutionLog;
   /** The waits of the execution so far. */
   waits: readonly WaitRow[];
+  /** The steps that have stored work of agents. */
+  kept: readonly KeptOutput[];
   /** How much of its time limit it has used. */
   spentMs: number;
 }
@@ -50,12 +55,14 @@ export interface RestoredRun {
 export class Takeover {
   private readonly stateOf = new BatchedLookup((ids) => this.reader.readStates(ids), EXECUTIONS_PER_READ);
   private readonly waitsOf = new BatchedLookup((ids) => this.requests.readWaits(ids));
+  private readonly keptOf = new BatchedLookup((ids) => this.rounds.readKept(ids));
 
   constructor(
     private readonly journal: Journal,
     private readonly reader: JournalReader,
     private readonly stats: EngineStats,
     private readonly requests: ControlRequests,
+    private readonly rounds: RoundRows,
   ) {}
 
   /**
@@ -71,7 +78,9 @@ export class Takeover {
       // At the first attempt there was no earlier owner and the journal is empty, so it is not read. If it were not empty,
       // the append would find its sequence taken, and the next try would read the journal.
       const isNew = row.attempt === 1 && tries === 1;
-      const { state, waits, spentMs, terminalEvent } = isNew ? newExecution() : await this.restore(row.id);
+      const { state, waits, kept, spentMs, terminalEvent } = isNew
+        ? newExecution()
+        : await this.restore(row.id);
       if (terminalEvent) {
         await this.repairRow(row, terminalEvent);
         return undefined;
@@ -79,7 +88,12 @@ export class Takeover {
       const claim = { executionId: row.id, attempt: row.attempt };
       // Its last owner left it waiting, with all events committed. Waking it is neither a start nor a takeover.
       if (row.parked && (state.status === 'waiting' || state.status === 'paused'))
-        return { log: new ExecutionLog(this.journal, claim, state, onFailure, this.stats), waits, spentMs };
+        return {
+          log: new ExecutionLog(this.journal, claim, state, onFailure, this.stats),
+          waits,
+          kept,
+          spentMs,
+        };
       const started: EventDraft = {
         type: 'execution:started',
         fields: { projectId: row.project_id, attempt: row.attempt },
@@ -92,10 +106,10 @@ export class Takeover {
       try {
         row.started_at ??= new Date();
         const change: RowChange = { status: 'running', at: row.started_at.toISOString() };
-        const kept = state.status === 'queued' && row.kept ? keptEvents(row.kept, row.workflow) : [];
-        await log.append([started, ...retriedSteps(state), ...kept], change);
+        const reused = state.status === 'queued' && row.kept ? keptEvents(row.kept, row.workflow) : [];
+        await log.append([started, ...retriedSteps(state, new KeptOutputs(kept)), ...reused], change);
         isTakenOver = true;
-        return { log, waits, spentMs };
+        return { log, waits, kept, spentMs };
       } catch (error) {
         if (!(error instanceof SequenceTakenError) || tries === MAX_TRIES) throw error;
       }
@@ -108,14 +122,18 @@ export class Takeover {
    */
   private async restore(executionId: string): Promise<RestoredExecution> {
     const { events: recorded, lastSequence } = (await this.stateOf.find(executionId))!;
-    // After the events, so that no event of a wait lacks its row.
-    const waits = (await this.waitsOf.find(executionId)) ?? [];
+    // After the events, so that no event of a wait or of an answer lacks its row.
+    const [waits = [], kept = []] = await Promise.all([
+      this.waitsOf.find(executionId),
+      this.keptOf.find(executionId),
+    ]);
     const events = recorded.map(parseEvent);
     const state = events.reduce(applyEvent, initialState());
     state.lastSequence = lastSequence;
     return {
       state,
       waits,
+      kept,
       spentMs: timeSpent(events),
       terminalEvent: events.find(({ type }) => isTerminalEvent(type)),
     };
@@ -131,14 +149,23 @@ export class Takeover {
 const newExecution = (): RestoredExecution => ({
   state: initialState(),
   waits: [],
+  kept: [],
   spentMs: 0,
   terminalEvent: undefined,
 });
 
 /** Makes the events of the earlier owner's unfinished steps: their nodes run again. */
-const retriedSteps = (state: ExecutionState): EventDraft[] =>
+const retriedSteps = (state: ExecutionState, kept: KeptOutputs): EventDraft[] =>
   endSteps(state, ['running'], 'retrying', {
     error: 'The process that ran this step has stopped; the node runs again.',
+  }).map((draft) => {
+    const { fields } = draft;
+    // A call of a model may have been in progress. What it has used is then not known.
+    const isAgent = fields.nodeType === 'agent' || fields.nodeType === 'subagent';
+    return {
+      ...draft,
+      fields: { ...fields, ...kept.fieldsOf(fields), ...(isAgent && { incomplete: true }) },
+    };
   });
 
 /** The row change that belongs to a terminal event. */

@@ -21,6 +21,10 @@ export interface NodeUsage {
   model: string;
   input: number;
   output: number;
+  cached?: { read: number; written: number } | undefined;
+  reasoning?: number | undefined;
+  finishReason?: string | undefined;
+  incomplete?: boolean | undefined;
 }
 
 /**

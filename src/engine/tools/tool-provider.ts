@@ -28,6 +28,11 @@ export interface ToolRequest {
   readonly tool: string;
   /** As the model wrote them: not checked. */
   readonly args: Json;
+  /**
+   * The same if this call is repeated, and different for every other call. Pass it on to the system that has the effect, or
+   * store it there, so that a repeated call has no second effect. Up to 128 ASCII characters.
+   */
+  readonly idempotencyKey: string;
   readonly run: ToolRun;
 }
 
@@ -36,7 +41,9 @@ export interface ToolProvider {
   /** Lists the tools. Called once, while the server starts; it does not start if a definition is not valid. */
   tools(): readonly ToolDefinition[] | Promise<readonly ToolDefinition[]>;
   /**
-   * Carries out one call. It is called again if the step is repeated.
+   * Carries out one call. A call with a result is never repeated. If the process stops, or a time limit ends the step, while
+   * a call is under way, the model learns that its effect is not known; with `retryUnsafe` on the tool the call is repeated,
+   * with the same `idempotencyKey`.
    * @returns the result for the model, with the limits of an output
    * @throws any error; the model gets its message as the result, and continues
    */

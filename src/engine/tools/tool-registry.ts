@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import type { AgentToolCall } from './agent-tool.js';
 import type { Json } from '@cloutagent/contract';
 import { z } from 'zod';
 import { isDeeperThan } from '../../common/json-depth.js';
@@ -111,11 +112,14 @@ export class ToolRegistry implements OnModuleInit, OnApplicationBootstrap {
   /**
    * Carries out a call, within TOOL_TIMEOUT_MS.
    * @param name of a tool that exists
-   * @param signal aborts when the step is stopped
    * @returns the result, without secrets of the server
    * @throws Error with a message for the model
    */
-  async call(name: string, args: Json, run: NodeRun<unknown>, signal: AbortSignal): Promise<Json> {
+  async call(
+    name: string,
+    { args, idempotencyKey, signal }: AgentToolCall,
+    run: NodeRun<unknown>,
+  ): Promise<Json> {
     const { definition, provider, code } = this.tools.get(name)!;
     const timeout = new AbortController();
     const { executionId, projectId, tags, createdBy, nodeId, stepId } = run;
@@ -123,6 +127,7 @@ export class ToolRegistry implements OnModuleInit, OnApplicationBootstrap {
     const request = {
       tool: definition.name,
       args,
+      idempotencyKey,
       run: { ...step, signal: AbortSignal.any([signal, timeout.signal]) },
     };
     const limitMs = this.settings.TOOL_TIMEOUT_MS;

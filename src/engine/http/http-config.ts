@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { urlProblem } from '../http/request-url.js';
+import { urlProblem } from './request-url.js';
 import { isTemplate } from '../extension/template.js';
 
 /** Headers that the HTTP client sets itself. A config that set them could turn one request into two (request smuggling). */
