@@ -136,17 +136,20 @@ describe('approval of tools', () => {
       { name: 'pay', args: { amount: 900 } },
     ];
     const id = await begin(tools, [{ toolCalls }, { text: ['Done.'] }]);
-    const waits = await waiting(id, 3);
+    // They begin in one commit, so they have no order.
+    const waits = (await waiting(id, 3)).toSorted(
+      (a, b) => Number(a.toolArgs['amount'] ?? 0) - Number(b.toolArgs['amount'] ?? 0),
+    );
     // The calls that need nobody have run before the questions begin.
     expect(endpoint.requests).toHaveLength(7);
     expect(waits.map(({ kind, toolName, toolArgs }) => [kind, toolName, toolArgs])).toEqual([
-      ['tool', 'pay', { amount: 500 }],
       ['tool', 'erase', { file: 'a' }],
+      ['tool', 'pay', { amount: 500 }],
       ['tool', 'pay', { amount: 900 }],
     ]);
-    expect(waits[0]!.message).toBe('May it pay?');
+    expect(waits[1]!.message).toBe('May it pay?');
     expect(await status(id)).toBe('waiting');
-    const [large, erase, largest] = waits as [OpenWait, OpenWait, OpenWait];
+    const [erase, large, largest] = waits as [OpenWait, OpenWait, OpenWait];
 
     await control(id, 'pause');
     await until('it is paused', async () => (await status(id)) === 'paused');
@@ -261,6 +264,25 @@ describe('approval of tools', () => {
     expect(of(frames, 'waiting')).toHaveLength(1);
     expect(models.requests).toHaveLength(2);
     expect(frames.at(-1)!.data.result.output).toBe('Done.');
+  });
+
+  it('sends the arguments of the person again when a kill cuts off an approved call with retryUnsafe', async () => {
+    const id = await begin(
+      [tool('pay', { approval: 'always', retryUnsafe: true })],
+      [{ toolCalls: [{ name: 'pay', args: { amount: 900 } }] }, { text: ['Done.'] }],
+    );
+    const [wait] = await waiting(id, 1);
+    held.set('/pay', Promise.withResolvers());
+    await answer(servers[0], wait!.waitId, { action: 'approve', args: { amount: 1 } });
+    await until('the call is in progress', async () => endpoint.requests.length === 1);
+    await Promise.all([servers[0].kill(), servers[1].kill()]);
+    held.get('/pay')!.resolve();
+    held.clear();
+    servers = [await startServer(), await startServer()];
+    const frames = await ended(id);
+    expect(bodies('/pay')).toEqual([{ amount: 1 }, { amount: 1 }]);
+    expect(of(frames, 'tool-result')[0]!.toolArgs).toEqual({ amount: 1 });
+    expect(Object.values(resultsForModel())[0]).toContain('"amount":1}');
   });
 
   it('denies a call whose time to answer is over, and the model reads it', async () => {

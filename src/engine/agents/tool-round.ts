@@ -78,7 +78,7 @@ export class ToolRounds {
     const tool = tools.named(call.toolName);
     if (call.result) await run.rounds.finish(call, call.result);
     else if (!tool) await this.fail(call, this.refusals.get(call.toolId) ?? this.unknownTool(call.toolName));
-    else if (call.started && (isNew || tool.mayRepeat)) await this.send(call, tool, call.args);
+    else if (call.started && (isNew || tool.mayRepeat)) await this.sendStarted(call, tool);
     else if (call.started) await this.fail(call, UNKNOWN_EFFECT);
     else if (this.refusals.has(call.toolId)) await this.fail(call, this.refusals.get(call.toolId)!);
     else if (!tool.approval) await this.sendLate(call, tool, call.args);
@@ -123,6 +123,15 @@ export class ToolRounds {
     return isDeepStrictEqual(answer.args, call.args)
       ? this.sendLate(call, tool, call.args, { isPrepared: true })
       : this.sendLate(call, tool, answer.args);
+  }
+
+  /** Sends a call that is stored as one that may be sent. */
+  private sendStarted(call: RoundCall, tool: AgentTool): Promise<void> {
+    const answer = tool.approval && this.scope.run.endedWait(keyOf(call));
+    // A person may have changed the arguments, and has allowed only those.
+    return tool.approval && answer
+      ? this.apply(call, tool, tool.approval, answer)
+      : this.send(call, tool, call.args);
   }
 
   /** Sends a call that was not stored as one that may be sent. */
