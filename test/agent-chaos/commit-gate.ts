@@ -6,6 +6,7 @@ export type Commit = 'answer' | 'result' | 'end';
 
 const LOCK = 4_711;
 const POLL_MS = 10;
+/** Deferred triggers run in the commit itself: PostgreSQL has received everything, and nothing is visible yet. */
 const SETUP = `
   CREATE SCHEMA gates;
   CREATE TABLE gates.closed (execution_id uuid, commit text);
@@ -18,15 +19,15 @@ const SETUP = `
     END IF;
     RETURN NEW;
   END $$;
-  CREATE TRIGGER gate BEFORE INSERT ON cloutagent.agent_rounds
+  CREATE CONSTRAINT TRIGGER gate AFTER INSERT ON cloutagent.agent_rounds DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION gates.wait_at_gate('answer');
-  CREATE TRIGGER gate BEFORE UPDATE ON cloutagent.tool_calls
+  CREATE CONSTRAINT TRIGGER gate AFTER UPDATE ON cloutagent.tool_calls DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (OLD.result IS NULL AND NEW.result IS NOT NULL) EXECUTE FUNCTION gates.wait_at_gate('result');
-  CREATE TRIGGER gate BEFORE UPDATE ON cloutagent.executions
+  CREATE CONSTRAINT TRIGGER gate AFTER UPDATE ON cloutagent.executions DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (OLD.completed_at IS NULL AND NEW.completed_at IS NOT NULL)
     EXECUTE FUNCTION gates.wait_at_gate('end');`;
 
-/** Stops the statement of a chosen commit inside PostgreSQL, so that a fault happens exactly in the commit. */
+/** Stops a chosen commit inside PostgreSQL, so that a fault happens exactly in the commit. */
 export class CommitGate {
   private constructor(private readonly client: pg.Client) {}
 
@@ -44,7 +45,7 @@ export class CommitGate {
     await this.client.query('INSERT INTO gates.closed VALUES ($1, $2)', [executionId, commit]);
   }
 
-  /** Waits until a statement waits at the gate. @returns the id of its backend @throws Error after 20 s */
+  /** Waits until a commit waits at the gate. @returns the id of its backend @throws Error after 20 s */
   async reached(): Promise<number> {
     const deadline = Date.now() + 20_000;
     for (;;) {
@@ -53,30 +54,20 @@ export class CommitGate {
         [LOCK],
       );
       if (rows[0]) return rows[0].pid;
-      if (Date.now() > deadline) throw new Error('No statement came to the gate.');
+      if (Date.now() > deadline) throw new Error('No commit came to the gate.');
       await sleep(POLL_MS);
     }
   }
 
-  /** Ends the backend, so that its statement has no effect, and waits until it has ended. */
+  /** Ends the backend, so that its transaction has no effect, and waits until it has ended. */
   async rollBack(pid: number): Promise<void> {
     await this.client.query('SELECT pg_terminate_backend($1, 20000)', [pid]);
   }
 
-  /** Lets the statement that waits, and all later ones, be committed. */
+  /** Lets the commit that waits, and all later ones, continue. */
   async open(): Promise<void> {
     await this.client.query('TRUNCATE gates.closed');
     await this.client.query('SELECT pg_advisory_unlock_all()');
-  }
-
-  /** Opens the gate for a statement whose client is gone, and waits until its backend has ended. */
-  async commit(pid: number): Promise<void> {
-    await this.open();
-    for (;;) {
-      const { rows } = await this.client.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid]);
-      if (rows.length === 0) return;
-      await sleep(POLL_MS);
-    }
   }
 
   async end(): Promise<void> {

@@ -5,7 +5,7 @@ import { AgentWorld } from './world.ts';
 
 /**
  * `delay`: the commit takes long. `cut`: its connection breaks and it has no effect. `lost`: it is committed, but all connections
- * of the process break before the answer. The last two: the process is killed, and the statement has an effect or none.
+ * of the process break before the answer. The last two: the process is killed, and the commit has an effect or none.
  */
 type Trouble = 'delay' | 'cut' | 'lost' | 'kill, rolled back' | 'kill, committed';
 const TROUBLES: readonly Trouble[] = ['delay', 'cut', 'lost', 'kill, rolled back', 'kill, committed'];
@@ -18,11 +18,19 @@ const PLACES: readonly [Commit, number][] = [
   ['end', 6],
 ];
 
+/** Finds a row when the commit has had its effect. */
+const COMMITTED: Readonly<Record<Commit, string>> = {
+  answer: 'SELECT FROM cloutagent.agent_rounds WHERE execution_id = $1 AND round = $2',
+  result:
+    'SELECT FROM cloutagent.tool_calls WHERE execution_id = $1 AND round = $2 AND index = 0 AND result IS NOT NULL',
+  end: 'SELECT FROM cloutagent.executions WHERE id = $1 AND completed_at IS NOT NULL AND $2::int > 0',
+};
+
 describe('an agent of five rounds, in a commit', () => {
   let world: AgentWorld;
   let gate: CommitGate;
   beforeAll(async () => {
-    world = await AgentWorld.open({ MODEL_IDLE_TIMEOUT_MS: '60000', PROCESS_RECONNECT_TIMEOUT_MS: '60000' });
+    world = await AgentWorld.open({ PROCESS_RECONNECT_TIMEOUT_MS: '500' });
     gate = await CommitGate.install(world.databaseUrl);
     await world.prepare();
   });
@@ -56,9 +64,10 @@ describe('an agent of five rounds, in a commit', () => {
         await gate.open();
         break;
       case 'lost':
+        world.holdDatabaseAnswers();
+        await gate.open();
+        await world.until(COMMITTED[commit], [running.executionId, round]);
         world.cutDatabase();
-        await gate.commit(pid);
-        world.restoreDatabase();
         break;
       case 'kill, rolled back':
         await world.server.kill();
@@ -69,8 +78,11 @@ describe('an agent of five rounds, in a commit', () => {
         else others.push({ round, point: 'last', kind: 'hold' });
         break;
       case 'kill, committed': {
+        world.holdDatabaseAnswers();
+        await gate.open();
+        await world.until(COMMITTED[commit], [running.executionId, round]);
         await world.server.kill();
-        await gate.commit(pid);
+        world.cutDatabase();
         await world.startServer();
         // The results of the other calls of the round may not be committed.
         const isAlone = SCRIPT[round - 1]!.calls.length === 1;

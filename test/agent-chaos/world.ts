@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { callApi } from '../faults/api.ts';
+import { FaultLink } from '../faults/fault-link.ts';
+import { SeededRandom } from '../faults/random.ts';
 import { createDatabase, Server } from '../support/server.ts';
-import { SeverableLink } from '../support/severable-link.ts';
 import type { SeenEvent } from './accumulator.ts';
 import { AgentProvider } from './agent-provider.ts';
 import { type Fault, FaultController } from './faults.ts';
@@ -24,6 +25,9 @@ export interface RunningCase extends ChaosCase {
   /** Whether its faults were only holds in which nothing was lost. */
   harmless?: boolean;
 }
+
+const NODE_TYPES = ['agent', 'subagent'];
+const baselineOf = ({ wire, node }: ChaosCase): string => `${wire} ${node?.type ?? 'agent'}`;
 
 const POLL_MS = 20;
 const SETTINGS = {
@@ -48,13 +52,14 @@ export class AgentWorld {
   /** How many processes were killed. */
   kills = 0;
   private next = 0;
-  private baselines: Partial<Record<Wire, TranscriptItem[][]>> = {};
+  /** Transcripts without a fault, by wire format and node type. */
+  private readonly baselines = new Map<string, TranscriptItem[][]>();
 
   private constructor(
     readonly database: pg.Pool,
     /** The database, without the link that the server uses. */
     readonly databaseUrl: string,
-    private readonly link: SeverableLink,
+    private readonly link: FaultLink,
     private readonly settings: Record<string, string>,
   ) {}
 
@@ -66,7 +71,7 @@ export class AgentWorld {
     const url = await createDatabase();
     const database = new pg.Pool({ connectionString: url, max: 4 });
     database.on('error', () => undefined);
-    const link = await SeverableLink.to(Number(new URL(url).port));
+    const link = await FaultLink.to(Number(new URL(url).port), new SeededRandom(1));
     const world = new AgentWorld(database, url, link, { ...SETTINGS, ...settings });
     world.provider = await new AgentProvider(world.faults).listen();
     world.tools = await new ToolEndpoint(world.faults).listen();
@@ -91,32 +96,38 @@ export class AgentWorld {
     await this.startServer();
   }
 
-  /** Breaks every connection of the process to the database. It can open none until `restoreDatabase`. */
-  cutDatabase(): void {
-    this.link.cut();
+  /** Holds what the database sends to the process. What the process sends still arrives. */
+  holdDatabaseAnswers(): void {
+    this.link.enforce({ kind: 'freeze', target: 'all', direction: 'toClient' });
   }
 
-  restoreDatabase(): void {
-    this.link.restore();
+  /** Breaks every connection of the process to the database. It may connect again. */
+  cutDatabase(): void {
+    this.link.cut('all');
+    this.link.calm();
   }
 
   async close(): Promise<void> {
     await this.server.kill('SIGTERM');
-    this.link.close();
     await this.provider.close();
     await this.tools.close();
+    await this.link.close();
     await this.database.end();
   }
 
   /** Runs the agent without a fault, so that other transcripts can be compared with its own. */
   async prepare(): Promise<void> {
-    for (const wire of WIRES) {
-      const running = await this.start({ wire, faults: [] });
-      await this.ended(running);
-      this.baselines[wire] = this.provider.of(running.caseId).map(({ transcript }) => transcript);
-      const problems = await this.check(running, false);
-      if (problems.length > 0) throw new Error(`Without a fault:\n${problems.join('\n')}`);
-    }
+    const cases = WIRES.flatMap((wire) => NODE_TYPES.map((type) => ({ wire, faults: [], node: { type } })));
+    const problems = await Promise.all(
+      cases.map(async (one) => {
+        const running = await this.start(one);
+        await this.ended(running);
+        const transcripts = this.provider.of(running.caseId).map(({ transcript }) => transcript);
+        this.baselines.set(baselineOf(one), transcripts);
+        return this.check(running, false);
+      }),
+    );
+    if (problems.flat().length > 0) throw new Error(`Without a fault:\n${problems.flat().join('\n')}`);
   }
 
   async start(one: ChaosCase): Promise<RunningCase> {
@@ -203,7 +214,7 @@ export class AgentWorld {
       toolRequests: this.tools.of(caseId),
       rounds: rounds.rows,
       toolCalls: toolCalls.rows,
-      baseline: this.baselines[wire] ?? [],
+      baseline: this.baselines.get(baselineOf(running)) ?? [],
     });
     if (missed > 0) problems.push(`${missed} of its faults did not happen.`);
     return problems.length === 0
