@@ -66,7 +66,7 @@ export class CommitGate {
 
   /** Lets the commit that waits, and all later ones, continue. */
   async open(): Promise<void> {
-    await this.client.query('TRUNCATE gates.closed');
+    await this.client.query('DELETE FROM gates.closed');
     await this.client.query('SELECT pg_advisory_unlock_all()');
   }
 

@@ -1,6 +1,5 @@
 import { CommitGate, type Commit } from './commit-gate.ts';
 import type { Fault } from './faults.ts';
-import { SCRIPT } from './script.ts';
 import { AgentWorld } from './world.ts';
 
 /**
@@ -49,6 +48,12 @@ describe('an agent of five rounds, in a commit', () => {
     const wire = round % 2 === 1 ? 'anthropic' : 'openai';
     const running = await world.start({ wire, faults: [{ ...place, kind: 'hold' }] });
     await world.faults.allHeld([running.caseId]);
+    // The results of the other calls of the round are committed, so that the gate stops that of the call that is held.
+    if (commit === 'result')
+      await world.until(
+        'SELECT FROM cloutagent.tool_calls WHERE execution_id = $1 AND round = $2 HAVING count(*) - count(result) = 1',
+        [running.executionId, round],
+      );
     await gate.close(running.executionId, commit);
     world.faults.release(running.caseId);
     const pid = await gate.reached();
@@ -77,19 +82,16 @@ describe('an agent of five rounds, in a commit', () => {
         if (commit === 'result') others.push({ round, point: 'tool', kind: 'hold' });
         else others.push({ round, point: 'last', kind: 'hold' });
         break;
-      case 'kill, committed': {
+      case 'kill, committed':
         world.holdDatabaseAnswers();
         await gate.open();
         await world.until(COMMITTED[commit], [running.executionId, round]);
         await world.server.kill();
         world.cutDatabase();
         await world.startServer();
-        // The results of the other calls of the round may not be committed.
-        const isAlone = SCRIPT[round - 1]!.calls.length === 1;
         // The calls of a stored answer count as started, although they were not sent.
         if (commit === 'answer' || (commit === 'result' && !isAlone))
           others.push({ round, point: 'tool', kind: 'hold' });
-      }
     }
     const killed = trouble === 'kill, rolled back' && commit !== 'result';
     await world.ended(running);

@@ -155,8 +155,7 @@ function checkTokens({ modelCalls, events, killed }: CaseEvidence): string[] {
   const problems: string[] = [];
   const counted = events.filter(({ type }) => type === 'execution:token-usage');
   const calls = counted.map((event) => event['call'] as { input: number; output: number } | undefined);
-  if (!process.env['CHAOS_NO_CALL'] && calls.includes(undefined))
-    problems.push('An execution:token-usage has no call.');
+  if (calls.includes(undefined)) problems.push('An execution:token-usage has no call.');
   const reported = modelCalls.flatMap((call) => (call.reported ? [call.reported] : []));
   const left = reported.map(tokens);
   for (const call of added(counted)) {
@@ -175,8 +174,7 @@ function checkTokens({ modelCalls, events, killed }: CaseEvidence): string[] {
     problems.push(`The tokens ${left.join(', ')} are not counted, and no step says incomplete.`);
   const totals = added(counted).map(tokens).join();
   const each = calls.map((call) => (call ? tokens(call) : 'nothing')).join();
-  if (!process.env['CHAOS_NO_CALL'] && totals !== each)
-    problems.push(`The running totals grow by ${totals}; the calls have ${each}.`);
+  if (totals !== each) problems.push(`The running totals grow by ${totals}; the calls have ${each}.`);
   return problems;
 }
 
