@@ -2,6 +2,7 @@ import type { ModuleMetadata } from '@nestjs/common';
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import type { AuthStrategyHandler, NamedAuthStrategy } from './auth/strategies/auth-strategy.js';
 import type { GivenEngine } from './engine/execution-engine.js';
+import { ModelPrice } from './config/settings.js';
 import type { Prices } from './engine/models/prices.js';
 
 /** What the code that makes the application may add to it or replace in it. */
@@ -59,15 +60,14 @@ export function checkOptions({ auth, engine, throttlerStorage, prices = {} }: Ap
     throw new InvalidOptionsError(
       'throttlerStorage has no method increment: give an object that implements ThrottlerStorage of @nestjs/throttler.',
     );
-  for (const [model, price] of Object.entries<Partial<Prices[string]> | undefined>(prices))
-    if (!isAmount(price?.input) || !isAmount(price?.output))
+  for (const [model, price] of Object.entries(prices)) {
+    const issue = ModelPrice.safeParse(price).error?.issues[0];
+    if (issue)
       throw new InvalidOptionsError(
-        `prices: the price of ${model} must be { input, output }, both numbers of at least 0, in USD per million tokens.`,
+        `prices: the price of ${model} must be { input, output }, both numbers of at least 0, in USD per million tokens; optional are cachedRead, cachedWrite, reasoning and longPrompt. ${[...issue.path, issue.message].join(': ')}.`,
       );
+  }
 }
-
-const isAmount = (value: unknown): boolean =>
-  typeof value === 'number' && Number.isFinite(value) && value >= 0;
 
 const hasMethod = (object: unknown, name: string): boolean =>
   typeof (object as Record<string, unknown> | null | undefined)?.[name] === 'function';

@@ -111,6 +111,28 @@ describe('The rounds of an agent', () => {
     expect(new Set(keys).size).toBe(1);
   });
 
+  it('waits for the result of a call at a shutdown, and continues with it, also after a pause', async () => {
+    tool.hold = true;
+    model.script(call(8), { text: ['Paid.'] });
+    const id = await server.startExecution(paying('openai-compatible/m'));
+    await tool.received(1);
+    const watch = new Watch(server.url, pathOf(id));
+    expect((await server.call('POST', `/api/executions/${id}/pause`)).status).toBe(202);
+    await watch.until(({ frames }) => frames.at(-1)?.type === 'execution:paused');
+    const stopped = server.kill('SIGTERM');
+    await watch.done();
+    tool.release();
+    expect(await stopped).toBe(0);
+    server = await Server.start(settings);
+    expect((await server.call('POST', `/api/executions/${id}/resume`)).status).toBe(202);
+    const second = await new Watch(server.url, pathOf(id)).done();
+    expect(results(second)).toEqual([{ done: true }]);
+    expect(tool.requests).toHaveLength(1);
+    expect(ids(second.frames)).toEqual(upTo(second.frames.length));
+    const types = second.frames.map(({ type }) => type);
+    expect(types.indexOf('execution:tool-result')).toBeGreaterThan(types.indexOf('execution:resumed'));
+  });
+
   it('waits for a person before it sends a call, and sends the arguments that the person has changed', async () => {
     model.script(call(5, 500, 900), { text: ['Done.'] });
     const before = model.requests.length;
@@ -135,7 +157,10 @@ describe('The rounds of an agent', () => {
     expect(second.frames.at(-1)!.type).toBe('execution:completed');
     expect(tool.requests.map((request) => request.body)).toEqual(['{"amount":5}', '{"amount":50}']);
     const shown = second.frames.filter(({ type }) => type === 'execution:tool-result');
-    expect(shown.map(({ data }) => [data['isError'], data['toolArgs']])).toEqual([
+    // They come in the order in which the calls end.
+    const ended = new Map(shown.map(({ data }) => [data['toolId'], [data['isError'], data['toolArgs']]]));
+    const calls = second.frames.filter(({ type }) => type === 'execution:tool-call');
+    expect(calls.map(({ data }) => ended.get(data['toolId']))).toEqual([
       [false, undefined],
       [false, { amount: 50 }],
       [true, undefined],

@@ -16,6 +16,7 @@ describe('the usage that a model provider reports', () => {
       MODEL_PRICES: JSON.stringify({
         'openai-compatible/tenth': { input: 100_000, output: 0 },
         'openai-compatible/fifth': { input: 200_000, output: 0 },
+        'openai-compatible/thinker': { input: 1, output: 2, cachedRead: 0.5, reasoning: 4 },
       }),
     });
   });
@@ -36,7 +37,12 @@ describe('the usage that a model provider reports', () => {
     const watch = await new Watch(server.url, `/api/executions/${id}/stream`).done();
     const { body } = await server.call('GET', `/api/executions/${id}`);
     const usages = watch.frames.filter(({ type }) => type === 'execution:token-usage');
-    return { last: watch.frames.at(-1)!, execution: body, usages: usages.map(({ data }) => data.usage) };
+    return {
+      last: watch.frames.at(-1)!,
+      execution: body,
+      usages: usages.map(({ data }) => data.usage),
+      calls: usages.map(({ data }) => data['call']),
+    };
   };
   const M = 'openai-compatible/m';
 
@@ -60,6 +66,57 @@ describe('the usage that a model provider reports', () => {
     const usage = { input: -500_000, output: 600_000 };
     const { last } = await run([M, M], { maxTokens: 300_000 }, { usage });
     expect(last.data).toMatchObject({ code: 'token_limit_exceeded', nodeId: 'n0' });
+  });
+
+  it.each<[string, string, NonNullable<FakeAnswer['usage']>, object, number]>([
+    [
+      'a read from the cache',
+      'anthropic/claude-sonnet-4-5',
+      { input: 50, output: 100, cachedRead: 100_000 },
+      { input: 100_050, output: 100, cached: { read: 100_000, written: 0 } },
+      0.03165,
+    ],
+    [
+      'a write to the cache',
+      'anthropic/claude-haiku-4-5',
+      { input: 50, output: 100, cachedWrite: 100_000 },
+      { input: 100_050, output: 100, cached: { read: 0, written: 100_000 } },
+      0.12555,
+    ],
+    [
+      'a long prompt',
+      'anthropic/claude-haiku-5-5',
+      { input: 200_000, output: 1_000 },
+      { input: 200_000, output: 1_000 },
+      0.1025,
+    ],
+    [
+      'reasoning',
+      'openai-compatible/thinker',
+      { input: 1_000, output: 1_000, cachedRead: 600, reasoning: 900 },
+      { input: 1_000, output: 1_000, cached: { read: 600, written: 0 }, reasoning: 900 },
+      0.0045,
+    ],
+  ])('costs what the price of %s says', async (_what, model, usage, call, costUSD) => {
+    const { execution, calls } = await run([model], {}, { usage });
+    expect(calls).toEqual([{ ...call, finishReason: 'stop' }]);
+    expect(execution.costUSD).toBe(costUSD);
+  });
+
+  it('is not needed to refuse a model of unknown price when the cost is limited', async () => {
+    const requests = models.requests.length;
+    const node = { id: 'a', type: 'agent', data: { config: { model: '{{input}}', prompt: 'Hi.' } } };
+    const posted = start([node], [], { input: M, options: { limits: { maxCostUSD: 1 } } });
+    const id = await server.startExecution(posted);
+    const watch = await new Watch(server.url, `/api/executions/${id}/stream`).done();
+    expect(watch.frames.at(-1)!.data).toMatchObject({ code: 'cost_unknown', nodeId: 'a' });
+    expect(models.requests).toHaveLength(requests);
+    const named = { ...node, data: { config: { model: ['demo/a', M], prompt: 'Hi.' } } };
+    const refused = await server.call('POST', '/api/executions', {
+      ...start([named], [], { options: { limits: { maxCostUSD: 1 } } }),
+    });
+    expect([refused.status, refused.body.code]).toEqual([400, 'price_unknown']);
+    expect(refused.body.errors).toMatchObject([{ path: 'workflow.nodes.0.data.config.model.1' }]);
   });
 
   it('adds up to an exact decimal cost in executions, limits and metrics', async () => {

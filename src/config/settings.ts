@@ -36,6 +36,25 @@ const receivedCredential = z
   .min(32, 'must have at least 32 characters, for example the output of: openssl rand -hex 32')
   .max(512)
   .refine(isVisibleAscii, NOT_VISIBLE_ASCII);
+const usd = z.number().min(0);
+const rates = {
+  input: usd,
+  output: usd,
+  /** Of input tokens that are read from the provider's cache; by default as `input`. */
+  cachedRead: usd.optional(),
+  /** Of input tokens that are written to the provider's cache; by default as `input`. */
+  cachedWrite: usd.optional(),
+  /** Of reasoning tokens; by default as `output`. */
+  reasoning: usd.optional(),
+};
+/** The price of a model, in USD per million tokens. */
+export const ModelPrice = z.strictObject({
+  ...rates,
+  /** The price of a call whose prompt has more tokens than `above`. */
+  longPrompt: z.strictObject({ above: z.number().int().min(1), ...rates }).optional(),
+});
+export type ModelPrice = z.infer<typeof ModelPrice>;
+
 const modelPrices = z
   .string()
   .default('{}')
@@ -47,7 +66,7 @@ const modelPrices = z
       return z.NEVER;
     }
   })
-  .pipe(z.record(z.string(), z.object({ input: z.number().min(0), output: z.number().min(0) })));
+  .pipe(z.record(z.string(), ModelPrice));
 
 /** Whether a value equals what a browser sends as Origin. An origin with a slash at its end would never match. */
 const isOrigin = (value: string): boolean =>
@@ -190,6 +209,7 @@ const SettingsSchema = z
     OPENAI_COMPATIBLE_API_KEY: sentCredential.optional(),
     MODEL_PRICES: modelPrices,
     MODEL_IDLE_TIMEOUT_MS: ms(120_000),
+    MODEL_EVENT_MAX_BYTES: count(16_777_216, 1_024),
 
     METRICS_TOKEN: receivedCredential.optional(),
     MAX_METRICS_MODELS: count(100),

@@ -24,6 +24,7 @@ export const agentRounds: Migration = {
         tool_id text NOT NULL,
         tool_name text NOT NULL,
         args json NOT NULL,
+        refusal text,
         started boolean NOT NULL,
         result json,
         step_id text,

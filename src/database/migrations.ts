@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { agentRounds } from './agent-rounds.migration.js';
+import { treeCosts } from './tree-costs.migration.js';
 
 /** The schema of every table. */
 export const SCHEMA = 'cloutagent';
@@ -485,4 +486,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0008-key-requests': keyRequests,
   '0009-workflow-language': workflowLanguage,
   '0010-agent-rounds': agentRounds,
+  '0011-tree-costs': treeCosts,
 };

@@ -187,6 +187,10 @@ interface TreeUsageTable {
   /** pg returns 64-bit integers as text. */
   input: string;
   output: string;
+  /** The cost of the calls whose price is known; null in a row from before it was counted. pg returns numbers as text. */
+  cost_usd: string | null;
+  /** Whether the price of a call was not known. */
+  unpriced: Generated<boolean>;
 }
 
 export interface ApiKeysTable {
@@ -249,6 +253,8 @@ interface ToolCallsTable {
   tool_id: string;
   tool_name: string;
   args: JsonColumn<Json>;
+  /** Why it is not carried out, for the model. */
+  refusal: string | null;
   /** Whether it may have been sent. */
   started: boolean;
   /** `StoredResult` of the engine; null while it is not known. */

@@ -3,7 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Codes of problems, one of Zod's, and one of an example in a docstring. */
-const OTHER_CODES = new Set(['expression_too_complex', 'not_available', 'custom', 'not_paid']);
+const OTHER_CODES = new Set([
+  'expression_too_complex',
+  'not_available',
+  'price_unknown',
+  'custom',
+  'not_paid',
+]);
 
 const ENGINE = import.meta.dirname;
 const sources = readdirSync(ENGINE, { recursive: true, encoding: 'utf8' })

@@ -11,7 +11,9 @@ export const hasRelatedRows = ({
   rounds,
   toolCalls,
 }: RowChange): boolean =>
-  [opens, records, children, treeUsage, rounds, toolCalls].some((rows) => rows !== undefined && rows.length > 0);
+  [opens, records, children, treeUsage, rounds, toolCalls].some(
+    (rows) => rows !== undefined && rows.length > 0,
+  );
 
 // JSON is passed in arrays of json, because the functions of PostgreSQL that read a record from JSON refuse U+0000 anywhere
 // in it. Each part writes only for executions whose row this statement has changed.
@@ -55,13 +57,14 @@ const STARTED = `
   WHERE (SELECT count(*) FROM superseded) >= 0`;
 
 const COUNTED = `
-  INSERT INTO cloutagent.tree_usage AS t (root_id, model, input, output)
-  SELECT u.root_id, u.model, sum(u.input), sum(u.output)
-  FROM unnest($46::uuid[], $47::uuid[], $48::text[], $49::bigint[], $50::bigint[])
-    AS u(execution_id, root_id, model, input, output)
+  INSERT INTO cloutagent.tree_usage AS t (root_id, model, input, output, cost_usd, unpriced)
+  SELECT u.root_id, u.model, sum(u.input), sum(u.output), coalesce(sum(u.cost_usd), 0), bool_or(u.cost_usd IS NULL)
+  FROM unnest($46::uuid[], $47::uuid[], $48::text[], $49::bigint[], $50::bigint[], $78::numeric[])
+    AS u(execution_id, root_id, model, input, output, cost_usd)
   WHERE u.execution_id IN (SELECT id FROM changed)
   GROUP BY u.root_id, u.model ORDER BY u.root_id, u.model
-  ON CONFLICT (root_id, model) DO UPDATE SET input = t.input + excluded.input, output = t.output + excluded.output`;
+  ON CONFLICT (root_id, model) DO UPDATE SET input = t.input + excluded.input, output = t.output + excluded.output,
+    cost_usd = t.cost_usd + excluded.cost_usd, unpriced = t.unpriced OR excluded.unpriced`;
 
 const ANSWERED = `
   INSERT INTO cloutagent.agent_rounds (execution_id, node_id, round, step_id, sequence, content, problem)
@@ -71,16 +74,16 @@ const ANSWERED = `
   WHERE r.execution_id IN (SELECT id FROM changed)`;
 
 const CALLED = `
-  INSERT INTO cloutagent.tool_calls (execution_id, node_id, round, index, tool_id, tool_name, args, started)
-  SELECT c.execution_id, c.node_id, c.round, c.index, c.tool_id, c.tool_name, c.args, c.started
-  FROM unnest($61::uuid[], $62::text[], $63::int[], $64::int[], $65::text[], $66::text[], $67::json[], $68::boolean[])
-    AS c(execution_id, node_id, round, index, tool_id, tool_name, args, started)
+  INSERT INTO cloutagent.tool_calls (execution_id, node_id, round, index, tool_id, tool_name, args, refusal, started)
+  SELECT c.execution_id, c.node_id, c.round, c.index, c.tool_id, c.tool_name, c.args, c.refusal, c.started
+  FROM unnest($61::uuid[], $62::text[], $63::int[], $64::int[], $65::text[], $66::text[], $67::json[], $68::text[],
+    $69::boolean[]) AS c(execution_id, node_id, round, index, tool_id, tool_name, args, refusal, started)
   WHERE c.execution_id IN (SELECT id FROM changed)`;
 
 const CALLS_CHANGED = `
   UPDATE cloutagent.tool_calls AS c SET started = c.started OR n.started, result = coalesce(n.result, c.result),
     step_id = coalesce(n.step_id, c.step_id), sequence = coalesce(n.sequence, c.sequence)
-  FROM unnest($69::uuid[], $70::text[], $71::int[], $72::int[], $73::boolean[], $74::json[], $75::text[], $76::int[])
+  FROM unnest($70::uuid[], $71::text[], $72::int[], $73::int[], $74::boolean[], $75::json[], $76::text[], $77::int[])
     AS n(execution_id, node_id, round, index, started, result, step_id, sequence)
   WHERE c.execution_id = n.execution_id AND c.node_id = n.node_id AND c.round = n.round AND c.index = n.index
     AND n.execution_id IN (SELECT id FROM changed)`;
@@ -95,6 +98,9 @@ export const RELATED_ROWS = `
   answered AS (${ANSWERED}),
   called AS (${CALLED}),
   calls_changed AS (${CALLS_CHANGED})`;
+
+/** Makes a text that PostgreSQL can store: it refuses U+0000 and halves of surrogate pairs. */
+const storable = (text: string): string => text.toWellFormed().replaceAll('\0', '\uFFFD');
 
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 
@@ -167,14 +173,15 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     rounds.map(({ stepId }) => stepId),
     rounds.map(({ sequence }) => sequence),
     rounds.map(({ content }) => JSON.stringify(content)),
-    rounds.map(({ problem }) => problem ?? null),
+    rounds.map(({ problem }) => (problem === undefined ? null : storable(problem))),
     calls.map(({ executionId }) => executionId),
     calls.map(({ nodeId }) => nodeId),
     calls.map(({ round }) => round),
     calls.map(({ index }) => index),
-    calls.map(({ toolId }) => toolId),
-    calls.map(({ toolName }) => toolName),
+    calls.map(({ toolId }) => storable(toolId)),
+    calls.map(({ toolName }) => storable(toolName)),
     calls.map(({ args }) => JSON.stringify(args)),
+    calls.map(({ refusal }) => (refusal === undefined ? null : storable(refusal))),
     calls.map(({ started }) => started),
     changedCalls.map(({ executionId }) => executionId),
     changedCalls.map(({ nodeId }) => nodeId),
@@ -184,5 +191,6 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     changedCalls.map(({ result }) => json(result)),
     changedCalls.map(({ recorded }) => recorded?.stepId ?? null),
     changedCalls.map(({ recorded }) => recorded?.sequence ?? null),
+    usage.map(({ costUSD }) => costUSD),
   ];
 }

@@ -44,6 +44,8 @@ export interface NewRound {
     toolId: string;
     toolName: string;
     args: Json;
+    /** Why it is not carried out. */
+    refusal?: string | undefined;
     /** Whether it may be sent at once. */
     started: boolean;
   }[];
@@ -113,4 +115,6 @@ export interface TreeUsage {
   model: string;
   input: number;
   output: number;
+  /** null if the price is not known. */
+  costUSD: number | null;
 }

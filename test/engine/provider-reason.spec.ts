@@ -200,8 +200,8 @@ const SHAPES: [string, typeof answer, string, string, boolean][] = [
     'text in a stream',
     [200, SSE, 'data: {"error":"model runner has unexpectedly stopped"}\n\ndata: [DONE]\n\n'],
     'model runner has unexpectedly stopped',
-    'model_stream_broken',
-    true,
+    'model_failed',
+    false,
   ],
   [
     'an object in a stream',
@@ -214,14 +214,14 @@ const SHAPES: [string, typeof answer, string, string, boolean][] = [
     'a message in a stream',
     [200, SSE, `data: ${json({ object: 'error', message: 'context length exceeded' })}\n\n`],
     'context length exceeded',
-    'model_stream_broken',
-    true,
+    'model_refused_request',
+    false,
   ],
   [
     'text that is not JSON in a stream',
     [200, SSE, 'data: Internal Server Error\n\n'],
     'Internal Server Error',
-    'model_stream_broken',
+    'model_unavailable',
     true,
   ],
 ];

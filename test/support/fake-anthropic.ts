@@ -34,8 +34,8 @@ export function anthropicFrames(answer: FakeAnswer, model: string): string[] {
       usage: {
         input_tokens: usage?.input ?? 0,
         output_tokens: 1,
-        cache_creation_input_tokens: 0,
-        cache_read_input_tokens: 0,
+        cache_creation_input_tokens: usage?.cachedWrite ?? 0,
+        cache_read_input_tokens: usage?.cachedRead ?? 0,
       },
     },
   });

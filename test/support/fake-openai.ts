@@ -35,6 +35,10 @@ export function openAIFrames(answer: FakeAnswer, model: string): string[] {
     prompt_tokens: usage.input,
     completion_tokens: usage.output,
     total_tokens: usage.input + usage.output,
+    ...(usage.cachedRead !== undefined && { prompt_tokens_details: { cached_tokens: usage.cachedRead } }),
+    ...(usage.reasoning !== undefined && {
+      completion_tokens_details: { reasoning_tokens: usage.reasoning },
+    }),
   };
   return [
     chunk({ role: 'assistant', content: '' }),

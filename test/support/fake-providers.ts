@@ -13,7 +13,14 @@ export interface FakeAnswer {
   signature?: string;
   /** The tool calls after the text. */
   toolCalls?: { id?: string; name: string; args: unknown }[];
-  usage?: { input: number; output: number } | null;
+  /** `input` is without the cached tokens at Anthropic, and with them at OpenAI, as these providers report it. */
+  usage?: {
+    input: number;
+    output: number;
+    cachedRead?: number;
+    cachedWrite?: number;
+    reasoning?: number;
+  } | null;
   /** Default: end of turn, or tool use if there are tool calls. */
   stopReason?: 'end' | 'length' | 'filter';
   /** Answers with this status and error instead of a stream. */

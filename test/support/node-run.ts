@@ -69,6 +69,7 @@ export function testRun<Config>(config: Config, more: Partial<AgentRun<Config>> 
         call.started = true;
         return Promise.resolve();
       },
+      sending: () => undefined,
       finish: async (call, result) => {
         const { result: value, isError, args } = result;
         const changed = args !== undefined && { toolArgs: args };

@@ -7,7 +7,11 @@ import { AgentsModule } from '../../src/engine/agents/agents.module.js';
 /** Creates a module with the server's own node types under these settings. The caller closes it. */
 export async function nodeTypes(settings: Record<string, string>): Promise<TestingModule> {
   const module = await Test.createTestingModule({
-    imports: [ConfigModule.forRoot(parseSettings(settings)), ExtensionDiscoveryModule.forRoot(), AgentsModule],
+    imports: [
+      ConfigModule.forRoot(parseSettings(settings)),
+      ExtensionDiscoveryModule.forRoot(),
+      AgentsModule,
+    ],
   }).compile();
   return module.init();
 }

@@ -7,6 +7,9 @@ import { streamError } from '../models/stream-error.js';
 import { reportedUsage } from './reported-usage.js';
 import { TextChunker } from './text-chunker.js';
 
+/** Ids of calls are shorter at all providers. */
+const MAX_ID_LENGTH = 512;
+
 export interface AnswerReaderOptions {
   readonly run: Pick<NodeRun<unknown>, 'emit'>;
   /** Of the text. */
@@ -136,10 +139,12 @@ export class AnswerReader {
   private takeCall(part: Extract<LanguageModelV4StreamPart, { type: 'tool-call' }>): void {
     // The provider has carried it out itself.
     if (part.providerExecuted) return;
+    if (part.input.length > this.options.maxBytes) throw this.tooLarge();
     const { args, problem } = parsedArgs(part.input);
     const number = this.calls.length + 1;
-    const isUsable = part.toolCallId !== '' && !this.calls.some(({ toolId }) => toolId === part.toolCallId);
-    const toolId = isUsable ? part.toolCallId : `${part.toolCallId || 'call'}_${number}`;
+    const given = part.toolCallId.slice(0, MAX_ID_LENGTH);
+    const isUsable = given !== '' && !this.calls.some(({ toolId }) => toolId === given);
+    const toolId = isUsable ? given : `${given || 'call'}_${number}`;
     this.characters += part.input.length;
     this.calls.push({ toolId, modelName: part.toolName, args, ...(problem !== undefined && { problem }) });
     this.content.push({

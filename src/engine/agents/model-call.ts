@@ -62,7 +62,7 @@ export class ModelCall {
     const order = [...models.slice(first), ...models.slice(0, first)];
     for (const [index, model] of order.entries()) {
       // Other executions of the tree may have used up what is left.
-      await run.checkLimits();
+      await run.checkLimits(model);
       const observer: UsageObserver = { reported: undefined };
       const reader = new AnswerReader({
         run,

@@ -4,6 +4,7 @@ import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { messageOf } from '../../logging/error-info.js';
 import type { AgentRun, NewRound, Round, RoundCall, StoredResult } from '../extension/agent-run.js';
 import { NodeError } from '../extension/node-handler.js';
+import type { ToolCall } from '../extension/tool-hooks.js';
 import type { WaitResult } from '../extension/waiting.js';
 import type { Conditions } from '../nodes/conditions.js';
 import type { AgentTool, ToolApproval, ToolOutput } from '../tools/agent-tool.js';
@@ -12,6 +13,10 @@ import type { AnswerCall } from './answer.js';
 
 const UNKNOWN_EFFECT =
   'It is not known whether this call had its effect: it was under way when the server stopped or a time limit was reached. Check that before you call the tool again.';
+
+/** More calls than an answer of a model needs. */
+const MAX_CALLS = 128;
+const TOO_MANY = `This call was not sent: one answer may have at most ${MAX_CALLS} calls.`;
 
 export interface ToolRoundScope {
   readonly run: AgentRun<unknown>;
@@ -22,8 +27,6 @@ export interface ToolRoundScope {
 
 /** Carries out the calls of tools of one attempt at an agent. */
 export class ToolRounds {
-  /** Why calls of this attempt are not carried out, by their ids. */
-  private readonly refusals = new Map<string, string>();
   /** Why a person decides on a call whose condition could not be evaluated, by its id. */
   private readonly reasons = new Map<string, string>();
 
@@ -35,17 +38,17 @@ export class ToolRounds {
    */
   prepare(calls: readonly AnswerCall[]): Promise<NewRound['calls']> {
     return Promise.all(
-      calls.map(async ({ toolId, modelName, args: given, problem }) => {
+      calls.map(async ({ toolId, modelName, args: given, problem }, index) => {
         const tool = this.scope.tools.find(modelName);
         const toolName = tool?.name ?? modelName;
-        if (!tool || problem !== undefined) {
-          this.refusals.set(toolId, problem ?? this.unknownTool(modelName));
-          return { toolId, toolName, args: given, started: false };
+        const isTooMany = index >= MAX_CALLS;
+        if (!tool || problem !== undefined || isTooMany) {
+          const refusal = isTooMany ? TOO_MANY : (problem ?? this.unknownTool(modelName));
+          return { toolId, toolName, args: given, refusal, started: false };
         }
-        const args = await this.beforeCall(toolId, toolName, given);
-        const isRefused = this.refusals.has(toolId);
-        const started = !isRefused && !(await this.needsPerson(toolId, tool, args));
-        return { toolId, toolName, args, started };
+        const { args, refusal } = await this.beforeCall({ toolId, toolName, args: given });
+        const started = refusal === undefined && !(await this.needsPerson(toolId, tool, args));
+        return { toolId, toolName, args, refusal, started };
       }),
     );
   }
@@ -77,10 +80,10 @@ export class ToolRounds {
     const { run, tools } = this.scope;
     const tool = tools.named(call.toolName);
     if (call.result) await run.rounds.finish(call, call.result);
-    else if (!tool) await this.fail(call, this.refusals.get(call.toolId) ?? this.unknownTool(call.toolName));
-    else if (call.started && (isNew || tool.mayRepeat)) await this.sendStarted(call, tool);
+    else if (call.refusal !== undefined) await this.fail(call, call.refusal);
+    else if (!tool) await this.fail(call, this.unknownTool(call.toolName));
+    else if (call.started && (isNew || tool.mayRepeat)) await this.send(call, tool, this.argsOf(call));
     else if (call.started) await this.fail(call, UNKNOWN_EFFECT);
-    else if (this.refusals.has(call.toolId)) await this.fail(call, this.refusals.get(call.toolId)!);
     else if (!tool.approval) await this.sendLate(call, tool, call.args);
     else {
       const answer = run.endedWait(keyOf(call));
@@ -120,30 +123,25 @@ export class ToolRounds {
       const reason = answer.reason === null ? '' : ` Reason: ${answer.reason}`;
       return this.fail(call, `A person has denied this call, so it was not sent.${reason}`);
     }
-    return isDeepStrictEqual(answer.args, call.args)
-      ? this.sendLate(call, tool, call.args, { isPrepared: true })
-      : this.sendLate(call, tool, answer.args);
+    return this.sendLate(call, tool, this.argsOf(call));
   }
 
-  /** Sends a call that is stored as one that may be sent. */
-  private sendStarted(call: RoundCall, tool: AgentTool): Promise<void> {
-    const answer = tool.approval && this.scope.run.endedWait(keyOf(call));
-    // A person may have changed the arguments, and has allowed only those.
-    return tool.approval && answer
-      ? this.apply(call, tool, tool.approval, answer)
-      : this.send(call, tool, call.args);
+  /** Returns the arguments of a call: those that a person has allowed, or else those of the model. */
+  private argsOf(call: RoundCall): Json {
+    const answer = this.scope.run.endedWait(keyOf(call));
+    if (answer?.outcome !== 'answered' || answer.action !== 'approve') return call.args;
+    // A wait shows the arguments without secrets of the server. If the person has left them as they are, the call has its own.
+    const shown = JSON.parse(this.scope.secrets.json(JSON.stringify(call.args))) as Json;
+    return isDeepStrictEqual(answer.args, shown) ? call.args : answer.args;
   }
 
   /** Sends a call that was not stored as one that may be sent. */
-  private async sendLate(
-    call: RoundCall,
-    tool: AgentTool,
-    given: Json,
-    { isPrepared = false } = {},
-  ): Promise<void> {
+  private async sendLate(call: RoundCall, tool: AgentTool, given: Json): Promise<void> {
+    const isChanged = given !== call.args;
     // The interceptors have not seen arguments that a person has changed.
-    const args = isPrepared ? given : await this.beforeCall(call.toolId, call.toolName, given);
-    const refusal = this.refusals.get(call.toolId);
+    const { args, refusal } = isChanged
+      ? await this.beforeCall({ toolId: call.toolId, toolName: call.toolName, args: given })
+      : { args: given };
     if (refusal !== undefined) return this.fail(call, refusal);
     await this.scope.run.rounds.start(call);
     return this.send(call, tool, args);
@@ -152,6 +150,7 @@ export class ToolRounds {
   private async send(call: RoundCall, tool: AgentTool, args: Json): Promise<void> {
     const { run, secrets } = this.scope;
     let output: ToolOutput;
+    run.rounds.sending(call);
     try {
       output = await tool.call({ args, idempotencyKey: run.rounds.keyOf(call), signal: run.signal });
     } catch (error) {
@@ -189,13 +188,10 @@ export class ToolRounds {
     }
   }
 
-  /** Passes a call through the interceptors. @returns the arguments; a refusal is kept in `refusals` */
-  private async beforeCall(toolId: string, toolName: string, args: Json): Promise<Json> {
+  /** Passes a call through the interceptors. */
+  private async beforeCall(call: ToolCall): Promise<{ args: Json; refusal?: string }> {
     const { toolHooks } = this.scope.run;
-    if (!toolHooks) return args;
-    const decision = await toolHooks.before({ toolId, toolName, args });
-    if (decision.refusal !== undefined) this.refusals.set(toolId, decision.refusal);
-    return decision.args;
+    return toolHooks ? toolHooks.before(call) : { args: call.args };
   }
 
   private async needsPerson(toolId: string, { name, approval }: AgentTool, args: Json): Promise<boolean> {

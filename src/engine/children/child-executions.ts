@@ -31,7 +31,8 @@ const OUTPUT_BYTES = `
 // The newest event has the running totals of a child, in which those of its own children are included.
 const USAGE = `
   SELECT m.key AS model, sum((m.value ->> 'input')::bigint)::float8 AS input,
-    sum((m.value ->> 'output')::bigint)::float8 AS output
+    sum((m.value ->> 'output')::bigint)::float8 AS output,
+    CASE WHEN bool_and(m.value ->> 'costUSD' IS NOT NULL) THEN sum((m.value ->> 'costUSD')::numeric)::float8 END AS "costUSD"
   FROM cloutagent.executions AS c, LATERAL (
     SELECT data::json -> 'modelUsage' AS usage FROM cloutagent.events
     WHERE execution_id = c.id AND type = 'execution:cost-update'
@@ -40,6 +41,25 @@ const USAGE = `
   ) AS last, json_each(last.usage) AS m
   WHERE c.parent_id = $1 AND c.parent_wait_id = ANY ($2::uuid[])
   GROUP BY m.key`;
+
+interface TreeUsageRow {
+  model: string;
+  input: number;
+  output: number;
+  /** null in a row from before the cost was counted. */
+  cost: number | null;
+  /** Whether the price of a call was not known. */
+  unpriced: boolean;
+}
+
+/** What a tree of executions has used of one model. */
+export interface TreeModelUsage {
+  model: string;
+  input: number;
+  output: number;
+  /** null if a price is not known; undefined in a tree from before the cost was counted. */
+  costUSD?: number | null;
+}
 
 /** Starts, reads and ends the child executions of an execution. */
 @Injectable()
@@ -164,14 +184,17 @@ export class ChildExecutions {
   }
 
   /** Reads the tokens of a whole tree, by model. */
-  async treeUsage(rootId: string): Promise<Omit<TreeUsage, 'rootId'>[]> {
-    const { rows } = await this.database.pool.query<{ model: string; input: number; output: number }>({
+  async treeUsage(rootId: string): Promise<TreeModelUsage[]> {
+    const { rows } = await this.database.pool.query<TreeUsageRow>({
       name: 'tree-usage',
-      text: `SELECT model, input::float8 AS input, output::float8 AS output
+      text: `SELECT model, input::float8 AS input, output::float8 AS output, cost_usd::float8 AS cost, unpriced
              FROM cloutagent.tree_usage WHERE root_id = $1`,
       values: [rootId],
     });
-    return rows;
+    return rows.map(({ cost, unpriced, ...tokens }) => ({
+      ...tokens,
+      ...(cost !== null && { costUSD: unpriced ? null : cost }),
+    }));
   }
 
   /** Reads the limits of tokens and cost of a tree, which its root has. */

@@ -24,6 +24,8 @@ export interface RoundCall {
   /** The full name. */
   readonly toolName: string;
   readonly args: Json;
+  /** Why it is not carried out, for the model; undefined if it may be. */
+  readonly refusal: string | undefined;
   /** Whether it may have been sent. */
   started: boolean;
   /** undefined while it is not known. */
@@ -48,7 +50,7 @@ export interface NewRound extends Pick<Round, 'round' | 'content' | 'problem'> {
   readonly model: string;
   readonly usage: ModelUsage;
   /** `started`: whether the call may be sent at once. */
-  readonly calls: readonly Pick<RoundCall, 'toolId' | 'toolName' | 'args' | 'started'>[];
+  readonly calls: readonly Pick<RoundCall, 'toolId' | 'toolName' | 'args' | 'refusal' | 'started'>[];
 }
 
 /** Stores what an agent has done, so that no later attempt asks or sends it again. */
@@ -63,6 +65,8 @@ export interface RoundStore {
   add(round: NewRound): Promise<Round>;
   /** Stores that a call which a person has allowed may now be sent. While the execution is paused, it waits. */
   start(call: RoundCall): Promise<void>;
+  /** Makes known that a call is sent now. A shutdown waits a little for its result. */
+  sending(call: RoundCall): void;
   /**
    * Stores the result of a call immediately, and records its event when the execution is not paused.
    * @throws NodeError `output_too_deep`, `output_not_json`, before anything is stored

@@ -104,9 +104,10 @@ export interface NodeRun<Config> {
   untimed<T>(wait: () => Promise<T>): Promise<T>;
   /**
    * Checks the limits of tokens and cost, also those of the tree of executions. Call it before each model call.
+   * @param model the model that is to be called, such as `acme/large`. With a limit of cost its price must be known.
    * @throws the reason of `signal` if a limit is exceeded: the execution fails
    */
-  checkLimits(): Promise<void>;
+  checkLimits(model?: string): Promise<void>;
   /** The interceptors around calls of tools, for a node that carries out tools; undefined if no interceptor has one. */
   readonly toolHooks?: ToolHooks;
 }

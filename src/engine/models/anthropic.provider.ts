@@ -28,7 +28,7 @@ export class AnthropicModels implements ModelProvider {
       apiKey: this.settings.ANTHROPIC_API_KEY ?? '',
       // The default address is passed explicitly: without a baseURL the AI SDK reads it from the environment.
       baseURL: withVersion(this.settings.ANTHROPIC_BASE_URL ?? 'https://api.anthropic.com'),
-      fetch: this.http.fetch,
+      fetch: this.http.for('anthropic'),
     });
     return wrapLanguageModel({
       model: this.create(id),

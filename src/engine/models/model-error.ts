@@ -1,50 +1,41 @@
-import { APICallError, StreamProviderError } from 'ai';
+import { APICallError, InvalidResponseDataError, JSONParseError } from '@ai-sdk/provider';
+import { StreamProviderError, TypeValidationError } from 'ai';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
+import { Logger } from '../../logging/logger.js';
 import { retryAfterMs } from '../http/retry-after.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
+import { type FailureNames, failureNames } from './failure-status.js';
 import { providerReason } from './provider-reason.js';
 import { UnexpectedResponseError } from './unexpected-response.js';
+import { isObject } from './wire/json-object.js';
+import { StreamEndedEarlyError } from './wire/stream-ended-early-error.js';
 
-/** Providers' names of failures, with the matching status. In the middle of a stream an error has a name only. */
-const STATUS_OF = new Map(
-  Object.entries({
-    overloaded_error: 529,
-    rate_limit_error: 429,
-    rate_limit_exceeded: 429,
-    tokens: 429,
-    requests: 429,
-    api_error: 500,
-    server_error: 500,
-    timeout_error: 504,
-    invalid_request_error: 400,
-    billing_error: 402,
-    insufficient_quota: 402,
-    authentication_error: 401,
-    permission_error: 403,
-    not_found_error: 404,
-    request_too_large: 413,
-  }),
-);
-/** Providers' names for an account without credit. The status is often 402 or 429, but a retry does not help. */
-const NO_CREDIT = new Set([
-  'insufficient_quota',
-  'insufficient_balance',
-  'insufficient_credits',
-  'billing_error',
-  'billing_hard_limit_reached',
-  'billing_not_active',
-]);
+const logger = new Logger('ModelError');
+const MAX_CAUSES = 6;
 /** Anthropic reports missing credit in the message of an `invalid_request_error`. */
 const NO_CREDIT_SENTENCE = /\b(credit balance is too low|insufficient (quota|balance|credits?|funds))\b/i;
+/** The codes of connections that broke. */
+const BROKEN_CONNECTION = new Set([
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'UND_ERR_SOCKET',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 
 /**
- * Turns the error of a failed model call into the error of its node: transient or permanent. The message ends with the
- * provider's own explanation, without secrets.
+ * Turns the error of a failed model call into the error of its node: transient or permanent. An error that is not known is
+ * permanent (`model_failed`), because a retry costs money. The message ends with the provider's own explanation, without
+ * secrets.
  */
 export function modelError(error: unknown, secrets: SecretRedactor): NodeError {
-  if (error instanceof NodeError) return error;
+  const own = findCause(error, (each) => each instanceof NodeError);
+  if (own) return own;
   const reason = providerReason(error, secrets);
-  const status = statusOf(error);
+  const { status, hasNoCredit } = namesOf(error);
   const retryAfter = APICallError.isInstance(error) ? retryAfterMs(error.responseHeaders) : undefined;
   const withReason = (sentence: string) => (reason === undefined ? `${sentence}.` : `${sentence}: ${reason}`);
   const permanent = (code: string, sentence: string) =>
@@ -52,12 +43,8 @@ export function modelError(error: unknown, secrets: SecretRedactor): NodeError {
   const transient = (code: string, sentence: string) =>
     new TransientError(code, withReason(sentence), retryAfter, { cause: error });
 
-  const isRefusal = status !== undefined && status >= 400 && status < 500;
-  if (
-    status === 402 ||
-    NO_CREDIT.has(failureName(error)) ||
-    (isRefusal && NO_CREDIT_SENTENCE.test(reason ?? ''))
-  )
+  const mayBeRefusal = status === undefined || (status >= 400 && status < 500);
+  if (status === 402 || hasNoCredit || (mayBeRefusal && NO_CREDIT_SENTENCE.test(reason ?? '')))
     return permanent(
       'model_quota_exceeded',
       `This server's account at the model provider has no credit left${inBrackets(status)}; add credit to the account`,
@@ -80,46 +67,86 @@ export function modelError(error: unknown, secrets: SecretRedactor): NodeError {
     return transient('model_unavailable', `The model provider failed (${status})`);
   if (status !== undefined && status >= 300)
     return permanent('model_refused_request', `The model provider refused the request (${status})`);
-  if (error instanceof UnexpectedResponseError)
+  if (findCause(error, (each) => each instanceof UnexpectedResponseError))
     return permanent(
       'model_refused_request',
       "The model provider did not respond with an event stream; check the provider's base URL",
     );
-  if (APICallError.isInstance(error) && status === undefined)
+  if (APICallError.isInstance(error) && error.statusCode === undefined)
     return transient('model_unavailable', 'The model provider cannot be reached');
-  return transient('model_stream_broken', "The model's response ended early or was malformed");
+  if (isBroken(error))
+    return transient('model_stream_broken', "The model's response ended early or was malformed");
+  // The engine logs a failure only if it ends the execution.
+  const cause = error instanceof Error ? error : new Error(reason ?? 'the provider gave no reason');
+  logger.warn('a call of a model failed in a way that this server does not know', cause);
+  return permanent('model_failed', 'The call of the model failed in a way that this server does not know');
 }
 
-function statusOf(error: unknown): number | undefined {
-  if (APICallError.isInstance(error)) return error.statusCode;
-  if (error instanceof UnexpectedResponseError) return STATUS_OF.get(failureName(error));
-  if (!StreamProviderError.isInstance(error)) return undefined;
-  // The provider had accepted the request, so an error of unknown name in the stream is the provider's own (500).
-  return STATUS_OF.get(error.type ?? '') ?? STATUS_OF.get(String(error.code)) ?? error.statusCode ?? 500;
-}
-
-/** Finds the provider's name of the failure: its `code`, or else its `type`; empty if neither is known. */
-function failureName(error: unknown): string {
-  if (StreamProviderError.isInstance(error)) return knownName(error) ?? '';
-  const body = APICallError.isInstance(error)
-    ? error.responseBody
-    : error instanceof UnexpectedResponseError
-      ? error.body
-      : undefined;
-  try {
-    const value = JSON.parse(body ?? '') as { error?: unknown } | null;
-    return knownName(value?.error) ?? knownName(value) ?? '';
-  } catch {
-    return '';
+/** Finds the status of a failure, and whether the provider says that the account has no credit. */
+function namesOf(error: unknown): FailureNames {
+  const unexpected = findCause(error, (each) => each instanceof UnexpectedResponseError);
+  if (unexpected) return failureNames(parsed(unexpected.body));
+  if (APICallError.isInstance(error)) {
+    const { statusCode, data, responseBody } = error;
+    // The AI SDK makes the status 500 of each error that arrives in a stream before any output.
+    if (isFrame(data)) return failureNames(data);
+    const isFailed = statusCode !== undefined && statusCode >= 300;
+    return {
+      status: isFailed ? statusCode : undefined,
+      hasNoCredit: isFailed && failureNames(parsed(responseBody)).hasNoCredit,
+    };
   }
+  if (StreamProviderError.isInstance(error)) {
+    const { data, type, code, message } = error;
+    // The AI SDK guesses a status for errors that it does not know. What the provider sent is in `data`, perhaps twice.
+    const sent = isObject(data) && isObject(data['data']) ? data['data'] : data;
+    return failureNames(isObject(sent) ? sent : { type, code, message });
+  }
+  if (TypeValidationError.isInstance(error)) return failureNames(error.value);
+  if (JSONParseError.isInstance(error)) return failureNames(error.text);
+  return failureNames(error instanceof Error ? undefined : error);
 }
 
-function knownName(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { code, type } = value as { code?: unknown; type?: unknown };
-  return [code, type].find(
-    (name): name is string => typeof name === 'string' && (NO_CREDIT.has(name) || STATUS_OF.has(name)),
+/** Whether the data of an APICallError is an event of OpenAI's Responses API. */
+const isFrame = (data: unknown): boolean =>
+  isObject(data) &&
+  (data['type'] === 'response.failed' ||
+    (data['type'] === 'error' && ('sequence_number' in data || typeof data['message'] === 'string')));
+
+/** Whether the stream ended early, or was damaged on its way. */
+function isBroken(error: unknown): boolean {
+  // The status was in order, so the body could not be read.
+  if (APICallError.isInstance(error)) return (error.statusCode ?? 0) < 300;
+  if (JSONParseError.isInstance(error)) return /^\s*[[{"]/.test(error.text);
+  if (InvalidResponseDataError.isInstance(error)) return error.data === undefined;
+  return (
+    findCause(error, (each) => each instanceof StreamEndedEarlyError) !== undefined ||
+    findCause(error, hasBrokenConnection) !== undefined
   );
+}
+
+const hasBrokenConnection = (error: unknown): error is Error =>
+  error instanceof Error && BROKEN_CONNECTION.has(String((error as { code?: unknown }).code));
+
+/** Finds the first error that fits, among an error and its causes. */
+function findCause<Found extends Error>(
+  error: unknown,
+  isFit: (each: unknown) => each is Found,
+): Found | undefined {
+  let current = error;
+  for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth += 1) {
+    if (isFit(current)) return current;
+    current = current.cause;
+  }
+  return undefined;
+}
+
+function parsed(body: string | undefined): unknown {
+  try {
+    return JSON.parse(body ?? '');
+  } catch {
+    return undefined;
+  }
 }
 
 const inBrackets = (status: number | undefined): string => (status === undefined ? '' : ` (${status})`);

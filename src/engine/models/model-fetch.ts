@@ -1,6 +1,9 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { requireEventStream } from './unexpected-response.js';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, fetch as undiciFetch } from 'undici';
+import { Settings } from '../../config/settings.js';
+import { currentObserver } from './usage-observer.js';
+import type { WireFormat } from './wire/stream-normalizer.js';
+import { tolerantResponse } from './wire/tolerant-response.js';
 
 /**
  * The `fetch` of all model providers. It has no time limits of its own: a model may think, and an execution may be paused,
@@ -11,15 +14,29 @@ export class ModelFetch implements OnApplicationShutdown {
   // HTTP/1.1, because one reset of a shared HTTP/2 connection would end every response on it.
   private readonly agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, allowH2: false });
 
-  /** Does not follow redirects, which could carry the API key to another host. */
-  readonly fetch: typeof globalThis.fetch = async (input, init) => {
-    // The types of undici and of Node's copy of it differ only in name.
-    const response = (await undiciFetch(
-      input as never,
-      { ...init, redirect: 'manual', dispatcher: this.agent } as never,
-    )) as unknown as Response;
-    return requireEventStream(response);
-  };
+  constructor(@Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_EVENT_MAX_BYTES'>) {}
+
+  /**
+   * Returns a `fetch` for providers that stream in this format. It repairs or drops what the AI SDK would refuse, and writes
+   * the usage that it sees into the observer of the current call. With `other` it does neither. It does not follow redirects,
+   * which could carry the API key to another host.
+   */
+  for(format: WireFormat): typeof globalThis.fetch {
+    return async (input, init) => {
+      const observer = currentObserver();
+      // The types of undici and of Node's copy of it differ only in name.
+      const response = (await undiciFetch(
+        input as never,
+        { ...init, redirect: 'manual', dispatcher: this.agent } as never,
+      )) as unknown as Response;
+      if (format === 'other') return response;
+      return tolerantResponse(response, {
+        format,
+        observer,
+        maxEventBytes: this.settings.MODEL_EVENT_MAX_BYTES,
+      });
+    };
+  }
 
   /** Closes connections in the last phase of a shutdown: earlier, it would fail calls whose runs are handed over. */
   async onApplicationShutdown(): Promise<void> {

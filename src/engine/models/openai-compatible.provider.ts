@@ -30,7 +30,7 @@ export class OpenAICompatibleModels implements ModelProvider {
       baseURL: this.settings.OPENAI_COMPATIBLE_BASE_URL ?? '',
       ...(apiKey !== undefined && { apiKey }),
       includeUsage: true,
-      fetch: this.http.fetch,
+      fetch: this.http.for('openai-chat'),
     });
     return this.create(id);
   }

@@ -20,6 +20,7 @@ const REASONS = [
   'reason',
   'description',
   'title',
+  'response',
 ] as const;
 
 /**
@@ -40,12 +41,23 @@ export function providerReason(error: unknown, secrets: SecretRedactor): string 
 
 function textOf(error: unknown): string | undefined {
   if (error instanceof UnexpectedResponseError) return inBody(error.body);
-  if (APICallError.isInstance(error)) return inBody(error.responseBody ?? '') ?? connectionCode(error);
-  if (StreamProviderError.isInstance(error)) return error.message;
-  // An event of the stream that does not fit the response format.
-  if (TypeValidationError.isInstance(error)) return inJson(error.value);
+  if (APICallError.isInstance(error)) {
+    const { cause } = error;
+    if (cause instanceof UnexpectedResponseError) return inBody(cause.body);
+    return inBody(error.responseBody ?? '') ?? connectionCode(error);
+  }
+  if (StreamProviderError.isInstance(error)) return namedMessage(error);
+  // An event of the stream that does not fit the response format. One of unknown shape is shown unchanged.
+  if (TypeValidationError.isInstance(error)) return inJson(error.value) ?? JSON.stringify(error.value);
   if (JSONParseError.isInstance(error)) return /^\s*[[{"]/.test(error.text) ? undefined : error.text;
-  return connectionCode(error);
+  if (!(error instanceof Error)) return inJson(error);
+  return connectionCode(error) ?? error.message;
+}
+
+/** A name helps to find out what an error means if its message says little. */
+function namedMessage({ type, code, message }: StreamProviderError): string {
+  const name = [code, type].find((each) => typeof each === 'string' && each !== '' && each !== 'error');
+  return name === undefined || message.includes(String(name)) ? message : `${name}: ${message}`;
 }
 
 function inBody(body: string): string | undefined {
@@ -87,11 +99,15 @@ function upstreamError({ metadata }: Record<string, unknown>): string[] {
 const locationIn = ({ loc }: Record<string, unknown>): string =>
   Array.isArray(loc) ? `${loc.join('.')}: ` : '';
 
-const textOfHtml = (html: string): string =>
-  html
-    .slice(0, 20_000)
+/** Returns the text of a page, or else its title. */
+function textOfHtml(html: string): string | undefined {
+  const page = html.slice(0, 20_000);
+  const text = page
     .replace(/<(script|style|head)\b[^]*?<\/\1\s*>/gi, ' ')
-    .replace(/<[^>]*>/g, ' ');
+    .replace(/<[^>]*>/g, ' ')
+    .trim();
+  return text === '' ? /<title\b[^>]*>([^<]*)/i.exec(page)?.[1] : text;
+}
 
 /** Explains a connection failure: the first error code among the causes, or else the message of the deepest cause. */
 function connectionCode(error: unknown): string | undefined {

@@ -1,4 +1,4 @@
-import { tokenCount } from './token-count.js';
+import { countedTokens, tokenCount } from './token-count.js';
 
 it.each<[number | undefined, number | undefined]>([
   [0, 0],
@@ -15,3 +15,22 @@ it.each<[number | undefined, number | undefined]>([
 ])('reads a reported token count of %p as %p', (reported, expected) =>
   expect(tokenCount(reported)).toBe(expected),
 );
+
+it.each([
+  [{ input: 100, output: 10, cached: { read: 60, written: 30 }, reasoning: 4 }, undefined],
+  [{ input: 10, output: 1 }, undefined],
+  [
+    { input: 100, output: 10, cached: { read: 80, written: 80 }, reasoning: 11 },
+    { input: 100, output: 10, cached: { read: 80, written: 20 }, reasoning: 10 },
+  ],
+  [
+    { input: 5, output: -1, cached: { read: -3, written: Number.NaN }, reasoning: 1e300 },
+    { input: 5, output: 0 },
+  ],
+  [
+    { input: 1.2, output: 0.1, cached: { read: 0.5, written: 9 }, reasoning: 0.1 },
+    { input: 2, output: 1, cached: { read: 1, written: 1 }, reasoning: 1 },
+  ],
+])('counts the tokens of a call so that its parts fit the whole: %j', (usage, counted) => {
+  expect(countedTokens(usage)).toEqual(counted ?? usage);
+});

@@ -1,3 +1,5 @@
+import type { ModelUsage } from '../extension/model-usage.js';
+
 /** More tokens than any call can use. Numbers can still add up a thousand such calls exactly. */
 const MAX_TOKENS = 1e12;
 
@@ -8,4 +10,29 @@ const MAX_TOKENS = 1e12;
 export function tokenCount(reported: number | undefined): number | undefined {
   const isPossible = reported !== undefined && reported >= 0 && reported <= MAX_TOKENS;
   return isPossible ? Math.ceil(reported) : undefined;
+}
+
+/** The tokens of one call of a model, checked: whole numbers, of which the parts are not larger than the whole. */
+export interface CallTokens {
+  readonly input: number;
+  readonly output: number;
+  /** Those of `input` that were read from the provider's cache, or written to it. */
+  readonly cached?: { readonly read: number; readonly written: number };
+  /** Those of `output` that are reasoning. */
+  readonly reasoning?: number;
+}
+
+/** Returns the tokens of one call as they count. What is not a number of tokens is 0. */
+export function countedTokens(usage: ModelUsage): CallTokens {
+  const input = tokenCount(usage.input) ?? 0;
+  const output = tokenCount(usage.output) ?? 0;
+  const read = Math.min(tokenCount(usage.cached?.read) ?? 0, input);
+  const written = Math.min(tokenCount(usage.cached?.written) ?? 0, input - read);
+  const reasoning = Math.min(tokenCount(usage.reasoning) ?? 0, output);
+  return {
+    input,
+    output,
+    ...((read > 0 || written > 0) && { cached: { read, written } }),
+    ...(reasoning > 0 && { reasoning }),
+  };
 }

@@ -1,5 +1,5 @@
-/** Bytes of an unexpected body that are read for the error message. */
-const MAX_BODY_BYTES = 65_536;
+/** Bytes of an unexpected body that are read: for the error message, and because it may be an answer that is not streamed. */
+const MAX_BODY_BYTES = 1_048_576;
 /** Matches the beginning of an event stream (HTML Standard, section 9.2.5). */
 const EVENT_STREAM = /^\uFEFF?\s*(:|(data|event|id|retry)\s*(:|$))/;
 /** Bytes that are enough to recognise an event stream. */
@@ -19,13 +19,14 @@ export class UnexpectedResponseError extends Error {
 }
 
 /**
- * Returns a response whose body is an event stream, and any response that is not successful. It inspects the body if the
- * content type names another type, because some servers label event streams as JSON.
+ * Returns a successful response if its body is an event stream. It inspects the body if the content type names another type,
+ * because some servers label event streams as JSON.
  * @throws UnexpectedResponseError
  */
 export async function requireEventStream(response: Response): Promise<Response> {
   const contentType = response.headers.get('content-type') ?? '';
-  if (!response.ok || !response.body || /^text\/event-stream\b/i.test(contentType)) return response;
+  if (!response.body) throw new UnexpectedResponseError(contentType, '');
+  if (/^text\/event-stream\b/i.test(contentType)) return response;
   const reader = response.body.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   /** Reads until `chunks` have at least that many bytes; false if the body ends first. */

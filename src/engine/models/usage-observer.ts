@@ -4,6 +4,8 @@ import type { ReportedUsage } from '../extension/model-usage.js';
 /** What a call of a model has reported so far, also if its stream breaks before the AI SDK passes the usage on. */
 export interface UsageObserver {
   reported: ReportedUsage | undefined;
+  /** Called for all data that the provider sends, also for comments that only keep the connection open. */
+  onData?: () => void;
 }
 
 const observers = new AsyncLocalStorage<UsageObserver>();

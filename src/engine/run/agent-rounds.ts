@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { EventDraft, Json } from '@cloutagent/contract';
+import { abortable } from '../../common/abortable.js';
 import type { RowChange, ToolCallChange } from '../../journal/row-change.js';
 import type { NewRound, Round, RoundCall, RoundStore, StoredResult } from '../extension/agent-run.js';
 import type { ModelUsage } from '../extension/model-usage.js';
@@ -24,10 +25,12 @@ interface RoundHost {
 export class AgentRounds implements RoundStore {
   constructor(private readonly host: RoundHost) {}
 
-  load(): Promise<Round[]> {
+  async load(): Promise<Round[]> {
     const { scope, step, signal } = this.host;
     // The first call of the first attempt follows nothing.
-    if (step.attempt === 1 && !step.isResumed) return Promise.resolve([]);
+    if (step.attempt === 1 && !step.isResumed) return [];
+    // What an attempt of this process has stored may not be committed yet.
+    await abortable(scope.log.whenCommitted(), signal);
     return untilAnswered(() => scope.rounds.read(scope.row.id, step.node.id), signal);
   }
 
@@ -66,8 +69,14 @@ export class AgentRounds implements RoundStore {
     signal.throwIfAborted();
   }
 
+  sending(call: RoundCall): void {
+    this.host.scope.callsUnderWay.begin(call);
+  }
+
   async finish(call: RoundCall, result: StoredResult): Promise<void> {
     const { scope, signal } = this.host;
+    // A later attempt may have given the call a result already.
+    signal.throwIfAborted();
     const draft: NodeEvent = {
       type: 'execution:tool-result',
       toolId: call.toolId,
@@ -82,6 +91,7 @@ export class AgentRounds implements RoundStore {
         toolCalls: [{ ...this.keysOf(call), result: result as unknown as Json }],
       });
       call.result = result;
+      scope.callsUnderWay.end(call);
     }
     await this.passGate();
     const { nodeId, stepId } = this.ids;
@@ -93,6 +103,7 @@ export class AgentRounds implements RoundStore {
     };
     scope.kept.add({ nodeId, stepId, through: sequence });
     await scope.log.append(events, { toolCalls: [change] });
+    scope.callsUnderWay.end(call);
     call.result = result;
     call.recorded = true;
     signal.throwIfAborted();

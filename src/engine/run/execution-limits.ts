@@ -1,10 +1,12 @@
 import type { ExecutionFailure, ExecutionOptions } from '@cloutagent/contract';
 import type { RowChange, TreeUsage } from '../../journal/row-change.js';
 import type { ChildExecutions } from '../children/child-executions.js';
+import type { ModelUsage } from '../extension/model-usage.js';
 import type { ExecutionRow } from '../execution-row.js';
 import type { ExecutionLog } from './execution-log.js';
 import { untilAnswered } from './until-answered.js';
-import { countedTokens, exceededLimit, type PriceOf, totalCostUSD } from './usage.js';
+import { countedTokens } from '../models/token-count.js';
+import { exceededLimit, type PriceOf, totalCostUSD, unknownCost } from './usage.js';
 
 /** The limits of tokens and cost of an execution. In a tree of executions, the usage of the whole tree counts. */
 export class ExecutionLimits {
@@ -26,11 +28,13 @@ export class ExecutionLimits {
   }
 
   /** Makes the change that counts a model call towards the tree; undefined outside of a tree. */
-  treeChange(model: string, usage: { input: number; output: number }): RowChange | undefined {
+  treeChange(model: string, usage: ModelUsage): RowChange | undefined {
     const { rootId } = this;
-    return rootId === undefined
-      ? undefined
-      : { treeUsage: [{ rootId, model: storable(model), ...countedTokens(usage) }] };
+    if (rootId === undefined) return undefined;
+    const tokens = countedTokens(usage);
+    const { input, output } = tokens;
+    const costUSD = this.priceOf(model, tokens);
+    return { treeUsage: [{ rootId, model: storable(model), input, output, costUSD }] };
   }
 
   /** Makes the change that begins the counter of a tree, when a root starts its first children. */
@@ -39,24 +43,34 @@ export class ExecutionLimits {
     const rootId = this.row.id;
     this.rootId = rootId;
     const { modelUsage } = this.log.state;
-    const treeUsage = Object.entries(modelUsage).map(([model, { input, output }]): TreeUsage => ({
+    const treeUsage = Object.entries(modelUsage).map(([model, { input, output, costUSD }]): TreeUsage => ({
       rootId,
       model: storable(model),
       input,
       output,
+      costUSD,
     }));
     return { treeUsage };
   }
 
-  /** Returns the failure of an execution that has exceeded one of its limits; undefined if it has not. */
-  async exceeded(): Promise<ExecutionFailure | undefined> {
+  /**
+   * Returns the failure of an execution that has exceeded one of its limits; undefined if it has not.
+   * @param next the model that is to be called. With a limit of cost its price must be known.
+   */
+  async exceeded(next?: string): Promise<ExecutionFailure | undefined> {
     const limits = await this.limits();
     if (!limits) return undefined;
+    const isUnpriced = next !== undefined && this.priceOf(next, { input: 0, output: 0 }) === null;
+    if (limits.maxCostUSD !== undefined && isUnpriced)
+      return unknownCost(`The node wants to call ${next}, a model`);
     if (this.rootId === undefined) return exceededLimit(limits, this.log.state);
     const { rootId } = this;
     const used = await untilAnswered(() => this.children.treeUsage(rootId), this.signal);
     const total = used.reduce((sum, { input, output }) => sum + input + output, 0);
-    const costUSD = totalCostUSD(used.map(({ model, ...usage }) => this.priceOf(model, usage)));
+    const costUSD = totalCostUSD(
+      // A tree of an earlier release has counted no cost.
+      used.map((usage) => (usage.costUSD === undefined ? this.priceOf(usage.model, usage) : usage.costUSD)),
+    );
     return exceededLimit(limits, { tokenUsage: { total }, costUSD }, { isTree: true });
   }
 

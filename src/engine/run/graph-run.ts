@@ -23,6 +23,7 @@ import { ExecutionEnd } from './execution-end.js';
 import type { EdgePlan } from './graph-progress.js';
 import { GraphState } from './graph-state.js';
 import { Idleness } from './idleness.js';
+import { CallsUnderWay } from './calls-under-way.js';
 import { type KeptOutput, KeptOutputs } from './kept-output.js';
 import { NodeRunner } from './node-runner.js';
 import type { WaitRow } from './node-waits.js';
@@ -50,6 +51,9 @@ export interface GraphRunOptions {
   readonly onIdle: (idle: boolean) => void;
 }
 
+/** Share of SHUTDOWN_TIMEOUT_MS in which calls of tools that are under way may end. */
+const CALLS_SHARE = 0.4;
+
 /** One execution while this process owns it: runs the graph and records what happens. */
 export class GraphRun {
   private readonly logger = new Logger(GraphRun.name);
@@ -59,6 +63,7 @@ export class GraphRun {
   private readonly state: GraphState;
   private readonly branches: BranchDecider;
   private readonly pauseGate = new PauseGate();
+  private readonly callsUnderWay = new CallsUnderWay();
   private readonly stopController = new AbortController();
   /** Nodes that are done, and whose outgoing edges were not decided when this process took over. */
   private readonly undecided: readonly WorkflowNode[];
@@ -81,6 +86,8 @@ export class GraphRun {
   /** Whether nodes may start: not before `run`, and not while an interceptor may refuse the execution. */
   private isBegun = false;
   private isStopped = false;
+  /** Whether the run will be released when the calls that were sent have ended. */
+  private isReleasing = false;
   /** Whether another process continues the execution. */
   private isReleased = false;
 
@@ -101,6 +108,7 @@ export class GraphRun {
       log,
       limits: new ExecutionLimits(row, log, children, priceOf, hasChildren, this.stopController.signal),
       kept: new KeptOutputs(options.kept),
+      callsUnderWay: this.callsUnderWay,
       pauseGate: this.pauseGate,
       stopSignal: this.stopController.signal,
       outputs: this.state.outputs,
@@ -161,7 +169,7 @@ export class GraphRun {
 
   resume(by: string | null, reason: string | null): void {
     this.applied.desiredState = 'run';
-    if (this.isStopped || this.pauseGate.isOpen) return;
+    if (this.isStopped || this.isReleasing || this.pauseGate.isOpen) return;
     this.log.record([{ type: 'execution:resumed', fields: attribution(by, reason) }]);
     this.nodes.resume();
     this.pauseGate.open();
@@ -193,7 +201,17 @@ export class GraphRun {
   handOver(): void {
     const { status } = this.log.state;
     if (!this.isStopped && this.isBegun && status === 'waiting' && this.canPark) this.park();
-    else this.release();
+    else if (this.isStopped || this.callsUnderWay.isEmpty) this.release();
+    else void this.releaseAfterCalls();
+  }
+
+  /** Waits for the results of calls that were sent, because another process would not know whether they had an effect. */
+  private async releaseAfterCalls(): Promise<void> {
+    this.isReleasing = true;
+    // Nothing new begins. Results are stored, as in a pause.
+    this.pauseGate.close();
+    await this.callsUnderWay.whenEmpty(this.options.services.settings.SHUTDOWN_TIMEOUT_MS * CALLS_SHARE);
+    this.release();
   }
 
   /** Stops the run and records nothing: another process continues the execution. */

@@ -228,7 +228,7 @@ export class NodeAttempt {
       lastCompletedChild: () => handled(this.suspension.lastCompletedChild()),
       runChildren: (request) => handled(this.suspension.runChildren(request)),
       resumed: this.step.isResumed === true,
-      checkLimits: () => handled(this.checkLimits()),
+      checkLimits: (model) => handled(this.checkLimits(model)),
       rounds: this.rounds(),
       endedWait: (key) => this.suspension.ended(key),
       failures: failuresOf(this.scope, node.id),
@@ -296,8 +296,8 @@ export class NodeAttempt {
     });
   }
 
-  private async checkLimits(): Promise<void> {
-    const exceeded = await this.scope.limits.exceeded();
+  private async checkLimits(model?: string): Promise<void> {
+    const exceeded = await this.scope.limits.exceeded(model);
     if (exceeded) this.scope.onFailure({ ...exceeded, nodeId: this.step.node.id });
     this.signal.throwIfAborted();
   }

@@ -1,6 +1,7 @@
 import type { ExecutionFailure, Json, WorkflowGraph } from '@cloutagent/contract';
 import type { ExecutionRow } from '../execution-row.js';
 import type { EngineServices } from './engine-services.js';
+import type { CallsUnderWay } from './calls-under-way.js';
 import type { ExecutionLimits } from './execution-limits.js';
 import type { ExecutionLog } from './execution-log.js';
 import type { KeptOutputs } from './kept-output.js';
@@ -15,6 +16,7 @@ export interface NodeScope extends EngineServices {
   readonly limits: ExecutionLimits;
   /** Which steps have stored work that later steps continue. */
   readonly kept: KeptOutputs;
+  readonly callsUnderWay: CallsUnderWay;
   /** Closed while the execution is paused. */
   readonly pauseGate: PauseGate;
   /** Aborts with a StoppedError when all nodes must stop. */

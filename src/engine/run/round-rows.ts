@@ -66,6 +66,7 @@ const toCall = (row: Selectable<Schema['tool_calls']>): RoundCall => ({
   toolId: row.tool_id,
   toolName: row.tool_name,
   args: row.args,
+  refusal: row.refusal ?? undefined,
   started: row.started,
   result: (row.result as StoredResult | null) ?? undefined,
   recorded: row.sequence !== null,

@@ -1,30 +1,21 @@
 import type { EventDraft, ExecutionFailure, ExecutionOptions, ExecutionState } from '@cloutagent/contract';
 import { formatUSD, sumUSD } from '../../common/usd.js';
-import { tokenCount } from '../models/token-count.js';
+import type { ModelUsage } from '../extension/model-usage.js';
+import { type CallTokens, countedTokens } from '../models/token-count.js';
 
-/** Computes the cost of tokens in USD; null if the model's price is not known. */
-export type PriceOf = (model: string, usage: { input: number; output: number }) => number | null;
+/** Computes the cost of one call in USD; null if the model's price is not known. */
+export type PriceOf = (model: string, call: CallTokens) => number | null;
 
 /** Adds costs; null if one of them is not known. */
 export const totalCostUSD = (costs: readonly (number | null)[]): number | null =>
   costs.includes(null) ? null : sumUSD(costs.map((cost) => cost ?? 0));
 
-/** Returns the tokens of one call as they count: what is not a token count is 0. */
-export const countedTokens = ({ input, output }: { input: number; output: number }) => ({
-  input: tokenCount(input) ?? 0,
-  output: tokenCount(output) ?? 0,
-});
-
-/** Tokens that a node has used of a model. */
-export interface NodeUsage {
+/** The tokens that a node has used of a model. */
+export interface NodeUsage extends ModelUsage {
   nodeId: string;
   model: string;
-  input: number;
-  output: number;
-  cached?: { read: number; written: number } | undefined;
-  reasoning?: number | undefined;
-  finishReason?: string | undefined;
-  incomplete?: boolean | undefined;
+  /** The cost, if child executions have computed it. */
+  costUSD?: number | null;
 }
 
 /**
@@ -40,15 +31,17 @@ export function usageEvents(
   const origin = ofChildren && { ofChildren };
   let { input, output } = state.tokenUsage;
   let models = state.modelUsage;
-  const events = calls.map(({ nodeId, model, ...used }): EventDraft => {
-    const added = countedTokens(used);
-    input += added.input;
-    output += added.output;
-    const before = (Object.hasOwn(models, model) && models[model]) || { input: 0, output: 0 };
-    const total = { input: before.input + added.input, output: before.output + added.output };
-    models = { ...models, [model]: { ...total, costUSD: priceOf(model, total) } };
+  const events = calls.map(({ nodeId, model, costUSD: known, ...used }): EventDraft => {
+    const tokens = countedTokens(used);
+    input += tokens.input;
+    output += tokens.output;
+    const before = (Object.hasOwn(models, model) && models[model]) || { input: 0, output: 0, costUSD: 0 };
+    const costUSD = totalCostUSD([before.costUSD, known === undefined ? priceOf(model, tokens) : known]);
+    const total = { input: before.input + tokens.input, output: before.output + tokens.output, costUSD };
+    models = { ...models, [model]: total };
     const usage = { input, output, total: input + output };
-    return { type: 'execution:token-usage', fields: { usage, nodeId, model, ...origin } };
+    const call = !ofChildren && { call: { ...tokens, ...endOf(used) } };
+    return { type: 'execution:token-usage', fields: { usage, nodeId, model, ...call, ...origin } };
   });
   if (events.length === 0) return [];
   const costUSD = totalCostUSD(Object.values(models).map((entry) => entry.costUSD));
@@ -57,6 +50,11 @@ export function usageEvents(
     { type: 'execution:cost-update', fields: { totalCostUSD: costUSD, modelUsage: models, ...origin } },
   ];
 }
+
+const endOf = ({ finishReason, incomplete }: ModelUsage) => ({
+  ...(finishReason !== undefined && { finishReason }),
+  ...(incomplete && { incomplete }),
+});
 
 /**
  * Returns the failure of an execution that has exceeded its limit of tokens or cost; undefined if it has not.
@@ -74,7 +72,9 @@ export function exceededLimit(
       message: `${subject} used ${tokenUsage.total} tokens; ${isTree ? 'their' : 'its'} limit is ${maxTokens}.`,
     };
   }
-  if (maxCostUSD !== undefined && costUSD !== null && costUSD > maxCostUSD) {
+  if (maxCostUSD === undefined) return undefined;
+  if (costUSD === null) return unknownCost(`${subject} used a model`);
+  if (costUSD > maxCostUSD) {
     return {
       code: 'cost_limit_exceeded',
       message: `${subject} cost ${formatUSD(costUSD)} USD; ${isTree ? 'their' : 'its'} limit is ${formatUSD(maxCostUSD)}.`,
@@ -82,3 +82,9 @@ export function exceededLimit(
   }
   return undefined;
 }
+
+/** The failure of an execution with a limit of cost when a price is not known. @param what the beginning of the sentence */
+export const unknownCost = (what: string): ExecutionFailure => ({
+  code: 'cost_unknown',
+  message: `${what} whose price is not known, so the limit maxCostUSD cannot be kept. Add the price to MODEL_PRICES, or leave maxCostUSD out.`,
+});

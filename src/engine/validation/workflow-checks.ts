@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { checkGraph, type GraphProblem, type Workflow } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
 import type { ConfigCheck } from '../extension/node-handler.js';
+import { isTemplate } from '../extension/template.js';
 import { NodeRegistry, type WorkflowProblem } from '../extension/node-registry.js';
 import { PriceTable } from '../models/prices.js';
 import { Conditions } from '../nodes/conditions.js';
@@ -115,12 +116,17 @@ export class WorkflowChecks {
     return (await Promise.all(problems)).flat();
   }
 
-  private unknownPrices({ nodes }: Workflow): GraphProblem[] {
+  private unknownPrices({ nodes }: Workflow): WorkflowProblem[] {
     return nodes.flatMap((node, index) => {
       const { model } = node.data.config;
-      if (typeof model !== 'string' || this.prices.knows(model)) return [];
-      const message = `the price of ${model} is not known, so maxCostUSD cannot be enforced: leave the limit out, or add the price to MODEL_PRICES`;
-      return [{ path: ['nodes', index, 'data', 'config', 'model'], message }];
+      const path = ['nodes', index, 'data', 'config', 'model'];
+      const models = Array.isArray(model) ? model : [model];
+      return models.flatMap((name, at): WorkflowProblem[] => {
+        // The name in a placeholder is known when the node runs.
+        if (typeof name !== 'string' || isTemplate(name) || this.prices.knows(name)) return [];
+        const message = `the price of ${name} is not known, so maxCostUSD cannot be enforced: leave the limit out, or add the price to MODEL_PRICES`;
+        return [{ path: Array.isArray(model) ? [...path, at] : path, message, code: 'price_unknown' }];
+      });
     });
   }
 }

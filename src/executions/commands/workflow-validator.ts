@@ -21,7 +21,7 @@ export class WorkflowValidator {
   /**
    * Checks the workflow of a request.
    * @throws ValidationFailedError with every wrong path
-   * @throws ProblemError 400 `expression_too_complex`, 400 `not_available`, 503 `no_worker_free`
+   * @throws ProblemError 400 `expression_too_complex`, 400 `not_available`, 400 `price_unknown`, 503 `no_worker_free`
    */
   async check({
     projectId,
@@ -37,6 +37,9 @@ export class WorkflowValidator {
       const index = problems.findIndex((problem) => problem.code === code);
       if (index >= 0) throw new ProblemError(code, undefined, { errors: [errors[index]!] });
     }
+    // Among other problems it is one of the list.
+    if (problems.every(({ code }) => code === 'price_unknown'))
+      throw new ProblemError('price_unknown', undefined, { errors: errors.slice(0, MAX_ERRORS) });
     throw new ValidationFailedError(errors.slice(0, MAX_ERRORS));
   }
 }
