@@ -8,7 +8,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { Logger } from '../../logging/logger.js';
-import { type AgentRun, NextModelError } from '../extension/agent-run.js';
+import { type AgentRun, RepeatNowError } from '../extension/agent-run.js';
 import type { ModelUsage } from '../extension/model-usage.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
 import { modelError } from '../models/model-error.js';
@@ -82,7 +82,7 @@ export class ModelCall {
           await run.countTokens(model, { ...more, input, output, finishReason: 'error', incomplete: true });
         }
         if (!(failure instanceof TransientError) || index === order.length - 1) throw failure;
-        if (reader.hasOutput) throw run.failures < models.length - 1 ? new NextModelError(failure) : failure;
+        if (reader.hasOutput) throw run.failures < models.length - 1 ? new RepeatNowError(failure) : failure;
         this.logger.log(`${model} failed, so ${order[index + 1]} is asked: ${failure.message}`, {
           executionId: run.executionId,
           nodeId: run.nodeId,
