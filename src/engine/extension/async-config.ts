@@ -75,6 +75,7 @@ interface JsonSchema {
   const?: unknown;
   enum?: unknown[];
   default?: unknown;
+  examples?: unknown[];
   minLength?: number;
   minimum?: number;
   minItems?: number;
@@ -93,6 +94,7 @@ function sampleOf(schema: JsonSchema, depth = 0): unknown {
   if (depth > 20) return null;
   const { items = {}, properties = {}, required = [] } = schema;
   if ('default' in schema) return schema.default;
+  if (schema.examples?.length) return schema.examples[0];
   if ('const' in schema) return schema.const;
   if (schema.enum) return schema.enum[0];
   if (schema.anyOf?.[0]) return sampleOf(schema.anyOf[0], depth + 1);
