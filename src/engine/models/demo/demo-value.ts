@@ -33,6 +33,7 @@ export function smallestValue(root: Schema, words: readonly string[], next: () =
   let left = MAX_VALUES;
 
   const resolve = (given: Schema, depth: number): Schema => {
+    left -= 1;
     let schema = given;
     for (let hops = 0; typeof schema['$ref'] === 'string' && hops < MAX_DEPTH; hops += 1) {
       const { $ref, ...others } = schema;
@@ -41,7 +42,7 @@ export function smallestValue(root: Schema, words: readonly string[], next: () =
     const { allOf, anyOf, oneOf, ...own } = schema;
     const alternatives = [anyOf, oneOf].flatMap((list) => (Array.isArray(list) ? list.slice(0, 1) : []));
     const parts = [...(Array.isArray(allOf) ? allOf : []), ...alternatives].filter(isSchema);
-    if (depth > MAX_DEPTH || parts.length === 0) return own;
+    if (depth > MAX_DEPTH || left < 0 || parts.length === 0) return own;
     return parts.map((part) => resolve(part, depth + 1)).reduce(merged, own);
   };
 
