@@ -75,7 +75,12 @@ describe('Agents with messages and structured output', () => {
   it.each([
     ['text', { messages: 'Hi' }, 'messages', 'must be a list of messages'],
     ['text around a placeholder', { messages: 'Hi {{input}}' }, 'messages', 'must be a list of messages'],
-    ['both forms', { messages: image('x'), prompt: 'Hi' }, 'prompt', 'either prompt or messages'],
+    [
+      'both forms',
+      { messages: [{ role: 'user', content: 'Hi' }], prompt: 'Hi' },
+      'prompt',
+      'either prompt or messages',
+    ],
     ['neither form', {}, 'prompt', 'either prompt or messages'],
     [
       'a wrong model next to a placeholder',

@@ -24,7 +24,11 @@ export function findJsonObject(
   return { problem: problem ?? 'The answer has no JSON object.' };
 }
 
-function parseObject(text: string, limits: ShapeLimits): { object: JsonObject } | { problem: string } {
+/** @returns `syntax` if the text is not JSON: the object may be elsewhere in the answer */
+function parseObject(
+  text: string,
+  limits: ShapeLimits,
+): { object: JsonObject } | { problem: string } | { syntax: string } {
   try {
     checkShape(Buffer.from(text), limits);
     const value = parseExactly(text) as Json;
