@@ -54,11 +54,9 @@ const FileData = either(
 );
 export type FileSource = z.output<typeof FileData>;
 
-export const TextPart = z.strictObject({
-  type: z.literal('text'),
-  text: MessageText,
-  providerOptions: ProviderOptions,
-});
+export const TextPart = z
+  .strictObject({ type: z.literal('text'), text: MessageText, providerOptions: ProviderOptions })
+  .meta({ examples: [{ type: 'text', text: 'x' }] });
 
 export const ImagePart = z.strictObject({
   type: z.literal('image'),
@@ -176,20 +174,17 @@ function either<S extends z.ZodType, T extends z.ZodType>(
   problem: string,
   isOther: (value: unknown) => boolean,
 ): z.ZodType<z.output<S> | z.output<T>> {
-  const parsed = z
-    .unknown()
-    .transform((value, context): z.output<S> | z.output<T> => {
-      const result =
-        typeof value === 'string'
-          ? report(textSchema, value)
-          : isOther(value)
-            ? report(other, value)
-            : [{ path: [], message: value === undefined ? 'is required' : problem }];
-      if (!Array.isArray(result)) return result.data as z.output<S>;
-      for (const each of result) context.addIssue({ ...each, code: 'custom', input: value });
-      return z.NEVER;
-    })
-    .meta({ examples: ['x'] });
+  const parsed = z.unknown().transform((value, context): z.output<S> | z.output<T> => {
+    const result =
+      typeof value === 'string'
+        ? report(textSchema, value)
+        : isOther(value)
+          ? report(other, value)
+          : [{ path: [], message: value === undefined ? 'is required' : problem }];
+    if (!Array.isArray(result)) return result.data as z.output<S>;
+    for (const each of result) context.addIssue({ ...each, code: 'custom', input: value });
+    return z.NEVER;
+  });
   return withShape(parsed, z.union([textSchema, other]));
 }
 

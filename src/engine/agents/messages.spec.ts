@@ -322,6 +322,9 @@ describe('with placeholders', () => {
     checkTemplate({ messages }, context, (config) => check(schema, config)).problems.map(
       ({ path, message }) => `${path.join('.')} ${message}`,
     );
+  /** Whether the other fields of the config can be checked, because the messages have a sample. */
+  const isChecked = (messages: unknown) =>
+    checkTemplate({ messages }, context, (config) => check(schema, config)).data !== undefined;
   const filled = (messages: unknown, input: unknown) => {
     const scope = { input, outputs: new Map(), errors: new Map(), execution: { id: 'e', projectId: 'p' } };
     return check(schema, fill({ messages }, context, scope as never, 100_000)).data?.messages;
@@ -345,6 +348,7 @@ describe('with placeholders', () => {
     ],
   ])('accepts %s', (_what, messages) => {
     expect(posted(messages)).toEqual([]);
+    expect(isChecked(messages)).toBe(true);
   });
 
   it.each([

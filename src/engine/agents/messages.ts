@@ -15,11 +15,13 @@ import {
 
 const MAX_MESSAGES = 1_000;
 
-const UserMessage = z.strictObject({
-  role: z.literal('user'),
-  content: contentOf({ text: TextPart, image: ImagePart, file: FilePart }),
-  providerOptions: ProviderOptions,
-});
+const UserMessage = z
+  .strictObject({
+    role: z.literal('user'),
+    content: contentOf({ text: TextPart, image: ImagePart, file: FilePart }),
+    providerOptions: ProviderOptions,
+  })
+  .meta({ examples: [{ role: 'user', content: 'x' }] });
 
 const AssistantMessage = z.strictObject({
   role: z.literal('assistant'),

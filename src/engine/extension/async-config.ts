@@ -75,7 +75,6 @@ interface JsonSchema {
   const?: unknown;
   enum?: unknown[];
   default?: unknown;
-  examples?: unknown[];
   minLength?: number;
   minimum?: number;
   minItems?: number;
@@ -85,16 +84,19 @@ interface JsonSchema {
   anyOf?: JsonSchema[];
 }
 
-/** Makes a value that a schema may accept. */
-export const sampleOfSchema = (schema: z.ZodType): unknown =>
-  sampleOf(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema);
+/** Makes a value that a schema may accept: its first example (`.meta({ examples })`), or one made by simple rules. */
+export function sampleOfSchema(schema: z.ZodType): unknown {
+  // Zod leaves the examples of a schema with a transform out of its JSON Schema.
+  const examples = schema.meta()?.['examples'];
+  if (Array.isArray(examples) && examples.length > 0) return examples[0] as unknown;
+  return sampleOf(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema);
+}
 
 /** Makes a value that fits the schema, as far as simple rules can. */
 function sampleOf(schema: JsonSchema, depth = 0): unknown {
   if (depth > 20) return null;
   const { items = {}, properties = {}, required = [] } = schema;
   if ('default' in schema) return schema.default;
-  if (schema.examples?.length) return schema.examples[0];
   if ('const' in schema) return schema.const;
   if (schema.enum) return schema.enum[0];
   if (schema.anyOf?.[0]) return sampleOf(schema.anyOf[0], depth + 1);

@@ -154,9 +154,13 @@ const accepts = ({ field: { schemas } }: TextTemplate, value: unknown): boolean 
 /** Samples of schemas, which are the same objects for all configs of a node type. */
 const samples = new WeakMap<z.ZodType, { value: unknown } | Record<string, never>>();
 
+const hasExample = (schema: z.ZodType): boolean => schema.meta()?.['examples'] !== undefined;
+
 /** A value that the field accepts; the text itself if there is none. */
 function sampleOf(text: TextTemplate): unknown {
-  for (const schema of text.field.schemas) {
+  // A schema with an example is one that fits in most places, where a field takes several kinds of values.
+  const schemas = text.field.schemas.toSorted((a, b) => Number(hasExample(b)) - Number(hasExample(a)));
+  for (const schema of schemas) {
     let sample = samples.get(schema);
     if (!sample) {
       const value = sampleOfSchema(schema);
