@@ -117,7 +117,7 @@ describe('Agents with messages and structured output', () => {
 
   it('streams an object of 200 members, and checks it', async () => {
     const watch = await run(config({ prompt: 'Go', output: { schema: WIDE } }, { chunks: 50 }));
-    const chunks = types(watch, 'execution:output').map(({ data }) => data['chunk'] as string);
+    const chunks = types(watch, 'execution:output').map(({ data }) => data['chunk']);
     const { output } = end(watch)['result'];
     expect(output).toEqual(Object.fromEntries(names.map((name) => [name, 1])));
     expect(JSON.parse(chunks.join(''))).toEqual(output);

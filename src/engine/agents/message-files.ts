@@ -72,7 +72,7 @@ async function toMessage(
   loader: FileLoader,
 ): Promise<LanguageModelV4Message> {
   const options = providerOptions && { providerOptions };
-  if (role === 'system') return { role, content: content as string, ...options };
+  if (role === 'system') return { role, content, ...options };
   const parts =
     typeof content === 'string'
       ? [{ type: 'text' as const, text: content }]

@@ -37,7 +37,7 @@ export function smallestValue(root: Schema, words: readonly string[], next: () =
     let schema = given;
     for (let hops = 0; typeof schema['$ref'] === 'string' && hops < MAX_DEPTH; hops += 1) {
       const { $ref, ...others } = schema;
-      schema = { ...target(root, $ref as string), ...others };
+      schema = { ...target(root, $ref), ...others };
     }
     const { allOf, anyOf, oneOf, ...own } = schema;
     const alternatives = [anyOf, oneOf].flatMap((list) => (Array.isArray(list) ? list.slice(0, 1) : []));
