@@ -1,3 +1,4 @@
+import { mcpSecrets } from './mcp-servers-setting.js';
 import type { Settings } from './settings.js';
 
 const REDACTED = '[redacted]';
@@ -113,6 +114,7 @@ function secretsOf(settings: Settings): string[] {
     BOOTSTRAP_API_KEY,
     JWT_SECRET,
     METRICS_TOKEN,
+    ...mcpSecrets(settings.MCP_SERVERS),
     ...(DATABASE_URL === undefined ? [] : passwordsIn(DATABASE_URL)),
   ].filter((secret) => secret !== undefined);
 }
