@@ -5,7 +5,12 @@ import { RestrictedHttpClient } from './restricted-http-client.js';
 
 /** HTTP for nodes, restricted to the hosts that they may reach. */
 @Module({
-  providers: [{ provide: HostResolver, useValue: systemResolver }, HostPolicy, RestrictedHttpClient, RestrictedFetch],
+  providers: [
+    { provide: HostResolver, useValue: systemResolver },
+    HostPolicy,
+    RestrictedHttpClient,
+    RestrictedFetch,
+  ],
   exports: [RestrictedHttpClient, RestrictedFetch],
 })
 export class HttpModule {}
