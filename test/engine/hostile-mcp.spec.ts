@@ -361,7 +361,7 @@ describe('A hostile MCP server, when a tool is called', () => {
       /did not answer within \d+ ms/,
     ],
     ['ends the connection', call_(({ response }) => void response.destroy()), /lost|connection/i],
-    ['ends the stream without a result', call_(({ stream }) => stream().end()), /ended|closed|did not|lost/i],
+    ['ends the stream without a result', call_(({ stream }) => stream().end()), /ended the stream/],
     [
       'breaks off in a message',
       call_(({ stream, response }) => {
@@ -410,6 +410,13 @@ describe('A hostile MCP server, when a tool is called', () => {
       'answers with an error of the tool',
       call_(({ result }) => result({ ...text('no such customer'), isError: true })),
       /^no such customer$/,
+    ],
+    [
+      'sends what is no base64',
+      call_(({ result }) =>
+        result({ content: [{ type: 'image', mimeType: 'image/png', data: '<script>' }] }),
+      ),
+      /base64/i,
     ],
     [
       'answers with a text that is too long',
@@ -557,13 +564,6 @@ describe('A hostile MCP server, when a tool is called', () => {
         ({ stream, message }) => void stream().send({ jsonrpc: '2.0', id: message.id, result: text('fine') }),
       ),
       'fine',
-    ],
-    [
-      'sends what is no base64',
-      call_(({ result }) =>
-        result({ content: [{ type: 'image', mimeType: 'image/png', data: '<script>' }] }),
-      ),
-      expect.stringContaining('base64'),
     ],
     [
       'sends an image of another kind',

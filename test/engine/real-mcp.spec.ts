@@ -1,4 +1,5 @@
-import { call, EVERYTHING, startEverything, TestMcp } from '../support/mcp-servers.js';
+import { EVERYTHING, startEverything } from '../support/everything-server.js';
+import { call, TestMcp } from '../support/mcp-servers.js';
 
 describe('The server @modelcontextprotocol/server-everything', () => {
   let remote: Awaited<ReturnType<typeof startEverything>>;

@@ -16,6 +16,8 @@ export interface FetchLimits {
   readonly maxBytesSetting: string;
   /** Limit for one exchange, its body included. */
   readonly timeoutMs: number;
+  /** Gets the error of a body that is too long: some libraries drop the errors of bodies. */
+  readonly onTooLong?: (error: NodeError) => void;
   /** Ends all exchanges. */
   readonly signal: AbortSignal;
 }
@@ -78,17 +80,20 @@ export class RestrictedFetch implements OnApplicationShutdown {
 }
 
 /** Ends a body that is longer than it may be. */
-function limited(response: Response, { maxBytes, maxBytesSetting }: FetchLimits): Response {
+function limited(response: Response, { maxBytes, maxBytesSetting, onTooLong }: FetchLimits): Response {
   if (!response.body) return response;
   let bytes = 0;
   const limit = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       bytes += chunk.byteLength;
-      if (bytes > maxBytes)
-        throw new NodeError(
+      if (bytes > maxBytes) {
+        const error = new NodeError(
           'response_too_large',
           `The response has more than ${maxBytes} bytes (${maxBytesSetting}). Request less data.`,
         );
+        onTooLong?.(error);
+        throw error;
+      }
       controller.enqueue(chunk);
     },
   });

@@ -6,6 +6,9 @@ import { type ListedTool, type ListLimits, readTools, ToolPageSchema } from './t
 /** More than any use of the protocol needs: a server that asks for more floods this one. */
 const MAX_ANSWERS = 100;
 const CLOSE_MS = 1_000;
+/** For servers, JSON-RPC reserves -32000 to -32099. */
+const NO_ANSWER = -32_099;
+const STREAM_ENDED = 'it ended the stream of its answer without an answer';
 const MAX_MESSAGE = 1_000;
 
 export interface CallLimits {
@@ -65,22 +68,20 @@ export class McpConnection {
     });
     const connection = new McpConnection(client, transport);
     opening.connection = connection;
-    connection.limitAnswers();
+    connection.watchSending();
     client.onerror = () => undefined;
-    client.onclose = () => connection.fail(new Error('the connection has ended'));
     client.setNotificationHandler('notifications/tools/list_changed', () => onToolsChanged());
     try {
-      const connected = client.connect(transport, { timeout: timeoutMs, signal });
-      connected.catch(() => undefined);
-      await abortable(
-        withTimeLimit(
-          Promise.race([connected, connection.failed.promise]),
-          timeoutMs,
-          () => new Error(`it did not answer within ${timeoutMs} ms (MCP_CONNECT_TIMEOUT_MS)`),
-        ),
-        signal,
+      const connected = withTimeLimit(
+        Promise.race([client.connect(transport, { timeout: timeoutMs, signal }), connection.failed.promise]),
+        timeoutMs,
+        () => new Error(`it did not answer within ${timeoutMs} ms (MCP_CONNECT_TIMEOUT_MS)`),
       );
+      connected.catch(() => undefined);
+      await abortable(connected, signal);
       if (opening.failure) throw opening.failure;
+      // While it connects, the client closes the connection itself, and its error says why.
+      client.onclose = () => connection.fail(new Error('the connection has ended'));
       return connection;
     } catch (error) {
       void connection.close();
@@ -161,9 +162,11 @@ export class McpConnection {
   }
 
   private async untilFailed<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-    work.catch(() => undefined);
+    const first = Promise.race([work, this.failed.promise]);
+    // If the signal has aborted already, nothing waits for it.
+    first.catch(() => undefined);
     try {
-      return await abortable(Promise.race([work, this.failed.promise]), signal);
+      return await abortable(first, signal);
     } catch (error) {
       signal.throwIfAborted();
       throw described(this.failure ?? error);
@@ -179,8 +182,11 @@ export class McpConnection {
     void this.client.close().catch(() => undefined);
   }
 
-  /** Each request of the server is answered, so a flood of them would make this server send a flood. */
-  private limitAnswers(): void {
+  /**
+   * Each request of the server is answered, so a flood of them would make this server send a flood. Requests fail when the
+   * stream of their answer ends.
+   */
+  private watchSending(): void {
     const { transport } = this;
     const send = transport.send.bind(transport);
     let answers = 0;
@@ -190,22 +196,37 @@ export class McpConnection {
         this.fail(new Error(`it sent more than ${MAX_ANSWERS} requests of its own`));
         return;
       }
-      await send(message, options);
+      const isRequest = 'method' in message && 'id' in message;
+      if (!isRequest) return send(message, options);
+      const { id } = message;
+      // The client would wait until its time limit.
+      const onRequestStreamEnd = () =>
+        transport.onmessage?.({ jsonrpc: '2.0', id, error: { code: NO_ANSWER, message: STREAM_ENDED } });
+      return send(message, { onRequestStreamEnd, ...options });
     };
   }
 }
 
-/** Shortens the message of an error, because it may quote what the server sent, and puts it in plain words. */
+/** Puts an error in plain words, and shortens it, because it may quote what the server sent. */
 function described(error: unknown): Error {
-  const { message, code, data } = error as { message?: unknown; code?: unknown; data?: { status?: unknown } };
+  const { message, code, data } = error as {
+    message?: unknown;
+    code?: unknown;
+    data?: ErrorData | undefined;
+  };
+  const { timeout, maxTotalTimeout, status } = data ?? {};
   const given = typeof message === 'string' && message !== '' ? message : 'it failed without a message';
-  if (code === 'REQUEST_TIMEOUT') {
-    const { timeout, maxTotalTimeout } = (data ?? {}) as { timeout?: unknown; maxTotalTimeout?: unknown };
-    const limit = maxTotalTimeout ?? timeout;
-    return new Error(`it did not answer within ${typeof limit === 'number' ? limit : 'its'} ms`, {
-      cause: error,
-    });
-  }
-  const short = given.length > MAX_MESSAGE ? `${given.slice(0, MAX_MESSAGE)}…` : given;
-  return new Error(short.toWellFormed().replace(/\.$/, ''), { cause: error });
+  let plain = given.replaceAll(/\s+/g, ' ').replace(/[.:\s]+$/, '');
+  if (code === 'REQUEST_TIMEOUT')
+    plain = `it did not answer within ${String(maxTotalTimeout ?? timeout ?? 'its')} ms`;
+  else if (typeof status === 'number') plain = `it answered with the HTTP status ${status}: ${plain}`;
+  const short = plain.length > MAX_MESSAGE ? `${plain.slice(0, MAX_MESSAGE)}…` : plain;
+  return new Error(short.toWellFormed(), { cause: error });
+}
+
+/** What the errors of the client say in `data`. */
+interface ErrorData {
+  readonly timeout?: unknown;
+  readonly maxTotalTimeout?: unknown;
+  readonly status?: unknown;
 }

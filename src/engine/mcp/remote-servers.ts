@@ -36,7 +36,9 @@ export class RemoteServers {
     const { http, settings } = this;
     // Ends what is left of the exchanges when the connection ends.
     const ended = new AbortController();
+    let onTooLong: (error: Error) => void = () => undefined;
     const fetch = http.with({
+      onTooLong: (error) => onTooLong(error),
       isTrusted: target.isTrusted,
       maxBytes,
       maxBytesSetting: 'MCP_RESPONSE_MAX_BYTES',
@@ -47,6 +49,7 @@ export class RemoteServers {
     try {
       return await McpConnection.open(
         (fail) => {
+          onTooLong = fail;
           const guardedFetch = async (url: string | URL, init: RequestInit = {}): Promise<Response> => {
             // Nothing is expected that is not the answer to a request. Only a stream that broke off is read again.
             if (
