@@ -125,7 +125,7 @@ describe('An agent with MCP servers', () => {
     expect(body.waits).toMatchObject([
       { kind: 'tool', toolName: 'stdio/echo', toolArgs: { message: 'pay' } },
     ]);
-    const answer = await server.call('POST', `/api/waits/${body.waits[0].waitId}/answer`, {
+    const answer = await server.call('POST', `/api/waits/${body.waits[0]!.waitId}/answer`, {
       action: 'approve',
       args: { message: 'pay less' },
     });

@@ -9,6 +9,7 @@ export function anthropicFrames(answer: FakeAnswer, model: string): string[] {
     thinking = [],
     toolCalls = [],
     usage = { input: 10, output: 5 },
+    signature = 'c2lnbmF0dXJl',
   } = answer;
   const frames: string[] = [];
   const send = (type: string, fields: object) =>
@@ -43,7 +44,7 @@ export function anthropicFrames(answer: FakeAnswer, model: string): string[] {
     const deltas = thinking.map((chunk) => ({ type: 'thinking_delta', thinking: chunk }));
     block({ type: 'thinking', thinking: '', signature: '' }, [
       ...deltas,
-      { type: 'signature_delta', signature: 'c2lnbmF0dXJl' },
+      { type: 'signature_delta', signature },
     ]);
   }
   if (text.length > 0)

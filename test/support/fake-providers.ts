@@ -9,6 +9,8 @@ export interface FakeAnswer {
   text?: string[];
   /** Chunks of thinking, before the text. */
   thinking?: string[];
+  /** The signature of the thinking. Only Anthropic sends one. */
+  signature?: string;
   /** The tool calls after the text. */
   toolCalls?: { id?: string; name: string; args: unknown }[];
   /** `input` is without the cached tokens at Anthropic, and with them at OpenAI, as these providers report it. */

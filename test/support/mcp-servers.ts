@@ -25,7 +25,7 @@ export class TestMcp {
   constructor(environment: Record<string, string>) {
     this.settings = parseSettings(environment);
     const secrets = SecretRedactor.of(this.settings);
-    this.fetch = new RestrictedFetch(new HostPolicy(this.settings, systemResolver), systemResolver);
+    this.fetch = new RestrictedFetch(this.settings, new HostPolicy(this.settings, systemResolver));
     this.local = new LocalServers(this.settings, secrets);
     this.servers = new McpServers(
       this.settings,

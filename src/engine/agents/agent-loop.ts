@@ -2,7 +2,7 @@ import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { Injectable } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
 import { SecretRedactor } from '../../config/secret-redactor.js';
-import type { AgentRun, Round } from '../extension/agent-run.js';
+import { type AgentRun, RepeatNowError, type Round } from '../extension/agent-run.js';
 import { NodeError, type NodeRun } from '../extension/node-handler.js';
 import { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import { McpServers } from '../mcp/mcp-servers.js';
@@ -97,9 +97,14 @@ export class AgentLoop {
       const read = await this.outputs.read(answer.text, output, run.projectId, run.signal);
       if ('output' in read) return await finish(run, answered, read.output);
       if (rounds.some((each) => each.problem !== undefined))
-        return await fail(run, answered, outputInvalid(read.problem));
-      rounds.push(await run.rounds.add({ ...round, problem: read.problem, calls: [] }));
-      await run.checkLimits();
+        return await fail(
+          run,
+          answered,
+          outputInvalid(read.problem, 'also after the model was asked to correct it'),
+        );
+      // The next attempt asks the model to correct it. Watchers drop the text of this one.
+      await run.rounds.add({ ...round, problem: read.problem, calls: [] });
+      throw new RepeatNowError(outputInvalid(read.problem));
     }
   }
 
@@ -153,8 +158,5 @@ const toolLimit = (maxToolRounds: number): NodeError =>
     `The model still calls tools after ${maxToolRounds} rounds (maxToolRounds), although it was asked to answer. Raise maxToolRounds, change the prompt, or use another model.`,
   );
 
-const outputInvalid = (problem: string): NodeError =>
-  new NodeError(
-    'output_invalid',
-    `The answer of the model does not fit output.schema, also after the model was asked to correct it: ${problem}`,
-  );
+const outputInvalid = (problem: string, when = 'so the model is asked to correct it'): NodeError =>
+  new NodeError('output_invalid', `The answer of the model does not fit output.schema, ${when}: ${problem}`);

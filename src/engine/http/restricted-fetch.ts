@@ -1,8 +1,10 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { type Agent, fetch } from 'undici';
+import { type Agent, type Dispatcher, fetch } from 'undici';
+import { Settings } from '../../config/settings.js';
 import { NodeError } from '../extension/node-handler.js';
-import { HostPolicy, HostResolver } from './host-policy.js';
+import { HostPolicy } from './host-policy.js';
 import { connectionFailure } from './http-failure.js';
+import { outboundDispatcher, type ProxySettings } from './outbound-proxy.js';
 import { pinnedAgent } from './pinned-agent.js';
 import { parseUrl } from './request-url.js';
 
@@ -23,19 +25,17 @@ export interface FetchLimits {
 }
 
 /**
- * Gives libraries a `fetch` whose bodies stream, under the rules of nodes: every connection goes to an address that
- * HostPolicy has approved, redirects are refused, and sizes and times are limited.
+ * Gives libraries a `fetch` whose bodies stream. Redirects are refused, and sizes and times are limited. Connections go to
+ * addresses that HostPolicy has approved, or, if the operator has named the host, through the operator's proxy.
  */
 @Injectable()
 export class RestrictedFetch implements OnApplicationShutdown {
   private readonly restricted: Agent;
-  private readonly trusted: Agent;
+  private readonly trusted: Dispatcher;
 
-  constructor(hosts: HostPolicy, @Inject(HostResolver) resolver: HostResolver) {
+  constructor(@Inject(Settings) settings: ProxySettings, hosts: HostPolicy) {
     this.restricted = pinnedAgent(hosts);
-    this.trusted = pinnedAgent({
-      addressesOf: (host) => resolver.resolve(host.replace(/^\[|\]$/g, '')),
-    });
+    this.trusted = outboundDispatcher(settings);
   }
 
   /**

@@ -6,11 +6,12 @@ import { NodeError, TransientError } from '../extension/node-handler.js';
 import { withLowerCaseNames } from './header-names.js';
 import { HostPolicy } from './host-policy.js';
 import { connectionFailure } from './http-failure.js';
-import type { HttpResponse } from './http-response.js';
+import type { HttpBytes, HttpResponse } from './http-response.js';
 import { pinnedAgent } from './pinned-agent.js';
 import { type Hop, nextHop } from './redirect.js';
 import { assertAllowedUrl, parseUrl } from './request-url.js';
 import { ACCEPTED_ENCODINGS, readBody } from './response-body.js';
+import { decodeText } from './text-encoding.js';
 
 /** One request. The client follows redirects. */
 export interface HttpRequest {
@@ -20,6 +21,8 @@ export interface HttpRequest {
   body?: string | undefined;
   /** Limit for the whole exchange, redirects and body included; HTTP_TIMEOUT_MS by default. */
   timeoutMs?: number | undefined;
+  /** Limit for the decompressed body; HTTP_RESPONSE_MAX_BYTES by default. */
+  maxBytes?: number | undefined;
   signal: AbortSignal;
 }
 
@@ -54,14 +57,21 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
    * @throws TransientError `http_connect_failed`, `http_connection_lost`, `http_timeout`
    * @throws the reason of `signal` when it aborts
    */
-  async request({
+  async request(request: HttpRequest): Promise<HttpResponse> {
+    const { status, headers, bytes } = await this.requestBytes(request);
+    return { status, headers, body: decodeText(bytes, headers['content-type']) };
+  }
+
+  /** Does the same as `request` for a body that is not text. */
+  async requestBytes({
     method,
     url,
     headers = {},
     body,
     timeoutMs = this.settings.HTTP_TIMEOUT_MS,
+    maxBytes = this.settings.HTTP_RESPONSE_MAX_BYTES,
     signal,
-  }: HttpRequest): Promise<HttpResponse> {
+  }: HttpRequest): Promise<HttpBytes> {
     let hop: Hop = {
       url: parseUrl(url),
       method,
@@ -72,7 +82,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     const either = AbortSignal.any([signal, timeout]);
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       try {
-        const response = await this.exchange(hop, either);
+        const response = await this.exchange(hop, maxBytes, either);
         const next = nextHop(hop, response.status, response.headers['location']);
         if (!next) return response;
         assertAllowedUrl(next.url);
@@ -95,7 +105,11 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     await this.agent.destroy();
   }
 
-  private async exchange({ url, method, headers, body }: Hop, signal: AbortSignal): Promise<HttpResponse> {
+  private async exchange(
+    { url, method, headers, body }: Hop,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<HttpBytes> {
     const response = await this.agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
@@ -113,7 +127,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     // These responses have no body, even if their headers describe one.
     const isEmpty = method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
     if (isEmpty) await response.body.dump();
-    const text = isEmpty ? '' : await readBody(response.body, flat, this.settings.HTTP_RESPONSE_MAX_BYTES);
-    return { status: response.statusCode, headers: flat, body: text };
+    const bytes = isEmpty ? Buffer.alloc(0) : await readBody(response.body, flat, maxBytes);
+    return { status: response.statusCode, headers: flat, bytes };
   }
 }
