@@ -1,4 +1,8 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { isAlive } from './support/alive.js';
 import { EVERYTHING, startEverything } from './support/everything-server.js';
 import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
 import { createDatabase, Server } from './support/server.js';
@@ -64,7 +68,7 @@ describe('An agent with MCP servers', () => {
     });
     const byId = new Map(results(watch).map((data) => [data['toolId'], data]));
     const byTool = Object.fromEntries(
-      calls(watch).map(({ toolId, toolName }) => [toolName as string, byId.get(toolId)]),
+      calls(watch).map(({ toolId, toolName }) => [toolName, byId.get(toolId)]),
     );
     expect(byTool[`${transport}/echo`]).toMatchObject({ result: 'Echo: hello', isError: false });
     expect(byTool[`${transport}/get-structured-content`]).toMatchObject({
@@ -95,6 +99,25 @@ describe('An agent with MCP servers', () => {
     const watch = await run([{ server: 'dies' }]);
     expect(watch.frames.at(-1)!.type).toBe('execution:completed');
     expect(results(watch)).toMatchObject([{ isError: true, result: expect.stringContaining('has ended') }]);
+  });
+
+  it('leaves no child when it is killed', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'mcp-')), 'pids');
+    const other = await Server.start({
+      DATABASE_URL: await createDatabase(),
+      ANTHROPIC_BASE_URL: model.url,
+      ANTHROPIC_API_KEY: 'test-key',
+      MCP_SERVERS: JSON.stringify({
+        local: { command: process.execPath, args: [CHILD, 'grandchild', file] },
+      }),
+    });
+    model.script({ toolCalls: [{ name: 'local__act', args: {} }] }, { text: ['Done.'] });
+    const config = { model: 'anthropic/m', prompt: 'x', providerOptions: {}, mcp: [{ server: 'local' }] };
+    await new Watch(other.url, pathOf(await other.startExecution(start([agent('a', {}, config)])))).done();
+    const pids = (await readFile(file, 'utf8')).split(' ').map(Number);
+    expect(pids.map(isAlive)).toEqual([true, true]);
+    await other.kill('SIGKILL');
+    while (pids.some(isAlive)) await setImmediate();
   });
 
   it('retries and fails if a server does not start', async () => {

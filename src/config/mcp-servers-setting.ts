@@ -71,15 +71,22 @@ export const McpServersSetting = z
       return z.NEVER;
     }
   })
-  .pipe(z.record(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ or -'), Entry))
+  .pipe(z.record(z.string(), Entry))
   .superRefine((servers, context) => {
-    for (const [name, server] of Object.entries(servers))
+    for (const [name, server] of Object.entries(servers)) {
+      if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: 'is not a name: use 1 to 64 letters, digits, _ or -',
+        });
       if ('oauth' in server && server.oauth && hasAuthorization(server.headers ?? {}))
         context.addIssue({
           code: 'custom',
           path: [name],
           message: 'may have "oauth" or the header Authorization, not both',
         });
+    }
   });
 
 const hasAuthorization = (headers: Readonly<Record<string, string>>): boolean =>

@@ -353,7 +353,8 @@ export function parseSettings(environment: Record<string, string | undefined>): 
     // The message shows the value unless it may be secret. Any setting may by mistake have a URL with a password as its
     // value.
     const isSecret = /KEY|SECRET|URL|TOKEN$|^MCP_SERVERS$/.test(name) || given[name]?.includes('@');
-    return `  ${name}: ${issue.message}${isSecret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
+    const place = name === 'MCP_SERVERS' && issue.path.length > 1 ? `${issue.path.slice(1).join('.')} ` : '';
+    return `  ${name}: ${place}${issue.message}${isSecret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
   });
   throw new InvalidSettingsError(
     `These settings are invalid. .env.example describes every setting:\n${lines.join('\n')}`,

@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { AgentTool } from '../../src/engine/tools/agent-tool.js';
 import { type Behaviour, type Exchange, HostileMcpServer, toolNamed } from '../support/hostile-mcp-server.js';
+import { isAlive } from '../support/alive.js';
 import { call, TestMcp } from '../support/mcp-servers.js';
 
 const CHILD = join(import.meta.dirname, '../support/hostile-mcp-child.mjs');
@@ -603,7 +604,7 @@ describe('A hostile MCP server, when a tool is called', () => {
     });
     await mcp.use({ server: 'http' }, (tools) => call(tools, 'http/act'));
     const refusals = server.messages.filter(({ error }) => error !== undefined);
-    expect(refusals.map(({ id }) => id).toSorted()).toEqual([1, 2, 3]);
+    expect(refusals.map(({ id }) => Number(id)).toSorted((one, other) => one - other)).toEqual([1, 2, 3]);
     expect(refusals[0]!.error).toMatchObject({ code: -32601 });
   });
 
@@ -636,6 +637,33 @@ describe('A hostile MCP server, when a tool is called', () => {
       arguments: { amount: 5 },
       _meta: { 'cloutagent/idempotencyKey': 'key-1' },
     });
+  });
+
+  it('has a session, which ends with the attempt', async () => {
+    server.behaviour = {
+      initialize: ({ response, message }) =>
+        void response
+          .writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'session-1' })
+          .end(
+            JSON.stringify({
+              jsonrpc: '2.0',
+              id: message.id,
+              result: {
+                protocolVersion: '2025-06-18',
+                capabilities: { tools: {} },
+                serverInfo: { name: 'x', version: '1' },
+              },
+            }),
+          ),
+    };
+    await mcp.use({ server: 'http' }, (tools) => call(tools, 'http/act'));
+    expect(server.requests.at(-1)).toMatchObject({
+      method: 'DELETE',
+      headers: { 'mcp-session-id': 'session-1' },
+    });
+    const sent = server.requests.filter(({ headers }) => headers['mcp-session-id'] === 'session-1');
+    // The notification, the list, the call, and the end.
+    expect(sent).toHaveLength(4);
   });
 
   it('ends at once when the execution is cancelled', async () => {
@@ -739,10 +767,15 @@ describe('OAuth by client credentials', () => {
   let issuer: Server;
   let issued: string[];
   let lifetime: number;
+  let metadata: object;
   beforeEach(async () => {
     issued = [];
     lifetime = 3_600;
     issuer = createServer((incoming, response) => {
+      if (incoming.url!.startsWith('/.well-known/')) {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(metadata));
+        return;
+      }
       issued.push(`token-${issued.length + 1}`);
       const isRight = incoming.headers.authorization === `Basic ${btoa('me:a-secret-value')}`;
       response
@@ -786,6 +819,29 @@ describe('OAuth by client credentials', () => {
     await client.close();
   });
 
+  it('finds out where tokens are issued', async () => {
+    const origin = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+    server.behaviour = {
+      'GET /.well-known/oauth-protected-resource/mcp': ({ json }) =>
+        json({ resource: server.url, authorization_servers: [origin] }),
+    };
+    metadata = {
+      issuer: origin,
+      token_endpoint: `${origin}/token`,
+      authorization_endpoint: `${origin}/a`,
+      response_types_supported: ['code'],
+    };
+    const client = new TestMcp({
+      MCP_SERVERS: JSON.stringify({
+        o: { url: server.url, oauth: { clientId: 'me', clientSecret: 'a-secret-value' } },
+      }),
+    });
+    const output = await client.use({ server: 'o' }, (tools) => call(tools, 'o/act'));
+    expect(output.isError).toBe(false);
+    expect(server.requests.at(-1)!.headers.authorization).toBe('Bearer token-1');
+    await client.close();
+  });
+
   it('says what to check if no token is issued, without the secret', async () => {
     const client = withOAuth('another-secret-value');
     const failed = client.use({ server: 'o' }, () => Promise.resolve());
@@ -797,11 +853,3 @@ describe('OAuth by client credentials', () => {
     await client.close();
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

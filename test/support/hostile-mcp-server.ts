@@ -16,11 +16,18 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Answers with a JSON body. */
-  json(body: unknown, status?: number): void;
+  readonly json: (body: unknown, status?: number) => void;
   /** Answers with the result of the request. */
-  result(result: unknown): void;
+  readonly result: (result: unknown) => void;
   /** Begins a stream of events. */
-  stream(): { send(message: unknown): boolean; raw(text: string): boolean; end(): void };
+  readonly stream: () => EventStream;
+}
+
+/** A stream of events, which the server ends or not. */
+export interface EventStream {
+  readonly send: (message: unknown) => boolean;
+  readonly raw: (text: string) => boolean;
+  readonly end: () => void;
 }
 
 /** What a server does, by the method of the request; for other requests it behaves well. */

@@ -3,7 +3,7 @@ import { parseSettings, type Settings } from '../../src/config/settings.js';
 import { HostPolicy, systemResolver } from '../../src/engine/http/host-policy.js';
 import { RestrictedFetch } from '../../src/engine/http/restricted-fetch.js';
 import { LocalServers } from '../../src/engine/mcp/local-servers.js';
-import type { McpConfig } from '../../src/engine/mcp/mcp-config.js';
+import { type McpConfig, McpServerConfig } from '../../src/engine/mcp/mcp-config.js';
 import { McpServers } from '../../src/engine/mcp/mcp-servers.js';
 import { RemoteServers } from '../../src/engine/mcp/remote-servers.js';
 import type { AgentTool, ToolOutput } from '../../src/engine/tools/agent-tool.js';
@@ -41,7 +41,7 @@ export class TestMcp {
     work: (tools: readonly AgentTool[]) => Promise<T>,
     signal: AbortSignal = new AbortController().signal,
   ): Promise<T> {
-    const config = { retryUnsafe: false, ...server } as McpConfig[number];
+    const config: McpConfig[number] = McpServerConfig.parse(server);
     const opened = await this.servers.open([config], RUN, signal);
     try {
       return await work(opened.tools);

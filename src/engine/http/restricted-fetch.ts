@@ -58,12 +58,12 @@ export class RestrictedFetch implements OnApplicationShutdown {
     const signal = AbortSignal.any(signals.filter((each) => each !== null && each !== undefined));
     let response: Response;
     try {
-      response = (await fetch(url, {
+      response = await fetch(url, {
         ...(init as object),
         redirect: 'manual',
         dispatcher: limits.isTrusted ? this.trusted : this.restricted,
         signal,
-      })) as unknown as Response;
+      });
     } catch (error) {
       signal.throwIfAborted();
       throw connectionFailure(url.host, causeOf(error));

@@ -1,8 +1,9 @@
-import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { abortable } from '../../common/abortable.js';
 import type { LocalMcpServer } from '../../config/mcp-servers-setting.js';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
+import { Logger } from '../../logging/logger.js';
 import { McpConnection } from './mcp-connection.js';
 import { StdioTransport } from './stdio-transport.js';
 import type { ListedTool } from './tool-list.js';
@@ -34,7 +35,7 @@ export class LocalServers implements OnApplicationShutdown {
     return (await this.live(name, server, signal)).connection;
   }
 
-  /** Lists all tools of a server. The list is kept until the server says that it has changed. */
+  /** Lists all tools of a server. A server that says when its list changes is asked again only then. */
   async tools(
     name: string,
     server: LocalMcpServer,
@@ -42,6 +43,7 @@ export class LocalServers implements OnApplicationShutdown {
     signal: AbortSignal,
   ): Promise<ListedTool[]> {
     const running = await this.live(name, server, signal);
+    if (!running.connection.announcesChanges) return abortable(read(running.connection), signal);
     if (!running.tools) {
       const reading = read(running.connection);
       running.tools = reading;
@@ -57,7 +59,7 @@ export class LocalServers implements OnApplicationShutdown {
     this.isStopped = true;
     const running = await Promise.allSettled(this.running.values());
     await Promise.all(
-      running.map((each) => (each.status === 'fulfilled' ? each.value.connection.close() : undefined)),
+      running.flatMap((each) => (each.status === 'fulfilled' ? [each.value.connection.close()] : [])),
     );
   }
 

@@ -69,7 +69,6 @@ export class McpConnection {
     const connection = new McpConnection(client, transport);
     opening.connection = connection;
     connection.watchSending();
-    client.onerror = () => undefined;
     client.setNotificationHandler('notifications/tools/list_changed', () => onToolsChanged());
     try {
       const connected = withTimeLimit(
@@ -81,6 +80,7 @@ export class McpConnection {
       await abortable(connected, signal);
       if (opening.failure) throw opening.failure;
       // While it connects, the client closes the connection itself, and its error says why.
+      // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a client has no such method
       client.onclose = () => connection.fail(new Error('the connection has ended'));
       return connection;
     } catch (error) {
@@ -96,6 +96,12 @@ export class McpConnection {
   /** Whether calls can be sent. */
   get isOpen(): boolean {
     return !this.isClosed && !this.failure;
+  }
+
+  /** Whether the server says when its list of tools changes. Revision 2026-07-28 says so only on a stream of its own. */
+  get announcesChanges(): boolean {
+    const { tools } = this.client.getServerCapabilities() ?? {};
+    return tools?.listChanged === true && this.client.getProtocolEra() === 'legacy';
   }
 
   /**
@@ -140,7 +146,7 @@ export class McpConnection {
         maxTotalTimeout,
         resetTimeoutOnProgress: true,
         onprogress: () => undefined,
-        toolDefinition: tool as never,
+        toolDefinition: tool,
       },
     );
     result.catch(() => undefined);
@@ -217,8 +223,7 @@ function described(error: unknown): Error {
   const { timeout, maxTotalTimeout, status } = data ?? {};
   const given = typeof message === 'string' && message !== '' ? message : 'it failed without a message';
   let plain = given.replaceAll(/\s+/g, ' ').replace(/[.:\s]+$/, '');
-  if (code === 'REQUEST_TIMEOUT')
-    plain = `it did not answer within ${String(maxTotalTimeout ?? timeout ?? 'its')} ms`;
+  if (code === 'REQUEST_TIMEOUT') plain = `it did not answer within ${maxTotalTimeout ?? timeout ?? 0} ms`;
   else if (typeof status === 'number') plain = `it answered with the HTTP status ${status}: ${plain}`;
   const short = plain.length > MAX_MESSAGE ? `${plain.slice(0, MAX_MESSAGE)}…` : plain;
   return new Error(short.toWellFormed(), { cause: error });
@@ -226,7 +231,7 @@ function described(error: unknown): Error {
 
 /** What the errors of the client say in `data`. */
 interface ErrorData {
-  readonly timeout?: unknown;
-  readonly maxTotalTimeout?: unknown;
+  readonly timeout?: number;
+  readonly maxTotalTimeout?: number;
   readonly status?: unknown;
 }

@@ -1,9 +1,9 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { Json } from '@cloutagent/contract';
+import { Inject, Injectable } from '@nestjs/common';
 import type { LocalMcpServer, RemoteMcpServer } from '../../config/mcp-servers-setting.js';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { messageOf } from '../../logging/error-info.js';
+import { Logger } from '../../logging/logger.js';
 import { type ConfigProblem, NodeError, type NodeRun, TransientError } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
 import { urlProblems } from '../http/http-config.js';
@@ -112,7 +112,7 @@ export class McpServers {
       const missing = config.tools?.find((name) => !kept.some((tool) => tool.name === name));
       if (missing !== undefined) throw this.missingTool(source, missing, listed);
       // The operator's approval comes first: an agent cannot loosen it.
-      const ofOperator = toApproval(known?.approval as McpServerConfig['approval']);
+      const ofOperator = toApproval(known?.approval);
       const approval = ofOperator ?? toApproval(config.approval);
       const names = new Set<string>();
       const tools = kept.flatMap((tool): AgentTool[] => {
@@ -161,7 +161,7 @@ export class McpServers {
     }
     try {
       const limits = { timeoutMs, totalTimeoutMs, signal };
-      const result = await connection.call(tool, args as Record<string, Json>, idempotencyKey, limits);
+      const result = await connection.call(tool, args, idempotencyKey, limits);
       return toOutput(result, this.settings);
     } catch (error) {
       signal.throwIfAborted();

@@ -80,7 +80,7 @@ export class StdioTransport implements Transport {
     child.once('exit', (code, signal) =>
       this.fail(new Error(`its process has ended (${signal ?? `code ${code}`})`)),
     );
-    child.stdout!.on('data', (chunk: Buffer) => this.receive(chunk));
+    child.stdout.on('data', (chunk: Buffer) => this.receive(chunk));
     this.readStderr(child);
     await once(child, 'spawn');
     child.on('error', (error) => this.fail(error));
@@ -168,7 +168,11 @@ export class StdioTransport implements Transport {
   }
 }
 
-const inherited = (): Record<string, string> =>
-  Object.fromEntries(
-    INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+function inherited(): Record<string, string> {
+  // These variables are no settings of this server.
+  // oxlint-disable-next-line node/no-process-env
+  const { env } = process;
+  return Object.fromEntries(
+    INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
   );
+}
