@@ -1,6 +1,5 @@
-import { type LookupFunction, isIPv6 } from 'node:net';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Agent, buildConnector } from 'undici';
+import type { Agent } from 'undici';
 import { Settings } from '../../config/settings.js';
 import type { ShapeLimits } from '../extension/output-shape.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
@@ -8,6 +7,7 @@ import { withLowerCaseNames } from './header-names.js';
 import { HostPolicy } from './host-policy.js';
 import { connectionFailure } from './http-failure.js';
 import type { HttpBytes, HttpResponse } from './http-response.js';
+import { pinnedAgent } from './pinned-agent.js';
 import { type Hop, nextHop } from './redirect.js';
 import { assertAllowedUrl, parseUrl } from './request-url.js';
 import { ACCEPTED_ENCODINGS, readBody } from './response-body.js';
@@ -39,14 +39,9 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
   constructor(
     @Inject(Settings)
     private readonly settings: Pick<Settings, 'HTTP_RESPONSE_MAX_BYTES' | 'HTTP_TIMEOUT_MS'> & ShapeLimits,
-    private readonly hosts: HostPolicy,
+    hosts: HostPolicy,
   ) {
-    // An open connection may be reused without another check, because the policy does not change while the server runs.
-    this.agent = new Agent({
-      connect: (options, callback) => void this.connect(options, callback),
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    this.agent = pinnedAgent(hosts);
   }
 
   /** The limits that a parser must apply to a response. */
@@ -135,26 +130,4 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     const bytes = isEmpty ? Buffer.alloc(0) : await readBody(response.body, flat, maxBytes);
     return { status: response.statusCode, headers: flat, bytes };
   }
-
-  /** Opens a connection. All connections are opened here. */
-  private async connect(options: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
-    try {
-      const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80);
-      const addresses = await this.hosts.addressesOf(options.hostname, port);
-      // The socket keeps the host name, which TLS verifies, but uses the approved addresses instead of a DNS lookup.
-      buildConnector({ allowH2: false, lookup: pinned(addresses) })(options, callback);
-    } catch (error) {
-      callback(error as Error, null);
-    }
-  }
 }
-
-/** A lookup function that always returns these addresses. */
-const pinned =
-  (addresses: readonly string[]): LookupFunction =>
-  (_name, options, callback) => {
-    const found = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
-    const [first] = found;
-    if (options.all || !first) callback(null, found);
-    else callback(null, first.address, first.family);
-  };
