@@ -8,7 +8,7 @@ import type { SeenEvent } from './accumulator.ts';
 import { AgentProvider } from './agent-provider.ts';
 import { type Fault, FaultController } from './faults.ts';
 import { checkCase, outline, type StoredToolCall } from './oracle.ts';
-import { workflowOf, type Wire, WIRES } from './script.ts';
+import { ROUNDS, workflowOf, type Wire, WIRES } from './script.ts';
 import { ToolEndpoint } from './tool-endpoint.ts';
 import type { TranscriptItem } from './transcript.ts';
 
@@ -45,6 +45,21 @@ const SETTINGS = {
   CANCEL_GRACE_MS: '5000',
   NO_COLOR: '1',
 };
+
+/**
+ * Returns the lists of faults that explain what happened. An answer that is held after its last byte may be complete for the
+ * server, which then continues. The end of its process breaks a later model call or calls of tools instead.
+ */
+function possibleFaults(happened: readonly Fault[], others: readonly Fault[]): Fault[][] {
+  const known = [...happened, ...others];
+  const held = happened.find(({ point, kind }) => point === 'last' && kind === 'hold');
+  if (!held) return [known];
+  const later = Array.from({ length: ROUNDS + 2 - held.round }, (_unused, more) => held.round + more);
+  const broken = later.flatMap((round): Fault[][] =>
+    (['last', 'tool'] as const).map((point) => [...known, { round, point, kind: 'hold' }]),
+  );
+  return [known, ...broken];
+}
 
 /** A server on a database of its own, with a fake provider and the endpoints of the tools. */
 export class AgentWorld {
@@ -205,17 +220,21 @@ export class AgentWorld {
     );
     const happened = this.faults.of(caseId);
     const missed = faults.length - happened.length;
-    const problems = checkCase({
-      wire,
-      faults: [...(harmless ? [] : happened), ...others],
-      killed,
-      events,
-      modelCalls: this.provider.of(caseId),
-      toolRequests: this.tools.of(caseId),
-      rounds: rounds.rows,
-      toolCalls: toolCalls.rows,
-      baseline: this.baselines.get(baselineOf(running)) ?? [],
-    });
+    const baseline = this.baselines.get(baselineOf(running)) ?? [];
+    const found = possibleFaults(harmless ? [] : happened, others).map((assumed) =>
+      checkCase({
+        wire,
+        faults: assumed,
+        killed: killed || assumed.length > happened.length + others.length,
+        events,
+        modelCalls: this.provider.of(caseId),
+        toolRequests: this.tools.of(caseId),
+        rounds: rounds.rows,
+        toolCalls: toolCalls.rows,
+        baseline,
+      }),
+    );
+    const problems = found.toSorted((one, other) => one.length - other.length)[0]!;
     if (missed > 0) problems.push(`${missed} of its faults did not happen.`);
     return problems.length === 0
       ? []
