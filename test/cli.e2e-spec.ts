@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ExecutionEvent } from '@cloutagent/contract';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { agentEvents, interruptedAgent, noisePng } from './support/agent-journal.js';
+import { WaitRows } from './support/wait-rows.js';
 import { start } from './support/watch.js';
 
 const CLI = resolve('dist/cli/main.js');
@@ -18,11 +20,15 @@ interface Ended {
 describe('the cloutagent command', () => {
   let server: Server;
   let folder: string;
+  let rows: WaitRows;
   beforeAll(async () => {
-    server = await Server.start({ DATABASE_URL: await createDatabase() });
+    const database = await createDatabase();
+    server = await Server.start({ DATABASE_URL: database });
+    rows = await WaitRows.open(database);
     folder = await mkdtemp(join(tmpdir(), 'cloutagent-cli-'));
   });
   afterAll(async () => {
+    await rows?.close();
     await server.kill('SIGTERM');
     await rm(folder, { recursive: true, force: true });
   });
@@ -128,6 +134,57 @@ describe('the cloutagent command', () => {
     const { stdout } = await run(['show', id]);
     expect(stdout).toMatch(/^wait {2}approval {2}completed/m);
     expect(parsed(await run(['--json', 'show', id]))).toMatchObject({ output: { comment: 'fine' } });
+  });
+
+  it('shows the finished work of an agent that broke off, changed arguments, and an answer that was cut off', async () => {
+    const id = await rows.execution({ status: 'completed', desiredState: 'run' });
+    const data = noisePng(60, 60).toString('base64');
+    await rows.record(id, interruptedAgent({ data, mimeType: 'image/png' }));
+    const { code, stdout } = await run(['watch', id]);
+    const lines = stdout.split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'researcher │ → crm/find({"name":"Ada"})',
+        'researcher │ ← {"content":[{"type":"text","text":"Sales"},{"type":"image","data":"11 KB of image/png","mimeType":"image/png"}]}',
+        'researcher │ The connection to the model broke. Attempt 2 begins in 10 ms; finished work is kept, the text after it is dropped.',
+        'researcher │ agent continues its finished work, attempt 2',
+        'researcher │ ← {"id":12} · called with changed arguments {"name":"Ada Lovelace"}',
+        'researcher │ ✖ "A person denied this call: too risky"',
+        'researcher │ the last answer was cut off: length',
+      ]),
+    );
+    expect(stdout).not.toContain(data.slice(0, 40));
+    expect(code).toBe(0);
+    const shown = await run(['show', id]);
+    expect(shown.stdout).toMatch(/researcher +agent +completed +2 .*the last answer was cut off: length/);
+  });
+
+  it('lists the calls of tools that need approval with their arguments, and approves one with others', async () => {
+    const agent = agentEvents('researcher');
+    const id = await rows.execution();
+    const details = { toolName: 'crm/delete', toolArgs: { id: 7 }, message: 'May I?' };
+    const waitId = await rows.wait(id, { kind: 'tool', nodeId: 'researcher', details, untilMs: 3_600_000 });
+    await rows.record(id, [agent.step(1, 'running'), agent.call(1, 'c', 'crm/delete', { id: 7 })]);
+    const list = await run(['waits', '--execution', id]);
+    expect(list.stdout).toMatch(
+      /tool .* researcher +\d{4}-\S+ \S+ +\d{4}-\S+ \S+ +approval of the tool crm\/delete\({"id":7}\)/,
+    );
+    const answer = [
+      'answer',
+      waitId,
+      '--action',
+      'approve',
+      '--args',
+      '{"id":8}',
+      '--reason',
+      'only this one',
+    ];
+    expect((await run(answer)).stdout).toBe('answered\n');
+    expect((await rows.stored(waitId))['answer']).toEqual({
+      action: 'approve',
+      args: { id: 8 },
+      reason: 'only this one',
+    });
   });
 
   it('lists what an execution waits for, answers it, and shows which branch it takes', async () => {
@@ -289,6 +346,20 @@ describe('the cloutagent command', () => {
     ['a key id that is no id', ['keys', 'revoke', 'x'], {}, 4, /^ {2}Invalid UUID$/m],
     ['an answer that is none', ['answer', 'x'], {}, 2, /--approve, --reject, --body/],
     ['two answers', ['answer', 'x', '--approve', '--body', '1'], {}, 2, /Give one answer/],
+    [
+      'arguments of a call that is denied',
+      ['answer', 'x', '--action', 'deny', '--args', '{}'],
+      {},
+      2,
+      /--args needs/,
+    ],
+    [
+      'arguments that are not JSON',
+      ['answer', 'x', '--action', 'approve', '--args', '{"id": 8'],
+      {},
+      2,
+      /--args must be a JSON object/,
+    ],
     ['an action that is none', ['answer', 'x', '--action', 'nod'], {}, 2, /retry, fail, output/],
     ['an unknown wait', ['answer', UNKNOWN, '--reject'], {}, 4, /no such wait|does not exist/i],
     ['a missing body', ['signal', 'x', 'go', '@none.json'], {}, 2, /none\.json cannot be read/],

@@ -176,6 +176,8 @@ describe('the packed packages in an empty project', () => {
     const script = `
       await import('@cloutagent/client');
       const { initialState, applyEvent } = await import('@cloutagent/contract/reduce');
+      const { separateFiles } = await import('@cloutagent/contract/files');
+      if (separateFiles(1).files.length > 0) throw new Error('no files');
       if (typeof applyEvent !== 'function' || initialState().lastSequence !== 0) throw new Error('no reducer');
     `;
     await rm(join(project, 'node_modules/zod'), { recursive: true });

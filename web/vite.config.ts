@@ -11,7 +11,7 @@ export default defineConfig({
     // These browsers support light-dark(). They also support modulepreload, so its polyfill is not necessary.
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     modulePreload: { polyfill: false },
-    // Do not inline assets as data: URLs, because the content security policy would then need img-src data:.
+    // Do not inline assets as data: URLs: a browser caches files, and pictures of tools are the only data: URLs of a page.
     assetsInlineLimit: 0,
   },
   server: { proxy: { '/api': 'http://127.0.0.1:3000' } },

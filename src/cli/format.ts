@@ -1,4 +1,12 @@
-import type { Execution, ExecutionStatus, ExecutionSummary, OpenWait } from '@cloutagent/contract';
+import type {
+  Execution,
+  ExecutionStatus,
+  ExecutionSummary,
+  Json,
+  OpenWait,
+  Step,
+} from '@cloutagent/contract';
+import { separateFiles } from '@cloutagent/contract/files';
 import type { Terminal } from './terminal.js';
 
 const COLOURS: Record<ExecutionStatus, 'gray' | 'blue' | 'cyan' | 'yellow' | 'green' | 'red'> = {
@@ -35,6 +43,26 @@ export const tokensText = (total: number): string => `${total.toLocaleString('en
 export const usageText = ({ tokenUsage, costUSD }: Pick<Execution, 'tokenUsage' | 'costUSD'>): string =>
   tokenUsage.total === 0 ? '' : `${tokensText(tokenUsage.total)}, ${costText(costUSD)}`;
 
+/** Says that the last answer of a step is not whole; empty if it is. */
+export function incompleteText({
+  incomplete,
+  finishReason,
+}: Pick<Step, 'incomplete' | 'finishReason'>): string {
+  if (!incomplete) return '';
+  return finishReason === 'length' || finishReason === 'content-filter'
+    ? `the last answer was cut off: ${finishReason}`
+    : 'the last answer may not be whole, and some of its tokens may not be counted';
+}
+
+/** Longest value that is shown, in characters. */
+const MAX_VALUE_LENGTH = 200;
+
+/** Formats a value on one line. Files are shown by type and size. */
+export function shortened(value: Json): string {
+  const text = JSON.stringify(separateFiles(value).value);
+  return text.length > MAX_VALUE_LENGTH ? `${text.slice(0, MAX_VALUE_LENGTH)}…` : text;
+}
+
 /** Joins the parts that are not empty. */
 export const joined = (...parts: string[]): string => parts.filter(Boolean).join(' · ');
 
@@ -55,16 +83,20 @@ export function waitText({
   message,
   signal,
   toolName,
+  toolArgs,
   error,
   children,
-}: Pick<OpenWait, 'kind' | 'message' | 'signal' | 'toolName' | 'error' | 'children'>): string {
+}: Pick<OpenWait, 'kind' | 'message' | 'signal' | 'toolName' | 'toolArgs' | 'error' | 'children'>): string {
   switch (kind) {
     case 'approval':
       return message ?? 'an approval';
     case 'signal':
       return joined(`signal ${signal ?? ''}`, message ?? '');
     case 'tool':
-      return `approval of the tool ${toolName ?? ''}`;
+      return joined(
+        `approval of the tool ${toolName ?? ''}(${toolArgs === undefined ? '' : shortened(toolArgs)})`,
+        message ?? '',
+      );
     case 'failure':
       return `a decision: ${error ?? 'the node failed'}`;
     case 'children':

@@ -1,11 +1,18 @@
 import type { ExecutionEvent, ExecutionEventOf, ExecutionProgress, Json } from '@cloutagent/contract';
 import type { CliContext } from './cli-context.js';
-import { costText, durationText, joined, statusText, tokensText, usageText, waitText } from './format.js';
+import {
+  costText,
+  durationText,
+  incompleteText,
+  joined,
+  shortened,
+  statusText,
+  tokensText,
+  usageText,
+  waitText,
+} from './format.js';
 import { NodeLines } from './node-lines.js';
 import { printable, type Terminal } from './terminal.js';
-
-/** Longest argument or result of a tool that is shown, in characters. */
-const MAX_VALUE_LENGTH = 200;
 
 /** Shows the events of one execution as they arrive. */
 export class LiveView {
@@ -19,6 +26,8 @@ export class LiveView {
   private readonly streamed = new Set<string>();
   /** Steps that wait, by step id. */
   private readonly waiting = new Set<string>();
+  /** Nodes that have kept finished work of earlier steps. */
+  private readonly kept = new Set<string>();
 
   constructor(private readonly context: CliContext) {
     this.out = context.out;
@@ -41,7 +50,13 @@ export class LiveView {
         this.node(event.nodeId, `→ ${event.toolName}(${shortened(event.toolArgs)})`);
         break;
       case 'execution:tool-result':
-        this.node(event.nodeId, `${event.isError ? '✖' : '←'} ${shortened(event.result)}`);
+        this.node(
+          event.nodeId,
+          joined(
+            `${event.isError ? '✖' : '←'} ${shortened(event.result)}`,
+            event.toolArgs === undefined ? '' : `called with changed arguments ${shortened(event.toolArgs)}`,
+          ),
+        );
         break;
       case 'execution:step':
         this.step(event);
@@ -68,7 +83,7 @@ export class LiveView {
       case 'execution:retry':
         this.node(
           event.nodeId,
-          `${event.error} Attempt ${event.attempt} begins in ${durationText(event.delayMs)}; the output so far is dropped.`,
+          `${event.error} Attempt ${event.attempt} begins in ${durationText(event.delayMs)}; ${this.kept.has(event.nodeId) ? 'finished work is kept, the text after it is dropped.' : 'the output so far is dropped.'}`,
         );
         break;
       case 'execution:paused':
@@ -93,12 +108,16 @@ export class LiveView {
   }
 
   private step(event: ExecutionEventOf<'execution:step'>): void {
-    const { nodeId, nodeType, stepId, status, attempt, duration, error, reusedFrom } = event;
+    const { nodeId, nodeType, stepId, status, attempt, duration, error, reusedFrom, continues } = event;
     this.lines.end(nodeId);
     switch (status) {
       case 'running':
         if (this.waiting.delete(stepId)) this.node(nodeId, 'continues', true);
-        else this.node(nodeId, `${nodeType} started${attempt > 1 ? `, attempt ${attempt}` : ''}`, true);
+        else {
+          const begins = continues === undefined ? 'started' : 'continues its finished work';
+          if (continues === undefined) this.kept.delete(nodeId);
+          this.node(nodeId, `${nodeType} ${begins}${attempt > 1 ? `, attempt ${attempt}` : ''}`, true);
+        }
         break;
       case 'waiting':
         // The event `execution:waiting` says for what.
@@ -111,14 +130,16 @@ export class LiveView {
           joined(reusedFrom ? `kept from ${reusedFrom}` : 'done', durationText(duration), this.totals()),
           true,
         );
+        if (event.incomplete) this.node(nodeId, incompleteText(event));
         break;
       case 'skipped':
         this.node(nodeId, 'skipped', true);
         break;
       case 'retrying':
+        if (event.keptThrough !== undefined) this.kept.add(nodeId);
         break;
       default:
-        this.node(nodeId, joined(status, error ?? ''));
+        this.node(nodeId, joined(status, error ?? '', incompleteText(event)));
     }
   }
 
@@ -175,7 +196,7 @@ function describeWait(event: ExecutionEventOf<'execution:waiting'>): string {
       ? `cloutagent answer ${waitId} --approve --values … | --reject`
       : `cloutagent approve ${executionId} --node ${nodeId} [--reject] [--comment …]`,
     signal: `cloutagent signal ${executionId} ${signal ?? '…'} [body]`,
-    tool: `cloutagent answer ${waitId} --action approve | deny`,
+    tool: `cloutagent answer ${waitId} --action approve [--args …] | deny [--reason …]`,
     failure: `cloutagent answer ${waitId} --action retry | fail | output`,
     children: `cloutagent list --parent ${executionId}`,
   };
@@ -188,9 +209,3 @@ const describeBranch = ({ taken, notTaken }: ExecutionEventOf<'execution:branch'
     taken.length > 0 ? `takes ${taken.join(', ')}` : 'takes no edge',
     notTaken.length > 0 ? `not ${notTaken.join(', ')}` : '',
   );
-
-/** Shows a value on one line. */
-function shortened(value: Json): string {
-  const text = JSON.stringify(value);
-  return text.length > MAX_VALUE_LENGTH ? `${text.slice(0, MAX_VALUE_LENGTH)}…` : text;
-}

@@ -18,6 +18,19 @@ export async function readValue(name: string, given: string, context: CliContext
   return parseOrText(content);
 }
 
+/**
+ * Reads a JSON object, list, number or boolean that an argument gives, as `readValue` does.
+ * @throws CliError if the value is a text, which it also is if it is not JSON
+ */
+export async function readJson(name: string, given: string, context: CliContext): Promise<unknown> {
+  const value = await readValue(name, given, context);
+  if (typeof value === 'string')
+    throw new CliError(
+      `${name} must be a JSON object, such as '{"name":"value"}'. Put it into quotes of your shell.`,
+    );
+  return value;
+}
+
 function parseOrText(content: string): unknown {
   try {
     return JSON.parse(content);

@@ -105,15 +105,23 @@ const escapePattern = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/
 const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 function secretsOf(settings: Settings): string[] {
-  const { DATABASE_URL, ANTHROPIC_API_KEY, OPENAI_COMPATIBLE_API_KEY } = settings;
+  const { DATABASE_URL, ANTHROPIC_API_KEY, OPENAI_COMPATIBLE_API_KEY, HTTP_PROXY, HTTPS_PROXY } = settings;
+  const { OPENAI_API_KEY, GOOGLE_API_KEY, MISTRAL_API_KEY, MODEL_ENDPOINTS } = settings;
   const { BOOTSTRAP_API_KEY, JWT_SECRET, METRICS_TOKEN } = settings;
   return [
     ANTHROPIC_API_KEY,
     OPENAI_COMPATIBLE_API_KEY,
+    OPENAI_API_KEY,
+    GOOGLE_API_KEY,
+    MISTRAL_API_KEY,
+    ...Object.values(MODEL_ENDPOINTS).flatMap(({ apiKey, headers = {} }) => [
+      apiKey,
+      ...Object.values(headers),
+    ]),
     BOOTSTRAP_API_KEY,
     JWT_SECRET,
     METRICS_TOKEN,
-    ...(DATABASE_URL === undefined ? [] : passwordsIn(DATABASE_URL)),
+    ...[DATABASE_URL, HTTP_PROXY, HTTPS_PROXY].flatMap((url) => (url === undefined ? [] : passwordsIn(url))),
   ].filter((secret) => secret !== undefined);
 }
 

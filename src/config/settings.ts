@@ -27,6 +27,8 @@ const webUrl = z
     const { username, password } = URL.parse(value) ?? { username: '', password: '' };
     return username === '' && password === '';
   }, 'must not contain a user name or password: fetch refuses such a URL');
+/** A proxy. It may have a user name and a password. */
+const proxyUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' });
 const NOT_VISIBLE_ASCII = 'must be visible ASCII without spaces: it is sent in a header';
 /** A credential that this server sends in a header. */
 const sentCredential = text.refine(isVisibleAscii, NOT_VISIBLE_ASCII);
@@ -67,6 +69,45 @@ const modelPrices = z
     }
   })
   .pipe(z.record(z.string(), ModelPrice));
+
+/** A setting that is a JSON object by name. @param example a valid value */
+const jsonByName = <T extends z.ZodType>(entry: T, example: string) =>
+  z
+    .string()
+    .default('{}')
+    .transform((value, context): unknown => {
+      try {
+        return JSON.parse(value) as unknown;
+      } catch {
+        context.addIssue(`must be JSON, for example ${example}`);
+        return z.NEVER;
+      }
+    })
+    .pipe(
+      z.record(
+        z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must have 1 to 64 letters, digits and . _ -'),
+        entry,
+      ),
+    );
+
+/** A server with OpenAI's chat completions. */
+const ModelEndpoint = z.strictObject({
+  baseUrl: webUrl,
+  apiKey: sentCredential.optional(),
+  /** Sent with each request. The values are secrets. */
+  headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), sentCredential).optional(),
+  /** By the name of the model at the endpoint. */
+  prices: z.record(z.string(), ModelPrice).optional(),
+  /** Whether the server takes a JSON Schema as `response_format`. Otherwise it is only asked for JSON. Default true. */
+  structuredOutputs: z.boolean().optional(),
+});
+export type ModelEndpoint = z.infer<typeof ModelEndpoint>;
+
+/** Time limits of the calls of one provider. */
+const ModelTimeouts = z.strictObject({
+  idleMs: z.number().int().min(1).max(2_147_483_647).optional(),
+  totalMs: z.number().int().min(1).max(2_147_483_647).optional(),
+});
 
 /** Whether a value equals what a browser sends as Origin. An origin with a slash at its end would never match. */
 const isOrigin = (value: string): boolean =>
@@ -207,8 +248,19 @@ const SettingsSchema = z
     ANTHROPIC_BASE_URL: webUrl.optional(),
     OPENAI_COMPATIBLE_BASE_URL: webUrl.optional(),
     OPENAI_COMPATIBLE_API_KEY: sentCredential.optional(),
+    OPENAI_API_KEY: sentCredential.optional(),
+    OPENAI_BASE_URL: webUrl.optional(),
+    GOOGLE_API_KEY: sentCredential.optional(),
+    GOOGLE_BASE_URL: webUrl.optional(),
+    MISTRAL_API_KEY: sentCredential.optional(),
+    MISTRAL_BASE_URL: webUrl.optional(),
+    MODEL_ENDPOINTS: jsonByName(ModelEndpoint, '{"local":{"baseUrl":"http://127.0.0.1:11434/v1"}}'),
     MODEL_PRICES: modelPrices,
     MODEL_IDLE_TIMEOUT_MS: ms(120_000),
+    MODEL_TIMEOUTS: jsonByName(ModelTimeouts, '{"anthropic":{"idleMs":60000,"totalMs":600000}}'),
+    HTTP_PROXY: proxyUrl.optional(),
+    HTTPS_PROXY: proxyUrl.optional(),
+    NO_PROXY: z.string().optional(),
     MODEL_EVENT_MAX_BYTES: count(16_777_216, 1_024),
 
     METRICS_TOKEN: receivedCredential.optional(),
@@ -279,7 +331,9 @@ export class InvalidSettingsError extends Error {
  */
 export function parseSettings(environment: Record<string, string | undefined>): Settings {
   const given = Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+    Object.entries({ ...lowerCaseProxies(environment), ...environment }).filter(
+      ([, value]) => value !== undefined && value !== '',
+    ),
   );
   const result = SettingsSchema.safeParse(given);
   if (result.success) return Object.freeze(result.data);
@@ -294,3 +348,9 @@ export function parseSettings(environment: Record<string, string | undefined>): 
     `These settings are invalid. .env.example describes every setting:\n${lines.join('\n')}`,
   );
 }
+
+/** Returns the settings of proxies under their usual names. curl and many other programs have them in lower case. */
+const lowerCaseProxies = (environment: Record<string, string | undefined>) =>
+  Object.fromEntries(
+    ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'].map((name) => [name, environment[name.toLowerCase()]]),
+  );

@@ -64,6 +64,26 @@ it('takes the pictures of docs/dashboard.md', async () => {
     input: 'Refund for Ada',
     workflow: { nodes: [{ id: 'refund', type: 'approval', data: { config } }], edges: [] },
   });
+  const refund = {
+    name: 'refund',
+    description: 'Pays an amount back.',
+    inputSchema: { type: 'object' },
+    http: { url: 'https://shop.example/refunds', method: 'POST' },
+    approval: { message: 'The agent wants to pay this back.', expiresInMs: 86_400_000 },
+  };
+  const toolCall = { name: 'refund', args: { order: 1842, amount: 49.9, currency: 'EUR' } };
+  const agent = {
+    model: 'demo/echo',
+    prompt: 'Answer the complaint: {{input}}',
+    tools: [refund],
+    providerOptions: { demo: { toolCall } },
+  };
+  const complaint = await server.startExecution({
+    projectId: 'demo',
+    input: 'The lamp is broken.',
+    workflow: { nodes: [{ id: 'support', type: 'agent', data: { config: agent } }], edges: [] },
+  });
+  await until(complaint, 'waiting');
   const light = await browser.open({ viewport: DESKTOP, colorScheme: 'light' });
   const { page } = light;
   await page.goto(server.url);
@@ -94,6 +114,9 @@ it('takes the pictures of docs/dashboard.md', async () => {
   await page.goto(new URL('/inbox', server.url).href);
   await page.locator('.inbox-item').nth(1).waitFor();
   await shoot(page, 'inbox');
+  await page.goto(new URL('/inbox?kind=tool', server.url).href);
+  await page.getByRole('button', { name: 'Change the arguments' }).click();
+  await shoot(page, 'tool');
   await page.goto(new URL('/start', server.url).href);
   await page.locator('.step-node').first().waitFor();
   await shoot(page, 'start');

@@ -454,6 +454,63 @@ const ANTHROPIC: Row[] = [
     { code: 'model_overloaded', transient: true },
   ],
   ['the answer to a chat completion', 'anthropic', HELLO, broken],
+  [
+    'a message that begins twice',
+    'anthropic',
+    messageStart() + messageStart() + textBlock(0, 'Hello') + messageEnd(),
+    hello,
+  ],
+  [
+    'two messages at once',
+    'anthropic',
+    messageStart() +
+      textBlock(0, 'Hel') +
+      messageStart().replace('msg_1', 'msg_2') +
+      textBlock(0, 'Hello') +
+      messageEnd(),
+    { code: 'model_failed', transient: false, reason: 'msg_2' },
+  ],
+  [
+    'events out of order',
+    'anthropic',
+    messageStart() +
+      messageEnd().replace(event('message_stop'), '') +
+      textBlock(0, 'Hello') +
+      event('message_stop'),
+    hello,
+  ],
+  [
+    'a block whose index is in use',
+    'anthropic',
+    message(blockStart(0, { type: 'text', text: 'Hel' }) + blockStart(0, { type: 'text', text: 'lo' })),
+    hello,
+  ],
+  [
+    'endless blocks',
+    'anthropic',
+    messageStart() + blockStart(0, { type: 'future' }).repeat(200),
+    { code: 'model_failed', transient: false, reason: 'MODEL_EVENT_MAX_BYTES' },
+  ],
+  [
+    'a whole answer as JSON',
+    'anthropic',
+    {
+      type: 'application/json',
+      body: JSON.stringify({
+        type: 'message',
+        id: 'm',
+        role: 'assistant',
+        model: 'm',
+        content: [
+          { type: 'thinking', thinking: 'hm', signature: 's' },
+          { type: 'text', text: 'Hello' },
+        ],
+        stop_reason: 'end_turn',
+        usage: { input_tokens: 10, output_tokens: 5 },
+      }),
+    },
+    { ...hello, thinking: 'hm' },
+  ],
 ];
 
 const CHAT: Row[] = [
@@ -1132,6 +1189,24 @@ const CHAT: Row[] = [
     'openai-compatible',
     call({ id: 'a', function: { name: 'weather', arguments: 'x'.repeat(5_000) } }).repeat(30),
     { code: 'model_failed', transient: false, reason: 'MODEL_EVENT_MAX_BYTES' },
+  ],
+  [
+    'a status that is not of HTTP',
+    'openai-compatible',
+    { raw: 'HTTP/1.1 999 Denied\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnope' },
+    { code: 'model_failed', transient: false },
+  ],
+  [
+    'a page without an end that is declared an event stream',
+    'openai-compatible',
+    { body: '<p>Sign in</p>\n'.repeat(10_000), ending: 'hang' },
+    { code: 'model_refused_request', transient: false, reason: 'Sign in' },
+  ],
+  [
+    'endless comments and fields, and then the answer',
+    'openai-compatible',
+    ': x\nretry: 5\nevent: message\n\n'.repeat(10_000) + HELLO,
+    hello,
   ],
 ];
 

@@ -81,6 +81,23 @@ export class WaitRows {
     return this.wait(await this.execution(fields), fields);
   }
 
+  /** Records the events of an execution, from sequence 1 on. */
+  async record(
+    executionId: string,
+    events: readonly ({ type: string } & Record<string, unknown>)[],
+  ): Promise<void> {
+    for (const [index, { type, ...fields }] of events.entries())
+      await this.client.query(
+        'INSERT INTO cloutagent.events (execution_id, sequence, type, data) VALUES ($1, $2, $3, $4)',
+        [
+          executionId,
+          index + 1,
+          type,
+          JSON.stringify({ executionId, timestamp: new Date(index * 1_000).toISOString(), ...fields }),
+        ],
+      );
+  }
+
   async stored(waitId: string): Promise<Record<string, unknown>> {
     const { rows } = await this.client.query<Record<string, unknown>>(
       'SELECT outcome, answer, settled_by AS by FROM cloutagent.waits WHERE id = $1',

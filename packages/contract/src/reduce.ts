@@ -2,6 +2,8 @@ import type { ExecutionEvent, ExecutionEventOf } from './events.js';
 import type { ExecutionStatus, Step, StepStatus, TokenUsage } from './execution.js';
 import type { OpenWait } from './waits.js';
 
+export { KeptWork } from './kept-work.js';
+
 /** The state of one execution after a number of its events. */
 export interface ExecutionState {
   status: ExecutionStatus;

@@ -11,9 +11,19 @@ export { type SSECallbacks, type SSEConnectionOptions, useSSEConnection } from '
 export { ExecutionMonitor, type ExecutionMonitorProps } from './monitor/execution-monitor.js';
 export { decisionOf, type NameOf, withNames } from './monitor/names.js';
 export { WaitCard, type WaitCardProps } from './monitor/wait-card.js';
+export { PictureList, type PictureListProps } from './monitor/picture-list.js';
+export { incompleteText } from './store/finish.js';
 export type { ExecutionLinks } from './monitor/child-list.js';
 export { visibleText } from './monitor/visible-text.js';
-export type { Branch, ExecutionSnapshot, NodeView, Progress, Retry, ToolCall } from './store/snapshot.js';
+export type {
+  Branch,
+  ExecutionSnapshot,
+  ModelCalls,
+  NodeView,
+  Progress,
+  Retry,
+  ToolCall,
+} from './store/snapshot.js';
 export type { ExecutionsFilter, ExecutionsSnapshot } from './store/executions-store.js';
 export type { WaitsFilter, WaitsSnapshot } from './store/waits-store.js';
 export type { ListView } from './store/list-log.js';

@@ -34,7 +34,9 @@ export interface ExecutionControls {
   readonly error: CloutAgentError | undefined;
   /** The wait whose answer failed with `error`; undefined if it was another action. */
   readonly errorWaitId: string | undefined;
-  /** Clears the error. */
+  /** Why the last answer to each wait failed, by wait id. The next answer to the wait clears it. */
+  readonly waitErrors: ReadonlyMap<string, CloutAgentError>;
+  /** Clears `error`, and the errors of answers that did not reach the server. */
   readonly dismissError: () => void;
 }
 
@@ -44,6 +46,7 @@ export function useExecutionControls(executionId: string | null | undefined): Ex
   const [stored, setStored] = useState<{ session: object; state: ControlState }>();
   /** A new object for each execution, so that a pending action is never shown for another execution. */
   const session = useMemo(() => ({ client, executionId }), [client, executionId]);
+  const [failed, setFailed] = useState<{ session: object; errors: ReadonlyMap<string, CloutAgentError> }>();
   const latest = useRef(0);
 
   // Drop a response that arrives after the execution has changed or the component was unmounted.
@@ -58,16 +61,27 @@ export function useExecutionControls(executionId: string | null | undefined): Ex
     async <T>(action: ControlAction, call: (id: string) => Promise<T>, errorWaitId?: string) => {
       const { executionId: id } = session;
       if (!id) return undefined;
+      // Several answers can be under way at once, so each wait has its own error.
+      const setWaitError = (error?: CloutAgentError): void =>
+        setFailed((before) => {
+          if (errorWaitId === undefined) return before;
+          const errors = new Map(before?.session === session ? before.errors : []);
+          errors.delete(errorWaitId);
+          if (error) errors.set(errorWaitId, error);
+          return { session, errors };
+        });
+      setWaitError();
       const number = (latest.current += 1);
       setStored({ session, state: { ...IDLE, pending: action } });
       try {
         const result = await call(id);
         if (number === latest.current) setStored(undefined);
         return result;
-      } catch (error) {
-        if (number === latest.current) {
-          setStored({ session, state: { pending: undefined, error: toClientError(error), errorWaitId } });
-        }
+      } catch (failure) {
+        const error = toClientError(failure);
+        setWaitError(error);
+        if (number === latest.current)
+          setStored({ session, state: { pending: undefined, error, errorWaitId } });
         return undefined;
       }
     },
@@ -91,13 +105,27 @@ export function useExecutionControls(executionId: string | null | undefined): Ex
       reconnect: () => {
         if (executionId) storesOf(client).streams.peek(executionId)?.reconnect();
       },
-      dismissError: () => setStored((current) => (current?.state.error ? undefined : current)),
+      dismissError: () => {
+        setStored((current) => (current?.state.error ? undefined : current));
+        setFailed((current) => {
+          const errors = current && withoutLost(current.errors);
+          return errors === current?.errors ? current : current && errors && { ...current, errors };
+        });
+      },
     };
   }, [client, executionId, run]);
 
   const state = stored && stored.session === session ? stored.state : IDLE;
-  return useMemo(() => ({ ...actions, ...state }), [actions, state]);
+  const waitErrors = failed && failed.session === session ? failed.errors : NO_ERRORS;
+  return useMemo(() => ({ ...actions, ...state, waitErrors }), [actions, state, waitErrors]);
 }
 
+/** Removes the errors of requests that the server has not answered. */
+function withoutLost(errors: ReadonlyMap<string, CloutAgentError>): ReadonlyMap<string, CloutAgentError> {
+  const kept = [...errors].filter(([, { problem }]) => problem !== undefined);
+  return kept.length === errors.size ? errors : new Map(kept);
+}
+
+const NO_ERRORS: ReadonlyMap<string, CloutAgentError> = new Map();
 type ControlState = Pick<ExecutionControls, 'pending' | 'error' | 'errorWaitId'>;
 const IDLE: ControlState = { pending: undefined, error: undefined, errorWaitId: undefined };

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { CliContext } from '../cli-context.js';
 import { CliError } from '../cli-error.js';
 import { EXIT } from '../exit-codes.js';
-import { readValue } from '../read-value.js';
+import { readJson, readValue } from '../read-value.js';
 import type { RunAction } from '../run-action.js';
 
 interface Options {
@@ -43,7 +43,7 @@ export function addAnswer(program: Command, context: CliContext, run: RunAction)
       ]),
     )
     .option('-o, --output <value>', 'failure, action output: the output of the node')
-    .option('--args <value>', 'tool, action approve: other arguments to call the tool with')
+    .option('--args <value>', 'tool, action approve: other arguments to call the tool with, as JSON')
     .option('-r, --reason <text>', 'tool or failure: why; it is recorded')
     .action(
       run(async (waitId: string, options: Options) => {
@@ -62,9 +62,13 @@ async function answerOf(options: Options, context: CliContext): Promise<AnswerWa
   const answers = [approve, reject, options.body, action].filter((given) => given !== undefined);
   if (answers.length !== 1)
     throw new CliError('Give one answer: --approve, --reject, --body <value> or --action <action>.');
+  if (options.args !== undefined && action !== 'approve')
+    throw new CliError('--args needs --action approve: only an approved call has arguments.');
   const read = async (name: 'values' | 'body' | 'output' | 'args'): Promise<Partial<AnswerWait>> => {
     const given = options[name];
-    return given === undefined ? {} : { [name]: await readValue(`--${name}`, given, context) };
+    if (given === undefined) return {};
+    const readAs = name === 'args' ? readJson : readValue;
+    return { [name]: await readAs(`--${name}`, given, context) };
   };
   return {
     ...((approve ?? reject) && { approved: approve === true }),

@@ -2,7 +2,7 @@ import type { Execution } from '@cloutagent/contract';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.js';
 import { EXIT } from '../exit-codes.js';
-import { durationText, joined, statusText, usageText, waitText } from '../format.js';
+import { durationText, incompleteText, joined, statusText, usageText, waitText } from '../format.js';
 import type { RunAction } from '../run-action.js';
 import { printable, table } from '../terminal.js';
 
@@ -42,10 +42,10 @@ function show({ out }: CliContext, execution: Execution): void {
     step.status,
     String(step.attempt),
     durationText(step.duration),
-    printable(step.error ?? '').replaceAll('\n', ' '),
+    printable(joined(step.error ?? '', incompleteText(step))).replaceAll('\n', ' '),
   ]);
   if (rows.length > 0)
-    for (const row of table(['NODE', 'TYPE', 'STATUS', 'ATTEMPT', 'TIME', 'ERROR'], rows)) out.line(row);
+    for (const row of table(['NODE', 'TYPE', 'STATUS', 'ATTEMPT', 'TIME', 'NOTE'], rows)) out.line(row);
   if (waits.length > 0) {
     const open = waits.map((wait) => [
       wait.waitId,

@@ -48,7 +48,7 @@ export class ModelCall {
   constructor(
     private readonly models: ModelRegistry,
     private readonly secrets: SecretRedactor,
-    @Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_IDLE_TIMEOUT_MS' | 'OUTPUT_MAX_BYTES'>,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES'>,
   ) {}
 
   /**
@@ -100,7 +100,7 @@ export class ModelCall {
     observer: UsageObserver,
     reader: AnswerReader,
   ): Promise<Answer> {
-    const idleMs = this.settings.MODEL_IDLE_TIMEOUT_MS;
+    const { idleMs, totalMs } = this.models.timeouts(model);
     // Ends the HTTP request to the provider.
     const httpAbort = new AbortController();
     const stop = (reason: Error) => {
@@ -115,6 +115,8 @@ export class ModelCall {
         ),
       ),
     );
+    const timeLimit =
+      totalMs === undefined ? undefined : setTimeout(() => stop(tookTooLong(totalMs)), totalMs);
     const abortListener = addAbortListener(run.signal, () => stop(run.signal.reason as Error));
     try {
       const resolved = await this.models.resolve(model);
@@ -137,10 +139,17 @@ export class ModelCall {
     } finally {
       abortListener[Symbol.dispose]();
       idle.stop();
+      clearTimeout(timeLimit);
       httpAbort.abort();
     }
   }
 }
+
+const tookTooLong = (totalMs: number): TransientError =>
+  new TransientError(
+    'model_timeout',
+    `The call of the model took longer than its limit of ${totalMs} ms (totalMs in MODEL_TIMEOUTS).`,
+  );
 
 function callOptions(
   run: AgentRun<unknown>,

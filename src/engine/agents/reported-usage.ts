@@ -18,8 +18,9 @@ export function reportedUsage(usage: LanguageModelV4Usage | undefined): Reported
 }
 
 /**
- * Returns the usage of a whole answer. A count that the provider did not report is estimated: four characters are a token.
- * @param seen what the provider reported in the stream
+ * Returns the usage of a whole answer. A count that the provider did not report, or that cannot be true, is estimated: four
+ * characters are a token.
+ * @param seen what was seen in the stream. It comes before what the AI SDK gives, which has 0 for what it does not know.
  * @param promptCharacters the length of the prompt
  */
 export function usageOf(
@@ -28,11 +29,11 @@ export function usageOf(
   promptCharacters: () => number,
 ): ModelUsage {
   const estimate = (length: number) => Math.ceil(length / 4);
+  const known = seen ?? usage;
   return {
-    ...seen,
-    ...usage,
-    input: usage.input ?? seen?.input ?? estimate(promptCharacters()),
-    output: usage.output ?? seen?.output ?? estimate(characters),
+    ...known,
+    input: known.input || estimate(promptCharacters()),
+    output: known.output || estimate(characters),
     finishReason: finishReason ?? 'other',
     ...(isCutOff(finishReason) && { incomplete: true }),
   };

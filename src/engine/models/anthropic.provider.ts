@@ -1,8 +1,8 @@
-import { createAnthropic } from '@ai-sdk/anthropic';
+import type { AnthropicProvider } from '@ai-sdk/anthropic';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { Inject } from '@nestjs/common';
-import { defaultSettingsMiddleware, wrapLanguageModel } from 'ai';
 import { Settings } from '../../config/settings.js';
+import { missingKey } from './missing-key.js';
 import { ModelFetch } from './model-fetch.js';
 import { BuiltIn } from '../extension/built-in.decorator.js';
 import { type ModelProvider, ProvidesModels } from './model-provider.js';
@@ -11,7 +11,7 @@ import { type ModelProvider, ProvidesModels } from './model-provider.js';
 @BuiltIn()
 @ProvidesModels('anthropic')
 export class AnthropicModels implements ModelProvider {
-  private create: ReturnType<typeof createAnthropic> | undefined;
+  private provider: Promise<AnthropicProvider> | undefined;
 
   constructor(
     @Inject(Settings) private readonly settings: Pick<Settings, 'ANTHROPIC_API_KEY' | 'ANTHROPIC_BASE_URL'>,
@@ -19,23 +19,31 @@ export class AnthropicModels implements ModelProvider {
   ) {}
 
   problem(): string | null {
-    if (this.settings.ANTHROPIC_API_KEY) return null;
-    return 'This server has no API key for Anthropic: set ANTHROPIC_API_KEY, or use a demo/… model, which needs no key.';
+    return missingKey(this.settings, 'Anthropic', 'ANTHROPIC_API_KEY');
   }
 
-  model(id: string): LanguageModelV4 {
-    this.create ??= createAnthropic({
-      apiKey: this.settings.ANTHROPIC_API_KEY ?? '',
-      // The default address is passed explicitly: without a baseURL the AI SDK reads it from the environment.
-      baseURL: withVersion(this.settings.ANTHROPIC_BASE_URL ?? 'https://api.anthropic.com'),
-      fetch: this.http.for('anthropic'),
-    });
+  async model(id: string): Promise<LanguageModelV4> {
+    this.provider ??= this.load();
+    const [provider, { defaultSettingsMiddleware, wrapLanguageModel }] = await Promise.all([
+      this.provider,
+      import('ai'),
+    ]);
     return wrapLanguageModel({
-      model: this.create(id),
+      model: provider(id),
       // While a model thinks without streaming its thoughts, pings are the only data that it sends.
       middleware: defaultSettingsMiddleware({
         settings: { providerOptions: { anthropic: { includePings: true } } },
       }),
+    });
+  }
+
+  private async load(): Promise<AnthropicProvider> {
+    const { createAnthropic } = await import('@ai-sdk/anthropic');
+    return createAnthropic({
+      apiKey: this.settings.ANTHROPIC_API_KEY ?? '',
+      // The default address is passed explicitly: without a baseURL the AI SDK reads it from the environment.
+      baseURL: withVersion(this.settings.ANTHROPIC_BASE_URL ?? 'https://api.anthropic.com'),
+      fetch: this.http.for('anthropic'),
     });
   }
 }

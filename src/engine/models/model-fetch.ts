@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Agent, fetch as undiciFetch } from 'undici';
+import { type Dispatcher, fetch as undiciFetch } from 'undici';
 import { Settings } from '../../config/settings.js';
+import { outboundDispatcher, type ProxySettings } from '../http/outbound-proxy.js';
 import { currentObserver } from './usage-observer.js';
 import type { WireFormat } from './wire/stream-normalizer.js';
 import { tolerantResponse } from './wire/tolerant-response.js';
@@ -11,10 +12,13 @@ import { tolerantResponse } from './wire/tolerant-response.js';
  */
 @Injectable()
 export class ModelFetch implements OnApplicationShutdown {
-  // HTTP/1.1, because one reset of a shared HTTP/2 connection would end every response on it.
-  private readonly agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, allowH2: false });
+  private readonly dispatcher: Dispatcher;
 
-  constructor(@Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_EVENT_MAX_BYTES'>) {}
+  constructor(
+    @Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_EVENT_MAX_BYTES'> & ProxySettings,
+  ) {
+    this.dispatcher = outboundDispatcher(settings);
+  }
 
   /**
    * Returns a `fetch` for providers that stream in this format. It repairs or drops what the AI SDK would refuse, and writes
@@ -27,7 +31,7 @@ export class ModelFetch implements OnApplicationShutdown {
       // The types of undici and of Node's copy of it differ only in name.
       const response = (await undiciFetch(
         input as never,
-        { ...init, redirect: 'manual', dispatcher: this.agent } as never,
+        { ...init, redirect: 'manual', dispatcher: this.dispatcher } as never,
       )) as unknown as Response;
       if (format === 'other') return response;
       return tolerantResponse(response, {
@@ -40,6 +44,6 @@ export class ModelFetch implements OnApplicationShutdown {
 
   /** Closes connections in the last phase of a shutdown: earlier, it would fail calls whose runs are handed over. */
   async onApplicationShutdown(): Promise<void> {
-    await this.agent.destroy();
+    await this.dispatcher.destroy();
   }
 }

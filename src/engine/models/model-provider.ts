@@ -14,9 +14,9 @@ export interface ModelProvider {
   problem(id: string): string | null;
   /**
    * Makes a model of the AI SDK (`LanguageModelV4` of `@ai-sdk/provider`). Called for each call of a model, and only if
-   * `problem(id)` is null.
+   * `problem(id)` is null. It may import the package of the provider when it is first called.
    */
-  model(id: string): LanguageModelV4;
+  model(id: string): LanguageModelV4 | Promise<LanguageModelV4>;
 }
 
 /** The metadata by which `ModelRegistry` finds providers. */

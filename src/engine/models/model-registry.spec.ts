@@ -35,9 +35,9 @@ const start = async (settings: Record<string, string>, ...more: (typeof OurModul
 
 it('finds providers in other modules', async () => {
   const registry = await start({}, OurModule);
-  expect(registry.resolve('ours/a/b').modelId).toBe('ours-a/b');
+  expect((await registry.resolve('ours/a/b')).modelId).toBe('ours-a/b');
   expect(registry.problem('ours/gone')).toBe('It was removed: use another model.');
-  expect(() => registry.resolve('ours/gone')).toThrow(
+  await expect(registry.resolve('ours/gone')).rejects.toThrow(
     expect.objectContaining({ code: 'model_not_available' }) as Error,
   );
 });
@@ -50,7 +50,7 @@ it.each(['', '/', 'demo', 'demo/', '/x', 'nobody/x', '__proto__/x'])(
   'reports that there is no model "%s" and lists the providers',
   async (name) => {
     expect((await start({})).problem(name)).toMatch(
-      /There is no model .*anthropic\/…, demo\/…, openai-compatible\/…/,
+      /There is no model .*anthropic\/…, demo\/…, google\/…, mistral\/…, openai\/…, openai-compatible\/…/,
     );
   },
 );
@@ -59,9 +59,39 @@ it('makes models of each configured provider', async () => {
   const registry = await start({
     ANTHROPIC_API_KEY: 'k',
     OPENAI_COMPATIBLE_BASE_URL: 'http://127.0.0.1:1/v1',
+    OPENAI_API_KEY: 'k',
+    GOOGLE_API_KEY: 'k',
+    MISTRAL_API_KEY: 'k',
+    MODEL_ENDPOINTS: '{"my-box":{"baseUrl":"http://127.0.0.1:1/v1"}}',
   });
-  for (const name of ['anthropic/a', 'openai-compatible/a/b', 'demo/a']) {
+  const names = [
+    'anthropic/a',
+    'openai/a',
+    'google/a',
+    'mistral/a',
+    'openai-compatible/a/b',
+    'my-box/a/b',
+    'demo/a',
+  ];
+  for (const name of names) {
     expect(registry.problem(name)).toBeNull();
-    expect(registry.resolve(name).specificationVersion).toBe('v4');
+    expect((await registry.resolve(name)).specificationVersion).toBe('v4');
   }
+});
+
+it.each([
+  [{ MODEL_ENDPOINTS: '{"demo":{"baseUrl":"http://127.0.0.1:1/v1"}}' }, 'the name demo'],
+  [{ MODEL_TIMEOUTS: '{"anthropc":{"idleMs":1}}' }, 'MODEL_TIMEOUTS names anthropc'],
+])('does not start with %j', async (settings, message) => {
+  await expect(start(settings)).rejects.toThrow(message);
+});
+
+it('has time limits for each provider', async () => {
+  const registry = await start({
+    MODEL_IDLE_TIMEOUT_MS: '7',
+    MODEL_TIMEOUTS: '{"demo":{"totalMs":9},"anthropic":{"idleMs":8}}',
+  });
+  expect(registry.timeouts('demo/a')).toEqual({ idleMs: 7, totalMs: 9 });
+  expect(registry.timeouts('anthropic/a')).toEqual({ idleMs: 8, totalMs: undefined });
+  expect(registry.timeouts('constructor/a')).toEqual({ idleMs: 7, totalMs: undefined });
 });

@@ -1,5 +1,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import { ModelEndpoints } from './model-endpoints.js';
 import { type DiscoveredClass, ExtensionDiscovery } from '../../discovery/extension-discovery.js';
 import { NodeError } from '../extension/node-handler.js';
 import { type ModelProvider, ModelProviderName } from './model-provider.js';
@@ -17,9 +19,16 @@ export interface OptionsProblem {
 export class ModelRegistry implements OnModuleInit {
   private readonly providers = new Map<string, ModelProvider>();
 
-  constructor(private readonly discovery: ExtensionDiscovery) {}
+  constructor(
+    private readonly discovery: ExtensionDiscovery,
+    private readonly endpoints: ModelEndpoints,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_IDLE_TIMEOUT_MS' | 'MODEL_TIMEOUTS'>,
+  ) {}
 
-  /** @throws Error if a class with `@ProvidesModels` cannot provide models: the server does not start */
+  /**
+   * @throws Error if a class with `@ProvidesModels` cannot provide models, or if a name is used twice: the server does not
+   *   start
+   */
   onModuleInit(): void {
     const found = new Map<string, DiscoveredClass<string>>();
     for (const each of this.discovery.classesWith(ModelProviderName)) {
@@ -27,6 +36,26 @@ export class ModelRegistry implements OnModuleInit {
       found.set(each.value, each);
       this.providers.set(each.value, each.instance as ModelProvider);
     }
+    for (const [name, provider] of this.endpoints.providers()) {
+      if (this.providers.has(name))
+        throw new Error(
+          `MODEL_ENDPOINTS has an endpoint with the name ${name}, which is the name of a provider: rename the endpoint.`,
+        );
+      this.providers.set(name, provider);
+    }
+    for (const name of Object.keys(this.settings.MODEL_TIMEOUTS))
+      if (!this.providers.has(name))
+        throw new Error(
+          `MODEL_TIMEOUTS names ${name}, which is no provider; the providers of this server are ${[...this.providers.keys()].toSorted().join(', ')}.`,
+        );
+  }
+
+  /** Returns how long a call of the model `name` may be silent, and how long it may take altogether, in ms. */
+  timeouts(name: string): { idleMs: number; totalMs: number | undefined } {
+    const [provider] = split(name);
+    const { idleMs = this.settings.MODEL_IDLE_TIMEOUT_MS, totalMs } =
+      (Object.hasOwn(this.settings.MODEL_TIMEOUTS, provider) && this.settings.MODEL_TIMEOUTS[provider]) || {};
+    return { idleMs, totalMs };
   }
 
   /** Explains why this server cannot use the model `name`, in a sentence that says what to do; null if it can. */
@@ -51,7 +80,7 @@ export class ModelRegistry implements OnModuleInit {
   }
 
   /** @throws NodeError `model_not_available`, with the message of `problem` */
-  resolve(name: string): LanguageModelV4 {
+  async resolve(name: string): Promise<LanguageModelV4> {
     const problem = this.problem(name);
     if (problem) throw new NodeError('model_not_available', problem);
     const [provider, id] = split(name);

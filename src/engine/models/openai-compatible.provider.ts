@@ -1,7 +1,8 @@
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import type { OpenAICompatibleProvider } from '@ai-sdk/openai-compatible';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { Inject } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import { compatibleProvider } from './compatible-provider.js';
 import { ModelFetch } from './model-fetch.js';
 import { BuiltIn } from '../extension/built-in.decorator.js';
 import { type ModelProvider, ProvidesModels } from './model-provider.js';
@@ -10,7 +11,7 @@ import { type ModelProvider, ProvidesModels } from './model-provider.js';
 @BuiltIn()
 @ProvidesModels('openai-compatible')
 export class OpenAICompatibleModels implements ModelProvider {
-  private create: ReturnType<typeof createOpenAICompatible> | undefined;
+  private provider: Promise<OpenAICompatibleProvider> | undefined;
 
   constructor(
     @Inject(Settings)
@@ -23,15 +24,9 @@ export class OpenAICompatibleModels implements ModelProvider {
     return 'This server has no OpenAI-compatible endpoint: set OPENAI_COMPATIBLE_BASE_URL, for example http://127.0.0.1:11434/v1, or use a demo/… model.';
   }
 
-  model(id: string): LanguageModelV4 {
-    const apiKey = this.settings.OPENAI_COMPATIBLE_API_KEY;
-    this.create ??= createOpenAICompatible({
-      name: 'openai-compatible',
-      baseURL: this.settings.OPENAI_COMPATIBLE_BASE_URL ?? '',
-      ...(apiKey !== undefined && { apiKey }),
-      includeUsage: true,
-      fetch: this.http.for('openai-chat'),
-    });
-    return this.create(id);
+  async model(id: string): Promise<LanguageModelV4> {
+    const { OPENAI_COMPATIBLE_BASE_URL: baseUrl = '', OPENAI_COMPATIBLE_API_KEY: apiKey } = this.settings;
+    this.provider ??= compatibleProvider('openai-compatible', { baseUrl, apiKey }, this.http);
+    return (await this.provider)(id);
   }
 }

@@ -1,6 +1,7 @@
 import { PriceTable } from './prices.js';
 
 const table = new PriceTable({
+  MODEL_ENDPOINTS: { box: { baseUrl: 'http://127.0.0.1:1/v1', prices: { 'a/b': { input: 1, output: 2 } } } },
   MODEL_PRICES: {
     'openai-compatible/mine': { input: 0.5, output: 1.5 },
     'anthropic/claude-haiku-4-5': { input: 2, output: 2 },
@@ -12,6 +13,8 @@ it.each<[string, number | null]>([
   ['anthropic/claude-opus-4-5-20251101', 30],
   ['anthropic/claude-haiku-4-5', 4],
   ['openai-compatible/mine', 2],
+  ['box/a/b', 3],
+  ['box/other', null],
   ['demo/anything', 0],
   ['openai-compatible/other', null],
   ['anthropic/claude-unheard-of', null],

@@ -12,13 +12,14 @@ export const Prices = Symbol('Prices');
 const FREE: ModelPrice = { input: 0, output: 0 };
 
 /**
- * The prices of models. MODEL_PRICES comes before the option `prices`, and both before the built-in ones. A price replaces
+ * The prices of models. MODEL_PRICES comes before the option `prices`, and these before the prices of MODEL_ENDPOINTS and the
+ * built-in ones. A price replaces
  * another one as a whole.
  */
 @Injectable()
 export class PriceTable {
   constructor(
-    @Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_PRICES'>,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'MODEL_PRICES' | 'MODEL_ENDPOINTS'>,
     @Optional() @Inject(Prices) private readonly given: Prices = {},
   ) {}
 
@@ -45,7 +46,13 @@ export class PriceTable {
   private find(model: string): ModelPrice | undefined {
     for (const prices of [this.settings.MODEL_PRICES, this.given])
       if (Object.hasOwn(prices, model)) return prices[model];
-    if (model.startsWith('demo/')) return FREE;
+    const [provider = '', ...id] = model.split('/');
+    const ofEndpoint = Object.hasOwn(this.settings.MODEL_ENDPOINTS, provider)
+      ? this.settings.MODEL_ENDPOINTS[provider]?.prices
+      : undefined;
+    const name = id.join('/');
+    if (ofEndpoint && Object.hasOwn(ofEndpoint, name)) return ofEndpoint[name];
+    if (provider === 'demo') return FREE;
     // A dated snapshot, such as claude-haiku-4-5-20251001, has the price of its model.
     const undated = model.replace(/-20\d{6}$/, '');
     return Object.hasOwn(BUILT_IN_PRICES, undated) ? BUILT_IN_PRICES[undated] : undefined;

@@ -52,28 +52,43 @@ describe('The state of a node', () => {
   } as const;
   const wait = { waitId: 'w', nodeId: 'a', stepId: 's', since: '' } as const;
   const stateOf = (facts: Partial<Parameters<typeof nodeState>[0]>) => {
-    const { status, label } = nodeState({ step: undefined, wait: undefined, ended: false, ...facts }, String);
+    const { status, label } = nodeState({ step: undefined, waits: [], ended: false, ...facts }, String);
     return [status, label];
   };
 
   it('names what the node waits for', () => {
     const waiting = { ...step, status: 'waiting' as const };
-    expect(stateOf({ step: waiting, wait: { ...wait, kind: 'approval' } })).toEqual([
+    expect(stateOf({ step: waiting, waits: [{ ...wait, kind: 'approval' }] })).toEqual([
       'approval',
       'needs approval',
     ]);
-    expect(stateOf({ step: waiting, wait: { ...wait, kind: 'failure' } })).toEqual([
+    expect(stateOf({ step: waiting, waits: [{ ...wait, kind: 'failure' }] })).toEqual([
       'approval',
       'needs a decision',
     ]);
-    expect(stateOf({ step: waiting, wait: { ...wait, kind: 'signal' } })).toEqual([
+    expect(stateOf({ step: waiting, waits: [{ ...wait, kind: 'signal' }] })).toEqual([
       'waiting',
       'waits for signal',
     ]);
-    expect(stateOf({ step: waiting, wait: { ...wait, kind: 'children', children: { count: 3 } } })).toEqual([
-      'waiting',
-      '3 children',
+    expect(
+      stateOf({ step: waiting, waits: [{ ...wait, kind: 'children', children: { count: 3 } }] }),
+    ).toEqual(['waiting', '3 children']);
+  });
+
+  it('counts the approvals of a node, and shows them before a timer', () => {
+    const waiting = { ...step, status: 'waiting' as const };
+    const tool = { ...wait, kind: 'tool' as const };
+    expect(stateOf({ step: waiting, waits: [{ ...wait, kind: 'timer' }, tool, tool, tool] })).toEqual([
+      'approval',
+      'needs 3 approvals',
     ]);
+  });
+
+  it('says that the answer of a completed node was cut off', () => {
+    const done = { ...step, status: 'completed' as const, incomplete: true };
+    expect(nodeState({ step: done, waits: [], ended: true }, String).detail).toBe('5 · answer cut off');
+    const retried = { ...step, status: 'retrying' as const, incomplete: true };
+    expect(nodeState({ step: retried, waits: [], ended: true }, String).detail).toBe('5');
   });
 
   it('is that of the last step, or not started', () => {

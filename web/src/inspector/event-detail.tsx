@@ -1,5 +1,7 @@
 import type { ExecutionEvent } from '@cloutagent/client';
-import { visibleText } from '@cloutagent/react';
+import type { Json } from '@cloutagent/contract';
+import { separateFiles } from '@cloutagent/contract/files';
+import { PictureList, visibleText } from '@cloutagent/react';
 import { useMemo, useState } from 'react';
 import { useEscape } from '../routing/use-escape.js';
 import { counted, dateTime } from '../ui/quantity.js';
@@ -7,12 +9,14 @@ import { counted, dateTime } from '../ui/quantity.js';
 /** Characters that are shown at first. The rest is shown on demand, because a browser needs seconds to lay out 1 MB. */
 const MAX_INITIAL_CHARACTERS = 20_000;
 
-/** Shows one complete event as JSON text. */
+/** Shows one complete event as JSON text. Files are shown by type and size; a copy has their data. */
 export function EventDetail({ event, onClose }: { event: ExecutionEvent; onClose: () => void }) {
   useEscape(onClose);
   const [showAll, setShowAll] = useState(false);
-  const json = useMemo(() => JSON.stringify(event, null, 2), [event]);
-  const text = useMemo(() => visibleText(json), [json]);
+  const { text, files } = useMemo(() => {
+    const { value, files: found } = separateFiles(event as unknown as Json);
+    return { text: visibleText(JSON.stringify(value, null, 2)), files: found };
+  }, [event]);
   const cut = text.length > MAX_INITIAL_CHARACTERS && !showAll;
   return (
     <div className="event-detail">
@@ -24,7 +28,7 @@ export function EventDetail({ event, onClose }: { event: ExecutionEvent; onClose
           <button
             type="button"
             className="button quiet"
-            onClick={() => void navigator.clipboard?.writeText(json)}
+            onClick={() => void navigator.clipboard?.writeText(JSON.stringify(event, null, 2))}
           >
             Copy
           </button>
@@ -36,6 +40,11 @@ export function EventDetail({ event, onClose }: { event: ExecutionEvent; onClose
       <pre tabIndex={0} aria-label={`Event ${event.sequence} as JSON`}>
         {cut ? text.slice(0, MAX_INITIAL_CHARACTERS) : text}
       </pre>
+      {files.length > 0 && (
+        <div className="ca-monitor">
+          <PictureList files={files} label={`event ${event.sequence}`} />
+        </div>
+      )}
       {cut && (
         <button type="button" className="button" onClick={() => setShowAll(true)}>
           Show {counted(text.length - MAX_INITIAL_CHARACTERS, 'more character')}

@@ -1,11 +1,14 @@
 import type { EventType, ExecutionEvent } from '@cloutagent/client';
+import type { Json } from '@cloutagent/contract';
+import { separateFiles } from '@cloutagent/contract/files';
 
 const texts = new WeakMap<ExecutionEvent, string>();
 
 function searchable(event: ExecutionEvent): string {
   let text = texts.get(event);
   if (text === undefined) {
-    text = JSON.stringify(event).toLowerCase();
+    // Leave out the base64 of files: it is of no use to a search, and takes much memory.
+    text = JSON.stringify(separateFiles(event as unknown as Json).value).toLowerCase();
     texts.set(event, text);
   }
   return text;

@@ -1,5 +1,7 @@
-import type { ExecutionEvent, OpenWait } from '@cloutagent/client';
-import { type NameOf, visibleText, withNames } from '@cloutagent/react';
+import type { ExecutionEvent, ExecutionEventOf, OpenWait } from '@cloutagent/client';
+import type { Json } from '@cloutagent/contract';
+import { separateFiles } from '@cloutagent/contract/files';
+import { incompleteText, type NameOf, visibleText, withNames } from '@cloutagent/react';
 import { cost, count, counted, dateTime, duration } from '../ui/quantity.js';
 
 /** Maximum number of characters in a summary. */
@@ -18,7 +20,10 @@ const oneLine = (text: string): string =>
       .replaceAll('\t', '⇥'),
   );
 
-const json = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+const json = (value: Json): string => {
+  const { value: shown } = separateFiles(value);
+  return typeof shown === 'string' ? shown : JSON.stringify(shown);
+};
 
 function describe(event: ExecutionEvent): string {
   switch (event.type) {
@@ -27,18 +32,38 @@ function describe(event: ExecutionEvent): string {
     case 'execution:progress':
       return `${count(event.completedSteps)} of ${counted(event.totalSteps, 'step')}, ${Math.round(event.percent)} %`;
     case 'execution:step':
-      return [event.step, event.status, event.error].filter(Boolean).join(' · ');
+      return [
+        event.step,
+        event.status,
+        event.keptThrough !== undefined && `keeps its work through ${event.keptThrough}`,
+        event.continues !== undefined && 'continues earlier work',
+        event.incomplete ? incompleteText(event) : event.finishReason,
+        event.error,
+      ]
+        .filter(Boolean)
+        .join(' · ');
     case 'execution:output':
     case 'execution:thinking':
       return event.chunk.slice(0, MAX_LENGTH + 1);
     case 'execution:tool-call':
       return `${event.toolName} ${json(event.toolArgs)}`;
     case 'execution:tool-result':
-      return `${event.isError ? 'error ' : ''}${json(event.result)}`;
+      return [
+        `${event.isError ? 'error ' : ''}${json(event.result)}`,
+        event.toolArgs !== undefined && `with changed arguments ${json(event.toolArgs)}`,
+      ]
+        .filter(Boolean)
+        .join(' · ');
     case 'execution:custom':
       return `${event.name} ${json(event.value)}`;
     case 'execution:token-usage':
-      return `${count(event.usage.input)} in, ${count(event.usage.output)} out · ${event.model}`;
+      return [
+        `${count(event.usage.input)} in, ${count(event.usage.output)} out`,
+        event.model,
+        event.call && describeCall(event.call),
+      ]
+        .filter(Boolean)
+        .join(' · ');
     case 'execution:cost-update':
       return cost(event.totalCostUSD);
     case 'execution:retry':
@@ -68,6 +93,19 @@ function describe(event: ExecutionEvent): string {
     default:
       return [event.reason, event.by && `by ${event.by}`].filter(Boolean).join(' · ');
   }
+}
+
+function describeCall(call: NonNullable<ExecutionEventOf<'execution:token-usage'>['call']>): string {
+  const { input, output, cached, reasoning = 0, finishReason, incomplete } = call;
+  const parts = [
+    `this call ${count(input)} in, ${count(output)} out`,
+    cached && cached.read > 0 && `${count(cached.read)} read from cache`,
+    cached && cached.written > 0 && `${count(cached.written)} written to cache`,
+    reasoning > 0 && `${count(reasoning)} reasoning`,
+    finishReason,
+    incomplete && 'not whole',
+  ];
+  return parts.filter(Boolean).join(', ');
 }
 
 const describeWait = ({

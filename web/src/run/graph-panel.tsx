@@ -38,11 +38,11 @@ export function GraphPanel({ executionId, snapshot, nameOf, mayRerun }: Props) {
   const ended = endedAt !== undefined;
   const states = useMemo(() => {
     const last = new Map(steps.map((step) => [step.nodeId, step]));
-    const open = new Map(waits.map((wait) => [wait.nodeId, wait]));
+    const open = Map.groupBy(waits, (wait) => wait.nodeId);
     return new Map<string, NodeState>(
       workflow.data?.nodes.map(({ id }) => [
         id,
-        nodeState({ step: last.get(id), wait: open.get(id), ended }, duration),
+        nodeState({ step: last.get(id), waits: open.get(id) ?? [], ended }, duration),
       ]),
     );
   }, [steps, waits, workflow.data, ended]);

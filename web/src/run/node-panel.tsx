@@ -2,12 +2,14 @@ import {
   type Branch,
   decisionOf,
   type ExecutionSnapshot,
+  incompleteText,
   type NameOf,
   type NodeView,
   visibleText,
   withNames,
 } from '@cloutagent/react';
 import type { WorkflowOutline } from '@cloutagent/contract';
+import { separateFiles } from '@cloutagent/contract/files';
 import type { NodeState } from '../graph/node-state.js';
 import { Link } from '../routing/link.js';
 import { useEscape } from '../routing/use-escape.js';
@@ -70,6 +72,9 @@ export function NodePanel(props: Props) {
                 attempt {step.attempt}, {timeOfDay(step.startedAt)}
                 {step.duration !== undefined && `, ${duration(step.duration)}`}
               </span>
+              {step.continues !== undefined && <span className="muted">continues earlier work</span>}
+              {step.keptThrough !== undefined && <span className="muted">its finished work is kept</span>}
+              <IncompleteNote step={step} />
               {step.error !== undefined && (
                 <PlainText text={withNames(step.error, nameOf)} className="node-error" />
               )}
@@ -88,11 +93,16 @@ export function NodePanel(props: Props) {
       {decision === undefined && result !== undefined && (
         <OutputText
           title="Output"
-          text={typeof result === 'string' ? result : JSON.stringify(result, null, 2)}
+          text={typeof result === 'string' ? result : JSON.stringify(separateFiles(result).value, null, 2)}
         />
       )}
     </section>
   );
+}
+
+function IncompleteNote({ step }: { step: ExecutionSnapshot['steps'][number] }) {
+  const text = incompleteText(step);
+  return text === undefined ? null : <PlainText text={text} className="node-warning" />;
 }
 
 function BranchText({ branch, describeEdge }: { branch: Branch; describeEdge: Props['describeEdge'] }) {

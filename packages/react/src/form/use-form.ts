@@ -15,10 +15,16 @@ export interface Form {
  * Keeps what the user types into the form of a schema.
  * @param title title of a form of one value
  * @param serverProblems problems that the server has found in the last answer
+ * @param initial the value that the form shows at first; default: that of the schema
  */
-export function useForm(schema: unknown, title: string, serverProblems: readonly FieldProblem[]): Form {
+export function useForm(
+  schema: unknown,
+  title: string,
+  serverProblems: readonly FieldProblem[],
+  initial?: Json,
+): Form {
   const field = useMemo(() => fieldOf(schema, title), [schema, title]);
-  const [typed, setTyped] = useState(() => initialOf(field));
+  const [typed, setTyped] = useState(() => initialOf(field, initial ?? field.initial));
   const [problems, setProblems] = useState<readonly FieldProblem[]>([]);
   return {
     view: {

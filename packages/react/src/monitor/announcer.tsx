@@ -57,11 +57,15 @@ function describeStatus({ status, error, lastSequence }: ExecutionSnapshot, name
     : `Execution ${status}.`;
 }
 
-/** Number of waits that are announced. */
+/** Number of waits that are announced one by one. */
 const MAX_WAITS = 3;
 
 function describeWaits({ waits }: ExecutionSnapshot): string {
-  return waits.slice(0, MAX_WAITS).map(describeWait).join(' ');
+  const rest = waits.length - MAX_WAITS;
+  return [
+    ...waits.slice(0, MAX_WAITS).map(describeWait),
+    ...(rest > 0 ? [`${formatCounted(rest, 'more open wait')}.`] : []),
+  ].join(' ');
 }
 
 function describeWait({ kind, nodeId, signal = '', toolName = '', children }: OpenWait): string {

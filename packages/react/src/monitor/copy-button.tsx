@@ -30,7 +30,7 @@ export function CopyButton({ what, text }: CopyButtonProps): ReactNode {
     <button
       type="button"
       className="ca-button ca-small"
-      aria-label={`Copy ${what}`}
+      aria-label={`${outcome ?? 'Copy'} ${what}`}
       onClick={() => void copy()}
     >
       <span role="status">{outcome ?? 'Copy'}</span>

@@ -89,7 +89,7 @@ export function ExecutionMonitor(props: ExecutionMonitorProps): ReactNode {
         </Links.Provider>
         <RetryList retries={snapshot.retries} />
         <NodeList key={executionId} nodes={snapshot.nodes} caughtUp={snapshot.caughtUp} />
-        <ToolCallList calls={snapshot.toolCalls} />
+        <ToolCallList calls={snapshot.toolCalls} waits={waits} />
         {output !== undefined && (
           <Disclosure summary="Result">{() => <JsonPane value={output} label="result" />}</Disclosure>
         )}
@@ -125,7 +125,7 @@ function WaitList({ waits, nameOf, clockOffset, controls }: WaitListProps): Reac
             nameOf={nameOf}
             clockOffset={clockOffset}
             answer={controls && ((answer) => controls.answer(wait.waitId, answer))}
-            error={controls?.errorWaitId === wait.waitId ? controls.error : undefined}
+            error={controls?.waitErrors.get(wait.waitId)}
           />
         ))}
       {waits.length > MAX_WAITS && (

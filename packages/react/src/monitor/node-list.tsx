@@ -1,11 +1,13 @@
 import { memo, type ReactNode } from 'react';
 import type { ExecutionSnapshot, NodeView } from '../store/snapshot.js';
+import { incompleteText } from '../store/finish.js';
 import { Disclosure } from './disclosure.js';
 import { formatCounted } from './format.js';
 import { Section } from './section.js';
 import { StatusBadge } from './status-badge.js';
 import { TailList } from './tail-list.js';
 import { TextPane } from './text-pane.js';
+import { visibleText } from './visible-text.js';
 
 /** Number of latest nodes whose output is open. The output of running and failed nodes is open too. */
 const MAX_OPEN = 4;
@@ -40,6 +42,7 @@ interface NodeItemProps {
 
 const NodeItem = memo(function NodeItem({ node, live, open }: NodeItemProps): ReactNode {
   const { nodeId, step, output, thinking } = node;
+  const incomplete = step?.status === 'completed' ? incompleteText(step) : undefined;
   const summary = (
     <>
       <bdi className="ca-step-name">{nodeId}</bdi> {step && <StatusBadge status={step.status} />}
@@ -59,6 +62,11 @@ const NodeItem = memo(function NodeItem({ node, live, open }: NodeItemProps): Re
               </Disclosure>
             )}
             {output.length > 0 && <TextPane text={output} label={`output of ${nodeId}`} live={live} />}
+            {incomplete !== undefined && (
+              <p className="ca-warning">
+                <bdi>{visibleText(incomplete)}</bdi>
+              </p>
+            )}
           </>
         )}
       </Disclosure>

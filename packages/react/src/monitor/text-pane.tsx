@@ -11,10 +11,12 @@ interface TextPaneProps {
   label: string;
   /** Whether the text is still growing. If so, the pane follows its end; otherwise it opens at the beginning. */
   live?: boolean;
+  /** Returns what the copy button copies. Default: the text. */
+  copy?: () => string;
 }
 
 /** Shows a text, mounted in parts. It stops following the end when the user scrolls up. It never renders markup. */
-export function TextPane({ text, label, live = false }: TextPaneProps): ReactNode {
+export function TextPane({ text, label, live = false, copy }: TextPaneProps): ReactNode {
   const box = useRef<HTMLDivElement>(null);
   const lastTop = useRef(0);
   const mounted = useTextWindow(text, live);
@@ -65,7 +67,7 @@ export function TextPane({ text, label, live = false }: TextPaneProps): ReactNod
             {live ? 'Follow the end' : 'Go to the end'}
           </button>
         )}
-        <CopyButton what={label} text={() => text.toString()} />
+        <CopyButton what={label} text={copy ?? (() => text.toString())} />
       </div>
       <div ref={box} className="ca-text" role="group" aria-label={label} tabIndex={0} onScroll={onScroll}>
         {Array.from({ length: to - from }, (_unused, n) => (

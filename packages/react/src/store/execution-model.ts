@@ -1,6 +1,8 @@
-import type { ExecutionEvent, ExecutionFailure, Json, Step } from '@cloutagent/contract';
-import { applyEvent, initialState } from '@cloutagent/contract/reduce';
+import type { ExecutionEvent, ExecutionEventOf, ExecutionFailure, Json, Step } from '@cloutagent/contract';
+import { applyEvent, initialState, KeptWork } from '@cloutagent/contract/reduce';
+import { FileBudget } from './file-budget.js';
 import { ListLog } from './list-log.js';
+import { ModelCallTotals } from './model-call-totals.js';
 import { NodeModel } from './node-model.js';
 import type { Branch, ExecutionSnapshot, NodeView, Progress, Retry } from './snapshot.js';
 import { ToolCalls } from './tool-calls.js';
@@ -13,9 +15,16 @@ export interface ModelLimits {
   toolCalls: number;
   /** Number of latest retries that are kept. Default 1,000. */
   retries: number;
+  /** Characters of base64 that are kept of files in results of tools. Default 64 Mi. */
+  files: number;
 }
 
-const MODEL_LIMITS: ModelLimits = { events: 1_000, toolCalls: 5_000, retries: 1_000 };
+const MODEL_LIMITS: ModelLimits = {
+  events: 1_000,
+  toolCalls: 5_000,
+  retries: 1_000,
+  files: 64 * 1_048_576,
+};
 
 export type ModelView = Omit<
   ExecutionSnapshot,
@@ -33,6 +42,9 @@ export class ExecutionModel {
   private readonly events: ListLog<ExecutionEvent>;
   private readonly toolCalls: ToolCalls;
   private readonly retries: ListLog<Retry>;
+  private readonly files: FileBudget;
+  private readonly keptWork = new KeptWork();
+  private readonly modelCalls = new ModelCallTotals();
   private progress: Progress | undefined;
   private error: ExecutionFailure | undefined;
   private output: Json | undefined;
@@ -49,14 +61,16 @@ export class ExecutionModel {
     this.events = new ListLog(limits.events);
     this.toolCalls = new ToolCalls(limits.toolCalls);
     this.retries = new ListLog(limits.retries);
+    this.files = new FileBudget(limits.files);
   }
 
   /** Applies one event. @returns false for a duplicate, which changes nothing */
   apply(event: ExecutionEvent): boolean {
     if (event.sequence <= this.state.lastSequence) return false;
     applyEvent(this.state, event);
-    this.events.push(event);
-    this.record(event);
+    const number = this.events.push(event);
+    if (event.type === 'execution:tool-result') this.addResult(event, number);
+    else this.record(event);
     return true;
   }
 
@@ -79,6 +93,8 @@ export class ExecutionModel {
       lastSequence,
       nodes: this.nodeViews,
       toolCalls: this.toolCalls.view(),
+      modelCalls: this.modelCalls.view(),
+      tokensMayBeMissing: this.modelCalls.mayBeIncomplete,
       retries: this.retries.view(),
       progress: this.progress,
       error: this.error,
@@ -102,9 +118,15 @@ export class ExecutionModel {
         this.progress = { completedSteps, totalSteps, percent };
         break;
       }
-      case 'execution:step':
-        this.toolCalls.step(event);
-        this.updateStep(event.stepId, event.nodeId);
+      case 'execution:step': {
+        const through = this.keptWork.validThrough(event);
+        this.toolCalls.step(event, through);
+        this.modelCalls.step(event);
+        this.updateStep(event.stepId, event.nodeId, through);
+        break;
+      }
+      case 'execution:token-usage':
+        this.modelCalls.add(event);
         break;
       case 'execution:branch':
         this.branches = undefined;
@@ -117,16 +139,13 @@ export class ExecutionModel {
         this.approvals = undefined;
         break;
       case 'execution:output':
-        this.node(event.nodeId).append('output', event.stepId, event.chunk);
+        this.node(event.nodeId).append('output', event.sequence, event.chunk);
         break;
       case 'execution:thinking':
-        this.node(event.nodeId).append('thinking', event.stepId, event.chunk);
+        this.node(event.nodeId).append('thinking', event.sequence, event.chunk);
         break;
       case 'execution:tool-call':
         this.toolCalls.call(event);
-        break;
-      case 'execution:tool-result':
-        this.toolCalls.result(event);
         break;
       case 'execution:retry': {
         const { sequence, nodeId, attempt, delayMs, error, timestamp } = event;
@@ -151,6 +170,16 @@ export class ExecutionModel {
     }
   }
 
+  private addResult(event: ExecutionEventOf<'execution:tool-result'>, eventNumber: number): void {
+    const callNumber = this.toolCalls.result(event);
+    this.files.add(event.result, (result) => {
+      if (callNumber !== undefined) this.toolCalls.replaceResult(callNumber, event.result, result);
+      this.events.replace(eventNumber, (known) =>
+        known.type === 'execution:tool-result' ? { ...known, result } : known,
+      );
+    });
+  }
+
   private end(timestamp: string): void {
     this.endedAt = timestamp;
     this.approvals = undefined;
@@ -163,10 +192,10 @@ export class ExecutionModel {
     return nodes.filter(({ nodeId }) => waiting.has(nodeId));
   }
 
-  private updateStep(stepId: string, nodeId: string): void {
+  private updateStep(stepId: string, nodeId: string, through: number): void {
     this.steps = undefined;
     const step = this.state.steps.findLast((known) => known.stepId === stepId);
-    if (step) this.node(nodeId).setStep(step);
+    if (step) this.node(nodeId).setStep(step, through);
   }
 
   private node(nodeId: string): NodeModel {

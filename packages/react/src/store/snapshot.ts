@@ -16,7 +16,7 @@ export interface NodeView {
   readonly nodeId: string;
   /** The node's latest step. */
   readonly step: Step | undefined;
-  /** The joined output chunks, without those of retried attempts. */
+  /** The joined output chunks. Of retried attempts, it has those that stay valid. */
   readonly output: TextView;
   readonly thinking: TextView;
 }
@@ -32,9 +32,11 @@ export interface ToolCall {
   readonly result?: Json;
   readonly isError?: boolean;
   readonly completedAt?: string;
-  /** The step was retried: the call was made, but the attempt does not count. */
+  /** The arguments that the tool was called with, if a person has changed those of the model. */
+  readonly changedArgs?: Json;
+  /** The call was made, but its attempt was retried and has not kept it. */
   readonly discarded: boolean;
-  /** The step ended before the tool returned. */
+  /** The node ended, or its attempt was discarded, before the tool returned. */
   readonly interrupted: boolean;
 }
 
@@ -46,6 +48,17 @@ export interface Retry {
   readonly delayMs: number;
   readonly error: string;
   readonly timestamp: string;
+}
+
+/** The calls of one model, as its provider reported them. */
+export interface ModelCalls {
+  readonly calls: number;
+  /** Input tokens that were read from the provider's cache, and written to it. They are part of the input tokens. */
+  readonly cached: { readonly read: number; readonly written: number };
+  /** Output tokens that are reasoning. */
+  readonly reasoning: number;
+  /** Calls whose answer is not whole. */
+  readonly incomplete: number;
 }
 
 /** Which edges of a node were taken. */
@@ -73,6 +86,10 @@ export interface ExecutionSnapshot extends Readonly<Omit<ExecutionState, 'steps'
   /** In the order in which they started. */
   readonly nodes: readonly NodeView[];
   readonly toolCalls: ListView<ToolCall>;
+  /** The calls of each model, by its name. Without those of child executions. */
+  readonly modelCalls: { readonly [model: string]: ModelCalls };
+  /** Whether tokens of calls that broke may be missing in `tokenUsage` and `costUSD`. */
+  readonly tokensMayBeMissing: boolean;
   readonly retries: ListView<Retry>;
   /** undefined before the first `execution:progress`. */
   readonly progress: Progress | undefined;
@@ -103,6 +120,8 @@ export const EMPTY: ExecutionSnapshot = Object.freeze({
   hasChildren: false,
   nodes: [],
   toolCalls: EMPTY_LIST,
+  modelCalls: {},
+  tokensMayBeMissing: false,
   retries: EMPTY_LIST,
   progress: undefined,
   error: undefined,

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { TextLog, TextView } from './text-log.js';
+import { TextLog } from './text-log.js';
 
 const chunks = fc.array(
   fc.oneof(
@@ -54,12 +54,24 @@ describe('TextLog', () => {
     expect(view.firstSegment).toBeGreaterThan(0);
   });
 
-  it('TextView.join concatenates views', () => {
-    const views = ['one ', 'two'].map((text) => {
-      const log = new TextLog();
-      log.append(text);
-      return log.view();
-    });
-    expect(TextView.join(views).toString()).toBe('one two');
+  it('drops its end, also where that is no longer kept, and grows again', () => {
+    fc.assert(
+      fc.property(chunks, fc.nat(200_000), chunks, (before, at, after) => {
+        const log = new TextLog(60_000);
+        for (const chunk of before) log.append(chunk);
+        const seen = log.view();
+        const then = seen.toString();
+        const end = Math.min(at, log.end);
+        log.truncate(at);
+        for (const chunk of after) log.append(chunk);
+        const all = before.join('').slice(0, end) + after.join('');
+        const view = log.view();
+        expect(log.end).toBe(all.length);
+        expect(view.dropped + view.length).toBe(all.length);
+        expect(view.toString()).toBe(view.dropped <= end ? all.slice(view.dropped) : view.toString());
+        expect(view.length).toBe(view.toString().length);
+        expect(seen.toString()).toBe(then);
+      }),
+    );
   });
 });

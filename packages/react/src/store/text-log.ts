@@ -48,16 +48,6 @@ export class TextView {
     this.firstSegment = firstSegment;
   }
 
-  /** Concatenates texts. */
-  static join(views: readonly TextView[]): TextView {
-    if (views.length === 1) return views[0] ?? TextView.EMPTY;
-    const segments = views.flatMap((view) => view.segments());
-    const sum = (count: (view: TextView) => number) => views.reduce((total, view) => total + count(view), 0);
-    const length = sum((view) => view.length);
-    const dropped = sum((view) => view.dropped);
-    return new TextView({ sealed: segments, sealedCount: segments.length, length, dropped });
-  }
-
   get segmentCount(): number {
     return this.sealedCount + (this.tail === '' ? 0 : 1);
   }
@@ -100,6 +90,30 @@ export class TextLog {
       start = end;
     }
     if (this.length > this.maxLength) this.dropOldest();
+  }
+
+  /** Characters of the text so far, with those that are no longer kept. */
+  get end(): number {
+    return this.dropped + this.length;
+  }
+
+  /** Drops what follows the first `end` characters of the text. Views that exist keep it. */
+  truncate(end: number): void {
+    if (end >= this.end) return;
+    this.current = undefined;
+    const length = Math.max(0, end - this.dropped);
+    this.dropped = Math.min(this.dropped, end);
+    let count = 0;
+    let before = 0;
+    for (const segment of this.sealed) {
+      if (before + segment.length > length) break;
+      before += segment.length;
+      count += 1;
+    }
+    this.tail = (this.sealed[count] ?? this.tail).slice(0, length - before);
+    this.sealed = this.sealed.slice(0, count);
+    this.lineEnd = this.tail.lastIndexOf('\n') + 1;
+    this.length = length;
   }
 
   view(): TextView {

@@ -152,6 +152,7 @@ export class AnthropicEvents implements StreamNormalizer {
     const index = this.indexOf(value['index']) ?? this.nextIndex;
     const block = objectOr(value['content_block']);
     const type = stringOr(block['type']);
+    this.limit.addItem();
     this.stop(index, sink);
     this.nextIndex = Math.max(this.nextIndex, index + 1);
     switch (type) {

@@ -109,6 +109,7 @@ export class ChatToolCalls {
   }
 
   private add({ wireIndex, id }: Omit<Labels, 'name'>): PartialCall {
+    this.limit.addItem();
     // The AI SDK makes an id for a call that has none. Two calls cannot have the same id.
     const isTaken = this.calls.some((call) => call.id === id);
     const call: PartialCall = {

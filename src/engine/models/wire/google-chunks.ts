@@ -1,4 +1,5 @@
 import type { UsageObserver } from '../usage-observer.js';
+import type { ArgumentLimit } from './argument-limit.js';
 import { UNNAMED_TOOL } from './chat-tool-calls.js';
 import { isObject, type JsonObject, objectOr, withNumbers } from './json-object.js';
 import { googleUsage, report } from './reported-usage.js';
@@ -33,7 +34,10 @@ export class GoogleChunks implements StreamNormalizer {
   readonly isComplete = false;
   private hasFinished = false;
 
-  constructor(private readonly observer: UsageObserver | undefined) {}
+  constructor(
+    private readonly observer: UsageObserver | undefined,
+    private readonly limit: ArgumentLimit,
+  ) {}
 
   take(value: unknown, event: ProviderEvent, sink: EventSink): void {
     if (!isObject(value)) return;
@@ -48,6 +52,7 @@ export class GoogleChunks implements StreamNormalizer {
     if (!isChunk) return;
     if (isGiven(objectOr(value['promptFeedback'])['blockReason'])) this.hasFinished = true;
     const isChanged = [event.isRepaired, repairUsage(value), this.repairCandidates(value)].some(Boolean);
+    if (event.data.includes('"functionCall"')) this.limit.addItem(event.data);
     if (isChanged) sink.send(value);
     else sink.pass(event, value);
   }

@@ -10,6 +10,10 @@ import type { EventSink, ProviderEvent, StreamNormalizer } from './stream-normal
 const LAST_READ_TIMEOUT_MS = 250;
 /** Bytes after a complete answer that are skipped. */
 const LAST_READ_MAX_BYTES = 65_536;
+/** The lines of an event stream; the last one may not be complete. */
+const FIELD = /^\uFEFF?(:|(data|event|id|retry|d|da|dat|e|ev|eve|even|i|r|re|ret|retr)(:|$))/;
+/** Longer than the name of a field. */
+const MAX_FIELD = 16;
 /** Characters at the beginning of a body without events that are kept for the error message. */
 const MAX_BEGINNING = 65_536;
 
@@ -111,8 +115,19 @@ class NormalizedBody implements EventSink {
   }
 
   private feed(text: string): void {
-    if (!this.hasEvents && this.beginning.length < MAX_BEGINNING) this.beginning += text;
     this.parser.feed(text);
+    if (this.hasEvents) return;
+    this.beginning += text;
+    if (this.beginning.length > MAX_BEGINNING) this.checkBeginning();
+  }
+
+  /** @throws UnexpectedResponseError if what has arrived without an event is more than comments */
+  private checkBeginning(): void {
+    const lines = this.beginning.split(/\r\n|\r|\n/);
+    if (!lines.every((line) => line.trim() === '' || FIELD.test(line)))
+      throw new UnexpectedResponseError(this.options.contentType, this.beginning.trim());
+    // The last line may continue.
+    this.beginning = lines.at(-1)!.slice(0, MAX_FIELD);
   }
 
   private taken(): string {
@@ -125,12 +140,7 @@ class NormalizedBody implements EventSink {
   /** Takes the last event, which some servers do not end with an empty line. */
   private end(): string {
     this.feed(`${this.decoder.decode()}\n\n`);
-    const beginning = this.beginning.trim();
-    const onlyComments = beginning
-      .split(/\r\n|\r|\n/)
-      .every((line) => line === '' || /^(:|(event|id|retry)\b)/.test(line));
-    if (!this.hasEvents && !onlyComments)
-      throw new UnexpectedResponseError(this.options.contentType, beginning);
+    if (!this.hasEvents) this.checkBeginning();
     this.options.normalizer.end(this);
     return this.taken();
   }

@@ -53,7 +53,8 @@ export class ResponsesEvents implements StreamNormalizer {
       repairDelta(value, type),
       repairResponse(value, type),
     ].some(Boolean);
-    if (type === 'response.function_call_arguments.delta') this.limit.add(value['delta'] as string);
+    if (type === 'response.output_item.done') this.limit.addItem(event.data);
+    else if (type === 'response.function_call_arguments.delta') this.limit.add(value['delta'] as string);
     if (isChanged) sink.send(value);
     else sink.pass(event, value);
   }

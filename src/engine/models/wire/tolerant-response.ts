@@ -4,11 +4,12 @@ import { AnthropicEvents } from './anthropic-events.js';
 import { ArgumentLimit } from './argument-limit.js';
 import { ChatChunks } from './chat-chunks.js';
 import { GoogleChunks } from './google-chunks.js';
-import { isObject, parseLeniently } from './json-object.js';
+import { parseLeniently } from './json-object.js';
 import { normalizedBody } from './normalized-body.js';
 import { reportFromError } from './reported-usage.js';
 import { ResponsesEvents } from './responses-events.js';
 import type { StreamNormalizer, WireFormat } from './stream-normalizer.js';
+import { wholeAnswerEvents } from './whole-answer.js';
 
 /** Bytes of the body of a failed call that are read. */
 const ERROR_MAX_BYTES = 65_536;
@@ -42,7 +43,7 @@ export async function tolerantResponse(
   return new Response(normalized, { status, headers });
 }
 
-/** A server that ignores `stream: true` sends the whole answer as JSON. It becomes a stream of one event. */
+/** A server that ignores `stream: true` sends the whole answer as JSON, which becomes a stream. */
 async function eventStreamOf(
   response: Response,
   { format, observer }: TolerantResponseOptions,
@@ -52,15 +53,13 @@ async function eventStreamOf(
   } catch (error) {
     if (!(error instanceof UnexpectedResponseError)) throw error;
     const answer = parseLeniently(error.body)?.value;
-    const isWhole =
-      (format === 'openai-chat' || format === 'mistral') &&
-      isObject(answer) &&
-      Array.isArray(answer['choices']);
-    if (!isWhole) {
-      reportFromError(observer, answer);
-      throw error;
+    const events = wholeAnswerEvents(format, answer);
+    if (events) {
+      const data = [...events.map((each) => JSON.stringify(each)), '[DONE]'];
+      return new Response(data.map((each) => `data: ${each}\n\n`).join(''), { headers: response.headers });
     }
-    return new Response(`data: ${JSON.stringify(answer)}\n\ndata: [DONE]\n\n`, { headers: response.headers });
+    reportFromError(observer, answer);
+    throw error;
   }
 }
 
@@ -72,7 +71,7 @@ function normalizerFor({ format, observer, maxEventBytes }: TolerantResponseOpti
     case 'openai-responses':
       return new ResponsesEvents(observer, limit);
     case 'google':
-      return new GoogleChunks(observer);
+      return new GoogleChunks(observer, limit);
     default:
       return new ChatChunks(observer, limit, format === 'mistral');
   }
