@@ -8,7 +8,7 @@ import type { SeenEvent } from './accumulator.ts';
 import { AgentProvider } from './agent-provider.ts';
 import { type Fault, FaultController } from './faults.ts';
 import { checkCase, outline, type StoredToolCall } from './oracle.ts';
-import { ROUNDS, workflowOf, type Wire, WIRES } from './script.ts';
+import { workflowOf, type Wire, WIRES } from './script.ts';
 import { ToolEndpoint } from './tool-endpoint.ts';
 import type { TranscriptItem } from './transcript.ts';
 
@@ -24,6 +24,8 @@ export interface RunningCase extends ChaosCase {
   executionId: string;
   /** Whether its faults were only holds in which nothing was lost. */
   harmless?: boolean;
+  /** `AgentWorld.ends` when it began, if processes end at random. */
+  endsBefore?: number;
 }
 
 const NODE_TYPES = ['agent', 'subagent'];
@@ -47,25 +49,17 @@ const SETTINGS = {
 };
 
 /**
- * Returns the lists of faults that explain what happened. An answer that is held after its last byte may be complete for the
- * server, which then continues. The end of its process breaks a later model call or calls of tools instead.
+ * An answer that is held after its last byte may be complete for the server, which then continues. The end of its process comes
+ * at a later point.
  */
-function possibleFaults(happened: readonly Fault[], others: readonly Fault[]): Fault[][] {
-  const known = [...happened, ...others];
-  const held = happened.find(({ point, kind }) => point === 'last' && kind === 'hold');
-  if (!held) return [known];
-  const later = Array.from({ length: ROUNDS + 2 - held.round }, (_unused, more) => held.round + more);
-  const broken = later.flatMap((round): Fault[][] =>
-    (['last', 'tool'] as const).map((point) => [...known, { round, point, kind: 'hold' }]),
-  );
-  return [known, ...broken];
-}
+const isLoose = (faults: readonly Fault[]): boolean =>
+  faults.some(({ point, kind }) => point === 'last' && kind === 'hold');
 
 /** A server on a database of its own, with a fake provider and the endpoints of the tools. */
 export class AgentWorld {
   readonly faults = new FaultController();
-  /** How many processes were killed. */
-  kills = 0;
+  /** How many processes have ended. */
+  ends = 0;
   private next = 0;
   /** Transcripts without a fault, by wire format and node type. */
   private readonly baselines = new Map<string, TranscriptItem[][]>();
@@ -106,7 +100,7 @@ export class AgentWorld {
 
   /** Ends the process and starts another one. */
   async replaceServer(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    if (signal === 'SIGKILL') this.kills += 1;
+    this.ends += 1;
     await this.server.kill(signal);
     await this.startServer();
   }
@@ -221,20 +215,20 @@ export class AgentWorld {
     const happened = this.faults.of(caseId);
     const missed = faults.length - happened.length;
     const baseline = this.baselines.get(baselineOf(running)) ?? [];
-    const found = possibleFaults(harmless ? [] : happened, others).map((assumed) =>
-      checkCase({
-        wire,
-        faults: assumed,
-        killed: killed || assumed.length > happened.length + others.length,
-        events,
-        modelCalls: this.provider.of(caseId),
-        toolRequests: this.tools.of(caseId),
-        rounds: rounds.rows,
-        toolCalls: toolCalls.rows,
-        baseline,
-      }),
-    );
-    const problems = found.toSorted((one, other) => one.length - other.length)[0]!;
+    const unknownEnds =
+      this.ends - (running.endsBefore ?? this.ends) + (!harmless && isLoose(happened) ? 1 : 0);
+    const problems = checkCase({
+      wire,
+      faults: [...(harmless ? [] : happened), ...others],
+      killed,
+      unknownEnds,
+      events,
+      modelCalls: this.provider.of(caseId),
+      toolRequests: this.tools.of(caseId),
+      rounds: rounds.rows,
+      toolCalls: toolCalls.rows,
+      baseline,
+    });
     if (missed > 0) problems.push(`${missed} of its faults did not happen.`);
     return problems.length === 0
       ? []
