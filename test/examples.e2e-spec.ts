@@ -22,6 +22,7 @@ const ENDS: Record<string, string | null> = {
   'sub-workflow.json': 'execution:completed',
   'switch.json': 'execution:completed',
   'timer.json': 'execution:completed',
+  'tool-approval.json': 'execution:completed',
 };
 
 /** The nodes that do not complete, as docs/workflows.md says. */
@@ -57,6 +58,11 @@ describe('the examples', () => {
       const page = await readFile('docs/workflows.md', 'utf8');
       const answer = /\/answer"[^]*?-d '(\{[^']*)'/.exec(page)![1]!;
       return server.call('POST', `/api/waits/${wait!.waitId}/answer`, answer);
+    },
+    'tool-approval.json': async (id) => {
+      const { body } = await server.call('GET', `/api/waits?executionId=${id}`);
+      const [wait] = (body as unknown as { waits: { waitId: string }[] }).waits;
+      return server.call('POST', `/api/waits/${wait!.waitId}/answer`, { action: 'approve' });
     },
     'callback.json': async () => {
       const { answerTo } = JSON.parse(partner.requests[0]!.body) as { answerTo: string };

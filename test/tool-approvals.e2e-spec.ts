@@ -140,7 +140,7 @@ describe('approval of tools', () => {
     const waits = (await waiting(id, 3)).toSorted(
       (a, b) => Number(a.toolArgs['amount'] ?? 0) - Number(b.toolArgs['amount'] ?? 0),
     );
-    // The calls that need nobody have run before the questions begin.
+    // The calls that need no person have run before the questions begin.
     expect(endpoint.requests).toHaveLength(7);
     expect(waits.map(({ kind, toolName, toolArgs }) => [kind, toolName, toolArgs])).toEqual([
       ['tool', 'erase', { file: 'a' }],

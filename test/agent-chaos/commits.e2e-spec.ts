@@ -90,8 +90,7 @@ describe('an agent of five rounds, in a commit', () => {
         world.cutDatabase();
         await world.startServer();
         // The calls of a stored answer count as started, although they were not sent.
-        if (commit === 'answer' || (commit === 'result' && !isAlone))
-          others.push({ round, point: 'tool', kind: 'hold' });
+        if (commit === 'answer') others.push({ round, point: 'tool', kind: 'hold' });
     }
     const killed = trouble === 'kill, rolled back' && commit !== 'result';
     await world.ended(running);

@@ -5,6 +5,9 @@ import { AgentWorld, type ChaosCase, type RunningCase } from './world.ts';
 const held = (places: readonly Omit<Fault, 'kind'>[]): Fault[] =>
   places.map((place) => ({ ...place, kind: 'hold' }));
 
+/** How the process ends during a pause; `resume` means not at all. */
+const ENDS = ['SIGKILL', 'SIGTERM', 'resume'] as const;
+
 describe('an agent of five rounds whose process ends', () => {
   let world: AgentWorld;
   beforeAll(async () => {
@@ -45,12 +48,19 @@ describe('an agent of five rounds whose process ends', () => {
   describe('during a pause', () => {
     const control = (running: readonly RunningCase[], action: string) =>
       Promise.all(running.map(({ executionId }) => world.call(`/api/executions/${executionId}/${action}`)));
+    async function pause(running: readonly RunningCase[]): Promise<void> {
+      await control(running, 'pause');
+      for (const { executionId } of running)
+        await world.until(`SELECT FROM cloutagent.executions WHERE id = $1 AND status = 'paused'`, [
+          executionId,
+        ]);
+    }
 
-    it.each(['SIGKILL', 'SIGTERM', undefined] as const)(
-      'keeps the results of tools that answered while it was paused, and continues after %s',
+    it.each(ENDS)(
+      'keeps the results of tools that answered while it was paused, and continues (%s)',
       async (signal) => {
         const running = await startHeld(casesOf(held(toolPlaces())));
-        await control(running, 'pause');
+        await pause(running);
         release(running);
         for (const { executionId } of running)
           await world.until(
@@ -59,23 +69,20 @@ describe('an agent of five rounds whose process ends', () => {
           );
         const before = await Promise.all(running.map(({ executionId }) => world.events(executionId)));
         for (const events of before) expect(events.at(-1)!.type).toBe('execution:paused');
-        if (signal) await world.replaceServer(signal);
+        if (signal !== 'resume') await world.replaceServer(signal);
         await control(running, 'resume');
         expect(await world.finish(running.map(withoutFaults), signal === 'SIGKILL')).toEqual([]);
       },
     );
 
-    it.each(['SIGKILL', 'SIGTERM', undefined] as const)(
-      'continues the model call of a paused agent after %s',
-      async (signal) => {
-        const running = await startHeld(casesOf(held(modelPlaces().filter(({ point }) => point !== 'last'))));
-        await control(running, 'pause');
-        if (signal) await world.replaceServer(signal);
-        release(running);
-        await control(running, 'resume');
-        expect(await world.finish(running, signal === 'SIGKILL')).toEqual([]);
-      },
-    );
+    it.each(ENDS)('continues the model call of a paused agent (%s)', async (signal) => {
+      const running = await startHeld(casesOf(held(modelPlaces().filter(({ point }) => point !== 'last'))));
+      await pause(running);
+      if (signal !== 'resume') await world.replaceServer(signal);
+      release(running);
+      await control(running, 'resume');
+      expect(await world.finish(running, signal === 'SIGKILL')).toEqual([]);
+    });
   });
 });
 

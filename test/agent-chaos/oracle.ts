@@ -20,6 +20,8 @@ export interface CaseEvidence {
   faults: readonly Fault[];
   /** Whether a process died, so that what it had not committed is lost. */
   killed: boolean;
+  /** How many more times a process may have ended, at a point that is not known. */
+  unknownEnds: number;
   events: readonly SeenEvent[];
   modelCalls: readonly ModelCallRecord[];
   toolRequests: readonly ToolRequest[];
@@ -50,6 +52,7 @@ export function checkCase(evidence: CaseEvidence): string[] {
     ...checkEndpoints(evidence),
     ...checkModelCalls(evidence),
     ...checkTranscripts(evidence),
+    ...checkPrefixes(evidence),
     ...checkTokens(evidence),
     ...checkShown(evidence),
     ...checkRows(evidence),
@@ -77,7 +80,7 @@ const mayRepeat = (name: string): boolean => name !== 'note';
 const cutOff = (faults: readonly Fault[]): Fault[] =>
   faults.filter(({ point, kind }) => point === 'tool' && kind !== 'reset');
 
-function checkEndpoints({ toolRequests, faults }: CaseEvidence): string[] {
+function checkEndpoints({ toolRequests, faults, unknownEnds }: CaseEvidence): string[] {
   const problems: string[] = [];
   const place = ({ args }: ToolRequest) => `${args.round}.${args.index}`;
   for (const request of toolRequests)
@@ -99,7 +102,7 @@ function checkEndpoints({ toolRequests, faults }: CaseEvidence): string[] {
     if (same.some((request) => canonical(request.args) !== canonical(args) || request.tool !== name))
       found.push(`${title} was sent as ${canonical(same)}.`);
     // Other calls of the round are in progress at the same time, so a fault in one may cut off all of them.
-    const cuts = cutOff(faults).filter(({ round }) => round === args.round).length;
+    const cuts = cutOff(faults).filter(({ round }) => round === args.round).length + unknownEnds;
     const most = mayRepeat(name) ? 1 + cuts : 1;
     // A call may be stored as started without having been sent. Its result then says that its effect is not known.
     const least = !mayRepeat(name) && cuts > 0 ? 0 : 1;
@@ -110,18 +113,18 @@ function checkEndpoints({ toolRequests, faults }: CaseEvidence): string[] {
 }
 
 /** Checks that no answer that was complete is asked for again. */
-function checkModelCalls({ modelCalls, faults }: CaseEvidence): string[] {
+function checkModelCalls({ modelCalls, faults, unknownEnds }: CaseEvidence): string[] {
   const problems = modelCalls.flatMap(({ problems: found }) => found);
   for (let round = 1; round <= ROUNDS + 1; round += 1) {
     const calls = modelCalls.filter((call) => call.round === round).length;
-    const broken = faults.filter((fault) => fault.round === round && isOfModel(fault)).length;
+    const broken = faults.filter((fault) => fault.round === round && isOfModel(fault)).length + unknownEnds;
     if (calls < 1 || calls > 1 + broken)
       problems.push(`The answer ${round} was asked for ${calls} times, and ${broken} calls were broken.`);
   }
   return problems;
 }
 
-function checkTranscripts({ modelCalls, baseline, faults }: CaseEvidence): string[] {
+function checkTranscripts({ modelCalls, baseline, faults, unknownEnds }: CaseEvidence): string[] {
   const unknown = new Set(cutOff(faults).map(({ round }) => round));
   const failed = new Set(
     faults
@@ -145,13 +148,25 @@ function checkTranscripts({ modelCalls, baseline, faults }: CaseEvidence): strin
       if (id !== expected.results![at]!.id) return false;
       if (text === expected.results![at]!.text) return true;
       const { name } = SCRIPT[Number(round) - 1]!.calls[Number(index)]!;
-      if (UNKNOWN_EFFECT.test(text)) return unknown.has(Number(round)) && !mayRepeat(name);
+      if (UNKNOWN_EFFECT.test(text))
+        return (unknownEnds > 0 || unknown.has(Number(round))) && !mayRepeat(name);
       return failed.has(`${round}.${index}`);
     });
   }
 }
 
-function checkTokens({ modelCalls, events, killed }: CaseEvidence): string[] {
+/** Checks that the model never reads the past differently: each transcript continues the one before. */
+function checkPrefixes({ modelCalls }: CaseEvidence): string[] {
+  return modelCalls.slice(1).flatMap(({ round, transcript }, index) => {
+    const before = modelCalls[index]!;
+    const isSame = before.transcript.every((item, at) => canonical(item) === canonical(transcript[at]));
+    return isSame && round >= before.round
+      ? []
+      : [`The transcript of the answer ${round} does not continue the one of the answer ${before.round}.`];
+  });
+}
+
+function checkTokens({ modelCalls, events, killed, unknownEnds }: CaseEvidence): string[] {
   const problems: string[] = [];
   const counted = events.filter(({ type }) => type === 'execution:token-usage');
   const calls = counted.map((event) => event['call'] as { input: number; output: number } | undefined);
@@ -167,7 +182,7 @@ function checkTokens({ modelCalls, events, killed }: CaseEvidence): string[] {
     ({ type, incomplete, status }) =>
       type === 'execution:step' && incomplete === true && status === 'retrying',
   );
-  const mayMiss = killed ? 1 : 0;
+  const mayMiss = (killed ? 1 : 0) + unknownEnds;
   if (left.length > mayMiss)
     problems.push(`The tokens ${left.join(', ')} were reported and are not counted.`);
   if (left.length > 0 && !isIncomplete)
