@@ -191,7 +191,7 @@ describe('a posted workflow', () => {
         workflow: { nodes: [batch('x', { nodes: [agent] })] },
         options: { limits: { maxCostUSD: 1 } },
       });
-      expect(answer.status).toBe(400);
+      expect([answer.status, answer.body.code]).toEqual([400, 'price_unknown']);
       expect(answer.body.errors).toContainEqual({
         path: 'workflow.nodes.0.data.config.workflow.nodes.0.data.config.model',
         message: expect.stringMatching(/^the price of anthropic\/of-no-price is not known/) as string,

@@ -24,6 +24,13 @@ it.each<[string, number | null]>([
   expect(table.knows(model)).toBe(cost !== null);
 });
 
+it('takes the price of long prompts for a call that is long, not for a sum of calls', () => {
+  const model = 'anthropic/claude-haiku-5-5';
+  const cost = (input: number, options?: { isSum: boolean }) =>
+    table.costUSD(model, { input, output: 0 }, options);
+  expect([cost(100_000), cost(100_001), cost(300_000, { isSum: true })]).toEqual([0.01, 0.0500005, 0.03]);
+});
+
 it('rounds costs to whole billionths of a dollar', () => {
   expect(table.costUSD('anthropic/claude-sonnet-4-5', { input: 1, output: 7 })).toBe(0.000108);
 });
