@@ -25,7 +25,7 @@ describe('a re-run', () => {
       response.end(JSON.stringify({ path }));
     });
     const url = await createDatabase();
-    server = await Server.start({ DATABASE_URL: url, HTTP_ALLOWED_HOSTS: '127.0.0.1' });
+    server = await Server.start({ DATABASE_URL: url, HTTP_ALLOWED_HOSTS: '127.0.0.1', OPENAI_API_KEY: 'k' });
     database = new pg.Client({ connectionString: url });
     await database.connect();
   });

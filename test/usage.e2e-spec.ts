@@ -128,21 +128,21 @@ describe('the usage that a model provider reports', () => {
     const map = {
       id: 'm',
       type: 'map',
-      data: { config: { items: '[1,2,3]', concurrency: 1, workflow: { nodes: [agent], edges: [] } } },
+      data: { config: { items: [1, 2, 3], concurrency: 1, workflow: { nodes: [agent], edges: [] } } },
     };
     const runTree = async (maxCostUSD: number) => {
       // Three short prompts, which are a long one together; 5,000 tokens of each are read from the cache.
-      const usage = { input: 85_000, output: 0, cachedRead: 5_000 };
+      const usage = { input: 85_000, output: 10, cachedRead: 5_000 };
       models.script(...[1, 2, 3].map(() => ({ usage })));
       const id = await server.startExecution(start([map], [], { options: { limits: { maxCostUSD } } }));
       const watch = await new Watch(server.url, `/api/executions/${id}/stream`).done();
       const { body } = await server.call('GET', `/api/executions/${id}`);
       return { last: watch.frames.at(-1)!, execution: body };
     };
-    // (85,000 * 0.1 + 5,000 * 0.01) / 1,000,000 for each child
-    const kept = await runTree(0.02565);
-    expect([kept.last.type, kept.execution.costUSD]).toEqual(['execution:completed', 0.02565]);
-    const exceeded = await runTree(0.0256);
+    // (85,000 * 0.1 + 5,000 * 0.01 + 10 * 0.5) / 1,000,000 for each child
+    const kept = await runTree(0.025665);
+    expect([kept.last.type, kept.execution.costUSD]).toEqual(['execution:completed', 0.025665]);
+    const exceeded = await runTree(0.02566);
     expect(exceeded.last.data).toMatchObject({ code: 'cost_limit_exceeded' });
   });
 

@@ -27,6 +27,7 @@ describe('a posted workflow', () => {
   beforeAll(async () => {
     team = await ExtensionServer.start(TEAM, {
       DATABASE_URL: await createDatabase(),
+      ANTHROPIC_API_KEY: 'k',
       MAX_WORKFLOW_NODES: '60',
       MAX_CHILD_DEPTH: '3',
       CHECK_TIMEOUT_MS: '1000',
