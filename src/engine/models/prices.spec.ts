@@ -24,6 +24,18 @@ it.each<[string, number | null]>([
   expect(table.knows(model)).toBe(cost !== null);
 });
 
+it.each([
+  ['anthropic/claude-fable-5-1', 0.25],
+  ['anthropic/claude-opus-5-5', 0.2],
+  ['anthropic/claude-opus-5', 0.5],
+  ['anthropic/claude-sonnet-5-5', 0.1],
+  ['anthropic/claude-sonnet-4-5', 0.3],
+  ['anthropic/claude-haiku-5-5', 0.05],
+])('prices a million tokens that %s reads from the cache at %p USD', (model, cost) => {
+  const cached = { read: 1_000_000, written: 0 };
+  expect(table.costUSD(model, { input: 1_000_000, output: 0, cached })).toBe(cost);
+});
+
 it('takes the price of long prompts for a call that is long, not for a sum of calls', () => {
   const model = 'anthropic/claude-haiku-5-5';
   const cost = (input: number, options?: { isSum: boolean }) =>
