@@ -50,3 +50,19 @@ describe('MODEL_PRICES', () => {
     expect(() => parseSettings({ MODEL_PRICES: value })).toThrow(/MODEL_PRICES/);
   });
 });
+
+it.each<[string, RegExp]>([
+  ['{', /must be JSON, for example/],
+  ['{"a b":{"url":"https://example.com"}}', /MCP_SERVERS: a b .*letters/],
+  ['{"docs":{"url":"ftp://example.com"}}', /docs\.url must be a URL/],
+  ['{"docs":{"url":"https://example.com","command":"rm"}}', /docs .*url/],
+  ['{"docs":{"headers":{}}}', /docs\.url/],
+  ['{"docs":{"url":"https://example.com","approval":"perhaps"}}', /docs\.approval must be "never"/],
+  [
+    '{"docs":{"url":"https://example.com","headers":{"authorization":"x"},"oauth":{"clientId":"a","clientSecret":"b-secret"}}}',
+    /docs may have "oauth" or the header Authorization, not both/,
+  ],
+])('refuses the MCP servers %s, and does not show them', (value, message) => {
+  expect(() => parseSettings({ MCP_SERVERS: value })).toThrow(message);
+  expect(() => parseSettings({ MCP_SERVERS: value })).not.toThrow('b-secret');
+});
