@@ -119,6 +119,50 @@ describe('the usage that a model provider reports', () => {
     expect(refused.body.errors).toMatchObject([{ path: 'workflow.nodes.0.data.config.model.1' }]);
   });
 
+  it('costs in a tree what each call of the children costs, also for the limit of the tree', async () => {
+    const agent = {
+      id: 'a',
+      type: 'agent',
+      data: { config: { model: 'anthropic/claude-haiku-5-5', prompt: 'Hi.' } },
+    };
+    const map = {
+      id: 'm',
+      type: 'map',
+      data: { config: { items: [1, 2, 3], concurrency: 1, workflow: { nodes: [agent], edges: [] } } },
+    };
+    const runTree = async (maxCostUSD: number) => {
+      // Three short prompts, which are a long one together; 5,000 tokens of each are read from the cache.
+      const usage = { input: 85_000, output: 10, cachedRead: 5_000 };
+      models.script(...[1, 2, 3].map(() => ({ usage })));
+      const id = await server.startExecution(start([map], [], { options: { limits: { maxCostUSD } } }));
+      const watch = await new Watch(server.url, `/api/executions/${id}/stream`).done();
+      const { body } = await server.call('GET', `/api/executions/${id}`);
+      return { last: watch.frames.at(-1)!, execution: body };
+    };
+    // (85,000 * 0.1 + 5,000 * 0.01 + 10 * 0.5) / 1,000,000 for each child
+    const kept = await runTree(0.025665);
+    expect([kept.last.type, kept.execution.costUSD]).toEqual(['execution:completed', 0.025665]);
+    const exceeded = await runTree(0.02566);
+    expect(exceeded.last.data).toMatchObject({ code: 'cost_limit_exceeded' });
+  });
+
+  it('is counted in the metrics by cached and reasoning tokens', async () => {
+    const model = 'openai-compatible/thinker';
+    const read = async () => {
+      const { text } = await server.call('GET', '/metrics');
+      return ['cached_tokens_total', 'reasoning_tokens_total'].map((name) => {
+        const access = name === 'cached_tokens_total' ? ',access="read"' : '';
+        const line = text
+          .split('\n')
+          .find((l) => l.startsWith(`cloutagent_model_${name}{model="${model}"${access}}`));
+        return Number(line?.split(' ').at(-1) ?? 0);
+      });
+    };
+    const [cached, reasoning] = await read();
+    await run([model], {}, { usage: { input: 1_000, output: 1_000, cachedRead: 600, reasoning: 900 } });
+    expect(await read()).toEqual([cached! + 600, reasoning! + 900]);
+  });
+
   it('adds up to an exact decimal cost in executions, limits and metrics', async () => {
     const usage = { input: 1, output: 1 };
     const both = ['openai-compatible/tenth', 'openai-compatible/fifth'];

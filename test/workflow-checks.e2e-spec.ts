@@ -27,6 +27,7 @@ describe('a posted workflow', () => {
   beforeAll(async () => {
     team = await ExtensionServer.start(TEAM, {
       DATABASE_URL: await createDatabase(),
+      ANTHROPIC_API_KEY: 'k',
       MAX_WORKFLOW_NODES: '60',
       MAX_CHILD_DEPTH: '3',
       CHECK_TIMEOUT_MS: '1000',
@@ -191,7 +192,7 @@ describe('a posted workflow', () => {
         workflow: { nodes: [batch('x', { nodes: [agent] })] },
         options: { limits: { maxCostUSD: 1 } },
       });
-      expect(answer.status).toBe(400);
+      expect([answer.status, answer.body.code]).toEqual([400, 'price_unknown']);
       expect(answer.body.errors).toContainEqual({
         path: 'workflow.nodes.0.data.config.workflow.nodes.0.data.config.model',
         message: expect.stringMatching(/^the price of anthropic\/of-no-price is not known/) as string,

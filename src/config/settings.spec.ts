@@ -28,6 +28,29 @@ function describeDefault(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+describe('MODEL_PRICES', () => {
+  it('has every member of a price', () => {
+    const rates = { input: 1, output: 2, cachedRead: 0.1, cachedWrite: 1.25, reasoning: 3 };
+    const prices = { 'acme/large': { ...rates, longPrompt: { above: 100_000, ...rates } } };
+    expect(parseSettings({ MODEL_PRICES: JSON.stringify(prices) }).MODEL_PRICES).toEqual(prices);
+  });
+
+  it.each([
+    '{',
+    '[]',
+    '{"a/b":1}',
+    '{"a/b":{"input":1}}',
+    '{"a/b":{"input":-1,"output":1}}',
+    '{"a/b":{"input":"1","output":1}}',
+    '{"a/b":{"input":1e999,"output":1}}',
+    '{"a/b":{"input":1e300,"output":1}}',
+    '{"a/b":{"input":1,"output":1,"cacheRead":1}}',
+    '{"a/b":{"input":1,"output":1,"longPrompt":{"above":1.5,"input":1,"output":1}}}',
+  ])('refuses %s with its name', (value) => {
+    expect(() => parseSettings({ MODEL_PRICES: value })).toThrow(/MODEL_PRICES/);
+  });
+});
+
 it.each<[string, RegExp]>([
   ['{', /must be JSON, for example/],
   ['{"a b":{"url":"https://example.com"}}', /MCP_SERVERS: a b .*letters/],

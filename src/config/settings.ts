@@ -39,7 +39,8 @@ const receivedCredential = z
   .min(32, 'must have at least 32 characters, for example the output of: openssl rand -hex 32')
   .max(512)
   .refine(isVisibleAscii, NOT_VISIBLE_ASCII);
-const usd = z.number().min(0);
+/** The upper bound keeps every sum a number that JSON can have. */
+const usd = z.number().min(0).max(1_000_000);
 const rates = {
   input: usd,
   output: usd,

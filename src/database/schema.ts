@@ -187,10 +187,11 @@ interface TreeUsageTable {
   /** pg returns 64-bit integers as text. */
   input: string;
   output: string;
-  /** The cost of the calls whose price is known; null in a row from before it was counted. pg returns numbers as text. */
-  cost_usd: string | null;
-  /** Whether the price of a call was not known. */
-  unpriced: Generated<boolean>;
+  /** Those of the calls whose cost is in `cost_usd`. */
+  priced_input: Generated<string>;
+  priced_output: Generated<string>;
+  /** pg returns numbers as text. */
+  cost_usd: Generated<string>;
 }
 
 export interface ApiKeysTable {

@@ -57,14 +57,17 @@ const STARTED = `
   WHERE (SELECT count(*) FROM superseded) >= 0`;
 
 const COUNTED = `
-  INSERT INTO cloutagent.tree_usage AS t (root_id, model, input, output, cost_usd, unpriced)
-  SELECT u.root_id, u.model, sum(u.input), sum(u.output), coalesce(sum(u.cost_usd), 0), bool_or(u.cost_usd IS NULL)
+  INSERT INTO cloutagent.tree_usage AS t (root_id, model, input, output, priced_input, priced_output, cost_usd)
+  SELECT u.root_id, u.model, sum(u.input), sum(u.output),
+    coalesce(sum(u.input) FILTER (WHERE u.cost_usd IS NOT NULL), 0),
+    coalesce(sum(u.output) FILTER (WHERE u.cost_usd IS NOT NULL), 0), coalesce(sum(u.cost_usd), 0)
   FROM unnest($46::uuid[], $47::uuid[], $48::text[], $49::bigint[], $50::bigint[], $78::numeric[])
     AS u(execution_id, root_id, model, input, output, cost_usd)
   WHERE u.execution_id IN (SELECT id FROM changed)
   GROUP BY u.root_id, u.model ORDER BY u.root_id, u.model
   ON CONFLICT (root_id, model) DO UPDATE SET input = t.input + excluded.input, output = t.output + excluded.output,
-    cost_usd = t.cost_usd + excluded.cost_usd, unpriced = t.unpriced OR excluded.unpriced`;
+    priced_input = t.priced_input + excluded.priced_input, priced_output = t.priced_output + excluded.priced_output,
+    cost_usd = t.cost_usd + excluded.cost_usd`;
 
 const ANSWERED = `
   INSERT INTO cloutagent.agent_rounds (execution_id, node_id, round, step_id, sequence, content, problem)

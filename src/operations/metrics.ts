@@ -119,6 +119,19 @@ export class Metrics {
         [output, { model, direction: 'output' }],
       ]),
     );
+    this.counter(
+      'model_cached_tokens_total',
+      'Tokens of prompts that providers cache.',
+      ['model', 'access'],
+      () =>
+        [...engine.models].flatMap(([model, { cached }]): Sample[] => [
+          [cached.read, { model, access: 'read' }],
+          [cached.written, { model, access: 'write' }],
+        ]),
+    );
+    this.counter('model_reasoning_tokens_total', 'Tokens of answers that are reasoning.', ['model'], () =>
+      [...engine.models].map(([model, { reasoning }]): Sample => [reasoning, { model }]),
+    );
     this.counter('model_cost_usd_total', 'Cost in USD of models with a known price.', ['model'], () =>
       [...engine.models].map(([model, { costUSD }]): Sample => [costUSD, { model }]),
     );

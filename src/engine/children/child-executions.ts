@@ -46,10 +46,9 @@ interface TreeUsageRow {
   model: string;
   input: number;
   output: number;
-  /** null in a row from before the cost was counted. */
-  cost: number | null;
-  /** Whether the price of a call was not known. */
-  unpriced: boolean;
+  costUSD: number;
+  unpricedInput: number;
+  unpricedOutput: number;
 }
 
 /** What a tree of executions has used of one model. */
@@ -57,8 +56,10 @@ export interface TreeModelUsage {
   model: string;
   input: number;
   output: number;
-  /** null if a price is not known; undefined in a tree from before the cost was counted. */
-  costUSD?: number | null;
+  /** The cost of the calls whose price was known. */
+  costUSD: number;
+  /** The tokens of all other calls. */
+  unpriced: { input: number; output: number };
 }
 
 /** Starts, reads and ends the child executions of an execution. */
@@ -187,13 +188,14 @@ export class ChildExecutions {
   async treeUsage(rootId: string): Promise<TreeModelUsage[]> {
     const { rows } = await this.database.pool.query<TreeUsageRow>({
       name: 'tree-usage',
-      text: `SELECT model, input::float8 AS input, output::float8 AS output, cost_usd::float8 AS cost, unpriced
+      text: `SELECT model, input::float8 AS input, output::float8 AS output, cost_usd::float8 AS "costUSD",
+               (input - priced_input)::float8 AS "unpricedInput", (output - priced_output)::float8 AS "unpricedOutput"
              FROM cloutagent.tree_usage WHERE root_id = $1`,
       values: [rootId],
     });
-    return rows.map(({ cost, unpriced, ...tokens }) => ({
-      ...tokens,
-      ...(cost !== null && { costUSD: unpriced ? null : cost }),
+    return rows.map(({ unpricedInput, unpricedOutput, ...used }) => ({
+      ...used,
+      unpriced: { input: unpricedInput, output: unpricedOutput },
     }));
   }
 

@@ -1,10 +1,13 @@
 import type { ModelPrice } from '../../config/settings.js';
 
-/** Anthropic: reading from the cache costs a tenth of the input, writing to it (for five minutes) a quarter more. */
-const anthropic = (input: number, output: number): ModelPrice => ({
+/**
+ * Anthropic: writing to the cache (for five minutes) costs a quarter more than the input. Reading from it costs a tenth of the
+ * input; newer models have a lower price.
+ */
+const anthropic = (input: number, output: number, cachedRead = input / 10): ModelPrice => ({
   input,
   output,
-  cachedRead: input / 10,
+  cachedRead,
   cachedWrite: input * 1.25,
 });
 
@@ -13,16 +16,17 @@ const anthropic = (input: number, output: number): ModelPrice => ({
  * Source: https://platform.claude.com/docs/en/about-claude/pricing. Date: November 2026.
  */
 export const BUILT_IN_PRICES: Readonly<Record<string, ModelPrice>> = {
-  'anthropic/claude-fable-5-1': anthropic(10, 50),
+  'anthropic/claude-fable-5-1': anthropic(10, 50, 0.25),
   'anthropic/claude-fable-5': anthropic(10, 50),
-  'anthropic/claude-opus-5-5': anthropic(4, 20),
+  'anthropic/claude-opus-5-5': anthropic(4, 20, 0.2),
   'anthropic/claude-opus-5': anthropic(5, 25),
   'anthropic/claude-opus-4-8': anthropic(5, 25),
   'anthropic/claude-opus-4-7': anthropic(5, 25),
   'anthropic/claude-opus-4-6': anthropic(5, 25),
   'anthropic/claude-opus-4-5': anthropic(5, 25),
   'anthropic/claude-opus-4-1': anthropic(15, 75),
-  'anthropic/claude-sonnet-5-5': anthropic(2, 10),
+  // Since 2026-10-07; before, a read from the cache cost 0.2.
+  'anthropic/claude-sonnet-5-5': anthropic(2, 10, 0.1),
   'anthropic/claude-sonnet-5': anthropic(2, 10),
   'anthropic/claude-sonnet-4-6': anthropic(3, 15),
   'anthropic/claude-sonnet-4-5': anthropic(3, 15),

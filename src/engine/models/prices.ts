@@ -13,8 +13,7 @@ const FREE: ModelPrice = { input: 0, output: 0 };
 
 /**
  * The prices of models. MODEL_PRICES comes before the option `prices`, and these before the prices of MODEL_ENDPOINTS and the
- * built-in ones. A price replaces
- * another one as a whole.
+ * built-in ones. A price replaces another one as a whole.
  */
 @Injectable()
 export class PriceTable {
@@ -28,12 +27,19 @@ export class PriceTable {
     return this.find(model) !== undefined;
   }
 
-  /** Computes the cost of one call in USD; null if the model's price is not known. */
-  costUSD(model: string, { input, output, cached = NOT_CACHED, reasoning = 0 }: CallTokens): number | null {
+  /**
+   * Computes the cost of one call in USD; null if the model's price is not known.
+   * @param options `isSum`: the tokens are those of several calls, so their number does not make a long prompt
+   */
+  costUSD(
+    model: string,
+    { input, output, cached = NOT_CACHED, reasoning = 0 }: CallTokens,
+    { isSum = false } = {},
+  ): number | null {
     const price = this.find(model);
     if (!price) return null;
     const { longPrompt } = price;
-    const rate = longPrompt && input > longPrompt.above ? longPrompt : price;
+    const rate = longPrompt && !isSum && input > longPrompt.above ? longPrompt : price;
     const millionths =
       (input - cached.read - cached.written) * rate.input +
       cached.read * (rate.cachedRead ?? rate.input) +

@@ -8,6 +8,8 @@ it.each<[number | undefined, number | undefined]>([
   [-1, undefined],
   [-500_000, undefined],
   [1e300, undefined],
+  [1_000_000_000, 1_000_000_000],
+  [1_000_000_001, undefined],
   [2 ** 53, undefined],
   [Number.NaN, undefined],
   [Infinity, undefined],
@@ -21,7 +23,7 @@ it.each([
   [{ input: 10, output: 1 }, undefined],
   [
     { input: 100, output: 10, cached: { read: 80, written: 80 }, reasoning: 11 },
-    { input: 100, output: 10, cached: { read: 80, written: 20 }, reasoning: 10 },
+    { input: 100, output: 10, cached: { read: 20, written: 80 }, reasoning: 10 },
   ],
   [
     { input: 5, output: -1, cached: { read: -3, written: Number.NaN }, reasoning: 1e300 },
@@ -29,7 +31,7 @@ it.each([
   ],
   [
     { input: 1.2, output: 0.1, cached: { read: 0.5, written: 9 }, reasoning: 0.1 },
-    { input: 2, output: 1, cached: { read: 1, written: 1 }, reasoning: 1 },
+    { input: 2, output: 1, cached: { read: 0, written: 2 }, reasoning: 1 },
   ],
 ])('counts the tokens of a call so that its parts fit the whole: %j', (usage, counted) => {
   expect(countedTokens(usage)).toEqual(counted ?? usage);

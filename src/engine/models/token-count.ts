@@ -1,7 +1,7 @@
 import type { ModelUsage } from '../extension/model-usage.js';
 
-/** More tokens than any call can use. Numbers can still add up a thousand such calls exactly. */
-const MAX_TOKENS = 1e12;
+/** More tokens than any call can use. Numbers can still add up millions of such calls, and their cost, exactly. */
+const MAX_TOKENS = 1e9;
 
 /**
  * Reads a number of tokens as a provider reports it. Fractions are rounded up.
@@ -22,12 +22,15 @@ export interface CallTokens {
   readonly reasoning?: number;
 }
 
-/** Returns the tokens of one call as they count. What is not a number of tokens is 0. */
+/**
+ * Returns the tokens of one call as they count. What is not a number of tokens is 0. When the cached tokens are more than the
+ * whole input, the written ones count first: they are the dearer ones, and a wrong report must not make a call cheaper.
+ */
 export function countedTokens(usage: ModelUsage): CallTokens {
   const input = tokenCount(usage.input) ?? 0;
   const output = tokenCount(usage.output) ?? 0;
-  const read = Math.min(tokenCount(usage.cached?.read) ?? 0, input);
-  const written = Math.min(tokenCount(usage.cached?.written) ?? 0, input - read);
+  const written = Math.min(tokenCount(usage.cached?.written) ?? 0, input);
+  const read = Math.min(tokenCount(usage.cached?.read) ?? 0, input - written);
   const reasoning = Math.min(tokenCount(usage.reasoning) ?? 0, output);
   return {
     input,

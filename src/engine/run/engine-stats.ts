@@ -8,6 +8,10 @@ import { sumUSD } from '../../common/usd.js';
 export interface ModelUse {
   input: number;
   output: number;
+  /** Those of `input` that a provider read from its cache, or wrote to it. */
+  cached: { read: number; written: number };
+  /** Those of `output` that are reasoning. */
+  reasoning: number;
   /** Counts only calls whose price is known. */
   costUSD: number;
 }
@@ -45,6 +49,9 @@ export class EngineStats {
         const use = this.useOf(draft.fields.model);
         use.input += draft.fields.usage.input - before.tokenUsage.input;
         use.output += draft.fields.usage.output - before.tokenUsage.output;
+        use.cached.read += draft.fields.call?.cached?.read ?? 0;
+        use.cached.written += draft.fields.call?.cached?.written ?? 0;
+        use.reasoning += draft.fields.call?.reasoning ?? 0;
         break;
       }
       case 'execution:cost-update':
@@ -72,7 +79,10 @@ export class EngineStats {
     const isFull = this.models.size >= this.settings.MAX_METRICS_MODELS;
     const name = isFull && !this.models.has(model) ? 'other' : model;
     let use = this.models.get(name);
-    if (!use) this.models.set(name, (use = { input: 0, output: 0, costUSD: 0 }));
+    if (!use) {
+      use = { input: 0, output: 0, cached: { read: 0, written: 0 }, reasoning: 0, costUSD: 0 };
+      this.models.set(name, use);
+    }
     return use;
   }
 }

@@ -68,8 +68,11 @@ export class ExecutionLimits {
     const used = await untilAnswered(() => this.children.treeUsage(rootId), this.signal);
     const total = used.reduce((sum, { input, output }) => sum + input + output, 0);
     const costUSD = totalCostUSD(
-      // A tree of an earlier release has counted no cost.
-      used.map((usage) => (usage.costUSD === undefined ? this.priceOf(usage.model, usage) : usage.costUSD)),
+      used.flatMap(({ model, costUSD: known, unpriced }) =>
+        unpriced.input + unpriced.output === 0
+          ? [known]
+          : [known, this.priceOf(model, unpriced, { isSum: true })],
+      ),
     );
     return exceededLimit(limits, { tokenUsage: { total }, costUSD }, { isTree: true });
   }

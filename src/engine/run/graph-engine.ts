@@ -111,7 +111,7 @@ export class GraphEngine implements ExecutionEngine {
       registry: this.registry,
       interceptors: this.interceptors.exist ? this.interceptors : undefined,
       monitor: this.monitor,
-      priceOf: (model, usage) => this.prices.costUSD(model, usage),
+      priceOf: (model, call, options) => this.prices.costUSD(model, call, options),
       conditions: this.conditions,
       rounds: this.rounds,
       children: this.children,

@@ -52,3 +52,15 @@ it('counts models separately whose names are members of Object.prototype', () =>
     ['constructor', 1],
   ]);
 });
+
+it('adds the sums of children as they are, with the cost that the children have computed', () => {
+  const calls = [{ nodeId: 'map', model: 'a', input: 3_000_000_000, output: 5, costUSD: 0.7 }];
+  const [tokens, cost] = usageEvents(initialState(), calls, () => 99, { ofChildren: true });
+  expect(tokens!.fields).toEqual({
+    usage: { input: 3_000_000_000, output: 5, total: 3_000_000_005 },
+    nodeId: 'map',
+    model: 'a',
+    ofChildren: true,
+  });
+  expect(cost!.fields).toMatchObject({ totalCostUSD: 0.7, ofChildren: true });
+});

@@ -3,8 +3,11 @@ import { formatUSD, sumUSD } from '../../common/usd.js';
 import type { ModelUsage } from '../extension/model-usage.js';
 import { type CallTokens, countedTokens } from '../models/token-count.js';
 
-/** Computes the cost of one call in USD; null if the model's price is not known. */
-export type PriceOf = (model: string, call: CallTokens) => number | null;
+/**
+ * Computes the cost of one call in USD; null if the model's price is not known.
+ * @param options `isSum`: the tokens are those of several calls, so their number does not make a long prompt
+ */
+export type PriceOf = (model: string, call: CallTokens, options?: { isSum?: boolean }) => number | null;
 
 /** Adds costs; null if one of them is not known. */
 export const totalCostUSD = (costs: readonly (number | null)[]): number | null =>
@@ -32,7 +35,8 @@ export function usageEvents(
   let { input, output } = state.tokenUsage;
   let models = state.modelUsage;
   const events = calls.map(({ nodeId, model, costUSD: known, ...used }): EventDraft => {
-    const tokens = countedTokens(used);
+    // Each call of a child has been checked, and their sums may be larger than any call.
+    const tokens = ofChildren ? { input: used.input, output: used.output } : countedTokens(used);
     input += tokens.input;
     output += tokens.output;
     const before = (Object.hasOwn(models, model) && models[model]) || { input: 0, output: 0, costUSD: 0 };
