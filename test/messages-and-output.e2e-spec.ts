@@ -135,7 +135,8 @@ describe('Agents with messages and structured output', () => {
       error: expect.stringContaining('property1 is required'),
     });
     expect(types(failed, 'execution:token-usage')).toHaveLength(2);
-    expect(types(failed, 'execution:retry')).toEqual([]);
+    // Watchers drop the first answer. That is no retry: maxRetries is used up by failures only.
+    expect(types(failed, 'execution:retry')).toHaveLength(1);
   });
 
   it('is not harmed by a regular expression that runs forever', async () => {

@@ -80,7 +80,7 @@ export class AgentLoop {
         prompt: [...prompt, ...rounds.flatMap(messagesOf)],
         tools: tools.definitions(),
         mayCallTools: used < maxToolRounds,
-        responseFormat: output && this.outputs.responseFormat(output),
+        output,
       });
       const { answer, model, usage } = answered;
       const round = { round: rounds.length + 1, content: answer.content as unknown as Json, model, usage };
@@ -94,7 +94,12 @@ export class AgentLoop {
       const problem = emptyAnswer(answer);
       if (problem) return await fail(run, answered, problem);
       if (!output) return await finish(run, answered, answer.text);
-      const read = await this.outputs.read(answer.text, output, run.projectId, run.signal);
+      const read = await this.outputs
+        .read(answer.text, output, run.projectId, run.signal)
+        .catch((error: unknown) => {
+          if (error instanceof NodeError) return fail(run, answered, error);
+          throw error;
+        });
       if ('output' in read) return await finish(run, answered, read.output);
       if (rounds.some((each) => each.problem !== undefined))
         return await fail(
