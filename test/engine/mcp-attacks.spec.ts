@@ -216,6 +216,37 @@ describe('A server that an agent names by its URL', () => {
     await within3s(gone.promise);
   });
 
+  it.each([
+    ['may ask 60 times in each of two minutes', 61_000, { result: 'fine', isError: false }],
+    [
+      'may not ask 120 times in a minute',
+      0,
+      { result: expect.stringMatching(/within a minute/), isError: true },
+    ],
+  ])('%s', async (_title, later, output) => {
+    const { now } = performance;
+    server.behaviour = onCall(async ({ message, ...exchange }) => {
+      const events = exchange.stream();
+      const answered = server.messages.length;
+      const ask = async (count: number) => {
+        const until = server.messages.length + count;
+        for (let id = 1; id <= count; id += 1) events.send({ jsonrpc: '2.0', id, method: 'ping' });
+        while (server.messages.length < until && server.messages.length - answered < 100)
+          await setImmediate();
+      };
+      await ask(60);
+      performance.now = () => now.call(performance) + later;
+      await ask(60);
+      events.send({ jsonrpc: '2.0', id: message.id, result: text('fine') });
+      events.end();
+    });
+    try {
+      expect(await mcp.use(evil(), (tools) => call(tools, 'evil/act'))).toEqual(output);
+    } finally {
+      performance.now = now;
+    }
+  });
+
   it('does not keep its memory: 20 floods at once', async () => {
     const chunk = 'x'.repeat(65_536);
     server.behaviour = onCall(({ response, stream }) => {
