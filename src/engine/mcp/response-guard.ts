@@ -1,6 +1,5 @@
 import type { ShapeLimits } from '../extension/output-shape.js';
 import { checkShape } from '../extension/output-shape.js';
-import { NodeError } from '../extension/node-handler.js';
 
 /** More messages than a call needs: 10 reports of progress a second for 15 minutes. */
 const MAX_MESSAGES = 10_000;
@@ -31,16 +30,13 @@ export class LineGuard {
   /**
    * Takes bytes.
    * @returns the complete lines that end in them, with their line breaks
-   * @throws NodeError `mcp_flood`, `output_too_deep`, `output_too_large`
+   * @throws Error when it sends too much; NodeError `output_too_deep`, `output_too_large`
    */
   lines(chunk: Uint8Array): Buffer[] {
     const data = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     this.bytes += data.length;
     if (this.bytes > this.limits.maxBytes)
-      throw new NodeError(
-        'mcp_flood',
-        `it sent more than ${this.limits.maxBytes} bytes (MCP_RESPONSE_MAX_BYTES)`,
-      );
+      throw new Error(`it sent more than ${this.limits.maxBytes} bytes (MCP_RESPONSE_MAX_BYTES)`);
     const complete: Buffer[] = [];
     let from = 0;
     for (let end = data.indexOf(0x0a); end >= 0; end = data.indexOf(0x0a, from)) {
@@ -65,7 +61,7 @@ export class LineGuard {
     this.pendingBytes = 0;
     // Empty lines and the fields `id:` and `event:` of events are no messages.
     if (line.length > 32 && (this.messages += 1) > MAX_MESSAGES)
-      throw new NodeError('mcp_flood', `it sent more than ${MAX_MESSAGES} messages for one request`);
+      throw new Error(`it sent more than ${MAX_MESSAGES} messages for one request`);
     checkShape(line, this.limits.shape);
     return line;
   }
