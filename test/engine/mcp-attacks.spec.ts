@@ -4,7 +4,9 @@ import { type Behaviour, type Exchange, HostileMcpServer, toolNamed } from '../s
 import { call, TestMcp } from '../support/mcp-servers.js';
 
 const text = (value: string) => ({ content: [{ type: 'text', text: value }] });
-const onCall = (behave: (exchange: Exchange) => void): Behaviour => ({ 'tools/call': behave });
+const onCall = (behave: (exchange: Exchange) => unknown): Behaviour => ({
+  'tools/call': (exchange) => void behave(exchange),
+});
 const onList = (behave: (exchange: Exchange) => void): Behaviour => ({ 'tools/list': behave });
 
 let server: HostileMcpServer;
@@ -224,18 +226,18 @@ describe('A server that an agent names by its URL', () => {
       { result: expect.stringMatching(/within a minute/), isError: true },
     ],
   ])('%s', async (_title, later, output) => {
-    const { now } = performance;
+    const now = performance.now.bind(performance);
     server.behaviour = onCall(async ({ message, ...exchange }) => {
       const events = exchange.stream();
       const answered = server.messages.length;
-      const ask = async (count: number) => {
-        const until = server.messages.length + count;
-        for (let id = 1; id <= count; id += 1) events.send({ jsonrpc: '2.0', id, method: 'ping' });
+      const ask = async (pings: number) => {
+        const until = server.messages.length + pings;
+        for (let id = 1; id <= pings; id += 1) events.send({ jsonrpc: '2.0', id, method: 'ping' });
         while (server.messages.length < until && server.messages.length - answered < 100)
           await setImmediate();
       };
       await ask(60);
-      performance.now = () => now.call(performance) + later;
+      performance.now = () => now() + later;
       await ask(60);
       events.send({ jsonrpc: '2.0', id: message.id, result: text('fine') });
       events.end();
