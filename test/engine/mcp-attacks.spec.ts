@@ -243,7 +243,8 @@ describe('A server that an agent names by its URL', () => {
       events.end();
     });
     try {
-      expect(await mcp.use(evil(), (tools) => call(tools, 'evil/act'))).toEqual(output);
+      const patient = { ...evil(), timeoutMs: 10_000 };
+      expect(await mcp.use(patient, (tools) => call(tools, 'evil/act'))).toEqual(output);
     } finally {
       performance.now = now;
     }
