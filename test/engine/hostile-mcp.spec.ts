@@ -79,6 +79,7 @@ beforeAll(async () => {
       http: { url: server.url },
       good: { url: good.url },
       narrow: { url: good.url, tools: ['act'], approval: 'always' },
+      sometimes: { url: good.url, approval: { when: 'args.n > 1', assignees: ['boss'] } },
       missing: { command: '/does/not/exist' },
       'bad-folder': { command: process.execPath, cwd: '/does/not/exist' },
       ...Object.fromEntries(children),
@@ -760,6 +761,15 @@ describe('The config of MCP servers', () => {
   it('does not let an agent loosen the approval of the operator', async () => {
     const [tool] = await mcp.use({ server: 'narrow', approval: 'never' }, (tools) => Promise.resolve(tools));
     expect(tool!.approval).toEqual({ onExpire: 'deny' });
+  });
+
+  it.each<['never' | 'always' | { when: string; onExpire: 'deny' }, string | undefined]>([
+    ['never', 'args.n > 1'],
+    [{ when: 'false', onExpire: 'deny' }, 'args.n > 1'],
+    ['always', undefined],
+  ])('lets an agent tighten it only: %j', async (approval, when) => {
+    const [tool] = await mcp.use({ server: 'sometimes', approval }, (tools) => Promise.resolve(tools));
+    expect(tool!.approval).toEqual({ when, assignees: ['boss'], onExpire: 'deny' });
   });
 });
 

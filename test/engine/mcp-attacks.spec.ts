@@ -4,7 +4,9 @@ import { type Behaviour, type Exchange, HostileMcpServer, toolNamed } from '../s
 import { call, TestMcp } from '../support/mcp-servers.js';
 
 const text = (value: string) => ({ content: [{ type: 'text', text: value }] });
-const onCall = (behave: (exchange: Exchange) => void): Behaviour => ({ 'tools/call': behave });
+const onCall = (behave: (exchange: Exchange) => unknown): Behaviour => ({
+  'tools/call': (exchange) => void behave(exchange),
+});
 const onList = (behave: (exchange: Exchange) => void): Behaviour => ({ 'tools/list': behave });
 
 let server: HostileMcpServer;
@@ -214,6 +216,38 @@ describe('A server that an agent names by its URL', () => {
       await expect(called).rejects.toThrow('cancelled');
     });
     await within3s(gone.promise);
+  });
+
+  it.each([
+    ['may ask 60 times in each of two minutes', 61_000, { result: 'fine', isError: false }],
+    [
+      'may not ask 120 times in a minute',
+      0,
+      { result: expect.stringMatching(/within a minute/), isError: true },
+    ],
+  ])('%s', async (_title, later, output) => {
+    const now = performance.now.bind(performance);
+    server.behaviour = onCall(async ({ message, ...exchange }) => {
+      const events = exchange.stream();
+      const answered = server.messages.length;
+      const ask = async (pings: number) => {
+        const until = server.messages.length + pings;
+        for (let id = 1; id <= pings; id += 1) events.send({ jsonrpc: '2.0', id, method: 'ping' });
+        while (server.messages.length < until && server.messages.length - answered < 100)
+          await setImmediate();
+      };
+      await ask(60);
+      performance.now = () => now() + later;
+      await ask(60);
+      events.send({ jsonrpc: '2.0', id: message.id, result: text('fine') });
+      events.end();
+    });
+    try {
+      const patient = { ...evil(), timeoutMs: 10_000 };
+      expect(await mcp.use(patient, (tools) => call(tools, 'evil/act'))).toEqual(output);
+    } finally {
+      performance.now = now;
+    }
   });
 
   it('does not keep its memory: 20 floods at once', async () => {

@@ -24,7 +24,7 @@ export interface Exchange {
 }
 
 /** A stream of events, which the server ends or not. */
-export interface EventStream {
+interface EventStream {
   readonly send: (message: unknown) => boolean;
   readonly raw: (text: string) => boolean;
   readonly end: () => void;

@@ -3,8 +3,9 @@ import { abortable } from '../../common/abortable.js';
 import { withTimeLimit } from '../../common/time-limit.js';
 import { type ListedTool, type ListLimits, readTools, ToolPageSchema } from './tool-list.js';
 
-/** More than any use of the protocol needs: a server that asks for more floods this one. */
+/** More in a minute than any use of the protocol needs: a server that asks for more floods this one. */
 const MAX_ANSWERS = 100;
+const MINUTE_MS = 60_000;
 const CLOSE_MS = 1_000;
 /** For servers, JSON-RPC reserves -32000 to -32099. */
 const NO_ANSWER = -32_099;
@@ -196,10 +197,16 @@ export class McpConnection {
     const { transport } = this;
     const send = transport.send.bind(transport);
     let answers = 0;
+    let since = performance.now();
     transport.send = async (message, options) => {
       const isAnswer = 'result' in message || 'error' in message;
+      if (isAnswer && performance.now() - since > MINUTE_MS) {
+        // A child process lives long, and may ask now and then whether this side lives.
+        since = performance.now();
+        answers = 0;
+      }
       if (isAnswer && (answers += 1) > MAX_ANSWERS) {
-        this.fail(new Error(`it sent more than ${MAX_ANSWERS} requests of its own`));
+        this.fail(new Error(`it sent more than ${MAX_ANSWERS} requests of its own within a minute`));
         return;
       }
       const isRequest = 'method' in message && 'id' in message;

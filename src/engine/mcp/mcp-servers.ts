@@ -7,7 +7,7 @@ import { Logger } from '../../logging/logger.js';
 import { type ConfigProblem, NodeError, type NodeRun, TransientError } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
 import { urlProblems } from '../http/http-config.js';
-import type { AgentTool, AgentToolCall, ToolOutput } from '../tools/agent-tool.js';
+import type { AgentTool, AgentToolCall, ToolApproval, ToolOutput } from '../tools/agent-tool.js';
 import { toApproval } from '../tools/tool-approval-config.js';
 import { LocalServers } from './local-servers.js';
 import type { McpConfig, McpServerConfig } from './mcp-config.js';
@@ -111,9 +111,7 @@ export class McpServers {
       if (kept.length > this.settings.MCP_MAX_TOOLS) throw new Error(tooMany(this.settings.MCP_MAX_TOOLS));
       const missing = config.tools?.find((name) => !kept.some((tool) => tool.name === name));
       if (missing !== undefined) throw this.missingTool(source, missing, listed);
-      // The operator's approval comes first: an agent cannot loosen it.
-      const ofOperator = toApproval(known?.approval);
-      const approval = ofOperator ?? toApproval(config.approval);
+      const approval = stricter(toApproval(known?.approval), toApproval(config.approval));
       const names = new Set<string>();
       const tools = kept.flatMap((tool): AgentTool[] => {
         const name = `${prefix}/${safeName(tool.name)}`;
@@ -267,6 +265,12 @@ function allowedTools({ config, known }: Pick<Source, 'config' | 'known'>): Read
   const lists = [known?.tools, config.tools].filter((list) => list !== undefined);
   if (lists.length === 0) return undefined;
   return new Set(lists[0]!.filter((name) => lists.every((list) => list.includes(name))));
+}
+
+/** An agent can tighten the approval of the operator to every call, and cannot loosen it. */
+function stricter(ofOperator: ToolApproval | undefined, ofAgent: ToolApproval | undefined) {
+  if (!ofOperator) return ofAgent;
+  return ofAgent && ofAgent.when === undefined ? { ...ofOperator, when: undefined } : ofOperator;
 }
 
 const failure = (message: string): ToolOutput => ({ result: message, isError: true });

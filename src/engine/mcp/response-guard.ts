@@ -30,7 +30,7 @@ export class LineGuard {
   /**
    * Takes bytes.
    * @returns the complete lines that end in them, with their line breaks
-   * @throws Error, whose message says which limit is exceeded
+   * @throws Error when it sends too much; NodeError `output_too_deep`, `output_too_large`
    */
   lines(chunk: Uint8Array): Buffer[] {
     const data = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);

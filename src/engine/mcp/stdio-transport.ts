@@ -31,11 +31,17 @@ const MAX_STDERR_LINE = 2_000;
  */
 const WATCHED = '(read -r _ <&3; kill -KILL -$$) >/dev/null 2>&1 </dev/null & exec "$@" 3<&-';
 
+/** By these members the client sees that silence means an older server, and not a broken one. */
+interface ChildTransport extends Transport {
+  readonly pid: number | null;
+  readonly stderr: null;
+}
+
 /**
  * A connection to an MCP server that is a child process. The official transport has no limit on messages, starts a second
  * process to find out the protocol version, and leaves children when this process is killed.
  */
-export class StdioTransport implements Transport {
+export class StdioTransport implements ChildTransport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
@@ -55,7 +61,6 @@ export class StdioTransport implements Transport {
     this.guard = new LineGuard(limits);
   }
 
-  /** The client sees by `pid` and `stderr` that silence means an older server, and not a broken one. */
   get pid(): number | null {
     return this.child?.pid ?? null;
   }
