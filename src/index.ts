@@ -46,6 +46,7 @@ export {
   StepInterceptor,
   type StepInterceptorOptions,
 } from './engine/extension/step-interceptor.decorator.js';
+export type { ModelUsage } from './engine/extension/model-usage.js';
 export type { ToolCall, ToolHooks, ToolResult } from './engine/extension/tool-hooks.js';
 export type {
   ApprovalRequest,
