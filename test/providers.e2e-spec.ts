@@ -283,6 +283,8 @@ describe('Providers of models', () => {
         const port = (proxy.address() as AddressInfo).port;
         const behind = await Server.start({
           ...settings,
+          // Another process on the same database could run the execution.
+          DATABASE_URL: await createDatabase(),
           OPENAI_BASE_URL: `${scheme}://provider.example/openai/v1`,
           // The certificate of the provider is of a private authority.
           NODE_EXTRA_CA_CERTS: join(import.meta.dirname, 'support/tls/ca.pem'),

@@ -73,3 +73,13 @@ it('redacts the secrets of the settings, but no ordinary words', () => {
   );
   expect(ordinary.text('a table in postgres')).toBe('a table in postgres');
 });
+
+it('redacts the secrets of MCP servers', () => {
+  const servers = {
+    docs: { url: 'https://mcp.example.com/mcp', headers: { Authorization: 'Bearer token-of-docs-1' } },
+    crm: { url: 'https://crm.example.com/mcp', oauth: { clientId: 'me', clientSecret: 'secret-of-crm-1' } },
+    files: { command: 'files', env: { FILES_KEY: 'key-of-files-1' } },
+  };
+  const of = SecretRedactor.of(parseSettings({ MCP_SERVERS: JSON.stringify(servers) }));
+  expect(of.text('token-of-docs-1 secret-of-crm-1 key-of-files-1')).toBe('[redacted] [redacted] [redacted]');
+});

@@ -1,3 +1,4 @@
+import { mcpSecrets } from './mcp-servers-setting.js';
 import type { Settings } from './settings.js';
 
 const REDACTED = '[redacted]';
@@ -121,6 +122,7 @@ function secretsOf(settings: Settings): string[] {
     BOOTSTRAP_API_KEY,
     JWT_SECRET,
     METRICS_TOKEN,
+    ...mcpSecrets(settings.MCP_SERVERS),
     ...[DATABASE_URL, HTTP_PROXY, HTTPS_PROXY].flatMap((url) => (url === undefined ? [] : passwordsIn(url))),
   ].filter((secret) => secret !== undefined);
 }

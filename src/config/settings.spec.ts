@@ -27,3 +27,19 @@ function describeDefault(value: unknown): string {
   if (value === undefined) return 'undefined';
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
+
+it.each<[string, RegExp]>([
+  ['{', /must be JSON, for example/],
+  ['{"a b":{"url":"https://example.com"}}', /MCP_SERVERS: a b .*letters/],
+  ['{"docs":{"url":"ftp://example.com"}}', /docs\.url must be a URL/],
+  ['{"docs":{"url":"https://example.com","command":"rm"}}', /docs .*url/],
+  ['{"docs":{"headers":{}}}', /docs\.url/],
+  ['{"docs":{"url":"https://example.com","approval":"perhaps"}}', /docs\.approval must be "never"/],
+  [
+    '{"docs":{"url":"https://example.com","headers":{"authorization":"x"},"oauth":{"clientId":"a","clientSecret":"b-secret"}}}',
+    /docs may have "oauth" or the header Authorization, not both/,
+  ],
+])('refuses the MCP servers %s, and does not show them', (value, message) => {
+  expect(() => parseSettings({ MCP_SERVERS: value })).toThrow(message);
+  expect(() => parseSettings({ MCP_SERVERS: value })).not.toThrow('b-secret');
+});

@@ -1,6 +1,7 @@
 import { MAX_EDGES, MAX_NODES } from '@cloutagent/contract';
 import { z } from 'zod';
 import { isVisibleAscii } from '../common/visible-ascii.js';
+import { McpServersSetting } from './mcp-servers-setting.js';
 
 const text = z.string().trim().min(1);
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -216,6 +217,9 @@ const SettingsSchema = z
     CONFIG_MAX_BYTES: count(4_194_304),
     EXTENSION_TIMEOUT_MS: ms(10_000),
     TOOL_TIMEOUT_MS: ms(30_000),
+    MESSAGE_FILE_MAX_BYTES: count(5_242_880),
+    MESSAGE_FILES_MAX_BYTES: count(10_485_760),
+    MAX_MESSAGE_FILES: count(20, 0),
     RETRY_BASE_MS: ms(500),
     RETRY_MAX_MS: ms(30_000),
     RETRY_AFTER_MAX_MS: ms(3_600_000, 0),
@@ -262,6 +266,13 @@ const SettingsSchema = z
     HTTPS_PROXY: proxyUrl.optional(),
     NO_PROXY: z.string().optional(),
     MODEL_EVENT_MAX_BYTES: count(16_777_216, 1_024),
+
+    MCP_SERVERS: McpServersSetting,
+    MCP_CONNECT_TIMEOUT_MS: ms(15_000),
+    MCP_TIMEOUT_MS: ms(60_000),
+    MCP_TOTAL_TIMEOUT_MS: ms(300_000),
+    MCP_MAX_TOOLS: count(128, 1, 10_000),
+    MCP_RESPONSE_MAX_BYTES: count(2_097_152, 1_024),
 
     METRICS_TOKEN: receivedCredential.optional(),
     MAX_METRICS_MODELS: count(100),
@@ -341,8 +352,9 @@ export function parseSettings(environment: Record<string, string | undefined>): 
     const name = String(issue.path[0]);
     // The message shows the value unless it may be secret. Any setting may by mistake have a URL with a password as its
     // value.
-    const isSecret = /KEY|SECRET|URL|TOKEN$/.test(name) || given[name]?.includes('@');
-    return `  ${name}: ${issue.message}${isSecret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
+    const isSecret = /KEY|SECRET|URL|TOKEN$|^MCP_SERVERS$/.test(name) || given[name]?.includes('@');
+    const place = name === 'MCP_SERVERS' && issue.path.length > 1 ? `${issue.path.slice(1).join('.')} ` : '';
+    return `  ${name}: ${place}${issue.message}${isSecret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
   });
   throw new InvalidSettingsError(
     `These settings are invalid. .env.example describes every setting:\n${lines.join('\n')}`,

@@ -59,7 +59,7 @@ export class ExecutionsController {
     errors: [
       'expression_too_complex',
       'not_available',
-      'not_available',
+      'price_unknown',
       'not_found',
       'idempotency_key_reused',
       'no_worker_free',

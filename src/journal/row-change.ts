@@ -31,7 +31,7 @@ export interface RowChange {
 }
 
 /** An answer of a model that an append inserts. */
-export interface NewRound {
+interface NewRound {
   nodeId: string;
   round: number;
   stepId: string;

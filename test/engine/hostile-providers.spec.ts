@@ -156,7 +156,7 @@ const ANTHROPIC: Row[] = [
     'null in the place of usage',
     'anthropic',
     messageStart(null) + textBlock(0, 'Hello') + messageEnd('end_turn', null),
-    { output: 'Hello' },
+    { output: 'Hello', usage: { input: 1, output: 2 } },
   ],
   [
     'cached tokens',

@@ -291,6 +291,17 @@ it('quotes at most 500 characters, in one line, without keys', async () => {
   expect((await failure()).message).not.toContain(KEY.slice(0, 8));
 });
 
+it.each(['<', '<title ', '<script ', '</head >'])(
+  'reads a hostile page of %p without delay',
+  async (part) => {
+    answer = [502, 'text/html', part.repeat(60_000)];
+    const begin = performance.now();
+    expect((await failure()).code).toBe('model_unavailable');
+    // It took a second and more when the time grew with the square of the size.
+    expect(performance.now() - begin).toBeLessThan(500);
+  },
+);
+
 it('names the error code of a failed connection', async () => {
   const closed = await startFakeHttpServer(() => undefined);
   await closed.close();

@@ -165,7 +165,7 @@ export const FAILURE_CODES = {
     retried: true,
   },
   output_invalid: {
-    text: 'The answer of the model does not fit output.schema, also after it was told why; the message names the problem. Simplify the schema, or use another model.',
+    text: 'The answer of the model does not fit output.schema, also after one correction; the message names the problem. Simplify the schema, or use another model.',
     retried: false,
   },
   output_not_json: {

@@ -2,7 +2,7 @@ import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { Injectable } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
 import { SecretRedactor } from '../../config/secret-redactor.js';
-import type { AgentRun, Round } from '../extension/agent-run.js';
+import { type AgentRun, RepeatNowError, type Round } from '../extension/agent-run.js';
 import { NodeError, type NodeRun } from '../extension/node-handler.js';
 import { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import { McpServers } from '../mcp/mcp-servers.js';
@@ -80,7 +80,7 @@ export class AgentLoop {
         prompt: [...prompt, ...rounds.flatMap(messagesOf)],
         tools: tools.definitions(),
         mayCallTools: used < maxToolRounds,
-        responseFormat: output && this.outputs.responseFormat(output),
+        output,
       });
       const { answer, model, usage } = answered;
       const round = { round: rounds.length + 1, content: answer.content as unknown as Json, model, usage };
@@ -94,12 +94,22 @@ export class AgentLoop {
       const problem = emptyAnswer(answer);
       if (problem) return await fail(run, answered, problem);
       if (!output) return await finish(run, answered, answer.text);
-      const read = await this.outputs.read(answer.text, output, run.projectId, run.signal);
+      const read = await this.outputs
+        .read(answer.text, output, run.projectId, run.signal)
+        .catch((error: unknown) => {
+          if (error instanceof NodeError) return fail(run, answered, error);
+          throw error;
+        });
       if ('output' in read) return await finish(run, answered, read.output);
       if (rounds.some((each) => each.problem !== undefined))
-        return await fail(run, answered, outputInvalid(read.problem));
-      rounds.push(await run.rounds.add({ ...round, problem: read.problem, calls: [] }));
-      await run.checkLimits();
+        return await fail(
+          run,
+          answered,
+          outputInvalid(read.problem, 'also after the model was asked to correct it'),
+        );
+      // The next attempt asks the model to correct it. Watchers drop the text of this one.
+      await run.rounds.add({ ...round, problem: read.problem, calls: [] });
+      throw new RepeatNowError(outputInvalid(read.problem));
     }
   }
 
@@ -153,8 +163,5 @@ const toolLimit = (maxToolRounds: number): NodeError =>
     `The model still calls tools after ${maxToolRounds} rounds (maxToolRounds), although it was asked to answer. Raise maxToolRounds, change the prompt, or use another model.`,
   );
 
-const outputInvalid = (problem: string): NodeError =>
-  new NodeError(
-    'output_invalid',
-    `The answer of the model does not fit output.schema, also after the model was asked to correct it: ${problem}`,
-  );
+const outputInvalid = (problem: string, when = 'so the model is asked to correct it'): NodeError =>
+  new NodeError('output_invalid', `The answer of the model does not fit output.schema, ${when}: ${problem}`);

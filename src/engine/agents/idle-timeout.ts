@@ -1,10 +1,6 @@
-/**
- * Limits the duration of each wait for another party. The time between two waits does not count. Neither does a wait
- * while the server's own work is in progress (`busy`).
- */
+/** Limits the duration of each wait for another party. The time between two waits does not count. */
 export class IdleTimeout {
   private rejectWait: ((reason: Error) => void) | undefined;
-  private busyCount = 0;
   private readonly timer: NodeJS.Timeout;
 
   /** @param onIdle called when a wait has lasted `limitMs`; it should call `interrupt` */
@@ -12,8 +8,7 @@ export class IdleTimeout {
     // One timer serves all waits, because a stream has thousands of them.
     this.timer = setTimeout(() => {
       if (!this.rejectWait) return;
-      if (this.busyCount > 0) this.timer.refresh();
-      else onIdle();
+      onIdle();
     }, limitMs);
   }
 
@@ -28,20 +23,14 @@ export class IdleTimeout {
     });
   }
 
+  /** Makes known that the other party has sent something that is no answer to the wait. */
+  touch(): void {
+    this.timer.refresh();
+  }
+
   /** Rejects the current wait, if there is one, even if the promise never settles. */
   interrupt(reason: Error): void {
     this.rejectWait?.(reason);
-  }
-
-  /** Runs the server's own work. The limit does not apply while it runs. */
-  async busy<T>(work: () => Promise<T>): Promise<T> {
-    this.busyCount += 1;
-    try {
-      return await work();
-    } finally {
-      this.busyCount -= 1;
-      this.timer.refresh();
-    }
   }
 
   stop(): void {

@@ -1,5 +1,6 @@
 import { addAbortListener } from 'node:events';
 import type {
+  LanguageModelV4,
   LanguageModelV4CallOptions,
   LanguageModelV4FunctionTool,
   LanguageModelV4Prompt,
@@ -8,7 +9,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { Logger } from '../../logging/logger.js';
-import { type AgentRun, NextModelError } from '../extension/agent-run.js';
+import { type AgentRun, RepeatNowError } from '../extension/agent-run.js';
 import type { ModelUsage } from '../extension/model-usage.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
 import { modelError } from '../models/model-error.js';
@@ -17,6 +18,7 @@ import { observed, type UsageObserver } from '../models/usage-observer.js';
 import type { Answer } from './answer.js';
 import { AnswerReader } from './answer-reader.js';
 import { IdleTimeout } from './idle-timeout.js';
+import { type OutputConfig, OutputFormats } from './output-formats.js';
 import { type ModelRequest, modelsOf } from './model-config.js';
 import { usageOf } from './reported-usage.js';
 
@@ -30,7 +32,8 @@ export interface Question {
   readonly tools: readonly LanguageModelV4FunctionTool[];
   /** Whether the model may call tools. Otherwise it must answer. */
   readonly mayCallTools: boolean;
-  readonly responseFormat: LanguageModelV4CallOptions['responseFormat'] | undefined;
+  /** The output that the answer must have. */
+  readonly output: OutputConfig | undefined;
 }
 
 /** A whole answer. Its usage is not counted yet. */
@@ -47,6 +50,7 @@ export class ModelCall {
 
   constructor(
     private readonly models: ModelRegistry,
+    private readonly outputs: OutputFormats,
     private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES'>,
   ) {}
@@ -82,7 +86,7 @@ export class ModelCall {
           await run.countTokens(model, { ...more, input, output, finishReason: 'error', incomplete: true });
         }
         if (!(failure instanceof TransientError) || index === order.length - 1) throw failure;
-        if (reader.hasOutput) throw run.failures < models.length - 1 ? new NextModelError(failure) : failure;
+        if (reader.hasOutput) throw run.failures < models.length - 1 ? new RepeatNowError(failure) : failure;
         this.logger.log(`${model} failed, so ${order[index + 1]} is asked: ${failure.message}`, {
           executionId: run.executionId,
           nodeId: run.nodeId,
@@ -120,7 +124,9 @@ export class ModelCall {
     const abortListener = addAbortListener(run.signal, () => stop(run.signal.reason as Error));
     try {
       const resolved = await this.models.resolve(model);
-      const options = callOptions(run, question, httpAbort.signal);
+      const options = this.callOptions(run, question, resolved, httpAbort.signal);
+      // Also a comment of the stream shows that the provider is alive.
+      observer.onData = () => idle.touch();
       const { stream } = await idle.waitFor(
         observed(observer, () => Promise.resolve(resolved.doStream(options))),
       );
@@ -143,6 +149,29 @@ export class ModelCall {
       httpAbort.abort();
     }
   }
+
+  private callOptions(
+    run: AgentRun<unknown>,
+    { request, prompt, tools, mayCallTools, output }: Question,
+    model: LanguageModelV4,
+    abortSignal: AbortSignal,
+  ): LanguageModelV4CallOptions {
+    const { temperature, maxOutputTokens, providerOptions } = request;
+    const takesSchema = !('supportsStructuredOutputs' in model) || model.supportsStructuredOutputs !== false;
+    return {
+      prompt: output && !takesSchema ? this.outputs.withInstructions(prompt, output) : prompt,
+      ...(temperature !== undefined && { temperature }),
+      ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+      // A provider reads only the options under its own name. The demo model reads the attempt, to fail its first ones.
+      providerOptions: { ...providerOptions, execution: { attempt: run.attempt } },
+      ...(tools.length > 0 && {
+        tools: [...tools],
+        toolChoice: { type: mayCallTools ? ('auto' as const) : ('none' as const) },
+      }),
+      ...(output && { responseFormat: this.outputs.responseFormat(output) }),
+      abortSignal,
+    };
+  }
 }
 
 const tookTooLong = (totalMs: number): TransientError =>
@@ -150,27 +179,6 @@ const tookTooLong = (totalMs: number): TransientError =>
     'model_timeout',
     `The call of the model took longer than its limit of ${totalMs} ms (totalMs in MODEL_TIMEOUTS).`,
   );
-
-function callOptions(
-  run: AgentRun<unknown>,
-  { request, prompt, tools, mayCallTools, responseFormat }: Question,
-  abortSignal: AbortSignal,
-): LanguageModelV4CallOptions {
-  const { temperature, maxOutputTokens, providerOptions } = request;
-  return {
-    prompt,
-    ...(temperature !== undefined && { temperature }),
-    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
-    // A provider reads only the options under its own name. The demo model reads the attempt, to fail its first ones.
-    providerOptions: { ...providerOptions, execution: { attempt: run.attempt } },
-    ...(tools.length > 0 && {
-      tools: [...tools],
-      toolChoice: { type: mayCallTools ? ('auto' as const) : ('none' as const) },
-    }),
-    ...(responseFormat && { responseFormat }),
-    abortSignal,
-  };
-}
 
 /** @throws TransientError `model_stream_broken` if the answer is not whole because of a break */
 function checkFinish({ finishReason }: Answer): void {

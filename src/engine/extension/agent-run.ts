@@ -1,6 +1,6 @@
 import type { Json } from '@cloutagent/contract';
 import type { ModelUsage, ReportedUsage } from './model-usage.js';
-import { type NodeRun, TransientError } from './node-handler.js';
+import { type NodeError, type NodeRun, TransientError } from './node-handler.js';
 import type { WaitResult } from './waiting.js';
 
 /** The result of a call of a tool, as it is stored. */
@@ -81,7 +81,10 @@ export interface AgentRun<Config> extends NodeRun<Config> {
   readonly rounds: RoundStore;
   /** Returns how a wait of the node has ended; undefined if it is open, or has not begun. */
   endedWait(key: string): WaitResult<'tool'> | undefined;
-  /** How many attempts at the node have failed before. Those that the death of a process cut off do not count. */
+  /**
+   * How many attempts at the node have failed before. Those that the death of a process cut off, and those after which the model
+   * corrects its answer, do not count.
+   */
   readonly failures: number;
   /** Makes the data for conditions: `input`, `execution`, and `nodes` if a condition mentions it. */
   conditionDocument(conditions: readonly string[]): { [name: string]: Json };
@@ -94,9 +97,12 @@ export interface AgentRun<Config> extends NodeRun<Config> {
   setFinish(finish: { finishReason: string; incomplete: boolean }): void;
 }
 
-/** The model has failed, and the next attempt uses another one. Such an attempt does not count as a retry. */
-export class NextModelError extends TransientError {
-  constructor(error: TransientError) {
-    super(error.code, error.message, 0, { cause: error.cause });
+/**
+ * The output that watchers have seen is not valid, and the agent continues at once in another attempt: with another model, or
+ * with a correction. Such an attempt does not count as a retry.
+ */
+export class RepeatNowError extends TransientError {
+  constructor({ code, message, cause }: NodeError) {
+    super(code, message, 0, { cause });
   }
 }

@@ -84,9 +84,13 @@ interface JsonSchema {
   anyOf?: JsonSchema[];
 }
 
-/** Makes a value that a schema may accept. */
-export const sampleOfSchema = (schema: z.ZodType): unknown =>
-  sampleOf(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema);
+/** Makes a value that a schema may accept: its first example (`.meta({ examples })`), or one made by simple rules. */
+export function sampleOfSchema(schema: z.ZodType): unknown {
+  // Zod leaves the examples of a schema with a transform out of its JSON Schema.
+  const examples = schema.meta()?.['examples'];
+  if (Array.isArray(examples) && examples.length > 0) return examples[0] as unknown;
+  return sampleOf(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema);
+}
 
 /** Makes a value that fits the schema, as far as simple rules can. */
 function sampleOf(schema: JsonSchema, depth = 0): unknown {

@@ -9,7 +9,9 @@ import {
   templateOf,
   type TextTemplate,
   textsOf,
+  wholePlaceholder,
 } from './config-template.js';
+import { isStructure } from './config-field.js';
 import type { ConfigProblem } from './node-handler.js';
 import { isInvalid } from './placeholder.js';
 
@@ -89,7 +91,7 @@ export function checkTemplate(
   const template = templateOf(config, context);
   const parsed = parse(draftOf(template, () => undefined));
   const texts = textsOf(template).filter((text) => placeholdersOf(text).length > 0);
-  const open = new Set(texts.filter((text) => !accepts(text, textOf(text))));
+  const open = new Set(texts.filter((text) => !accepts(text, textOf(text)) && mayFit(text)));
   if (parsed.success) return { problems: [], data: parsed.data, isUnknown: () => false };
   if (open.size === 0) return { problems: parsed.problems };
   const paths = new OpenPaths([...open].map(({ path }) => path));
@@ -140,15 +142,25 @@ function startsOf(path: readonly PropertyKey[]): string[] {
 const textOf = ({ parts }: TextTemplate): string =>
   parts.map((part) => (typeof part === 'string' ? part : part.source)).join('');
 
+/** Whether a value of the placeholders may fit the field. Text around a placeholder makes text, which a list never is. */
+const mayFit = (text: TextTemplate): boolean =>
+  wholePlaceholder(text) !== undefined ||
+  text.field.schemas.length === 0 ||
+  !text.field.schemas.every(isStructure);
+
 const accepts = ({ field: { schemas } }: TextTemplate, value: unknown): boolean =>
   schemas.length === 0 || schemas.some((schema) => schema.safeParse(value).success);
 
 /** Samples of schemas, which are the same objects for all configs of a node type. */
 const samples = new WeakMap<z.ZodType, { value: unknown } | Record<string, never>>();
 
+const hasExample = (schema: z.ZodType): boolean => schema.meta()?.['examples'] !== undefined;
+
 /** A value that the field accepts; the text itself if there is none. */
 function sampleOf(text: TextTemplate): unknown {
-  for (const schema of text.field.schemas) {
+  // A schema with an example is one that fits in most places, where a field takes several kinds of values.
+  const schemas = text.field.schemas.toSorted((a, b) => Number(hasExample(b)) - Number(hasExample(a)));
+  for (const schema of schemas) {
     let sample = samples.get(schema);
     if (!sample) {
       const value = sampleOfSchema(schema);

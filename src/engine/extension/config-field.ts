@@ -103,6 +103,11 @@ export class ConfigFields {
   }
 }
 
+const STRUCTURES = new Set(['array', 'tuple', 'object', 'record']);
+
+/** Whether a schema accepts only lists or objects. */
+export const isStructure = (schema: z.ZodType): boolean => STRUCTURES.has(definitionOf(schema).type);
+
 const EMPTY = new Set(['null', 'undefined', 'never', 'void']);
 
 /** Lists what a value may match, without null: the members of unions and of wrappers. `text` is what one of them declares. */

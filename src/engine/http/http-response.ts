@@ -11,6 +11,12 @@ export interface HttpResponse {
   body: string;
 }
 
+/** A complete HTTP response whose body is not text. */
+export interface HttpBytes extends Omit<HttpResponse, 'body'> {
+  /** The decompressed body. */
+  bytes: Buffer;
+}
+
 /**
  * Parses the body if its content type is JSON and it is valid JSON; otherwise returns it as text. An integer that a
  * JavaScript number cannot hold exactly, such as 9007199254740993, and a number that is too large, such as 1e400, become

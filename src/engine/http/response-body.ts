@@ -1,7 +1,6 @@
 import { pipeline, type Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { NodeError } from '../extension/node-handler.js';
-import { decodeText } from './text-encoding.js';
 
 const DECODERS: Record<string, () => NodeJS.ReadWriteStream> = {
   gzip: createGunzip,
@@ -13,15 +12,15 @@ const DECODERS: Record<string, () => NodeJS.ReadWriteStream> = {
 export const ACCEPTED_ENCODINGS = 'gzip, deflate, br';
 
 /**
- * Reads a body to its end as text, in the charset of its content type. The limit applies to the decompressed bytes, so
+ * Reads a body to its end. The limit applies to the decompressed bytes, so
  * that a small compressed body cannot grow without bound.
  * @throws NodeError `response_too_large`, `unknown_encoding`
  */
 export async function readBody(
   raw: Readable,
-  { 'content-encoding': encoding, 'content-type': contentType }: Readonly<Record<string, string>>,
+  { 'content-encoding': encoding }: Readonly<Record<string, string>>,
   maxBytes: number,
-): Promise<string> {
+): Promise<Buffer> {
   const name = encoding?.trim().toLowerCase();
   const decoder = name && name !== 'identity' ? DECODERS[name] : undefined;
   if (name && name !== 'identity' && !decoder) {
@@ -46,5 +45,5 @@ export async function readBody(
       );
     chunks.push(chunk);
   }
-  return decodeText(Buffer.concat(chunks), contentType);
+  return Buffer.concat(chunks);
 }

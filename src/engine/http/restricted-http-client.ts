@@ -1,16 +1,17 @@
-import { type LookupFunction, isIPv6 } from 'node:net';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Agent, buildConnector } from 'undici';
+import type { Agent } from 'undici';
 import { Settings } from '../../config/settings.js';
 import type { ShapeLimits } from '../extension/output-shape.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
 import { withLowerCaseNames } from './header-names.js';
 import { HostPolicy } from './host-policy.js';
 import { connectionFailure } from './http-failure.js';
-import type { HttpResponse } from './http-response.js';
+import type { HttpBytes, HttpResponse } from './http-response.js';
+import { pinnedAgent } from './pinned-agent.js';
 import { type Hop, nextHop } from './redirect.js';
 import { assertAllowedUrl, parseUrl } from './request-url.js';
 import { ACCEPTED_ENCODINGS, readBody } from './response-body.js';
+import { decodeText } from './text-encoding.js';
 
 /** One request. The client follows redirects. */
 export interface HttpRequest {
@@ -20,6 +21,8 @@ export interface HttpRequest {
   body?: string | undefined;
   /** Limit for the whole exchange, redirects and body included; HTTP_TIMEOUT_MS by default. */
   timeoutMs?: number | undefined;
+  /** Limit for the decompressed body; HTTP_RESPONSE_MAX_BYTES by default. */
+  maxBytes?: number | undefined;
   signal: AbortSignal;
 }
 
@@ -36,14 +39,9 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
   constructor(
     @Inject(Settings)
     private readonly settings: Pick<Settings, 'HTTP_RESPONSE_MAX_BYTES' | 'HTTP_TIMEOUT_MS'> & ShapeLimits,
-    private readonly hosts: HostPolicy,
+    hosts: HostPolicy,
   ) {
-    // An open connection may be reused without another check, because the policy does not change while the server runs.
-    this.agent = new Agent({
-      connect: (options, callback) => void this.connect(options, callback),
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    this.agent = pinnedAgent(hosts);
   }
 
   /** The limits that a parser must apply to a response. */
@@ -59,14 +57,21 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
    * @throws TransientError `http_connect_failed`, `http_connection_lost`, `http_timeout`
    * @throws the reason of `signal` when it aborts
    */
-  async request({
+  async request(request: HttpRequest): Promise<HttpResponse> {
+    const { status, headers, bytes } = await this.requestBytes(request);
+    return { status, headers, body: decodeText(bytes, headers['content-type']) };
+  }
+
+  /** Does the same as `request` for a body that is not text. */
+  async requestBytes({
     method,
     url,
     headers = {},
     body,
     timeoutMs = this.settings.HTTP_TIMEOUT_MS,
+    maxBytes = this.settings.HTTP_RESPONSE_MAX_BYTES,
     signal,
-  }: HttpRequest): Promise<HttpResponse> {
+  }: HttpRequest): Promise<HttpBytes> {
     let hop: Hop = {
       url: parseUrl(url),
       method,
@@ -77,7 +82,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     const either = AbortSignal.any([signal, timeout]);
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       try {
-        const response = await this.exchange(hop, either);
+        const response = await this.exchange(hop, maxBytes, either);
         const next = nextHop(hop, response.status, response.headers['location']);
         if (!next) return response;
         assertAllowedUrl(next.url);
@@ -100,7 +105,11 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     await this.agent.destroy();
   }
 
-  private async exchange({ url, method, headers, body }: Hop, signal: AbortSignal): Promise<HttpResponse> {
+  private async exchange(
+    { url, method, headers, body }: Hop,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<HttpBytes> {
     const response = await this.agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
@@ -118,29 +127,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     // These responses have no body, even if their headers describe one.
     const isEmpty = method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
     if (isEmpty) await response.body.dump();
-    const text = isEmpty ? '' : await readBody(response.body, flat, this.settings.HTTP_RESPONSE_MAX_BYTES);
-    return { status: response.statusCode, headers: flat, body: text };
-  }
-
-  /** Opens a connection. All connections are opened here. */
-  private async connect(options: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
-    try {
-      const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80);
-      const addresses = await this.hosts.addressesOf(options.hostname, port);
-      // The socket keeps the host name, which TLS verifies, but uses the approved addresses instead of a DNS lookup.
-      buildConnector({ allowH2: false, lookup: pinned(addresses) })(options, callback);
-    } catch (error) {
-      callback(error as Error, null);
-    }
+    const bytes = isEmpty ? Buffer.alloc(0) : await readBody(response.body, flat, maxBytes);
+    return { status: response.statusCode, headers: flat, bytes };
   }
 }
-
-/** A lookup function that always returns these addresses. */
-const pinned =
-  (addresses: readonly string[]): LookupFunction =>
-  (_name, options, callback) => {
-    const found = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
-    const [first] = found;
-    if (options.all || !first) callback(null, found);
-    else callback(null, first.address, first.family);
-  };

@@ -1,7 +1,20 @@
-import { Injectable } from '@nestjs/common';
-import { type ConfigProblem, NodeError, type NodeRun } from '../extension/node-handler.js';
-import type { AgentTool } from '../tools/agent-tool.js';
-import type { McpConfig } from './mcp-config.js';
+import { Inject, Injectable } from '@nestjs/common';
+import type { LocalMcpServer, RemoteMcpServer } from '../../config/mcp-servers-setting.js';
+import { SecretRedactor } from '../../config/secret-redactor.js';
+import { Settings } from '../../config/settings.js';
+import { messageOf } from '../../logging/error-info.js';
+import { Logger } from '../../logging/logger.js';
+import { type ConfigProblem, NodeError, type NodeRun, TransientError } from '../extension/node-handler.js';
+import { isTemplate } from '../extension/template.js';
+import { urlProblems } from '../http/http-config.js';
+import type { AgentTool, AgentToolCall, ToolOutput } from '../tools/agent-tool.js';
+import { toApproval } from '../tools/tool-approval-config.js';
+import { LocalServers } from './local-servers.js';
+import type { McpConfig, McpServerConfig } from './mcp-config.js';
+import type { McpConnection } from './mcp-connection.js';
+import { RemoteServers, type RemoteTarget } from './remote-servers.js';
+import { type ListedTool, safeName, shown } from './tool-list.js';
+import { toOutput } from './tool-results.js';
 
 /** The tools of MCP servers that one attempt at an agent uses. */
 export interface McpTools {
@@ -10,23 +23,261 @@ export interface McpTools {
   close(): Promise<void>;
 }
 
+type KnownServer = RemoteMcpServer | LocalMcpServer;
+type Run = Pick<NodeRun<unknown>, 'executionId' | 'projectId' | 'nodeId' | 'stepId'>;
+
+/** A server of one agent: its config, and what the operator has set for it. */
+interface Source {
+  readonly prefix: string;
+  readonly config: McpServerConfig;
+  readonly known: KnownServer | undefined;
+}
+
 /** Connects agents to MCP servers. */
 @Injectable()
 export class McpServers {
+  private readonly logger = new Logger(McpServers.name);
+
+  constructor(
+    @Inject(Settings) private readonly settings: Settings,
+    private readonly secrets: SecretRedactor,
+    private readonly remote: RemoteServers,
+    private readonly local: LocalServers,
+  ) {}
+
   /** Checks the servers of a posted config. The paths begin inside the list. */
-  problems(_servers: McpConfig): ConfigProblem[] {
-    return [];
+  problems(servers: McpConfig): ConfigProblem[] {
+    const names = new Set<string>();
+    return servers.flatMap(({ server, url, name = server }, index) => {
+      const found: ConfigProblem[] = url === undefined ? [] : urlProblems(url, [index, 'url']);
+      if (server !== undefined && !isTemplate(server) && !this.known(server))
+        found.push({ path: [index, 'server'], message: this.unknownServer(server) });
+      if (name !== undefined && names.has(name))
+        found.push({
+          path: [index],
+          message: `is the second server with the name "${name}": give it another "name"`,
+        });
+      if (name !== undefined && !isTemplate(name)) names.add(name);
+      return found;
+    });
   }
 
   /**
    * Connects to the servers and lists their tools.
-   * @throws TransientError `mcp_unavailable`; NodeError; the reason of `signal`
+   * @throws TransientError `mcp_unavailable`; NodeError `invalid_config`, `tool_not_available`, `host_not_allowed`; the reason
+   *   of `signal`
    */
-  open(
-    _servers: McpConfig,
-    _run: Pick<NodeRun<unknown>, 'executionId' | 'projectId' | 'nodeId' | 'stepId'>,
-    _signal: AbortSignal,
-  ): Promise<McpTools> {
-    return Promise.reject(new NodeError('mcp_unavailable', 'not built yet'));
+  async open(servers: McpConfig, run: Run, signal: AbortSignal): Promise<McpTools> {
+    const sources = this.sourcesOf(servers);
+    const opened = await Promise.allSettled(sources.map((source) => this.openOne(source, run, signal)));
+    const attempts = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    const close = async () => {
+      await Promise.all(attempts.map((attempt) => attempt.close()));
+    };
+    const failed = opened.find((each) => each.status === 'rejected');
+    if (failed) {
+      void close();
+      signal.throwIfAborted();
+      throw failed.reason;
+    }
+    return { tools: attempts.flatMap(({ tools }) => tools), close };
   }
+
+  private sourcesOf(servers: McpConfig): Source[] {
+    const taken = new Set<string>();
+    return servers.map((config) => {
+      const known = config.server === undefined ? undefined : this.known(config.server);
+      if (config.server !== undefined && !known)
+        throw new NodeError('invalid_config', this.unknownServer(config.server));
+      const given = config.name ?? config.server;
+      if (given !== undefined && taken.has(given))
+        throw new NodeError(
+          'invalid_config',
+          `Two MCP servers have the name "${given}": give one another "name".`,
+        );
+      const prefix = given ?? unique(hostName(config.url!), taken);
+      taken.add(prefix);
+      return { prefix, config, known };
+    });
+  }
+
+  private async openOne(source: Source, run: Run, signal: AbortSignal): Promise<McpTools> {
+    const { prefix, config, known } = source;
+    const link = this.linkOf(source);
+    try {
+      const listed = await link.tools((problem) => this.report(`${prefix}: ${problem}`, run), signal);
+      const allowed = allowedTools(source);
+      const kept = listed.filter(({ name }) => !allowed || allowed.has(name));
+      if (kept.length > this.settings.MCP_MAX_TOOLS) throw new Error(tooMany(this.settings.MCP_MAX_TOOLS));
+      const missing = config.tools?.find((name) => !kept.some((tool) => tool.name === name));
+      if (missing !== undefined) throw this.missingTool(source, missing, listed);
+      // The operator's approval comes first: an agent cannot loosen it.
+      const ofOperator = toApproval(known?.approval);
+      const approval = ofOperator ?? toApproval(config.approval);
+      const names = new Set<string>();
+      const tools = kept.flatMap((tool): AgentTool[] => {
+        const name = `${prefix}/${safeName(tool.name)}`;
+        if (names.has(name)) return [];
+        names.add(name);
+        const { description, inputSchema } = tool;
+        const call = (request: AgentToolCall) => this.call(source, link, name, tool, request);
+        return [{ name, description, inputSchema, approval, mayRepeat: config.retryUnsafe, call }];
+      });
+      return { tools, close: () => link.close() };
+    } catch (error) {
+      void link.close();
+      signal.throwIfAborted();
+      // An address that is not allowed stays so, and a missing tool is a mistake in the config.
+      if (error instanceof NodeError && !(error instanceof TransientError) && PERMANENT.has(error.code))
+        throw error;
+      throw new TransientError(
+        'mcp_unavailable',
+        `The MCP server ${prefix} cannot be used: ${this.secrets.text(sentence(messageOf(error)))}`,
+        undefined,
+        { cause: error },
+      );
+    }
+  }
+
+  private async call(
+    { prefix, config, known }: Source,
+    link: ServerLink,
+    name: string,
+    tool: ListedTool,
+    { args, idempotencyKey, signal }: AgentToolCall,
+  ): Promise<ToolOutput> {
+    if (typeof args !== 'object' || args === null || Array.isArray(args))
+      return failure(`The arguments of ${name} must be an object.`);
+    const { MCP_TIMEOUT_MS, MCP_TOTAL_TIMEOUT_MS: totalTimeoutMs } = this.settings;
+    const timeoutMs = config.timeoutMs ?? known?.timeoutMs ?? MCP_TIMEOUT_MS;
+    let connection: McpConnection;
+    try {
+      connection = await link.connection(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      return failure(
+        `This call was not sent, because the MCP server ${prefix} cannot be used: ${sentence(messageOf(error))}`,
+      );
+    }
+    try {
+      const limits = { timeoutMs, totalTimeoutMs, signal };
+      const result = await connection.call(tool, args, idempotencyKey, limits);
+      return toOutput(result, this.settings);
+    } catch (error) {
+      signal.throwIfAborted();
+      return failure(`${name} has failed: ${sentence(messageOf(error))}`);
+    }
+  }
+
+  private linkOf({ config, known }: Source): ServerLink {
+    const { MCP_CONNECT_TIMEOUT_MS: timeoutMs, MCP_MAX_TOOLS } = this.settings;
+    if (known && 'command' in known) {
+      const name = config.server!;
+      // All agents share the list, so only the operator's choice of tools applies to it.
+      const limits = { timeoutMs, maxTools: MAX_SHARED_TOOLS, allowed: known.tools && new Set(known.tools) };
+      const never = new AbortController().signal;
+      return {
+        connection: (signal) => this.local.open(name, known, signal),
+        tools: (onProblem, signal) =>
+          this.local.tools(name, known, (connection) => connection.tools(limits, never, onProblem), signal),
+        close: () => Promise.resolve(),
+      };
+    }
+    const target: RemoteTarget = known
+      ? { url: known.url, headers: known.headers ?? {}, isTrusted: true, oauthOf: config.server }
+      : { url: config.url!, headers: config.headers ?? {}, isTrusted: false, oauthOf: undefined };
+    const link = new RemoteLink(this.remote, target);
+    const limits = { timeoutMs, maxTools: MCP_MAX_TOOLS, allowed: undefined };
+    return {
+      connection: (signal) => link.connection(signal),
+      tools: async (onProblem, signal) =>
+        (await link.connection(signal)).tools(
+          { ...limits, allowed: allowedTools({ config, known }) },
+          signal,
+          onProblem,
+        ),
+      close: () => link.close(),
+    };
+  }
+
+  private known(name: string): KnownServer | undefined {
+    return Object.hasOwn(this.settings.MCP_SERVERS, name) ? this.settings.MCP_SERVERS[name] : undefined;
+  }
+
+  private unknownServer(name: string): string {
+    const names = Object.keys(this.settings.MCP_SERVERS);
+    return names.length === 0
+      ? `there is no MCP server "${name}": the operator has set none in MCP_SERVERS. Use "url" for a server on the internet`
+      : `there is no MCP server "${name}". The servers are: ${names.join(', ')}`;
+  }
+
+  private missingTool({ prefix }: Source, missing: string, listed: readonly ListedTool[]): NodeError {
+    const names = listed.slice(0, 50).map(({ name }) => shown(name));
+    return new NodeError(
+      'tool_not_available',
+      `The MCP server ${prefix} has no tool ${shown(missing)} that this agent may use. Its tools are: ${names.join(', ') || 'none'}.`,
+    );
+  }
+
+  private report(problem: string, { executionId, nodeId }: Run): void {
+    this.logger.debug(this.secrets.text(`MCP server ${problem} (execution ${executionId}, node ${nodeId})`));
+  }
+}
+
+/** A server during one attempt, whose connection is opened again if it has ended. */
+interface ServerLink {
+  connection(signal: AbortSignal): Promise<McpConnection>;
+  tools(onProblem: (problem: string) => void, signal: AbortSignal): Promise<ListedTool[]>;
+  close(): Promise<void>;
+}
+
+/** A server over HTTP has a connection for each attempt, so that no session is shared by two executions. */
+class RemoteLink {
+  private current: Promise<McpConnection> | undefined;
+  private isClosed = false;
+
+  constructor(
+    private readonly servers: RemoteServers,
+    private readonly target: RemoteTarget,
+  ) {}
+
+  async connection(signal: AbortSignal): Promise<McpConnection> {
+    const known = await this.current?.catch(() => undefined);
+    if (known?.isOpen) return known;
+    if (this.isClosed) throw new Error('the attempt has ended');
+    this.current = this.servers.open(this.target, signal);
+    return this.current;
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    const connection = await this.current?.catch(() => undefined);
+    await connection?.close();
+  }
+}
+
+const PERMANENT = new Set(['host_not_allowed', 'invalid_config', 'tool_not_available']);
+const MAX_SHARED_TOOLS = 1_000;
+
+const tooMany = (limit: number): string =>
+  `it has more than ${limit} tools (MCP_MAX_TOOLS): name the ones that you need in "tools" of the server`;
+
+/** The tools that both the operator and the agent allow; undefined: all. */
+function allowedTools({ config, known }: Pick<Source, 'config' | 'known'>): ReadonlySet<string> | undefined {
+  const lists = [known?.tools, config.tools].filter((list) => list !== undefined);
+  if (lists.length === 0) return undefined;
+  return new Set(lists[0]!.filter((name) => lists.every((list) => list.includes(name))));
+}
+
+const failure = (message: string): ToolOutput => ({ result: message, isError: true });
+const sentence = (message: string): string => (/[.!?]$/.test(message) ? message : `${message}.`);
+
+const hostName = (url: string): string =>
+  (URL.parse(url)?.host ?? 'server').replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 60);
+
+function unique(name: string, taken: ReadonlySet<string>): string {
+  if (!taken.has(name)) return name;
+  let number = 2;
+  while (taken.has(`${name}_${number}`)) number += 1;
+  return `${name}_${number}`;
 }

@@ -3,6 +3,8 @@ import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { UnexpectedResponseError } from './unexpected-response.js';
 
 const MAX_CHARACTERS = 500;
+/** Of a value of unknown shape, before secrets are removed. */
+const MAX_JSON_CHARACTERS = 20_000;
 const MAX_ITEMS = 3;
 const MAX_DEPTH = 6;
 /** Members that contain a readable sentence, directly or deeper inside, in the order in which they are tried. */
@@ -48,7 +50,8 @@ function textOf(error: unknown): string | undefined {
   }
   if (StreamProviderError.isInstance(error)) return namedMessage(error);
   // An event of the stream that does not fit the response format. One of unknown shape is shown unchanged.
-  if (TypeValidationError.isInstance(error)) return inJson(error.value) ?? JSON.stringify(error.value);
+  if (TypeValidationError.isInstance(error))
+    return inJson(error.value) ?? JSON.stringify(error.value)?.slice(0, MAX_JSON_CHARACTERS);
   if (JSONParseError.isInstance(error)) return /^\s*[[{"]/.test(error.text) ? undefined : error.text;
   if (!(error instanceof Error)) return inJson(error);
   return connectionCode(error) ?? error.message;
@@ -99,14 +102,14 @@ function upstreamError({ metadata }: Record<string, unknown>): string[] {
 const locationIn = ({ loc }: Record<string, unknown>): string =>
   Array.isArray(loc) ? `${loc.join('.')}: ` : '';
 
-/** Returns the text of a page, or else its title. */
+/** Returns the text of a page, or else its title. The time grows only linearly with the page, which may be hostile. */
 function textOfHtml(html: string): string | undefined {
   const page = html.slice(0, 20_000);
   const text = page
-    .replace(/<(script|style|head)\b[^]*?<\/\1\s*>/gi, ' ')
-    .replace(/<[^>]*>/g, ' ')
+    .replace(/<(script|style|head)\b[^]*?(?:<\/\1\s*>|$)/gi, ' ')
+    .replace(/<[^<>]*>/g, ' ')
     .trim();
-  return text === '' ? /<title\b[^>]*>([^<]*)/i.exec(page)?.[1] : text;
+  return text === '' ? /<title\b[^<>]*>([^<]*)/i.exec(page)?.[1] : text;
 }
 
 /** Explains a connection failure: the first error code among the causes, or else the message of the deepest cause. */

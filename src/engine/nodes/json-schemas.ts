@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
 import { Settings } from '../../config/settings.js';
-import type { ConfigCheck, ConfigProblem } from '../extension/node-handler.js';
+import { type ConfigCheck, type ConfigProblem, NodeError } from '../extension/node-handler.js';
 import type { SchemaProblem } from './json-schema.realm.js';
 import { schemaMessage } from './schema-messages.js';
 import { TransformStoppedError } from './transform-process.js';
@@ -66,13 +66,40 @@ export class JsonSchemas {
     try {
       const job = { kind: 'validate', projectId, schema: schemaText, value: valueText } as const;
       const { json = '[]' } = await this.workers.runForRequest(job, signal);
-      return (JSON.parse(json) as SchemaProblem[]).map((problem) => ({
-        path: [...(root ? [root] : []), ...problem.path].join('.'),
-        message: schemaMessage(problem),
-      }));
+      return described(JSON.parse(json) as SchemaProblem[], root);
     } catch (error) {
       if (!(error instanceof TransformStoppedError)) throw error;
       return [{ path: root, message: this.exceeded(error) }];
+    }
+  }
+
+  /**
+   * Finds why the output of a node does not fit a schema, as `validate` does. It waits for a process as an expression of a node
+   * does, so that it takes none from requests.
+   * @throws NodeError `output_invalid` if the schema cannot be used, or needs more than CHECK_TIMEOUT_MS for this value;
+   *   `transform_failed` if no process can be started; the signal's reason
+   */
+  async validateOutput(
+    projectId: string,
+    schema: unknown,
+    value: Json,
+    signal: AbortSignal,
+  ): Promise<{ path: string; message: string }[]> {
+    const schemaText = this.toText(schema, 'SCHEMA_MAX_BYTES');
+    if (typeof schemaText !== 'string') throw unusable(schemaText.message);
+    const valueText = this.toText(value, 'OUTPUT_MAX_BYTES');
+    if (typeof valueText !== 'string') return [{ path: '', ...valueText }];
+    const worker = await this.workers.acquire(projectId, signal);
+    try {
+      const problems = JSON.parse(await worker.validate(schemaText, valueText)) as SchemaProblem[];
+      const whole = problems.find(({ keyword }) => UNUSABLE.has(keyword));
+      if (whole) throw unusable(schemaMessage(whole));
+      return described(problems, '');
+    } catch (error) {
+      if (!(error instanceof TransformStoppedError)) throw error;
+      throw new NodeError('output_invalid', `The output ${this.exceeded(error)}.`);
+    } finally {
+      worker.release();
     }
   }
 
@@ -101,3 +128,15 @@ export class JsonSchemas {
       : `cannot be validated: the schema ended its process, probably because it needed more than ${memoryMB} MB (TRANSFORM_MEMORY_MB). Simplify it, or send a shorter value`;
   }
 }
+
+/** Keywords of problems that the schema itself has. */
+const UNUSABLE = new Set(['deep', 'other']);
+
+const unusable = (problem: string): NodeError =>
+  new NodeError('output_invalid', `The output cannot be validated: its schema ${problem}.`);
+
+const described = (problems: readonly SchemaProblem[], root: string): { path: string; message: string }[] =>
+  problems.map((problem) => ({
+    path: [...(root ? [root] : []), ...problem.path].join('.'),
+    message: schemaMessage(problem),
+  }));

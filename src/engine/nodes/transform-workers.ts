@@ -33,6 +33,12 @@ export interface TransformWorker {
    * @throws the signal's reason
    */
   test(conditions: readonly string[], document: string): Promise<ConditionResult[]>;
+  /**
+   * Validates a value by a JSON Schema, within CHECK_TIMEOUT_MS.
+   * @returns the problems, as JSON
+   * @throws TransformStoppedError if it takes longer, or too much memory; the signal's reason
+   */
+  validate(schema: string, value: string): Promise<string>;
   /** Gives the process and its slot back. Call it once. */
   release(): void;
 }
@@ -131,6 +137,11 @@ export class TransformWorkers implements OnModuleInit, OnApplicationShutdown {
     return {
       evaluate: (expression, document) => this.evaluate(process, projectId, { expression, document }, signal),
       test: (conditions, document) => this.test(process, projectId, { conditions, document }, signal),
+      validate: async (schema, value) => {
+        const job = { kind: 'validate', projectId, schema, value } as const;
+        const { json = '[]' } = await process.run(job, this.settings.CHECK_TIMEOUT_MS, signal);
+        return json;
+      },
       release: () => {
         this.pool.release(process);
         slot.release();

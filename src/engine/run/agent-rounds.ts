@@ -52,7 +52,8 @@ export class AgentRounds implements RoundStore {
     const events = [...made, ...counted];
     const { nodeId, stepId } = this.ids;
     const sequence = scope.log.state.lastSequence + events.length;
-    scope.kept.add({ nodeId, stepId, through: sequence });
+    // The text of an answer that is to be corrected does not stay valid.
+    if (problem === undefined) scope.kept.add({ nodeId, stepId, through: sequence });
     await scope.log.append(events, {
       ...change,
       rounds: [{ nodeId, round, stepId, sequence, content, problem, calls }],

@@ -21,6 +21,7 @@ import type { NodeScope } from './node-scope.js';
 import { Suspension } from './suspension.js';
 import type { KnownWait, WantedWait } from './node-waits.js';
 import { PausableTimeout } from './pausable-timeout.js';
+import { failuresOf } from './retry-policy.js';
 import type { RunningStep } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
 import type { ModelUsage, ReportedUsage } from '../extension/model-usage.js';
@@ -231,7 +232,7 @@ export class NodeAttempt {
       checkLimits: (model) => handled(this.checkLimits(model)),
       rounds: this.rounds(),
       endedWait: (key) => this.suspension.ended(key),
-      failures: failuresOf(this.scope, node.id),
+      failures: failuresOf(node.id, this.scope.log.state),
       conditionDocument: (conditions) => conditionDocument(this.scope, node.id, conditions),
       beginCall: (model, reported) => {
         this.openCall = { model, reported };
@@ -322,12 +323,6 @@ export class NodeAttempt {
     return { approved, by, comment };
   }
 }
-
-/** Counts the attempts at a node that have failed. */
-const failuresOf = ({ log }: NodeScope, nodeId: string): number =>
-  log.state.steps.filter(
-    (step) => step.nodeId === nodeId && step.status === 'retrying' && step.code !== undefined,
-  ).length;
 
 /**
  * Marks a promise as handled. When a node is stopped, the engine's promises reject; if the handler does not await one, that

@@ -2,10 +2,23 @@ import type { ExecutionState, WorkflowNode } from '@cloutagent/contract';
 import { backoffMs } from '../../common/backoff.js';
 import type { Settings } from '../../config/settings.js';
 import type { ExecutionRow } from '../execution-row.js';
-import { NextModelError } from '../extension/agent-run.js';
+import { RepeatNowError } from '../extension/agent-run.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
 
 const DEFAULT_RETRIES = 2;
+
+/**
+ * Counts the attempts at a node that have failed. Those that the death of a process cut off have no code; after an answer that
+ * does not fit its schema, the model only corrects it.
+ */
+export const failuresOf = (nodeId: string, { steps }: ExecutionState): number =>
+  steps.filter(
+    (step) =>
+      step.nodeId === nodeId &&
+      step.status === 'retrying' &&
+      step.code !== undefined &&
+      step.code !== 'output_invalid',
+  ).length;
 
 /** Decides whether a failed attempt of a node is repeated, and when. */
 export class NodeRetries {
@@ -28,11 +41,9 @@ export class NodeRetries {
    * not count as retries.
    */
   delayMs(error: unknown, state: ExecutionState): number | undefined {
-    if (error instanceof NextModelError) return 0;
+    if (error instanceof RepeatNowError) return 0;
     if (!this.isRepeatable(error)) return undefined;
-    const retries = state.steps.filter(
-      ({ nodeId, status, code }) => nodeId === this.node.id && status === 'retrying' && code !== undefined,
-    ).length;
+    const retries = failuresOf(this.node.id, state);
     if (retries >= this.maxRetries) return undefined;
     const { RETRY_BASE_MS, RETRY_MAX_MS, RETRY_AFTER_MAX_MS } = this.settings;
     const { baseMs = RETRY_BASE_MS, maxMs } = this.node.data.retry ?? {};

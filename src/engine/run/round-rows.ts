@@ -8,7 +8,8 @@ import type { KeptOutput } from './kept-output.js';
 const KEPT = `
   SELECT execution_id AS "executionId", node_id AS "nodeId", step_id AS "stepId", max(sequence) AS through
   FROM (
-    SELECT execution_id, node_id, step_id, sequence FROM cloutagent.agent_rounds WHERE execution_id = ANY ($1::uuid[])
+    SELECT execution_id, node_id, step_id, sequence FROM cloutagent.agent_rounds
+    WHERE execution_id = ANY ($1::uuid[]) AND problem IS NULL
     UNION ALL
     SELECT execution_id, node_id, step_id, sequence FROM cloutagent.tool_calls
     WHERE execution_id = ANY ($1::uuid[]) AND sequence IS NOT NULL

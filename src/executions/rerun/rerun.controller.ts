@@ -50,6 +50,7 @@ export class RerunController {
     errors: [
       'expression_too_complex',
       'not_available',
+      'price_unknown',
       'not_found',
       'execution_not_ended',
       'idempotency_key_reused',

@@ -33,14 +33,27 @@ const ENDINGS = [
 ];
 const MIN_WORDS = 80;
 
-/** Makes the words of an answer, each with the space before it. The same prompt always gives the same words. */
-export function answerWords(prompt: string, minWords: number): string[] {
+/** The words that texts of JSON are made of. */
+export const WORDS: readonly string[] = [...VERBS, ...OBJECTS];
+
+/**
+ * Makes the words of an answer, each with the space before it. The same prompt always gives the same words.
+ * @param question what the first sentence quotes
+ * @param files what the second sentence lists
+ */
+export function answerWords(
+  prompt: string,
+  minWords: number,
+  question = prompt,
+  files: readonly string[] = [],
+): string[] {
   const next = pseudoRandom(prompt);
-  const topic = Array.from(prompt.slice(0, 400).replace(/\s+/g, ' ').trim())
+  const topic = Array.from(question.slice(0, 400).replace(/\s+/g, ' ').trim())
     .slice(0, 80)
     .join('')
     .toWellFormed();
   let sentence = topic ? `You asked: "${topic}".` : 'You asked nothing in particular.';
+  if (files.length > 0) sentence += ` You sent ${files.join(', ')}.`;
   const words: string[] = [];
   while (true) {
     for (const word of sentence.split(' ')) words.push(words.length ? ` ${word}` : word);
@@ -58,7 +71,7 @@ export function* inChunks(pieces: readonly string[], count: number): Generator<s
 }
 
 /** Generates pseudo-random numbers; the same seed gives the same sequence (xorshift32). */
-function pseudoRandom(seed: string): () => number {
+export function pseudoRandom(seed: string): () => number {
   let state = sha256(seed).readUInt32LE() || 1;
   return () => {
     state ^= state << 13;

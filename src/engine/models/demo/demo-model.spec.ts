@@ -1,4 +1,9 @@
-import type { JSONObject, LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import type {
+  JSONObject,
+  LanguageModelV4CallOptions,
+  LanguageModelV4Message,
+  LanguageModelV4StreamPart,
+} from '@ai-sdk/provider';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DemoModel } from './demo-model.js';
 
@@ -151,4 +156,119 @@ it('returns the whole answer from doGenerate', async () => {
     { type: 'text', text: text.join('') },
   ]);
   expect(finishReason.unified).toBe('stop');
+});
+
+const TOOL_RESULT: LanguageModelV4Message = {
+  role: 'tool',
+  content: [{ type: 'tool-result', toolCallId: 'a', toolName: 't', output: { type: 'text', value: 'sun' } }],
+};
+const toolNames = (parts: LanguageModelV4StreamPart[]) =>
+  parts.flatMap((part) => (part.type === 'tool-call' ? [part.toolName] : []));
+
+it('calls several tools at once, in the configured number of rounds', async () => {
+  const options = call({ toolCalls: [{ name: 'a' }, { name: 'b' }], rounds: 2 });
+  const after = (count: number) =>
+    collect({ ...options, prompt: [...options.prompt, ...Array.from({ length: count }, () => TOOL_RESULT)] });
+  const [first, second, third] = await Promise.all([after(0), after(1), after(2)]);
+  expect([first, second, third].map(({ parts }) => toolNames(parts))).toEqual([['a', 'b'], ['a', 'b'], []]);
+  const ids = [first, second].flatMap(({ parts }) =>
+    parts.flatMap((part) => (part.type === 'tool-call' ? [part.toolCallId] : [])),
+  );
+  expect(new Set(ids).size).toBe(4);
+  expect(third.finish).toMatchObject({ finishReason: { unified: 'stop' } });
+});
+
+it('calls no tool if it must answer, unless it is asked to ignore that', async () => {
+  const none = { toolChoice: { type: 'none' as const } };
+  const toolCall = { name: 'a' };
+  expect(toolNames((await collect(call({ toolCall }, 'p', none))).parts)).toEqual([]);
+  const { parts } = await collect(call({ toolCall, ignoresToolChoice: true }, 'p', none));
+  expect(toolNames(parts)).toEqual(['a']);
+});
+
+it('ends with the configured reason', async () => {
+  expect((await collect(call({ finishReason: 'length' }))).finish).toMatchObject({
+    finishReason: { unified: 'length' },
+  });
+});
+
+it('breaks off after some chunks, as often as configured', async () => {
+  const attempt = (number: number) => {
+    const options = call({ failTimes: 1, failAfterChunks: 3 });
+    return collect({
+      ...options,
+      providerOptions: { ...options.providerOptions, execution: { attempt: number } },
+    });
+  };
+  await expect(attempt(1)).rejects.toMatchObject({ message: 'terminated', cause: { code: 'ECONNRESET' } });
+  expect((await attempt(2)).text).toHaveLength(40);
+});
+
+it('answers the newest message of a person, and says which files it got', async () => {
+  const { text } = await collect(
+    call({}, '', {
+      prompt: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: [{ type: 'text', text: 'First?' }] },
+        { role: 'assistant', content: [{ type: 'text', text: 'Yes.' }] },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'What is this?' },
+            {
+              type: 'file',
+              filename: 'cat.png',
+              mediaType: 'image/png',
+              data: { type: 'data', data: Buffer.alloc(9) },
+            },
+            { type: 'file', mediaType: 'text/plain', data: { type: 'text', text: 'né' } },
+            { type: 'file', mediaType: 'image/gif', data: { type: 'data', data: 'AAAA' } },
+          ],
+        },
+      ],
+    }),
+  );
+  expect(text.join('')).toMatch(
+    /^You asked: "What is this\?"\. You sent cat\.png \(image\/png, 9 bytes\), a file \(text\/plain, 3 bytes\), a file \(image\/gif, 3 bytes\)\. /,
+  );
+});
+
+describe('structured output', () => {
+  const responseFormat = {
+    type: 'json' as const,
+    schema: {
+      type: 'object' as const,
+      properties: { name: { type: 'string' as const }, age: { type: 'integer' as const, minimum: 18 } },
+      required: ['name', 'age'],
+    },
+  };
+
+  it('streams the smallest value that fits, and the same one for the same prompt', async () => {
+    const [first, again] = await Promise.all([
+      collect(call({ chunks: 5 }, 'p', { responseFormat })),
+      collect(call({ chunks: 9 }, 'p', { responseFormat })),
+    ]);
+    expect(first.text).toHaveLength(5);
+    expect(again.text.join('')).toBe(first.text.join(''));
+    expect(JSON.parse(first.text.join(''))).toEqual({ name: expect.stringMatching(/./), age: 18 });
+  });
+
+  it('sends the configured text instead', async () => {
+    expect((await collect(call({ text: 'no' }, 'p', { responseFormat }))).text.join('')).toBe('no');
+  });
+
+  it('gives answers that do not fit, as often as configured', async () => {
+    const options = call({ invalidTimes: 1 }, 'p', { responseFormat });
+    const first = (await collect(options)).text.join('');
+    expect(() => JSON.parse(first) as unknown).toThrow();
+    const repeated = await collect({
+      ...options,
+      prompt: [
+        ...options.prompt,
+        { role: 'assistant', content: [{ type: 'text', text: first }] },
+        { role: 'user', content: [{ type: 'text', text: 'Answer again.' }] },
+      ],
+    });
+    expect(JSON.parse(repeated.text.join(''))).toMatchObject({ age: 18 });
+  });
 });

@@ -1,6 +1,8 @@
 import { isObject, type JsonObject, numberOr, objectOr, stringOr, withNumbers } from './json-object.js';
 
 const COUNTS = ['input_tokens', 'output_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens'];
+/** The AI SDK wants a number. The engine takes a negative one as not reported, and estimates the tokens. */
+const NOT_REPORTED = -1;
 const ITERATIONS = new Set(['compaction', 'message', 'advisor_message', 'fallback_message']);
 const EDITS: Readonly<Record<string, readonly string[]>> = {
   clear_tool_uses_20250919: ['cleared_tool_uses', 'cleared_input_tokens'],
@@ -20,7 +22,7 @@ export function repairedMessageStart(message: JsonObject): JsonObject {
   );
   return {
     ...strings(message, ['id', 'model', 'role', 'service_tier', 'stop_reason']),
-    usage: { input_tokens: 0, ...repairedUsage(objectOr(usage)) },
+    usage: { input_tokens: hasCounts(objectOr(usage)) ? 0 : NOT_REPORTED, ...repairedUsage(objectOr(usage)) },
     ...(calls.length > 0 && { content: calls }),
     ...container(message['container']),
   };
@@ -28,9 +30,9 @@ export function repairedMessageStart(message: JsonObject): JsonObject {
 
 /**
  * Reduces a `message_delta` to what the AI SDK reads, in the types that it accepts.
- * @param outputTokens the tokens of the answer if this event does not report them
+ * @param outputTokens the tokens of the answer so far, if this event does not report them
  */
-export function repairedMessageDelta(value: JsonObject, outputTokens: number): JsonObject {
+export function repairedMessageDelta(value: JsonObject, outputTokens = NOT_REPORTED): JsonObject {
   const delta = objectOr(value['delta']);
   const details = objectOr(delta['stop_details']);
   const { context_management: management } = value;
@@ -49,6 +51,8 @@ export function repairedMessageDelta(value: JsonObject, outputTokens: number): J
     }),
   };
 }
+
+const hasCounts = (usage: JsonObject): boolean => COUNTS.some((name) => (numberOr(usage[name]) ?? 0) > 0);
 
 function repairedUsage(usage: JsonObject): JsonObject {
   const { service_tier, iterations, output_tokens_details, ...counts } = withNumbers(usage, COUNTS);

@@ -80,16 +80,16 @@ export class AnthropicUsage {
     this.written = count(usage['cache_creation_input_tokens']) ?? this.written;
     this.reasoning = count(objectOr(usage['output_tokens_details'])['thinking_tokens']) ?? this.reasoning;
     return {
-      input: sum(this.uncached, this.read, this.written),
+      input: sum(this.uncached, this.read || undefined, this.written || undefined),
       output: this.output,
       cached: cachedTokens(this.read ?? 0, this.written ?? 0),
       reasoning: this.reasoning || undefined,
     };
   }
 
-  /** Tokens of the answer so far. */
-  get outputTokens(): number {
-    return this.output ?? 0;
+  /** Tokens of the answer so far; undefined if none are reported. */
+  get outputTokens(): number | undefined {
+    return this.output;
   }
 }
 
