@@ -40,10 +40,12 @@ describe('approval of tools', () => {
     client = new pg.Client({ connectionString: url });
     await client.connect();
     models = await startFakeModelServer();
-    endpoint = await startFakeHttpServer(async ({ path, body }, response) => {
-      await held.get(path)?.promise;
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ path, got: JSON.parse(body || '{}') as unknown }));
+    endpoint = await startFakeHttpServer(({ path, body }, response) => {
+      const answer = () => {
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify({ path, got: JSON.parse(body || '{}') as unknown }));
+      };
+      void Promise.resolve(held.get(path)?.promise).then(answer);
     });
     servers = [await startServer(), await startServer()];
   });
@@ -157,7 +159,7 @@ describe('approval of tools', () => {
     const both = await Promise.all(
       servers.map((server) => answer(server, erase.waitId, { action: 'deny', reason: 'Keep that file.' })),
     );
-    expect(both.map((each) => each.status).toSorted()).toEqual([202, 409]);
+    expect(new Set(both.map((each) => each.status))).toEqual(new Set([202, 409]));
     expect(both.find((each) => each.status === 409)!.body.code).toBe('wait_already_answered');
     await replace(0, 'SIGTERM');
     await replace(1, 'SIGKILL');

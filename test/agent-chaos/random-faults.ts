@@ -22,10 +22,16 @@ export interface RandomFaultOptions {
 /** @returns faults in the order in which an agent comes to them */
 function faultsOf(random: SeededRandom): Fault[] {
   const all = providerFaults();
-  const order = ({ round, point }: Fault) =>
+  const place = ({ round, point }: Fault) =>
     round * 10 + MODEL_POINTS.indexOf(point as keyof typeof PROVIDER_KINDS);
-  return Array.from({ length: random.whole(0, 5) }, () => random.pick(all)).toSorted(
-    (one, other) => order(one) - order(other),
+  return (
+    Array.from({ length: random.whole(0, 5) }, () => random.pick(all))
+      .toSorted((one, other) => place(one) - place(other))
+      // After its last byte an answer may be complete, and then it is not asked for again.
+      .filter(
+        (fault, at, sorted) =>
+          fault.point !== 'last' || at === sorted.findIndex((one) => place(one) === place(fault)),
+      )
   );
 }
 
