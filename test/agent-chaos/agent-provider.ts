@@ -24,7 +24,7 @@ export interface ModelCallRecord {
 }
 
 /** Retry-After of the 503, in seconds. */
-export const RETRY_AFTER_S = 1;
+const RETRY_AFTER_S = 1;
 /** The bytes in the kernel's buffers of the client stay readable after a reset. This gives them the time to arrive. */
 const BEFORE_RESET_MS = 20;
 

@@ -41,7 +41,7 @@ export interface StoredToolCall {
 }
 
 /** The results that say that the effect of a call is not known. */
-export const UNKNOWN_EFFECT = /not known whether|effect is (?:not known|unknown)/;
+const UNKNOWN_EFFECT = /not known whether|effect is (?:not known|unknown)/;
 const TERMINAL = /^execution:(completed|failed|cancelled)$/;
 const tokens = ({ input, output }: { input: number; output: number }) => `${input}+${output}`;
 

@@ -4,7 +4,7 @@ export const WIRES: readonly Wire[] = ['anthropic', 'openai'];
 
 /** `look` is a GET and `charge` has `retryUnsafe`, so both may be sent again. `note` may not. */
 export type ToolName = 'note' | 'look' | 'charge';
-export const TOOL_NAMES: readonly ToolName[] = ['note', 'look', 'charge'];
+const TOOL_NAMES: readonly ToolName[] = ['note', 'look', 'charge'];
 
 export interface ScriptedCall {
   name: ToolName;
@@ -58,7 +58,7 @@ export const WHOLE_THINKING = SCRIPT.flatMap(({ thinking }) => thinking).join(''
 export const toolCallId = (round: number, index: number): string => `call_${round}_${index}`;
 
 /** The number of the case is in the prompt and in the addresses of the tools. */
-export const promptOf = (caseId: string): string => `Case ${caseId}: do the work.`;
+const promptOf = (caseId: string): string => `Case ${caseId}: do the work.`;
 export const caseIn = (text: string): string | undefined => /Case (c\d{5}):/.exec(text)?.[1];
 
 /** Returns the workflow of one case. */
