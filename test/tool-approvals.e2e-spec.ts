@@ -31,6 +31,8 @@ describe('approval of tools', () => {
     Server.start({
       DATABASE_URL: url,
       OPENAI_COMPATIBLE_BASE_URL: models.url,
+      ANTHROPIC_API_KEY: 'k',
+      ANTHROPIC_BASE_URL: models.url,
       HTTP_ALLOWED_HOSTS: '127.0.0.1',
       PARK_TIMEOUT_MS: '0',
       RETRY_BASE_MS: '20',
@@ -45,7 +47,7 @@ describe('approval of tools', () => {
         response.setHeader('content-type', 'application/json');
         response.end(JSON.stringify({ path, got: JSON.parse(body || '{}') as unknown }));
       };
-      void Promise.resolve(held.get(path)?.promise).then(answer);
+      void (held.get(path)?.promise ?? Promise.resolve()).then(answer);
     });
     servers = [await startServer(), await startServer()];
   });
@@ -159,7 +161,7 @@ describe('approval of tools', () => {
     const both = await Promise.all(
       servers.map((server) => answer(server, erase.waitId, { action: 'deny', reason: 'Keep that file.' })),
     );
-    expect(new Set(both.map((each) => each.status))).toEqual(new Set([202, 409]));
+    expect(both.map((each) => each.status).toSorted((a, b) => a - b)).toEqual([202, 409]);
     expect(both.find((each) => each.status === 409)!.body.code).toBe('wait_already_answered');
     await replace(0, 'SIGTERM');
     await replace(1, 'SIGKILL');
@@ -285,6 +287,59 @@ describe('approval of tools', () => {
     expect(bodies('/pay')).toEqual([{ amount: 1 }, { amount: 1 }]);
     expect(of(frames, 'tool-result')[0]!.toolArgs).toEqual({ amount: 1 });
     expect(Object.values(resultsForModel())[0]).toContain('"amount":1}');
+  });
+
+  it('runs the calls that were answered while another one was in progress', async () => {
+    const tools = [tool('slow', { approval: 'always' }), tool('quick', { approval: 'always' })];
+    const toolCalls = [
+      { name: 'slow', args: {} },
+      { name: 'quick', args: { n: 1 } },
+      { name: 'quick', args: { n: 2 } },
+    ];
+    const id = await begin(tools, [{ toolCalls }, { text: ['Done.'] }]);
+    const waits = await waiting(id, 3);
+    const waitOf = (args: object) =>
+      waits.find(({ toolArgs }) => JSON.stringify(toolArgs) === JSON.stringify(args))!.waitId;
+    held.set('/slow', Promise.withResolvers());
+    await answer(servers[0], waitOf({}), { action: 'approve' });
+    await until('the slow call is in progress', async () => endpoint.requests.length === 1);
+    await answer(servers[1], waitOf({ n: 1 }), { action: 'approve' });
+    await answer(servers[1], waitOf({ n: 2 }), { action: 'deny' });
+    held.get('/slow')!.resolve();
+    const frames = await ended(id);
+    expect(endpoint.requests.map(({ path }) => path)).toEqual(['/slow', '/quick']);
+    expect(of(frames, 'tool-result').filter(({ isError }) => isError)).toHaveLength(1);
+    expect(models.requests).toHaveLength(2);
+    expect(frames.at(-1)!.data.result.output).toBe('Done.');
+  });
+
+  it('distinguishes calls to which the model gave the same id', async () => {
+    const tools = [tool('read'), tool('erase', { approval: 'always' })];
+    const call = (name: string, n: number) => ({ id: 'same', name, args: { n } });
+    models.script(
+      { toolCalls: [call('read', 1), call('erase', 2)] },
+      { toolCalls: [call('erase', 3)] },
+      { text: ['Done.'] },
+    );
+    const config = { model: 'anthropic/claude-sonnet-4-5', prompt: 'Go.', tools };
+    const id = await servers[0].startExecution({
+      projectId: 'demo',
+      workflow: { nodes: [{ id: 'a', type: 'agent', data: { config } }], edges: [] },
+    });
+    const [second] = await waiting(id, 1);
+    expect(second!.toolArgs).toEqual({ n: 2 });
+    await answer(servers[0], second!.waitId, { action: 'deny' });
+    const third = await until('the next call waits', async () => {
+      const [wait] = await waitsOf(id);
+      return wait && wait.waitId !== second!.waitId && wait;
+    });
+    expect(third.toolArgs).toEqual({ n: 3 });
+    await answer(servers[0], third.waitId, { action: 'approve' });
+    const frames = await ended(id);
+    expect(bodies('/read')).toEqual([{ n: 1 }]);
+    expect(bodies('/erase')).toEqual([{ n: 3 }]);
+    expect(of(frames, 'tool-result')).toHaveLength(3);
+    expect(frames.at(-1)!.data.result.output).toBe('Done.');
   });
 
   it('denies a call whose time to answer is over, and the model reads it', async () => {
