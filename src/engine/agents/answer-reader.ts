@@ -31,6 +31,8 @@ export class AnswerReader {
   private readonly content: (AnswerPart | OpenPart)[] = [];
   private readonly open = new Map<string, OpenPart>();
   private readonly calls: AnswerCall[] = [];
+  /** Lengths of the streamed inputs of calls, by the ids of the provider. */
+  private readonly inputLengths = new Map<string, number>();
   private text = '';
   private characters = 0;
   private finish: Extract<LanguageModelV4StreamPart, { type: 'finish' }> | undefined;
@@ -66,6 +68,7 @@ export class AnswerReader {
         return this.emitThinking(this.thinking.end());
       case 'tool-input-delta':
         this.characters += part.delta.length;
+        this.inputLengths.set(part.id, (this.inputLengths.get(part.id) ?? 0) + part.delta.length);
         return;
       case 'tool-call':
         this.takeCall(part);
@@ -142,10 +145,12 @@ export class AnswerReader {
     if (part.input.length > this.options.maxBytes) throw this.tooLarge();
     const { args, problem } = parsedArgs(part.input);
     const number = this.calls.length + 1;
-    const given = part.toolCallId.slice(0, MAX_ID_LENGTH);
+    // A text of PostgreSQL cannot have all characters, and the stored id must be the one in the message.
+    const given = part.toolCallId.slice(0, MAX_ID_LENGTH).toWellFormed().replaceAll('\0', '\uFFFD');
     const isUsable = given !== '' && !this.calls.some(({ toolId }) => toolId === given);
     const toolId = isUsable ? given : `${given || 'call'}_${number}`;
-    this.characters += part.input.length;
+    // The provider may have streamed the same input before.
+    this.characters += Math.max(0, part.input.length - (this.inputLengths.get(part.toolCallId) ?? 0));
     this.calls.push({ toolId, modelName: part.toolName, args, ...(problem !== undefined && { problem }) });
     this.content.push({
       type: 'tool-call',
