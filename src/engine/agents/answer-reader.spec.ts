@@ -24,3 +24,11 @@ it('counts the characters of an input once, whether it was streamed or not', asy
   await read.take({ type: 'tool-call', toolCallId: 'b', toolName: 'pay', input: '{}' });
   expect((await read.answer()).characters).toBe('{"a":1}{}'.length);
 });
+
+it('limits the reasoning of an answer, also in many parts', async () => {
+  const read = reader();
+  const think = (id: string) => read.take({ type: 'reasoning-delta', id, delta: 'x'.repeat(400) });
+  await think('1');
+  await think('2');
+  await expect(think('3')).rejects.toMatchObject({ code: 'output_too_large' });
+});

@@ -12,7 +12,7 @@ const MAX_ID_LENGTH = 512;
 
 export interface AnswerReaderOptions {
   readonly run: Pick<NodeRun<unknown>, 'emit'>;
-  /** Of the text. */
+  /** Of the text, of the reasoning, and of the arguments of a call. */
   readonly maxBytes: number;
   readonly secrets: SecretRedactor;
 }
@@ -33,6 +33,8 @@ export class AnswerReader {
   private readonly calls: AnswerCall[] = [];
   /** Lengths of the streamed inputs of calls, by the ids of the provider. */
   private readonly inputLengths = new Map<string, number>();
+  /** Lengths of all parts of a type together. */
+  private readonly lengths = { text: 0, reasoning: 0 };
   private text = '';
   private characters = 0;
   private finish: Extract<LanguageModelV4StreamPart, { type: 'finish' }> | undefined;
@@ -129,7 +131,8 @@ export class AnswerReader {
     part.text += delta;
     part.metadata = metadata ?? part.metadata;
     this.characters += delta.length;
-    if (part.text.length > this.options.maxBytes) throw this.tooLarge();
+    this.lengths[type] += delta.length;
+    if (this.lengths[type] > this.options.maxBytes) throw this.tooLarge();
   }
 
   private end(id: string, metadata: SharedV4ProviderMetadata | undefined): void {
