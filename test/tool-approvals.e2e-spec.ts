@@ -342,6 +342,23 @@ describe('approval of tools', () => {
     expect(frames.at(-1)!.data.result.output).toBe('Done.');
   });
 
+  it('takes only an object as the changed arguments of a call', async () => {
+    const id = await begin(
+      [tool('pay', { approval: 'always' })],
+      [{ toolCalls: [{ name: 'pay', args: { amount: 900 } }] }, { text: ['Done.'] }],
+    );
+    const [wait] = await waiting(id, 1);
+    for (const args of [[1], 'all', 7, false]) {
+      const refused = await answer(servers[0], wait!.waitId, { action: 'approve', args });
+      expect(refused.status).toBe(400);
+      expect(refused.body.errors).toEqual([{ path: 'args', message: expect.stringContaining('object') }]);
+    }
+    // null stands for a field that is left out.
+    expect((await answer(servers[0], wait!.waitId, { action: 'approve', args: null })).status).toBe(202);
+    await ended(id);
+    expect(bodies('/pay')).toEqual([{ amount: 900 }]);
+  });
+
   it('denies a call whose time to answer is over, and the model reads it', async () => {
     const id = await begin(
       [tool('erase', { approval: { expiresInMs: 300 } })],

@@ -1,5 +1,6 @@
 import type { LanguageModelV4StreamPart, SharedV4ProviderMetadata } from '@ai-sdk/provider';
 import type { Json } from '@cloutagent/contract';
+import { isDeeperThan } from '../../common/json-depth.js';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { NodeError, type NodeRun } from '../extension/node-handler.js';
 import { type Answer, type AnswerCall, type AnswerPart, withMetadata } from './answer.js';
@@ -12,8 +13,10 @@ const MAX_ID_LENGTH = 512;
 
 export interface AnswerReaderOptions {
   readonly run: Pick<NodeRun<unknown>, 'emit'>;
-  /** Of the text. */
+  /** Of the text, of the reasoning, and of the arguments of a call. */
   readonly maxBytes: number;
+  /** Of the arguments of a call. */
+  readonly maxDepth: number;
   readonly secrets: SecretRedactor;
 }
 
@@ -31,6 +34,10 @@ export class AnswerReader {
   private readonly content: (AnswerPart | OpenPart)[] = [];
   private readonly open = new Map<string, OpenPart>();
   private readonly calls: AnswerCall[] = [];
+  /** Lengths of the streamed inputs of calls, by the ids of the provider. */
+  private readonly inputLengths = new Map<string, number>();
+  /** Lengths of all parts of a type together. */
+  private readonly lengths = { text: 0, reasoning: 0 };
   private text = '';
   private characters = 0;
   private finish: Extract<LanguageModelV4StreamPart, { type: 'finish' }> | undefined;
@@ -66,6 +73,7 @@ export class AnswerReader {
         return this.emitThinking(this.thinking.end());
       case 'tool-input-delta':
         this.characters += part.delta.length;
+        this.inputLengths.set(part.id, (this.inputLengths.get(part.id) ?? 0) + part.delta.length);
         return;
       case 'tool-call':
         this.takeCall(part);
@@ -126,7 +134,8 @@ export class AnswerReader {
     part.text += delta;
     part.metadata = metadata ?? part.metadata;
     this.characters += delta.length;
-    if (part.text.length > this.options.maxBytes) throw this.tooLarge();
+    this.lengths[type] += delta.length;
+    if (this.lengths[type] > this.options.maxBytes) throw this.tooLarge();
   }
 
   private end(id: string, metadata: SharedV4ProviderMetadata | undefined): void {
@@ -140,12 +149,14 @@ export class AnswerReader {
     // The provider has carried it out itself.
     if (part.providerExecuted) return;
     if (part.input.length > this.options.maxBytes) throw this.tooLarge();
-    const { args, problem } = parsedArgs(part.input);
+    const { args, problem } = parsedArgs(part.input, this.options.maxDepth);
     const number = this.calls.length + 1;
-    const given = part.toolCallId.slice(0, MAX_ID_LENGTH);
+    // A text of PostgreSQL cannot have all characters, and the stored id must be the one in the message.
+    const given = part.toolCallId.slice(0, MAX_ID_LENGTH).toWellFormed().replaceAll('\0', '\uFFFD');
     const isUsable = given !== '' && !this.calls.some(({ toolId }) => toolId === given);
     const toolId = isUsable ? given : `${given || 'call'}_${number}`;
-    this.characters += part.input.length;
+    // The provider may have streamed the same input before.
+    this.characters += Math.max(0, part.input.length - (this.inputLengths.get(part.toolCallId) ?? 0));
     this.calls.push({ toolId, modelName: part.toolName, args, ...(problem !== undefined && { problem }) });
     this.content.push({
       type: 'tool-call',
@@ -177,10 +188,12 @@ export class AnswerReader {
 }
 
 /** Parses the arguments of a call. What is not a JSON object is kept as text, because providers want an object back. */
-function parsedArgs(input: string): { args: Json; problem?: string } {
+function parsedArgs(input: string, maxDepth: number): { args: Json; problem?: string } {
   if (input.trim() === '') return { args: {} };
   try {
     const args = JSON.parse(input) as Json;
+    if (isDeeperThan(args, maxDepth))
+      return { args: {}, problem: 'The arguments are nested too deeply. Call the tool again.' };
     if (typeof args === 'object' && args !== null && !Array.isArray(args)) return { args };
     return {
       args: { arguments: args },

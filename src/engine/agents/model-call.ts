@@ -52,7 +52,7 @@ export class ModelCall {
     private readonly models: ModelRegistry,
     private readonly outputs: OutputFormats,
     private readonly secrets: SecretRedactor,
-    @Inject(Settings) private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES'>,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES' | 'OUTPUT_MAX_DEPTH'>,
   ) {}
 
   /**
@@ -71,6 +71,7 @@ export class ModelCall {
       const reader = new AnswerReader({
         run,
         maxBytes: this.settings.OUTPUT_MAX_BYTES,
+        maxDepth: this.settings.OUTPUT_MAX_DEPTH,
         secrets: this.secrets,
       });
       run.beginCall(model, () => observer.reported);

@@ -81,8 +81,10 @@ export class ToolRounds {
     const tool = tools.named(call.toolName);
     if (call.result) await run.rounds.finish(call, call.result);
     else if (call.refusal !== undefined) await this.fail(call, call.refusal);
+    else if (!tool && call.started && !isNew) await this.fail(call, UNKNOWN_EFFECT);
     else if (!tool) await this.fail(call, this.unknownTool(call.toolName));
-    else if (call.started && (isNew || tool.mayRepeat)) await this.send(call, tool, this.argsOf(call));
+    else if (call.started && isNew) await this.send(call, tool, call.args);
+    else if (call.started && tool.mayRepeat) await this.sendAgain(call, tool);
     else if (call.started) await this.fail(call, UNKNOWN_EFFECT);
     else if (!tool.approval) await this.sendLate(call, tool, call.args);
     else {
@@ -115,8 +117,9 @@ export class ToolRounds {
     answer: WaitResult<'tool'>,
   ): Promise<void> {
     if (answer.outcome === 'expired') {
-      if (onExpire === 'deny')
-        return this.fail(call, 'No person has allowed this call in time, so it was not sent.');
+      // The result is stored in any case: another attempt at the node continues behind it.
+      await this.fail(call, 'No person has allowed this call in time, so it was not sent.');
+      if (onExpire === 'deny') return undefined;
       throw new NodeError('approval_expired', `No person has allowed the call of ${call.toolName} in time.`);
     }
     if (answer.action === 'deny') {
@@ -124,6 +127,18 @@ export class ToolRounds {
       return this.fail(call, `A person has denied this call, so it was not sent.${reason}`);
     }
     return this.sendLate(call, tool, this.argsOf(call));
+  }
+
+  /** Sends a call again whose result is not known. */
+  private async sendAgain(call: RoundCall, tool: AgentTool): Promise<void> {
+    const { args, refusal } = await this.allowedArgs(call, this.argsOf(call));
+    return refusal === undefined ? this.send(call, tool, args) : this.fail(call, refusal);
+  }
+
+  /** Passes arguments that a person has changed through the interceptors, which have only seen those of the model. */
+  private async allowedArgs(call: RoundCall, given: Json): Promise<{ args: Json; refusal?: string }> {
+    if (given === call.args) return { args: given };
+    return this.beforeCall({ toolId: call.toolId, toolName: call.toolName, args: given });
   }
 
   /** Returns the arguments of a call: those that a person has allowed, or else those of the model. */
@@ -137,11 +152,7 @@ export class ToolRounds {
 
   /** Sends a call that was not stored as one that may be sent. */
   private async sendLate(call: RoundCall, tool: AgentTool, given: Json): Promise<void> {
-    const isChanged = given !== call.args;
-    // The interceptors have not seen arguments that a person has changed.
-    const { args, refusal } = isChanged
-      ? await this.beforeCall({ toolId: call.toolId, toolName: call.toolName, args: given })
-      : { args: given };
+    const { args, refusal } = await this.allowedArgs(call, given);
     if (refusal !== undefined) return this.fail(call, refusal);
     await this.scope.run.rounds.start(call);
     return this.send(call, tool, args);

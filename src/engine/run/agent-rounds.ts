@@ -21,7 +21,10 @@ interface RoundHost {
   counted(model: string, usage: ModelUsage): { events: EventDraft[]; change: RowChange | undefined };
 }
 
-/** The rounds of one node. Answers and results are stored in the commit of the events about them. */
+/**
+ * The rounds of one node. Answers and results are stored in the commit of the events about them. No other turn may come between
+ * the check of the gate and a record, so that check is not a method of its own.
+ */
 export class AgentRounds implements RoundStore {
   constructor(private readonly host: RoundHost) {}
 
@@ -47,7 +50,8 @@ export class AgentRounds implements RoundStore {
     const made = calls.flatMap(({ toolId, toolName, args }) =>
       this.host.drafts({ type: 'execution:tool-call', toolId, toolName, toolArgs: args }),
     );
-    await this.passGate();
+    while (!scope.pauseGate.isOpen) await scope.pauseGate.pass(signal);
+    signal.throwIfAborted();
     const { events: counted, change } = this.host.counted(model, usage);
     const events = [...made, ...counted];
     const { nodeId, stepId } = this.ids;
@@ -64,14 +68,19 @@ export class AgentRounds implements RoundStore {
 
   async start(call: RoundCall): Promise<void> {
     const { scope, signal } = this.host;
-    await this.passGate();
+    while (!scope.pauseGate.isOpen) await scope.pauseGate.pass(signal);
+    signal.throwIfAborted();
     await scope.log.append([], { toolCalls: [{ ...this.keysOf(call), started: true }] });
     call.started = true;
     signal.throwIfAborted();
   }
 
   sending(call: RoundCall): void {
-    this.host.scope.callsUnderWay.begin(call);
+    const { scope, signal } = this.host;
+    if (signal.aborted) return;
+    scope.callsUnderWay.begin(call);
+    // The attempt has ended without the result, so a shutdown must not wait for it.
+    signal.addEventListener('abort', () => scope.callsUnderWay.end(call), { once: true });
   }
 
   async finish(call: RoundCall, result: StoredResult): Promise<void> {
@@ -94,7 +103,8 @@ export class AgentRounds implements RoundStore {
       call.result = result;
       scope.callsUnderWay.end(call);
     }
-    await this.passGate();
+    while (!scope.pauseGate.isOpen) await scope.pauseGate.pass(signal);
+    signal.throwIfAborted();
     const { nodeId, stepId } = this.ids;
     const sequence = scope.log.state.lastSequence + events.length;
     const change: ToolCallChange = {
@@ -123,12 +133,5 @@ export class AgentRounds implements RoundStore {
 
   private keysOf({ round, index }: RoundCall): { nodeId: string; round: number; index: number } {
     return { nodeId: this.ids.nodeId, round, index };
-  }
-
-  /** @throws the signal's reason */
-  private async passGate(): Promise<void> {
-    const { scope, signal } = this.host;
-    signal.throwIfAborted();
-    while (!scope.pauseGate.isOpen) await scope.pauseGate.pass(signal);
   }
 }

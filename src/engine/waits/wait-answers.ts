@@ -80,6 +80,7 @@ export class WaitAnswers {
     if (wait.outcome !== null || wait.isLate) throw new WaitEndedError(wait.outcome, wait.settledBy);
     const { answer, problems } = parseAnswer(wait.kind, given);
     if (problems) throw new InvalidAnswerError(problems);
+    checkArgs(wait, answer);
     await this.checkForm(wait, answer);
     const outcome = wait.kind === 'signal' ? 'signalled' : 'answered';
     const { id: waitId, executionId } = wait;
@@ -126,3 +127,14 @@ export class WaitAnswers {
     return this.schemas.validate(projectId, schema, values, NEVER, 'values');
   }
 }
+
+/** Model providers and tools take the arguments of a call as an object. */
+function checkArgs({ details: { toolArgs } }: AnswerableWait, answer: StoredAnswer): void {
+  if (!('args' in answer) || answer.args == null || !isObject(toolArgs) || isObject(answer.args)) return;
+  throw new InvalidAnswerError([
+    { path: 'args', message: 'must be an object, as the arguments of the call are' },
+  ]);
+}
+
+const isObject = (value: Json | undefined): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
