@@ -2,7 +2,8 @@ import { testRun } from '../../../test/support/node-run.js';
 import { SecretRedactor } from '../../config/secret-redactor.js';
 import { AnswerReader } from './answer-reader.js';
 
-const reader = () => new AnswerReader({ run: testRun({}), maxBytes: 1_000, maxDepth: 100, secrets: new SecretRedactor() });
+const reader = () =>
+  new AnswerReader({ run: testRun({}), maxBytes: 1_000, maxDepth: 100, secrets: new SecretRedactor() });
 
 it('gives calls ids that can be stored as they are, the same in the message', async () => {
   const read = reader();

@@ -10,20 +10,23 @@ const ModelName = z.string().min(1).max(200);
 /** The config that all nodes with a model have in common. */
 export const ModelConfig = z.strictObject({
   /** With several models, the next one is used when one fails in a way that may pass. */
-  model: z.union([
-    ModelName,
-    z
-      .array(ModelName)
-      .min(1)
-      .max(10)
-      .refine((names) => new Set(names).size === names.length, 'must be different models'),
-  ]),
+  model: z.union(
+    [
+      ModelName,
+      z
+        .array(ModelName)
+        .min(1)
+        .max(10)
+        .refine((names) => new Set(names).size === names.length, 'must be different models'),
+    ],
+    'must be the name of a model, such as demo/echo, or a list of names',
+  ),
   temperature: orNull(z.number().min(0).max(2)),
   maxOutputTokens: orNull(z.int().min(1).max(1_000_000)),
   providerOptions: orNull(z.record(z.string(), z.record(z.string(), Json))),
   tools: orNull(
     z
-      .array(AgentToolConfig)
+      .array(AgentToolConfig, 'must be a list of tools')
       .max(64)
       .refine(
         (tools) => new Set(tools.map(({ name }) => name)).size === tools.length,

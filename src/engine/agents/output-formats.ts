@@ -13,7 +13,7 @@ import { findJsonObject } from './json-answer.js';
 export const OutputConfig = z.strictObject({
   /** The JSON Schema of the output, which is an object. */
   schema: z
-    .record(z.string(), Json)
+    .record(z.string(), Json, 'must be a JSON Schema, such as { "type": "object", … }')
     .refine(
       (schema) => schema['type'] === 'object',
       'must be a JSON Schema with "type": "object": put another value into a member of the object',
@@ -24,7 +24,6 @@ export type OutputConfig = z.infer<typeof OutputConfig>;
 /** The length of a problem, in characters. It is a part of the next prompt. */
 const MAX_PROBLEM_LENGTH = 2_000;
 const MAX_ITEM_LENGTH = 300;
-const ASK_AGAIN = ' Answer again with only the whole JSON object, corrected, and no other text.';
 
 /** Structured output: asks for it, reads it and checks it. */
 @Injectable()
@@ -69,7 +68,7 @@ export class OutputFormats {
     signal: AbortSignal,
   ): Promise<{ output: Json } | { problem: string }> {
     const found = findJsonObject(text, this.limits);
-    if ('problem' in found) return { problem: found.problem + ASK_AGAIN };
+    if ('problem' in found) return { problem: found.problem };
     const problems = await this.schemas.validateOutput(projectId, schema, found.object, signal);
     return problems.length === 0 ? { output: found.object } : { problem: describe(problems) };
   }
@@ -77,7 +76,7 @@ export class OutputFormats {
 
 function describe(problems: readonly { path: string; message: string }[]): string {
   const start = 'The answer does not fit the JSON schema:';
-  const end = `.${ASK_AGAIN}`;
+  const end = '.';
   const more = '; and more';
   let list = '';
   for (const { path, message } of problems) {

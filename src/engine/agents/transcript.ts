@@ -4,6 +4,8 @@ import type { Round, RoundCall, StoredResult } from '../extension/agent-run.js';
 import { asText } from '../extension/template.js';
 import type { AnswerPart } from './answer.js';
 
+const CORRECT_IT = 'Answer again with only the whole JSON object, corrected, and no other text.';
+
 /** Makes the messages of a round: the model's answer, and the results of its calls or what is wrong with it. */
 export function messagesOf({ content, problem, calls }: Round): LanguageModelV4Message[] {
   const changed = new Map(
@@ -35,7 +37,8 @@ export function messagesOf({ content, problem, calls }: Round): LanguageModelV4M
       })),
     });
   }
-  if (problem !== undefined) messages.push({ role: 'user', content: [{ type: 'text', text: problem }] });
+  if (problem !== undefined)
+    messages.push({ role: 'user', content: [{ type: 'text', text: `${problem} ${CORRECT_IT}` }] });
   return messages;
 }
 

@@ -34,5 +34,7 @@ export const McpServerConfig = z
 export type McpServerConfig = z.infer<typeof McpServerConfig>;
 
 /** The MCP servers of an agent. */
-export const McpConfig = z.array(McpServerConfig).max(MAX_SERVERS);
+export const McpConfig = z
+  .array(McpServerConfig, 'must be a list, such as [{ "server": "docs" }]')
+  .max(MAX_SERVERS);
 export type McpConfig = z.infer<typeof McpConfig>;

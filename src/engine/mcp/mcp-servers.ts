@@ -213,7 +213,7 @@ export class McpServers {
     const names = listed.slice(0, 50).map(({ name }) => shown(name));
     return new NodeError(
       'tool_not_available',
-      `The MCP server ${prefix} has no tool ${shown(missing)} that this agent may use. Its tools are: ${names.join(', ') || 'none'}.`,
+      `The MCP server ${prefix} has no tool ${shown(missing)} that this agent may use. ${names.length > 0 ? `Its tools are: ${names.join(', ')}` : 'Correct the name, or leave "tools" out to use all of its tools'}.`,
     );
   }
 

@@ -118,12 +118,16 @@ async function* answer(
 }
 
 function toolCallsOf(
-  { toolChoice }: LanguageModelV4CallOptions,
+  { toolChoice, tools = [] }: LanguageModelV4CallOptions,
   { toolCall, toolCalls, rounds, ignoresToolChoice }: DemoOptions,
   { toolMessages }: DemoPrompt,
 ): NonNullable<DemoOptions['toolCalls']> {
   if (toolMessages >= rounds || (toolChoice?.type === 'none' && !ignoresToolChoice)) return [];
-  return [...(toolCall ? [toolCall] : []), ...(toolCalls ?? [])];
+  const known = new Set(tools.map(({ name }) => name));
+  // Also full names, such as crm/find-customer: models know them without the slash.
+  const nameOf = (name: string) => (known.has(name) ? name : name.replaceAll('/', '__'));
+  const wanted = [...(toolCall ? [toolCall] : []), ...(toolCalls ?? [])];
+  return wanted.map((each) => ({ ...each, name: nameOf(each.name) }));
 }
 
 function answerChunks(
