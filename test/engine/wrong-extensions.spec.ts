@@ -11,6 +11,8 @@ import { NodeRegistry } from '../../src/engine/extension/node-registry.js';
 import { StepInterceptor } from '../../src/engine/extension/step-interceptor.decorator.js';
 import { StepInterceptors } from '../../src/engine/extension/step-interceptors.js';
 import { ProvidesModels } from '../../src/engine/models/model-provider.js';
+import { ModelEndpoints } from '../../src/engine/models/model-endpoints.js';
+import { ModelFetch } from '../../src/engine/models/model-fetch.js';
 import { ModelRegistry } from '../../src/engine/models/model-registry.js';
 import { ProvidesTools } from '../../src/engine/tools/tool-provider.js';
 import { ToolRegistry } from '../../src/engine/tools/tool-registry.js';
@@ -31,7 +33,16 @@ async function start(...providers: Type[]): Promise<void> {
       EventEmitterModule.forRoot(),
       TeamModule,
     ],
-    providers: [NodeRegistry, StepInterceptors, ModelRegistry, ToolRegistry, EventBus, ExecutionListeners],
+    providers: [
+      NodeRegistry,
+      StepInterceptors,
+      ModelEndpoints,
+      ModelFetch,
+      ModelRegistry,
+      ToolRegistry,
+      EventBus,
+      ExecutionListeners,
+    ],
   }).compile();
   await module.init();
   await module.close();
