@@ -31,8 +31,6 @@ export function proxyOptions({
   if (HTTP_PROXY === undefined && HTTPS_PROXY === undefined) return undefined;
   return {
     ...DISPATCHER_OPTIONS,
-    // The option above does not apply to TLS inside a tunnel.
-    requestTls: { allowH2: false },
     clientFactory: (origin: URL, options: Pool.Options) => new ProxyPool(origin, options),
     // Empty texts, because the agent would read the environment for what is missing.
     httpProxy: HTTP_PROXY ?? '',
