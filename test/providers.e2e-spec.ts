@@ -114,10 +114,17 @@ describe('Providers of models', () => {
   let settings: Record<string, string>;
   /** Answers instead of the fake provider. */
   let failure: { status: number; body: string } | undefined;
+  /** Whether the fake provider only keeps the connection open. */
+  let isSlow = false;
 
   beforeAll(async () => {
     provider = await startFakeHttpServer(({ path, body }, response) => {
       if (path.startsWith('/tool')) return response.end('{"sky":"blue"}');
+      if (isSlow) {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        const comments = setInterval(() => response.write(': still there\n\n'), 20);
+        return response.on('close', () => clearInterval(comments));
+      }
       if (failure) return response.writeHead(failure.status).end(failure.body);
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       const hasResult = body.includes('blue');
@@ -152,6 +159,7 @@ describe('Providers of models', () => {
   beforeEach(() => {
     provider.requests.splice(0);
     failure = undefined;
+    isSlow = false;
   });
 
   const ask = async (model: string, to = server): Promise<Watch> => {
@@ -228,11 +236,69 @@ describe('Providers of models', () => {
     60_000,
   );
 
+  it('loads the package of a provider when one of its models is called', async () => {
+    const hook = join(import.meta.dirname, 'support/list-packages.mjs');
+    const lazy = await Server.start(
+      // Another process on the same database could run the execution.
+      { ...settings, ANTHROPIC_API_KEY: KEY, DATABASE_URL: await createDatabase() },
+      [process.execPath, '--import', hook, 'dist/main.js'],
+    );
+    const loaded = () =>
+      [...lazy.output().matchAll(/^loads @ai-sdk\/(.*)$/gm)]
+        .map(([, name]) => name)
+        .filter((name) => !['provider', 'provider-utils', 'gateway'].includes(name!));
+    const found = [loaded()];
+    for (const model of ['demo/echo', 'mistral/mistral-large-latest', 'box/a/b', 'google/gemini-3-pro']) {
+      await ask(model, lazy);
+      found.push(loaded());
+    }
+    await lazy.kill('SIGTERM');
+    expect(found).toEqual([
+      [],
+      [],
+      ['mistral'],
+      ['mistral', 'openai-compatible'],
+      ['mistral', 'openai-compatible', 'google'],
+    ]);
+  });
+
+  it('ends a call that takes longer than totalMs of its endpoint', async () => {
+    const limited = await Server.start({
+      ...settings,
+      DATABASE_URL: await createDatabase(),
+      MODEL_TIMEOUTS: '{"box":{"totalMs":300}}',
+    });
+    isSlow = true;
+    const watch = await ask('box/a/b', limited);
+    await limited.kill('SIGTERM');
+    expect(watch.frames.at(-1)!.data).toMatchObject({
+      code: 'model_timeout',
+      error: expect.stringContaining('300 ms (totalMs in MODEL_TIMEOUTS)') as string,
+    });
+  });
+
+  it.each([
+    [
+      { MODEL_ENDPOINTS: '{"openai":{"baseUrl":"http://127.0.0.1:1/v1","apiKey":"key-of-openai"}}' },
+      'rename the endpoint',
+    ],
+    [
+      { MODEL_ENDPOINTS: '{"x":{"baseUrl":"127.0.0.1","apiKey":"key-of-openai"}}' },
+      'x.baseUrl must be a URL',
+    ],
+  ])('does not start with %j, and shows no key', async (wrong, text) => {
+    const failed: unknown = await Server.start({ ...settings, ...wrong }).catch((error: unknown) => error);
+    expect(String(failed)).toContain(text);
+    expect(String(failed)).not.toContain('key-of-openai');
+  });
+
   describe('behind a proxy', () => {
     let proxy: HttpServer;
     let encrypted: HttpsServer;
     /** The credentials of each request to the proxy. */
     const credentials: (string | undefined)[] = [];
+    /** What the proxy was asked to connect to. */
+    const tunnels: string[] = [];
     beforeAll(async () => {
       const forward = (request: IncomingMessage, response: ServerResponse): void => {
         const { pathname, search } = new URL(request.url!, 'http://provider.example');
@@ -254,12 +320,14 @@ describe('Providers of models', () => {
       });
       proxy.on('connect', (request, socket) => {
         credentials.push(request.headers['proxy-authorization']);
+        tunnels.push(request.url!);
+        if (request.url!.startsWith('refused.')) return socket.end('HTTP/1.1 407 No\r\n\r\n');
         const target = request.url!.endsWith(':443') ? encrypted : proxy;
         const onward = connect((target.address() as AddressInfo).port, '127.0.0.1', () => {
           socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
           onward.pipe(socket).pipe(onward);
         });
-        socket.on('error', () => onward.destroy());
+        return socket.on('error', () => onward.destroy());
       });
       proxy.listen(0, '127.0.0.1');
       await once(proxy, 'listening');
@@ -299,5 +367,43 @@ describe('Providers of models', () => {
         expect(new Set(credentials.slice(count))).toEqual(new Set(isUsed ? [sent] : []));
       },
     );
+
+    it.each<[string, Record<string, string>, string]>([
+      ['refuses', { OPENAI_BASE_URL: 'https://refused.example/v1' }, 'refused.example (status 407)'],
+      ['leads to an unknown authority', {}, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ])('a call fails once the proxy %s', async (_what, more, text) => {
+      const behind = await Server.start({
+        ...settings,
+        DATABASE_URL: await createDatabase(),
+        OPENAI_BASE_URL: 'https://provider.example/openai/v1',
+        HTTPS_PROXY: `http://user:password-of-proxy@127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+        ...more,
+      });
+      const watch = await ask('openai/gpt-5', behind);
+      await behind.kill('SIGTERM');
+      expect(watch.frames.at(-1)!.data).toMatchObject({
+        code: 'model_unavailable',
+        error: expect.stringContaining(text) as string,
+      });
+      expect(behind.output() + watch.frames.map(({ data }) => JSON.stringify(data)).join('')).not.toContain(
+        'password-of-proxy',
+      );
+    });
+
+    it('a tool is called through it, at the checked address', async () => {
+      const behind = await Server.start({
+        ...settings,
+        DATABASE_URL: await createDatabase(),
+        HTTP_ALLOWED_HOSTS: '127.0.0.1,192.0.2.0/24',
+        HTTP_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+      });
+      const weather = { type: 'http', data: { config: { url: 'http://192.0.2.7/tool' } } };
+      const id = await behind.startExecution(start([{ id: 'a', ...weather }]));
+      const watch = await new Watch(behind.url, `/api/executions/${id}/stream`).done();
+      await behind.kill('SIGTERM');
+      expect(watch.frames.at(-1)!.data).toMatchObject({ result: { output: { status: 200 } } });
+      expect(provider.requests.at(-1)!.headers.host).toBe('192.0.2.7');
+      expect(tunnels.at(-1)).toBe('192.0.2.7:80');
+    });
   });
 });

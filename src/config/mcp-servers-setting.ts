@@ -1,8 +1,16 @@
 import { z } from 'zod';
+import { headerSecrets } from './header-secrets.js';
 
 const text = z.string().min(1).max(8192);
-const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/, 'is not a valid header name');
-const headerValue = text.regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'may contain only Latin-1 text on one line');
+/** The name of a header that this server sends. */
+export const headerName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/, 'is not a valid header name');
+/** The value of a header that this server sends. */
+export const headerValue = text.regex(
+  /^[\t\x20-\x7e\x80-\xff]*$/,
+  'may contain only Latin-1 text on one line',
+);
 const webUrl = z.url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' });
 
 const Approval = z.union(
@@ -101,9 +109,6 @@ export type LocalMcpServer = z.infer<typeof Command>;
 export function mcpSecrets(servers: Readonly<Record<string, RemoteMcpServer | LocalMcpServer>>): string[] {
   return Object.values(servers).flatMap((server) => {
     if ('command' in server) return Object.values(server.env ?? {});
-    const headers = Object.values(server.headers ?? {});
-    // `Bearer abc` is a secret, and so is `abc`.
-    const credentials = headers.map((value) => value.slice(value.lastIndexOf(' ') + 1));
-    return [...headers, ...credentials, ...(server.oauth ? [server.oauth.clientSecret] : [])];
+    return [...headerSecrets(server.headers), ...(server.oauth ? [server.oauth.clientSecret] : [])];
   });
 }

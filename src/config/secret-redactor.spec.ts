@@ -83,3 +83,34 @@ it('redacts the secrets of MCP servers', () => {
   const of = SecretRedactor.of(parseSettings({ MCP_SERVERS: JSON.stringify(servers) }));
   expect(of.text('token-of-docs-1 secret-of-crm-1 key-of-files-1')).toBe('[redacted] [redacted] [redacted]');
 });
+
+it('redacts the keys of model providers and endpoints', () => {
+  const endpoints = {
+    box: { baseUrl: 'https://ai.example.com/v1', apiKey: 'key-of-box-1' },
+    azure: { baseUrl: 'https://ai.example.com/v1', headers: { Authorization: 'Bearer token-of-azure-1' } },
+  };
+  const of = SecretRedactor.of(
+    parseSettings({
+      OPENAI_API_KEY: 'key-of-openai-1',
+      GOOGLE_API_KEY: 'key-of-google-1',
+      MISTRAL_API_KEY: 'key-of-mistral-1',
+      MODEL_ENDPOINTS: JSON.stringify(endpoints),
+    }),
+  );
+  expect(of.text('key-of-openai-1 key-of-google-1 key-of-mistral-1 key-of-box-1 token-of-azure-1')).toBe(
+    '[redacted] [redacted] [redacted] [redacted] [redacted]',
+  );
+});
+
+it('redacts the credentials of proxies', () => {
+  const of = SecretRedactor.of(
+    parseSettings({
+      HTTP_PROXY: 'http://token-of-proxy-1@proxy.example:3128',
+      HTTPS_PROXY: 'http://user:p%40ss-of-proxy@proxy.example:3128',
+    }),
+  );
+  const header = Buffer.from('user:p@ss-of-proxy').toString('base64');
+  expect(of.text(`token-of-proxy-1 user:p@ss-of-proxy p%40ss-of-proxy Basic ${header}`)).toBe(
+    '[redacted] user:[redacted] [redacted] Basic [redacted]',
+  );
+});

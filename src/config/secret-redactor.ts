@@ -1,3 +1,4 @@
+import { headerSecrets } from './header-secrets.js';
 import { mcpSecrets } from './mcp-servers-setting.js';
 import type { Settings } from './settings.js';
 
@@ -115,15 +116,13 @@ function secretsOf(settings: Settings): string[] {
     OPENAI_API_KEY,
     GOOGLE_API_KEY,
     MISTRAL_API_KEY,
-    ...Object.values(MODEL_ENDPOINTS).flatMap(({ apiKey, headers = {} }) => [
-      apiKey,
-      ...Object.values(headers),
-    ]),
+    ...Object.values(MODEL_ENDPOINTS).flatMap(({ apiKey, headers }) => [apiKey, ...headerSecrets(headers)]),
     BOOTSTRAP_API_KEY,
     JWT_SECRET,
     METRICS_TOKEN,
     ...mcpSecrets(settings.MCP_SERVERS),
-    ...[DATABASE_URL, HTTP_PROXY, HTTPS_PROXY].flatMap((url) => (url === undefined ? [] : passwordsIn(url))),
+    ...(DATABASE_URL === undefined ? [] : passwordsIn(DATABASE_URL)),
+    ...[HTTP_PROXY, HTTPS_PROXY].flatMap((url) => (url === undefined ? [] : credentialsOf(url))),
   ].filter((secret) => secret !== undefined);
 }
 
@@ -132,6 +131,14 @@ function passwordsIn(url: string): string[] {
   const { password, searchParams } = new URL(url);
   // libpq also accepts the password as a query parameter.
   return [password, decoded(password), searchParams.get('password') ?? ''];
+}
+
+/** Returns the credentials of a proxy: the password, a user name that is a token, and both as the header has them. */
+function credentialsOf(proxy: string): string[] {
+  const { username, password } = new URL(proxy);
+  if (username === '' && password === '') return [];
+  const header = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64');
+  return [...(password === '' ? [username, decoded(username)] : passwordsIn(proxy)), header];
 }
 
 function decoded(text: string): string {

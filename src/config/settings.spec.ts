@@ -66,3 +66,38 @@ it.each<[string, RegExp]>([
   expect(() => parseSettings({ MCP_SERVERS: value })).toThrow(message);
   expect(() => parseSettings({ MCP_SERVERS: value })).not.toThrow('b-secret');
 });
+
+describe('MODEL_ENDPOINTS', () => {
+  it('takes headers with spaces', () => {
+    const endpoints = {
+      box: {
+        baseUrl: 'https://ai.example.com/v1',
+        headers: { Authorization: 'Basic abc', 'x-title': 'My app' },
+      },
+    };
+    expect(parseSettings({ MODEL_ENDPOINTS: JSON.stringify(endpoints) }).MODEL_ENDPOINTS).toEqual(endpoints);
+  });
+
+  it.each<[object, RegExp]>([
+    [{ timeout: 1 }, /MODEL_ENDPOINTS: box .*timeout/],
+    [{ baseUrl: 'ftp://ai.example.com' }, /MODEL_ENDPOINTS: box\.baseUrl must be a URL/],
+    [{ headers: { 'x y': 'z' } }, /MODEL_ENDPOINTS: box\.headers\.x y .*header name/],
+    [{ headers: { 'x-y': 'two\nlines' } }, /MODEL_ENDPOINTS: box\.headers\.x-y .*on one line/],
+    [{ prices: { m: { input: 1 } } }, /MODEL_ENDPOINTS: box\.prices\.m\.output/],
+  ])('refuses an endpoint with %j, and does not show its key', (more, message) => {
+    const endpoint = { baseUrl: 'https://ai.example.com/v1', apiKey: 'key-of-the-box', ...more };
+    const settings = { MODEL_ENDPOINTS: JSON.stringify({ box: endpoint }) };
+    expect(() => parseSettings(settings)).toThrow(message);
+    expect(() => parseSettings(settings)).not.toThrow('key-of-the-box');
+  });
+
+  it('refuses a name with a slash', () => {
+    const settings = { MODEL_ENDPOINTS: '{"a/b":{"baseUrl":"https://ai.example.com/v1"}}' };
+    expect(() => parseSettings(settings)).toThrow(/MODEL_ENDPOINTS: a\/b .*letters/);
+  });
+});
+
+it.each(['HTTP_PROXY', 'HTTPS_PROXY'])('refuses a %s that is no URL, and does not show it', (name) => {
+  expect(() => parseSettings({ [name]: 'user:password-1' })).toThrow(`${name}: must be a URL`);
+  expect(() => parseSettings({ [name]: 'user:password-1' })).not.toThrow('password-1');
+});

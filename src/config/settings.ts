@@ -1,7 +1,7 @@
 import { MAX_EDGES, MAX_NODES } from '@cloutagent/contract';
 import { z } from 'zod';
 import { isVisibleAscii } from '../common/visible-ascii.js';
-import { McpServersSetting } from './mcp-servers-setting.js';
+import { headerName, headerValue, McpServersSetting } from './mcp-servers-setting.js';
 
 const text = z.string().trim().min(1);
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -97,7 +97,7 @@ const ModelEndpoint = z.strictObject({
   baseUrl: webUrl,
   apiKey: sentCredential.optional(),
   /** Sent with each request. The values are secrets. */
-  headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), sentCredential).optional(),
+  headers: z.record(headerName, headerValue).optional(),
   /** By the name of the model at the endpoint. */
   prices: z.record(z.string(), ModelPrice).optional(),
   /** Whether the server takes a JSON Schema as `response_format`. Otherwise it is only asked for JSON. Default true. */
@@ -337,6 +337,9 @@ export class InvalidSettingsError extends Error {
   override readonly name = 'InvalidSettingsError';
 }
 
+/** The names of settings whose values may be secret. */
+const SECRET_SETTING = /KEY|SECRET|URL|TOKEN$|^(MCP_SERVERS|MODEL_ENDPOINTS|HTTPS?_PROXY)$/;
+
 /**
  * Reads the settings from an environment. Empty variables count as not set.
  * @throws InvalidSettingsError that names every invalid setting
@@ -353,9 +356,10 @@ export function parseSettings(environment: Record<string, string | undefined>): 
     const name = String(issue.path[0]);
     // The message shows the value unless it may be secret. Any setting may by mistake have a URL with a password as its
     // value.
-    const isSecret = /KEY|SECRET|URL|TOKEN$|^MCP_SERVERS$/.test(name) || given[name]?.includes('@');
-    const place = name === 'MCP_SERVERS' && issue.path.length > 1 ? `${issue.path.slice(1).join('.')} ` : '';
-    return `  ${name}: ${place}${issue.message}${isSecret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
+    const isSecret = SECRET_SETTING.test(name) || given[name]?.includes('@');
+    const place = issue.path.length > 1 ? `${issue.path.slice(1).join('.')} ` : '';
+    const message = (issue.code === 'invalid_key' && issue.issues[0]?.message) || issue.message;
+    return `  ${name}: ${place}${message}${isSecret ? '' : ` (is ${JSON.stringify(given[name])})`}`;
   });
   throw new InvalidSettingsError(
     `These settings are invalid. .env.example describes every setting:\n${lines.join('\n')}`,

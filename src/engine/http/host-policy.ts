@@ -28,6 +28,11 @@ export class HostPolicy {
     @Inject(HostResolver) private readonly resolver: HostResolver,
   ) {}
 
+  /** Whether HTTP_ALLOWED_HOSTS lists the host itself, so that it may have any address. */
+  allowsByName(host: string, port: number): boolean {
+    return this.settings.HTTP_ALLOWED_HOSTS.some((entry) => nameMatches(entry, normalized(host), port));
+  }
+
   /**
    * Resolves a host once and checks its addresses. The caller must connect to the returned addresses and not resolve the
    * name again: a hostile name server may give another answer the second time (DNS rebinding).
@@ -35,13 +40,10 @@ export class HostPolicy {
    * @throws NodeError `host_not_allowed`; any error of the resolver
    */
   async addressesOf(host: string, port: number): Promise<string[]> {
-    const name = host
-      .replace(/^\[|\]$/g, '')
-      .replace(/\.$/, '')
-      .toLowerCase();
+    const name = normalized(host);
     const allowed = this.settings.HTTP_ALLOWED_HOSTS;
     const addresses = isIP(name) ? [name] : await this.resolver.resolve(name);
-    if (allowed.some((entry) => nameMatches(entry, name, port))) return addresses;
+    if (this.allowsByName(host, port)) return addresses;
     // DNS rebinding can mix one private address into public ones, so every address must be allowed.
     const isAllowed =
       allowed.length > 0
@@ -56,6 +58,12 @@ export class HostPolicy {
     );
   }
 }
+
+const normalized = (host: string): string =>
+  host
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
+    .toLowerCase();
 
 /** Matches `api.example.com`, `*.example.com` (not example.com itself) or an address; each may end with `:port`. */
 function nameMatches(entry: string, name: string, port: number): boolean {

@@ -1,6 +1,8 @@
 import { messageOf } from '../../logging/error-info.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
+import { codeOf } from './error-code.js';
 import type { HttpResponse } from './http-response.js';
+import { ProxyError } from './proxy-pool.js';
 import { retryAfterMs } from './retry-after.js';
 
 const NOT_CONNECTED = new Set([
@@ -20,6 +22,8 @@ const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROT
  */
 export function connectionFailure(host: string, error: unknown): Error {
   if (error instanceof NodeError) return error;
+  if (error instanceof ProxyError)
+    return new TransientError('http_connect_failed', error.message, undefined, { cause: error });
   const code = codeOf(error);
   if (code === 'ENOTFOUND')
     return new NodeError('host_not_found', `The name ${host} has no address. Check its spelling.`);
@@ -53,18 +57,6 @@ export function statusFailure(host: string, response: HttpResponse): NodeError {
   if (status === 408 || status >= 500)
     return new TransientError('http_unavailable', message, retryAfterMs(response.headers));
   return new NodeError('http_status', message);
-}
-
-/** Finds the code of an error, or of the first of its causes that has one. */
-function codeOf(error: unknown): string {
-  let current: unknown = error;
-  for (let depth = 0; typeof current === 'object' && current !== null && depth < 5; depth++) {
-    const { code, cause, errors } = current as { code?: unknown; cause?: unknown; errors?: unknown[] };
-    if (typeof code === 'string') return code;
-    // An AggregateError has one error for each address that was tried.
-    current = errors?.[0] ?? cause;
-  }
-  return 'no code';
 }
 
 const excerpt = (body: string): string =>

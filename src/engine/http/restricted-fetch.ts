@@ -1,12 +1,12 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { type Agent, type Dispatcher, fetch } from 'undici';
+import { type Dispatcher, fetch } from 'undici';
 import { Settings } from '../../config/settings.js';
 import { NodeError } from '../extension/node-handler.js';
 import { HostPolicy } from './host-policy.js';
 import { connectionFailure } from './http-failure.js';
 import { outboundDispatcher, type ProxySettings } from './outbound-proxy.js';
-import { pinnedAgent } from './pinned-agent.js';
 import { parseUrl } from './request-url.js';
+import { restrictedDispatcher } from './restricted-dispatcher.js';
 
 /** The limits of all requests of one `fetch`. */
 export interface FetchLimits {
@@ -26,15 +26,15 @@ export interface FetchLimits {
 
 /**
  * Gives libraries a `fetch` whose bodies stream. Redirects are refused, and sizes and times are limited. Connections go to
- * addresses that HostPolicy has approved, or, if the operator has named the host, through the operator's proxy.
+ * addresses that HostPolicy has approved, or, if the operator has named the host, to any. All of them use the operator's proxy.
  */
 @Injectable()
 export class RestrictedFetch implements OnApplicationShutdown {
-  private readonly restricted: Agent;
+  private readonly restricted: Dispatcher;
   private readonly trusted: Dispatcher;
 
   constructor(@Inject(Settings) settings: ProxySettings, hosts: HostPolicy) {
-    this.restricted = pinnedAgent(hosts);
+    this.restricted = restrictedDispatcher(hosts, settings);
     this.trusted = outboundDispatcher(settings);
   }
 

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import type { Agent } from 'undici';
+import type { Dispatcher } from 'undici';
+import { abortable } from '../../common/abortable.js';
 import { Settings } from '../../config/settings.js';
 import type { ShapeLimits } from '../extension/output-shape.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
@@ -7,10 +8,11 @@ import { withLowerCaseNames } from './header-names.js';
 import { HostPolicy } from './host-policy.js';
 import { connectionFailure } from './http-failure.js';
 import type { HttpBytes, HttpResponse } from './http-response.js';
-import { pinnedAgent } from './pinned-agent.js';
+import type { ProxySettings } from './outbound-proxy.js';
 import { type Hop, nextHop } from './redirect.js';
 import { assertAllowedUrl, parseUrl } from './request-url.js';
 import { ACCEPTED_ENCODINGS, readBody } from './response-body.js';
+import { restrictedDispatcher } from './restricted-dispatcher.js';
 import { decodeText } from './text-encoding.js';
 
 /** One request. The client follows redirects. */
@@ -30,18 +32,20 @@ const MAX_REDIRECTS = 5;
 
 /**
  * The only HTTP client of nodes. Every connection, also that of a redirect, goes to an address that HostPolicy has
- * approved, and no response is longer than HTTP_RESPONSE_MAX_BYTES.
+ * approved, through the operator's proxy if there is one. No response is longer than HTTP_RESPONSE_MAX_BYTES.
  */
 @Injectable()
 export class RestrictedHttpClient implements OnApplicationShutdown {
-  private readonly agent: Agent;
+  private readonly dispatcher: Dispatcher;
 
   constructor(
     @Inject(Settings)
-    private readonly settings: Pick<Settings, 'HTTP_RESPONSE_MAX_BYTES' | 'HTTP_TIMEOUT_MS'> & ShapeLimits,
+    private readonly settings: Pick<Settings, 'HTTP_RESPONSE_MAX_BYTES' | 'HTTP_TIMEOUT_MS'> &
+      ShapeLimits &
+      ProxySettings,
     hosts: HostPolicy,
   ) {
-    this.agent = pinnedAgent(hosts);
+    this.dispatcher = restrictedDispatcher(hosts, settings);
   }
 
   /** The limits that a parser must apply to a response. */
@@ -102,7 +106,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
 
   /** Closes connections in the last phase of a shutdown: earlier, it would fail requests whose runs are handed over. */
   async onApplicationShutdown(): Promise<void> {
-    await this.agent.destroy();
+    await this.dispatcher.destroy();
   }
 
   private async exchange(
@@ -110,7 +114,8 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     maxBytes: number,
     signal: AbortSignal,
   ): Promise<HttpBytes> {
-    const response = await this.agent.request({
+    signal.throwIfAborted();
+    const sent = this.dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method,
@@ -118,6 +123,8 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
       body: body ?? null,
       signal,
     });
+    // Until there is a connection, undici does not look at the signal.
+    const response = await abortable(sent, signal);
     const flat = Object.fromEntries(
       Object.entries(response.headers).map(([name, value]) => [
         name,

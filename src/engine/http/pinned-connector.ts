@@ -1,12 +1,12 @@
 import { isIPv6, type LookupFunction } from 'node:net';
-import { Agent, buildConnector } from 'undici';
+import { buildConnector } from 'undici';
 import type { HostPolicy } from './host-policy.js';
 
 /**
- * Makes an agent that opens connections only to addresses that the policy has approved. The socket keeps the host name,
+ * Makes a connector that opens connections only to addresses that the policy has approved. The socket keeps the host name,
  * which TLS verifies, but uses the approved addresses instead of a DNS lookup.
  */
-export function pinnedAgent(hosts: Pick<HostPolicy, 'addressesOf'>): Agent {
+export function pinnedConnector(hosts: Pick<HostPolicy, 'addressesOf'>): buildConnector.connector {
   const connect = async (
     options: buildConnector.Options,
     callback: buildConnector.Callback,
@@ -19,12 +19,7 @@ export function pinnedAgent(hosts: Pick<HostPolicy, 'addressesOf'>): Agent {
       callback(error as Error, null);
     }
   };
-  // An open connection may be reused without another check, because the policy does not change while the server runs.
-  return new Agent({
-    connect: (options, callback) => void connect(options, callback),
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
+  return (options, callback) => void connect(options, callback);
 }
 
 /** A lookup function that always returns these addresses. */
