@@ -3,6 +3,7 @@ import type { Json } from '@cloutagent/contract';
 import { isDeeperThan } from '../../common/json-depth.js';
 import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { NodeError, type NodeRun } from '../extension/node-handler.js';
+import { outputTooDeep } from '../extension/output-shape.js';
 import { type Answer, type AnswerCall, type AnswerPart, withMetadata } from './answer.js';
 import { streamError } from '../models/stream-error.js';
 import { reportedUsage } from './reported-usage.js';
@@ -149,7 +150,9 @@ export class AnswerReader {
     // The provider has carried it out itself.
     if (part.providerExecuted) return;
     if (part.input.length > this.options.maxBytes) throw this.tooLarge();
-    const { args, problem } = parsedArgs(part.input, this.options.maxDepth);
+    const { args, problem } = parsedArgs(part.input);
+    const { maxDepth } = this.options;
+    if (isDeeperThan(args, maxDepth)) throw outputTooDeep({ OUTPUT_MAX_DEPTH: maxDepth });
     const number = this.calls.length + 1;
     // A text of PostgreSQL cannot have all characters, and the stored id must be the one in the message.
     const given = part.toolCallId.slice(0, MAX_ID_LENGTH).toWellFormed().replaceAll('\0', '\uFFFD');
@@ -188,12 +191,10 @@ export class AnswerReader {
 }
 
 /** Parses the arguments of a call. What is not a JSON object is kept as text, because providers want an object back. */
-function parsedArgs(input: string, maxDepth: number): { args: Json; problem?: string } {
+function parsedArgs(input: string): { args: Json; problem?: string } {
   if (input.trim() === '') return { args: {} };
   try {
     const args = JSON.parse(input) as Json;
-    if (isDeeperThan(args, maxDepth))
-      return { args: {}, problem: 'The arguments are nested too deeply. Call the tool again.' };
     if (typeof args === 'object' && args !== null && !Array.isArray(args)) return { args };
     return {
       args: { arguments: args },
