@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { headerSecrets } from './header-secrets.js';
+import { jsonSetting } from './json-setting.js';
 
 const text = z.string().min(1).max(8192);
 /** The name of a header that this server sends. */
@@ -68,17 +69,7 @@ const Entry = z.unknown().transform((value, context): z.infer<typeof Remote> | z
 });
 
 /** MCP servers that agents use by name, from the JSON text of MCP_SERVERS. The operator trusts them. */
-export const McpServersSetting = z
-  .string()
-  .default('{}')
-  .transform((value, context): unknown => {
-    try {
-      return JSON.parse(value) as unknown;
-    } catch {
-      context.addIssue('must be JSON, for example {"docs":{"url":"https://mcp.example.com/mcp"}}');
-      return z.NEVER;
-    }
-  })
+export const McpServersSetting = jsonSetting('{"docs":{"url":"https://mcp.example.com/mcp"}}')
   .pipe(z.record(z.string(), Entry))
   .superRefine((servers, context) => {
     for (const [name, server] of Object.entries(servers)) {

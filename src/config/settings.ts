@@ -1,6 +1,7 @@
 import { MAX_EDGES, MAX_NODES } from '@cloutagent/contract';
 import { z } from 'zod';
 import { isVisibleAscii } from '../common/visible-ascii.js';
+import { jsonSetting } from './json-setting.js';
 import { headerName, headerValue, McpServersSetting } from './mcp-servers-setting.js';
 
 const text = z.string().trim().min(1);
@@ -59,38 +60,18 @@ export const ModelPrice = z.strictObject({
 });
 export type ModelPrice = z.infer<typeof ModelPrice>;
 
-const modelPrices = z
-  .string()
-  .default('{}')
-  .transform((value, context): unknown => {
-    try {
-      return JSON.parse(value) as unknown;
-    } catch {
-      context.addIssue('must be JSON, for example {"openai-compatible/my-model":{"input":0.5,"output":1.5}}');
-      return z.NEVER;
-    }
-  })
-  .pipe(z.record(z.string(), ModelPrice));
+const modelPrices = jsonSetting('{"openai-compatible/my-model":{"input":0.5,"output":1.5}}').pipe(
+  z.record(z.string(), ModelPrice),
+);
 
 /** A setting that is a JSON object by name. @param example a valid value */
 const jsonByName = <T extends z.ZodType>(entry: T, example: string) =>
-  z
-    .string()
-    .default('{}')
-    .transform((value, context): unknown => {
-      try {
-        return JSON.parse(value) as unknown;
-      } catch {
-        context.addIssue(`must be JSON, for example ${example}`);
-        return z.NEVER;
-      }
-    })
-    .pipe(
-      z.record(
-        z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must have 1 to 64 letters, digits and . _ -'),
-        entry,
-      ),
-    );
+  jsonSetting(example).pipe(
+    z.record(
+      z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must have 1 to 64 letters, digits and . _ -'),
+      entry,
+    ),
+  );
 
 /** A server with OpenAI's chat completions. */
 const ModelEndpoint = z.strictObject({

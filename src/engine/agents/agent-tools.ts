@@ -20,6 +20,7 @@ export interface ToolSources {
 
 /** The tools of one attempt at an agent, by the names that its model uses. */
 export class AgentTools {
+  private readonly byName: ReadonlyMap<string, AgentTool>;
   private readonly byModelName: ReadonlyMap<string, AgentTool>;
 
   private constructor(
@@ -27,6 +28,7 @@ export class AgentTools {
     private readonly mcp: McpTools | undefined,
   ) {
     const byName = new Map(tools.map((tool) => [tool.name, tool]));
+    this.byName = byName;
     this.byModelName = new Map(
       [...modelToolNames([...byName.keys()])].map(([name, modelName]) => [modelName, byName.get(name)!]),
     );
@@ -65,7 +67,7 @@ export class AgentTools {
 
   /** Returns the tool with this full name; undefined if there is none. */
   named(name: string): AgentTool | undefined {
-    return [...this.byModelName.values()].find((tool) => tool.name === name);
+    return this.byName.get(name);
   }
 
   /** The names that the model knows. */

@@ -26,6 +26,9 @@ interface RoundHost {
  * the check of the gate and a record, so that check is not a method of its own.
  */
 export class AgentRounds implements RoundStore {
+  /** The calls that this attempt has sent. */
+  private readonly sent = new Set<RoundCall>();
+
   constructor(private readonly host: RoundHost) {}
 
   async load(): Promise<Round[]> {
@@ -79,8 +82,9 @@ export class AgentRounds implements RoundStore {
     const { scope, signal } = this.host;
     if (signal.aborted) return;
     scope.callsUnderWay.begin(call);
-    // The attempt has ended without the result, so a shutdown must not wait for it.
-    signal.addEventListener('abort', () => scope.callsUnderWay.end(call), { once: true });
+    // One listener serves all calls: an attempt may send thousands.
+    if (this.sent.size === 0) signal.addEventListener('abort', () => this.giveUp(), { once: true });
+    this.sent.add(call);
   }
 
   async finish(call: RoundCall, result: StoredResult): Promise<void> {
@@ -124,6 +128,11 @@ export class AgentRounds implements RoundStore {
     const { nodeId } = this.ids;
     const node = createHash('sha256').update(nodeId).digest('base64url').slice(0, 16);
     return `${this.host.scope.row.id}.${node}.${round}.${index}`;
+  }
+
+  /** The attempt has ended: a shutdown must not wait for results that it does not get any more. */
+  private giveUp(): void {
+    for (const call of this.sent) this.host.scope.callsUnderWay.end(call);
   }
 
   private get ids(): { nodeId: string; stepId: string } {
