@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { fill } from '../../src/engine/extension/template.js';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestingModule } from '@nestjs/testing';
 import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from '../support/fake-providers.js';
 import { testRun } from '../support/node-run.js';
@@ -9,12 +10,16 @@ import { NodeError, type NodeEvent, TransientError } from '../../src/engine/exte
 import { AgentNode } from '../../src/engine/agents/agent.node.js';
 
 const KEY = 'test-key-that-must-not-leak';
+/** The idle limit of the agent that tests of this limit use. The others have one that is longer than a test may take. */
+const IDLE_MS = 1_000;
 let server: FakeModelServer;
 let tools: Server;
 let toolUrl: string;
 const toolRequests: { method: string; url: string; body: string; headers: Record<string, unknown> }[] = [];
 let module: TestingModule;
+let impatient: TestingModule;
 let agent: AgentNode;
+let impatientAgent: AgentNode;
 const unhandledRejections: unknown[] = [];
 const unhandled = (reason: unknown) => void unhandledRejections.push(reason);
 
@@ -32,26 +37,29 @@ beforeAll(async () => {
         body,
         headers: request.headers,
       });
-      if (pathname === '/slow') await new Promise((resolve) => setTimeout(resolve, 700));
+      if (pathname === '/slow') await sleep(1.5 * IDLE_MS);
       response.writeHead(pathname === '/broken' ? 418 : 200, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ path: pathname }));
     })();
   });
   await new Promise<void>((resolve) => tools.listen(0, '127.0.0.1', resolve));
   toolUrl = `http://127.0.0.1:${(tools.address() as AddressInfo).port}`;
-  module = await nodeTypes({
+  const settings = {
     ANTHROPIC_API_KEY: KEY,
     ANTHROPIC_BASE_URL: server.url,
     OPENAI_COMPATIBLE_BASE_URL: server.url,
     OPENAI_COMPATIBLE_API_KEY: KEY,
     HTTP_ALLOWED_HOSTS: '127.0.0.1',
-    MODEL_IDLE_TIMEOUT_MS: '400',
-  });
+  };
+  module = await nodeTypes({ ...settings, MODEL_IDLE_TIMEOUT_MS: '600000' });
   agent = module.get(AgentNode);
+  impatient = await nodeTypes({ ...settings, MODEL_IDLE_TIMEOUT_MS: String(IDLE_MS) });
+  impatientAgent = impatient.get(AgentNode);
 });
 
 afterAll(async () => {
   await module.close();
+  await impatient.close();
   await server.close();
   tools.closeAllConnections();
   await new Promise((resolve) => tools.close(resolve));
@@ -64,8 +72,11 @@ function runOf(config: Record<string, unknown>, more: Parameters<typeof testRun>
   return testRun(parsed, more as never);
 }
 
-async function failure(run: ReturnType<typeof runOf>): Promise<NodeError & { retryAfterMs?: number }> {
-  const error: unknown = await agent.run(run).then(
+async function failure(
+  run: ReturnType<typeof runOf>,
+  by = agent,
+): Promise<NodeError & { retryAfterMs?: number }> {
+  const error: unknown = await by.run(run).then(
     (output) => new Error(`gave ${JSON.stringify(output)}`),
     (reason: unknown) => reason,
   );
@@ -180,14 +191,14 @@ describe.each(PROVIDERS)('the agent node with a model of %s', (provider) => {
 
   it('times out and closes the request if the model stops sending', async () => {
     server.script({ ending: 'hang', after: 4 });
-    const error = await failure(runOf({ model }));
+    const error = await failure(runOf({ model }), impatientAgent);
     expect([error.code, error instanceof TransientError]).toEqual(['model_timeout', true]);
     expect(await server.requests.at(-1)!.closed).toBe(true);
   });
 
   it('times out and closes the request if the model never responds', async () => {
     server.script({ ending: 'hang' });
-    expect((await failure(runOf({ model }))).code).toBe('model_timeout');
+    expect((await failure(runOf({ model }), impatientAgent)).code).toBe('model_timeout');
     expect(await server.requests.at(-1)!.closed).toBe(true);
   });
 
@@ -216,11 +227,11 @@ describe.each(PROVIDERS)('the agent node with a model of %s', (provider) => {
     const slow = async (event: NodeEvent) => {
       open += 1;
       expect(open).toBe(1);
-      await new Promise((resolve) => setTimeout(resolve, event === run.events[0] ? 0 : 120));
+      if (run.events.length === 0) await sleep(1.5 * IDLE_MS);
       open -= 1;
       await run.emit(event);
     };
-    expect(await agent.run({ ...run, emit: slow })).toBe('0 1 2 3 4 5 6 7 ');
+    expect(await impatientAgent.run({ ...run, emit: slow })).toBe('0 1 2 3 4 5 6 7 ');
   });
 
   it('rethrows an error of emit and closes the request', async () => {
@@ -335,7 +346,7 @@ describe.each(PROVIDERS)('the agent node with a model of %s', (provider) => {
     const before = server.requests.length;
     const run = runOf({ model, tools: [weather()] });
     const delayed = async (check: () => void) => {
-      await new Promise((resolve) => setTimeout(resolve, 150));
+      await sleep(150);
       check();
     };
     const output = await agent.run({
@@ -355,7 +366,7 @@ describe.each(PROVIDERS)('the agent node with a model of %s', (provider) => {
   it('does not count the time of a slow tool as idle time of the model', async () => {
     server.script({ toolCalls: [{ name: 'weather', args: {} }] }, { text: ['Done'] });
     expect(
-      await agent.run(runOf({ model, tools: [{ ...weather(), http: { url: `${toolUrl}/slow` } }] })),
+      await impatientAgent.run(runOf({ model, tools: [{ ...weather(), http: { url: `${toolUrl}/slow` } }] })),
     ).toBe('Done');
   });
 
@@ -371,10 +382,8 @@ describe('the agent node', () => {
   it('does not time out while the model sends pings', async () => {
     server.script({ ending: 'ping', after: 2 });
     const run = runOf({ model: 'anthropic/x' });
-    const ended = agent.run(run).catch((error: unknown) => error);
-    expect(
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 900, 'still running'))]),
-    ).toBe('still running');
+    const ended = impatientAgent.run(run).catch((error: unknown) => error);
+    expect(await Promise.race([ended, sleep(2.5 * IDLE_MS, 'still running')])).toBe('still running');
     run.abort();
     expect(await ended).toEqual(new Error('aborted by the test'));
   });
