@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import { withTimeLimit } from '../../src/common/time-limit.js';
 import { type Behaviour, type Exchange, HostileMcpServer, toolNamed } from '../support/hostile-mcp-server.js';
 import { call, TestMcp } from '../support/mcp-servers.js';
 
@@ -11,22 +10,26 @@ const onList = (behave: (exchange: Exchange) => void): Behaviour => ({ 'tools/li
 
 let server: HostileMcpServer;
 let mcp: TestMcp;
+/** Its time limits are so long that only other limits end a call. */
+let patientMcp: TestMcp;
 const unhandled: unknown[] = [];
 const noteUnhandled = (error: unknown) => unhandled.push(error);
 
 beforeAll(async () => {
   process.on('unhandledRejection', noteUnhandled);
   server = await HostileMcpServer.start();
+  const settings = { HTTP_ALLOWED_HOSTS: '127.0.0.1', MCP_RESPONSE_MAX_BYTES: '200000' };
   mcp = new TestMcp({
-    HTTP_ALLOWED_HOSTS: '127.0.0.1',
+    ...settings,
     MCP_CONNECT_TIMEOUT_MS: '1500',
     MCP_TIMEOUT_MS: '600',
     MCP_TOTAL_TIMEOUT_MS: '1500',
-    MCP_RESPONSE_MAX_BYTES: '200000',
   });
+  patientMcp = new TestMcp({ ...settings, MCP_CONNECT_TIMEOUT_MS: '60000', MCP_TIMEOUT_MS: '60000' });
 });
 afterAll(async () => {
   await mcp.close();
+  await patientMcp.close();
   await server.close();
   process.off('unhandledRejection', noteUnhandled);
 });
@@ -42,8 +45,6 @@ afterEach(async () => {
 });
 
 const evil = () => ({ url: server.url, name: 'evil' });
-const within3s = (work: Promise<void>) =>
-  withTimeLimit(work, 3_000, () => new Error('the connection is still open'));
 const count = (method: string) => server.messages.filter((message) => message.method === method).length;
 
 describe('A server that an agent names by its URL', () => {
@@ -104,12 +105,10 @@ describe('A server that an agent names by its URL', () => {
     ],
   ])('%s: its tools are unavailable', async (_title, behaviour, message) => {
     server.behaviour = behaviour;
-    const began = performance.now();
     await expect(mcp.use(evil(), () => Promise.resolve())).rejects.toMatchObject({
       code: 'mcp_unavailable',
       message: expect.stringMatching(message),
     });
-    expect(performance.now() - began).toBeLessThan(6_000);
   });
 
   it('gives names of JavaScript itself to its tools', async () => {
@@ -179,23 +178,23 @@ describe('A server that an agent names by its URL', () => {
       },
       'DELETE /mcp': () => undefined,
     };
-    const began = performance.now();
     await mcp.use(evil(), () => Promise.resolve());
-    expect(performance.now() - began).toBeLessThan(4_000);
     expect(server.requests.map(({ method }) => method)).toContain('DELETE');
   });
 
   it('cannot make calls of one attempt wait for each other', async () => {
-    server.behaviour = onCall(({ message, result }) => {
+    const othersEnded = Promise.withResolvers<void>();
+    server.behaviour = onCall(async ({ message, result }) => {
       const { text: order } = message.params!['arguments'] as { text?: string };
-      if (order !== 'hang') result(text('fast'));
+      if (order === 'hang') await othersEnded.promise;
+      result(text(order === 'hang' ? 'slow' : 'fast'));
     });
-    await mcp.use(evil(), async (tools) => {
+    await patientMcp.use(evil(), async (tools) => {
       const hanging = call(tools, 'evil/act', { text: 'hang' });
       const outputs = await Promise.all(Array.from({ length: 20 }, () => call(tools, 'evil/act')));
       expect(outputs.every(({ result }) => result === 'fast')).toBe(true);
-      expect(await Promise.race([hanging, Promise.resolve('still waiting')])).toBe('still waiting');
-      expect((await hanging).isError).toBe(true);
+      othersEnded.resolve();
+      expect(await hanging).toEqual({ result: 'slow', isError: false });
     });
   });
 
@@ -215,7 +214,7 @@ describe('A server that an agent names by its URL', () => {
       controller.abort(new Error('cancelled'));
       await expect(called).rejects.toThrow('cancelled');
     });
-    await within3s(gone.promise);
+    await gone.promise;
   });
 
   it.each([
@@ -243,8 +242,7 @@ describe('A server that an agent names by its URL', () => {
       events.end();
     });
     try {
-      const patient = { ...evil(), timeoutMs: 10_000 };
-      expect(await mcp.use(patient, (tools) => call(tools, 'evil/act'))).toEqual(output);
+      expect(await patientMcp.use(evil(), (tools) => call(tools, 'evil/act'))).toEqual(output);
     } finally {
       performance.now = now;
     }
@@ -262,7 +260,7 @@ describe('A server that an agent names by its URL', () => {
     });
     const before = process.memoryUsage().rss;
     const outputs = await Promise.all(
-      Array.from({ length: 20 }, () => mcp.use(evil(), (tools) => call(tools, 'evil/act'))),
+      Array.from({ length: 20 }, () => patientMcp.use(evil(), (tools) => call(tools, 'evil/act'))),
     );
     expect(outputs.map(({ isError }) => isError)).toEqual(Array.from({ length: 20 }, () => true));
     expect(JSON.stringify(outputs)).toContain('MCP_RESPONSE_MAX_BYTES');
@@ -276,6 +274,6 @@ describe('A server that an agent names by its URL', () => {
       response.on('close', gone.resolve);
     });
     await mcp.use(evil(), async (tools) => expect((await call(tools, 'evil/act')).isError).toBe(true));
-    await within3s(gone.promise);
+    await gone.promise;
   });
 });
