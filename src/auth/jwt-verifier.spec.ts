@@ -3,7 +3,6 @@ import { createHmac, generateKeyPairSync, sign as cryptoSign } from 'node:crypto
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { JwtVerifier } from './jwt-verifier.js';
 
 const SECRET = 'a-shared-secret-of-more-than-32-characters';
@@ -29,7 +28,7 @@ const hmac = (header: unknown, payload: unknown, key: string | Uint8Array = secr
 };
 const HS256 = { alg: 'HS256' };
 const scopes = { has: (name: string) => name === 'executions:read' };
-const KEY_SET = { JWKS_TIMEOUT_MS: 200, JWKS_COOLDOWN_MS: 60_000, JWKS_MAX_AGE_MS: 600_000 };
+const KEY_SET = { JWKS_TIMEOUT_MS: 1_000, JWKS_COOLDOWN_MS: 60_000, JWKS_MAX_AGE_MS: 600_000 };
 
 describe('with a shared secret', () => {
   const settings = {
@@ -154,6 +153,17 @@ describe('with a key set', () => {
     provider.closeAllConnections();
     provider.close();
   });
+  const clock = performance.now.bind(performance);
+  let passedMs = 0;
+  /** Sets the clock of this process forward. */
+  const passMs = (ms: number) => {
+    passedMs += ms;
+    performance.now = () => clock() + passedMs;
+  };
+  afterEach(() => {
+    performance.now = clock;
+    passedMs = 0;
+  });
   const verifier = (from = url, more: Partial<typeof KEY_SET> = {}) =>
     new JwtVerifier(
       {
@@ -221,12 +231,11 @@ describe('with a key set', () => {
   });
 
   it('requests a failing set once per cooldown, and accepts known keys in the meantime', async () => {
-    const cooldown = 300;
-    const one = verifier(url, { JWKS_COOLDOWN_MS: cooldown });
+    const one = verifier();
     expect(await one.authenticate(await good())).toBeDefined();
     const other = await generateKeyPair('RS256', { extractable: true });
     const unknown = await sign({ alg: 'RS256', kid: 'two' }, other.privateKey);
-    await sleep(cooldown);
+    passMs(KEY_SET.JWKS_COOLDOWN_MS);
     requests = 0;
     answer.status = 500;
     const unavailable = { status: 503, code: 'identity_provider_unavailable' };
@@ -240,19 +249,19 @@ describe('with a key set', () => {
       status: 200,
       body: JSON.stringify({ keys: [{ ...(await exportJWK(other.publicKey)), kid: 'two' }] }),
     };
-    await sleep(cooldown);
+    passMs(KEY_SET.JWKS_COOLDOWN_MS);
     expect(await one.authenticate(unknown)).toBeDefined();
     expect(requests).toBe(2);
   });
 
   it('requests the set again after a cooldown when the first request failed', async () => {
-    const one = verifier(url, { JWKS_COOLDOWN_MS: 300 });
+    const one = verifier();
     answer.status = 500;
     for (let count = 0; count < 3; count += 1)
       await expect(one.authenticate(await good())).rejects.toMatchObject({ status: 503 });
     expect(requests).toBe(1);
     answer.status = 200;
-    await sleep(300);
+    passMs(KEY_SET.JWKS_COOLDOWN_MS);
     const tokens = await Promise.all([good(), good(), good()]);
     expect(await Promise.all(tokens.map((token) => one.authenticate(token)))).not.toContain(undefined);
     expect(requests).toBe(2);
