@@ -5,7 +5,7 @@ const NODES = ['one', 'two', 'three', 'four'];
 const CHUNKS = 5_000;
 /** Other processes can delay a task, so a task counts as long only if it is long in every try. */
 const TRIES = 3;
-const LONG_MS = 200;
+const LONG_MS = 500;
 
 describe('<ExecutionMonitor/> with 20,000 output events in 10 seconds', () => {
   const stage = new MonitorStage({}, { production: true });

@@ -294,11 +294,11 @@ it('quotes at most 500 characters, in one line, without keys', async () => {
 it.each(['<', '<title ', '<script ', '</head >'])(
   'reads a hostile page of %p without delay',
   async (part) => {
-    answer = [502, 'text/html', part.repeat(60_000)];
+    answer = [502, 'text/html', part.repeat(600_000)];
     const begin = performance.now();
     expect((await failure()).code).toBe('model_unavailable');
-    // It took a second and more when the time grew with the square of the size.
-    expect(performance.now() - begin).toBeLessThan(500);
+    // Work that grows with the square of the size would take a minute and more.
+    expect(performance.now() - begin).toBeLessThan(20_000);
   },
 );
 

@@ -62,7 +62,8 @@ it.each([
   ['pairs of braces', '{}x'.repeat(333_333).replaceAll('{}', '{x}')],
   ['backslashes', `{"${'\\'.repeat(1_000_000)}`],
 ])('needs little time for a million characters of %s', (_what, text) => {
+  // Work that grows with the square of the size would take many minutes.
   const started = performance.now();
   expect(find(text)).toEqual({ problem: expect.any(String) });
-  expect(performance.now() - started).toBeLessThan(2_000);
+  expect(performance.now() - started).toBeLessThan(20_000);
 });
