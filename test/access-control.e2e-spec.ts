@@ -6,6 +6,7 @@ const SECRET = 'a-shared-secret-of-more-than-32-characters';
 const ISSUER = 'https://id.example';
 const AUDIENCE = 'executions';
 const key = new TextEncoder().encode(SECRET);
+const TICKET_TTL_MS = 2_000;
 const ALL = 'executions:read executions:write executions:control';
 
 const token = (claims: Record<string, unknown> = {}, expires: string | number = '5m') =>
@@ -29,7 +30,7 @@ describe('access control', () => {
       JWT_SECRET: SECRET,
       JWT_ISSUER: ISSUER,
       JWT_AUDIENCE: AUDIENCE,
-      TICKET_TTL_MS: '700',
+      TICKET_TTL_MS: String(TICKET_TTL_MS),
       TRUST_PROXY: 'loopback',
     });
     id = await server.startExecution(start([agent('a', { hang: true })]));
@@ -161,7 +162,7 @@ describe('access control', () => {
     const watch = new Watch(
       server.url,
       `/api/executions/${id}/stream`,
-      bearer(await token({}, Math.floor(Date.now() / 1000) + 3)),
+      bearer(await token({}, Math.floor(Date.now() / 1000) + 5)),
     );
     await watch.until((now) => now.frames.length > 0);
     await watch.done();
@@ -202,7 +203,7 @@ describe('access control', () => {
     }
     expect(await open(id, 'x')).toBe(401);
     const late = await issue();
-    await new Promise((resolve) => setTimeout(resolve, 900));
+    await new Promise((resolve) => setTimeout(resolve, TICKET_TTL_MS + 200));
     expect(await open(id, late)).toBe(401);
   });
 });

@@ -513,16 +513,16 @@ describe('two servers in one process', () => {
 
 describe('the end of a host', () => {
   it('ends open streams with a hint to reconnect, also of clients that do not read', async () => {
-    const host = await createHost([ExecutionsModule.forRoot(await options())]);
+    // The time limit is longer than a test may take, so that the end cannot wait for it.
+    const settings = { SHUTDOWN_TIMEOUT_MS: '600000' };
+    const host = await createHost([ExecutionsModule.forRoot(await options({ settings }))]);
     const base = await host.getUrl();
     const { id } = parse(await post(base, '/v1/agents', approval));
     const path = `/v1/agents/api/executions/${id}/stream`;
     const watch = new Watch(base, path);
     const deaf = new Watch(base, path, {}, true);
     await watch.until(({ frames }) => frames.some(({ type }) => type === 'execution:step'));
-    const began = performance.now();
     await host.close();
-    expect(performance.now() - began).toBeLessThan(5_000);
     await watch.done();
     expect(watch.endsWithRetry).toBe(true);
     deaf.close();

@@ -91,7 +91,7 @@ describe('listeners of a module', () => {
         .split('\n')
         .filter((line) => line.startsWith('{') && line.includes(`"method":"${method}"`))
         .map((line) => JSON.parse(line) as object);
-    const deadline = Date.now() + 5_000;
+    const deadline = Date.now() + 20_000;
     while (lines().length === 0 && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 10));
     expect(lines()).toMatchObject([

@@ -144,9 +144,11 @@ describe('Agents with messages and structured output', () => {
     const hostile = run(
       config({ prompt: 'Go', output: { schema } }, { text: JSON.stringify({ a: `${'a'.repeat(60)}!` }) }),
     );
-    const started = performance.now();
-    expect((await server.call('GET', '/health/live')).status).toBe(200);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    let isDone = false;
+    void hostile.finally(() => (isDone = true));
+    let answers = 0;
+    for (; !isDone; answers += 1) expect((await server.call('GET', '/health/live')).status).toBe(200);
+    expect(answers).toBeGreaterThan(3);
     const watch = await hostile;
     expect(end(watch)).toMatchObject({
       code: 'output_invalid',

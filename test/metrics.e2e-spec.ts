@@ -23,10 +23,10 @@ const scrape = async (base: string): Promise<Exposition> => new Exposition((awai
 
 /**
  * Scrapes until a condition holds, because some values are counted shortly after the client has the response.
- * @throws Error when it does not hold within ten seconds
+ * @throws Error when it does not hold within twenty seconds
  */
 async function until(base: string, condition: (metrics: Exposition) => boolean): Promise<Exposition> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 20_000;
   for (;;) {
     const metrics = await scrape(base);
     if (condition(metrics)) return metrics;

@@ -112,7 +112,7 @@ describe('an execution whose process crashes or stops', () => {
     const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_INTERVAL_MS: '200' };
     const first = await Server.start(settings);
     const id = await first.startExecution(
-      start([delay('a', 300), delay('b', 1)], [['a', 'b']], { options: { timeoutMs: 1_500 } }),
+      start([delay('a', 1_000), delay('b', 1)], [['a', 'b']], { options: { timeoutMs: 5_000 } }),
     );
     const before = await new Watch(first.url, pathOf(id)).until((now) => now.frames.length > 1);
     await first.call('POST', `/api/executions/${id}/pause`);
@@ -123,7 +123,7 @@ describe('an execution whose process crashes or stops', () => {
     const watch = await new Watch(second.url, pathOf(id)).until(
       (now) => now.frames.filter(({ type }) => type === 'execution:paused').length === 2,
     );
-    while (Date.now() - since < 2_000) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (Date.now() - since < 5_500) await new Promise((resolve) => setTimeout(resolve, 50));
     await second.call('POST', `/api/executions/${id}/resume`);
     await watch.done();
     expect(watch.frames.at(-1)!.type).toBe('execution:completed');

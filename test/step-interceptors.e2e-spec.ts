@@ -131,7 +131,7 @@ describe('interceptors of a module', () => {
   };
   const speaks = (config: object) => ({ id: 'a', type: 'speaks', data: { config } });
   const output = async (text: RegExp): Promise<void> => {
-    const deadline = Date.now() + 5_000;
+    const deadline = Date.now() + 20_000;
     while (!text.test(server.output())) {
       if (Date.now() > deadline) throw new Error(`the server did not write ${text}`);
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -13,7 +13,7 @@ const HANGS = 'SELECT pg_sleep(20)';
 describe('Database', () => {
   let database: Database;
   beforeAll(async () => {
-    const settings = { DATABASE_URL: await createDatabase(), DATABASE_QUERY_TIMEOUT_MS: '100' };
+    const settings = { DATABASE_URL: await createDatabase(), DATABASE_QUERY_TIMEOUT_MS: '1000' };
     database = await Database.connect(parseSettings({ ...settings, DATABASE_POOL_SIZE: String(POOL_SIZE) }));
     await database.pool.query('CREATE TABLE notes (text text PRIMARY KEY)');
   });
@@ -133,11 +133,9 @@ describe('Database', () => {
       })),
     );
     expect([database.pool.totalCount, database.pool.waitingCount]).toEqual([0, 0]);
-    const began = performance.now();
     const pids = await Promise.all(
       Array.from({ length: POOL_SIZE }, () => database.transaction((client) => pidOf(client))),
     );
     expect(new Set(pids).size).toBe(POOL_SIZE);
-    expect(performance.now() - began).toBeLessThan(1_000);
   });
 });

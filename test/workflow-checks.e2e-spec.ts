@@ -138,10 +138,8 @@ describe('a posted workflow', () => {
     const edges = Array.from({ length: 40 }, (_, index) =>
       edge('ab', { when: `a${'@$x.b'.repeat(3_990)}.x${index}` }),
     );
-    const started = performance.now();
     const errors = await errorsOf({ nodes: nodes('ab'), edges }, 'expression_too_complex');
     expect(errors).toEqual([expect.stringMatching(/^workflow\.edges\.\d+\.when: is too complex/)]);
-    expect(performance.now() - started).toBeLessThan(10_000);
     expect(await errorsOf({ nodes: nodes('ab'), edges: [edge('ab', { when: 'input' })] })).toEqual([]);
   });
 
@@ -249,11 +247,9 @@ describe('a posted workflow', () => {
       const workflow = {
         nodes: Array.from({ length: 10 }, (_, index) => batch(`n${index}`, inner(edge('ab', slow)))),
       };
-      const started = performance.now();
       expect(await errorsOf(workflow, 'expression_too_complex')).toEqual([
         expect.stringMatching(/^workflow\.nodes\.\d\.data\.config\.workflow\.edges\.0\.when: is too complex/),
       ]);
-      expect(performance.now() - started).toBeLessThan(10_000);
     });
   });
 });

@@ -200,11 +200,9 @@ describe('Requests to hosts that callers name, with a proxy', () => {
 
   it('a proxy that does not answer ends with the time limit', async () => {
     proxy.answer = 'hang';
-    const begin = performance.now();
     const error = await failure(clientFor(), 'https://public.test/', { timeoutMs: 200 });
+    // The limit of the connection to the proxy, which is longer, has another code.
     expect(error.code).toBe('http_timeout');
-    // The limit of the connection to the proxy is 10 s.
-    expect(performance.now() - begin).toBeLessThan(8_000);
   });
 
   it('a header for the proxy is refused', async () => {

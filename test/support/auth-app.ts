@@ -115,6 +115,9 @@ export async function boot(
   return { app, url: await app.getUrl() };
 }
 
+/** An interval that is longer than a test may take, so that a test sees no revocation that only this check finds. */
+export const NO_CREDENTIAL_CHECK = { CREDENTIAL_CHECK_INTERVAL_MS: '600000' };
+
 /** Boots the modules on a new database, with JWTs, an allowed origin and a trusted proxy on loopback. */
 export async function bootOnNewDatabase(): Promise<{
   app: NestExpressApplication;
@@ -125,6 +128,7 @@ export async function bootOnNewDatabase(): Promise<{
   Logger.overrideLogger(false);
   const database = await createDatabase();
   const booted = await boot({
+    ...NO_CREDENTIAL_CHECK,
     DATABASE_URL: database,
     JWT_SECRET: SECRET,
     CORS_ORIGINS: 'https://app.example',

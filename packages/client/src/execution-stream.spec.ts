@@ -185,9 +185,9 @@ describe('ExecutionStream: reconnecting', () => {
 
   it('replaces a connection that is silent for 2½ heartbeats', async () => {
     await serve({ chunks: [frame(1, 'a')], ending: 'hang' }, DONE);
-    const { stream, states } = open({ heartbeatMs: 20 });
+    const { stream, states } = open({ heartbeatMs: 200 });
     expect(await read(stream)).toEqual([1, 2]);
-    expect(states[2]).toMatchObject({ status: 'waiting', reason: 'The server sent nothing for 50 ms.' });
+    expect(states[2]).toMatchObject({ status: 'waiting', reason: 'The server sent nothing for 500 ms.' });
     await server.until(() => server.left === 1);
   });
 
@@ -196,9 +196,9 @@ describe('ExecutionStream: reconnecting', () => {
     let calls = 0;
     const deaf = ((url: string, init: RequestInit) =>
       (calls += 1) === 1 ? new Promise(() => undefined) : fetch(url, init)) as typeof fetch;
-    const { stream, states } = open({ heartbeatMs: 20, fetch: deaf });
+    const { stream, states } = open({ heartbeatMs: 200, fetch: deaf });
     expect(await read(stream)).toEqual([1, 2]);
-    expect(states[1]).toMatchObject({ status: 'waiting', reason: 'The server sent nothing for 50 ms.' });
+    expect(states[1]).toMatchObject({ status: 'waiting', reason: 'The server sent nothing for 500 ms.' });
   });
 });
 
