@@ -9,6 +9,7 @@ const EXAMPLE_ME: Me = {
   name: 'ci',
   projects: ['demo'],
   scopes: ['executions:read', 'executions:write'],
+  workflows: null,
   expiresAt: '2027-11-23T18:00:00.000Z',
 };
 
@@ -27,12 +28,13 @@ export class MeController {
     examples: { me: { value: EXAMPLE_ME } },
   })
   me(@CurrentPrincipal() principal: Principal): Me {
-    const { id, name, projects, scopes, expiresAt } = principal;
+    const { id, name, projects, scopes, workflows, expiresAt } = principal;
     return {
       id,
       name: name ?? null,
       projects: [...projects],
       scopes: [...scopes],
+      workflows: workflows ? [...workflows] : null,
       expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
     };
   }

@@ -26,16 +26,29 @@ export function toExecution(row: ExecutionRow, state: ExecutionState): Execution
     tags: row.tags,
     ...(state.waits.length > 0 && !isTerminal(row.status) && { waits: state.waits }),
     ...relationsOf(row),
+    ...(row.start_at && { startAt: row.start_at.toISOString() }),
   };
 }
 
 /** The other executions that a row refers to, as executions and their summaries show them. */
 export const relationsOf = (
-  row: Pick<ExecutionRow, 'parent_id' | 'parent_node_id' | 'parent_index' | 'root_id' | 'rerun_of'>,
-): Pick<Execution, 'parent' | 'rootId' | 'rerunOf'> => ({
+  row: Pick<
+    ExecutionRow,
+    | 'parent_id'
+    | 'parent_node_id'
+    | 'parent_index'
+    | 'root_id'
+    | 'rerun_of'
+    | 'workflow_name'
+    | 'workflow_version'
+  >,
+): Pick<Execution, 'parent' | 'rootId' | 'rerunOf' | 'workflow'> => ({
   ...(row.parent_id !== null && {
     parent: { executionId: row.parent_id, nodeId: row.parent_node_id!, index: row.parent_index! },
   }),
   ...(row.root_id !== null && { rootId: row.root_id }),
   ...(row.rerun_of !== null && { rerunOf: row.rerun_of }),
+  ...(row.workflow_name !== null && {
+    workflow: { name: row.workflow_name, version: row.workflow_version! },
+  }),
 });

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
+import { DefinitionsModule } from '../definitions/definitions.module.js';
 import { EngineModule } from '../engine/engine.module.js';
 import { ModelsModule } from '../engine/models/models.module.js';
 import { JournalModule } from '../journal/journal.module.js';
@@ -30,7 +31,15 @@ import { StreamResolver } from './streams/stream-resolver.js';
 import { StreamsController } from './streams/streams.controller.js';
 
 @Module({
-  imports: [AuthModule, EngineModule, JournalModule, ModelsModule, StreamingModule, StreamQuotaModule],
+  imports: [
+    AuthModule,
+    DefinitionsModule,
+    EngineModule,
+    JournalModule,
+    ModelsModule,
+    StreamingModule,
+    StreamQuotaModule,
+  ],
   // The first route that matches wins: `stream` is not an execution's id.
   controllers: [
     MultiStreamsController,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { ExecutionStatus, StartExecution } from '@cloutagent/contract';
+import type { ExecutionStatus, StartExecution, Workflow, WorkflowVersionRef } from '@cloutagent/contract';
 import { v7 as uuidv7 } from '../common/uuid.js';
 import { Database } from '../database/database.js';
 import type { DesiredState, KeptWork } from '../database/schema.js';
@@ -8,8 +8,8 @@ import type { ExecutionRow } from '../engine/execution-row.js';
 const INSERT = `
   INSERT INTO cloutagent.executions
     (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, rerun_of, kept,
-     runnable_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now()) RETURNING *`;
+     workflow_name, workflow_version, start_at, runnable_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, greatest(now(), $14)) RETURNING *`;
 
 /** The columns of an execution that are needed before its events are sent. */
 export interface ExecutionHead {
@@ -19,6 +19,16 @@ export interface ExecutionHead {
   readonly rootId: string | null;
   readonly status: ExecutionStatus;
   readonly lastSequence: number;
+}
+
+/** What an execution is made of, once the saved workflow that its request names has been read. */
+export interface NewExecution extends Pick<
+  StartExecution,
+  'projectId' | 'input' | 'options' | 'tags' | 'startAt'
+> {
+  readonly workflow: Workflow;
+  /** The saved workflow that `workflow` is a version of. */
+  readonly savedAs?: WorkflowVersionRef | undefined;
 }
 
 /** The execution that a new one repeats. */
@@ -96,7 +106,7 @@ export class ExecutionsRepository {
    * @throws the database's unique violation (23505) if the idempotency key is taken
    */
   async insert(
-    request: StartExecution,
+    request: NewExecution,
     { createdBy, idempotencyKey, requestHash }: Origin,
     repeated?: Repeated,
   ): Promise<ExecutionRow> {
@@ -115,6 +125,9 @@ export class ExecutionsRepository {
         requestHash,
         repeated?.rerunOf ?? null,
         repeated ? JSON.stringify(repeated.kept) : null,
+        request.savedAs?.name ?? null,
+        request.savedAs?.version ?? null,
+        request.startAt ?? null,
       ],
     });
     return rows[0]!;

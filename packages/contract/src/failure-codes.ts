@@ -244,6 +244,18 @@ export const FAILURE_CODES = {
     text: 'This server has no node type of this name; load the module that adds it, or change the type.',
     retried: false,
   },
+  workflow_unavailable: {
+    text: 'The saved workflow that a node names does not exist, or has no such version or alias. Save it, or change the ref.',
+    retried: false,
+  },
+  secret_not_allowed: {
+    text: 'A secret would be sent to a host that its allowedHosts do not name, or in a place that takes no secrets. Nothing was sent. Change allowedHosts, or the config.',
+    retried: false,
+  },
+  secrets_unavailable: {
+    text: 'The server cannot decrypt a secret, because SECRETS_KEY does not have the key by which it was encrypted. Add that key.',
+    retried: false,
+  },
 } as const satisfies Record<string, { text: string; retried: boolean }>;
 
 /** A failure code of this server. */

@@ -30,6 +30,18 @@ export const PROBLEM_CODES = {
     status: 400,
     text: 'The answer does not fit the wait; `errors` lists every path to correct.',
   },
+  input_invalid: {
+    status: 400,
+    text: 'The input does not fit the inputSchema of the saved workflow; `errors` lists every path to correct.',
+  },
+  schedule_invalid: {
+    status: 400,
+    text: 'The schedule cannot be used; `errors` says which part and why.',
+  },
+  secret_unknown: {
+    status: 400,
+    text: 'The workflow uses a secret or a variable that the project does not have; `errors` has its path. Make it first, or end the placeholder with ?.',
+  },
   expiry_in_the_past: { status: 400, text: 'expiresAt is in the past. Choose a later time.' },
   credentials_missing: {
     status: 401,
@@ -38,6 +50,10 @@ export const PROBLEM_CODES = {
   invalid_credentials: {
     status: 401,
     text: 'The credential is unknown, expired or revoked. Get a new one and try again.',
+  },
+  invalid_signature: {
+    status: 401,
+    text: 'The signature of the request is wrong, or too old. Check the secret that the sender has.',
   },
   invalid_ticket: {
     status: 401,
@@ -54,6 +70,14 @@ export const PROBLEM_CODES = {
   not_your_project: {
     status: 403,
     text: 'You cannot create a key for a project that you have no access to.',
+  },
+  workflow_not_allowed: {
+    status: 403,
+    text: 'Your key may only start the saved workflows that it names, as they are. It cannot post a graph, change one, or raise limits.',
+  },
+  secret_not_allowed: {
+    status: 403,
+    text: 'The workflow uses secrets, and your credential does not have the scope secrets:use.',
   },
   not_assigned: {
     status: 403,
@@ -88,6 +112,22 @@ export const PROBLEM_CODES = {
   execution_not_ended: {
     status: 409,
     text: 'The execution has not ended. Wait for its end, or cancel it first.',
+  },
+  execution_deleted: {
+    status: 409,
+    text: 'This Idempotency-Key started an execution that has been deleted. Use a new key to start another one.',
+  },
+  alias_in_use: {
+    status: 409,
+    text: 'An alias points to this version. Move or delete the alias first.',
+  },
+  webhook_disabled: {
+    status: 409,
+    text: 'The webhook is disabled. Enable it first.',
+  },
+  trigger_disabled: {
+    status: 409,
+    text: 'The trigger is disabled.',
   },
   parent_paused: {
     status: 409,
@@ -157,6 +197,10 @@ export const PROBLEM_CODES = {
   no_worker_free: {
     status: 503,
     text: 'No process is free to check expressions and schemas. Try again soon.',
+  },
+  secrets_unavailable: {
+    status: 503,
+    text: 'This server has no key for secrets. Set SECRETS_KEY and restart it.',
   },
   not_ready: { status: 503, text: 'The server is starting or stopping. Try again soon.' },
   database_unavailable: { status: 503, text: 'The database is unavailable. Try again soon.' },

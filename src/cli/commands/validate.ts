@@ -5,6 +5,7 @@ import type { CliContext } from '../cli-context.js';
 import { CliError } from '../cli-error.js';
 import { EXIT } from '../exit-codes.js';
 import type { RunAction } from '../run-action.js';
+import type { NewExecution } from '../../executions/executions.repository.js';
 import { readRequest } from '../workflow-file.js';
 
 interface Problem {
@@ -23,11 +24,15 @@ export function addValidate(program: Command, context: CliContext, run: RunActio
     .argument('<file>', 'a JSON file; - for stdin')
     .action(
       run(async (file: string) => {
-        const request = StartExecution.parse(await readRequest(file, {}, context));
-        const problems = await check(request, context.streams.environment);
+        const { workflow, workflowRef, ...rest } = StartExecution.parse(await readRequest(file, {}, context));
+        if (!workflow)
+          throw new CliError(
+            `${file} names the saved workflow ${workflowRef}, which only a server has. Give a file with a graph.`,
+          );
+        const problems = await check({ ...rest, workflow }, context.streams.environment);
         if (context.json) context.printJson({ valid: problems.length === 0, problems });
         else if (problems.length === 0) {
-          const { nodes, edges } = request.workflow;
+          const { nodes, edges } = workflow;
           context.out.line(`${file} is valid: ${nodes.length} nodes, ${edges.length} edges.`);
         } else for (const { path, message } of problems) context.out.line(`${path}: ${message}`);
         return problems.length === 0 ? EXIT.ok : EXIT.failed;
@@ -35,7 +40,7 @@ export function addValidate(program: Command, context: CliContext, run: RunActio
     );
 }
 
-async function check(request: StartExecution, environment: NodeJS.ProcessEnv): Promise<Problem[]> {
+async function check(request: NewExecution, environment: NodeJS.ProcessEnv): Promise<Problem[]> {
   const [
     { parseSettings, InvalidSettingsError },
     { ValidationModule },

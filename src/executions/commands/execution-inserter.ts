@@ -1,9 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { type Execution, initialState, type StartExecution } from '@cloutagent/contract';
+import { type Execution, initialState } from '@cloutagent/contract';
 import { Dispatcher } from '../../engine/dispatch/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../../engine/execution-row.js';
 import { ProblemError } from '../../problems/problem.error.js';
-import { ExecutionsRepository, type Origin, type Repeated } from '../executions.repository.js';
+import {
+  ExecutionsRepository,
+  type NewExecution,
+  type Origin,
+  type Repeated,
+} from '../executions.repository.js';
 import { ExecutionReader } from '../queries/execution-reader.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -51,7 +56,7 @@ export class ExecutionInserter {
    * Inserts an execution and queues it, or finds the one that a simultaneous request with the same key made.
    * @throws ProblemError 422 `idempotency_key_reused`
    */
-  async insert(request: StartExecution, origin: OnceOrigin, repeated?: Repeated): Promise<StartedExecution> {
+  async insert(request: NewExecution, origin: OnceOrigin, repeated?: Repeated): Promise<StartedExecution> {
     try {
       const row = await this.repository.insert(request, origin, repeated);
       this.dispatcher.notifyQueued();

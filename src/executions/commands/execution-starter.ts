@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import type { StartExecution } from '@cloutagent/contract';
+import { type StartExecution } from '@cloutagent/contract';
 import { isDeepStrictEqual } from 'node:util';
 import { ownsProject, type Principal } from '../../auth/principal.js';
 import { sha256 } from '../../common/sha256.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { NotFoundError } from '../../problems/problem.error.js';
+import { SavedWorkflows } from '../../definitions/saved-workflows.js';
+import type { NewExecution } from '../executions.repository.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from './execution-inserter.js';
 import { WorkflowValidator } from './workflow-validator.js';
 
@@ -14,6 +16,7 @@ export class ExecutionStarter {
   constructor(
     private readonly inserter: ExecutionInserter,
     private readonly workflows: WorkflowValidator,
+    private readonly saved: SavedWorkflows,
   ) {}
 
   /**
@@ -30,7 +33,8 @@ export class ExecutionStarter {
     idempotencyKey?: string,
   ): Promise<StartedExecution> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
-    await this.workflows.check(request);
+    const started = await this.resolve(request);
+    await this.workflows.check(started);
     const requestHash = sha256(JSON.stringify(request)).toString('hex');
     const origin: OnceOrigin = {
       projectId: request.projectId,
@@ -39,7 +43,19 @@ export class ExecutionStarter {
       requestHash,
       isRequestOf: (row) => row.request_hash === requestHash || isStartedBy(row, request),
     };
-    return (await this.inserter.findFirst(origin)) ?? this.inserter.insert(request, origin);
+    return (await this.inserter.findFirst(origin)) ?? this.inserter.insert(started, origin);
+  }
+
+  /** Reads the saved workflow that a request names. */
+  private async resolve({ workflow, workflowRef, ...rest }: StartExecution): Promise<NewExecution> {
+    if (workflow) return { ...rest, workflow };
+    const saved = await this.saved.find(rest.projectId, workflowRef!);
+    return {
+      ...rest,
+      workflow: saved.workflow,
+      options: rest.options ?? saved.options,
+      savedAs: { name: saved.name, version: saved.version },
+    };
   }
 }
 

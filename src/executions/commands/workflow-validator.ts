@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { StartExecution } from '@cloutagent/contract';
 import { StepInterceptors } from '../../engine/extension/step-interceptors.js';
 import { WorkflowChecks } from '../../engine/validation/workflow-checks.js';
+import type { NewExecution } from '../executions.repository.js';
 import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 
 /** Errors that one answer lists. */
@@ -27,7 +27,7 @@ export class WorkflowValidator {
     projectId,
     workflow,
     options,
-  }: Pick<StartExecution, 'projectId' | 'workflow' | 'options'>): Promise<void> {
+  }: Pick<NewExecution, 'projectId' | 'workflow' | 'options'>): Promise<void> {
     const needsPrices = options?.limits?.maxCostUSD !== undefined;
     const problems = await this.checks.check(workflow, projectId, { needsPrices });
     if (problems.length === 0) return;

@@ -31,6 +31,8 @@ export interface ListedRow {
   parent_index: number | null;
   root_id: string | null;
   rerun_of: string | null;
+  workflow_name: string | null;
+  workflow_version: number | null;
   created_at: Date;
   started_at: Date | null;
   completed_at: Date | null;
@@ -62,7 +64,15 @@ const LAST_SEQUENCE = sql<number>`coalesce(
 const NODES_BEFORE_PROGRESS = sql<number | null>`
   CASE WHEN ${newest('execution:progress')} IS NULL THEN json_array_length(workflow -> 'nodes') END`;
 
-const RELATIONS = ['parent_id', 'parent_node_id', 'parent_index', 'root_id', 'rerun_of'] as const;
+const RELATIONS = [
+  'parent_id',
+  'parent_node_id',
+  'parent_index',
+  'root_id',
+  'rerun_of',
+  'workflow_name',
+  'workflow_version',
+] as const;
 
 /** Reads the executions of lists. */
 @Injectable()

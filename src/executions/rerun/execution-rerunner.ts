@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { RerunExecution, StartExecution } from '@cloutagent/contract';
+import type { RerunExecution } from '@cloutagent/contract';
 import { isDeepStrictEqual } from 'node:util';
 import type { Principal } from '../../auth/principal.js';
 import { canonicalJson } from '../../common/canonical-json.js';
@@ -9,6 +9,7 @@ import type { ExecutionRow } from '../../engine/execution-row.js';
 import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from '../commands/execution-inserter.js';
 import { WorkflowValidator } from '../commands/workflow-validator.js';
+import type { NewExecution } from '../executions.repository.js';
 import { ExecutionReader } from '../queries/execution-reader.js';
 import { isSameWorkflow } from './kept-nodes.js';
 import { KeptWorkReader } from './kept-work-reader.js';
@@ -51,12 +52,16 @@ export class ExecutionRerunner {
     if (first) return first;
     if (!old.completed_at) throw new ProblemError('execution_not_ended');
 
-    const started: StartExecution = {
+    const started: NewExecution = {
       projectId: old.project_id,
       input: request.input === undefined ? old.input : request.input,
       workflow: request.workflow ?? old.workflow,
       options: request.options ?? old.options,
       tags: old.tags,
+      ...(request.workflow === undefined &&
+        old.workflow_name !== null && {
+          savedAs: { name: old.workflow_name, version: old.workflow_version! },
+        }),
     };
     await this.workflows.check(started);
     const kept = await this.keep(old, started, request.from);
@@ -65,7 +70,7 @@ export class ExecutionRerunner {
 
   private async keep(
     old: ExecutionRow,
-    { input, workflow }: StartExecution,
+    { input, workflow }: NewExecution,
     from: RerunExecution['from'],
   ): Promise<KeptWork> {
     checkNodes(from, workflow);
@@ -83,7 +88,7 @@ export class ExecutionRerunner {
 }
 
 /** @throws ValidationFailedError with the path of each unknown node */
-function checkNodes(from: RerunExecution['from'], workflow: StartExecution['workflow']): void {
+function checkNodes(from: RerunExecution['from'], workflow: NewExecution['workflow']): void {
   if (from === undefined || from === 'failed') return;
   const known = new Set(workflow.nodes.map(({ id }) => id));
   const errors = from.flatMap((id, index) =>
