@@ -147,6 +147,8 @@ const SettingsSchema = z
     RATE_LIMIT_WINDOW_MS: ms(60_000),
     MAX_JSON_DEPTH: count(32, 1, 1_000),
     MAX_JSON_PARTS: count(20_000),
+    MAX_WORKFLOWS_PER_PROJECT: count(1_000),
+    MAX_VERSIONS_PER_WORKFLOW: count(1_000),
     MAX_WORKFLOW_NODES: count(500, 1, MAX_NODES),
     MAX_WORKFLOW_EDGES: count(2_000, 1, MAX_EDGES),
     MAX_WORKFLOW_DEPTH: count(100),

@@ -4,6 +4,7 @@ import { Settings } from '../../config/settings.js';
 import type { ConfigCheck } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
 import { NodeRegistry, type WorkflowProblem } from '../extension/node-registry.js';
+import { SavedWorkflows } from '../extension/saved-workflows.js';
 import { PriceTable } from '../models/prices.js';
 import { Conditions } from '../nodes/conditions.js';
 import { checkBranches } from './branch-checks.js';
@@ -31,6 +32,7 @@ export class WorkflowChecks {
     private readonly registry: NodeRegistry,
     private readonly conditions: Conditions,
     private readonly prices: PriceTable,
+    private readonly saved: SavedWorkflows,
     @Inject(Settings)
     private readonly settings: Pick<
       Settings,
@@ -78,6 +80,7 @@ export class WorkflowChecks {
       projectId: request.projectId,
       request,
       checkWorkflow: (inner) => this.checkAt(depth + 1, inner, request),
+      checkRef: (ref) => this.checkRef(ref, request.projectId),
     };
     const [ofConfigs, ofConditions] = await Promise.all([
       this.registry.check(workflow, check),
@@ -85,6 +88,13 @@ export class WorkflowChecks {
     ]);
     const ofPrices = request.needsPrices ? this.unknownPrices(workflow) : [];
     return [...ofConfigs, ...ofConditions, ...ofPrices];
+  }
+
+  private async checkRef(ref: string, projectId: string): Promise<WorkflowProblem[]> {
+    // A check without a database cannot know the saved workflows of a server.
+    if (!this.saved.isAvailable || (await this.saved.find(projectId, ref))) return [];
+    const message = `the project has no saved workflow ${ref}: save it first, or correct the name, the version or the alias`;
+    return [{ path: [], message }];
   }
 
   /** Counts a workflow inside another one, and compares the sums with the limits. */

@@ -8,7 +8,8 @@ import type { KeptWork } from '../../database/schema.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from '../commands/execution-inserter.js';
-import { WorkflowValidator } from '../commands/workflow-validator.js';
+import { StartPermission } from '../commands/start-permission.js';
+import { WorkflowValidator } from '../../definitions/workflow-validator.js';
 import type { NewExecution } from '../executions.repository.js';
 import { ExecutionReader } from '../queries/execution-reader.js';
 import { isSameWorkflow } from './kept-nodes.js';
@@ -21,6 +22,7 @@ export class ExecutionRerunner {
     private readonly reader: ExecutionReader,
     private readonly inserter: ExecutionInserter,
     private readonly workflows: WorkflowValidator,
+    private readonly permission: StartPermission,
     private readonly keptWork: KeptWorkReader,
   ) {}
 
@@ -63,6 +65,13 @@ export class ExecutionRerunner {
           savedAs: { name: old.workflow_name, version: old.workflow_version! },
         }),
     };
+    await this.permission.check(principal, {
+      projectId: old.project_id,
+      saved: started.savedAs,
+      allowed: old.options,
+      options: request.options,
+      replaces: true,
+    });
     await this.workflows.check(started);
     const kept = await this.keep(old, started, request.from);
     return this.inserter.insert(started, origin, { rerunOf: old.id, kept });
