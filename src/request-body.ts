@@ -6,14 +6,19 @@ import { jsonShape } from './common/json-shape.js';
 import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
 
 const SIGNALS = /^\/api\/executions\/[^/]+\/signals\/[^/]+\/?$/i;
+const BATCHES = /^\/api\/executions\/batch\/?$/i;
 const CALLBACKS = /^\/api\/callbacks\/[^/]+\/?$/i;
 
 /**
- * Parses JSON bodies within the limits of the settings. Requests without a body skip the parser, as most requests do. Signals
- * and callbacks have a limit of their own, and a callback that is not JSON is read as a text.
+ * Parses JSON bodies within the limits of the settings. Requests without a body skip the parser, as most requests do. Batches,
+ * signals and callbacks have a limit of their own, and a callback that is not JSON is read as a text.
  */
 export function readBody(settings: Settings): RequestHandler {
   const parse = readJson(settings, settings.BODY_MAX_BYTES);
+  const parseBatch = readJson(
+    { ...settings, MAX_JSON_PARTS: settings.BATCH_MAX_JSON_PARTS },
+    settings.BATCH_MAX_BYTES,
+  );
   const parseSignal = readJson(settings, settings.SIGNAL_MAX_BYTES);
   const parseText = withinLimit(
     text({ limit: settings.SIGNAL_MAX_BYTES, type: () => true }),
@@ -22,6 +27,7 @@ export function readBody(settings: Settings): RequestHandler {
   return (request, response, next) => {
     const { path } = request;
     if (SIGNALS.test(path)) parseSignal(request, response, next);
+    else if (BATCHES.test(path)) parseBatch(request, response, next);
     else if (!CALLBACKS.test(path)) parse(request, response, next);
     else if (isJson(request)) parseSignal(request, response, next);
     else parseText(request, response, next);
@@ -74,7 +80,7 @@ function readJson(settings: Settings, limit: number): RequestHandler {
     const hasBody =
       Number(request.headers['content-length'] ?? 0) > 0 ||
       request.headers['transfer-encoding'] !== undefined;
-    if (hasBody && request.body === undefined && request.method === 'POST')
+    if (hasBody && request.body === undefined && ['POST', 'PUT'].includes(request.method))
       return new ProblemError('unsupported_media_type');
     return undefined;
   };

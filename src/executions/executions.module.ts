@@ -24,6 +24,12 @@ import { ExecutionRerunner } from './rerun/execution-rerunner.js';
 import { KeptChildrenRepository } from './rerun/kept-children.repository.js';
 import { KeptWorkReader } from './rerun/kept-work-reader.js';
 import { RerunController } from './rerun/rerun.controller.js';
+import { BatchStarter } from './starts/batch-starter.js';
+import { BulkStartController } from './starts/bulk-start.controller.js';
+import { ExecutionEnds } from './starts/execution-ends.js';
+import { StartAnswers } from './starts/start-answers.js';
+import { StartController } from './starts/start.controller.js';
+import { StartValidator } from './starts/start-validator.js';
 import { ExecutionLookup } from './streams/execution-lookup.js';
 import { MultiStreamResolver } from './streams/multi-stream-resolver.js';
 import { MultiStreamsController } from './streams/multi-streams.controller.js';
@@ -48,6 +54,8 @@ import { StreamsController } from './streams/streams.controller.js';
     MultiStreamsController,
     StreamsController,
     ExecutionsController,
+    StartController,
+    BulkStartController,
     RerunController,
     ControlController,
   ],
@@ -71,6 +79,10 @@ import { StreamsController } from './streams/streams.controller.js';
     StreamMembersRepository,
     MultiStreamResolver,
     StreamAdmission,
+    ExecutionEnds,
+    StartAnswers,
+    StartValidator,
+    BatchStarter,
   ],
   exports: [ExecutionStarter, ExecutionControl, ApprovalRecorder, ExecutionReader],
 })

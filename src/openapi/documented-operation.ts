@@ -110,6 +110,7 @@ function successes(
     contentType = 'application/json',
     examples,
     responseHeaders = [],
+    others = {},
   }: Documentation,
   always: readonly ResponseHeader[],
   schemas: ComponentSchemas,
@@ -124,6 +125,21 @@ function successes(
         },
       }),
     },
+    ...Object.fromEntries(
+      Object.entries(others).map(([other, { description, content }]) => [
+        other,
+        {
+          description,
+          headers: headerReferences([...always, ...responseHeaders]),
+          content: Object.fromEntries(
+            Object.entries(content).map(([type, { schema, examples: shown }]) => [
+              type,
+              { schema: schemas.convert(schema, 'output'), examples: shown },
+            ]),
+          ),
+        },
+      ]),
+    ),
     ...(noContent !== undefined && { 204: { description: noContent, headers: headerReferences(always) } }),
   };
 }

@@ -41,6 +41,11 @@ export const RESPONSE_HEADERS = {
     schema: { type: 'string' },
     example: '"3"',
   },
+  'Preference-Applied': {
+    description: 'The preference of the request that was applied (RFC 7240, section 3).',
+    schema: { type: 'string' },
+    example: 'wait=30',
+  },
   'Idempotency-Replayed': {
     description: 'Present if an earlier request with the same Idempotency-Key made the resource.',
     schema: { type: 'string', const: 'true' },
@@ -93,6 +98,12 @@ export const REQUEST_HEADERS = {
     description: '`*`: the request is refused with 412 if there is a version.',
     schema: { type: 'string' },
     example: '*',
+  },
+  Prefer: {
+    description:
+      '`wait=30`: the answer waits up to 30 seconds for the end of the execution (RFC 7240, section 4.3), and at most MAX_PREFER_WAIT_MS.',
+    schema: { type: 'string' },
+    example: 'wait=30',
   },
   'Last-Event-ID': {
     description:

@@ -39,14 +39,14 @@ export class ChildWorkflows {
    * @throws NodeError `input_invalid`; the reason of the run's signal
    */
   async checkInputs(
-    { projectId, signal, untimed }: NodeRun<unknown>,
+    run: NodeRun<unknown>,
     { inputSchema, savedAs }: ChildWorkflow,
     inputs: readonly Json[],
   ): Promise<void> {
     if (!inputSchema) return;
     for (const [index, input] of inputs.entries()) {
-      const [problem] = await untimed(() =>
-        this.schemas.validateOutput(projectId, inputSchema, input, signal),
+      const [problem] = await run.untimed(() =>
+        this.schemas.validateOutput(run.projectId, inputSchema, input, run.signal),
       );
       if (problem)
         throw new NodeError(

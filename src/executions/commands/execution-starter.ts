@@ -7,7 +7,7 @@ import { sha256 } from '../../common/sha256.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { NotFoundError } from '../../problems/problem.error.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from './execution-inserter.js';
-import { StartResolver } from './start-resolver.js';
+import { type CheckedGraphs, StartResolver } from './start-resolver.js';
 
 /** Starts executions. */
 @Injectable()
@@ -20,6 +20,7 @@ export class ExecutionStarter {
   /**
    * Queues an execution.
    * @param idempotencyKey a repeated key with an equivalent body starts nothing and returns the first execution
+   * @param graphs of the batch that the request is a part of
    * @returns the execution, and whether an earlier request with the same key started it
    * @throws NotFoundError if the project is not the principal's, or has no such saved workflow
    * @throws ValidationFailedError if the workflow cannot run
@@ -30,13 +31,14 @@ export class ExecutionStarter {
     request: StartExecution,
     principal: Principal,
     idempotencyKey?: string,
+    graphs?: CheckedGraphs,
   ): Promise<StartedExecution> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
     const origin = originOf(request, principal, idempotencyKey);
     // Before the checks: the saved workflow may have been deleted, or an alias moved, since the first request.
     const first = request.workflowRef === undefined ? undefined : await this.inserter.findFirst(origin);
     if (first) return first;
-    const execution = await this.resolver.resolve(request, principal);
+    const execution = await this.resolver.resolve(request, principal, graphs);
     return (await this.inserter.findFirst(origin)) ?? this.inserter.insert(execution, origin);
   }
 }

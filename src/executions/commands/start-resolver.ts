@@ -8,6 +8,9 @@ import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
 import type { NewExecution } from '../executions.repository.js';
 import { StartPermission } from './start-permission.js';
 
+/** Graphs that were checked for the same batch, by their text. */
+export type CheckedGraphs = Map<string, Promise<void>>;
+
 const MAX_TAGS = 40;
 const NEVER = new AbortController().signal;
 
@@ -26,16 +29,21 @@ export class StartResolver {
 
   /**
    * Checks a request, and reads the saved workflow that it names.
+   * @param graphs of the batch that the request is a part of: equal graphs are checked once
    * @throws NotFoundError if there is no such saved workflow
    * @throws ProblemError 403 `workflow_not_allowed`, 400 `input_invalid`, and those of `WorkflowValidator.check`
    */
-  async resolve(request: StartExecution, principal: Principal): Promise<NewExecution> {
+  async resolve(
+    request: StartExecution,
+    principal: Principal,
+    graphs?: CheckedGraphs,
+  ): Promise<NewExecution> {
     const { workflow, workflowRef, ...rest } = request;
     const { projectId, options } = rest;
     if (workflow) {
       await this.permission.check(principal, { projectId, saved: undefined, allowed: {}, options });
       const execution = { ...rest, workflow };
-      await this.validator.check(execution);
+      await this.checkGraph(execution, graphs);
       return execution;
     }
     const saved = await this.workflows.find(projectId, workflowRef!);
@@ -51,6 +59,15 @@ export class StartResolver {
     await this.checkSaved(execution, saved);
     await this.checkInput(request, saved);
     return execution;
+  }
+
+  private checkGraph(execution: NewExecution, graphs: CheckedGraphs | undefined): Promise<void> {
+    if (!graphs) return this.validator.check(execution);
+    const { projectId, workflow, options } = execution;
+    const text = JSON.stringify([projectId, workflow, options?.limits?.maxCostUSD !== undefined]);
+    const known = graphs.get(text) ?? this.validator.check(execution);
+    graphs.set(text, known);
+    return known;
   }
 
   private async checkSaved(execution: NewExecution, saved: ResolvedWorkflow): Promise<void> {
