@@ -62,6 +62,7 @@ export class ExecutionsController {
       'price_unknown',
       'not_found',
       'idempotency_key_reused',
+      'execution_deleted',
       'no_worker_free',
     ],
   })

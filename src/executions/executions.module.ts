@@ -12,6 +12,7 @@ import { ExecutionStarter } from './commands/execution-starter.js';
 import { WorkflowValidator } from './commands/workflow-validator.js';
 import { StreamQuotaModule } from '../throttling/stream-quota.module.js';
 import { ControlController } from './control.controller.js';
+import { DeletionController } from './deletion.controller.js';
 import { ExecutionsController } from './executions.controller.js';
 import { ExecutionsRepository } from './executions.repository.js';
 import { EventPages } from './queries/event-pages.js';
@@ -47,6 +48,7 @@ import { StreamsController } from './streams/streams.controller.js';
     ExecutionsController,
     RerunController,
     ControlController,
+    DeletionController,
   ],
   providers: [
     ExecutionsRepository,
@@ -68,6 +70,6 @@ import { StreamsController } from './streams/streams.controller.js';
     MultiStreamResolver,
     StreamAdmission,
   ],
-  exports: [ExecutionStarter, ExecutionControl, ApprovalRecorder, ExecutionReader],
+  exports: [ExecutionStarter, ExecutionControl, ExecutionRerunner, ApprovalRecorder, ExecutionReader],
 })
 export class ExecutionsModule {}

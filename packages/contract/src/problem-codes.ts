@@ -117,6 +117,10 @@ export const PROBLEM_CODES = {
     status: 409,
     text: 'This Idempotency-Key started an execution that has been deleted. Use a new key to start another one.',
   },
+  execution_has_parent: {
+    status: 409,
+    text: 'A child execution is deleted with the root of its tree, and never alone. Delete its root.',
+  },
   alias_in_use: {
     status: 409,
     text: 'An alias points to this version. Move or delete the alias first.',

@@ -53,6 +53,7 @@ export class RerunController {
       'price_unknown',
       'not_found',
       'execution_not_ended',
+      'execution_deleted',
       'idempotency_key_reused',
       'no_worker_free',
     ],
