@@ -198,6 +198,10 @@ export const PROBLEM_CODES = {
     status: 503,
     text: 'The identity provider is unavailable. Try again soon.',
   },
+  stats_timeout: {
+    status: 503,
+    text: 'The figures took longer to compute than STATS_TIMEOUT_MS. Choose a shorter range.',
+  },
   no_worker_free: {
     status: 503,
     text: 'No process is free to check expressions and schemas. Try again soon.',
