@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { AppOptions } from './app-options.js';
 import { AuthModule } from './auth/auth.module.js';
+import { BulkModule } from './bulk/bulk.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DashboardModule } from './dashboard/dashboard.module.js';
@@ -14,6 +15,7 @@ import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { PublicServicesModule } from './public-services.module.js';
 import { ReplacementsModule } from './replacements.module.js';
+import { StatsModule } from './stats/stats.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
 import { WaitsModule } from './waits/waits.module.js';
 
@@ -52,6 +54,8 @@ export class AppModule {
         WaitsModule,
         ListenersModule,
         OperationsModule,
+        BulkModule,
+        StatsModule,
         PublicServicesModule,
         ...imports,
         ...(dashboard ? [DashboardModule] : []),

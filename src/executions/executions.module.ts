@@ -14,6 +14,7 @@ import { StartPermission } from './commands/start-permission.js';
 import { StartResolver } from './commands/start-resolver.js';
 import { StreamQuotaModule } from '../throttling/stream-quota.module.js';
 import { ControlController } from './control.controller.js';
+import { DeletionController } from './deletion.controller.js';
 import { ExecutionsController } from './executions.controller.js';
 import { ExecutionsRepository } from './executions.repository.js';
 import { EventPages } from './queries/event-pages.js';
@@ -58,6 +59,7 @@ import { StreamsController } from './streams/streams.controller.js';
     BulkStartController,
     RerunController,
     ControlController,
+    DeletionController,
   ],
   providers: [
     ExecutionsRepository,
@@ -84,6 +86,6 @@ import { StreamsController } from './streams/streams.controller.js';
     StartValidator,
     BatchStarter,
   ],
-  exports: [ExecutionStarter, ExecutionControl, ApprovalRecorder, ExecutionReader],
+  exports: [ExecutionStarter, ExecutionControl, ExecutionRerunner, ApprovalRecorder, ExecutionReader],
 })
 export class ExecutionsModule {}

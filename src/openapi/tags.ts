@@ -4,6 +4,8 @@ export const TAGS = {
   Workflows: 'Save workflows under a name, with versions and aliases.',
   Control: 'Pause, resume and cancel executions, and answer their approval nodes.',
   Waits: 'List and answer the waits of executions, send signals, and receive callbacks.',
+  'Bulk operations': 'Cancel many executions, or run many again, in the background.',
+  Projects: 'Read the figures of a project.',
   Streams: 'Watch executions live, as server-sent events.',
   Keys: 'Manage API keys, and see what your own credential may do.',
   Listeners: 'See durable listeners of modules, and replay what could not be delivered.',

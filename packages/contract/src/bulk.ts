@@ -117,3 +117,18 @@ export const Operation = z
   })
   .meta({ id: 'Operation' });
 export type Operation = z.infer<typeof Operation>;
+
+export const ListOperations = z
+  .strictObject({
+    projectId: ProjectId.optional(),
+    limit: z.coerce.number().int().min(1).max(100).default(20),
+    cursor: z.uuid().optional().meta({ description: 'nextCursor of the page before.' }),
+  })
+  .meta({ id: 'ListOperations' });
+export type ListOperations = z.infer<typeof ListOperations>;
+
+/** Operations, newest first. */
+export const OperationPage = z
+  .object({ operations: z.array(Operation), nextCursor: z.string().nullable() })
+  .meta({ id: 'OperationPage' });
+export type OperationPage = z.infer<typeof OperationPage>;

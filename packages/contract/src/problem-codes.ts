@@ -125,6 +125,10 @@ export const PROBLEM_CODES = {
     status: 409,
     text: 'The workflow has as many versions as it may have (MAX_VERSIONS_PER_WORKFLOW). Delete old ones first.',
   },
+  execution_has_parent: {
+    status: 409,
+    text: 'A child execution is deleted with the root of its tree, and never alone. Delete its root.',
+  },
   alias_in_use: {
     status: 409,
     text: 'An alias points to this version. Move or delete the alias first.',
@@ -201,6 +205,10 @@ export const PROBLEM_CODES = {
   identity_provider_unavailable: {
     status: 503,
     text: 'The identity provider is unavailable. Try again soon.',
+  },
+  stats_timeout: {
+    status: 503,
+    text: 'The figures took longer to compute than STATS_TIMEOUT_MS. Choose a shorter range.',
   },
   no_worker_free: {
     status: 503,

@@ -54,6 +54,7 @@ export class RerunController {
       'workflow_not_allowed',
       'not_found',
       'execution_not_ended',
+      'execution_deleted',
       'idempotency_key_reused',
       'no_worker_free',
     ],

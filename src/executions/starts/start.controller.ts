@@ -60,6 +60,7 @@ export class StartController {
       'workflow_not_allowed',
       'not_found',
       'idempotency_key_reused',
+      'execution_deleted',
       'too_many_streams',
       'no_worker_free',
     ],
