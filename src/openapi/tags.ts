@@ -3,6 +3,8 @@ export const TAGS = {
   Executions: 'Start executions, read them and their recorded events.',
   Control: 'Pause, resume and cancel executions, and answer their approval nodes.',
   Waits: 'List and answer the waits of executions, send signals, and receive callbacks.',
+  Secrets: 'Set the secrets of a project, which no route returns.',
+  Variables: 'Set the variables of a project: plain values that workflows refer to.',
   Streams: 'Watch executions live, as server-sent events.',
   Keys: 'Manage API keys, and see what your own credential may do.',
   Listeners: 'See durable listeners of modules, and replay what could not be delivered.',
