@@ -72,6 +72,14 @@ describe('the OpenAPI document', () => {
         'replayDeliveries: POST /api/listeners/{name}/replay',
         'skipEvent: POST /api/listeners/{name}/skip',
         'deleteListener: DELETE /api/listeners/{name}',
+        'listSecrets: GET /api/secrets',
+        'getSecret: GET /api/secrets/{projectId}/{name}',
+        'putSecret: PUT /api/secrets/{projectId}/{name}',
+        'deleteSecret: DELETE /api/secrets/{projectId}/{name}',
+        'listVariables: GET /api/variables',
+        'getVariable: GET /api/variables/{projectId}/{name}',
+        'putVariable: PUT /api/variables/{projectId}/{name}',
+        'deleteVariable: DELETE /api/variables/{projectId}/{name}',
       ].toSorted(),
     );
   });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isVisibleAscii } from '../common/visible-ascii.js';
 import { jsonSetting } from './json-setting.js';
 import { headerName, headerValue, McpServersSetting } from './mcp-servers-setting.js';
+import { SecretKeysSetting } from './secret-keys-setting.js';
 
 const text = z.string().trim().min(1);
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -266,6 +267,11 @@ const SettingsSchema = z
     MCP_TOTAL_TIMEOUT_MS: ms(300_000),
     MCP_MAX_TOOLS: count(128, 1, 10_000),
     MCP_RESPONSE_MAX_BYTES: count(2_097_152, 1_024),
+
+    SECRETS_KEY: SecretKeysSetting.optional(),
+    MAX_SECRETS_PER_PROJECT: count(1_000, 0),
+    MAX_VARIABLES_PER_PROJECT: count(1_000, 0),
+    VARIABLE_MAX_BYTES: count(65_536),
 
     METRICS_TOKEN: receivedCredential.optional(),
     MAX_METRICS_MODELS: count(100),

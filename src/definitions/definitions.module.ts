@@ -2,16 +2,19 @@ import { Module } from '@nestjs/common';
 import { ExtensionModule } from '../engine/extension/extension.module.js';
 import { NodesModule } from '../engine/nodes/nodes.module.js';
 import { WorkflowChecksModule } from '../engine/validation/workflow-checks.module.js';
+import { SecretsModule } from '../secrets/secrets.module.js';
+import { SecretsController } from './values/secrets.controller.js';
+import { VariablesController } from './values/variables.controller.js';
 import { WorkflowSaver } from './workflow-saver.js';
 import { WorkflowStore } from './workflow-store.js';
 import { WorkflowValidator } from './workflow-validator.js';
 import { WorkflowVersionsController } from './workflow-versions.controller.js';
 import { WorkflowsController } from './workflows.controller.js';
 
-/** Saved workflows, and the check of all workflows. */
+/** Saved workflows, secrets and variables, and the check of all workflows. */
 @Module({
-  imports: [ExtensionModule, NodesModule, WorkflowChecksModule],
-  controllers: [WorkflowsController, WorkflowVersionsController],
+  imports: [ExtensionModule, NodesModule, SecretsModule, WorkflowChecksModule],
+  controllers: [WorkflowsController, WorkflowVersionsController, SecretsController, VariablesController],
   providers: [WorkflowSaver, WorkflowStore, WorkflowValidator],
   exports: [WorkflowValidator],
 })

@@ -6,6 +6,8 @@ export const TAGS = {
   Waits: 'List and answer the waits of executions, send signals, and receive callbacks.',
   'Bulk operations': 'Cancel many executions, or run many again, in the background.',
   Projects: 'Read the figures of a project.',
+  Secrets: 'Set the secrets of a project, which no route returns.',
+  Variables: 'Set the variables of a project: plain values that workflows refer to.',
   Streams: 'Watch executions live, as server-sent events.',
   Keys: 'Manage API keys, and see what your own credential may do.',
   Listeners: 'See durable listeners of modules, and replay what could not be delivered.',

@@ -133,6 +133,10 @@ export const PROBLEM_CODES = {
     status: 409,
     text: 'An alias points to this version. Move or delete the alias first.',
   },
+  too_many_values: {
+    status: 409,
+    text: 'The project has as many secrets or variables as it may (MAX_SECRETS_PER_PROJECT, MAX_VARIABLES_PER_PROJECT). Delete one first.',
+  },
   webhook_disabled: {
     status: 409,
     text: 'The webhook is disabled. Enable it first.',
