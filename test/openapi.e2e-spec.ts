@@ -72,6 +72,11 @@ describe('the OpenAPI document', () => {
         'replayDeliveries: POST /api/listeners/{name}/replay',
         'skipEvent: POST /api/listeners/{name}/skip',
         'deleteListener: DELETE /api/listeners/{name}',
+        'deleteExecution: DELETE /api/executions/{executionId}',
+        'startOperation: POST /api/operations',
+        'listOperations: GET /api/operations',
+        'getOperation: GET /api/operations/{operationId}',
+        'getProjectStats: GET /api/projects/{projectId}/stats',
       ].toSorted(),
     );
   });
