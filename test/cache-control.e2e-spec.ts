@@ -97,6 +97,8 @@ describe('Cache-Control', () => {
 
   it('is no-store for successful answers under /api', async () => {
     const key = await createKey(['executions:read']);
+    const deletable = await server.startExecution(start([delay('a', 1)]));
+    await new Watch(server.url, `/api/executions/${deletable}/stream`).done();
     const started = await server.startExecution(start([agent('a', { hang: true })]));
     const last = String((await server.call('GET', `/api/executions/${ended}`)).body.lastSequence);
     const answers = await Promise.all([
@@ -110,6 +112,10 @@ describe('Cache-Control', () => {
       server.call('POST', `/api/executions/${started}/cancel`),
       server.call('GET', '/api/keys'),
       server.call('DELETE', `/api/keys/${key.id}`),
+      server.call('POST', '/api/operations', { action: 'cancel', filter: { projectId: 'none' } }),
+      server.call('GET', '/api/operations'),
+      server.call('GET', '/api/projects/demo/stats'),
+      server.call('DELETE', `/api/executions/${deletable}`),
     ]);
     for (const { status, headers } of answers)
       expect([status, status < 300, directives(headers)]).toEqual([status, true, ['no-store']]);

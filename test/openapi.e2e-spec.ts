@@ -80,6 +80,11 @@ describe('the OpenAPI document', () => {
         'getVariable: GET /api/variables/{projectId}/{name}',
         'putVariable: PUT /api/variables/{projectId}/{name}',
         'deleteVariable: DELETE /api/variables/{projectId}/{name}',
+        'deleteExecution: DELETE /api/executions/{executionId}',
+        'startOperation: POST /api/operations',
+        'listOperations: GET /api/operations',
+        'getOperation: GET /api/operations/{operationId}',
+        'getProjectStats: GET /api/projects/{projectId}/stats',
       ].toSorted(),
     );
   });

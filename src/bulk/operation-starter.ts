@@ -10,7 +10,6 @@ import { OperationWorker } from './operation-worker.js';
 import { type OperationRow, OperationsRepository, TooManyExecutionsError } from './operations.repository.js';
 
 const UNIQUE_VIOLATION = '23505';
-const WORKFLOW = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}(?:@[1-9]\d{0,8})?$/;
 
 /** Starts operations on many executions. */
 @Injectable()
@@ -79,15 +78,7 @@ export class OperationStarter {
 }
 
 /** @throws ValidationFailedError */
-function check({ action, filter, reason }: StartOperation): void {
-  if (filter.workflow !== undefined && !WORKFLOW.test(filter.workflow))
-    throw new ValidationFailedError([
-      {
-        path: 'filter.workflow',
-        message:
-          'must be the name of a saved workflow, alone or with the number of a version: name or name@3',
-      },
-    ]);
+function check({ action, reason }: StartOperation): void {
   if (action === 'rerun' && reason !== undefined)
     throw new ValidationFailedError([
       { path: 'reason', message: 'is only for the action cancel: leave it out' },

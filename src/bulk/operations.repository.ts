@@ -35,7 +35,7 @@ const SELECT_ITEMS = `
   WHERE e.project_id = $2 AND e.parent_id IS NULL
     AND ($3::text[] IS NULL OR e.status = ANY ($3))
     AND ($4::text IS NULL OR $4 = ANY (e.tags))
-    AND ($5::text IS NULL OR e.workflow_name = $5) AND ($6::int IS NULL OR e.workflow_version = $6)
+    AND ($5::text IS NULL OR e.workflow_name = $5) AND ($6::bigint IS NULL OR e.workflow_version = $6)
     AND ($7::timestamptz IS NULL OR e.created_at >= $7) AND ($8::timestamptz IS NULL OR e.created_at < $8)
     AND ($9::uuid[] IS NULL OR e.id = ANY ($9))
   LIMIT $10`;

@@ -3,12 +3,14 @@ import type {
   ConnectionEstablished,
   CreatedApiKey,
   DeadDeliveryPage,
+  DeletedExecution,
   EventPage,
   Execution,
   ExecutionEvent,
   ExecutionPage,
   ListenerList,
   Me,
+  Operation,
   Problem,
   StreamTicket,
   WorkflowOutline,
@@ -24,11 +26,13 @@ export type Body = Merged<
   | ApiKeyList
   | CreatedApiKey
   | DeadDeliveryPage
+  | DeletedExecution
   | EventPage
   | Execution
   | ExecutionPage
   | ListenerList
   | Me
+  | Omit<Operation, 'status' | 'completedAt'>
   | Problem
   | StreamTicket
   | WorkflowOutline

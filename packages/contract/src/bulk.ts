@@ -7,6 +7,7 @@ import {
   StartExecution,
   Tag,
   Warning,
+  WorkflowRefOfList,
 } from './execution.js';
 import { PlainText, Timestamp } from './json.js';
 import { orNull } from './or-null.js';
@@ -79,7 +80,7 @@ export const OperationFilter = z
     projectId: ProjectId,
     status: orNull(z.array(ExecutionStatus).min(1).max(7)),
     tag: orNull(Tag),
-    workflow: orNull(z.string().min(1).max(200)).meta({ description: 'A name, or name@version.' }),
+    workflow: orNull(WorkflowRefOfList).meta({ description: 'A name, or name@version.' }),
     createdAfter: orNull(Timestamp),
     createdBefore: orNull(Timestamp),
     executionIds: orNull(z.array(ExecutionId).min(1).max(1_000)),

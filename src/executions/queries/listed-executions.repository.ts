@@ -135,7 +135,8 @@ export class ListedExecutionsRepository {
     if (parentId === undefined && rootId === undefined && !withChildren)
       page = page.where('parent_id', 'is', null);
     if (workflow) page = page.where('workflow_name', '=', workflow.name);
-    if (workflow?.version !== undefined) page = page.where('workflow_version', '=', workflow.version);
+    if (workflow?.version !== undefined)
+      page = page.where('workflow_version', '=', sql<number>`${workflow.version}::bigint`);
     if (createdAfter !== undefined) page = page.where('created_at', '>=', new Date(createdAfter));
     if (createdBefore !== undefined) page = page.where('created_at', '<', new Date(createdBefore));
     if (before?.createdUs !== undefined)
