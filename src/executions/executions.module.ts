@@ -3,13 +3,15 @@ import { AuthModule } from '../auth/auth.module.js';
 import { DefinitionsModule } from '../definitions/definitions.module.js';
 import { EngineModule } from '../engine/engine.module.js';
 import { ModelsModule } from '../engine/models/models.module.js';
+import { NodesModule } from '../engine/nodes/nodes.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
 import { ApprovalRecorder } from './commands/approval-recorder.js';
 import { ExecutionControl } from './commands/execution-control.js';
 import { ExecutionInserter } from './commands/execution-inserter.js';
 import { ExecutionStarter } from './commands/execution-starter.js';
-import { WorkflowValidator } from './commands/workflow-validator.js';
+import { StartPermission } from './commands/start-permission.js';
+import { StartResolver } from './commands/start-resolver.js';
 import { StreamQuotaModule } from '../throttling/stream-quota.module.js';
 import { ControlController } from './control.controller.js';
 import { ExecutionsController } from './executions.controller.js';
@@ -37,6 +39,7 @@ import { StreamsController } from './streams/streams.controller.js';
     EngineModule,
     JournalModule,
     ModelsModule,
+    NodesModule,
     StreamingModule,
     StreamQuotaModule,
   ],
@@ -52,7 +55,8 @@ import { StreamsController } from './streams/streams.controller.js';
     ExecutionsRepository,
     ExecutionInserter,
     ExecutionStarter,
-    WorkflowValidator,
+    StartPermission,
+    StartResolver,
     KeptChildrenRepository,
     KeptWorkReader,
     ExecutionRerunner,

@@ -14,6 +14,8 @@ export interface Documentation {
   description: string;
   /** Status of success. */
   status: number;
+  /** Another status of success with the same body, for example 200 if nothing had to be made. */
+  repeated?: number;
   /** When the route answers 204 instead. */
   noContent?: string;
   /** Schemas of the parameters in the path, by name. A parameter without one is a string. */

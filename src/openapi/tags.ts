@@ -1,6 +1,7 @@
 /** The groups of operations, in the order in which the document shows them. */
 export const TAGS = {
   Executions: 'Start executions, read them and their recorded events.',
+  Workflows: 'Save workflows under a name, with versions and aliases.',
   Control: 'Pause, resume and cancel executions, and answer their approval nodes.',
   Waits: 'List and answer the waits of executions, send signals, and receive callbacks.',
   Streams: 'Watch executions live, as server-sent events.',

@@ -117,6 +117,18 @@ export const PROBLEM_CODES = {
     status: 409,
     text: 'This Idempotency-Key started an execution that has been deleted. Use a new key to start another one.',
   },
+  too_many_workflows: {
+    status: 409,
+    text: 'The project has as many saved workflows as it may have (MAX_WORKFLOWS_PER_PROJECT). Delete one first.',
+  },
+  too_many_versions: {
+    status: 409,
+    text: 'The workflow has as many versions as it may have (MAX_VERSIONS_PER_WORKFLOW). Delete old ones first.',
+  },
+  too_many_aliases: {
+    status: 409,
+    text: 'The workflow has as many aliases as it may have (MAX_ALIASES_PER_WORKFLOW). Delete one first.',
+  },
   alias_in_use: {
     status: 409,
     text: 'An alias points to this version. Move or delete the alias first.',

@@ -5,7 +5,7 @@ import type { CliContext } from '../cli-context.js';
 import { CliError } from '../cli-error.js';
 import { EXIT } from '../exit-codes.js';
 import type { RunAction } from '../run-action.js';
-import type { NewExecution } from '../../executions/executions.repository.js';
+import type { CheckedWorkflow } from '../../definitions/workflow-validator.js';
 import { readRequest } from '../workflow-file.js';
 
 interface Problem {
@@ -40,7 +40,7 @@ export function addValidate(program: Command, context: CliContext, run: RunActio
     );
 }
 
-async function check(request: NewExecution, environment: NodeJS.ProcessEnv): Promise<Problem[]> {
+async function check(request: CheckedWorkflow, environment: NodeJS.ProcessEnv): Promise<Problem[]> {
   const [
     { parseSettings, InvalidSettingsError },
     { ValidationModule },
@@ -49,7 +49,7 @@ async function check(request: NewExecution, environment: NodeJS.ProcessEnv): Pro
   ] = await Promise.all([
     import('../../config/settings.js'),
     import('../validation.module.js'),
-    import('../../executions/commands/workflow-validator.js'),
+    import('../../definitions/workflow-validator.js'),
     import('../../problems/problem.error.js'),
   ]);
   let settings;
