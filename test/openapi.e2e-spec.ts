@@ -72,6 +72,15 @@ describe('the OpenAPI document', () => {
         'replayDeliveries: POST /api/listeners/{name}/replay',
         'skipEvent: POST /api/listeners/{name}/skip',
         'deleteListener: DELETE /api/listeners/{name}',
+        'listWorkflows: GET /api/workflows',
+        'saveWorkflow: PUT /api/workflows/{projectId}/{name}',
+        'getWorkflow: GET /api/workflows/{projectId}/{name}',
+        'deleteWorkflow: DELETE /api/workflows/{projectId}/{name}',
+        'listWorkflowVersions: GET /api/workflows/{projectId}/{name}/versions',
+        'diffWorkflow: GET /api/workflows/{projectId}/{name}/diff',
+        'deleteWorkflowVersion: DELETE /api/workflows/{projectId}/{name}/versions/{version}',
+        'setWorkflowAlias: PUT /api/workflows/{projectId}/{name}/aliases/{alias}',
+        'deleteWorkflowAlias: DELETE /api/workflows/{projectId}/{name}/aliases/{alias}',
       ].toSorted(),
     );
   });

@@ -124,6 +124,8 @@ export class WorkflowsController {
     checkProject(principal, projectId);
     const saved = await this.store.get(projectId, name, version);
     response.setHeader('ETag', etagOf(saved.version));
+    // No 304: the tag names the version, and an alias may have moved since.
+    delete response.req.headers['if-none-match'];
     return saved;
   }
 
