@@ -3,6 +3,7 @@ import type { ExecutionOptions, Json, Workflow, WorkflowVersionRef } from '@clou
 import { ByteLimitedCache } from '../../common/byte-limited-cache.js';
 import { deepFreeze } from '../../common/deep-freeze.js';
 import { Settings } from '../../config/settings.js';
+import { BatchedLookup } from '../../database/batched-lookup.js';
 import { Database } from '../../database/database.js';
 
 /** A version of a saved workflow, as executions need it. It is frozen, because all of them share it. */
@@ -29,13 +30,16 @@ interface VersionRow {
   bytes: number;
 }
 
-// Without a version: the newest. A number is a version, and anything else an alias.
+// Without a selector: the newest version. A number is a version, and anything else an alias.
 const RESOLVE = `
-  SELECT version FROM cloutagent.workflow_versions AS v
-  WHERE v.project_id = $1 AND v.name = $2 AND v.version = CASE
-    WHEN $3::text IS NULL THEN (SELECT max(version) FROM cloutagent.workflow_versions WHERE project_id = $1 AND name = $2)
-    WHEN $3 ~ '^[0-9]+$' THEN $3::bigint
-    ELSE (SELECT version FROM cloutagent.workflow_aliases WHERE project_id = $1 AND name = $2 AND alias = $3) END`;
+  SELECT r.key, v.version
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS r(key, project_id, name, selector)
+  JOIN cloutagent.workflow_versions AS v ON v.project_id = r.project_id AND v.name = r.name AND v.version = CASE
+    WHEN r.selector IS NULL THEN (
+      SELECT max(version) FROM cloutagent.workflow_versions AS n WHERE n.project_id = r.project_id AND n.name = r.name)
+    WHEN r.selector ~ '^[0-9]+$' THEN r.selector::bigint
+    ELSE (SELECT version FROM cloutagent.workflow_aliases AS a
+          WHERE a.project_id = r.project_id AND a.name = r.name AND a.alias = r.selector) END`;
 
 const READ = `
   SELECT version, workflow, input_schema, options, tags,
@@ -55,6 +59,8 @@ const GRAPH_OF_CHILD = 'SELECT workflow FROM cloutagent.executions WHERE id = $1
 export class SavedWorkflows {
   /** By project, name and version. A version never changes, and no number of a version is used twice. */
   private readonly versions: ByteLimitedCache<string, { resolved: ResolvedWorkflow; bytes: number }>;
+  /** The version of each ref. Refs of simultaneous requests are read by one statement. */
+  private readonly resolved = new BatchedLookup((refs) => this.resolve(refs));
 
   constructor(
     @Inject(Settings) { WORKFLOW_CACHE_MAX_BYTES: maxBytes }: Pick<Settings, 'WORKFLOW_CACHE_MAX_BYTES'>,
@@ -74,13 +80,9 @@ export class SavedWorkflows {
    * @returns undefined if there is none
    */
   async find(projectId: string, ref: string): Promise<ResolvedWorkflow | undefined> {
-    const [name = '', version] = ref.split('@');
-    const rows = await this.query<{ version: number }>('saved-workflow-resolve', RESOLVE, [
-      projectId,
-      name,
-      version ?? null,
-    ]);
-    return rows[0] && this.read(projectId, name, rows[0].version);
+    const [name = '', selector = null] = ref.split('@');
+    const version = await this.resolved.find(JSON.stringify([projectId, name, selector]));
+    return version === undefined ? undefined : this.read(projectId, name, version);
   }
 
   /**
@@ -123,6 +125,17 @@ export class SavedWorkflows {
     const resolved = deepFreeze({ name, version, workflow, inputSchema, options, tags });
     this.versions.set(key, { resolved, bytes });
     return resolved;
+  }
+
+  private async resolve(refs: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const parts = refs.map(
+      (ref) => JSON.parse(ref) as [project: string, name: string, selector: string | null],
+    );
+    const rows = await this.query<{ key: string; version: number }>('saved-workflow-resolve', RESOLVE, [
+      [...refs],
+      ...[0, 1, 2].map((part) => parts.map((each) => each[part]!)),
+    ]);
+    return new Map(rows.map(({ key, version }) => [key, version]));
   }
 
   private async query<T extends object>(name: string, text: string, values: Json[]): Promise<T[]> {
