@@ -85,6 +85,15 @@ describe('the OpenAPI document', () => {
         'listOperations: GET /api/operations',
         'getOperation: GET /api/operations/{operationId}',
         'getProjectStats: GET /api/projects/{projectId}/stats',
+        'listWorkflows: GET /api/workflows',
+        'saveWorkflow: PUT /api/workflows/{projectId}/{name}',
+        'getWorkflow: GET /api/workflows/{projectId}/{name}',
+        'deleteWorkflow: DELETE /api/workflows/{projectId}/{name}',
+        'listWorkflowVersions: GET /api/workflows/{projectId}/{name}/versions',
+        'diffWorkflow: GET /api/workflows/{projectId}/{name}/diff',
+        'deleteWorkflowVersion: DELETE /api/workflows/{projectId}/{name}/versions/{version}',
+        'setWorkflowAlias: PUT /api/workflows/{projectId}/{name}/aliases/{alias}',
+        'deleteWorkflowAlias: DELETE /api/workflows/{projectId}/{name}/aliases/{alias}',
       ].toSorted(),
     );
   });

@@ -4,7 +4,7 @@ import type { Precondition } from './workflow-store.js';
 /** Returns the entity tag of a version. */
 export const etagOf = (version: number): string => `"${version}"`;
 
-const TAG = /^"([0-9]{1,10})"$/;
+const TAG = /^"([1-9][0-9]{0,9})"$/;
 
 /** Reads `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2). @throws ValidationFailedError */
 export function preconditionOf(ifMatch: string | undefined, ifNoneMatch: string | undefined): Precondition {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { SavedWorkflow } from '@cloutagent/contract';
 import { ownsProject, type Principal } from '../auth/principal.js';
 import { JsonSchemas } from '../engine/nodes/json-schemas.js';
-import { NotFoundError, ValidationFailedError } from '../problems/problem.error.js';
+import { NotFoundError, ProblemError, ValidationFailedError } from '../problems/problem.error.js';
 import { type SaveRequest, WorkflowStore } from './workflow-store.js';
 import { WorkflowValidator } from './workflow-validator.js';
 
@@ -26,18 +26,24 @@ export class WorkflowSaver {
     request: Omit<SaveRequest, 'by'>,
     principal: Principal,
   ): Promise<{ saved: SavedWorkflow; isNew: boolean }> {
-    const { projectId, content } = request;
+    const { projectId, name, content } = request;
+    const { workflow, options, inputSchema } = content;
     if (!ownsProject(principal, projectId)) throw new NotFoundError('project');
-    await this.validator.check({ projectId, workflow: content.workflow, options: content.options });
-    if (content.inputSchema) await this.checkSchema(projectId, content.inputSchema);
+    await this.validator.check({ projectId, workflow, options, name });
+    if (inputSchema) await this.checkSchema(projectId, inputSchema);
     return this.store.save({ ...request, by: principal.id });
   }
 
   private async checkSchema(projectId: string, schema: Record<string, unknown>): Promise<void> {
-    const problems = await this.schemas.check(schema, { projectId, request: schema });
-    if (problems.length > 0)
-      throw new ValidationFailedError(
-        problems.map(({ path, message }) => ({ path: ['inputSchema', ...path].join('.'), message })),
-      );
+    const check = { projectId, request: schema };
+    const problems = await this.schemas.check(schema, check, { placeholders: false });
+    if (problems.length === 0) return;
+    const errors = problems.map(({ path, message }) => ({
+      path: ['inputSchema', ...path].join('.'),
+      message,
+    }));
+    if (problems[0]!.code === 'expression_too_complex')
+      throw new ProblemError('expression_too_complex', undefined, { errors });
+    throw new ValidationFailedError(errors);
   }
 }

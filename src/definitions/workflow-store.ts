@@ -41,8 +41,8 @@ const LIST = `
     ON v.project_id = w.project_id AND v.name = w.name AND v.version = (
       SELECT max(version) FROM cloutagent.workflow_versions WHERE project_id = w.project_id AND name = w.name)
   WHERE w.deleted_at IS NULL AND ($1::text[] IS NULL OR w.project_id = ANY ($1)) AND ($2::text IS NULL OR $2 = ANY (v.tags))
-    AND ($3::text IS NULL OR (w.project_id COLLATE "C", w.name COLLATE "C") > ($3 COLLATE "C", $4 COLLATE "C"))
-  ORDER BY w.project_id COLLATE "C", w.name COLLATE "C" LIMIT $5`;
+    AND ($3::text IS NULL OR (w.project_id, w.name) > ($3, $4))
+  ORDER BY w.project_id, w.name LIMIT $5`;
 
 const HISTORY = `
   SELECT ${SUMMARY} FROM cloutagent.workflow_versions AS v
@@ -74,7 +74,10 @@ export class WorkflowStore {
   constructor(
     private readonly database: Database,
     @Inject(Settings)
-    private readonly settings: Pick<Settings, 'MAX_WORKFLOWS_PER_PROJECT' | 'MAX_VERSIONS_PER_WORKFLOW'>,
+    private readonly settings: Pick<
+      Settings,
+      'MAX_WORKFLOWS_PER_PROJECT' | 'MAX_VERSIONS_PER_WORKFLOW' | 'MAX_ALIASES_PER_WORKFLOW'
+    >,
   ) {}
 
   /**
@@ -84,7 +87,7 @@ export class WorkflowStore {
    */
   async save(request: SaveRequest): Promise<{ saved: SavedWorkflow; isNew: boolean }> {
     const { projectId, name, content } = request;
-    const isNew = await this.database.transaction(async (client) => {
+    return this.database.transaction(async (client) => {
       // Simultaneous requests for one name follow each other, also those for a name that does not exist yet.
       await client.query(
         `INSERT INTO cloutagent.workflows (project_id, name, newest, deleted_at) VALUES ($1, $2, 0, now())
@@ -102,12 +105,15 @@ export class WorkflowStore {
       );
       checkPrecondition(request.precondition, present.rows[0]?.version);
       const hash = contentHash(content);
-      if (present.rows[0]?.hash.equals(hash)) return false;
-      await this.checkCounts(client, projectId, name);
-      await insertVersion(client, request, rows[0]!.newest + 1, hash);
-      return true;
+      const isNew = !present.rows[0]?.hash.equals(hash);
+      const version = isNew ? rows[0]!.newest + 1 : present.rows[0]!.version;
+      if (isNew) {
+        await this.checkCounts(client, projectId, name);
+        await insertVersion(client, request, version, hash);
+      }
+      // In the transaction: a later request may delete the version at once.
+      return { saved: await read(client, projectId, name, String(version)), isNew };
     });
-    return { saved: await this.get(projectId, name), isNew };
   }
 
   /**
@@ -115,10 +121,8 @@ export class WorkflowStore {
    * @param version a number or an alias; the newest version when left out
    * @throws NotFoundError
    */
-  async get(projectId: string, name: string, version?: string): Promise<SavedWorkflow> {
-    const { rows } = await this.database.pool.query<VersionRow>(GET, [projectId, name, version ?? null]);
-    if (!rows[0]) throw notFound;
-    return toSavedWorkflow(rows[0]);
+  get(projectId: string, name: string, version?: string): Promise<SavedWorkflow> {
+    return read(this.database.pool, projectId, name, version);
   }
 
   /** Lists the newest versions of the workflows of some projects, or of all, by project and name. */
@@ -155,7 +159,7 @@ export class WorkflowStore {
       before,
       limit + 1,
     ]);
-    if (rows.length === 0 && before === null) throw notFound;
+    if (rows.length === 0 && before === null) throw notFound();
     const versions = rows.slice(0, limit).map(toSummary);
     return {
       versions,
@@ -196,7 +200,7 @@ export class WorkflowStore {
         'DELETE FROM cloutagent.workflow_versions WHERE project_id = $1 AND name = $2 AND version = $3',
         [projectId, name, version],
       );
-      if (rowCount !== 1) throw notFound;
+      if (rowCount !== 1) throw notFound();
       await client.query(
         `UPDATE cloutagent.workflows SET deleted_at = now() WHERE project_id = $1 AND name = $2 AND NOT EXISTS (
            SELECT FROM cloutagent.workflow_versions WHERE project_id = $1 AND name = $2)`,
@@ -205,7 +209,7 @@ export class WorkflowStore {
     });
   }
 
-  /** Points an alias to a version. @throws NotFoundError if there is no such version */
+  /** Points an alias to a version. @throws NotFoundError if there is no such version; ProblemError 409 `too_many_aliases` */
   async setAlias(projectId: string, name: string, alias: string, version: number): Promise<void> {
     await this.database.transaction(async (client) => {
       await lock(client, projectId, name);
@@ -217,6 +221,16 @@ export class WorkflowStore {
         [projectId, name, alias, version],
       );
       if (rowCount !== 1) throw new NotFoundError(`version ${version} of this workflow`);
+      const { MAX_ALIASES_PER_WORKFLOW: limit } = this.settings;
+      const { rows } = await client.query<{ aliases: number }>(
+        'SELECT count(*)::int AS aliases FROM cloutagent.workflow_aliases WHERE project_id = $1 AND name = $2',
+        [projectId, name],
+      );
+      if (rows[0]!.aliases > limit)
+        throw new ProblemError(
+          'too_many_aliases',
+          `The workflow has ${limit} aliases, and may have no more (MAX_ALIASES_PER_WORKFLOW). Delete one first.`,
+        );
     });
   }
 
@@ -229,8 +243,11 @@ export class WorkflowStore {
     if (rowCount !== 1) throw new NotFoundError('alias');
   }
 
+  /** @throws ProblemError 409 `too_many_workflows`, 409 `too_many_versions` */
   private async checkCounts(client: pg.PoolClient, projectId: string, name: string): Promise<void> {
     const { MAX_WORKFLOWS_PER_PROJECT, MAX_VERSIONS_PER_WORKFLOW } = this.settings;
+    // Requests for other new names of the project wait here, so that together they do not exceed the limit.
+    await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('workflows:' || $1, 0))`, [projectId]);
     const { rows } = await client.query<{ workflows: number; versions: number }>(COUNTS, [projectId, name]);
     const { workflows, versions } = rows[0]!;
     if (versions === 0 && workflows >= MAX_WORKFLOWS_PER_PROJECT)
@@ -246,7 +263,19 @@ export class WorkflowStore {
   }
 }
 
-const notFound = new NotFoundError('saved workflow');
+const notFound = (): NotFoundError => new NotFoundError('saved workflow');
+
+/** Reads a version: a number or an alias, or the newest one. @throws NotFoundError */
+async function read(
+  database: Pick<pg.Pool, 'query'>,
+  projectId: string,
+  name: string,
+  version?: string,
+): Promise<SavedWorkflow> {
+  const { rows } = await database.query<VersionRow>(GET, [projectId, name, version ?? null]);
+  if (!rows[0]) throw notFound();
+  return toSavedWorkflow(rows[0]);
+}
 
 /** Locks a name that has versions. @throws NotFoundError */
 async function lock(client: pg.PoolClient, projectId: string, name: string): Promise<void> {
@@ -254,7 +283,7 @@ async function lock(client: pg.PoolClient, projectId: string, name: string): Pro
     'SELECT FROM cloutagent.workflows WHERE project_id = $1 AND name = $2 AND deleted_at IS NULL FOR UPDATE',
     [projectId, name],
   );
-  if (rowCount !== 1) throw notFound;
+  if (rowCount !== 1) throw notFound();
 }
 
 const deleteRows = (

@@ -15,6 +15,8 @@ export interface CheckedWorkflow {
   readonly projectId: string;
   readonly workflow: Workflow;
   readonly options?: ExecutionOptions | undefined;
+  /** The name under which it is to be saved. */
+  readonly name?: string | undefined;
 }
 
 /** Refuses requests whose workflow cannot run. */
@@ -30,9 +32,9 @@ export class WorkflowValidator {
    * @throws ValidationFailedError with every wrong path
    * @throws ProblemError 400 `expression_too_complex`, 400 `not_available`, 400 `price_unknown`, 503 `no_worker_free`
    */
-  async check({ projectId, workflow, options }: CheckedWorkflow): Promise<void> {
+  async check({ projectId, workflow, options, name }: CheckedWorkflow): Promise<void> {
     const needsPrices = options?.limits?.maxCostUSD !== undefined;
-    const problems = await this.checks.check(workflow, projectId, { needsPrices });
+    const problems = await this.checks.check(workflow, projectId, { needsPrices, name });
     if (problems.length === 0) return;
     const errors = problems.map(({ path, message }) => ({ path: ['workflow', ...path].join('.'), message }));
     this.interceptors.notifyOfValidationFailure({ projectId, errors });

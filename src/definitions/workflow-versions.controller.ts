@@ -87,7 +87,7 @@ export class WorkflowVersionsController {
     tag: 'Workflows',
     summary: 'Delete one version of a saved workflow',
     description:
-      'Executions that run it go on. A version to which an alias points cannot be deleted. The workflow is deleted with its last version.',
+      'Executions that run it continue. A version to which an alias points cannot be deleted. The workflow is deleted with its last version.',
     status: 204,
     params: { ...PARAMS, version: VersionParam },
     errors: ['not_found', 'alias_in_use'],
@@ -114,7 +114,7 @@ export class WorkflowVersionsController {
     body: { schema: SetAlias, required: true, examples: { second: { value: { version: 2 } } } },
     response: WorkflowAlias,
     examples: { production: { value: { name: 'production', version: 2 } } },
-    errors: ['not_found'],
+    errors: ['not_found', 'too_many_aliases'],
   })
   async setAlias(
     @Param('projectId', { schema: ProjectId }) projectId: string,

@@ -59,9 +59,10 @@ export class WorkflowsController {
     summary: 'Save a workflow as the next version of a name',
     description:
       'The workflow is checked as it is when it is posted. A version never changes. Content that equals the newest version changes ' +
-      'nothing, and the answer shows that version. Send `If-Match` with the `ETag` of the version that you have changed: the ' +
-      'request is refused with 412 if somebody has saved another version since. `If-None-Match: *` saves only a new name.',
-    status: 200,
+      'nothing: the answer is 200 with that version. Send `If-Match` with the `ETag` of the version that you have changed: the ' +
+      'request is refused with 412 if another version was saved since. `If-None-Match: *` saves only a new name.',
+    status: 201,
+    repeated: 200,
     params: PARAMS,
     requestHeaders: ['If-Match', 'If-None-Match'],
     body: { schema: SaveWorkflow, required: true, examples: { explain: { value: EXAMPLE_CONTENT } } },
@@ -89,7 +90,8 @@ export class WorkflowsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<SavedWorkflow> {
     const precondition = preconditionOf(ifMatch, ifNoneMatch);
-    const { saved } = await this.saver.save({ projectId, name, content, precondition }, principal);
+    const { saved, isNew } = await this.saver.save({ projectId, name, content, precondition }, principal);
+    response.status(isNew ? 201 : 200);
     response.setHeader('ETag', etagOf(saved.version));
     response.location(
       `${response.req.baseUrl}/api/workflows/${encodeURIComponent(projectId)}/${encodeURIComponent(name)}?version=${saved.version}`,
@@ -122,6 +124,8 @@ export class WorkflowsController {
     checkProject(principal, projectId);
     const saved = await this.store.get(projectId, name, version);
     response.setHeader('ETag', etagOf(saved.version));
+    // No 304: the tag names the version, and an alias may have moved since.
+    delete response.req.headers['if-none-match'];
     return saved;
   }
 
@@ -133,7 +137,7 @@ export class WorkflowsController {
     tag: 'Workflows',
     summary: 'Delete a saved workflow with all its versions and aliases',
     description:
-      'Executions that run one of its versions go on. A workflow that is saved later under the same name begins with the next number ' +
+      'Executions that run one of its versions continue. A workflow that is saved later under the same name begins with the next number ' +
       'of a version.',
     status: 204,
     params: PARAMS,

@@ -105,6 +105,7 @@ function queryParameters(query: z.ZodType, schemas: ComponentSchemas): Parameter
 function successes(
   {
     status,
+    repeated,
     noContent,
     response,
     contentType = 'application/json',
@@ -115,16 +116,18 @@ function successes(
   always: readonly ResponseHeader[],
   schemas: ComponentSchemas,
 ): Record<string, ResponseObject> {
+  const answer = (code: number): ResponseObject => ({
+    description: STATUS_CODES[code] ?? '',
+    headers: headerReferences([...always, ...responseHeaders]),
+    ...(response && {
+      content: {
+        [contentType]: { schema: schemas.convert(response, 'output'), ...(examples && { examples }) },
+      },
+    }),
+  });
   return {
-    [status]: {
-      description: STATUS_CODES[status] ?? '',
-      headers: headerReferences([...always, ...responseHeaders]),
-      ...(response && {
-        content: {
-          [contentType]: { schema: schemas.convert(response, 'output'), ...(examples && { examples }) },
-        },
-      }),
-    },
+    [status]: answer(status),
+    ...(repeated !== undefined && { [repeated]: answer(repeated) }),
     ...Object.fromEntries(
       Object.entries(others).map(([other, { description, content }]) => [
         other,

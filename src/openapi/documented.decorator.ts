@@ -16,6 +16,8 @@ export interface Documentation {
   status: number;
   /** Other statuses of success, with the schema of each content type. */
   others?: Record<number, { description: string; content: Record<string, OtherContent> }>;
+  /** Another status of success with the same body, for example 200 if nothing had to be made. */
+  repeated?: number;
   /** When the route answers 204 instead. */
   noContent?: string;
   /** Schemas of the parameters in the path, by name. A parameter without one is a string. */

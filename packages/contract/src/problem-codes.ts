@@ -129,6 +129,10 @@ export const PROBLEM_CODES = {
     status: 409,
     text: 'A child execution is deleted with the root of its tree, and never alone. Delete its root.',
   },
+  too_many_aliases: {
+    status: 409,
+    text: 'The workflow has as many aliases as it may have (MAX_ALIASES_PER_WORKFLOW). Delete one first.',
+  },
   alias_in_use: {
     status: 409,
     text: 'An alias points to this version. Move or delete the alias first.',

@@ -44,15 +44,17 @@ export class ChildWorkflows {
     inputs: readonly Json[],
   ): Promise<void> {
     if (!inputSchema) return;
-    for (const [index, input] of inputs.entries()) {
-      const [problem] = await run.untimed(() =>
-        this.schemas.validateOutput(run.projectId, inputSchema, input, run.signal),
-      );
-      if (problem)
-        throw new NodeError(
-          'input_invalid',
-          `The input ${inputs.length > 1 ? `${index} ` : ''}does not fit the inputSchema of ${savedAs!.name}@${savedAs!.version}: ${problem.path || 'it'} ${problem.message}.`,
-        );
-    }
+    const { projectId, signal } = run;
+    const wrong = await run.untimed(() =>
+      this.schemas.findWrongInput(projectId, inputSchema, inputs, signal),
+    );
+    if (!wrong) return;
+    const { index, problems } = wrong;
+    const which = inputs.length > 1 ? `input ${index}` : 'input';
+    const { path, message } = problems[0]!;
+    throw new NodeError(
+      'input_invalid',
+      `The ${which} does not fit the inputSchema of ${savedAs!.name}@${savedAs!.version}: ${path || 'it'} ${message}.`,
+    );
   }
 }

@@ -36,10 +36,8 @@ export class ExecutionStarter {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
     const origin = originOf(request, principal, idempotencyKey);
     // Before the checks: the saved workflow may have been deleted, or an alias moved, since the first request.
-    const first = request.workflowRef === undefined ? undefined : await this.inserter.findFirst(origin);
-    if (first) return first;
-    const execution = await this.resolver.resolve(request, principal, graphs);
-    return (await this.inserter.findFirst(origin)) ?? this.inserter.insert(execution, origin);
+    const first = await this.inserter.findFirst(origin);
+    return first ?? this.inserter.insert(await this.resolver.resolve(request, principal, graphs), origin);
   }
 }
 

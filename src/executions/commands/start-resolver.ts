@@ -1,24 +1,29 @@
 import { Injectable } from '@nestjs/common';
-import type { ExecutionOptions, StartExecution } from '@cloutagent/contract';
+import type { Json, StartExecution } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
 import { WorkflowValidator } from '../../definitions/workflow-validator.js';
 import { type ResolvedWorkflow, SavedWorkflows } from '../../engine/extension/saved-workflows.js';
 import { JsonSchemas } from '../../engine/nodes/json-schemas.js';
 import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
 import type { NewExecution } from '../executions.repository.js';
+import { mergedOptions } from './merged-options.js';
 import { StartPermission } from './start-permission.js';
 
 /** Graphs that were checked for the same batch, by their text. */
 export type CheckedGraphs = Map<string, Promise<void>>;
 
-const MAX_TAGS = 40;
 const NEVER = new AbortController().signal;
 
 /** Makes an execution of a request: reads the saved workflow that it names, and checks what it would run. */
 @Injectable()
 export class StartResolver {
-  /** Versions whose graph this process has checked. A version never changes, so once is enough for its models and node types. */
+  /**
+   * Versions whose graph this process has checked. A version never changes, so once is enough. Each process checks it,
+   * because its models and node types may be others than those of the process that saved it.
+   */
   private readonly checked = new WeakSet<ResolvedWorkflow>();
+  /** Those that were checked with the price of each model. */
+  private readonly priced = new WeakSet<ResolvedWorkflow>();
 
   constructor(
     private readonly workflows: SavedWorkflows,
@@ -41,24 +46,34 @@ export class StartResolver {
     const { workflow, workflowRef, ...rest } = request;
     const { projectId, options } = rest;
     if (workflow) {
-      await this.permission.check(principal, { projectId, saved: undefined, allowed: {}, options });
+      await this.permission.check(principal, { projectId, saved: undefined, options });
       const execution = { ...rest, workflow };
       await this.checkGraph(execution, graphs);
       return execution;
     }
+    this.permission.checkName(principal, workflowRef!);
     const saved = await this.workflows.find(projectId, workflowRef!);
     if (!saved) throw new NotFoundError(`saved workflow ${workflowRef}`);
-    await this.permission.check(principal, { projectId, saved, allowed: saved.options, options });
     const execution = {
       ...rest,
       workflow: saved.workflow,
-      options: merged(saved.options, options),
-      tags: [...new Set([...saved.tags, ...rest.tags])].slice(0, MAX_TAGS),
+      options: mergedOptions(saved.options, options),
+      tags: [...new Set([...saved.tags, ...rest.tags])],
       savedAs: { name: saved.name, version: saved.version },
     };
-    await this.checkSaved(execution, saved);
-    await this.checkInput(request, saved);
+    await this.permission.check(principal, { projectId, saved, options: execution.options });
+    await this.checkOnce(execution, saved);
+    await this.checkInput(projectId, saved, rest.input);
     return execution;
+  }
+
+  /**
+   * Checks another input for an execution of a saved workflow. If its version has been deleted, every input fits.
+   * @throws ProblemError 400 `input_invalid`, 503 `no_worker_free`
+   */
+  async checkNewInput({ projectId, savedAs, input }: NewExecution): Promise<void> {
+    const saved = savedAs && (await this.workflows.find(projectId, `${savedAs.name}@${savedAs.version}`));
+    if (saved) await this.checkInput(projectId, saved, input);
   }
 
   private checkGraph(execution: NewExecution, graphs: CheckedGraphs | undefined): Promise<void> {
@@ -70,36 +85,24 @@ export class StartResolver {
     return known;
   }
 
-  private async checkSaved(execution: NewExecution, saved: ResolvedWorkflow): Promise<void> {
-    // A limit of the cost needs the price of each model, which the check at saving did not ask for.
-    const limitsCost = execution.options?.limits?.maxCostUSD !== undefined;
-    if (this.checked.has(saved) && !limitsCost) return;
+  private async checkOnce(execution: NewExecution, saved: ResolvedWorkflow): Promise<void> {
+    const needsPrices = execution.options?.limits?.maxCostUSD !== undefined;
+    const checked = needsPrices ? this.priced : this.checked;
+    if (checked.has(saved)) return;
     await this.validator.check(execution);
     this.checked.add(saved);
+    checked.add(saved);
   }
 
-  private async checkInput({ projectId, input }: StartExecution, saved: ResolvedWorkflow): Promise<void> {
-    if (!saved.inputSchema) return;
-    const errors = await this.schemas.validate(projectId, saved.inputSchema, input, NEVER, 'input');
-    if (errors.length > 0)
-      throw new ProblemError(
-        'input_invalid',
-        `The input does not fit the inputSchema of ${saved.name}@${saved.version}; \`errors\` lists every path to correct.`,
-        { errors },
-      );
+  private async checkInput(
+    projectId: string,
+    { name, version, inputSchema }: ResolvedWorkflow,
+    input: Json,
+  ): Promise<void> {
+    if (!inputSchema) return;
+    const errors = await this.schemas.validate(projectId, inputSchema, input, NEVER, 'input');
+    if (errors.length === 0) return;
+    const detail = `The input does not fit the inputSchema of ${name}@${version}; \`errors\` lists every path to correct.`;
+    throw new ProblemError('input_invalid', detail, { errors });
   }
 }
-
-/** Options of a request replace those of the definition one by one. */
-const merged = (ofDefinition: ExecutionOptions, given: ExecutionOptions | undefined): ExecutionOptions => {
-  const limits = { ...ofDefinition.limits, ...defined(given?.limits) };
-  return {
-    ...ofDefinition,
-    ...defined(given),
-    ...(Object.keys(limits).length > 0 && { limits }),
-  };
-};
-
-/** Leaves out members that are undefined. */
-const defined = <T extends object>(value: T | undefined): Partial<T> =>
-  Object.fromEntries(Object.entries(value ?? {}).filter(([, member]) => member !== undefined)) as Partial<T>;

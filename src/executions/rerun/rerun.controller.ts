@@ -51,6 +51,7 @@ export class RerunController {
       'expression_too_complex',
       'not_available',
       'price_unknown',
+      'input_invalid',
       'workflow_not_allowed',
       'not_found',
       'execution_not_ended',
