@@ -13,6 +13,7 @@ import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { PublicServicesModule } from './public-services.module.js';
 import { ReplacementsModule } from './replacements.module.js';
+import { SchedulesModule } from './schedules/schedules.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
 import { WaitsModule } from './waits/waits.module.js';
 
@@ -46,6 +47,7 @@ export class AppModule {
         ThrottlingModule,
         ExecutionsModule,
         WaitsModule,
+        SchedulesModule,
         ListenersModule,
         OperationsModule,
         PublicServicesModule,

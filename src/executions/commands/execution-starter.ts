@@ -1,13 +1,15 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { type StartExecution } from '@cloutagent/contract';
 import { isDeepStrictEqual } from 'node:util';
 import { ownsProject, type Principal } from '../../auth/principal.js';
 import { sha256 } from '../../common/sha256.js';
+import { Settings } from '../../config/settings.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { NotFoundError } from '../../problems/problem.error.js';
 import { SavedWorkflows } from '../../definitions/saved-workflows.js';
 import type { NewExecution } from '../executions.repository.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from './execution-inserter.js';
+import { checkStartAt } from './start-time.js';
 import { WorkflowValidator } from './workflow-validator.js';
 
 /** Starts executions. */
@@ -17,6 +19,7 @@ export class ExecutionStarter {
     private readonly inserter: ExecutionInserter,
     private readonly workflows: WorkflowValidator,
     private readonly saved: SavedWorkflows,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'MAX_START_DELAY_DAYS'>,
   ) {}
 
   /**
@@ -33,6 +36,7 @@ export class ExecutionStarter {
     idempotencyKey?: string,
   ): Promise<StartedExecution> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
+    checkStartAt(request.startAt, this.settings.MAX_START_DELAY_DAYS);
     const started = await this.resolve(request);
     await this.workflows.check(started);
     const requestHash = sha256(JSON.stringify(request)).toString('hex');
@@ -61,14 +65,18 @@ export class ExecutionStarter {
 
 /** Checks whether a request is equivalent to the one that started an execution. The order of members does not count. */
 function isStartedBy(row: ExecutionRow, request: StartExecution): boolean {
-  const { project_id, input, workflow, options, tags } = row;
+  const { project_id, input, workflow, options, tags, start_at: startAt } = row;
   // As the database has it: without members that are undefined.
   const sent = JSON.parse(JSON.stringify(request)) as StartExecution;
   return (
     row.rerun_of === null &&
     isDeepStrictEqual(
-      { ...sent, options: sent.options ?? {} },
-      { projectId: project_id, input, workflow, options, tags },
+      {
+        ...sent,
+        options: sent.options ?? {},
+        ...(sent.startAt !== undefined && { startAt: new Date(sent.startAt) }),
+      },
+      { projectId: project_id, input, workflow, options, tags, ...(startAt && { startAt }) },
     )
   );
 }

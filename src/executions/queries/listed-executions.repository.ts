@@ -33,6 +33,7 @@ export interface ListedRow {
   rerun_of: string | null;
   workflow_name: string | null;
   workflow_version: number | null;
+  start_at: Date | null;
   created_at: Date;
   started_at: Date | null;
   completed_at: Date | null;
@@ -72,6 +73,7 @@ const RELATIONS = [
   'rerun_of',
   'workflow_name',
   'workflow_version',
+  'start_at',
 ] as const;
 
 /** Reads the executions of lists. */
