@@ -136,7 +136,11 @@ const invalid = (errors: PathError[]) => new ProblemError('schedule_invalid', un
 
 function isTimeZone(name: string): boolean {
   try {
-    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone !== '';
+    // Intl also takes offsets such as +02:00, which are no zones.
+    return (
+      /^[A-Za-z]/.test(name) &&
+      new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone !== ''
+    );
   } catch {
     return false;
   }

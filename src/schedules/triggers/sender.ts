@@ -1,10 +1,4 @@
-import type { TriggerSource } from '@cloutagent/contract';
 import type { IncomingHttpHeaders } from 'node:http';
-import { github } from './senders/github.js';
-import { sharedSecret } from './senders/shared-secret.js';
-import { slack } from './senders/slack.js';
-import { standardWebhooks } from './senders/standard-webhooks.js';
-import { stripe } from './senders/stripe.js';
 import type { WebhookBody } from './webhook-body.js';
 
 /** A request before anything of it is trusted. */
@@ -36,11 +30,3 @@ export interface Sender {
   /** Called only for a request that was verified. */
   read(headers: IncomingHttpHeaders, body: WebhookBody): WebhookMeaning;
 }
-
-export const SENDERS: Record<TriggerSource, Sender> = {
-  github,
-  stripe,
-  slack,
-  'standard-webhooks': standardWebhooks,
-  'shared-secret': sharedSecret,
-};
