@@ -101,7 +101,7 @@ describe('startAt', () => {
   it('is cancelled at once before its time', async () => {
     const id = await server.startExecution(short(inMs(FAR_MS)));
     const { status, body } = await control(id, 'cancel');
-    expect([status, body.status]).toEqual([200, 'cancelled']);
+    expect([status, body.status]).toEqual([202, 'cancelled']);
     const watch = await new Watch(server.url, pathOf(id)).done();
     expect(watch.frames.map(({ type }) => type)).toEqual(['execution:cancelled']);
   });
