@@ -16,6 +16,7 @@ import { ProblemsModule } from './problems/problems.module.js';
 import { PublicServicesModule } from './public-services.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { StatsModule } from './stats/stats.module.js';
+import { SchedulesModule } from './schedules/schedules.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
 import { WaitsModule } from './waits/waits.module.js';
 
@@ -52,6 +53,7 @@ export class AppModule {
         DefinitionsModule,
         ExecutionsModule,
         WaitsModule,
+        SchedulesModule,
         ListenersModule,
         OperationsModule,
         BulkModule,

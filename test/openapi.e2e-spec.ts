@@ -94,6 +94,16 @@ describe('the OpenAPI document', () => {
         'deleteWorkflowVersion: DELETE /api/workflows/{projectId}/{name}/versions/{version}',
         'setWorkflowAlias: PUT /api/workflows/{projectId}/{name}/aliases/{alias}',
         'deleteWorkflowAlias: DELETE /api/workflows/{projectId}/{name}/aliases/{alias}',
+        'putSchedule: PUT /api/schedules/{projectId}/{name}',
+        'listSchedules: GET /api/schedules',
+        'getSchedule: GET /api/schedules/{projectId}/{name}',
+        'deleteSchedule: DELETE /api/schedules/{projectId}/{name}',
+        'runSchedule: POST /api/schedules/{projectId}/{name}/run',
+        'putTrigger: PUT /api/triggers/{projectId}/{name}',
+        'listTriggers: GET /api/triggers',
+        'getTrigger: GET /api/triggers/{projectId}/{name}',
+        'deleteTrigger: DELETE /api/triggers/{projectId}/{name}',
+        'receiveWebhook: POST /api/hooks/{projectId}/{name}',
       ].toSorted(),
     );
   });

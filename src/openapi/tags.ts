@@ -10,6 +10,8 @@ export const TAGS = {
   Variables: 'Set the variables of a project: plain values that workflows refer to.',
   Streams: 'Watch executions live, as server-sent events.',
   Keys: 'Manage API keys, and see what your own credential may do.',
+  Schedules: 'Start saved workflows at times that recur.',
+  Triggers: 'Start saved workflows by the webhooks of other services.',
   Listeners: 'See durable listeners of modules, and replay what could not be delivered.',
   Operations: 'Health and metrics of a process.',
 } as const;

@@ -175,7 +175,7 @@ export const PROBLEM_CODES = {
   },
   body_too_large: {
     status: 413,
-    text: 'The body is larger than this server accepts (BODY_MAX_BYTES, BATCH_MAX_BYTES for batches, and SIGNAL_MAX_BYTES for signals).',
+    text: 'The body is larger than this server accepts (BODY_MAX_BYTES, BATCH_MAX_BYTES for batches, SIGNAL_MAX_BYTES for signals, and TRIGGER_MAX_BYTES for triggers).',
   },
   unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
   unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },
@@ -195,6 +195,10 @@ export const PROBLEM_CODES = {
     status: 422,
     text: 'This Idempotency-Key was already used with another body. Use a new key for a new request.',
   },
+  trigger_failed: {
+    status: 422,
+    text: 'The request is genuine, but the trigger could not start an execution. `lastError` of the trigger says why.',
+  },
   rate_limited: {
     status: 429,
     text: 'You have sent more requests than the limit allows. Try again after the time in Retry-After.',
@@ -207,6 +211,14 @@ export const PROBLEM_CODES = {
   too_many_signals: {
     status: 429,
     text: 'The execution keeps as many signals as it may (MAX_SIGNALS_PER_EXECUTION). Send more when it has taken some.',
+  },
+  too_many_schedules: {
+    status: 429,
+    text: 'The project has as many schedules as it may (MAX_SCHEDULES_PER_PROJECT). Delete one first.',
+  },
+  too_many_triggers: {
+    status: 429,
+    text: 'The project has as many triggers as it may (MAX_TRIGGERS_PER_PROJECT). Delete one first.',
   },
   headers_too_large: { status: 431, text: 'The request line and header fields are too long.' },
   internal_error: { status: 500, text: 'Internal server error. The server log has it under this requestId.' },

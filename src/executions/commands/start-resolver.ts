@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Json, StartExecution } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
+import { Settings } from '../../config/settings.js';
 import { WorkflowValidator } from '../../definitions/workflow-validator.js';
 import { type ResolvedWorkflow, SavedWorkflows } from '../../engine/extension/saved-workflows.js';
 import { JsonSchemas } from '../../engine/nodes/json-schemas.js';
@@ -8,6 +9,7 @@ import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
 import type { NewExecution } from '../executions.repository.js';
 import { mergedOptions } from './merged-options.js';
 import { StartPermission } from './start-permission.js';
+import { checkStartAt } from './start-time.js';
 
 /** Graphs that were checked for the same batch, by their text. */
 export type CheckedGraphs = Map<string, Promise<void>>;
@@ -30,6 +32,7 @@ export class StartResolver {
     private readonly validator: WorkflowValidator,
     private readonly schemas: JsonSchemas,
     private readonly permission: StartPermission,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'MAX_START_DELAY_DAYS'>,
   ) {}
 
   /**
@@ -45,6 +48,7 @@ export class StartResolver {
   ): Promise<NewExecution> {
     const { workflow, workflowRef, ...rest } = request;
     const { projectId, options } = rest;
+    checkStartAt(rest.startAt, this.settings.MAX_START_DELAY_DAYS);
     if (workflow) {
       await this.permission.check(principal, { projectId, saved: undefined, options });
       const execution = { ...rest, workflow };

@@ -39,6 +39,7 @@ export interface ListedRow {
   rerun_of: string | null;
   workflow_name: string | null;
   workflow_version: number | null;
+  start_at: Date | null;
   created_at: Date;
   /** µs since the epoch. */
   createdUs: string;
@@ -80,6 +81,7 @@ const RELATIONS = [
   'rerun_of',
   'workflow_name',
   'workflow_version',
+  'start_at',
 ] as const;
 
 const isByTime = ({ createdAfter, createdBefore }: ListFilter): boolean =>
