@@ -10,7 +10,10 @@ import type {
   ListenerList,
   Me,
   Problem,
+  Schedule,
   StreamTicket,
+  Trigger,
+  TriggerAccepted,
   WorkflowOutline,
 } from '@cloutagent/contract';
 
@@ -30,7 +33,10 @@ export type Body = Merged<
   | ListenerList
   | Me
   | Problem
+  | Schedule
   | StreamTicket
+  | Trigger
+  | TriggerAccepted
   | WorkflowOutline
   // The OpenAPI document.
   | { paths: Record<string, object> }
