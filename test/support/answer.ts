@@ -12,7 +12,10 @@ import type {
   Me,
   Operation,
   Problem,
+  Schedule,
   StreamTicket,
+  Trigger,
+  TriggerAccepted,
   WorkflowOutline,
 } from '@cloutagent/contract';
 
@@ -34,7 +37,10 @@ export type Body = Merged<
   | Me
   | Omit<Operation, 'status' | 'completedAt'>
   | Problem
+  | Schedule
   | StreamTicket
+  | Trigger
+  | TriggerAccepted
   | WorkflowOutline
   // The OpenAPI document.
   | { paths: Record<string, object> }

@@ -15,7 +15,7 @@ export interface SignatureTime {
 }
 
 /** What a genuine request asks for. */
-export type WebhookMeaning =
+type WebhookMeaning =
   /** An execution. Without an id, requests that repeat start another one. */
   | { readonly start: true; readonly id?: string | undefined }
   /** Only this answer: the sender tests the address. */
