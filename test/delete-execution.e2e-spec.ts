@@ -140,7 +140,7 @@ describe('DELETE /api/executions/:executionId', () => {
           404,
         ]);
     const list = await two.call('GET', '/api/executions?limit=100&children=true');
-    expect(list.body.executions!.map((each: { id: string }) => each.id)).not.toContain(id);
+    expect(list.body.executions.map((each: { id: string }) => each.id)).not.toContain(id);
   });
 
   it.each([
@@ -209,7 +209,7 @@ describe('DELETE /api/executions/:executionId', () => {
     const refused = await begin();
     expect([refused.status, refused.body.code]).toEqual([409, 'execution_deleted']);
     // Others may use the same key.
-    expect((await begin({ 'idempotency-key': 'order-1' } as typeof headers)).status).toBe(202);
+    expect((await begin({ 'idempotency-key': 'order-1' })).status).toBe(202);
     const { rows } = await database.query<Record<string, unknown>>(
       'SELECT * FROM cloutagent.deleted_requests',
     );
@@ -227,7 +227,7 @@ describe('DELETE /api/executions/:executionId', () => {
     await new Watch(one.url, pathOf(second.body.id)).done();
     const { body } = await remove(id);
     expect(body).toEqual({ deleted: 1, reruns: [first.body.id, second.body.id] });
-    expect((await one.call('GET', path(first.body.id))).body.steps![0]!.reusedFrom).toBe(id);
+    expect((await one.call('GET', path(first.body.id))).body.steps[0]!.reusedFrom).toBe(id);
   });
 
   it('lets a re-run that is made at the same time copy everything or nothing', async () => {
@@ -247,7 +247,7 @@ describe('DELETE /api/executions/:executionId', () => {
       counts.made += 1;
       expect([rerun.status, deleted.body.reruns]).toEqual([202, [rerun.body.id]]);
       const watch = await new Watch(two.url, pathOf(rerun.body.id)).done();
-      const steps = (await two.call('GET', path(rerun.body.id))).body.steps!;
+      const steps = (await two.call('GET', path(rerun.body.id))).body.steps;
       expect([steps[0]!.reusedFrom, watch.frames.at(-1)!.type]).toEqual([id, 'execution:completed']);
     }
     expect(counts.made + counts.refused).toBe(30);
@@ -257,7 +257,7 @@ describe('DELETE /api/executions/:executionId', () => {
     for (let turn = 0; turn < 10; turn += 1) {
       const id = await runs(run(tree(1, 5, graph(delay('d', 1)))));
       const answers = await Promise.all([remove(id, one), remove(id, two), remove(id, one)]);
-      expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 404, 404]);
+      expect(answers.map(({ status }) => String(status)).toSorted()).toEqual(['200', '404', '404']);
     }
   });
 

@@ -93,7 +93,7 @@ describe('the filters of GET /api/executions', () => {
         ...(cursor !== undefined && { cursor }),
       });
       expect(status).toBe(200);
-      found.push(...body.executions!.map(({ id }: { id: string }) => id));
+      found.push(...body.executions.map(({ id }: { id: string }) => id));
       if (typeof body.nextCursor !== 'string') return found;
       cursor = body.nextCursor;
     }
@@ -180,7 +180,7 @@ describe('the filters of GET /api/executions', () => {
 
   it('show the saved workflow in the summary', async () => {
     const { body } = await ask({ workflow: 'a@2', limit: '1' });
-    expect(body.executions![0]).toMatchObject({ workflow: { name: 'a', version: 2 } });
+    expect(body.executions[0]).toMatchObject({ workflow: { name: 'a', version: 2 } });
   });
 
   it.each<[string, Record<string, string>]>([
@@ -259,7 +259,7 @@ describe('the filters of GET /api/executions', () => {
       };
       const before = await settled();
       const { body } = await ask({ ...query, limit: '10' });
-      expect(body.executions!.length).toBeGreaterThan(0);
+      expect(body.executions.length).toBeGreaterThan(0);
       return (await settled()) - before;
     };
     for (const query of [

@@ -188,7 +188,7 @@ describe('the OpenAPI document', () => {
       (operation(id).parameters as Parameter[])
         .filter((parameter) => parameter.in === 'query')
         .map(({ name, explode }) => (explode === false ? `${name}[]` : name));
-    const tree = ['parentId', 'rootId', 'rerunOf', 'children'];
+    const tree = ['parentId', 'rootId', 'rerunOf', 'workflow', 'createdAfter', 'createdBefore', 'children'];
     expect(names('listExecutions')).toEqual(['projectId', 'status[]', 'tag', ...tree, 'limit', 'cursor']);
     expect(names('streamExecution')).toEqual(['lastEventId', 'types[]', 'ticket']);
     const filter = ['projectId', 'status[]', 'tag', 'rootId', 'executionIds[]'];

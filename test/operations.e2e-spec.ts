@@ -102,7 +102,7 @@ describe('operations on many executions', () => {
     for (const id of failed) {
       const { body: list } = await one.call('GET', `/api/executions?rerunOf=${id}`);
       expect(list.executions).toHaveLength(1);
-      expect(list.executions![0]).toMatchObject({ rerunOf: id, tags: ['x'] });
+      expect(list.executions[0]).toMatchObject({ rerunOf: id, tags: ['x'] });
     }
   });
 
@@ -141,7 +141,7 @@ describe('operations on many executions', () => {
     });
     const child = await until('it has children', async () => {
       const { body } = await one.call('GET', `/api/executions?parentId=${root}`);
-      return body.executions![0]?.id as string | undefined;
+      return body.executions[0]?.id;
     });
     const [foreign] = await startMany(1, later('i2'));
     const unknown = '01890000-0000-7000-8000-000000000000';
@@ -215,7 +215,7 @@ describe('operations on many executions', () => {
     );
     const { status, body } = await post({ action: 'cancel', filter: { projectId: 'many' } });
     expect([status, body.code]).toEqual([400, 'validation_failed']);
-    expect(body.errors![0]!.message).toContain('MAX_EXECUTIONS_PER_OPERATION');
+    expect(body.errors[0]!.message).toContain('MAX_EXECUTIONS_PER_OPERATION');
     const { rowCount } = await database.query(`SELECT FROM cloutagent.operations WHERE project_id = 'many'`);
     expect(rowCount).toBe(0);
   });

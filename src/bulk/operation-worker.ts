@@ -93,7 +93,8 @@ export class OperationWorker implements OnApplicationBootstrap, OnModuleDestroy 
   }
 }
 
-const refused = (executionId: string): ItemOutcome => ({
-  executionId,
-  failure: { code: 'invalid_credentials', message: PROBLEM_CODES.invalid_credentials.text },
-});
+const refused = (executionId: string): Promise<ItemOutcome> =>
+  Promise.resolve({
+    executionId,
+    failure: { code: 'invalid_credentials', message: PROBLEM_CODES.invalid_credentials.text },
+  });
