@@ -60,6 +60,8 @@ export class ExecutionsController {
       'expression_too_complex',
       'not_available',
       'price_unknown',
+      'secret_unknown',
+      'secret_not_allowed',
       'not_found',
       'idempotency_key_reused',
       'no_worker_free',

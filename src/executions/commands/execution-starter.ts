@@ -6,6 +6,7 @@ import { sha256 } from '../../common/sha256.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { NotFoundError } from '../../problems/problem.error.js';
 import { SavedWorkflows } from '../../definitions/saved-workflows.js';
+import { ValuePermission, withWarnings } from '../../definitions/values/value-permission.js';
 import type { NewExecution } from '../executions.repository.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from './execution-inserter.js';
 import { WorkflowValidator } from './workflow-validator.js';
@@ -17,6 +18,7 @@ export class ExecutionStarter {
     private readonly inserter: ExecutionInserter,
     private readonly workflows: WorkflowValidator,
     private readonly saved: SavedWorkflows,
+    private readonly values: ValuePermission,
   ) {}
 
   /**
@@ -25,6 +27,7 @@ export class ExecutionStarter {
    * @returns the execution, and whether an earlier request with the same key started it
    * @throws NotFoundError if the project is not the principal's
    * @throws ValidationFailedError if the workflow cannot run
+   * @throws ProblemError 403 `secret_not_allowed`, 400 `secret_unknown`
    * @throws ProblemError 422 `idempotency_key_reused` if the key came with another body
    */
   async start(
@@ -35,6 +38,7 @@ export class ExecutionStarter {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
     const started = await this.resolve(request);
     await this.workflows.check(started);
+    await this.values.check(started, started.savedAs ? undefined : principal);
     const requestHash = sha256(JSON.stringify(request)).toString('hex');
     const origin: OnceOrigin = {
       projectId: request.projectId,
@@ -43,7 +47,9 @@ export class ExecutionStarter {
       requestHash,
       isRequestOf: (row) => row.request_hash === requestHash || isStartedBy(row, request),
     };
-    return (await this.inserter.findFirst(origin)) ?? this.inserter.insert(started, origin);
+    const { execution, replayed } =
+      (await this.inserter.findFirst(origin)) ?? (await this.inserter.insert(started, origin));
+    return { execution: withWarnings(execution, request.workflow), replayed };
   }
 
   /** Reads the saved workflow that a request names. */

@@ -51,6 +51,8 @@ export class RerunController {
       'expression_too_complex',
       'not_available',
       'price_unknown',
+      'secret_unknown',
+      'secret_not_allowed',
       'not_found',
       'execution_not_ended',
       'idempotency_key_reused',
