@@ -4,6 +4,7 @@ import { NodesModule } from '../engine/nodes/nodes.module.js';
 import { WorkflowChecksModule } from '../engine/validation/workflow-checks.module.js';
 import { SecretsModule } from '../secrets/secrets.module.js';
 import { SecretsController } from './values/secrets.controller.js';
+import { ValuePermission } from './values/value-permission.js';
 import { VariablesController } from './values/variables.controller.js';
 import { WorkflowSaver } from './workflow-saver.js';
 import { WorkflowStore } from './workflow-store.js';
@@ -15,7 +16,7 @@ import { WorkflowsController } from './workflows.controller.js';
 @Module({
   imports: [ExtensionModule, NodesModule, SecretsModule, WorkflowChecksModule],
   controllers: [WorkflowsController, WorkflowVersionsController, SecretsController, VariablesController],
-  providers: [WorkflowSaver, WorkflowStore, WorkflowValidator],
-  exports: [WorkflowValidator],
+  providers: [ValuePermission, WorkflowSaver, WorkflowStore, WorkflowValidator],
+  exports: [ValuePermission, WorkflowValidator],
 })
 export class DefinitionsModule {}

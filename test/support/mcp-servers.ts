@@ -12,6 +12,7 @@ const RUN = {
   executionId: '0199c0de-0000-7000-8000-000000000001',
   projectId: 'demo',
   nodeId: 'node',
+  reveal: <T>(value: T) => Promise.resolve(value),
   stepId: 'step',
 };
 

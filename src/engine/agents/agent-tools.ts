@@ -91,7 +91,7 @@ export class AgentTools {
   }
 }
 
-function httpTool(tool: HttpTool, { http }: ToolSources): AgentTool {
+function httpTool(tool: HttpTool, { http, run }: ToolSources): AgentTool {
   const { name, description, inputSchema, approval, retryUnsafe } = tool;
   return {
     name,
@@ -99,7 +99,7 @@ function httpTool(tool: HttpTool, { http }: ToolSources): AgentTool {
     inputSchema,
     approval: toApproval(approval),
     mayRepeat: retryUnsafe || SAFE_METHODS.has(tool.http.method),
-    call: async (call) => ({ result: await callHttpTool(tool, call, http), isError: false }),
+    call: async (call) => ({ result: await callHttpTool(tool, call, { http, run }), isError: false }),
   };
 }
 

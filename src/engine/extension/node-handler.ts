@@ -108,6 +108,28 @@ export interface NodeRun<Config> {
    * @throws the reason of `signal` if a limit is exceeded: the execution fails
    */
   checkLimits(model?: string): Promise<void>;
+  /**
+   * Puts the values of secrets in the place of the references that the config has for `{{secrets.NAME}}`. Only fields whose
+   * schema has `.meta({ secrets: true })` have such references. Call it immediately before you send the value, so that the
+   * value in force is sent, and send it nowhere else: what it returns must not go into outputs, events, errors or logs. The
+   * execution redacts these values from then on.
+   * @param value text, or lists and plain objects with texts. A value without references is returned as it is, the same
+   *   object; otherwise a copy is returned, and the request must not leave its origin, for example by a redirect.
+   * @param target where the value is sent, as an absolute URL, which may have references too
+   * @throws NodeError `secret_not_allowed` if a secret may not be sent to this host, `missing_value` if it was deleted,
+   *   `secrets_unavailable`, `invalid_config`, `config_too_large`; the reason of `signal`
+   * @example
+   * ```ts
+   * readonly config = z.strictObject({ url: z.url(), token: z.string().meta({ secrets: true }) });
+   * async run(run: NodeRun<Config>): Promise<Json> {
+   *   const { url, token } = run.config;
+   *   const headers = await run.reveal({ authorization: `Bearer ${token}` }, { url });
+   *   const response = await fetch(url, { headers, redirect: 'error', signal: run.signal });
+   *   return { status: response.status };
+   * }
+   * ```
+   */
+  reveal<T>(value: T, target: { readonly url: string }): Promise<T>;
   /** The interceptors around calls of tools, for a node that carries out tools; undefined if no interceptor has one. */
   readonly toolHooks?: ToolHooks;
 }

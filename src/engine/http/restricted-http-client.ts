@@ -21,6 +21,8 @@ export interface HttpRequest {
   url: string;
   headers?: Readonly<Record<string, string>>;
   body?: string | undefined;
+  /** Whether it carries a secret: a redirect to another origin then fails as `secret_not_allowed`. */
+  staysAtOrigin?: boolean;
   /** Limit for the whole exchange, redirects and body included; HTTP_TIMEOUT_MS by default. */
   timeoutMs?: number | undefined;
   /** Limit for the decompressed body; HTTP_RESPONSE_MAX_BYTES by default. */
@@ -57,7 +59,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
    * Sends a request and reads the response. Any status is a response, not an error; a redirect with a location is
    * followed.
    * @throws NodeError `invalid_config`, `host_not_allowed`, `redirect_not_allowed`, `too_many_redirects`,
-   *   `response_too_large`, `unknown_encoding`, `host_not_found`, `http_tls_failed`
+   *   `secret_not_allowed`, `response_too_large`, `unknown_encoding`, `host_not_found`, `http_tls_failed`
    * @throws TransientError `http_connect_failed`, `http_connection_lost`, `http_timeout`
    * @throws the reason of `signal` when it aborts
    */
@@ -72,6 +74,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     url,
     headers = {},
     body,
+    staysAtOrigin = false,
     timeoutMs = this.settings.HTTP_TIMEOUT_MS,
     maxBytes = this.settings.HTTP_RESPONSE_MAX_BYTES,
     signal,
@@ -81,6 +84,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
       method,
       headers: { 'accept-encoding': ACCEPTED_ENCODINGS, ...withLowerCaseNames(headers) },
       body,
+      staysAtOrigin,
     };
     const timeout = AbortSignal.timeout(timeoutMs);
     const either = AbortSignal.any([signal, timeout]);

@@ -6,7 +6,7 @@ import { messageOf } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
 import { type ConfigProblem, NodeError, type NodeRun, TransientError } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
-import { urlProblems } from '../http/http-config.js';
+import { assertHeaders, urlProblems } from '../http/http-config.js';
 import type { AgentTool, AgentToolCall, ToolApproval, ToolOutput } from '../tools/agent-tool.js';
 import { toApproval } from '../tools/tool-approval-config.js';
 import { LocalServers } from './local-servers.js';
@@ -24,7 +24,7 @@ export interface McpTools {
 }
 
 type KnownServer = RemoteMcpServer | LocalMcpServer;
-type Run = Pick<NodeRun<unknown>, 'executionId' | 'projectId' | 'nodeId' | 'stepId'>;
+type Run = Pick<NodeRun<unknown>, 'executionId' | 'projectId' | 'nodeId' | 'stepId' | 'reveal'>;
 
 /** A server of one agent: its config, and what the operator has set for it. */
 interface Source {
@@ -103,7 +103,7 @@ export class McpServers {
 
   private async openOne(source: Source, run: Run, signal: AbortSignal): Promise<McpTools> {
     const { prefix, config, known } = source;
-    const link = this.linkOf(source);
+    const link = this.linkOf(source, run);
     try {
       const listed = await link.tools((problem) => this.report(`${prefix}: ${problem}`, run), signal);
       const allowed = allowedTools(source);
@@ -167,7 +167,7 @@ export class McpServers {
     }
   }
 
-  private linkOf({ config, known }: Source): ServerLink {
+  private linkOf({ config, known }: Source, run: Run): ServerLink {
     const { MCP_CONNECT_TIMEOUT_MS: timeoutMs, MCP_MAX_TOOLS } = this.settings;
     if (known && 'command' in known) {
       const name = config.server!;
@@ -182,9 +182,21 @@ export class McpServers {
       };
     }
     const target: RemoteTarget = known
-      ? { url: known.url, headers: known.headers ?? {}, isTrusted: true, oauthOf: config.server }
-      : { url: config.url!, headers: config.headers ?? {}, isTrusted: false, oauthOf: undefined };
-    const link = new RemoteLink(this.remote, target);
+      ? {
+          url: known.url,
+          headers: known.headers ?? {},
+          isTrusted: true,
+          oauthOf: config.server,
+          staysAtOrigin: false,
+        }
+      : {
+          url: config.url!,
+          headers: config.headers ?? {},
+          isTrusted: false,
+          oauthOf: undefined,
+          staysAtOrigin: false,
+        };
+    const link = new RemoteLink(this.remote, target, run);
     const limits = { timeoutMs, maxTools: MCP_MAX_TOOLS, allowed: undefined };
     return {
       connection: (signal) => link.connection(signal),
@@ -237,14 +249,23 @@ class RemoteLink {
   constructor(
     private readonly servers: RemoteServers,
     private readonly target: RemoteTarget,
+    private readonly run: Run,
   ) {}
 
   async connection(signal: AbortSignal): Promise<McpConnection> {
     const known = await this.current?.catch(() => undefined);
     if (known?.isOpen) return known;
     if (this.isClosed) throw new Error('the attempt has ended');
-    this.current = this.servers.open(this.target, signal);
+    this.current = this.open(signal);
     return this.current;
+  }
+
+  private async open(signal: AbortSignal): Promise<McpConnection> {
+    const { url, headers } = this.target;
+    const configured = { url, headers };
+    const sent = await this.run.reveal(configured, { url });
+    assertHeaders(sent.headers);
+    return this.servers.open({ ...this.target, ...sent, staysAtOrigin: sent !== configured }, signal);
   }
 
   async close(): Promise<void> {
@@ -254,7 +275,14 @@ class RemoteLink {
   }
 }
 
-const PERMANENT = new Set(['host_not_allowed', 'invalid_config', 'tool_not_available']);
+const PERMANENT = new Set([
+  'host_not_allowed',
+  'invalid_config',
+  'missing_value',
+  'secret_not_allowed',
+  'secrets_unavailable',
+  'tool_not_available',
+]);
 const MAX_SHARED_TOOLS = 1_000;
 
 const tooMany = (limit: number): string =>

@@ -7,6 +7,7 @@ import type { StepInterceptors } from '../extension/step-interceptors.js';
 import type { Conditions } from '../nodes/conditions.js';
 import type { Callbacks } from '../waits/callbacks.js';
 import type { Signals } from '../waits/signals.js';
+import type { ProjectValues } from './project-values.js';
 import type { RoundRows } from './round-rows.js';
 import type { PriceOf } from './usage.js';
 
@@ -22,6 +23,8 @@ export interface EngineServices {
   readonly children: ChildExecutions;
   readonly signals: Signals;
   readonly callbacks: Callbacks;
+  /** The variables and secrets of projects. */
+  readonly values: ProjectValues;
   readonly secrets: SecretRedactor;
   readonly settings: Settings;
 }

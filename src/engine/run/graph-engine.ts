@@ -23,6 +23,7 @@ import { afterExecution } from './execution-hooks.js';
 import type { ExecutionLog } from './execution-log.js';
 import { GraphRun } from './graph-run.js';
 import { recordedWait, type WaitRow, waitEndedEvent } from './node-waits.js';
+import { ProjectValues } from './project-values.js';
 import { RoundRows } from './round-rows.js';
 import { Takeover } from './takeover.js';
 
@@ -56,6 +57,7 @@ export class GraphEngine implements ExecutionEngine {
     private readonly children: ChildExecutions,
     private readonly signals: Signals,
     private readonly callbacks: Callbacks,
+    private readonly values: ProjectValues,
     private readonly secrets: SecretRedactor,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
@@ -117,6 +119,7 @@ export class GraphEngine implements ExecutionEngine {
       children: this.children,
       signals: this.signals,
       callbacks: this.callbacks,
+      values: this.values,
       secrets: this.secrets,
       settings: this.settings,
     };

@@ -16,7 +16,7 @@ import { AgentRounds } from './agent-rounds.js';
 import { conditionDocument } from './condition-document.js';
 import { emittedEvent } from './emitted-event.js';
 import { toFailure } from './execution-failure.js';
-import { filledConfig, parseConfig, registeredType, usedCallbacks } from './node-config.js';
+import { filledConfig, parseConfig, registeredType, usedCallbacks, usedVariables } from './node-config.js';
 import type { NodeScope } from './node-scope.js';
 import { Suspension } from './suspension.js';
 import type { KnownWait, WantedWait } from './node-waits.js';
@@ -26,7 +26,9 @@ import type { RunningStep } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
 import type { ModelUsage, ReportedUsage } from '../extension/model-usage.js';
 import type { InterceptedStep } from '../extension/step-hooks.js';
+import { SecretReferences } from '../extension/secret-references.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
+import { SecretReveal } from './secret-reveal.js';
 import { StepInterception } from './step-interception.js';
 import { untilAnswered } from './until-answered.js';
 import { type NodeUsage, usageEvents } from './usage.js';
@@ -45,6 +47,9 @@ export class NodeAttempt {
   private readonly interception: StepInterception | undefined;
   /** The waits that the handler has begun in this call. */
   private readonly suspension: Suspension;
+  /** Stands for the secrets in the config of this attempt alone. */
+  private readonly secrets = new SecretReferences();
+  private readonly reveals: SecretReveal;
   /** Whether the handler waits for something that does not count towards the time limit. */
   private isUntimed = false;
   /** The call of a model that is in progress. */
@@ -62,6 +67,7 @@ export class NodeAttempt {
     this.failure.promise.catch(() => undefined);
     this.interception = scope.interceptors && this.intercept(scope.interceptors);
     this.suspension = new Suspension(scope, step, waits, this.signal);
+    this.reveals = new SecretReveal(scope, this.secrets, this.signal);
   }
 
   /**
@@ -127,13 +133,22 @@ export class NodeAttempt {
 
   /** Fills the placeholders of the config. Addresses for callbacks are made first. */
   private async filledConfig(): Promise<unknown> {
-    const { scope, step, signal } = this;
-    const used = usedCallbacks(scope, step.node);
-    if (used.length === 0) return filledConfig(scope, step.node);
+    const { scope, step, signal, secrets } = this;
+    const { id, project_id: projectId } = scope.row;
+    const callbacks = usedCallbacks(scope, step.node);
+    const variables = usedVariables(scope, step.node);
     const addresses = new Map<string, string>();
-    for (const id of used)
-      addresses.set(id, await untilAnswered(() => scope.callbacks.addressOf(scope.row.id, id), signal));
-    return filledConfig(scope, step.node, (id) => addresses.get(id));
+    for (const nodeId of callbacks)
+      addresses.set(nodeId, await untilAnswered(() => scope.callbacks.addressOf(id, nodeId), signal));
+    const vars =
+      variables.length === 0
+        ? {}
+        : await untilAnswered(() => scope.values.variables(projectId, variables), signal);
+    return filledConfig(scope, step.node, {
+      vars,
+      secrets,
+      ...(callbacks.length > 0 && { callbackUrl: (nodeId: string) => addresses.get(nodeId) }),
+    });
   }
 
   /** Runs the handler between the interceptors. */
@@ -228,6 +243,7 @@ export class NodeAttempt {
       waitFor: (request) => handled(this.suspension.waitFor(request)),
       lastCompletedChild: () => handled(this.suspension.lastCompletedChild()),
       runChildren: (request) => handled(this.suspension.runChildren(request)),
+      reveal: (value, target) => handled(this.reveals.reveal(value, target)),
       resumed: this.step.isResumed === true,
       checkLimits: (model) => handled(this.checkLimits(model)),
       rounds: this.rounds(),

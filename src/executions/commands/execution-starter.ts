@@ -5,6 +5,7 @@ import { ownsProject, type Principal } from '../../auth/principal.js';
 import { canonicalJson } from '../../common/canonical-json.js';
 import { sha256 } from '../../common/sha256.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
+import { withWarnings } from '../../definitions/values/value-permission.js';
 import { NotFoundError } from '../../problems/problem.error.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from './execution-inserter.js';
 import { type CheckedGraphs, StartResolver } from './start-resolver.js';
@@ -37,7 +38,9 @@ export class ExecutionStarter {
     const origin = originOf(request, principal, idempotencyKey);
     // Before the checks: the saved workflow may have been deleted, or an alias moved, since the first request.
     const first = await this.inserter.findFirst(origin);
-    return first ?? this.inserter.insert(await this.resolver.resolve(request, principal, graphs), origin);
+    const { execution, replayed } =
+      first ?? (await this.inserter.insert(await this.resolver.resolve(request, principal, graphs), origin));
+    return { execution: withWarnings(execution, request.workflow), replayed };
   }
 }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Json, StartExecution } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
 import { Settings } from '../../config/settings.js';
+import { ValuePermission } from '../../definitions/values/value-permission.js';
 import { WorkflowValidator } from '../../definitions/workflow-validator.js';
 import { type ResolvedWorkflow, SavedWorkflows } from '../../engine/extension/saved-workflows.js';
 import { JsonSchemas } from '../../engine/nodes/json-schemas.js';
@@ -32,6 +33,7 @@ export class StartResolver {
     private readonly validator: WorkflowValidator,
     private readonly schemas: JsonSchemas,
     private readonly permission: StartPermission,
+    private readonly values: ValuePermission,
     @Inject(Settings) private readonly settings: Pick<Settings, 'MAX_START_DELAY_DAYS'>,
   ) {}
 
@@ -39,7 +41,7 @@ export class StartResolver {
    * Checks a request, and reads the saved workflow that it names.
    * @param graphs of the batch that the request is a part of: equal graphs are checked once
    * @throws NotFoundError if there is no such saved workflow
-   * @throws ProblemError 403 `workflow_not_allowed`, 400 `input_invalid`, and those of `WorkflowValidator.check`
+   * @throws ProblemError 403 `workflow_not_allowed`, 403 `secret_not_allowed`, 400 `secret_unknown`, 400 `input_invalid`, and those of `WorkflowValidator.check`
    */
   async resolve(
     request: StartExecution,
@@ -53,6 +55,7 @@ export class StartResolver {
       await this.permission.check(principal, { projectId, saved: undefined, options });
       const execution = { ...rest, workflow };
       await this.checkGraph(execution, graphs);
+      await this.values.check(execution, principal);
       return execution;
     }
     this.permission.checkName(principal, workflowRef!);
@@ -67,6 +70,7 @@ export class StartResolver {
     };
     await this.permission.check(principal, { projectId, saved, options: execution.options });
     await this.checkOnce(execution, saved);
+    await this.values.check(execution, undefined);
     await this.checkInput(projectId, saved, rest.input);
     return execution;
   }

@@ -6,6 +6,7 @@ import { canonicalJson } from '../../common/canonical-json.js';
 import { sha256 } from '../../common/sha256.js';
 import type { KeptWork } from '../../database/schema.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
+import { ValuePermission, withWarnings } from '../../definitions/values/value-permission.js';
 import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from '../commands/execution-inserter.js';
 import { StartPermission } from '../commands/start-permission.js';
@@ -26,6 +27,7 @@ export class ExecutionRerunner {
     private readonly permission: StartPermission,
     private readonly resolver: StartResolver,
     private readonly keptWork: KeptWorkReader,
+    private readonly values: ValuePermission,
   ) {}
 
   /**
@@ -35,8 +37,8 @@ export class ExecutionRerunner {
    * @returns the new execution, and whether an earlier request with the same key made it
    * @throws NotFoundError if the execution does not exist or is not the principal's
    * @throws ValidationFailedError if the workflow cannot run, `from` names an unknown node, or no node would run
-   * @throws ProblemError 400 `input_invalid`, 403 `workflow_not_allowed`, 409 `execution_not_ended`,
-   *   422 `idempotency_key_reused`
+   * @throws ProblemError 400 `input_invalid`, 400 `secret_unknown`, 403 `workflow_not_allowed`, 403 `secret_not_allowed`,
+   *   409 `execution_not_ended`, 422 `idempotency_key_reused`
    */
   async rerun(
     executionId: string,
@@ -70,8 +72,10 @@ export class ExecutionRerunner {
     await this.permission.check(principal, { projectId, saved: savedAs, options });
     await this.workflows.check(started);
     if (request.input !== undefined) await this.resolver.checkNewInput(started);
+    await this.values.check(started, started.savedAs ? undefined : principal);
     const kept = await this.keep(old, started, request.from);
-    return this.inserter.insert(started, origin, { rerunOf: old.id, kept });
+    const { execution, replayed } = await this.inserter.insert(started, origin, { rerunOf: old.id, kept });
+    return { execution: withWarnings(execution, request.workflow), replayed };
   }
 
   private async keep(

@@ -53,6 +53,8 @@ export class RerunController {
       'price_unknown',
       'input_invalid',
       'workflow_not_allowed',
+      'secret_unknown',
+      'secret_not_allowed',
       'not_found',
       'execution_not_ended',
       'execution_deleted',

@@ -56,6 +56,8 @@ export class StartController {
       'not_available',
       'price_unknown',
       'input_invalid',
+      'secret_unknown',
+      'secret_not_allowed',
       'invalid_last_event_id',
       'workflow_not_allowed',
       'not_found',
