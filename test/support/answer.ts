@@ -10,7 +10,9 @@ import type {
   ListenerList,
   Me,
   Problem,
+  SecretList,
   StreamTicket,
+  Variable,
   WorkflowOutline,
 } from '@cloutagent/contract';
 
@@ -30,7 +32,9 @@ export type Body = Merged<
   | ListenerList
   | Me
   | Problem
+  | SecretList
   | StreamTicket
+  | Variable
   | WorkflowOutline
   // The OpenAPI document.
   | { paths: Record<string, object> }
