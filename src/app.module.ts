@@ -6,6 +6,7 @@ import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DashboardModule } from './dashboard/dashboard.module.js';
 import { DatabaseModule } from './database/database.module.js';
+import { DefinitionsModule } from './definitions/definitions.module.js';
 import { ExtensionDiscoveryModule } from './discovery/discovery.module.js';
 import { ExecutionsModule } from './executions/executions.module.js';
 import { ListenersModule } from './listeners/listeners.module.js';
@@ -44,6 +45,9 @@ export class AppModule {
         DatabaseModule,
         AuthModule,
         ThrottlingModule,
+        // Imported here as well as by ExecutionsModule: Nest registers the routes of nearer modules first, and the dashboard
+        // has a route that matches every path.
+        DefinitionsModule,
         ExecutionsModule,
         WaitsModule,
         ListenersModule,

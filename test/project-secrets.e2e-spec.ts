@@ -32,7 +32,7 @@ const MODULE = `
   }
   @StepInterceptor({ order: 1 })
   class Seen {
-    async config(config: Record<string, unknown>) { console.log('CONFIG ' + JSON.stringify(config)); return config; }
+    async config(_step: unknown, config: Record<string, unknown>) { console.log('CONFIG ' + JSON.stringify(config)); return config; }
   }
   @Module({ providers: [EchoConfig, Send, Seen] })
   class TeamModule {}
@@ -483,6 +483,7 @@ describe('secrets and variables of a project', () => {
 
     it('fail clearly where the value does not fit its place', async () => {
       await set('TWO_LINES', 'line-one\nline-two');
+      await set('LONG', 'abcdefgh-'.repeat(1_000));
       expect(
         await failedWith([node('h', 'http', { url: upstream.url, headers: { a: '{{secrets.TWO_LINES}}' } })]),
       ).toBe('invalid_config');
@@ -492,7 +493,7 @@ describe('secrets and variables of a project', () => {
           node('h', 'http', {
             method: 'POST',
             url: upstream.url,
-            body: '{{secrets.TWO_LINES}}'.repeat(300_000 / 21),
+            body: '{{secrets.LONG}}'.repeat(500),
           }),
         ]),
       ).toBe('config_too_large');
@@ -661,14 +662,9 @@ async function copyOf(url: string, tables: readonly string[]): Promise<string> {
   const [from, to] = [new pg.Client({ connectionString: url }), new pg.Client({ connectionString: target })];
   await Promise.all([from.connect(), to.connect()]);
   for (const table of tables) {
-    const { rows } = await from.query<{ row: string }>(
-      `SELECT to_jsonb(t)::text AS row FROM cloutagent.${table} AS t`,
-    );
+    const { rows } = await from.query<{ row: string }>(`SELECT t::text AS row FROM cloutagent.${table} AS t`);
     for (const { row } of rows)
-      await to.query(
-        `INSERT INTO cloutagent.${table} SELECT * FROM json_populate_record(NULL::cloutagent.${table}, $1::json)`,
-        [row],
-      );
+      await to.query(`INSERT INTO cloutagent.${table} SELECT ($1::text::cloutagent.${table}).*`, [row]);
   }
   await Promise.all([from.end(), to.end()]);
   return target;
