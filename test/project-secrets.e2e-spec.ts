@@ -500,6 +500,58 @@ describe('secrets and variables of a project', () => {
     });
   });
 
+  it('are taken from the project of the execution for servers and models that the operator has set', async () => {
+    const chunk = (delta: object, finish_reason: string | null) =>
+      `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
+    const models = await startFakeHttpServer((_request, response) => {
+      response.setHeader('content-type', 'text/event-stream');
+      response.end(`${chunk({ content: 'Hi' }, null)}${chunk({}, 'stop')}data: [DONE]\n\n`);
+    });
+    const mcp = await startModernServer();
+    const operated = await Server.start({
+      ...settings(firstKeys),
+      DATABASE_URL: await createDatabase(),
+      MCP_SERVERS: JSON.stringify({
+        docs: { url: mcp.url, headers: { authorization: 'Bearer {{secrets.OPERATED}}' } },
+      }),
+      MODEL_ENDPOINTS: JSON.stringify({
+        local: {
+          baseUrl: `${models.url}/v1`,
+          apiKey: '{{secrets.OPERATED}}',
+          headers: { 'x-team': 'a {{secrets.OPERATED}}' },
+        },
+      }),
+    });
+    try {
+      await operated.call('PUT', '/api/secrets/demo/OPERATED', { value: 'operated-1' });
+      await operated.call('PUT', '/api/secrets/narrow/OPERATED', {
+        value: 'operated-2',
+        allowedHosts: ['a.example'],
+      });
+      const end = async (projectId: string, nodes: object[]) => {
+        const id = await operated.startExecution({ ...start(nodes), projectId });
+        const { type, data } = (await new Watch(operated.url, pathOf(id)).done()).frames.at(-1)!;
+        return type === 'execution:failed' ? data['code'] : type;
+      };
+      const ask = [node('a', 'agent', { model: 'local/m', prompt: 'Hi' })];
+      const use = [agent('a', {}, { mcp: [{ server: 'docs' }] })];
+      for (const nodes of [ask, use]) {
+        expect(await end('demo', nodes)).toBe('execution:completed');
+        expect(await end('none', nodes)).toBe('missing_value');
+        expect(await end('narrow', nodes)).toBe('secret_not_allowed');
+      }
+      expect(models.requests.map(({ headers }) => [headers['authorization'], headers['x-team']])).toEqual([
+        ['Bearer operated-1', 'a operated-1'],
+      ]);
+      expect(new Set(mcp.requests.map((headers) => headers['authorization']))).toEqual(
+        new Set(['Bearer operated-1']),
+      );
+    } finally {
+      await operated.kill('SIGTERM');
+      await Promise.all([models.close(), mcp.close()]);
+    }
+  });
+
   it('warns about credentials in the clear, and only about those', async () => {
     const url = 'https://a.example/';
     const tool = {
