@@ -8,6 +8,7 @@ import { addKeys } from './commands/keys.js';
 import { addList } from './commands/list.js';
 import { addRerun } from './commands/rerun.js';
 import { addRun } from './commands/run.js';
+import { addSecrets } from './commands/secrets.js';
 import { addServe } from './commands/serve.js';
 import { addShow } from './commands/show.js';
 import { addSignal } from './commands/signal.js';
@@ -71,6 +72,7 @@ export async function cloutagent(
     addSignal,
     addRerun,
     addKeys,
+    addSecrets,
     addValidate,
     addDoctor,
   ])

@@ -111,21 +111,26 @@ function secretsOf(settings: Settings): string[] {
   const { DATABASE_URL, ANTHROPIC_API_KEY, OPENAI_COMPATIBLE_API_KEY, HTTP_PROXY, HTTPS_PROXY } = settings;
   const { OPENAI_API_KEY, GOOGLE_API_KEY, MISTRAL_API_KEY, MODEL_ENDPOINTS } = settings;
   const { BOOTSTRAP_API_KEY, JWT_SECRET, METRICS_TOKEN, SECRETS_KEY } = settings;
-  return [
-    ANTHROPIC_API_KEY,
-    OPENAI_COMPATIBLE_API_KEY,
-    OPENAI_API_KEY,
-    GOOGLE_API_KEY,
-    MISTRAL_API_KEY,
-    ...Object.values(MODEL_ENDPOINTS).flatMap(({ apiKey, headers }) => [apiKey, ...headerSecrets(headers)]),
-    BOOTSTRAP_API_KEY,
-    JWT_SECRET,
-    METRICS_TOKEN,
-    ...(SECRETS_KEY === undefined ? [] : parseSecretKeys(SECRETS_KEY).map(({ text }) => text)),
-    ...mcpSecrets(settings.MCP_SERVERS),
-    ...(DATABASE_URL === undefined ? [] : passwordsIn(DATABASE_URL)),
-    ...[HTTP_PROXY, HTTPS_PROXY].flatMap((url) => (url === undefined ? [] : credentialsOf(url))),
-  ].filter((secret) => secret !== undefined);
+  return (
+    [
+      ANTHROPIC_API_KEY,
+      OPENAI_COMPATIBLE_API_KEY,
+      OPENAI_API_KEY,
+      GOOGLE_API_KEY,
+      MISTRAL_API_KEY,
+      ...Object.values(MODEL_ENDPOINTS).flatMap(({ apiKey, headers }) => [apiKey, ...headerSecrets(headers)]),
+      BOOTSTRAP_API_KEY,
+      JWT_SECRET,
+      METRICS_TOKEN,
+      ...(SECRETS_KEY === undefined ? [] : parseSecretKeys(SECRETS_KEY).map(({ text }) => text)),
+      ...mcpSecrets(settings.MCP_SERVERS),
+      ...(DATABASE_URL === undefined ? [] : passwordsIn(DATABASE_URL)),
+      ...[HTTP_PROXY, HTTPS_PROXY].flatMap((url) => (url === undefined ? [] : credentialsOf(url))),
+    ]
+      .filter((secret) => secret !== undefined)
+      // A placeholder refers to a secret of a project, which is redacted in the executions that use it.
+      .filter((secret) => !secret.includes('{{secrets.'))
+  );
 }
 
 /** Returns the passwords in a URL, as written and decoded. */

@@ -1,7 +1,7 @@
 /** The redactor leaves such a word alone, because ordinary texts contain it. */
 const WORD = /^[A-Za-z]{1,15}$/;
 /** Short numbers are dates, times and ids in ordinary texts. */
-const NUMBER = /^[0-9 .:/+-]{1,15}$/;
+const NUMBER = /^(?=.*[0-9])[0-9 .:/+-]{1,15}$/;
 const MIN_DISTINCT = 4;
 
 /**

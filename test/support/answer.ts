@@ -13,9 +13,11 @@ import type {
   Operation,
   Problem,
   Schedule,
+  SecretList,
   StreamTicket,
   Trigger,
   TriggerAccepted,
+  Variable,
   WorkflowOutline,
 } from '@cloutagent/contract';
 
@@ -38,9 +40,11 @@ export type Body = Merged<
   | Omit<Operation, 'status' | 'completedAt'>
   | Problem
   | Schedule
+  | SecretList
   | StreamTicket
   | Trigger
   | TriggerAccepted
+  | Variable
   | WorkflowOutline
   // The OpenAPI document.
   | { paths: Record<string, object> }

@@ -13,6 +13,7 @@ const RUN = {
   projectId: 'demo',
   nodeId: 'node',
   reveal: <T>(value: T) => Promise.resolve(value),
+  revealSetting: <T>(value: T) => Promise.resolve(value),
   stepId: 'step',
 };
 

@@ -1,5 +1,6 @@
 import type { LanguageModelV4FunctionTool } from '@ai-sdk/provider';
-import { type NodeRun, NodeError } from '../extension/node-handler.js';
+import type { AgentRun } from '../extension/agent-run.js';
+import { NodeError } from '../extension/node-handler.js';
 import type { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import type { McpConfig } from '../mcp/mcp-config.js';
 import type { McpServers, McpTools } from '../mcp/mcp-servers.js';
@@ -11,7 +12,7 @@ import { callHttpTool, SAFE_METHODS } from './http-tools.js';
 import type { ConfiguredTool, HttpTool, ModuleTool } from './tool-config.js';
 
 export interface ToolSources {
-  readonly run: NodeRun<unknown>;
+  readonly run: AgentRun<unknown>;
   readonly http: RestrictedHttpClient;
   readonly registry: ToolRegistry;
   readonly mcp: McpServers;

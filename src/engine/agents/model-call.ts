@@ -67,7 +67,10 @@ export class ModelCall {
     for (const [index, model] of order.entries()) {
       // Other executions of the tree may have used up what is left.
       await run.checkLimits(model);
-      const observer: UsageObserver = { reported: undefined };
+      const observer: UsageObserver = {
+        reported: undefined,
+        revealSetting: (value, target) => run.revealSetting(value, target),
+      };
       const reader = new AnswerReader({
         run,
         maxBytes: this.settings.OUTPUT_MAX_BYTES,

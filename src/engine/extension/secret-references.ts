@@ -25,6 +25,15 @@ export class SecretReferences {
     return `secret-${this.nonce}-${LETTERS[writer]}${isOptional ? 'o' : 'r'}-${name}-`;
   }
 
+  /** Makes references of the placeholders of secrets in the texts of a setting, which the operator has written. */
+  inSetting<T>(value: T): T {
+    return mapTexts(value, (text) =>
+      text.replace(PLACEHOLDER, (_placeholder, name: string, optional: string | undefined) =>
+        this.make(name, 'plain', optional !== undefined),
+      ),
+    ) as T;
+  }
+
   /** Finds the names of the secrets that the texts of a value refer to. */
   namesIn(value: unknown): Set<string> {
     const names = new Set<string>();
@@ -50,13 +59,23 @@ export class SecretReferences {
     ) as T;
   }
 
-  /** Copies a value of lists and plain objects with other texts. Anything else is kept as it is. */
   private map(value: unknown, change: (text: string) => string): unknown {
-    if (typeof value === 'string') return value.includes(this.nonce) ? change(value) : value;
-    if (Array.isArray(value)) return value.map((item) => this.map(item, change));
-    if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.map(item, change)]));
+    return mapTexts(value, (text) => (text.includes(this.nonce) ? change(text) : text));
   }
+}
+
+/** A placeholder of a secret in the text of a setting. */
+const PLACEHOLDER = /\{\{\s*secrets\.([A-Za-z_][A-Za-z0-9_]{0,63})\s*(\?)?\s*\}\}/g;
+
+/** Whether the text of a setting refers to a secret. */
+export const refersToSecret = (text: string): boolean => text.search(PLACEHOLDER) >= 0;
+
+/** Copies a value of lists and plain objects with other texts. Anything else is kept as it is. */
+function mapTexts(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === 'string') return change(value);
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, change));
+  if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTexts(item, change)]));
 }
 
 const isPlain = (value: object): boolean =>

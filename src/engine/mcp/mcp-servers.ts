@@ -4,7 +4,8 @@ import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { messageOf } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
-import { type ConfigProblem, NodeError, type NodeRun, TransientError } from '../extension/node-handler.js';
+import type { AgentRun } from '../extension/agent-run.js';
+import { type ConfigProblem, NodeError, TransientError } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
 import { assertHeaders, urlProblems } from '../http/http-config.js';
 import type { AgentTool, AgentToolCall, ToolApproval, ToolOutput } from '../tools/agent-tool.js';
@@ -24,7 +25,10 @@ export interface McpTools {
 }
 
 type KnownServer = RemoteMcpServer | LocalMcpServer;
-type Run = Pick<NodeRun<unknown>, 'executionId' | 'projectId' | 'nodeId' | 'stepId' | 'reveal'>;
+type Run = Pick<
+  AgentRun<unknown>,
+  'executionId' | 'projectId' | 'nodeId' | 'stepId' | 'reveal' | 'revealSetting'
+>;
 
 /** A server of one agent: its config, and what the operator has set for it. */
 interface Source {
@@ -261,11 +265,17 @@ class RemoteLink {
   }
 
   private async open(signal: AbortSignal): Promise<McpConnection> {
-    const { url, headers } = this.target;
-    const configured = { url, headers };
-    const sent = await this.run.reveal(configured, { url });
+    const { target, run } = this;
+    const { url, headers } = target;
+    const given = { url, headers };
+    const sent = target.isTrusted
+      ? { url, headers: await run.revealSetting(headers, { url }) }
+      : await run.reveal(given, { url });
     assertHeaders(sent.headers);
-    return this.servers.open({ ...this.target, ...sent, staysAtOrigin: sent !== configured }, signal);
+    return this.servers.open(
+      { ...target, ...sent, staysAtOrigin: !target.isTrusted && sent !== given },
+      signal,
+    );
   }
 
   async close(): Promise<void> {

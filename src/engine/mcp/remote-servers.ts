@@ -14,7 +14,7 @@ export interface RemoteTarget {
   readonly isTrusted: boolean;
   /** The name in MCP_SERVERS, if it has `oauth` there. */
   readonly oauthOf: string | undefined;
-  /** Whether its requests carry a secret, and may not be sent to another origin. */
+  /** Whether its requests carry a secret, and may not be sent to another origin. The operator's servers may use OAuth. */
   readonly staysAtOrigin: boolean;
 }
 

@@ -250,6 +250,7 @@ export class NodeAttempt {
       endedWait: (key) => this.suspension.ended(key),
       failures: failuresOf(node.id, this.scope.log.state),
       conditionDocument: (conditions) => conditionDocument(this.scope, node.id, conditions),
+      revealSetting: (value, target) => handled(this.reveals.reveal(this.secrets.inSetting(value), target)),
       beginCall: (model, reported) => {
         this.openCall = { model, reported };
       },

@@ -1,0 +1,64 @@
+import type { Command } from 'commander';
+import { CliError } from '../cli-error.js';
+import type { CliContext } from '../cli-context.js';
+import { EXIT } from '../exit-codes.js';
+import type { RunAction } from '../run-action.js';
+
+export function addSecrets(program: Command, context: CliContext, run: RunAction): void {
+  program
+    .command('secrets')
+    .summary('maintain the stored secrets')
+    .command('rotate')
+    .summary('encrypt all stored secrets by the first key of SECRETS_KEY')
+    .description(
+      'Works on the database itself, with the settings DATABASE_URL and SECRETS_KEY of the servers. SECRETS_KEY must have the ' +
+        'new key first, and the old keys after it. Servers may run meanwhile. An interrupted rotation continues when it is called again.',
+    )
+    .action(
+      run(async () => {
+        const result = await rotate(context);
+        if (context.json) context.printJson(result);
+        else
+          context.out.line(
+            `${result.reencrypted} values were encrypted again, and ${result.unchanged} had the key ${result.keyId} before. ` +
+              `All have it now: you can remove the other keys from SECRETS_KEY.`,
+          );
+        return EXIT.ok;
+      }),
+    );
+}
+
+async function rotate({ streams }: CliContext) {
+  const [
+    { InvalidSettingsError, parseSettings },
+    { Database, DatabaseError },
+    { CipherError, SecretCipher },
+    rotation,
+  ] = await Promise.all([
+    import('../../config/settings.js'),
+    import('../../database/database.js'),
+    import('../../secrets/secret-cipher.js'),
+    import('../../secrets/secret-rotation.js'),
+  ]);
+  try {
+    const settings = parseSettings(streams.environment);
+    for (const name of ['DATABASE_URL', 'SECRETS_KEY'] as const)
+      if (settings[name] === undefined)
+        throw new CliError(`Set ${name} as the servers have it: this command works on the database itself.`);
+    const database = await Database.connect(settings);
+    try {
+      return await rotation.rotateSecrets(database, new SecretCipher(settings));
+    } finally {
+      await database.onApplicationShutdown();
+    }
+  } catch (error) {
+    if (error instanceof InvalidSettingsError) throw new CliError(error.message);
+    if (error instanceof DatabaseError) throw new CliError(`${error.message}.`, EXIT.server);
+    if (error instanceof CipherError)
+      throw new CliError(
+        `A value cannot be decrypted: ${error.message}. Keep the old keys in SECRETS_KEY, after the new one.`,
+        EXIT.failed,
+      );
+    throw error;
+  }
+}
