@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { LocalMcpServer, RemoteMcpServer } from '../../config/mcp-servers-setting.js';
-import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { messageOf } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { type ConfigProblem, NodeError, type NodeRun, TransientError } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
 import { urlProblems } from '../http/http-config.js';
@@ -40,7 +40,7 @@ export class McpServers {
 
   constructor(
     @Inject(Settings) private readonly settings: Settings,
-    private readonly secrets: SecretRedactor,
+    private readonly redactors: ExecutionRedactors,
     private readonly remote: RemoteServers,
     private readonly local: LocalServers,
   ) {}
@@ -130,7 +130,7 @@ export class McpServers {
         throw error;
       throw new TransientError(
         'mcp_unavailable',
-        `The MCP server ${prefix} cannot be used: ${this.secrets.text(sentence(messageOf(error)))}`,
+        `The MCP server ${prefix} cannot be used: ${this.redactors.of(run.executionId).text(sentence(messageOf(error)))}`,
         undefined,
         { cause: error },
       );
@@ -218,7 +218,8 @@ export class McpServers {
   }
 
   private report(problem: string, { executionId, nodeId }: Run): void {
-    this.logger.debug(this.secrets.text(`MCP server ${problem} (execution ${executionId}, node ${nodeId})`));
+    const secrets = this.redactors.of(executionId);
+    this.logger.debug(secrets.text(`MCP server ${problem} (execution ${executionId}, node ${nodeId})`));
   }
 }
 

@@ -1,6 +1,6 @@
-import type { SecretRedactor } from '../../config/secret-redactor.js';
 import type { Settings } from '../../config/settings.js';
 import type { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
+import type { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import type { ChildExecutions } from '../children/child-executions.js';
 import type { NodeRegistry } from '../extension/node-registry.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
@@ -22,6 +22,6 @@ export interface EngineServices {
   readonly children: ChildExecutions;
   readonly signals: Signals;
   readonly callbacks: Callbacks;
-  readonly secrets: SecretRedactor;
+  readonly redactors: ExecutionRedactors;
   readonly settings: Settings;
 }

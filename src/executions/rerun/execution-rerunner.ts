@@ -7,6 +7,7 @@ import { sha256 } from '../../common/sha256.js';
 import type { KeptWork } from '../../database/schema.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from '../commands/execution-inserter.js';
 import { WorkflowValidator } from '../commands/workflow-validator.js';
 import type { NewExecution } from '../executions.repository.js';
@@ -22,6 +23,7 @@ export class ExecutionRerunner {
     private readonly inserter: ExecutionInserter,
     private readonly workflows: WorkflowValidator,
     private readonly keptWork: KeptWorkReader,
+    private readonly redactors: ExecutionRedactors,
   ) {}
 
   /**
@@ -83,7 +85,9 @@ export class ExecutionRerunner {
       restarts: from === undefined && hasOtherInput,
     });
     if (old.status === 'completed' && kept.steps.length === workflow.nodes.length) throw nothingToRun();
-    return kept;
+    if (old.secret_versions.length === 0) return kept;
+    // It may have recorded a value before it used the secret.
+    return (await this.redactors.withVersions(old.secret_versions)).value(kept);
   }
 }
 
