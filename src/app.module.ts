@@ -12,7 +12,7 @@ import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { PublicServicesModule } from './public-services.module.js';
-import { RedactionModule } from './secrets/redaction.module.js';
+import { SecretsModule } from './secrets/secrets.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
 import { WaitsModule } from './waits/waits.module.js';
@@ -43,7 +43,7 @@ export class AppModule {
         ReplacementsModule.forRoot(composition),
         ExtensionDiscoveryModule.forRoot(host),
         DatabaseModule,
-        RedactionModule,
+        SecretsModule,
         AuthModule,
         ThrottlingModule,
         ExecutionsModule,

@@ -1,12 +1,13 @@
 import type { Form } from './secret-forms.js';
 
-/** The number of characters by which a form is found. No form is shorter. */
-export const WINDOW = 8;
+/** No form is shorter. */
+export const MIN_LENGTH = 8;
+/** A search skips up to this many characters, if no form is shorter. */
+const MAX_WINDOW = 32;
 /** Up to this length a form is compared with each place where its beginning stands. A longer one is searched in linear time. */
 const MAX_COMPARED = 64;
+const MIN_SLOTS = 1_024;
 const MAX_SLOTS = 65_536;
-/** The number of pairs of characters in a window. Each one takes a slot. */
-const PAIRS = WINDOW - 1;
 
 export interface Match {
   start: number;
@@ -24,29 +25,39 @@ export interface Match {
 export class FormSearch {
   private readonly forms: Form[] = [];
   private readonly known = new Set<string>();
+  /** The number of characters by which a form is found: no form is shorter. */
+  private window = MAX_WINDOW;
   /** How far the next window may be from one that ends with a pair of characters, by the hash of the pair. */
-  private shifts = new Uint8Array(1_024).fill(PAIRS);
+  private shifts = new Uint8Array(MIN_SLOTS).fill(MAX_WINDOW - 1);
   /** The forms whose first window ends with a pair of characters, by the hash of the pair. */
   private readonly slots = new Map<number, Form[]>();
-  /** The beginnings of forms that are shorter than a window. */
-  private readonly beginnings = new Set<string>();
-  /** Their lengths as bits, by their last character. */
-  private readonly lengths = new Map<number, number>();
+  /** The forms that begin with a pair of characters, by the hash of the pair. */
+  private readonly beginnings = new Map<number, Form[]>();
+  /** Whether a form begins with a pair of characters, by the hash of the pair. */
+  private starts = new Uint8Array(MIN_SLOTS);
+  private readonly firsts = new Set<number>();
   private longest = 0;
   private readonly automata = new Map<Form, Automaton>();
 
   add(form: Form): void {
-    if (form.text.length < WINDOW || this.known.has(form.text)) return;
+    if (form.text.length < MIN_LENGTH || this.known.has(form.text)) return;
     this.known.add(form.text);
     this.forms.push(form);
     this.longest = Math.max(this.longest, form.text.length);
-    for (let length = 1; length < WINDOW; length += 1) {
-      this.beginnings.add(form.text.slice(0, length));
-      const last = form.text.charCodeAt(length - 1);
-      this.lengths.set(last, (this.lengths.get(last) ?? 0) | (1 << length));
+    const window = Math.min(this.window, form.text.length);
+    // Seven of eight slots stay free, so that almost all pairs of a text skip a whole window.
+    const isFull = this.forms.length * window * 8 > this.shifts.length && this.shifts.length < MAX_SLOTS;
+    if (window === this.window && !isFull) {
+      this.index(form);
+      return;
     }
-    if (this.forms.length * PAIRS * 8 > this.shifts.length && this.shifts.length < MAX_SLOTS) this.grow();
-    else this.index(form);
+    this.window = window;
+    const size = this.shifts.length * (isFull ? 2 : 1);
+    this.shifts = new Uint8Array(size).fill(window - 1);
+    this.starts = new Uint8Array(size);
+    this.slots.clear();
+    this.beginnings.clear();
+    for (const each of this.forms) this.index(each);
   }
 
   /** Finds all occurrences, also those that overlap, in the order of their starts. */
@@ -66,7 +77,7 @@ export class FormSearch {
     let longest = 0;
     const searched = new Set<Form>();
     const from = Math.max(0, text.length - this.longest + 1);
-    if (text.length - from >= WINDOW)
+    if (text.length - from >= this.window)
       this.scan(text, from, (start, form) => {
         const length = text.length - start;
         if (length <= longest || searched.has(form)) return;
@@ -77,30 +88,37 @@ export class FormSearch {
         searched.add(form);
         longest = Math.max(longest, this.automaton(form).open(text, start));
       });
-    return longest >= WINDOW ? longest : Math.max(longest, this.shortEnd(text));
+    return longest >= this.window ? longest : Math.max(longest, this.shortEnd(text));
   }
 
   /** Returns the length of the longest end of a text, shorter than a window, with which a form begins. */
   private shortEnd(text: string): number {
-    const lengths = text.length === 0 ? undefined : this.lengths.get(text.charCodeAt(text.length - 1));
-    if (lengths === undefined) return 0;
-    for (let length = Math.min(WINDOW - 1, text.length); length > 0; length -= 1)
-      if ((lengths & (1 << length)) !== 0 && this.beginnings.has(text.slice(-length))) return length;
-    return 0;
+    const { length } = text;
+    const mask = this.starts.length - 1;
+    for (let at = Math.max(0, length - this.window + 1); at < length - 1; at += 1) {
+      const pair = hash(text.charCodeAt(at), text.charCodeAt(at + 1)) & mask;
+      if (this.starts[pair] === 0) continue;
+      const end = text.slice(at);
+      if (
+        this.beginnings.get(pair)!.some((form) => form.text.length > end.length && form.text.startsWith(end))
+      )
+        return end.length;
+    }
+    return length > 0 && this.firsts.has(text.charCodeAt(length - 1)) ? 1 : 0;
   }
 
   /** Calls `visit` for each place where the first window of a form may stand. */
   private scan(text: string, from: number, visit: (start: number, form: Form) => void): void {
-    const { shifts } = this;
+    const { shifts, window } = this;
     const mask = shifts.length - 1;
-    for (let end = from + WINDOW - 1; end < text.length;) {
+    for (let end = from + window - 1; end < text.length;) {
       const pair = hash(text.charCodeAt(end - 1), text.charCodeAt(end)) & mask;
       const shift = shifts[pair]!;
       if (shift > 0) {
         end += shift;
         continue;
       }
-      const start = end - WINDOW + 1;
+      const start = end - window + 1;
       for (const form of this.slots.get(pair)!) visit(start, form);
       end += 1;
     }
@@ -122,21 +140,23 @@ export class FormSearch {
 
   private index(form: Form): void {
     const mask = this.shifts.length - 1;
-    for (let end = 1; end < WINDOW; end += 1) {
-      const pair = hash(form.text.charCodeAt(end - 1), form.text.charCodeAt(end)) & mask;
-      this.shifts[pair] = Math.min(this.shifts[pair]!, WINDOW - 1 - end);
-      if (end < WINDOW - 1) continue;
-      const slot = this.slots.get(pair);
-      if (slot) slot.push(form);
-      else this.slots.set(pair, [form]);
+    const last = this.window - 1;
+    const pairAt = (end: number) => hash(form.text.charCodeAt(end - 1), form.text.charCodeAt(end)) & mask;
+    for (let end = 1; end <= last; end += 1) {
+      const pair = pairAt(end);
+      this.shifts[pair] = Math.min(this.shifts[pair]!, last - end);
     }
+    append(this.slots, pairAt(last), form);
+    append(this.beginnings, pairAt(1), form);
+    this.starts[pairAt(1)] = 1;
+    this.firsts.add(form.text.charCodeAt(0));
   }
+}
 
-  private grow(): void {
-    this.shifts = new Uint8Array(this.shifts.length * 2).fill(PAIRS);
-    this.slots.clear();
-    for (const form of this.forms) this.index(form);
-  }
+function append(slots: Map<number, Form[]>, slot: number, form: Form): void {
+  const forms = slots.get(slot);
+  if (forms) forms.push(form);
+  else slots.set(slot, [form]);
 }
 
 const hash = (first: number, second: number): number => (first << 5) ^ (first << 9) ^ second;

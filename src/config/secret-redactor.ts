@@ -1,5 +1,5 @@
 import { type Cover, cover, inJsonText } from './cover.js';
-import { FormSearch, type Match, WINDOW } from './form-search.js';
+import { FormSearch, type Match, MIN_LENGTH } from './form-search.js';
 import { headerSecrets } from './header-secrets.js';
 import { mcpSecrets } from './mcp-servers-setting.js';
 import { type Form, formsOf } from './secret-forms.js';
@@ -61,7 +61,7 @@ export class SecretRedactor {
    * characters, and secrets of at most 15 letters and nothing else, are ignored.
    */
   add(secret: string): void {
-    if (secret.length < WINDOW || WORD.test(secret)) return;
+    if (secret.length < MIN_LENGTH || WORD.test(secret)) return;
     this.addForms(formsOf(secret.toWellFormed()));
   }
 
@@ -92,8 +92,7 @@ export class SecretRedactor {
 
   /** Returns how many characters at the end of a text may begin a secret that continues in the next text. */
   openEnd(text: string): number {
-    const token = OPEN_CALLBACK_TOKEN.exec(text.slice(-CALLBACK_TOKEN_LENGTH + 1))?.[0].length ?? 0;
-    return Math.max(this.search.openEnd(text), token, this.base?.openEnd(text) ?? 0);
+    return Math.max(this.search.openEnd(text), this.base ? this.base.openEnd(text) : openToken(text));
   }
 
   /**
@@ -114,6 +113,9 @@ export class SecretRedactor {
     return [...own, ...others].toSorted((one, other) => one.start - other.start);
   }
 }
+
+const openToken = (text: string): number =>
+  OPEN_CALLBACK_TOKEN.exec(text.slice(-CALLBACK_TOKEN_LENGTH + 1))?.[0].length ?? 0;
 
 function callbackTokens(text: string): Match[] | undefined {
   if (!text.includes(CALLBACK_TOKEN_PREFIX)) return undefined;

@@ -4,7 +4,23 @@ import { type Form, formsOf } from '../config/secret-forms.js';
 import { BatchedLookup } from '../database/batched-lookup.js';
 import { Database } from '../database/database.js';
 import { ProcessIdentity } from '../database/process-identity.js';
-import { SecretVersions, type UsedSecret } from './secret-versions.js';
+
+/** The value of a secret that an execution uses. */
+export interface UsedSecret {
+  readonly versionId: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Reads the values of versions of secrets. A version never changes. */
+export abstract class SecretVersions {
+  /**
+   * Reads versions, also those that were replaced.
+   * @returns the versions that exist
+   * @throws Error if a value cannot be decrypted
+   */
+  abstract readVersions(versionIds: readonly string[]): Promise<UsedSecret[]>;
+}
 
 /** An execution under the claim of one owner. */
 interface Claim {

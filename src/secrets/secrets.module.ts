@@ -7,4 +7,4 @@ import { ExecutionRedactors } from './execution-redactors.js';
   providers: [ExecutionRedactors],
   exports: [ExecutionRedactors],
 })
-export class RedactionModule {}
+export class SecretsModule {}
