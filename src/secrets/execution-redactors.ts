@@ -1,4 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
+import { REDACTED } from '../config/cover.js';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { type Form, formsOf } from '../config/secret-forms.js';
 import { BatchedLookup } from '../database/batched-lookup.js';
@@ -43,7 +44,7 @@ const RECORD = `
   WHERE id = $1 AND owner = $2 AND attempt = $3 AND completed_at IS NULL`;
 
 /** A part of a value is not redacted if it is a part of the text that replaces secrets. */
-const isRedactable = (value: string): boolean => !'[redacted]'.includes(value);
+const isRedactable = (value: string): boolean => !REDACTED.includes(value);
 
 /**
  * Knows which secrets of projects each execution has used, so that their values are replaced in all that it records. The row
