@@ -39,6 +39,9 @@ const { SubscriberRegistry } = await built<typeof import('../src/deliveries/subs
 const { encodeEvent } = await built<typeof import('../src/events/encode-event.js')>('events/encode-event.js');
 const { SecretRedactor } =
   await built<typeof import('../src/config/secret-redactor.js')>('config/secret-redactor.js');
+const { ExecutionRedactors } = await built<typeof import('../src/secrets/execution-redactors.js')>(
+  'secrets/execution-redactors.js',
+);
 const { EventBus } = await built<typeof import('../src/events/event-bus.js')>('events/event-bus.js');
 
 const SECONDS = Number(process.argv[2] ?? 2);
@@ -74,8 +77,9 @@ const bus = new EventBus(new EventEmitter2());
 const secrets = new SecretRedactor(
   ['key', 'gateway', 'password'].map((name) => `${name}-`.padEnd(64, '0123')),
 );
-const unowned = new UnownedAppend(database, new JournalReader(database), secrets);
-const journal = new Journal(database, listener, identity, bus, notifier, unowned, secrets, {
+const redactors = new ExecutionRedactors(secrets, database, identity);
+const unowned = new UnownedAppend(database, new JournalReader(database), redactors);
+const journal = new Journal(database, listener, identity, bus, notifier, unowned, redactors, {
   MAX_EVENTS_PER_FLUSH: 5_000,
   MAX_FLUSHES_PER_PROCESS: 2,
 });

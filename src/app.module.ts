@@ -14,6 +14,7 @@ import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { PublicServicesModule } from './public-services.module.js';
+import { SecretsModule } from './secrets/secrets.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { StatsModule } from './stats/stats.module.js';
 import { SchedulesModule } from './schedules/schedules.module.js';
@@ -46,6 +47,7 @@ export class AppModule {
         ReplacementsModule.forRoot(composition),
         ExtensionDiscoveryModule.forRoot(host),
         DatabaseModule,
+        SecretsModule,
         AuthModule,
         ThrottlingModule,
         // Imported here as well as by ExecutionsModule: Nest registers the routes of nearer modules first, and the dashboard

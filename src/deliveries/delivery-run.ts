@@ -173,7 +173,11 @@ export class DeliveryRun {
       sequence: event.sequence,
       attempts,
       // PostgreSQL does not store U+0000.
-      error: secrets.text(messageOf(error)).replaceAll('\0', '').slice(0, MAX_ERROR_LENGTH).toWellFormed(),
+      error: secrets.forProcess
+        .text(messageOf(error))
+        .replaceAll('\0', '')
+        .slice(0, MAX_ERROR_LENGTH)
+        .toWellFormed(),
       retryMs,
     });
     return retryMs;

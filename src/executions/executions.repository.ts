@@ -6,11 +6,13 @@ import type { DesiredState, KeptWork } from '../database/schema.js';
 import type { ExecutionRow } from '../engine/execution-row.js';
 import { NotFoundError } from '../problems/problem.error.js';
 
+// A re-run redacts the secrets that the execution has used whose work it keeps.
 const INSERT = `
   INSERT INTO cloutagent.executions
     (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, rerun_of, kept,
-     workflow_name, workflow_version, start_at, runnable_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, greatest(now(), $14)) RETURNING *`;
+     workflow_name, workflow_version, start_at, runnable_at, secret_versions)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, greatest(now(), $14),
+    coalesce((SELECT secret_versions FROM cloutagent.executions WHERE id = $10), '{}')) RETURNING *`;
 
 // A deletion waits for this lock, so its answer names the re-run. Its events were all there when they were copied.
 const LOCK_REPEATED = 'SELECT FROM cloutagent.executions WHERE id = $1 FOR KEY SHARE';
@@ -141,6 +143,16 @@ export class ExecutionsRepository {
       if (rowCount === 0) throw new NotFoundError();
       return (await client.query<ExecutionRow>(query)).rows[0]!;
     });
+  }
+
+  /** Returns the ids of the versions of secrets that an execution has used. */
+  async secretVersions(executionId: string): Promise<readonly string[]> {
+    const { rows } = await this.database.pool.query<{ versions: string[] }>({
+      name: 'execution-secrets-read',
+      text: 'SELECT secret_versions AS versions FROM cloutagent.executions WHERE id = $1',
+      values: [executionId],
+    });
+    return rows[0]?.versions ?? [];
   }
 
   async find(executionId: string): Promise<ExecutionRow | undefined> {

@@ -96,7 +96,7 @@ const STATES = `
       AND e.owner = $8 AND e.attempt = c.attempt AND e.completed_at IS NULL
       AND c.id IN (SELECT id FROM held WHERE follows)
     RETURNING e.id, e.project_id, e.tags, e.created_by, e.desired_state, e.desired_state_by, e.desired_state_reason,
-      e.desired_state_at
+      e.desired_state_at, e.secret_versions
   ),
   kept AS (
     SELECT id, owned AND NOT follows AS lost,

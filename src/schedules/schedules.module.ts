@@ -4,6 +4,7 @@ import { DefinitionsModule } from '../definitions/definitions.module.js';
 import { NodesModule } from '../engine/nodes/nodes.module.js';
 import { ExecutionsModule } from '../executions/executions.module.js';
 import { DueSchedules } from './due-schedules.js';
+import { SecretStore } from '../secrets/secret-store.js';
 import { OwnStarts } from './own-starts.js';
 import { ScheduleTimer } from './schedule-timer.js';
 import { SchedulesController } from './schedules.controller.js';
@@ -11,6 +12,7 @@ import { SchedulesRepository } from './schedules.repository.js';
 import { SchedulesService } from './schedules.service.js';
 import { HooksController } from './triggers/hooks.controller.js';
 import { InputMapper } from './triggers/input-mapper.js';
+import { TriggerSecrets } from './triggers/trigger-secrets.js';
 import { TriggersController } from './triggers/triggers.controller.js';
 import { TriggersRepository } from './triggers/triggers.repository.js';
 import { TriggersService } from './triggers/triggers.service.js';
@@ -30,6 +32,13 @@ import { WebhookReceiver } from './triggers/webhook-receiver.js';
     InputMapper,
     TriggersService,
     WebhookReceiver,
+    {
+      provide: TriggerSecrets,
+      inject: [SecretStore],
+      useFactory: (store: SecretStore): TriggerSecrets => ({
+        find: async (projectId, name) => (await store.find(projectId, [name]))[0]?.value,
+      }),
+    },
   ],
 })
 export class SchedulesModule {}

@@ -72,7 +72,8 @@ export async function testRun<Config>(
       `The config is not valid: ${['config', ...issue.path].join('.')}: ${issue.message}`,
     );
   }
-  const budget = new OutputBudget(parseSettings({}), new SecretRedactor());
+  const secrets = new SecretRedactor();
+  const budget = new OutputBudget(parseSettings({}), () => secrets);
   const ended = new AbortController();
   const signal = given.signal ? AbortSignal.any([given.signal, ended.signal]) : ended.signal;
   const events: NodeEvent[] = [];

@@ -1,3 +1,6 @@
+import type { Database } from '../../src/database/database.js';
+import type { ProcessIdentity } from '../../src/database/process-identity.js';
+import { ExecutionRedactors } from '../../src/secrets/execution-redactors.js';
 import { SecretRedactor } from '../../src/config/secret-redactor.js';
 import { parseSettings, type Settings } from '../../src/config/settings.js';
 import { HostPolicy, systemResolver } from '../../src/engine/http/host-policy.js';
@@ -31,7 +34,7 @@ export class TestMcp {
     this.local = new LocalServers(this.settings, secrets);
     this.servers = new McpServers(
       this.settings,
-      secrets,
+      new ExecutionRedactors(secrets, {} as Database, {} as ProcessIdentity),
       new RemoteServers(this.settings, this.fetch),
       this.local,
     );

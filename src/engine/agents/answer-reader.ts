@@ -18,7 +18,8 @@ export interface AnswerReaderOptions {
   readonly maxBytes: number;
   /** Of the arguments of a call. */
   readonly maxDepth: number;
-  readonly secrets: SecretRedactor;
+  /** Called for each part: the execution may use a secret while the model answers. */
+  readonly secrets: () => SecretRedactor;
 }
 
 /** A text or reasoning part that is being written. */

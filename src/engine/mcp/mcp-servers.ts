@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { LocalMcpServer, RemoteMcpServer } from '../../config/mcp-servers-setting.js';
-import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { messageOf } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import type { AgentRun } from '../extension/agent-run.js';
 import { type ConfigProblem, NodeError, TransientError } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
@@ -44,7 +44,7 @@ export class McpServers {
 
   constructor(
     @Inject(Settings) private readonly settings: Settings,
-    private readonly secrets: SecretRedactor,
+    private readonly redactors: ExecutionRedactors,
     private readonly remote: RemoteServers,
     private readonly local: LocalServers,
   ) {}
@@ -134,7 +134,7 @@ export class McpServers {
         throw error;
       throw new TransientError(
         'mcp_unavailable',
-        `The MCP server ${prefix} cannot be used: ${this.secrets.text(sentence(messageOf(error)))}`,
+        `The MCP server ${prefix} cannot be used: ${this.redactors.of(run.executionId).text(sentence(messageOf(error)))}`,
         undefined,
         { cause: error },
       );
@@ -234,7 +234,8 @@ export class McpServers {
   }
 
   private report(problem: string, { executionId, nodeId }: Run): void {
-    this.logger.debug(this.secrets.text(`MCP server ${problem} (execution ${executionId}, node ${nodeId})`));
+    const secrets = this.redactors.of(executionId);
+    this.logger.debug(secrets.text(`MCP server ${problem} (execution ${executionId}, node ${nodeId})`));
   }
 }
 

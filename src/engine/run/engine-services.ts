@@ -1,6 +1,6 @@
-import type { SecretRedactor } from '../../config/secret-redactor.js';
 import type { Settings } from '../../config/settings.js';
 import type { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
+import type { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import type { ChildExecutions } from '../children/child-executions.js';
 import type { NodeRegistry } from '../extension/node-registry.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
@@ -25,6 +25,6 @@ export interface EngineServices {
   readonly callbacks: Callbacks;
   /** The variables and secrets of projects. */
   readonly values: ProjectValues;
-  readonly secrets: SecretRedactor;
+  readonly redactors: ExecutionRedactors;
   readonly settings: Settings;
 }

@@ -15,6 +15,7 @@ import type { AgentRun } from '../extension/agent-run.js';
 import { AgentRounds } from './agent-rounds.js';
 import { conditionDocument } from './condition-document.js';
 import { emittedEvent } from './emitted-event.js';
+import { EmittedText } from './emitted-text.js';
 import { toFailure } from './execution-failure.js';
 import { filledConfig, parseConfig, registeredType, usedCallbacks, usedVariables } from './node-config.js';
 import type { NodeScope } from './node-scope.js';
@@ -52,6 +53,8 @@ export class NodeAttempt {
   private readonly reveals: SecretReveal;
   /** Whether the handler waits for something that does not count towards the time limit. */
   private isUntimed = false;
+  /** What the code of a module emits: its texts may cut a secret in two. */
+  private readonly emitted: EmittedText;
   /** The call of a model that is in progress. */
   private openCall: { model: string; reported: () => ReportedUsage | undefined } | undefined;
 
@@ -68,6 +71,7 @@ export class NodeAttempt {
     this.interception = scope.interceptors && this.intercept(scope.interceptors);
     this.suspension = new Suspension(scope, step, waits, this.signal);
     this.reveals = new SecretReveal(scope, this.secrets, this.signal);
+    this.emitted = new EmittedText(() => scope.redactors.of(scope.row.id));
   }
 
   /**
@@ -166,7 +170,26 @@ export class NodeAttempt {
 
   private runHandler({ handler, code }: RegisteredType, config: unknown): Promise<Json> {
     const nodeRun = this.nodeRun(config, code !== undefined);
-    return code ? this.scope.monitor.call(code.run, () => handler.run(nodeRun)) : handler.run(nodeRun);
+    if (!code) return handler.run(nodeRun);
+    return this.runModule(() => this.scope.monitor.call(code.run, () => handler.run(nodeRun)));
+  }
+
+  /** Runs the handler of a module, and records what its texts have held back. */
+  private async runModule(handler: () => Promise<Json>): Promise<Json> {
+    try {
+      const output = await handler();
+      return await this.withoutHeldText(() => Promise.resolve(output));
+    } catch (error) {
+      await this.withoutHeldText(() => Promise.resolve()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Records the text that is held back before `work`. */
+  private async withoutHeldText<T>(work: () => Promise<T>): Promise<T> {
+    if (this.emitted.isHolding)
+      await this.record(() => this.emitted.end({ stepId: this.step.stepId, nodeId: this.step.node.id }));
+    return work();
   }
 
   private intercept(interceptors: StepInterceptors): StepInterception {
@@ -236,13 +259,20 @@ export class NodeAttempt {
       input: row.input,
       inputs,
       signal: this.signal,
-      emit: (event: NodeEvent) => handled(this.record(() => this.eventDrafts(event))),
+      emit: (event: NodeEvent) =>
+        handled(
+          this.record(() =>
+            isForeign
+              ? this.eventDrafts(event).flatMap((draft) => this.emitted.take(draft))
+              : this.eventDrafts(event),
+          ),
+        ),
       countTokens: (model, usage) => handled(this.countTokens(model, usage)),
       decision: () => handled(this.decision()),
       untimed: (wait) => handled(this.untimed(wait)),
-      waitFor: (request) => handled(this.suspension.waitFor(request)),
+      waitFor: (request) => handled(this.withoutHeldText(() => this.suspension.waitFor(request))),
       lastCompletedChild: () => handled(this.suspension.lastCompletedChild()),
-      runChildren: (request) => handled(this.suspension.runChildren(request)),
+      runChildren: (request) => handled(this.withoutHeldText(() => this.suspension.runChildren(request))),
       reveal: (value, target) => handled(this.reveals.reveal(value, target)),
       resumed: this.step.isResumed === true,
       checkLimits: (model) => handled(this.checkLimits(model)),
@@ -333,7 +363,7 @@ export class NodeAttempt {
   }
 
   private async decision(): Promise<ApprovalDecision> {
-    const result = await this.suspension.waitFor({ kind: 'approval' });
+    const result = await this.withoutHeldText(() => this.suspension.waitFor({ kind: 'approval' }));
     // Without `expiresInMs` the wait cannot expire.
     if (result.outcome === 'expired') throw new NodeError('approval_expired', 'The approval has expired.');
     const { approved, by, comment } = result;

@@ -8,6 +8,7 @@ import type { KeptWork } from '../../database/schema.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { ValuePermission, withWarnings } from '../../definitions/values/value-permission.js';
 import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from '../commands/execution-inserter.js';
 import { StartPermission } from '../commands/start-permission.js';
 import { StartResolver } from '../commands/start-resolver.js';
@@ -28,6 +29,7 @@ export class ExecutionRerunner {
     private readonly resolver: StartResolver,
     private readonly keptWork: KeptWorkReader,
     private readonly values: ValuePermission,
+    private readonly redactors: ExecutionRedactors,
   ) {}
 
   /**
@@ -93,7 +95,9 @@ export class ExecutionRerunner {
       restarts: from === undefined && hasOtherInput,
     });
     if (old.status === 'completed' && kept.steps.length === workflow.nodes.length) throw nothingToRun();
-    return kept;
+    if (old.secret_versions.length === 0) return kept;
+    // It may have recorded a value before it used the secret.
+    return (await this.redactors.withVersions(old.secret_versions)).value(kept);
   }
 }
 

@@ -1,0 +1,37 @@
+import type { SecretRedactor } from './secret-redactor.js';
+
+/**
+ * Replaces the secrets in a text that arrives in parts. It holds back only what may begin a secret: never more than the
+ * longest form of a secret has characters.
+ */
+export class RedactedStream {
+  /** What may begin a secret that continues in the next part. */
+  private pending = '';
+  /** How many characters of it belong to a secret that is replaced already. */
+  private covered = 0;
+
+  /** @param redactor called for each part, because an execution may use further secrets while a text arrives */
+  constructor(private readonly redactor: () => SecretRedactor) {}
+
+  /** Whether a part of the text is held back. */
+  get isHolding(): boolean {
+    return this.pending.length > 0;
+  }
+
+  /** Adds a part. @returns what is complete now, without secrets */
+  push(part: string): string {
+    const text = this.pending + part;
+    const { text: complete, left, covered } = this.redactor().part(text, this.covered);
+    this.pending = text.slice(text.length - left);
+    this.covered = covered;
+    return complete;
+  }
+
+  /** Returns what is held back, when no further part follows. */
+  end(): string {
+    const rest = this.pending.slice(this.covered);
+    this.pending = '';
+    this.covered = 0;
+    return rest;
+  }
+}
