@@ -3,6 +3,7 @@ import type { SavedWorkflow } from '@cloutagent/contract';
 import { ownsProject, type Principal } from '../auth/principal.js';
 import { JsonSchemas } from '../engine/nodes/json-schemas.js';
 import { NotFoundError, ProblemError, ValidationFailedError } from '../problems/problem.error.js';
+import { ValuePermission } from './values/value-permission.js';
 import { type SaveRequest, WorkflowStore } from './workflow-store.js';
 import { WorkflowValidator } from './workflow-validator.js';
 
@@ -13,6 +14,7 @@ export class WorkflowSaver {
     private readonly store: WorkflowStore,
     private readonly validator: WorkflowValidator,
     private readonly schemas: JsonSchemas,
+    private readonly values: ValuePermission,
   ) {}
 
   /**
@@ -20,7 +22,7 @@ export class WorkflowSaver {
    * @returns the newest version, and whether it is new
    * @throws NotFoundError if the project is not the principal's
    * @throws ValidationFailedError if the workflow cannot run, or if the inputSchema is no JSON Schema
-   * @throws ProblemError as `WorkflowValidator.check` and `WorkflowStore.save`
+   * @throws ProblemError 403 `secret_not_allowed` if the workflow uses secrets and the principal may not, and as `WorkflowValidator.check` and `WorkflowStore.save`
    */
   async save(
     request: Omit<SaveRequest, 'by'>,
@@ -30,6 +32,7 @@ export class WorkflowSaver {
     const { workflow, options, inputSchema } = content;
     if (!ownsProject(principal, projectId)) throw new NotFoundError('project');
     await this.validator.check({ projectId, workflow, options, name });
+    this.values.assertMayWrite(workflow, principal);
     if (inputSchema) await this.checkSchema(projectId, inputSchema);
     return this.store.save({ ...request, by: principal.id });
   }

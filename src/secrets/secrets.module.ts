@@ -1,9 +1,8 @@
 import { Global, Module } from '@nestjs/common';
-import { ExecutionRedactors } from './execution-redactors.js';
+import { ExecutionRedactors, SecretVersions } from './execution-redactors.js';
 import { SecretCipher } from './secret-cipher.js';
 import { SecretStore } from './secret-store.js';
 import { SecretSweeper } from './secret-sweeper.js';
-import { SecretVersions } from './secret-versions.js';
 import { VariableStore } from './variable-store.js';
 
 /**
