@@ -15,6 +15,7 @@ import { PublicServicesModule } from './public-services.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
 import { WaitsModule } from './waits/waits.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 type Imports = NonNullable<DynamicModule['imports']>;
 
@@ -47,6 +48,7 @@ export class AppModule {
         ExecutionsModule,
         WaitsModule,
         ListenersModule,
+        WebhooksModule,
         OperationsModule,
         PublicServicesModule,
         ...imports,

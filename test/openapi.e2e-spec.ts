@@ -72,6 +72,14 @@ describe('the OpenAPI document', () => {
         'replayDeliveries: POST /api/listeners/{name}/replay',
         'skipEvent: POST /api/listeners/{name}/skip',
         'deleteListener: DELETE /api/listeners/{name}',
+        'putWebhook: PUT /api/webhooks/{projectId}/{name}',
+        'listWebhooks: GET /api/webhooks',
+        'getWebhook: GET /api/webhooks/{projectId}/{name}',
+        'deleteWebhook: DELETE /api/webhooks/{projectId}/{name}',
+        'rotateWebhookSecret: POST /api/webhooks/{projectId}/{name}/rotate-secret',
+        'listWebhookDeliveries: GET /api/webhooks/{projectId}/{name}/deliveries',
+        'getWebhookDelivery: GET /api/webhooks/{projectId}/{name}/deliveries/{deliveryId}',
+        'replayWebhook: POST /api/webhooks/{projectId}/{name}/replay',
       ].toSorted(),
     );
   });

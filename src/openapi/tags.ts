@@ -6,6 +6,7 @@ export const TAGS = {
   Streams: 'Watch executions live, as server-sent events.',
   Keys: 'Manage API keys, and see what your own credential may do.',
   Listeners: 'See durable listeners of modules, and replay what could not be delivered.',
+  Webhooks: 'Have events delivered to addresses of your own, and see what became of the deliveries.',
   Operations: 'Health and metrics of a process.',
 } as const;
 export type TagName = keyof typeof TAGS;
