@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type StartExecution } from '@cloutagent/contract';
+import { type StartExecution, type Warning } from '@cloutagent/contract';
 import { isDeepStrictEqual } from 'node:util';
 import { ownsProject, type Principal } from '../../auth/principal.js';
 import { sha256 } from '../../common/sha256.js';
@@ -9,6 +9,26 @@ import { SavedWorkflows } from '../../definitions/saved-workflows.js';
 import type { NewExecution } from '../executions.repository.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from './execution-inserter.js';
 import { WorkflowValidator } from './workflow-validator.js';
+
+/** A request that has been checked and can be inserted. */
+export interface PreparedStart {
+  readonly execution: NewExecution;
+  readonly origin: OnceOrigin;
+  /** What the author of the request should know. */
+  readonly warnings: readonly Warning[];
+}
+
+/** Checks the workflow of a request, and throws if it cannot run. */
+export type WorkflowCheck = (execution: NewExecution) => Promise<void>;
+
+/** Adds the warnings of a request to its answer. */
+export const withWarnings = (
+  { execution, replayed }: StartedExecution,
+  warnings: readonly Warning[],
+): StartedExecution => ({
+  execution: warnings.length === 0 ? execution : { ...execution, warnings: [...warnings] },
+  replayed,
+});
 
 /** Starts executions. */
 @Injectable()
@@ -32,9 +52,25 @@ export class ExecutionStarter {
     principal: Principal,
     idempotencyKey?: string,
   ): Promise<StartedExecution> {
+    const { execution, origin, warnings } = await this.prepare(request, principal, idempotencyKey);
+    const started =
+      (await this.inserter.findFirst(origin)) ?? (await this.inserter.insert(execution, origin));
+    return withWarnings(started, warnings);
+  }
+
+  /**
+   * Checks a request without starting it. Throws what `start` throws, except for a reused key.
+   * @param checkWorkflow called with the workflow of the request, or with the saved one that it names
+   */
+  async prepare(
+    request: StartExecution,
+    principal: Principal,
+    idempotencyKey?: string,
+    checkWorkflow: WorkflowCheck = (execution) => this.workflows.check(execution),
+  ): Promise<PreparedStart> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
-    const started = await this.resolve(request);
-    await this.workflows.check(started);
+    const execution = await this.resolve(request);
+    await checkWorkflow(execution);
     const requestHash = sha256(JSON.stringify(request)).toString('hex');
     const origin: OnceOrigin = {
       projectId: request.projectId,
@@ -43,7 +79,7 @@ export class ExecutionStarter {
       requestHash,
       isRequestOf: (row) => row.request_hash === requestHash || isStartedBy(row, request),
     };
-    return (await this.inserter.findFirst(origin)) ?? this.inserter.insert(started, origin);
+    return { execution, origin, warnings: [] };
   }
 
   /** Reads the saved workflow that a request names. */

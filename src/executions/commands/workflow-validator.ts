@@ -2,13 +2,20 @@ import { Injectable } from '@nestjs/common';
 import { StepInterceptors } from '../../engine/extension/step-interceptors.js';
 import { WorkflowChecks } from '../../engine/validation/workflow-checks.js';
 import type { NewExecution } from '../executions.repository.js';
-import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
+import { type PathError, ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 
 /** Errors that one answer lists. */
 const MAX_ERRORS = 100;
 
 /** Codes of problems that become the code of the response. */
 const CODES = ['expression_too_complex', 'not_available'] as const;
+
+type CheckedRequest = Pick<NewExecution, 'projectId' | 'workflow' | 'options'>;
+
+/** A reason why a workflow cannot run. Its path begins with `workflow`. */
+export interface FoundProblem extends PathError {
+  code: string;
+}
 
 /** Refuses requests whose workflow cannot run. */
 @Injectable()
@@ -19,20 +26,29 @@ export class WorkflowValidator {
   ) {}
 
   /**
+   * Finds the reasons why the workflow of a request cannot run.
+   * @throws ProblemError 503 `no_worker_free`
+   */
+  async find({ projectId, workflow, options }: CheckedRequest): Promise<FoundProblem[]> {
+    const needsPrices = options?.limits?.maxCostUSD !== undefined;
+    const problems = await this.checks.check(workflow, projectId, { needsPrices });
+    return problems.map(({ path, message, code = 'validation_failed' }) => ({
+      path: ['workflow', ...path].join('.'),
+      message,
+      code,
+    }));
+  }
+
+  /**
    * Checks the workflow of a request.
    * @throws ValidationFailedError with every wrong path
    * @throws ProblemError 400 `expression_too_complex`, 400 `not_available`, 400 `price_unknown`, 503 `no_worker_free`
    */
-  async check({
-    projectId,
-    workflow,
-    options,
-  }: Pick<NewExecution, 'projectId' | 'workflow' | 'options'>): Promise<void> {
-    const needsPrices = options?.limits?.maxCostUSD !== undefined;
-    const problems = await this.checks.check(workflow, projectId, { needsPrices });
+  async check(request: CheckedRequest): Promise<void> {
+    const problems = await this.find(request);
     if (problems.length === 0) return;
-    const errors = problems.map(({ path, message }) => ({ path: ['workflow', ...path].join('.'), message }));
-    this.interceptors.notifyOfValidationFailure({ projectId, errors });
+    const errors = problems.map(({ path, message }) => ({ path, message }));
+    this.interceptors.notifyOfValidationFailure({ projectId: request.projectId, errors });
     for (const code of CODES) {
       const index = problems.findIndex((problem) => problem.code === code);
       if (index >= 0) throw new ProblemError(code, undefined, { errors: [errors[index]!] });
