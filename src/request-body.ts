@@ -6,14 +6,25 @@ import { jsonShape } from './common/json-shape.js';
 import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
 
 const SIGNALS = /^\/api\/executions\/[^/]+\/signals\/[^/]+\/?$/i;
+const BATCHES = /^\/api\/executions\/batch\/?$/i;
+/** The depth of each item is checked with the item, so that one that is too deep does not stop the others. */
+const BATCH_MAX_DEPTH = 1_002;
 const CALLBACKS = /^\/api\/callbacks\/[^/]+\/?$/i;
 
 /**
- * Parses JSON bodies within the limits of the settings. Requests without a body skip the parser, as most requests do. Signals
- * and callbacks have a limit of their own, and a callback that is not JSON is read as a text.
+ * Parses JSON bodies within the limits of the settings. Requests without a body skip the parser, as most requests do. Batches,
+ * signals and callbacks have limits of their own, and a callback that is not JSON is read as a text.
  */
 export function readBody(settings: Settings): RequestHandler {
   const parse = readJson(settings, settings.BODY_MAX_BYTES);
+  const parseBatch = readJson(
+    {
+      MAX_JSON_DEPTH: BATCH_MAX_DEPTH,
+      MAX_JSON_PARTS: settings.BATCH_MAX_JSON_PARTS,
+      partsSetting: 'BATCH_MAX_JSON_PARTS',
+    },
+    settings.BATCH_MAX_BYTES,
+  );
   const parseSignal = readJson(settings, settings.SIGNAL_MAX_BYTES);
   const parseText = withinLimit(
     text({ limit: settings.SIGNAL_MAX_BYTES, type: () => true }),
@@ -21,7 +32,8 @@ export function readBody(settings: Settings): RequestHandler {
   );
   return (request, response, next) => {
     const { path } = request;
-    if (SIGNALS.test(path)) parseSignal(request, response, next);
+    if (BATCHES.test(path)) parseBatch(request, response, next);
+    else if (SIGNALS.test(path)) parseSignal(request, response, next);
     else if (!CALLBACKS.test(path)) parse(request, response, next);
     else if (isJson(request)) parseSignal(request, response, next);
     else parseText(request, response, next);
@@ -58,13 +70,18 @@ const withinLimit =
     void parse(request, response, done);
   };
 
-function readJson(settings: Settings, limit: number): RequestHandler {
+interface JsonLimits extends Pick<Settings, 'MAX_JSON_DEPTH' | 'MAX_JSON_PARTS'> {
+  /** The setting that `MAX_JSON_PARTS` comes from. */
+  partsSetting?: string;
+}
+
+function readJson(limits: JsonLimits, limit: number): RequestHandler {
   const parseAll = json({
     limit,
     strict: false,
     type: JSON_TYPES,
     verify: (request: VerifiedRequest, _response, body, encoding) => {
-      request.problem = problemOf(body, encoding, settings);
+      request.problem = problemOf(body, encoding, limits);
       // body-parser replaces the status of an error that is thrown here, so the problem is kept on the request.
       if (request.problem) throw new Error(request.problem.message);
     },
@@ -99,7 +116,7 @@ interface VerifiedRequest extends IncomingMessage {
 }
 
 /** Checks a body before it is parsed, because parsing blocks the event loop, and for longer the more parts the body has. */
-function problemOf(body: Buffer, encoding: string, settings: Settings): ProblemError | undefined {
+function problemOf(body: Buffer, encoding: string, limits: JsonLimits): ProblemError | undefined {
   if (encoding !== 'utf-8') return new ProblemError('unsupported_charset');
   if (!isUtf8(body))
     return new ProblemError(
@@ -107,12 +124,12 @@ function problemOf(body: Buffer, encoding: string, settings: Settings): ProblemE
       'The body is not valid JSON, because it is not UTF-8. Send JSON in UTF-8 (RFC 8259, section 8.1).',
     );
   const { depth, parts, inexact } = jsonShape(body);
-  const { MAX_JSON_DEPTH: maxDepth, MAX_JSON_PARTS: maxParts } = settings;
+  const { MAX_JSON_DEPTH: maxDepth, MAX_JSON_PARTS: maxParts, partsSetting = 'MAX_JSON_PARTS' } = limits;
   const messages: string[] = [];
   if (depth > maxDepth) messages.push(`JSON must not be nested more than ${maxDepth} deep (MAX_JSON_DEPTH)`);
   if (parts > maxParts)
     messages.push(
-      `JSON must not have more than ${maxParts} arrays, objects and members of objects, but this has ${parts} (MAX_JSON_PARTS)`,
+      `JSON must not have more than ${maxParts} arrays, objects and members of objects, but this has ${parts} (${partsSetting})`,
     );
   if (inexact !== undefined)
     messages.push(

@@ -110,14 +110,31 @@ function successes(
     contentType = 'application/json',
     examples,
     responseHeaders = [],
+    alternatives = [],
   }: Documentation,
   always: readonly ResponseHeader[],
   schemas: ComponentSchemas,
 ): Record<string, ResponseObject> {
+  const headers = headerReferences([...always, ...responseHeaders]);
   return {
+    ...Object.fromEntries(
+      alternatives.map(({ status: other, description, content }) => [
+        other,
+        {
+          description,
+          headers,
+          content: Object.fromEntries(
+            Object.entries(content).map(([type, { schema, examples: own }]) => [
+              type,
+              { schema: schemas.convert(schema, 'output'), ...(own && { examples: own }) },
+            ]),
+          ),
+        },
+      ]),
+    ),
     [status]: {
       description: STATUS_CODES[status] ?? '',
-      headers: headerReferences([...always, ...responseHeaders]),
+      headers,
       ...(response && {
         content: {
           [contentType]: { schema: schemas.convert(response, 'output'), ...(examples && { examples }) },

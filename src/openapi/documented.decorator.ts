@@ -32,10 +32,21 @@ export interface Documentation {
   contentType?: string;
   /** Examples of responses, by name. */
   examples?: Record<string, Example>;
+  /** Other successful responses, with the same headers. */
+  alternatives?: readonly Alternative[];
   /** Headers of a successful response, in addition to those of every response. */
   responseHeaders?: readonly ResponseHeader[];
   /** Codes of the problems of this route, in addition to those that follow from its parameters, body and access. */
   errors?: readonly ProblemCode[];
+}
+
+/** A successful response that is not the usual one. */
+export interface Alternative {
+  status: number;
+  /** When the route answers in this way. */
+  description: string;
+  /** By content type. */
+  content: Record<string, { schema: z.ZodType; examples?: Record<string, Example> }>;
 }
 
 interface Example {

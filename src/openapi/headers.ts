@@ -41,6 +41,12 @@ export const RESPONSE_HEADERS = {
     schema: { type: 'string', const: 'true' },
     example: 'true',
   },
+  'Preference-Applied': {
+    description:
+      'Present if the server honours `Prefer: wait`: how many seconds it waits at most (RFC 7240).',
+    schema: { type: 'string', pattern: '^wait=\\d+$' },
+    example: 'wait=30',
+  },
   'WWW-Authenticate': {
     description: 'The scheme to authenticate with (RFC 9110, section 11.6.1).',
     schema: { type: 'string' },
@@ -83,6 +89,12 @@ export const REQUEST_HEADERS = {
       'The id of the last frame received. The stream continues after it. It wins over the parameter `lastEventId`.',
     schema: { type: 'string' },
     example: '12',
+  },
+  Prefer: {
+    description:
+      '`wait=30` waits up to 30 seconds for the end of the execution (RFC 7240). Other preferences and wrong values are ignored.',
+    schema: { type: 'string' },
+    example: 'wait=30',
   },
 } as const satisfies Record<string, Header>;
 export type RequestHeader = keyof typeof REQUEST_HEADERS;

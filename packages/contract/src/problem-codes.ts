@@ -155,7 +155,7 @@ export const PROBLEM_CODES = {
   },
   body_too_large: {
     status: 413,
-    text: 'The body is larger than this server accepts (BODY_MAX_BYTES, and SIGNAL_MAX_BYTES for signals).',
+    text: 'The body is larger than this server accepts (BODY_MAX_BYTES, BATCH_MAX_BYTES for batches, and SIGNAL_MAX_BYTES for signals).',
   },
   unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
   unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },

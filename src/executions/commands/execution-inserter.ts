@@ -68,4 +68,41 @@ export class ExecutionInserter {
       return first;
     }
   }
+
+  /**
+   * Inserts executions with one statement and queues them, or finds those that other requests with the same keys made, or
+   * earlier ones of the list.
+   * @returns for each the execution, or the ProblemError 422 `idempotency_key_reused`
+   */
+  async insertAll(
+    executions: readonly { request: NewExecution; origin: OnceOrigin }[],
+  ): Promise<(StartedExecution | ProblemError)[]> {
+    if (executions.length === 0) return [];
+    const rows = await this.repository.insertAll(executions);
+    this.dispatcher.notifyQueued();
+    const started: (StartedExecution | ProblemError)[] = [];
+    for (const [index, row] of rows.entries())
+      started.push(
+        row
+          ? { execution: toExecution(row, initialState()), replayed: false }
+          : await this.findOrInsert(executions[index]!),
+      );
+    return started;
+  }
+
+  private async findOrInsert({
+    request,
+    origin,
+  }: {
+    request: NewExecution;
+    origin: OnceOrigin;
+  }): Promise<StartedExecution | ProblemError> {
+    try {
+      // Retention may have deleted the one that had the key.
+      return (await this.findFirst(origin)) ?? (await this.insert(request, origin));
+    } catch (error) {
+      if (error instanceof ProblemError) return error;
+      throw error;
+    }
+  }
 }
