@@ -3,6 +3,7 @@ import { AuthModule } from '../auth/auth.module.js';
 import { DefinitionsModule } from '../definitions/definitions.module.js';
 import { EngineModule } from '../engine/engine.module.js';
 import { ModelsModule } from '../engine/models/models.module.js';
+import { EventsModule } from '../events/events.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
 import { ApprovalRecorder } from './commands/approval-recorder.js';
@@ -22,6 +23,12 @@ import { ExecutionRerunner } from './rerun/execution-rerunner.js';
 import { KeptChildrenRepository } from './rerun/kept-children.repository.js';
 import { KeptWorkReader } from './rerun/kept-work-reader.js';
 import { RerunController } from './rerun/rerun.controller.js';
+import { BatchStarter } from './starts/batch-starter.js';
+import { ExecutionEnds } from './starts/execution-ends.js';
+import { StartValidator } from './starts/start-validator.js';
+import { StartsController } from './starts/starts.controller.js';
+import { StreamStarter } from './starts/stream-starter.js';
+import { WaitingStarter } from './starts/waiting-starter.js';
 import { ExecutionLookup } from './streams/execution-lookup.js';
 import { MultiStreamResolver } from './streams/multi-stream-resolver.js';
 import { MultiStreamsController } from './streams/multi-streams.controller.js';
@@ -35,6 +42,7 @@ import { StreamsController } from './streams/streams.controller.js';
     AuthModule,
     DefinitionsModule,
     EngineModule,
+    EventsModule,
     JournalModule,
     ModelsModule,
     StreamingModule,
@@ -44,6 +52,7 @@ import { StreamsController } from './streams/streams.controller.js';
   controllers: [
     MultiStreamsController,
     StreamsController,
+    StartsController,
     ExecutionsController,
     RerunController,
     ControlController,
@@ -67,6 +76,11 @@ import { StreamsController } from './streams/streams.controller.js';
     StreamMembersRepository,
     MultiStreamResolver,
     StreamAdmission,
+    ExecutionEnds,
+    WaitingStarter,
+    StreamStarter,
+    StartValidator,
+    BatchStarter,
   ],
   exports: [ExecutionStarter, ExecutionControl, ApprovalRecorder, ExecutionReader],
 })
