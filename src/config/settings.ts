@@ -144,7 +144,7 @@ const SettingsSchema = z
     REQUEST_TIMEOUT_MS: ms(60_000),
     BODY_MAX_BYTES: count(1_048_576),
     BATCH_MAX_BYTES: count(8_388_608),
-    BATCH_MAX_JSON_PARTS: count(200_000),
+    BATCH_MAX_JSON_PARTS: count(100_000),
     MAX_PREFER_WAIT_MS: ms(60_000, 0),
     RATE_LIMIT_REQUESTS: count(10_000),
     RATE_LIMIT_WINDOW_MS: ms(60_000),
