@@ -41,7 +41,7 @@ export interface Documentation {
 }
 
 /** A successful response that is not the usual one. */
-export interface Alternative {
+interface Alternative {
   status: number;
   /** When the route answers in this way. */
   description: string;

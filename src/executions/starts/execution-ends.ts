@@ -55,13 +55,6 @@ export class ExecutionEnds implements OnModuleInit, OnModuleDestroy {
     for (const waiters of this.waiters.values()) for (const resolve of waiters) resolve('late');
   }
 
-  /** Number of requests that wait. */
-  get size(): number {
-    let size = 0;
-    for (const waiters of this.waiters.values()) size += waiters.size;
-    return size;
-  }
-
   /**
    * Waits until an execution has ended, but no longer than `ms`, and no longer than the client stays.
    * @param response of the waiting request; nothing has been written to it
