@@ -70,19 +70,19 @@ describe('a server inside a Nest application', () => {
     const body = transform('1 + 1');
     const stream = await new Watch(
       base,
-      '/agents/api/executions',
+      '/v1/agents/api/executions',
       { accept: 'text/event-stream' },
       false,
       body,
     ).done();
-    expect(stream.headers.location).toMatch(/^\/agents\/api\/executions\/[0-9a-f-]{36}$/);
+    expect(stream.headers.location).toMatch(/^\/v1\/agents\/api\/executions\/[0-9a-f-]{36}$/);
     expect(ids(stream.frames)).toEqual(upTo(stream.frames.length));
     expect(stream.frames.at(-1)!.type).toBe('execution:completed');
     const ask = (path: string, sent: object, headers: Record<string, string> = {}) =>
       send(
         base,
         'POST',
-        `/agents/api/executions${path}`,
+        `/v1/agents/api/executions${path}`,
         { ...KEY, ...JSON_TYPE, ...headers },
         JSON.stringify(sent),
       );

@@ -5,7 +5,7 @@ import {
   type ValidatedExecution,
   Workflow,
 } from '@cloutagent/contract';
-import { EXAMPLE, EXAMPLE_QUEUED } from '../examples.js';
+import { EXAMPLE, EXAMPLE_QUEUED, EXAMPLE_STREAM } from '../examples.js';
 
 /** The answer for `EXAMPLE` with a misspelled model. */
 export const EXAMPLE_VALIDATED: ValidatedExecution = {
@@ -45,4 +45,11 @@ export const EXAMPLE_BATCH_RESULTS: BatchResults = {
       },
     },
   ],
+};
+
+/** The first frame of a stream, as it is sent. */
+export const EXAMPLE_STREAM_TEXT = {
+  established: {
+    value: `retry: 2000\nevent: connection:established\ndata: ${JSON.stringify(Object.values(EXAMPLE_STREAM)[0]?.value)}\n\n`,
+  },
 };

@@ -6,10 +6,10 @@ import {
   StartBatch,
   StartExecution,
   StartQuery,
-  StreamData,
   ValidatedExecution,
 } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
+import { z } from 'zod';
 import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import type { Principal } from '../../auth/principal.js';
 import { Documented } from '../../openapi/documented.decorator.js';
@@ -17,11 +17,10 @@ import { checkIdempotencyKey } from '../../problems/idempotency-key.js';
 import { ValidationFailedError } from '../../problems/problem.error.js';
 import { RequestWeight } from '../../throttling/request-weight.decorator.js';
 import { ExecutionStarter } from '../commands/execution-starter.js';
-import { EXAMPLE, EXAMPLE_COMPLETED, EXAMPLE_QUEUED, EXAMPLE_STREAM } from '../examples.js';
-import { FRAMING } from '../streams/framing.js';
+import { EXAMPLE, EXAMPLE_COMPLETED, EXAMPLE_QUEUED } from '../examples.js';
 import { prefersStream } from './accepts-stream.js';
 import { BatchStarter } from './batch-starter.js';
-import { EXAMPLE_BATCH, EXAMPLE_BATCH_RESULTS, EXAMPLE_VALIDATED } from './examples.js';
+import { EXAMPLE_BATCH, EXAMPLE_BATCH_RESULTS, EXAMPLE_STREAM_TEXT, EXAMPLE_VALIDATED } from './examples.js';
 import { showStarted } from './show-started.js';
 import { StartValidator } from './start-validator.js';
 import { StreamStarter } from './stream-starter.js';
@@ -32,6 +31,9 @@ const BODY = {
   required: true,
   examples: { compare: { summary: 'Two agents in parallel and one that joins them', value: EXAMPLE } },
 };
+
+/** A text, so that generated clients keep the execution and the stream apart. */
+const STREAM_TEXT = z.string().meta({ description: 'Frames. The data of each is a StreamData.' });
 
 /** Returns how many executions a batch has. A body that the schema refuses counts as one request. */
 function executionsOf(request: Request): number {
@@ -61,7 +63,7 @@ export class StartsController {
       'get it again.\n\nWith `Prefer: wait=30` the answer waits for the end, at most as long as the client wants and the server allows ' +
       '(`MAX_PREFER_WAIT_MS`). With `Accept: text/event-stream` the answer is the stream of the execution, as that of ' +
       '`GET /api/executions/{executionId}/stream`. Both need the scope `executions:read` too, and count as an open stream. A client ' +
-      `that leaves does not cancel the execution. ${FRAMING}`,
+      'that leaves does not cancel the execution.',
     status: 202,
     alternatives: [
       {
@@ -73,7 +75,7 @@ export class StartsController {
             schema: Execution,
             examples: { completed: { value: EXAMPLE_COMPLETED } },
           },
-          'text/event-stream': { schema: StreamData, examples: EXAMPLE_STREAM },
+          'text/event-stream': { schema: STREAM_TEXT, examples: EXAMPLE_STREAM_TEXT },
         },
       },
     ],
