@@ -6,12 +6,16 @@ import { agent, delay, start } from './support/watch.js';
 
 let database: string;
 let server: Server;
-/** Another process, which has no slot for executions of its own. */
+/** Another process. Its waits and its polling last longer than the tests, so that they do not hide a missed end. */
 let other: Server;
 beforeAll(async () => {
   database = await createDatabase();
   server = await Server.start({ DATABASE_URL: database, MAX_PREFER_WAIT_MS: '60000' });
-  other = await Server.start({ DATABASE_URL: database, JOURNAL_POLL_INTERVAL_MS: '600000' });
+  other = await Server.start({
+    DATABASE_URL: database,
+    JOURNAL_POLL_INTERVAL_MS: '600000',
+    MAX_PREFER_WAIT_MS: '600000',
+  });
 });
 afterAll(() => Promise.all([server.kill(), other.kill()]));
 
@@ -121,9 +125,9 @@ describe('Prefer: wait', () => {
     const body = start([delay('d', 300), agent('a')], [['d', 'a']]);
     const [first, second] = await Promise.all([
       post(server, body, 'wait=60', key),
-      post(other, body, 'wait=60', key),
+      post(other, body, 'wait=600', key),
     ]);
-    const third = await post(other, body, 'wait=60', key);
+    const third = await post(other, body, 'wait=600', key);
     expect([first.status, second.status, third.status]).toEqual([200, 200, 200]);
     expect(new Set([first.body.id, second.body.id, third.body.id]).size).toBe(1);
     const replayed = [first, second, third].map(({ headers }) => headers.get('idempotency-replayed'));
@@ -132,14 +136,14 @@ describe('Prefer: wait', () => {
   });
 
   it('learns of an end in another process without polling', async () => {
-    // Both processes claim, so that some of these run in the other one. Its poll interval is ten minutes.
-    const answers = await Promise.all(Array.from({ length: 40 }, () => post(other, quick, 'wait=60')));
+    // Both processes claim, so that some of these run in the first one.
+    const answers = await Promise.all(Array.from({ length: 40 }, () => post(other, quick, 'wait=600')));
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
   });
 
   it('answers after the process that ran the execution was killed', async () => {
     const victim = await Server.start({ DATABASE_URL: database });
-    const waiting = post(other, start([delay('d', 1_500)], [], { tags: ['victim'] }), 'wait=60');
+    const waiting = post(other, start([delay('d', 1_500)], [], { tags: ['victim'] }), 'wait=600');
     await until(
       async () =>
         (await byTag('victim'))?.status === 'running' || (await byTag('victim'))?.status === 'waiting',
