@@ -10,6 +10,7 @@ export { type StartExecution, type StartExecutionState, useStartExecution } from
 export { type LiveWaits, useWaits } from './use-waits.js';
 export { type LiveWorkflows, useWorkflows } from './use-workflows.js';
 export { type SSECallbacks, type SSEConnectionOptions, useSSEConnection } from './use-sse-connection.js';
+export { SchemaForm, type SchemaFormProps } from './form/schema-form.js';
 export { ExecutionMonitor, type ExecutionMonitorProps } from './monitor/execution-monitor.js';
 export { decisionOf, type NameOf, withNames } from './monitor/names.js';
 export { WaitCard, type WaitCardProps } from './monitor/wait-card.js';
