@@ -121,7 +121,9 @@ describe('CloutAgentAdmin', () => {
   beforeAll(async () => (server = await RecordingServer.start(200, { ok: true })));
   afterAll(() => server.close());
 
-  it.each(CALLS)('sends %s', async (expected, call, body) => {
+  // Jest takes a parameter for which a row has no value for a callback, so the rows are objects.
+  const rows = CALLS.map(([expected, call, body]) => ({ expected, call, body }));
+  it.each(rows)('sends $expected', async ({ expected, call, body }) => {
     server.requests.length = 0;
     expect(await call(new CloutAgentAdmin({ baseUrl: server.url }))).toEqual({ ok: true });
     const [{ method, url, body: sent } = { method: '', url: '', body: '' }] = server.requests;
