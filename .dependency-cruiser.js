@@ -57,7 +57,7 @@ const FOLDERS = {
     'create-app.ts',
   ],
   // These begin at an entry of packages/server, so they use files that compose the application.
-  cli: ['database', 'discovery', 'engine', 'executions', 'run-server.ts'],
+  cli: ['database', 'definitions', 'discovery', 'engine', 'executions', 'run-server.ts'],
   testing: ['database', 'engine', 'create-app.ts'],
 };
 

@@ -6,7 +6,7 @@ import { agent, ids, idsIn, pathOf, start, upTo, Watch } from './support/watch.j
 
 const settings = {
   HEARTBEAT_INTERVAL_MS: '200',
-  STREAM_STALL_TIMEOUT_MS: '1500',
+  STREAM_STALL_TIMEOUT_MS: '4000',
   CHANNEL_BUFFER_MAX_BYTES: '20000',
   CATCH_UP_CACHE_MAX_BYTES: '500000',
 };

@@ -18,7 +18,6 @@ const EXAMPLE_KEY: ApiKey = {
   prefix: 'ca_Zk3v0mT',
   projects: ['demo'],
   scopes: ['executions:read', 'executions:write'],
-  workflows: null,
   createdAt: '2026-11-23T18:00:00.000Z',
   expiresAt: '2027-11-23T18:00:00.000Z',
   revokedAt: null,

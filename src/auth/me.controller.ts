@@ -9,7 +9,6 @@ const EXAMPLE_ME: Me = {
   name: 'ci',
   projects: ['demo'],
   scopes: ['executions:read', 'executions:write'],
-  workflows: null,
   expiresAt: '2027-11-23T18:00:00.000Z',
 };
 
@@ -34,7 +33,7 @@ export class MeController {
       name: name ?? null,
       projects: [...projects],
       scopes: [...scopes],
-      workflows: workflows ? [...workflows] : null,
+      ...(workflows && { workflows: [...workflows] }),
       expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
     };
   }

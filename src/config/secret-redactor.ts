@@ -1,5 +1,6 @@
 import { headerSecrets } from './header-secrets.js';
 import { mcpSecrets } from './mcp-servers-setting.js';
+import { parseSecretKeys } from './secret-keys-setting.js';
 import type { Settings } from './settings.js';
 
 const REDACTED = '[redacted]';
@@ -109,7 +110,7 @@ const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
 function secretsOf(settings: Settings): string[] {
   const { DATABASE_URL, ANTHROPIC_API_KEY, OPENAI_COMPATIBLE_API_KEY, HTTP_PROXY, HTTPS_PROXY } = settings;
   const { OPENAI_API_KEY, GOOGLE_API_KEY, MISTRAL_API_KEY, MODEL_ENDPOINTS } = settings;
-  const { BOOTSTRAP_API_KEY, JWT_SECRET, METRICS_TOKEN } = settings;
+  const { BOOTSTRAP_API_KEY, JWT_SECRET, METRICS_TOKEN, SECRETS_KEY } = settings;
   return [
     ANTHROPIC_API_KEY,
     OPENAI_COMPATIBLE_API_KEY,
@@ -120,6 +121,7 @@ function secretsOf(settings: Settings): string[] {
     BOOTSTRAP_API_KEY,
     JWT_SECRET,
     METRICS_TOKEN,
+    ...(SECRETS_KEY === undefined ? [] : parseSecretKeys(SECRETS_KEY).map(({ text }) => text)),
     ...mcpSecrets(settings.MCP_SERVERS),
     ...(DATABASE_URL === undefined ? [] : passwordsIn(DATABASE_URL)),
     ...[HTTP_PROXY, HTTPS_PROXY].flatMap((url) => (url === undefined ? [] : credentialsOf(url))),

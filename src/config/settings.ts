@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isVisibleAscii } from '../common/visible-ascii.js';
 import { jsonSetting } from './json-setting.js';
 import { headerName, headerValue, McpServersSetting } from './mcp-servers-setting.js';
+import { SecretKeysSetting } from './secret-keys-setting.js';
 
 const text = z.string().trim().min(1);
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -143,10 +144,17 @@ const SettingsSchema = z
     REQUEST_HEADERS_TIMEOUT_MS: ms(15_000),
     REQUEST_TIMEOUT_MS: ms(60_000),
     BODY_MAX_BYTES: count(1_048_576),
+    BATCH_MAX_BYTES: count(16_777_216),
+    BATCH_MAX_JSON_PARTS: count(400_000),
+    MAX_PREFER_WAIT_MS: ms(60_000, 0),
     RATE_LIMIT_REQUESTS: count(10_000),
     RATE_LIMIT_WINDOW_MS: ms(60_000),
     MAX_JSON_DEPTH: count(32, 1, 1_000),
     MAX_JSON_PARTS: count(20_000),
+    MAX_WORKFLOWS_PER_PROJECT: count(1_000),
+    MAX_VERSIONS_PER_WORKFLOW: count(1_000),
+    MAX_ALIASES_PER_WORKFLOW: count(100),
+    WORKFLOW_CACHE_MAX_BYTES: count(8_388_608, 0),
     MAX_WORKFLOW_NODES: count(500, 1, MAX_NODES),
     MAX_WORKFLOW_EDGES: count(2_000, 1, MAX_EDGES),
     MAX_WORKFLOW_DEPTH: count(100),
@@ -177,6 +185,12 @@ const SettingsSchema = z
     RETENTION_DAYS: count(30),
     RETENTION_SWEEP_INTERVAL_MS: ms(3_600_000),
     UNDELIVERED_RETENTION_DAYS: count(7, 0),
+
+    MAX_EXECUTIONS_PER_OPERATION: count(100_000, 1, 10_000_000),
+    MAX_OPERATION_STEPS_PER_SECOND: count(100, 1, 100_000),
+    OPERATION_POLL_INTERVAL_MS: ms(2_000),
+    MAX_INTERVALS_PER_STATS: count(744, 1, 100_000),
+    STATS_TIMEOUT_MS: ms(10_000),
 
     MAX_DELIVERIES_PER_SUBSCRIBER: count(10, 1, 1_000),
     MAX_ATTEMPTS_PER_DELIVERY: count(15, 1, 1_000_000),
@@ -215,6 +229,14 @@ const SettingsSchema = z
     SIGNAL_MAX_BYTES: count(262_144),
     SCHEMA_MAX_BYTES: count(65_536),
     PUBLIC_URL: webUrl.optional(),
+    MAX_SCHEDULES_PER_PROJECT: count(1_000, 0),
+    MAX_QUEUED_PER_SCHEDULE: count(100, 1, 1_000),
+    SCHEDULE_MIN_INTERVAL_MS: ms(60_000, 60_000),
+    SCHEDULE_LATE_TIMEOUT_MS: ms(60_000, 1_000),
+    MAX_TRIGGERS_PER_PROJECT: count(1_000, 0),
+    TRIGGER_MAX_BYTES: count(1_048_576),
+    TRIGGER_SIGNATURE_TIMEOUT_MS: ms(300_000, 1_000),
+    MAX_START_DELAY_DAYS: count(366, 0, 36_500),
     DISPATCH_POLL_INTERVAL_MS: ms(2_000),
     PROCESS_CHECK_INTERVAL_MS: ms(250),
     PROCESS_RECONNECT_TIMEOUT_MS: ms(5_000),
@@ -255,6 +277,11 @@ const SettingsSchema = z
     MCP_TOTAL_TIMEOUT_MS: ms(300_000),
     MCP_MAX_TOOLS: count(128, 1, 10_000),
     MCP_RESPONSE_MAX_BYTES: count(2_097_152, 1_024),
+
+    SECRETS_KEY: SecretKeysSetting.optional(),
+    MAX_SECRETS_PER_PROJECT: count(1_000, 0),
+    MAX_VARIABLES_PER_PROJECT: count(1_000, 0),
+    VARIABLE_MAX_BYTES: count(65_536),
 
     METRICS_TOKEN: receivedCredential.optional(),
     MAX_METRICS_MODELS: count(100),

@@ -4,18 +4,19 @@ import type { Migration } from 'kysely/migration';
 /** Saved workflows with their versions and aliases, and what executions and keys keep of them. */
 export const definitions: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
+    // With the collation "C" the primary keys have the order of the list, whatever the language of the database is.
     await sql`
       CREATE TABLE cloutagent.workflows (
-        project_id text NOT NULL,
-        name text NOT NULL,
+        project_id text COLLATE "C" NOT NULL,
+        name text COLLATE "C" NOT NULL,
         newest int NOT NULL,
         deleted_at timestamptz,
         PRIMARY KEY (project_id, name)
       )`.execute(db);
     await sql`
       CREATE TABLE cloutagent.workflow_versions (
-        project_id text NOT NULL,
-        name text NOT NULL,
+        project_id text COLLATE "C" NOT NULL,
+        name text COLLATE "C" NOT NULL,
         version int NOT NULL,
         hash bytea NOT NULL,
         workflow json NOT NULL,
@@ -30,8 +31,8 @@ export const definitions: Migration = {
       )`.execute(db);
     await sql`
       CREATE TABLE cloutagent.workflow_aliases (
-        project_id text NOT NULL,
-        name text NOT NULL,
+        project_id text COLLATE "C" NOT NULL,
+        name text COLLATE "C" NOT NULL,
         alias text NOT NULL,
         version int NOT NULL,
         PRIMARY KEY (project_id, name, alias),

@@ -4,6 +4,8 @@ import type {
   ExecutionOptions,
   ExecutionStatus,
   Json,
+  Operation,
+  OperationFilter,
   Scope,
   WaitKind,
   WaitOutcome,
@@ -340,6 +342,45 @@ interface VariablesTable {
   updated_by: string;
 }
 
+/** The keys of requests whose executions were deleted. */
+interface DeletedRequestsTable {
+  project_id: string;
+  principal: string;
+  /** SHA-256 of the Idempotency-Key. */
+  key_hash: Buffer;
+  expires_at: Instant;
+}
+
+/** Actions on many executions, carried out in the background. */
+export interface OperationsTable {
+  id: string;
+  project_id: string;
+  action: Operation['action'];
+  filter: JsonColumn<OperationFilter>;
+  reason: string | null;
+  /** The principal on whose behalf the server acts, as JSON. */
+  principal: JsonColumn<unknown>;
+  created_by: string;
+  idempotency_key: string | null;
+  request_hash: Buffer;
+  total: Generated<number>;
+  succeeded: Generated<number>;
+  failed: Generated<number>;
+  failures: JsonColumn<Operation['failures']>;
+  created_at: Instant;
+  completed_at: Instant | null;
+  /** `ProcessIdentity` of the process that works on it. */
+  claimed_by: string | null;
+  /** When a process last worked on it. The one that has waited longest is next. */
+  worked_at: Instant;
+}
+
+/** The executions that an operation has still to act on. */
+interface OperationItemsTable {
+  operation_id: string;
+  execution_id: string;
+}
+
 export interface Schema {
   executions: ExecutionsTable;
   processes: ProcessesTable;
@@ -358,4 +399,7 @@ export interface Schema {
   secrets: SecretsTable;
   secret_versions: SecretVersionsTable;
   variables: VariablesTable;
+  deleted_requests: DeletedRequestsTable;
+  operations: OperationsTable;
+  operation_items: OperationItemsTable;
 }

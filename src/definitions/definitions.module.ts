@@ -1,6 +1,21 @@
 import { Module } from '@nestjs/common';
-import { SavedWorkflows } from './saved-workflows.js';
+import { ExtensionModule } from '../engine/extension/extension.module.js';
+import { NodesModule } from '../engine/nodes/nodes.module.js';
+import { WorkflowChecksModule } from '../engine/validation/workflow-checks.module.js';
+import { SecretsModule } from '../secrets/secrets.module.js';
+import { SecretsController } from './values/secrets.controller.js';
+import { VariablesController } from './values/variables.controller.js';
+import { WorkflowSaver } from './workflow-saver.js';
+import { WorkflowStore } from './workflow-store.js';
+import { WorkflowValidator } from './workflow-validator.js';
+import { WorkflowVersionsController } from './workflow-versions.controller.js';
+import { WorkflowsController } from './workflows.controller.js';
 
-/** Saved workflows. */
-@Module({ providers: [SavedWorkflows], exports: [SavedWorkflows] })
+/** Saved workflows, secrets and variables, and the check of all workflows. */
+@Module({
+  imports: [ExtensionModule, NodesModule, SecretsModule, WorkflowChecksModule],
+  controllers: [WorkflowsController, WorkflowVersionsController, SecretsController, VariablesController],
+  providers: [WorkflowSaver, WorkflowStore, WorkflowValidator],
+  exports: [WorkflowValidator],
+})
 export class DefinitionsModule {}

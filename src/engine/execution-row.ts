@@ -26,11 +26,10 @@ export function toExecution(row: ExecutionRow, state: ExecutionState): Execution
     tags: row.tags,
     ...(state.waits.length > 0 && !isTerminal(row.status) && { waits: state.waits }),
     ...relationsOf(row),
-    ...(row.start_at && { startAt: row.start_at.toISOString() }),
   };
 }
 
-/** The other executions that a row refers to, as executions and their summaries show them. */
+/** What executions and their summaries show in the same way: what a row refers to, and when it may begin. */
 export const relationsOf = (
   row: Pick<
     ExecutionRow,
@@ -41,8 +40,9 @@ export const relationsOf = (
     | 'rerun_of'
     | 'workflow_name'
     | 'workflow_version'
+    | 'start_at'
   >,
-): Pick<Execution, 'parent' | 'rootId' | 'rerunOf' | 'workflow'> => ({
+): Pick<Execution, 'parent' | 'rootId' | 'rerunOf' | 'workflow' | 'startAt'> => ({
   ...(row.parent_id !== null && {
     parent: { executionId: row.parent_id, nodeId: row.parent_node_id!, index: row.parent_index! },
   }),
@@ -51,4 +51,5 @@ export const relationsOf = (
   ...(row.workflow_name !== null && {
     workflow: { name: row.workflow_name, version: row.workflow_version! },
   }),
+  ...(row.start_at && { startAt: row.start_at.toISOString() }),
 });

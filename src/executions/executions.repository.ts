@@ -4,12 +4,16 @@ import { v7 as uuidv7 } from '../common/uuid.js';
 import { Database } from '../database/database.js';
 import type { DesiredState, KeptWork } from '../database/schema.js';
 import type { ExecutionRow } from '../engine/execution-row.js';
+import { NotFoundError } from '../problems/problem.error.js';
 
 const INSERT = `
   INSERT INTO cloutagent.executions
     (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, rerun_of, kept,
      workflow_name, workflow_version, start_at, runnable_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, greatest(now(), $14)) RETURNING *`;
+
+// A deletion waits for this lock, so its answer names the re-run. Its events were all there when they were copied.
+const LOCK_REPEATED = 'SELECT FROM cloutagent.executions WHERE id = $1 FOR KEY SHARE';
 
 /** The columns of an execution that are needed before its events are sent. */
 export interface ExecutionHead {
@@ -102,7 +106,8 @@ export class ExecutionsRepository {
   constructor(private readonly database: Database) {}
 
   /**
-   * Inserts an execution and queues it immediately.
+   * Inserts an execution and queues it immediately. The execution that it repeats cannot be deleted until then.
+   * @throws NotFoundError if the execution that it repeats was deleted
    * @throws the database's unique violation (23505) if the idempotency key is taken
    */
   async insert(
@@ -110,7 +115,7 @@ export class ExecutionsRepository {
     { createdBy, idempotencyKey, requestHash }: Origin,
     repeated?: Repeated,
   ): Promise<ExecutionRow> {
-    const { rows } = await this.database.pool.query<ExecutionRow>({
+    const query = {
       name: 'execution-insert',
       text: INSERT,
       values: [
@@ -129,8 +134,13 @@ export class ExecutionsRepository {
         request.savedAs?.version ?? null,
         request.startAt ?? null,
       ],
+    };
+    if (!repeated) return (await this.database.pool.query<ExecutionRow>(query)).rows[0]!;
+    return this.database.transaction(async (client) => {
+      const { rowCount } = await client.query(LOCK_REPEATED, [repeated.rerunOf]);
+      if (rowCount === 0) throw new NotFoundError();
+      return (await client.query<ExecutionRow>(query)).rows[0]!;
     });
-    return rows[0]!;
   }
 
   async find(executionId: string): Promise<ExecutionRow | undefined> {

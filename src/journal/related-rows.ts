@@ -45,12 +45,13 @@ const SUPERSEDED = `
 const STARTED = `
   INSERT INTO cloutagent.executions (id, project_id, input, workflow, options, tags, created_by, runnable_at,
     desired_state, desired_state_by, desired_state_reason, desired_state_at, parent_id, parent_node_id, parent_index, root_id,
-    depth, rerun_of, kept, parent_wait_id)
+    depth, rerun_of, kept, parent_wait_id, workflow_name, workflow_version)
   SELECT c.id, p.project_id, c.input, g.workflow, g.options, p.tags, p.created_by, CASE WHEN c.queued THEN now() END,
     p.desired_state, p.desired_state_by, p.desired_state_reason, p.desired_state_at, p.id, g.node_id, c.index, g.root_id,
-    g.depth, c.rerun_of, c.kept, g.wait_id
+    g.depth, c.rerun_of, c.kept, g.wait_id, g.workflow_name, g.workflow_version
   FROM unnest($32::int[], $33::uuid[], $34::text[], $35::uuid[], $36::int[], $37::json[], $38::json[],
-    $51::uuid[]) AS g(number, parent_id, node_id, root_id, depth, workflow, options, wait_id)
+    $51::uuid[], $79::text[], $80::int[])
+    AS g(number, parent_id, node_id, root_id, depth, workflow, options, wait_id, workflow_name, workflow_version)
   JOIN unnest($39::int[], $40::uuid[], $41::int[], $42::json[], $43::boolean[], $44::uuid[], $45::json[])
     AS c(number, id, index, input, queued, rerun_of, kept) ON c.number = g.number
   JOIN changed AS p ON p.id = g.parent_id
@@ -195,5 +196,7 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     changedCalls.map(({ recorded }) => recorded?.stepId ?? null),
     changedCalls.map(({ recorded }) => recorded?.sequence ?? null),
     usage.map(({ costUSD }) => costUSD),
+    groups.map(({ savedAs }) => savedAs?.name ?? null),
+    groups.map(({ savedAs }) => savedAs?.version ?? null),
   ];
 }

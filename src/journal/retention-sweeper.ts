@@ -14,6 +14,7 @@ const UNDELIVERED = '(d.due_at IS NOT NULL OR d.dead_at IS NOT NULL)';
 /** Executions of whole trees that one transaction deletes, unless a single tree is larger. */
 const BATCH_WITH_CHILDREN = 1_000;
 
+// A root that a client deletes at the same time is passed over.
 // A child is deleted with its root, and never alone. All parts of a statement see the same snapshot, so the last one still
 // sees the deliveries that the DELETE removes.
 const DELETE = `
@@ -25,7 +26,7 @@ const DELETE = `
       OR NOT EXISTS (
         SELECT FROM cloutagent.deliveries AS d WHERE ${UNDELIVERED} AND (d.execution_id = e.id
           OR d.execution_id IN (SELECT c.id FROM cloutagent.executions AS c WHERE c.root_id = e.id))))
-    ORDER BY e.completed_at LIMIT $3
+    ORDER BY e.completed_at LIMIT $3 FOR UPDATE OF e SKIP LOCKED
   ), batch AS (
     SELECT id FROM (SELECT id, size, sum(size) OVER (ORDER BY completed_at, id) AS total FROM roots) AS counted
     WHERE total - size = 0 OR total <= ${BATCH_WITH_CHILDREN}
@@ -47,7 +48,7 @@ const DELETE_ORPHANS = `
 /**
  * Deletes executions that ended more than RETENTION_DAYS ago, with their events. A root takes the executions below it along. An execution with events that a durable
  * subscriber has not got is kept for up to UNDELIVERED_RETENTION_DAYS longer. Expired answers to key requests are deleted too,
- * and deliveries of subscribers that do not exist.
+ * deliveries of subscribers that do not exist, keys of deleted executions, and operations that ended long ago.
  */
 @Injectable()
 export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy {
@@ -80,6 +81,11 @@ export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy
   /** Deletes what has expired. @returns the number of executions; less if another process sweeps at the same time */
   async sweep(): Promise<number> {
     await this.database.pool.query('DELETE FROM cloutagent.key_requests WHERE expires_at < now()');
+    await this.database.pool.query('DELETE FROM cloutagent.deleted_requests WHERE expires_at < now()');
+    await this.database.pool.query(
+      'DELETE FROM cloutagent.operations WHERE completed_at < now() - make_interval(days => $1)',
+      [this.settings.RETENTION_DAYS],
+    );
     while ((await this.database.pool.query(DELETE_ORPHANS)).rowCount);
     let deleted = 0;
     for (;;) {

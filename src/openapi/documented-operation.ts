@@ -105,25 +105,44 @@ function queryParameters(query: z.ZodType, schemas: ComponentSchemas): Parameter
 function successes(
   {
     status,
+    repeated,
     noContent,
     response,
     contentType = 'application/json',
     examples,
     responseHeaders = [],
+    others = {},
   }: Documentation,
   always: readonly ResponseHeader[],
   schemas: ComponentSchemas,
 ): Record<string, ResponseObject> {
+  const answer = (code: number): ResponseObject => ({
+    description: STATUS_CODES[code] ?? '',
+    headers: headerReferences([...always, ...responseHeaders]),
+    ...(response && {
+      content: {
+        [contentType]: { schema: schemas.convert(response, 'output'), ...(examples && { examples }) },
+      },
+    }),
+  });
   return {
-    [status]: {
-      description: STATUS_CODES[status] ?? '',
-      headers: headerReferences([...always, ...responseHeaders]),
-      ...(response && {
-        content: {
-          [contentType]: { schema: schemas.convert(response, 'output'), ...(examples && { examples }) },
+    [status]: answer(status),
+    ...(repeated !== undefined && { [repeated]: answer(repeated) }),
+    ...Object.fromEntries(
+      Object.entries(others).map(([other, { description, content }]) => [
+        other,
+        {
+          description,
+          headers: headerReferences([...always, ...responseHeaders]),
+          content: Object.fromEntries(
+            Object.entries(content).map(([type, { schema, examples: shown }]) => [
+              type,
+              { schema: schemas.convert(schema, 'output'), examples: shown },
+            ]),
+          ),
         },
-      }),
-    },
+      ]),
+    ),
     ...(noContent !== undefined && { 204: { description: noContent, headers: headerReferences(always) } }),
   };
 }

@@ -14,6 +14,10 @@ export interface Documentation {
   description: string;
   /** Status of success. */
   status: number;
+  /** Other statuses of success, with the schema of each content type. */
+  others?: Record<number, { description: string; content: Record<string, OtherContent> }>;
+  /** Another status of success with the same body, for example 200 if nothing had to be made. */
+  repeated?: number;
   /** When the route answers 204 instead. */
   noContent?: string;
   /** Schemas of the parameters in the path, by name. A parameter without one is a string. */
@@ -36,6 +40,11 @@ export interface Documentation {
   responseHeaders?: readonly ResponseHeader[];
   /** Codes of the problems of this route, in addition to those that follow from its parameters, body and access. */
   errors?: readonly ProblemCode[];
+}
+
+interface OtherContent {
+  schema: z.ZodType;
+  examples: Record<string, Example>;
 }
 
 interface Example {

@@ -36,6 +36,16 @@ export const RESPONSE_HEADERS = {
     schema: { type: 'string', format: 'uri-reference' },
     example: '/api/executions/0199c0de-0000-7000-8000-000000000001',
   },
+  ETag: {
+    description: 'The version of the resource, for If-Match.',
+    schema: { type: 'string' },
+    example: '"3"',
+  },
+  'Preference-Applied': {
+    description: 'The preference of the request that was applied (RFC 7240, section 3).',
+    schema: { type: 'string' },
+    example: 'wait=30',
+  },
   'Idempotency-Replayed': {
     description: 'Present if an earlier request with the same Idempotency-Key made the resource.',
     schema: { type: 'string', const: 'true' },
@@ -77,6 +87,23 @@ export const REQUEST_HEADERS = {
       'count. 1 to 255 printable ASCII characters without spaces.',
     schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
     example: '8f14e45f-ceea-467f-9b1c-6a1a2b3c4d5e',
+  },
+  'If-Match': {
+    description:
+      'The request is refused with 412 unless the newest version has one of these entity tags. `*`: unless there is a version.',
+    schema: { type: 'string' },
+    example: '"3"',
+  },
+  'If-None-Match': {
+    description: '`*`: the request is refused with 412 if there is a version.',
+    schema: { type: 'string' },
+    example: '*',
+  },
+  Prefer: {
+    description:
+      '`wait=30`: the answer waits up to 30 seconds for the end of the execution (RFC 7240, section 4.3), and at most MAX_PREFER_WAIT_MS.',
+    schema: { type: 'string' },
+    example: 'wait=30',
   },
   'Last-Event-ID': {
     description:

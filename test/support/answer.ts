@@ -3,14 +3,19 @@ import type {
   ConnectionEstablished,
   CreatedApiKey,
   DeadDeliveryPage,
+  DeletedExecution,
   EventPage,
   Execution,
   ExecutionEvent,
   ExecutionPage,
   ListenerList,
   Me,
+  Operation,
   Problem,
+  Schedule,
   StreamTicket,
+  Trigger,
+  TriggerAccepted,
   WorkflowOutline,
 } from '@cloutagent/contract';
 
@@ -24,13 +29,18 @@ export type Body = Merged<
   | ApiKeyList
   | CreatedApiKey
   | DeadDeliveryPage
+  | DeletedExecution
   | EventPage
   | Execution
   | ExecutionPage
   | ListenerList
   | Me
+  | Omit<Operation, 'status' | 'completedAt'>
   | Problem
+  | Schedule
   | StreamTicket
+  | Trigger
+  | TriggerAccepted
   | WorkflowOutline
   // The OpenAPI document.
   | { paths: Record<string, object> }

@@ -7,6 +7,7 @@ import {
   StartExecution,
   Tag,
   Warning,
+  WorkflowRefOfList,
 } from './execution.js';
 import { PlainText, Timestamp } from './json.js';
 import { orNull } from './or-null.js';
@@ -79,7 +80,7 @@ export const OperationFilter = z
     projectId: ProjectId,
     status: orNull(z.array(ExecutionStatus).min(1).max(7)),
     tag: orNull(Tag),
-    workflow: orNull(z.string().min(1).max(200)).meta({ description: 'A name, or name@version.' }),
+    workflow: orNull(WorkflowRefOfList).meta({ description: 'A name, or name@version.' }),
     createdAfter: orNull(Timestamp),
     createdBefore: orNull(Timestamp),
     executionIds: orNull(z.array(ExecutionId).min(1).max(1_000)),
@@ -117,3 +118,18 @@ export const Operation = z
   })
   .meta({ id: 'Operation' });
 export type Operation = z.infer<typeof Operation>;
+
+export const ListOperations = z
+  .strictObject({
+    projectId: ProjectId.optional(),
+    limit: z.coerce.number().int().min(1).max(100).default(20),
+    cursor: z.uuid().optional().meta({ description: 'nextCursor of the page before.' }),
+  })
+  .meta({ id: 'ListOperations' });
+export type ListOperations = z.infer<typeof ListOperations>;
+
+/** Operations, newest first. */
+export const OperationPage = z
+  .object({ operations: z.array(Operation), nextCursor: z.string().nullable() })
+  .meta({ id: 'OperationPage' });
+export type OperationPage = z.infer<typeof OperationPage>;

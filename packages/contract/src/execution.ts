@@ -274,7 +274,7 @@ const statuses = z
   .pipe(z.array(ExecutionStatus).min(1));
 
 /** `name` or `name@version`. An alias can move, so it is not accepted. */
-const WorkflowRefOfList = z
+export const WorkflowRefOfList = z
   .string()
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}(?:@[1-9][0-9]{0,9})?$/,

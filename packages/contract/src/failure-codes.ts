@@ -244,6 +244,10 @@ export const FAILURE_CODES = {
     text: 'This server has no node type of this name; load the module that adds it, or change the type.',
     retried: false,
   },
+  input_invalid: {
+    text: 'The input of a child execution does not fit the inputSchema of its saved workflow; correct the config of the node.',
+    retried: false,
+  },
   workflow_unavailable: {
     text: 'The saved workflow that a node names does not exist, or has no such version or alias. Save it, or change the ref.',
     retried: false,

@@ -64,7 +64,9 @@ export const ApiKey = z
     prefix: z.string().meta({ description: 'The first characters of the key, to recognise it.' }),
     projects: Projects,
     scopes: z.array(Scope),
-    workflows: Workflows.nullable().meta({ description: 'null: the key is not limited to saved workflows.' }),
+    workflows: Workflows.optional().meta({
+      description: 'The only saved workflows that the key may start. Left out if it is not limited to some.',
+    }),
     createdAt: Timestamp,
     expiresAt: Timestamp.nullable(),
     revokedAt: Timestamp.nullable(),
@@ -86,8 +88,8 @@ export const Me = z
       .meta({ description: "The API key's name. Usually null for other credentials." }),
     projects: z.array(z.union([z.literal('*'), ProjectId])),
     scopes: z.array(Scope),
-    workflows: Workflows.nullable().meta({
-      description: 'The only saved workflows that it may start. null: no such limit.',
+    workflows: Workflows.optional().meta({
+      description: 'The only saved workflows that it may start. Left out if it is not limited to some.',
     }),
     expiresAt: Timestamp.nullable(),
   })

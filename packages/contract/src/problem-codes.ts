@@ -117,9 +117,29 @@ export const PROBLEM_CODES = {
     status: 409,
     text: 'This Idempotency-Key started an execution that has been deleted. Use a new key to start another one.',
   },
+  too_many_workflows: {
+    status: 409,
+    text: 'The project has as many saved workflows as it may have (MAX_WORKFLOWS_PER_PROJECT). Delete one first.',
+  },
+  too_many_versions: {
+    status: 409,
+    text: 'The workflow has as many versions as it may have (MAX_VERSIONS_PER_WORKFLOW). Delete old ones first.',
+  },
+  execution_has_parent: {
+    status: 409,
+    text: 'A child execution is deleted with the root of its tree, and never alone. Delete its root.',
+  },
+  too_many_aliases: {
+    status: 409,
+    text: 'The workflow has as many aliases as it may have (MAX_ALIASES_PER_WORKFLOW). Delete one first.',
+  },
   alias_in_use: {
     status: 409,
     text: 'An alias points to this version. Move or delete the alias first.',
+  },
+  too_many_values: {
+    status: 409,
+    text: 'The project has as many secrets or variables as it may (MAX_SECRETS_PER_PROJECT, MAX_VARIABLES_PER_PROJECT). Delete one first.',
   },
   webhook_disabled: {
     status: 409,
@@ -155,7 +175,7 @@ export const PROBLEM_CODES = {
   },
   body_too_large: {
     status: 413,
-    text: 'The body is larger than this server accepts (BODY_MAX_BYTES, and SIGNAL_MAX_BYTES for signals).',
+    text: 'The body is larger than this server accepts (BODY_MAX_BYTES, BATCH_MAX_BYTES for batches, SIGNAL_MAX_BYTES for signals, and TRIGGER_MAX_BYTES for triggers).',
   },
   unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
   unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },
@@ -175,6 +195,10 @@ export const PROBLEM_CODES = {
     status: 422,
     text: 'This Idempotency-Key was already used with another body. Use a new key for a new request.',
   },
+  trigger_failed: {
+    status: 422,
+    text: 'The request is genuine, but the trigger could not start an execution. `lastError` of the trigger says why.',
+  },
   rate_limited: {
     status: 429,
     text: 'You have sent more requests than the limit allows. Try again after the time in Retry-After.',
@@ -188,11 +212,23 @@ export const PROBLEM_CODES = {
     status: 429,
     text: 'The execution keeps as many signals as it may (MAX_SIGNALS_PER_EXECUTION). Send more when it has taken some.',
   },
+  too_many_schedules: {
+    status: 429,
+    text: 'The project has as many schedules as it may (MAX_SCHEDULES_PER_PROJECT). Delete one first.',
+  },
+  too_many_triggers: {
+    status: 429,
+    text: 'The project has as many triggers as it may (MAX_TRIGGERS_PER_PROJECT). Delete one first.',
+  },
   headers_too_large: { status: 431, text: 'The request line and header fields are too long.' },
   internal_error: { status: 500, text: 'Internal server error. The server log has it under this requestId.' },
   identity_provider_unavailable: {
     status: 503,
     text: 'The identity provider is unavailable. Try again soon.',
+  },
+  stats_timeout: {
+    status: 503,
+    text: 'The figures took longer to compute than STATS_TIMEOUT_MS. Choose a shorter range.',
   },
   no_worker_free: {
     status: 503,

@@ -5,7 +5,7 @@ import type { CliContext } from '../cli-context.js';
 import { CliError } from '../cli-error.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import type { RunAction } from '../run-action.js';
-import type { NewExecution } from '../../executions/executions.repository.js';
+import type { CheckedWorkflow } from '../../definitions/workflow-validator.js';
 import { readRequest } from '../workflow-file.js';
 
 interface Problem {
@@ -55,7 +55,7 @@ async function checkOnServer(file: string, context: CliContext): Promise<ExitCod
   return valid ? EXIT.ok : EXIT.failed;
 }
 
-async function check(request: NewExecution, environment: NodeJS.ProcessEnv): Promise<Problem[]> {
+async function check(request: CheckedWorkflow, environment: NodeJS.ProcessEnv): Promise<Problem[]> {
   const [
     { parseSettings, InvalidSettingsError },
     { ValidationModule },
@@ -64,7 +64,7 @@ async function check(request: NewExecution, environment: NodeJS.ProcessEnv): Pro
   ] = await Promise.all([
     import('../../config/settings.js'),
     import('../validation.module.js'),
-    import('../../executions/commands/workflow-validator.js'),
+    import('../../definitions/workflow-validator.js'),
     import('../../problems/problem.error.js'),
   ]);
   let settings;

@@ -130,6 +130,12 @@ export interface ConfigCheck {
    * ```
    */
   checkWorkflow(workflow: Workflow): Promise<ConfigProblem[]>;
+  /**
+   * Checks the name of a saved workflow that the node runs as child executions.
+   * @param ref `name`, `name@3` or `name@production`
+   * @returns its problems, without a path
+   */
+  checkRef(ref: string): Promise<ConfigProblem[]>;
 }
 
 /** A problem of a config. */

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type Execution, initialState } from '@cloutagent/contract';
+import { sha256 } from '../../common/sha256.js';
 import { Dispatcher } from '../../engine/dispatch/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../../engine/execution-row.js';
-import { ProblemError } from '../../problems/problem.error.js';
+import { ExecutionDeleter } from '../../journal/execution-deleter.js';
+import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
 import {
   ExecutionsRepository,
   type NewExecution,
@@ -33,11 +35,13 @@ export class ExecutionInserter {
     private readonly repository: ExecutionsRepository,
     private readonly reader: ExecutionReader,
     private readonly dispatcher: Dispatcher,
+    private readonly deleter: ExecutionDeleter,
   ) {}
 
   /**
    * Finds the execution that an earlier request with the same key made.
-   * @throws ProblemError 422 `idempotency_key_reused` if the key came with another request
+   * @throws ProblemError 422 `idempotency_key_reused` if the key came with another request, 409 `execution_deleted` if the
+   *   execution was deleted
    */
   async findFirst({
     projectId,
@@ -47,14 +51,17 @@ export class ExecutionInserter {
   }: OnceOrigin): Promise<StartedExecution | undefined> {
     if (idempotencyKey === undefined) return undefined;
     const row = await this.repository.findByIdempotencyKey(projectId, createdBy, idempotencyKey);
-    if (!row) return undefined;
-    if (!isRequestOf(row)) throw new ProblemError('idempotency_key_reused');
-    return { execution: await this.reader.show(row), replayed: true };
+    if (row && !isRequestOf(row)) throw new ProblemError('idempotency_key_reused');
+    // Read after the row: a deletion removes the row and remembers the key in one commit.
+    if (!row && (await this.deleter.isDeletedRequest(projectId, createdBy, sha256(idempotencyKey))))
+      throw new ProblemError('execution_deleted');
+    return row && { execution: await this.showFirst(row), replayed: true };
   }
 
   /**
    * Inserts an execution and queues it, or finds the one that a simultaneous request with the same key made.
-   * @throws ProblemError 422 `idempotency_key_reused`
+   * @throws NotFoundError if the execution that it repeats was deleted meanwhile
+   * @throws ProblemError 422 `idempotency_key_reused`, 409 `execution_deleted`
    */
   async insert(request: NewExecution, origin: OnceOrigin, repeated?: Repeated): Promise<StartedExecution> {
     try {
@@ -67,5 +74,11 @@ export class ExecutionInserter {
       if (!first) throw error;
       return first;
     }
+  }
+
+  private async showFirst(row: ExecutionRow): Promise<Execution> {
+    return this.reader.show(row).catch((error: unknown) => {
+      throw error instanceof NotFoundError ? new ProblemError('execution_deleted') : error;
+    });
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { RerunExecution } from '@cloutagent/contract';
+import type { RerunExecution, WorkflowVersionRef } from '@cloutagent/contract';
 import { isDeepStrictEqual } from 'node:util';
 import type { Principal } from '../../auth/principal.js';
 import { canonicalJson } from '../../common/canonical-json.js';
@@ -8,7 +8,9 @@ import type { KeptWork } from '../../database/schema.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 import { ExecutionInserter, type OnceOrigin, type StartedExecution } from '../commands/execution-inserter.js';
-import { WorkflowValidator } from '../commands/workflow-validator.js';
+import { StartPermission } from '../commands/start-permission.js';
+import { StartResolver } from '../commands/start-resolver.js';
+import { WorkflowValidator } from '../../definitions/workflow-validator.js';
 import type { NewExecution } from '../executions.repository.js';
 import { ExecutionReader } from '../queries/execution-reader.js';
 import { isSameWorkflow } from './kept-nodes.js';
@@ -21,6 +23,8 @@ export class ExecutionRerunner {
     private readonly reader: ExecutionReader,
     private readonly inserter: ExecutionInserter,
     private readonly workflows: WorkflowValidator,
+    private readonly permission: StartPermission,
+    private readonly resolver: StartResolver,
     private readonly keptWork: KeptWorkReader,
   ) {}
 
@@ -31,7 +35,8 @@ export class ExecutionRerunner {
    * @returns the new execution, and whether an earlier request with the same key made it
    * @throws NotFoundError if the execution does not exist or is not the principal's
    * @throws ValidationFailedError if the workflow cannot run, `from` names an unknown node, or no node would run
-   * @throws ProblemError 409 `execution_not_ended`, 422 `idempotency_key_reused`
+   * @throws ProblemError 400 `input_invalid`, 403 `workflow_not_allowed`, 409 `execution_not_ended`,
+   *   422 `idempotency_key_reused`
    */
   async rerun(
     executionId: string,
@@ -52,18 +57,19 @@ export class ExecutionRerunner {
     if (first) return first;
     if (!old.completed_at) throw new ProblemError('execution_not_ended');
 
+    const savedAs = request.workflow || old.workflow_name === null ? undefined : savedAsOf(old);
     const started: NewExecution = {
       projectId: old.project_id,
       input: request.input === undefined ? old.input : request.input,
       workflow: request.workflow ?? old.workflow,
       options: request.options ?? old.options,
       tags: old.tags,
-      ...(request.workflow === undefined &&
-        old.workflow_name !== null && {
-          savedAs: { name: old.workflow_name, version: old.workflow_version! },
-        }),
+      ...(savedAs && { savedAs }),
     };
+    const { projectId, options } = started;
+    await this.permission.check(principal, { projectId, saved: savedAs, options });
     await this.workflows.check(started);
+    if (request.input !== undefined) await this.resolver.checkNewInput(started);
     const kept = await this.keep(old, started, request.from);
     return this.inserter.insert(started, origin, { rerunOf: old.id, kept });
   }
@@ -86,6 +92,12 @@ export class ExecutionRerunner {
     return kept;
   }
 }
+
+/** The version of a saved workflow that an execution runs. */
+const savedAsOf = (row: ExecutionRow): WorkflowVersionRef => ({
+  name: row.workflow_name!,
+  version: row.workflow_version!,
+});
 
 /** @throws ValidationFailedError with the path of each unknown node */
 function checkNodes(from: RerunExecution['from'], workflow: NewExecution['workflow']): void {

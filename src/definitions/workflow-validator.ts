@@ -1,14 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import { StepInterceptors } from '../../engine/extension/step-interceptors.js';
-import { WorkflowChecks } from '../../engine/validation/workflow-checks.js';
-import type { NewExecution } from '../executions.repository.js';
-import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
+import type { ExecutionOptions, Workflow } from '@cloutagent/contract';
+import { StepInterceptors } from '../engine/extension/step-interceptors.js';
+import { WorkflowChecks } from '../engine/validation/workflow-checks.js';
+import { ProblemError, ValidationFailedError } from '../problems/problem.error.js';
 
 /** Errors that one answer lists. */
 const MAX_ERRORS = 100;
 
 /** Codes of problems that become the code of the response. */
 const CODES = ['expression_too_complex', 'not_available'] as const;
+
+/** A workflow that is to be started or saved. */
+export interface CheckedWorkflow {
+  readonly projectId: string;
+  readonly workflow: Workflow;
+  readonly options?: ExecutionOptions | undefined;
+  /** The name under which it is to be saved. */
+  readonly name?: string | undefined;
+}
 
 /** Refuses requests whose workflow cannot run. */
 @Injectable()
@@ -23,13 +32,9 @@ export class WorkflowValidator {
    * @throws ValidationFailedError with every wrong path
    * @throws ProblemError 400 `expression_too_complex`, 400 `not_available`, 400 `price_unknown`, 503 `no_worker_free`
    */
-  async check({
-    projectId,
-    workflow,
-    options,
-  }: Pick<NewExecution, 'projectId' | 'workflow' | 'options'>): Promise<void> {
+  async check({ projectId, workflow, options, name }: CheckedWorkflow): Promise<void> {
     const needsPrices = options?.limits?.maxCostUSD !== undefined;
-    const problems = await this.checks.check(workflow, projectId, { needsPrices });
+    const problems = await this.checks.check(workflow, projectId, { needsPrices, name });
     if (problems.length === 0) return;
     const errors = problems.map(({ path, message }) => ({ path: ['workflow', ...path].join('.'), message }));
     this.interceptors.notifyOfValidationFailure({ projectId, errors });
