@@ -1,8 +1,8 @@
 import type { MonitorPage } from '../support/monitor-page.js';
 import { MonitorStage } from '../support/monitor-stage.js';
-import { agent, start } from '../support/watch.js';
+import { agent } from '../support/watch.js';
 
-const workflow = start([agent('writer', { text: 'Hi there', delayMs: 0 })]).workflow;
+const workflow = { nodes: [agent('writer', { text: 'Hi there', delayMs: 0 })], edges: [] };
 
 describe.each([18, 19] as const)('useStartExecution and useWorkflows with React %i', (react) => {
   const stage = new MonitorStage({}, { react });

@@ -112,6 +112,7 @@ const CALLS: [string, Call, unknown?][] = [
     ({ operations }) => operations.start({ action: 'cancel', filter: { projectId: 'demo' } }),
     { action: 'cancel', filter: { projectId: 'demo' } },
   ],
+  ['GET /api/operations?projectId=demo', ({ operations }) => operations.list({ projectId: 'demo' })],
   ['GET /api/operations/o', ({ operations }) => operations.get('o')],
   ['GET /api/projects/demo/stats?interval=day', (admin) => admin.stats('demo', { interval: 'day' })],
 ];

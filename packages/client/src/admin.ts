@@ -60,13 +60,14 @@ export class CloutAgentAdmin {
   }
 }
 
-export type { OperationsApi } from './admin/operations.js';
+export type { ListOperationsQuery, OperationsApi } from './admin/operations.js';
 export type { SchedulesApi, TriggersApi } from './admin/schedules.js';
 export type { SecretsApi, VariablesApi } from './admin/values.js';
 export type { ListDeliveriesQuery, WebhooksApi } from './admin/webhooks.js';
 export type { ListWorkflowsQuery, PageQuery, SaveWorkflowOptions, WorkflowsApi } from './admin/workflows.js';
 export type {
   Operation,
+  OperationPage,
   ProjectStats,
   PutScheduleInput,
   PutTriggerInput,

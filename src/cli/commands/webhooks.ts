@@ -72,7 +72,6 @@ export function addWebhooks(program: Command, context: CliContext, run: RunActio
 }
 
 interface SetOptions extends ProjectOptions {
-  url: string;
   events: string;
   paused?: true;
   payload?: 'thin' | 'full';
@@ -88,7 +87,7 @@ function addSet(group: Command, context: CliContext, run: RunAction): void {
       .summary('make a webhook, or replace its settings')
       .description('Prints the signing secret of a new webhook. It is shown only once.')
       .argument('<name>', 'its name')
-      .requiredOption('--url <url>', 'where the events are sent')
+      .argument('<address>', 'the URL to which the events are sent')
       .requiredOption('-e, --events <types>', 'types of events, comma-separated'),
   )
     .option('--paused', 'keep the events until it is set without --paused')
@@ -97,8 +96,8 @@ function addSet(group: Command, context: CliContext, run: RunAction): void {
     .option('-t, --tag <tag>', 'only executions with this tag')
     .option('--cloud-events', 'also send the headers of CloudEvents 1.0')
     .action(
-      run(async (name: string, options: SetOptions) => {
-        const { project, url, events, paused, payload, workflow, tag, cloudEvents } = options;
+      run(async (name: string, url: string, options: SetOptions) => {
+        const { project, events, paused, payload, workflow, tag, cloudEvents } = options;
         const body: PutWebhookInput = {
           url,
           events: events.split(',').map((type) => type.trim() as EventType),

@@ -30,7 +30,10 @@ export class SecretsApi extends NamedResources {
   }
 }
 
-/** Variables of a project: plain values that workflows read as `{{vars.NAME}}`. */
+/**
+ * Variables of a project: plain values that workflows read as `{{vars.NAME}}`. Needs `workflows:read`, and `workflows:write`
+ * for changes.
+ */
 export class VariablesApi extends NamedResources {
   /** @internal */
   constructor(http: Http) {
