@@ -120,15 +120,7 @@ describe('the cloutagent command: what a project has', () => {
   });
 
   it('makes webhooks, prints a signing secret once, replays and deletes', async () => {
-    const set = [
-      'webhooks',
-      'set',
-      'billing',
-      '--url',
-      'http://127.0.0.1:9/hook',
-      '-e',
-      'execution:completed',
-    ];
+    const set = ['webhooks', 'set', 'billing', 'http://127.0.0.1:9/hook', '-e', 'execution:completed'];
     const made = await run([...set, '--paused', '--tag', 'paid']);
     expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^whsec_\S+\n$/) as string });
     expect(made.stderr).toContain('shown only this time');
