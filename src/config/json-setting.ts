@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** A setting whose text is JSON; `{}` if it is not set. @param example a valid value, for the message of an error */
+/**
+ * Makes a setting whose text is JSON. Its default is `{}`.
+ * @param example a valid value, which the error message shows
+ */
 export const jsonSetting = (example: string) =>
   z
     .string()

@@ -345,7 +345,7 @@ export class InvalidSettingsError extends Error {
   override readonly name = 'InvalidSettingsError';
 }
 
-/** The names of settings whose values may be secret. */
+/** Matches the names of settings whose values can be secret. */
 const SECRET_SETTING = /KEY|SECRET|URL|TOKEN$|^(MCP_SERVERS|MODEL_ENDPOINTS|HTTPS?_PROXY)$/;
 
 /**

@@ -127,7 +127,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
       body: body ?? null,
       signal,
     });
-    // Until there is a connection, undici does not look at the signal.
+    // Until there is a connection, undici ignores the signal.
     const response = await abortable(sent, signal);
     const flat = Object.fromEntries(
       Object.entries(response.headers).map(([name, value]) => [
