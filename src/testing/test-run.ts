@@ -72,8 +72,8 @@ export async function testRun<Config>(
       `The config is not valid: ${['config', ...issue.path].join('.')}: ${issue.message}`,
     );
   }
-  const secrets = new SecretRedactor();
-  const budget = new OutputBudget(parseSettings({}), () => secrets);
+  const redactor = new SecretRedactor();
+  const budget = new OutputBudget(parseSettings({}), () => redactor);
   const ended = new AbortController();
   const signal = given.signal ? AbortSignal.any([given.signal, ended.signal]) : ended.signal;
   const events: NodeEvent[] = [];
