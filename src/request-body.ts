@@ -1,23 +1,29 @@
 import { json, raw, type Request, type RequestHandler, text } from 'express';
 import type { IncomingMessage } from 'node:http';
 import type { Settings } from './config/settings.js';
-import { jsonBodyProblem } from './problems/json-body-problem.js';
+import { jsonBodyProblem, type JsonLimits } from './problems/json-body-problem.js';
 import { ProblemError } from './problems/problem.error.js';
 
 const SIGNALS = /^\/api\/executions\/[^/]+\/signals\/[^/]+\/?$/i;
 const BATCHES = /^\/api\/executions\/batch\/?$/i;
+/** The depth of each item is checked with the item, so that one that is too deep does not stop the others. */
+const BATCH_MAX_DEPTH = 1_002;
 const HOOKS = /^\/api\/hooks\/[^/]+\/[^/]+\/?$/i;
 const CALLBACKS = /^\/api\/callbacks\/[^/]+\/?$/i;
 
 /**
  * Parses JSON bodies within the limits of the settings. Requests without a body skip the parser, as most requests do. Batches,
- * signals and callbacks have a limit of their own, and a callback that is not JSON is read as a text. The bytes of a request to
- * a trigger are kept as they are, because its signature covers them.
+ * signals and callbacks have limits of their own, and a callback that is not JSON is read as a text. The bytes of a request to a
+ * trigger are kept as they are, because its signature covers them.
  */
 export function readBody(settings: Settings): RequestHandler {
   const parse = readJson(settings, settings.BODY_MAX_BYTES);
   const parseBatch = readJson(
-    { ...settings, MAX_JSON_PARTS: settings.BATCH_MAX_JSON_PARTS },
+    {
+      MAX_JSON_DEPTH: BATCH_MAX_DEPTH,
+      MAX_JSON_PARTS: settings.BATCH_MAX_JSON_PARTS,
+      partsSetting: 'BATCH_MAX_JSON_PARTS',
+    },
     settings.BATCH_MAX_BYTES,
   );
   const parseSignal = readJson(settings, settings.SIGNAL_MAX_BYTES);
@@ -32,8 +38,8 @@ export function readBody(settings: Settings): RequestHandler {
   return (request, response, next) => {
     const { path } = request;
     if (HOOKS.test(path)) keepBytes(request, response, next);
-    else if (SIGNALS.test(path)) parseSignal(request, response, next);
     else if (BATCHES.test(path)) parseBatch(request, response, next);
+    else if (SIGNALS.test(path)) parseSignal(request, response, next);
     else if (!CALLBACKS.test(path)) parse(request, response, next);
     else if (isJson(request)) parseSignal(request, response, next);
     else parseText(request, response, next);
@@ -70,13 +76,13 @@ const withinLimit =
     void parse(request, response, done);
   };
 
-function readJson(settings: Settings, limit: number): RequestHandler {
+function readJson(limits: JsonLimits, limit: number): RequestHandler {
   const parseAll = json({
     limit,
     strict: false,
     type: JSON_TYPES,
     verify: (request: VerifiedRequest, _response, body, encoding) => {
-      request.problem = jsonBodyProblem(body, encoding, settings);
+      request.problem = jsonBodyProblem(body, encoding, limits);
       // body-parser replaces the status of an error that is thrown here, so the problem is kept on the request.
       if (request.problem) throw new Error(request.problem.message);
     },

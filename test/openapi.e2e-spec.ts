@@ -61,6 +61,8 @@ describe('the OpenAPI document', () => {
         'resumeExecution: POST /api/executions/{executionId}/resume',
         'revokeKey: DELETE /api/keys/{keyId}',
         'startExecution: POST /api/executions',
+        'startExecutions: POST /api/executions/batch',
+        'validateExecution: POST /api/executions/validate',
         'streamExecution: GET /api/executions/{executionId}/stream',
         'streamExecutions: GET /api/executions/stream',
         'listWaits: GET /api/waits',
@@ -219,6 +221,11 @@ describe('the OpenAPI document', () => {
     expect(headers('202')).toEqual(
       expect.arrayContaining(['X-Request-Id', 'RateLimit-Limit', 'Location', 'Idempotency-Replayed']),
     );
+    expect(headers('200')).toEqual(expect.arrayContaining(['Location', 'Preference-Applied']));
+    expect(Object.keys(validator.resolve(start['200']!).content!)).toEqual([
+      'application/json',
+      'text/event-stream',
+    ]);
     expect(headers('429')).toContain('Retry-After');
     expect(Object.keys(operation('streamExecution').responses)).toContain('204');
   });

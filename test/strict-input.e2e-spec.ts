@@ -49,9 +49,21 @@ function misspell(name: string): string {
   return second === third || third === '' ? name + name.slice(-1) : first + third + second + name.slice(3);
 }
 
-/** Sends a request and returns `path: message` of each error; the status if it is not 400 `validation_failed`. */
+interface PathError {
+  path: string;
+  message: string;
+}
+
+/**
+ * Sends a request and returns `path: message` of each error; the status if it is not 400 `validation_failed`. The validation of
+ * a start answers 200 with the same errors.
+ */
 async function errorsOf(method: string, path: string, body?: unknown): Promise<string[] | number> {
   const answer = await server.call(method, path, body);
+  if (answer.status === 200 && path.endsWith('/validate')) {
+    const { problems } = answer.body as unknown as { problems: PathError[] };
+    return problems.map((problem) => `${problem.path}: ${problem.message}`);
+  }
   if (answer.status !== 400 || answer.body.code !== 'validation_failed') return answer.status;
   return answer.body.errors.map((error) => `${error.path}: ${error.message}`);
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { ExecutionOptions, Workflow } from '@cloutagent/contract';
 import { StepInterceptors } from '../engine/extension/step-interceptors.js';
 import { WorkflowChecks } from '../engine/validation/workflow-checks.js';
-import { ProblemError, ValidationFailedError } from '../problems/problem.error.js';
+import { type PathError, ProblemError, ValidationFailedError } from '../problems/problem.error.js';
 
 /** Errors that one answer lists. */
 const MAX_ERRORS = 100;
@@ -19,6 +19,11 @@ export interface CheckedWorkflow {
   readonly name?: string | undefined;
 }
 
+/** A reason why a workflow cannot run. Its path begins with `workflow`. */
+export interface FoundProblem extends PathError {
+  code: string;
+}
+
 /** Refuses requests whose workflow cannot run. */
 @Injectable()
 export class WorkflowValidator {
@@ -28,16 +33,29 @@ export class WorkflowValidator {
   ) {}
 
   /**
+   * Finds the reasons why a workflow cannot run.
+   * @throws ProblemError 503 `no_worker_free`
+   */
+  async find({ projectId, workflow, options, name }: CheckedWorkflow): Promise<FoundProblem[]> {
+    const needsPrices = options?.limits?.maxCostUSD !== undefined;
+    const problems = await this.checks.check(workflow, projectId, { needsPrices, name });
+    return problems.map(({ path, message, code = 'validation_failed' }) => ({
+      path: ['workflow', ...path].join('.'),
+      message,
+      code,
+    }));
+  }
+
+  /**
    * Checks the workflow of a request.
    * @throws ValidationFailedError with every wrong path
    * @throws ProblemError 400 `expression_too_complex`, 400 `not_available`, 400 `price_unknown`, 503 `no_worker_free`
    */
-  async check({ projectId, workflow, options, name }: CheckedWorkflow): Promise<void> {
-    const needsPrices = options?.limits?.maxCostUSD !== undefined;
-    const problems = await this.checks.check(workflow, projectId, { needsPrices, name });
+  async check(request: CheckedWorkflow): Promise<void> {
+    const problems = await this.find(request);
     if (problems.length === 0) return;
-    const errors = problems.map(({ path, message }) => ({ path: ['workflow', ...path].join('.'), message }));
-    this.interceptors.notifyOfValidationFailure({ projectId, errors });
+    const errors = problems.map(({ path, message }) => ({ path, message }));
+    this.interceptors.notifyOfValidationFailure({ projectId: request.projectId, errors });
     for (const code of CODES) {
       const index = problems.findIndex((problem) => problem.code === code);
       if (index >= 0) throw new ProblemError(code, undefined, { errors: [errors[index]!] });

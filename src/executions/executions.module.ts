@@ -4,6 +4,7 @@ import { DefinitionsModule } from '../definitions/definitions.module.js';
 import { EngineModule } from '../engine/engine.module.js';
 import { ModelsModule } from '../engine/models/models.module.js';
 import { NodesModule } from '../engine/nodes/nodes.module.js';
+import { EventsModule } from '../events/events.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
 import { ApprovalRecorder } from './commands/approval-recorder.js';
@@ -26,11 +27,11 @@ import { KeptChildrenRepository } from './rerun/kept-children.repository.js';
 import { KeptWorkReader } from './rerun/kept-work-reader.js';
 import { RerunController } from './rerun/rerun.controller.js';
 import { BatchStarter } from './starts/batch-starter.js';
-import { BulkStartController } from './starts/bulk-start.controller.js';
 import { ExecutionEnds } from './starts/execution-ends.js';
-import { StartAnswers } from './starts/start-answers.js';
-import { StartController } from './starts/start.controller.js';
 import { StartValidator } from './starts/start-validator.js';
+import { StartsController } from './starts/starts.controller.js';
+import { StreamStarter } from './starts/stream-starter.js';
+import { WaitingStarter } from './starts/waiting-starter.js';
 import { ExecutionLookup } from './streams/execution-lookup.js';
 import { MultiStreamResolver } from './streams/multi-stream-resolver.js';
 import { MultiStreamsController } from './streams/multi-streams.controller.js';
@@ -44,6 +45,7 @@ import { StreamsController } from './streams/streams.controller.js';
     AuthModule,
     DefinitionsModule,
     EngineModule,
+    EventsModule,
     JournalModule,
     ModelsModule,
     NodesModule,
@@ -54,9 +56,8 @@ import { StreamsController } from './streams/streams.controller.js';
   controllers: [
     MultiStreamsController,
     StreamsController,
+    StartsController,
     ExecutionsController,
-    StartController,
-    BulkStartController,
     RerunController,
     ControlController,
     DeletionController,
@@ -82,7 +83,8 @@ import { StreamsController } from './streams/streams.controller.js';
     MultiStreamResolver,
     StreamAdmission,
     ExecutionEnds,
-    StartAnswers,
+    WaitingStarter,
+    StreamStarter,
     StartValidator,
     BatchStarter,
   ],

@@ -3,8 +3,8 @@ import type { ExecutionStatus, StartExecution, Workflow, WorkflowVersionRef } fr
 import { v7 as uuidv7 } from '../common/uuid.js';
 import { Database } from '../database/database.js';
 import type { DesiredState, KeptWork } from '../database/schema.js';
-import type { ExecutionRow } from '../engine/execution-row.js';
 import { NotFoundError } from '../problems/problem.error.js';
+import type { ExecutionRow, ShownRow } from '../engine/execution-row.js';
 
 // A re-run redacts the secrets that the execution has used whose work it keeps.
 const INSERT = `
@@ -16,6 +16,25 @@ const INSERT = `
 
 // A deletion waits for this lock, so its answer names the re-run. Its events were all there when they were copied.
 const LOCK_REPEATED = 'SELECT FROM cloutagent.executions WHERE id = $1 FOR KEY SHARE';
+
+/**
+ * Inserts many executions. Those whose idempotency key is taken are left out, also by an earlier one of the list. They are
+ * inserted in the order of their keys, because statements with the same keys in another order would wait for each other. The
+ * queue orders them by id. The large columns are not returned: the caller has them.
+ */
+const INSERT_ALL = `
+  INSERT INTO cloutagent.executions
+    (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash,
+     workflow_name, workflow_version, start_at, runnable_at)
+  SELECT id, project_id, input::json, workflow::json, options::json, tags, created_by, idempotency_key, request_hash,
+    workflow_name, workflow_version, start_at, greatest(now(), start_at)
+  FROM json_to_recordset($1) AS r(position int, id uuid, project_id text, input text, workflow text, options text,
+    tags text[], created_by text, idempotency_key text, request_hash text, workflow_name text, workflow_version int,
+    start_at timestamptz)
+  ORDER BY idempotency_key, project_id, position
+  ON CONFLICT (project_id, created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+  RETURNING id, project_id, status, tags, error, created_at, started_at, completed_at, parent_id, parent_node_id,
+    parent_index, root_id, rerun_of, workflow_name, workflow_version, start_at`;
 
 /** The columns of an execution that are needed before its events are sent. */
 export interface ExecutionHead {
@@ -102,6 +121,8 @@ const HEADS = `
     coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = e.id), 0) AS "lastSequence"
   FROM cloutagent.executions AS e WHERE id = ANY ($1::uuid[])`;
 
+const ENDED = `SELECT id FROM cloutagent.executions WHERE id = ANY ($1::uuid[]) AND completed_at IS NOT NULL`;
+
 /** The statements on executions and their approvals that requests of clients need. */
 @Injectable()
 export class ExecutionsRepository {
@@ -155,6 +176,41 @@ export class ExecutionsRepository {
     return rows[0]?.versions ?? [];
   }
 
+  /**
+   * Inserts many executions with one statement and queues them.
+   * @returns a row for each, in the same order; undefined if the idempotency key is taken
+   */
+  async insertAll(
+    executions: readonly { request: NewExecution; origin: Origin }[],
+  ): Promise<(ShownRow | undefined)[]> {
+    // JSON inside JSON, as texts: PostgreSQL would refuse a JSON with U+0000 as soon as it reads the list.
+    const given = executions.map(({ request, origin }, position) => ({
+      position,
+      id: uuidv7(),
+      project_id: request.projectId,
+      input: JSON.stringify(request.input),
+      workflow: JSON.stringify(request.workflow),
+      options: JSON.stringify(request.options ?? {}),
+      tags: request.tags,
+      created_by: origin.createdBy,
+      idempotency_key: origin.idempotencyKey,
+      request_hash: origin.requestHash,
+      workflow_name: request.savedAs?.name,
+      workflow_version: request.savedAs?.version,
+      start_at: request.startAt,
+    }));
+    const { rows } = await this.database.pool.query<Omit<ShownRow, 'input' | 'output'>>({
+      name: 'executions-insert',
+      text: INSERT_ALL,
+      values: [JSON.stringify(given)],
+    });
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return given.map(({ id }, index) => {
+      const row = byId.get(id);
+      return row && { ...row, input: executions[index]!.request.input, output: null };
+    });
+  }
+
   async find(executionId: string): Promise<ExecutionRow | undefined> {
     return this.database.kysely
       .selectFrom('executions')
@@ -185,6 +241,16 @@ export class ExecutionsRepository {
       values: [executionIds],
     });
     return rows;
+  }
+
+  /** Returns those of the executions that have ended. */
+  async findEnded(executionIds: readonly string[]): Promise<string[]> {
+    const { rows } = await this.database.pool.query<{ id: string }>({
+      name: 'ended-executions',
+      text: ENDED,
+      values: [executionIds],
+    });
+    return rows.map(({ id }) => id);
   }
 
   /**

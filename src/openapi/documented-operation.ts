@@ -111,14 +111,15 @@ function successes(
     contentType = 'application/json',
     examples,
     responseHeaders = [],
-    others = {},
+    alternatives = [],
   }: Documentation,
   always: readonly ResponseHeader[],
   schemas: ComponentSchemas,
 ): Record<string, ResponseObject> {
+  const headers = headerReferences([...always, ...responseHeaders]);
   const answer = (code: number): ResponseObject => ({
     description: STATUS_CODES[code] ?? '',
-    headers: headerReferences([...always, ...responseHeaders]),
+    headers,
     ...(response && {
       content: {
         [contentType]: { schema: schemas.convert(response, 'output'), ...(examples && { examples }) },
@@ -126,23 +127,23 @@ function successes(
     }),
   });
   return {
-    [status]: answer(status),
-    ...(repeated !== undefined && { [repeated]: answer(repeated) }),
     ...Object.fromEntries(
-      Object.entries(others).map(([other, { description, content }]) => [
+      alternatives.map(({ status: other, description, content }) => [
         other,
         {
           description,
-          headers: headerReferences([...always, ...responseHeaders]),
+          headers,
           content: Object.fromEntries(
-            Object.entries(content).map(([type, { schema, examples: shown }]) => [
+            Object.entries(content).map(([type, { schema, examples: own }]) => [
               type,
-              { schema: schemas.convert(schema, 'output'), examples: shown },
+              { schema: schemas.convert(schema, 'output'), ...(own && { examples: own }) },
             ]),
           ),
         },
       ]),
     ),
+    [status]: answer(status),
+    ...(repeated !== undefined && { [repeated]: answer(repeated) }),
     ...(noContent !== undefined && { 204: { description: noContent, headers: headerReferences(always) } }),
   };
 }

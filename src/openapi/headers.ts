@@ -41,15 +41,16 @@ export const RESPONSE_HEADERS = {
     schema: { type: 'string' },
     example: '"3"',
   },
-  'Preference-Applied': {
-    description: 'The preference of the request that was applied (RFC 7240, section 3).',
-    schema: { type: 'string' },
-    example: 'wait=30',
-  },
   'Idempotency-Replayed': {
     description: 'Present if an earlier request with the same Idempotency-Key made the resource.',
     schema: { type: 'string', const: 'true' },
     example: 'true',
+  },
+  'Preference-Applied': {
+    description:
+      'Present if the server honours `Prefer: wait`: how many seconds it waits at most (RFC 7240).',
+    schema: { type: 'string', pattern: '^wait=\\d+$' },
+    example: 'wait=30',
   },
   'WWW-Authenticate': {
     description: 'The scheme to authenticate with (RFC 9110, section 11.6.1).',
@@ -99,17 +100,17 @@ export const REQUEST_HEADERS = {
     schema: { type: 'string' },
     example: '*',
   },
-  Prefer: {
-    description:
-      '`wait=30`: the answer waits up to 30 seconds for the end of the execution (RFC 7240, section 4.3), and at most MAX_PREFER_WAIT_MS.',
-    schema: { type: 'string' },
-    example: 'wait=30',
-  },
   'Last-Event-ID': {
     description:
       'The id of the last frame received. The stream continues after it. It wins over the parameter `lastEventId`.',
     schema: { type: 'string' },
     example: '12',
+  },
+  Prefer: {
+    description:
+      '`wait=30` waits up to 30 seconds for the end of the execution (RFC 7240). Other preferences and wrong values are ignored.',
+    schema: { type: 'string' },
+    example: 'wait=30',
   },
 } as const satisfies Record<string, Header>;
 export type RequestHeader = keyof typeof REQUEST_HEADERS;

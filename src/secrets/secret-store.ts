@@ -6,7 +6,7 @@ import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Logger } from '../logging/logger.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
-import type { UsedSecret } from './execution-redactors.js';
+import type { SecretVersions, UsedSecret } from './execution-redactors.js';
 import { SecretCipher } from './secret-cipher.js';
 import { lockValues } from './value-lock.js';
 
@@ -32,7 +32,7 @@ type SecretRow = Omit<Secret, 'createdAt' | 'updatedAt'> & { createdAt: Date; up
 
 /** The secrets of all projects. Values are encrypted, and only executions get them. */
 @Injectable()
-export class SecretStore implements OnApplicationBootstrap {
+export class SecretStore implements OnApplicationBootstrap, SecretVersions {
   private readonly logger = new Logger(SecretStore.name);
 
   constructor(

@@ -111,6 +111,16 @@ export class StreamHub implements OnModuleDestroy {
     return response.observe(() => this.openSingle(request, response));
   }
 
+  /**
+   * Opens a stream of one execution as the response of a handler that writes its response itself (`@Res()`).
+   * @returns false for a client that has left; `request.enter` is not called then
+   */
+  open(request: StreamRequest): boolean {
+    request.response.statusCode = 200;
+    const response = new SseResponse(request.response);
+    return response.begin(() => this.openSingle(request, response));
+  }
+
   /** Returns a stream of many executions, like `subscribe`. */
   watch(request: MultiStreamRequest): Observable<MessageEvent> {
     const response = new SseResponse(request.response);

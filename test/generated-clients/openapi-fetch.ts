@@ -12,7 +12,8 @@ const client = createClient<paths>({
 const { data: execution, response } = await client.POST('/api/executions', {
   body: { projectId: 'demo', workflow: WORKFLOW, tags: ['generated'] },
 });
-if (!execution) throw new Error('no execution was started');
+// With Accept: text/event-stream it would be a text.
+if (!execution || typeof execution === 'string') throw new Error('no execution was started');
 const { id } = execution;
 
 const stream = await client.GET('/api/executions/{executionId}/stream', {

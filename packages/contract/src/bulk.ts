@@ -9,6 +9,7 @@ import {
   Warning,
   WorkflowRefOfList,
 } from './execution.js';
+import { OpenStream } from './events.js';
 import { PlainText, Timestamp } from './json.js';
 import { orNull } from './or-null.js';
 import { Problem } from './problem.js';
@@ -31,6 +32,10 @@ export type StartBatch = z.infer<typeof StartBatch>;
 export type StartBatchInput = {
   executions: (z.input<typeof StartExecution> & { idempotencyKey?: string })[];
 };
+
+/** Query of `POST /api/executions`. */
+export const StartQuery = OpenStream.pick({ types: true, lastEventId: true }).meta({ id: 'StartQuery' });
+export type StartQuery = z.infer<typeof StartQuery>;
 
 export const BatchResult = z
   .object({

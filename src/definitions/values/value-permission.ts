@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Execution, Warning, Workflow } from '@cloutagent/contract';
+import type { Warning, Workflow } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
 import type { ValueReference } from '../../engine/extension/template.js';
 import { clearCredentials } from '../../engine/validation/clear-credentials.js';
@@ -60,20 +60,16 @@ export class ValuePermission {
 }
 
 /** Warns about credentials in the clear in a posted workflow. */
-export const credentialWarnings = (workflow: Workflow): Warning[] =>
-  clearCredentials(workflow)
-    .slice(0, MAX_LISTED)
-    .map(({ path, message }) => ({
-      path: ['workflow', ...path].join('.'),
-      message,
-      code: 'clear_credential',
-    }));
-
-/** Adds warnings about the workflow that was posted to the answer. */
-export function withWarnings(execution: Execution, workflow: Workflow | undefined): Execution {
-  const warnings = workflow ? credentialWarnings(workflow) : [];
-  return warnings.length > 0 ? { ...execution, warnings } : execution;
-}
+export const credentialWarnings = (workflow: Workflow | undefined): Warning[] =>
+  workflow === undefined
+    ? []
+    : clearCredentials(workflow)
+        .slice(0, MAX_LISTED)
+        .map(({ path, message }) => ({
+          path: ['workflow', ...path].join('.'),
+          message,
+          code: 'clear_credential',
+        }));
 
 function assertScope({ scopes }: Principal, used: readonly ValueReference[]): void {
   const secrets = used.filter(({ root }) => root === 'secrets');

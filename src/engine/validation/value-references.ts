@@ -26,18 +26,4 @@ export class ValueReferences {
       ];
     });
   }
-
-  /** Lists the secrets that a workflow and the workflows inside it refer to, each once. */
-  secretNamesOf(workflow: Workflow): string[] {
-    return namesOf('secrets', this.of(workflow));
-  }
-
-  /** Lists the variables that a workflow and the workflows inside it refer to, each once. */
-  variableNamesOf(workflow: Workflow): string[] {
-    return namesOf('vars', this.of(workflow));
-  }
 }
-
-const namesOf = (root: ValueReference['root'], references: readonly ValueReference[]): string[] => [
-  ...new Set(references.flatMap((each) => (each.root === root ? [each.name] : []))),
-];

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Execution, initialState } from '@cloutagent/contract';
+import { type Execution, initialState, type Warning } from '@cloutagent/contract';
 import { sha256 } from '../../common/sha256.js';
 import { Dispatcher } from '../../engine/dispatch/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../../engine/execution-row.js';
@@ -20,6 +20,15 @@ export interface StartedExecution {
   execution: Execution;
   replayed: boolean;
 }
+
+/** Adds the warnings of a request to its answer. */
+export const withWarnings = (
+  { execution, replayed }: StartedExecution,
+  warnings: readonly Warning[],
+): StartedExecution => ({
+  execution: warnings.length === 0 ? execution : { ...execution, warnings: [...warnings] },
+  replayed,
+});
 
 /** A request that makes an execution. */
 export interface OnceOrigin extends Origin {
@@ -73,6 +82,43 @@ export class ExecutionInserter {
       const first = await this.findFirst(origin);
       if (!first) throw error;
       return first;
+    }
+  }
+
+  /**
+   * Inserts executions with one statement and queues them, or finds those that other requests with the same keys made, or
+   * earlier ones of the list.
+   * @returns for each the execution, or the ProblemError 422 `idempotency_key_reused`
+   */
+  async insertAll(
+    executions: readonly { request: NewExecution; origin: OnceOrigin }[],
+  ): Promise<(StartedExecution | ProblemError)[]> {
+    if (executions.length === 0) return [];
+    const rows = await this.repository.insertAll(executions);
+    this.dispatcher.notifyQueued();
+    const started: (StartedExecution | ProblemError)[] = [];
+    for (const [index, row] of rows.entries())
+      started.push(
+        row
+          ? { execution: toExecution(row, initialState()), replayed: false }
+          : await this.findOrInsert(executions[index]!),
+      );
+    return started;
+  }
+
+  private async findOrInsert({
+    request,
+    origin,
+  }: {
+    request: NewExecution;
+    origin: OnceOrigin;
+  }): Promise<StartedExecution | ProblemError> {
+    try {
+      // Retention may have deleted the one that had the key.
+      return (await this.findFirst(origin)) ?? (await this.insert(request, origin));
+    } catch (error) {
+      if (error instanceof ProblemError) return error;
+      throw error;
     }
   }
 

@@ -1,14 +1,28 @@
 import { Injectable } from '@nestjs/common';
-import type { StartExecution } from '@cloutagent/contract';
+import type { StartExecution, Warning } from '@cloutagent/contract';
 import { isDeepStrictEqual } from 'node:util';
 import { ownsProject, type Principal } from '../../auth/principal.js';
 import { canonicalJson } from '../../common/canonical-json.js';
 import { sha256 } from '../../common/sha256.js';
+import { credentialWarnings } from '../../definitions/values/value-permission.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
-import { withWarnings } from '../../definitions/values/value-permission.js';
 import { NotFoundError } from '../../problems/problem.error.js';
-import { ExecutionInserter, type OnceOrigin, type StartedExecution } from './execution-inserter.js';
-import { type CheckedGraphs, StartResolver } from './start-resolver.js';
+import type { NewExecution } from '../executions.repository.js';
+import {
+  ExecutionInserter,
+  type OnceOrigin,
+  type StartedExecution,
+  withWarnings,
+} from './execution-inserter.js';
+import { type GraphCheck, StartResolver } from './start-resolver.js';
+
+/** A request that has been checked and can be inserted. */
+export interface PreparedStart {
+  readonly execution: NewExecution;
+  readonly origin: OnceOrigin;
+  /** What the author of the request should know. */
+  readonly warnings: readonly Warning[];
+}
 
 /** Starts executions. */
 @Injectable()
@@ -21,26 +35,41 @@ export class ExecutionStarter {
   /**
    * Queues an execution.
    * @param idempotencyKey a repeated key with an equivalent body starts nothing and returns the first execution
-   * @param graphs of the batch that the request is a part of
    * @returns the execution, and whether an earlier request with the same key started it
    * @throws NotFoundError if the project is not the principal's, or has no such saved workflow
    * @throws ValidationFailedError if the workflow cannot run
    * @throws ProblemError 400 `input_invalid`, 403 `workflow_not_allowed`; 422 `idempotency_key_reused` if the key came with
-   *   another body
+   *   another body; 409 `execution_deleted` if the first execution was deleted
    */
   async start(
     request: StartExecution,
     principal: Principal,
     idempotencyKey?: string,
-    graphs?: CheckedGraphs,
   ): Promise<StartedExecution> {
+    const prepared = await this.prepare(request, principal, idempotencyKey);
+    if (!('origin' in prepared)) return prepared;
+    const { execution, origin, warnings } = prepared;
+    return withWarnings(await this.inserter.insert(execution, origin), warnings);
+  }
+
+  /**
+   * Checks a request without starting it. Throws what `start` throws.
+   * @param checkGraph called with the graph of the request, or with the saved one that it names
+   * @returns what is to be inserted, or the execution that an earlier request with the same key started
+   */
+  async prepare(
+    request: StartExecution,
+    principal: Principal,
+    idempotencyKey?: string,
+    checkGraph?: GraphCheck,
+  ): Promise<PreparedStart | StartedExecution> {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
     const origin = originOf(request, principal, idempotencyKey);
+    const warnings = credentialWarnings(request.workflow);
     // Before the checks: the saved workflow may have been deleted, or an alias moved, since the first request.
     const first = await this.inserter.findFirst(origin);
-    const { execution, replayed } =
-      first ?? (await this.inserter.insert(await this.resolver.resolve(request, principal, graphs), origin));
-    return { execution: withWarnings(execution, request.workflow), replayed };
+    if (first) return withWarnings(first, warnings);
+    return { execution: await this.resolver.resolve(request, principal, checkGraph), origin, warnings };
   }
 }
 

@@ -12,8 +12,8 @@ import { mergedOptions } from './merged-options.js';
 import { StartPermission } from './start-permission.js';
 import { checkStartAt } from './start-time.js';
 
-/** Graphs that were checked for the same batch, by their text. */
-export type CheckedGraphs = Map<string, Promise<void>>;
+/** Checks the graph of an execution. Throws if it cannot run, unless the caller collects what is wrong with it. */
+export type GraphCheck = (execution: NewExecution) => Promise<void>;
 
 const NEVER = new AbortController().signal;
 
@@ -39,14 +39,15 @@ export class StartResolver {
 
   /**
    * Checks a request, and reads the saved workflow that it names.
-   * @param graphs of the batch that the request is a part of: equal graphs are checked once
+   * @param checkGraph called with the graph of the request, or with the saved one that it names
    * @throws NotFoundError if there is no such saved workflow
-   * @throws ProblemError 403 `workflow_not_allowed`, 403 `secret_not_allowed`, 400 `secret_unknown`, 400 `input_invalid`, and those of `WorkflowValidator.check`
+   * @throws ProblemError 403 `workflow_not_allowed`, 403 `secret_not_allowed`, 400 `secret_unknown`, 400 `input_invalid`, and
+   *   those of `checkGraph`: by default, those of `WorkflowValidator.check`
    */
   async resolve(
     request: StartExecution,
     principal: Principal,
-    graphs?: CheckedGraphs,
+    checkGraph?: GraphCheck,
   ): Promise<NewExecution> {
     const { workflow, workflowRef, ...rest } = request;
     const { projectId, options } = rest;
@@ -54,7 +55,7 @@ export class StartResolver {
     if (workflow) {
       await this.permission.check(principal, { projectId, saved: undefined, options });
       const execution = { ...rest, workflow };
-      await this.checkGraph(execution, graphs);
+      await (checkGraph ? checkGraph(execution) : this.validator.check(execution));
       await this.values.check(execution, principal);
       return execution;
     }
@@ -69,7 +70,7 @@ export class StartResolver {
       savedAs: { name: saved.name, version: saved.version },
     };
     await this.permission.check(principal, { projectId, saved, options: execution.options });
-    await this.checkOnce(execution, saved);
+    await (checkGraph ? checkGraph(execution) : this.checkOnce(execution, saved));
     await this.values.check(execution, undefined);
     await this.checkInput(projectId, saved, rest.input);
     return execution;
@@ -82,15 +83,6 @@ export class StartResolver {
   async checkNewInput({ projectId, savedAs, input }: NewExecution): Promise<void> {
     const saved = savedAs && (await this.workflows.find(projectId, `${savedAs.name}@${savedAs.version}`));
     if (saved) await this.checkInput(projectId, saved, input);
-  }
-
-  private checkGraph(execution: NewExecution, graphs: CheckedGraphs | undefined): Promise<void> {
-    if (!graphs) return this.validator.check(execution);
-    const { projectId, workflow, options } = execution;
-    const text = JSON.stringify([projectId, workflow, options?.limits?.maxCostUSD !== undefined]);
-    const known = graphs.get(text) ?? this.validator.check(execution);
-    graphs.set(text, known);
-    return known;
   }
 
   private async checkOnce(execution: NewExecution, saved: ResolvedWorkflow): Promise<void> {

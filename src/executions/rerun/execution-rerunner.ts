@@ -6,10 +6,15 @@ import { canonicalJson } from '../../common/canonical-json.js';
 import { sha256 } from '../../common/sha256.js';
 import type { KeptWork } from '../../database/schema.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
-import { ValuePermission, withWarnings } from '../../definitions/values/value-permission.js';
+import { credentialWarnings, ValuePermission } from '../../definitions/values/value-permission.js';
 import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
-import { ExecutionInserter, type OnceOrigin, type StartedExecution } from '../commands/execution-inserter.js';
+import {
+  ExecutionInserter,
+  type OnceOrigin,
+  type StartedExecution,
+  withWarnings,
+} from '../commands/execution-inserter.js';
 import { StartPermission } from '../commands/start-permission.js';
 import { StartResolver } from '../commands/start-resolver.js';
 import { WorkflowValidator } from '../../definitions/workflow-validator.js';
@@ -76,8 +81,8 @@ export class ExecutionRerunner {
     if (request.input !== undefined) await this.resolver.checkNewInput(started);
     await this.values.check(started, started.savedAs ? undefined : principal);
     const kept = await this.keep(old, started, request.from);
-    const { execution, replayed } = await this.inserter.insert(started, origin, { rerunOf: old.id, kept });
-    return { execution: withWarnings(execution, request.workflow), replayed };
+    const made = await this.inserter.insert(started, origin, { rerunOf: old.id, kept });
+    return withWarnings(made, credentialWarnings(request.workflow));
   }
 
   private async keep(

@@ -1,87 +1,98 @@
-import { Injectable } from '@nestjs/common';
-import { type BatchResult, type BatchResults, StartExecution, type StartBatch } from '@cloutagent/contract';
-import { STATUS_CODES } from 'node:http';
+import { Inject, Injectable } from '@nestjs/common';
+import type { BatchResult, BatchResults, StartBatch } from '@cloutagent/contract';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Principal } from '../../auth/principal.js';
-import { Semaphore } from '../../common/semaphore.js';
-import { checkIdempotencyKey } from '../../problems/idempotency-key.js';
-import {
-  DatabaseUnavailableError,
-  ProblemError,
-  ValidationFailedError,
-} from '../../problems/problem.error.js';
-import { check } from '../../problems/schema-problems.js';
-import { ExecutionStarter } from '../commands/execution-starter.js';
-import type { CheckedGraphs } from '../commands/start-resolver.js';
+import { Settings } from '../../config/settings.js';
+import { WorkflowValidator } from '../../definitions/workflow-validator.js';
+import { toProblem } from '../../problems/item-problem.js';
+import { ProblemError } from '../../problems/problem.error.js';
+import { ExecutionInserter, type StartedExecution, withWarnings } from '../commands/execution-inserter.js';
+import { ExecutionStarter, type PreparedStart } from '../commands/execution-starter.js';
+import type { GraphCheck } from '../commands/start-resolver.js';
+import { parseItem } from './batch-item.js';
+import { SharedWorkflowChecks } from './shared-workflow-checks.js';
 
-/** Items of a batch that are under way at the same time. Each needs a connection of the pool for a moment. */
-const CONCURRENCY = 4;
-/** Errors that one item lists. */
-const MAX_ERRORS = 20;
+/** Items that are checked at the same time. Most of the time they wait for the database or for a check in a worker. */
+const CONCURRENT_CHECKS = 8;
+/** How long items are checked before other requests get their turn, in ms. */
+const MAX_BLOCKED_MS = 10;
 
-/** Starts many executions by one request. */
+/** Starts many executions with one request. */
 @Injectable()
 export class BatchStarter {
-  constructor(private readonly starter: ExecutionStarter) {}
+  constructor(
+    private readonly starter: ExecutionStarter,
+    private readonly inserter: ExecutionInserter,
+    private readonly workflows: WorkflowValidator,
+    @Inject(Settings)
+    private readonly settings: Pick<Settings, 'BODY_MAX_BYTES' | 'MAX_JSON_DEPTH' | 'MAX_JSON_PARTS'>,
+  ) {}
 
   /**
-   * Starts each item of a batch as a request of its own would be. An item that is refused does not stop the others.
-   * @throws DatabaseUnavailableError, also if some of the items were started: repeat the request with idempotency keys
+   * Checks each item alone and starts those that can start. They are inserted together: if the database fails, none starts.
+   * @returns a result for each item, in the same order
    */
   async start({ executions }: StartBatch, principal: Principal): Promise<BatchResults> {
-    const slots = new Semaphore(CONCURRENCY);
-    const graphs: CheckedGraphs = new Map();
-    const results = await Promise.all(
-      executions.map(async (item, index) => {
-        const slot = await slots.acquire();
-        try {
-          return await this.startOne(item, index, principal, graphs);
-        } finally {
-          slot.release();
-        }
-      }),
+    const checked = await this.checkAll(executions, principal);
+    const prepared = checked.filter((item) => 'origin' in item);
+    const inserted = await this.inserter.insertAll(
+      prepared.map(({ execution: request, origin }) => ({ request, origin })),
     );
-    const failed = results.filter(({ problem }) => problem).length;
+    const outcomes = new Map<object, Outcome>(
+      prepared.map((item, at) => [item, addWarnings(inserted[at]!, item)]),
+    );
+    const results = checked.map((item, index) =>
+      resultOf(index, 'origin' in item ? outcomes.get(item)! : item),
+    );
+    const failed = results.filter(({ problem }) => problem !== undefined).length;
     return { started: results.length - failed, failed, results };
   }
 
-  private async startOne(
-    item: unknown,
-    index: number,
+  /** @returns for each item what is to be inserted, or the execution that has its key, or why it cannot start */
+  private async checkAll(
+    executions: readonly unknown[],
     principal: Principal,
-    graphs: CheckedGraphs,
-  ): Promise<BatchResult> {
+  ): Promise<(PreparedStart | Outcome)[]> {
+    const { check } = new SharedWorkflowChecks((execution) => this.workflows.check(execution));
+    const checked: (PreparedStart | Outcome)[] = [];
+    let turnBegan = performance.now();
+    const entries = executions.entries();
+    const checkItems = async () => {
+      for (const [index, item] of entries) {
+        if (performance.now() - turnBegan > MAX_BLOCKED_MS) {
+          await nextTurn();
+          turnBegan = performance.now();
+        }
+        checked[index] = await this.check(item, principal, check);
+      }
+    };
+    await Promise.all(Array.from({ length: CONCURRENT_CHECKS }, checkItems));
+    return checked;
+  }
+
+  private async check(
+    item: unknown,
+    principal: Principal,
+    checkGraph: GraphCheck,
+  ): Promise<PreparedStart | Outcome> {
     try {
-      const { request, idempotencyKey } = read(item);
-      const { execution, replayed } = await this.starter.start(request, principal, idempotencyKey, graphs);
-      return { index, status: 202, execution, ...(replayed && { replayed }) };
+      const { request, idempotencyKey } = await parseItem(item, this.settings);
+      return await this.starter.prepare(request, principal, idempotencyKey, checkGraph);
     } catch (error) {
-      if (!(error instanceof ProblemError) || error instanceof DatabaseUnavailableError) throw error;
-      return { index, status: error.getStatus(), problem: problemOf(error) };
+      if (error instanceof ProblemError) return error;
+      throw error;
     }
   }
 }
 
-/** @throws ValidationFailedError */
-function read(item: unknown): { request: StartExecution; idempotencyKey: string | undefined } {
-  const { idempotencyKey, ...body } = (typeof item === 'object' && item !== null ? item : {}) as Record<
-    string,
-    unknown
-  >;
-  const { data, problems } = check(StartExecution, typeof item === 'object' && item !== null ? body : item);
-  if (problems)
-    throw new ValidationFailedError(
-      problems.map(({ path, message }) => ({ path: path.join('.'), message })).slice(0, MAX_ERRORS),
-    );
-  if (idempotencyKey !== undefined && typeof idempotencyKey !== 'string')
-    throw new ValidationFailedError([{ path: 'idempotencyKey', message: 'must be text' }]);
-  return { request: data, idempotencyKey: checkIdempotencyKey(idempotencyKey) };
-}
+type Outcome = StartedExecution | ProblemError;
 
-const problemOf = (error: ProblemError): NonNullable<BatchResult['problem']> => ({
-  type: 'about:blank',
-  title: STATUS_CODES[error.getStatus()] ?? 'Error',
-  status: error.getStatus(),
-  detail: error.message,
-  code: error.code,
-  ...(error.extra.errors && { errors: error.extra.errors }),
-});
+const addWarnings = (outcome: Outcome, { warnings }: PreparedStart): Outcome =>
+  outcome instanceof ProblemError ? outcome : withWarnings(outcome, warnings);
+
+function resultOf(index: number, outcome: Outcome): BatchResult {
+  if (outcome instanceof ProblemError)
+    return { index, status: outcome.getStatus(), problem: toProblem(outcome) };
+  const { execution, replayed } = outcome;
+  return { index, status: 202, execution, ...(replayed && { replayed }) };
+}

@@ -1,94 +1,101 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { isTerminal, isTerminalEvent } from '@cloutagent/contract';
-import type { Subscription } from 'rxjs';
-import { coalesce } from '../../common/coalesce.js';
+import { isTerminalEvent } from '@cloutagent/contract';
+import type { ServerResponse } from 'node:http';
 import { Settings } from '../../config/settings.js';
+import { BatchedLookup } from '../../database/batched-lookup.js';
 import { EventBus } from '../../events/event-bus.js';
 import { NotificationSource } from '../../journal/notification-source.js';
 import { Logger } from '../../logging/logger.js';
 import { ExecutionsRepository } from '../executions.repository.js';
 
+/** Why a wait for the end of an execution is over. `late`: the time is up, or the server shuts down. */
+export type WaitOutcome = 'ended' | 'late' | 'client-left';
+type Waiter = (outcome: WaitOutcome) => void;
+
 /**
- * Waits for the ends of executions, whatever process runs them. Commits of this process and notifications of the others end a
- * wait. A poll, which is one query for all waits, finds what notifications have missed.
+ * Waits for the ends of executions, whichever process records them. A waiting request is a function in a map and a timer:
+ * it has no channel and buffers no events.
  */
 @Injectable()
 export class ExecutionEnds implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(ExecutionEnds.name);
-  /** Called when the execution has ended, by execution id. */
-  private readonly waiting = new Map<string, Set<() => void>>();
-  private readonly stopping = new AbortController();
-  private readonly poll = coalesce(() => this.checkAll());
-  private subscriptions: Subscription[] = [];
-  private timer: NodeJS.Timeout | undefined;
+  private readonly waiters = new Map<string, Set<Waiter>>();
+  private readonly endedIds: BatchedLookup<true>;
+  private poll: NodeJS.Timeout | undefined;
+  private isClosing = false;
 
   constructor(
     private readonly bus: EventBus,
     private readonly notifications: NotificationSource,
-    private readonly repository: ExecutionsRepository,
     @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_POLL_INTERVAL_MS'>,
-  ) {}
-
-  onModuleInit(): void {
-    this.subscriptions = [
-      this.bus.batches.subscribe(({ executionId, events }) => {
-        const last = events.at(-1);
-        if (last && isTerminalEvent(last.type)) this.end(executionId);
-      }),
-      this.notifications.hints.subscribe(({ executionId, statusChanged }) => {
-        if (statusChanged && this.waiting.has(executionId)) void this.poll();
-      }),
-      this.notifications.missed.subscribe(() => void this.poll()),
-    ];
-    this.timer = setInterval(() => void this.poll(), this.settings.JOURNAL_POLL_INTERVAL_MS);
-    this.timer.unref();
+    repository: ExecutionsRepository,
+  ) {
+    this.endedIds = new BatchedLookup(async (ids) => {
+      return new Map((await repository.findEnded(ids)).map((id) => [id, true]));
+    });
   }
 
+  onModuleInit(): void {
+    this.bus.batches.subscribe(({ executionId, events }) => {
+      if (this.waiters.has(executionId) && isTerminalEvent(events.at(-1)!.type)) this.end(executionId);
+    });
+    this.notifications.hints.subscribe(({ executionId, statusChanged }) => {
+      if (statusChanged && this.waiters.has(executionId)) this.check(executionId);
+    });
+    this.notifications.missed.subscribe(() => this.checkAll());
+    // A notification is lost if its process dies before it is sent.
+    this.poll = setInterval(() => this.checkAll(), this.settings.JOURNAL_POLL_INTERVAL_MS);
+    this.poll.unref();
+  }
+
+  /** Ends all waits. Their requests are answered while the server drains its connections. */
   onModuleDestroy(): void {
-    clearInterval(this.timer);
-    for (const subscription of this.subscriptions) subscription.unsubscribe();
-    this.stopping.abort();
+    this.isClosing = true;
+    clearInterval(this.poll);
+    for (const waiters of this.waiters.values()) for (const resolve of waiters) resolve('late');
   }
 
   /**
-   * Waits until an execution has ended.
-   * @param ms the longest time
-   * @param left aborts when the caller does not need the answer any more
-   * @returns whether it has ended; false after the time, and when this process stops
+   * Waits until an execution has ended, but no longer than `ms`, and no longer than the client stays.
+   * @param response of the waiting request; nothing has been written to it
    */
-  async wait(executionId: string, ms: number, left: AbortSignal): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const onEnd = () => resolve(true);
-    const giveUp = () => resolve(false);
-    const timer = setTimeout(giveUp, ms);
-    const signal = AbortSignal.any([left, this.stopping.signal]);
-    signal.addEventListener('abort', giveUp, { once: true });
-    const waiting = this.waiting.get(executionId) ?? new Set();
-    this.waiting.set(executionId, waiting.add(onEnd));
-    // It may have ended before it was waited for.
-    void this.poll();
+  async wait(executionId: string, ms: number, response: ServerResponse): Promise<WaitOutcome> {
+    if (this.isClosing) return 'late';
+    const { socket } = response.req;
+    if (socket.destroyed) return 'client-left';
+    const { promise, resolve } = Promise.withResolvers<WaitOutcome>();
+    const waiters = this.waiters.get(executionId) ?? new Set();
+    this.waiters.set(executionId, waiters.add(resolve));
+    const timer = setTimeout(resolve, ms, 'late');
+    // On the socket: a response that waits for another one of its connection does not learn that the connection is closed.
+    const onClose = () => resolve('client-left');
+    socket.once('close', onClose);
+    this.check(executionId);
     try {
-      return signal.aborted ? false : await promise;
+      return await promise;
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', giveUp);
-      waiting.delete(onEnd);
-      if (waiting.size === 0 && this.waiting.get(executionId) === waiting) this.waiting.delete(executionId);
-    }
-  }
-
-  private async checkAll(): Promise<void> {
-    const ids = [...this.waiting.keys()];
-    if (ids.length === 0) return;
-    try {
-      const heads = await this.repository.findHeads(ids);
-      for (const { id, status } of heads) if (isTerminal(status)) this.end(id);
-    } catch (error) {
-      this.logger.warn(`ends of executions could not be read: ${(error as Error).message}`);
+      socket.off('close', onClose);
+      waiters.delete(resolve);
+      if (waiters.size === 0) this.waiters.delete(executionId);
     }
   }
 
   private end(executionId: string): void {
-    for (const onEnd of this.waiting.get(executionId) ?? []) onEnd();
+    for (const resolve of this.waiters.get(executionId) ?? []) resolve('ended');
+  }
+
+  private check(executionId: string): void {
+    this.endedIds.find(executionId).then(
+      (hasEnded) => {
+        if (hasEnded) this.end(executionId);
+      },
+      (error: Error) => this.logger.warn(`ends of executions could not be read: ${error.message}`),
+    );
+  }
+
+  /** Checks all executions, with one query for each 1,000 of them. */
+  private checkAll(): void {
+    for (const executionId of this.waiters.keys()) this.check(executionId);
   }
 }

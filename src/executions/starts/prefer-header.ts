@@ -1,15 +1,16 @@
+/** One preference of the header: everything up to a comma that is not inside a quoted string. */
+const PREFERENCES = /(?:"(?:[^"\\]|\\.)*"|[^,"])+/g;
+const WAIT = /^\s*wait\s*(?:=\s*(?:(\d{1,10})|"(\d{1,10})")\s*)?(?:;.*)?$/is;
+const IS_WAIT = /^\s*wait\s*(?:[=;]|$)/i;
+
 /**
- * Reads the preference `wait` of the header Prefer (RFC 7240, section 4.3). Other preferences, and a value that is no number
- * of seconds, are ignored, as the RFC demands.
- * @returns the number of seconds; undefined without the preference
+ * Reads the preference `wait` from the header Prefer (RFC 7240, section 4.3): how long the client waits for the result.
+ * Only the first `wait` counts (section 2). Other preferences and wrong values are ignored.
+ * @returns seconds; undefined without the preference
  */
 export function preferredWait(header: string | undefined): number | undefined {
-  // The first one counts if a preference is given twice (section 2).
-  for (const preference of (header ?? '').split(',')) {
-    const [name = '', value = ''] = preference.split(';')[0]!.split('=');
-    if (name.trim().toLowerCase() !== 'wait') continue;
-    const seconds = /^\s*"?([0-9]{1,9})"?\s*$/.exec(value)?.[1];
-    return seconds === undefined ? undefined : Number(seconds);
-  }
-  return undefined;
+  const first = header?.match(PREFERENCES)?.find((preference) => IS_WAIT.test(preference));
+  const [, plain, quoted] = (first !== undefined && WAIT.exec(first)) || [];
+  const seconds = plain ?? quoted;
+  return seconds === undefined ? undefined : Number(seconds);
 }
