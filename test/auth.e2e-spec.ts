@@ -175,7 +175,6 @@ describe('GET /api/me', () => {
           name: 'ci',
           projects: made.body.projects,
           scopes,
-          workflows: null,
           expiresAt: '2999-01-01T00:00:00.000Z',
         },
       ]);
@@ -191,7 +190,6 @@ describe('GET /api/me', () => {
         name: null,
         projects: [],
         scopes: [],
-        workflows: null,
         expiresAt: expect.any(String),
       },
     ]);

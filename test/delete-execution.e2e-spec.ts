@@ -144,7 +144,7 @@ describe('DELETE /api/executions/:executionId', () => {
   });
 
   it.each([
-    ['queued', start([delay('a', 1)], [], { startAt: '2100-01-01T00:00:00Z' }), []],
+    ['queued', start([delay('a', 1)], [], { startAt: new Date(Date.now() + 86_400_000).toISOString() }), []],
     ['running', start([agent('a', { hang: true })]), []],
     ['waiting', start([{ id: 'a', type: 'approval', data: { config: {} } }]), []],
     ['paused', start([agent('a', { hang: true })]), ['pause']],

@@ -61,8 +61,8 @@ export class ExecutionRedactors {
 
   constructor(
     private readonly server: SecretRedactor,
-    private readonly database: Database,
-    private readonly identity: ProcessIdentity,
+    @Optional() private readonly database?: Database,
+    @Optional() private readonly identity?: ProcessIdentity,
     @Optional() @Inject(SecretVersions) private readonly store?: SecretVersions,
   ) {}
 
@@ -76,6 +76,8 @@ export class ExecutionRedactors {
     const { redactor, recorded } = this.used(executionId, attempt);
     const ids = secrets.map(({ versionId }) => versionId).filter((id) => !recorded.has(id));
     if (ids.length === 0) return;
+    if (!this.database || !this.identity)
+      throw new Error('this application has no database, so it runs no executions');
     for (const secret of secrets) redactor.addForms(this.learn(secret));
     const { rowCount } = await this.database.pool.query({
       name: 'execution-secrets-record',

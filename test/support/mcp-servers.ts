@@ -1,6 +1,3 @@
-import type { Database } from '../../src/database/database.js';
-import type { ProcessIdentity } from '../../src/database/process-identity.js';
-import { ExecutionRedactors } from '../../src/secrets/execution-redactors.js';
 import { SecretRedactor } from '../../src/config/secret-redactor.js';
 import { parseSettings, type Settings } from '../../src/config/settings.js';
 import { HostPolicy, systemResolver } from '../../src/engine/http/host-policy.js';
@@ -10,6 +7,7 @@ import { type McpConfig, McpServerConfig } from '../../src/engine/mcp/mcp-config
 import { McpServers } from '../../src/engine/mcp/mcp-servers.js';
 import { RemoteServers } from '../../src/engine/mcp/remote-servers.js';
 import type { AgentTool, ToolOutput } from '../../src/engine/tools/agent-tool.js';
+import { ExecutionRedactors } from '../../src/secrets/execution-redactors.js';
 
 const RUN = {
   executionId: '0199c0de-0000-7000-8000-000000000001',
@@ -34,7 +32,7 @@ export class TestMcp {
     this.local = new LocalServers(this.settings, secrets);
     this.servers = new McpServers(
       this.settings,
-      new ExecutionRedactors(secrets, {} as Database, {} as ProcessIdentity),
+      new ExecutionRedactors(secrets),
       new RemoteServers(this.settings, this.fetch),
       this.local,
     );
