@@ -44,7 +44,7 @@ const FOLDERS = {
   bulk: ['auth', 'cluster', 'database', 'executions'],
   stats: ['auth', 'database', 'executions'],
   dashboard: ['auth'],
-  operations: ['auth', 'database', 'deliveries', 'engine', 'events', 'journal', 'streaming'],
+  operations: ['auth', 'database', 'deliveries', 'engine', 'events', 'journal', 'streaming', 'webhooks'],
   // It runs the whole application inside another one, and hosts import it.
   embedding: [
     'auth',

@@ -20,6 +20,7 @@ import { StatsModule } from './stats/stats.module.js';
 import { SchedulesModule } from './schedules/schedules.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
 import { WaitsModule } from './waits/waits.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 type Imports = NonNullable<DynamicModule['imports']>;
 
@@ -57,6 +58,7 @@ export class AppModule {
         WaitsModule,
         SchedulesModule,
         ListenersModule,
+        WebhooksModule,
         OperationsModule,
         BulkModule,
         StatsModule,

@@ -106,6 +106,14 @@ describe('the OpenAPI document', () => {
         'getTrigger: GET /api/triggers/{projectId}/{name}',
         'deleteTrigger: DELETE /api/triggers/{projectId}/{name}',
         'receiveWebhook: POST /api/hooks/{projectId}/{name}',
+        'putWebhook: PUT /api/webhooks/{projectId}/{name}',
+        'listWebhooks: GET /api/webhooks',
+        'getWebhook: GET /api/webhooks/{projectId}/{name}',
+        'deleteWebhook: DELETE /api/webhooks/{projectId}/{name}',
+        'rotateWebhookSecret: POST /api/webhooks/{projectId}/{name}/rotate-secret',
+        'listWebhookDeliveries: GET /api/webhooks/{projectId}/{name}/deliveries',
+        'getWebhookDelivery: GET /api/webhooks/{projectId}/{name}/deliveries/{deliveryId}',
+        'replayWebhook: POST /api/webhooks/{projectId}/{name}/replay',
       ].toSorted(),
     );
   });

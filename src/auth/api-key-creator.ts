@@ -9,7 +9,13 @@ import { ownsProject, type Principal } from './principal.js';
 import { ScopeRegistry } from './scopes/scope-registry.js';
 
 const UNIQUE_VIOLATION = '23505';
-const WIDENING_SCOPES = ['keys:manage', 'workflows:write', 'schedules:manage', 'triggers:manage'] as const;
+const WIDENING_SCOPES = [
+  'keys:manage',
+  'workflows:write',
+  'schedules:manage',
+  'triggers:manage',
+  'webhooks:manage',
+] as const;
 
 /** Makes API keys on behalf of callers. */
 @Injectable()

@@ -24,6 +24,14 @@ const list = z
       .map((item) => item.trim())
       .filter(Boolean),
   );
+/** Durations, separated by commas. */
+const delays = (fallback: string) =>
+  z
+    .string()
+    .regex(/^\d{1,10}(,\d{1,10}){0,49}$/, 'must be 1 to 50 durations in ms, separated by commas: 5000,300000')
+    .default(fallback)
+    .transform((value) => value.split(',').map(Number))
+    .refine((values) => values.every((value) => value <= 2_147_483_647), 'must have durations below 2^31 ms');
 const webUrl = z
   .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
   .refine((value) => {
@@ -198,6 +206,20 @@ const SettingsSchema = z
     DELIVERY_LEASE_MS: ms(30_000, 300),
     DELIVERY_RETRY_BASE_MS: ms(1_000),
     DELIVERY_RETRY_MAX_MS: ms(300_000),
+
+    MAX_WEBHOOKS_PER_PROJECT: count(100, 0),
+    MAX_SECRETS_PER_WEBHOOK: count(5, 1, 20),
+    MAX_DELIVERIES_PER_WEBHOOK: count(5, 1, 1_000),
+    MAX_WEBHOOK_DELIVERIES_PER_PROCESS: count(100, 2, 10_000),
+    MAX_EXECUTIONS_PER_REPLAY: count(10_000),
+    MAX_LOGGED_ATTEMPTS_PER_WEBHOOK: count(1_000),
+    WEBHOOK_LOG_DAYS: count(7),
+    WEBHOOK_TIMEOUT_MS: ms(20_000),
+    WEBHOOK_RESPONSE_MAX_BYTES: count(8_192, 0),
+    WEBHOOK_THROTTLE_MS: ms(30_000),
+    WEBHOOK_RETRY_DELAYS_MS: delays(
+      '5000,300000,1800000,7200000,18000000,36000000,50400000,72000000,86400000',
+    ),
 
     MAX_EXECUTIONS_PER_PROCESS: count(500),
     MAX_EXECUTIONS_PER_PROJECT: count(200),

@@ -13,6 +13,7 @@ export const TAGS = {
   Schedules: 'Start saved workflows at times that recur.',
   Triggers: 'Start saved workflows by the webhooks of other services.',
   Listeners: 'See durable listeners of modules, and replay what could not be delivered.',
+  Webhooks: 'Have events delivered to addresses of your own, and see what became of the deliveries.',
   Operations: 'Health and metrics of a process.',
 } as const;
 export type TagName = keyof typeof TAGS;

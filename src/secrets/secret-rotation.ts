@@ -14,6 +14,7 @@ interface SealedTable {
 /** All tables with encrypted values. */
 const TABLES: readonly SealedTable[] = [
   { table: 'secret_versions', key: ['id'], context: ['project_id', 'name', 'id'] },
+  { table: 'webhook_secrets', key: ['id'], context: ['webhook_id', 'id'] },
 ];
 
 const BATCH = 200;

@@ -42,6 +42,10 @@ export const PROBLEM_CODES = {
     status: 400,
     text: 'The workflow uses a secret or a variable that the project does not have; `errors` has its path. Make it first, or end the placeholder with ?.',
   },
+  replay_too_large: {
+    status: 400,
+    text: 'The range has more executions than one replay may have (MAX_EXECUTIONS_PER_REPLAY). Choose a shorter range.',
+  },
   expiry_in_the_past: { status: 400, text: 'expiresAt is in the past. Choose a later time.' },
   credentials_missing: {
     status: 401,
@@ -208,6 +212,14 @@ export const PROBLEM_CODES = {
     text: 'Too many wrong credentials came from your address. Try again after the time in Retry-After.',
   },
   too_many_streams: { status: 429, text: 'You have reached the limit of open streams. Close one first.' },
+  too_many_webhooks: {
+    status: 429,
+    text: 'The project has as many webhooks as it may (MAX_WEBHOOKS_PER_PROJECT). Delete one first.',
+  },
+  too_many_signing_secrets: {
+    status: 429,
+    text: 'The webhook has as many valid signing secrets as it may (MAX_SECRETS_PER_WEBHOOK). Wait until an old one has expired, or send keepOldForMs: 0.',
+  },
   too_many_signals: {
     status: 429,
     text: 'The execution keeps as many signals as it may (MAX_SIGNALS_PER_EXECUTION). Send more when it has taken some.',

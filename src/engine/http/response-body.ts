@@ -11,6 +11,31 @@ const DECODERS: Record<string, () => NodeJS.ReadWriteStream> = {
 /** The value of `Accept-Encoding` that matches the decoders of `readBody`. */
 export const ACCEPTED_ENCODINGS = 'gzip, deflate, br';
 
+/** How long `readBeginning` waits for a body. */
+const BEGINNING_TIMEOUT_MS = 1_000;
+
+/**
+ * Reads the beginning of a body, and closes the connection if there is more. A body that breaks off or takes longer than 1 s
+ * ends where it is.
+ */
+export async function readBeginning(raw: Readable, maxBytes: number): Promise<Buffer> {
+  const timer = setTimeout(() => raw.destroy(), BEGINNING_TIMEOUT_MS);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of raw as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > maxBytes) break;
+    }
+  } catch {
+    // What has arrived is enough.
+  } finally {
+    clearTimeout(timer);
+  }
+  return Buffer.concat(chunks).subarray(0, maxBytes);
+}
+
 /**
  * Reads a body to its end. The limit applies to the decompressed bytes, so
  * that a small compressed body cannot grow without bound.
