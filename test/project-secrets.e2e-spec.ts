@@ -177,7 +177,10 @@ describe('secrets and variables of a project', () => {
           async (_none, n) => (await put(`N${n}`, 'a-good-value', {}, 'full')).status,
         ),
       );
-      expect(made.toSorted((a, b) => a - b)).toEqual([...Array<number>(20).fill(200), ...Array<number>(5).fill(409)]);
+      expect(made.toSorted((a, b) => a - b)).toEqual([
+        ...Array<number>(20).fill(200),
+        ...Array<number>(5).fill(409),
+      ]);
       const kept = `N${made.indexOf(200)}`;
       expect((await put(kept, 'another-good-value', {}, 'full')).status).toBe(200);
       const { body } = await put('ONE_MORE', 'a-good-value', {}, 'full');
@@ -610,10 +613,7 @@ describe('secrets and variables of a project', () => {
       );
       // Twice at once: each row is encrypted once, and neither fails.
       const results = await Promise.all([rotate(`${second},${firstKeys}`), rotate(`${second},${firstKeys}`)]);
-      const sum = results.reduce(
-        (total, each) => total + (each as { reencrypted: number }).reencrypted,
-        0,
-      );
+      const sum = results.reduce((total, each) => total + (each as { reencrypted: number }).reencrypted, 0);
       expect(sum).toBe(count);
       expect(await rotate(`${second},${firstKeys}`)).toEqual({
         keyId: 'second',

@@ -60,7 +60,7 @@ export class ValuePermission {
 }
 
 /** Warns about credentials in the clear in a posted workflow. */
-export const credentialWarnings = (workflow: Workflow): Warning[] =>
+const credentialWarnings = (workflow: Workflow): Warning[] =>
   clearCredentials(workflow)
     .slice(0, MAX_LISTED)
     .map(({ path, message }) => ({
