@@ -4,17 +4,22 @@ import { readFileSync } from 'node:fs';
 import { addAnswer } from './commands/answer.js';
 import { addApprove, addControl } from './commands/control.js';
 import { addDoctor } from './commands/doctor.js';
+import { addExecutions } from './commands/executions.js';
 import { addKeys } from './commands/keys.js';
 import { addList } from './commands/list.js';
 import { addRerun } from './commands/rerun.js';
 import { addRun } from './commands/run.js';
-import { addSecrets } from './commands/secrets.js';
+import { addSchedules } from './commands/schedules.js';
 import { addServe } from './commands/serve.js';
 import { addShow } from './commands/show.js';
 import { addSignal } from './commands/signal.js';
+import { addTriggers } from './commands/triggers.js';
 import { addValidate } from './commands/validate.js';
+import { addSecrets, addVariables } from './commands/values.js';
 import { addWaits } from './commands/waits.js';
 import { addWatch } from './commands/watch.js';
+import { addWebhooks } from './commands/webhooks.js';
+import { addWorkflows } from './commands/workflows.js';
 import { CliContext, type CliStreams } from './cli-context.js';
 import { CliError } from './cli-error.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
@@ -71,8 +76,14 @@ export async function cloutagent(
     addAnswer,
     addSignal,
     addRerun,
-    addKeys,
+    addExecutions,
+    addWorkflows,
     addSecrets,
+    addVariables,
+    addWebhooks,
+    addSchedules,
+    addTriggers,
+    addKeys,
     addValidate,
     addDoctor,
   ])

@@ -2,6 +2,7 @@ import { CloutAgentError, type CreatedApiKey } from '@cloutagent/client';
 import { type FormEvent, useId, useState } from 'react';
 import { useCloutAgent } from '@cloutagent/react';
 import { type Scope, useAccess } from '../session/access.js';
+import { Field } from '../ui/field.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 
 /** What the server's own scopes permit. Other scopes belong to modules, and are shown by their name. */
@@ -12,6 +13,13 @@ const SCOPES: [Scope, string][] = [
   ['waits:answer-any', 'answer waits that are for others'],
   ['keys:manage', 'create and revoke keys'],
   ['listeners:manage', 'see durable listeners, and replay what could not be delivered'],
+  ['workflows:read', 'read saved workflows and variables'],
+  ['workflows:write', 'save workflows, set aliases and variables'],
+  ['secrets:use', 'start workflows that name secrets'],
+  ['secrets:manage', 'set and delete secrets'],
+  ['webhooks:manage', 'make webhooks, and deliver again'],
+  ['schedules:manage', 'make schedules'],
+  ['triggers:manage', 'make triggers'],
 ];
 const DAY_MS = 86_400_000;
 const LIFETIMES: [days: number, name: string][] = [
@@ -156,25 +164,5 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
         </button>
       </div>
     </form>
-  );
-}
-
-interface FieldProps {
-  id: string;
-  label: string;
-  hint: string;
-  problem: string | undefined;
-  children: React.ReactNode;
-}
-
-function Field({ id, label, hint, problem, children }: FieldProps) {
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
-      {children}
-      <span className="hint" id={`${id}-hint`}>
-        {problem === undefined ? hint : <span className="wrong-text">{problem}</span>}
-      </span>
-    </div>
   );
 }

@@ -4,10 +4,9 @@ import type { CliContext } from '../cli-context.js';
 import { EXIT } from '../exit-codes.js';
 import type { RunAction } from '../run-action.js';
 
-export function addSecrets(program: Command, context: CliContext, run: RunAction): void {
-  program
-    .command('secrets')
-    .summary('maintain the stored secrets')
+/** Adds `rotate` to the command `secrets`. */
+export function addRotateSecrets(secrets: Command, context: CliContext, run: RunAction): void {
+  secrets
     .command('rotate')
     .summary('encrypt all stored secrets by the first key of SECRETS_KEY')
     .description(

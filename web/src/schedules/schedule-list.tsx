@@ -1,0 +1,107 @@
+import type { Schedule } from '@cloutagent/client/admin';
+import { useCallback } from 'react';
+import { ResourceList } from '../projects/resource-list.js';
+import { useAction } from '../projects/use-action.js';
+import { useAdmin } from '../projects/use-admin.js';
+import { navigate } from '../routing/location.js';
+import { useAccess } from '../session/access.js';
+import { useLoad } from '../session/use-load.js';
+import { Deadline } from '../ui/moment.js';
+import { ProblemNotice } from '../ui/problem-notice.js';
+import { randomKey } from '../ui/random-key.js';
+import { StatusBadge } from '../ui/status-badge.js';
+import { LastRun } from './last-run.js';
+
+export function ScheduleList({ project }: { project: string }) {
+  const admin = useAdmin();
+  const mayRun = useAccess().may('executions:write');
+  const list = useLoad(useCallback((signal) => admin.schedules.list(project, { signal }), [admin, project]));
+  const { working, error, run } = useAction();
+  const setEnabled = ({ name, ...schedule }: Schedule) =>
+    run(async () => {
+      const { workflowRef, input, cron, timeZone, overlap, catchUp, enabled } = schedule;
+      const settings = { workflowRef, input, cron, timeZone, overlap, catchUp };
+      await admin.schedules.set(project, name, { ...settings, enabled: !enabled });
+      list.reload();
+    });
+  const runNow = (name: string) =>
+    run(async () => {
+      const { id } = await admin.schedules.run(project, name, { idempotencyKey: randomKey() });
+      navigate(`/executions/${id}`);
+    });
+  return (
+    <>
+      {error && <ProblemNotice what="The request failed." error={error} />}
+      <ResourceList
+        heading="Schedules"
+        list={list}
+        items={list.data?.schedules}
+        keyOf={({ name }) => name}
+        empty={
+          <p>
+            A schedule starts a saved workflow at times. Make one with <code>cloutagent schedules set</code>{' '}
+            or the API.
+          </p>
+        }
+        columns={[
+          {
+            heading: 'Name',
+            render: ({ name }) => <span className="resource-name">{name}</span>,
+            wide: true,
+          },
+          {
+            heading: 'State',
+            render: ({ enabled }) => (
+              <StatusBadge
+                status={enabled ? 'completed' : 'paused'}
+                label={enabled ? 'enabled' : 'disabled'}
+              />
+            ),
+          },
+          { heading: 'Workflow', render: ({ workflowRef }) => <code>{workflowRef}</code> },
+          {
+            heading: 'When',
+            render: ({ cron, timeZone }) => (
+              <>
+                <code>{cron}</code> <span className="muted">{timeZone}</span>
+              </>
+            ),
+          },
+          {
+            heading: 'Next run',
+            render: ({ nextAt }) => (nextAt === null ? 'none' : <Deadline at={nextAt} />),
+          },
+          { heading: 'Last run', render: (schedule) => <LastRun {...schedule} /> },
+          {
+            heading: 'Actions',
+            isActions: true,
+            render: (schedule) => (
+              <span className="row end-row">
+                {mayRun && (
+                  <button
+                    type="button"
+                    className="button"
+                    disabled={working}
+                    aria-label={`Run ${schedule.name} now`}
+                    onClick={() => void runNow(schedule.name)}
+                  >
+                    Run now
+                  </button>
+                )}
+                <button
+                  type="button"
+                  className="button"
+                  disabled={working}
+                  aria-label={`${schedule.enabled ? 'Disable' : 'Enable'} ${schedule.name}`}
+                  onClick={() => void setEnabled(schedule)}
+                >
+                  {schedule.enabled ? 'Disable' : 'Enable'}
+                </button>
+              </span>
+            ),
+          },
+        ]}
+      />
+    </>
+  );
+}

@@ -1,0 +1,84 @@
+import type { SavedWorkflow } from '@cloutagent/client/admin';
+import type { Json } from '@cloutagent/contract';
+import { SchemaForm, useStartExecution } from '@cloutagent/react';
+import '@cloutagent/react/styles.css';
+import { type FormEvent, useEffect, useId, useState } from 'react';
+import { parseTyped } from '../projects/json-text.js';
+import { navigate } from '../routing/location.js';
+import '../styles/monitor.css';
+import { Field } from '../ui/field.js';
+import { ProblemNotice } from '../ui/problem-notice.js';
+
+interface Props {
+  project: string;
+  name: string;
+  saved: SavedWorkflow;
+}
+
+/** Runs the version that the page shows: with a form made from its input schema, or with an input as JSON. */
+export function RunForm({ project, name, saved }: Props) {
+  const { start, pending, executionId, error } = useStartExecution();
+  const { inputSchema, version } = saved;
+  const [asJson, setAsJson] = useState(inputSchema === null);
+  const [text, setText] = useState('');
+  const id = useId();
+  useEffect(() => {
+    if (executionId !== undefined) navigate(`/executions/${executionId}`);
+  }, [executionId]);
+  const run = (input: Json) => void start({ projectId: project, workflowRef: `${name}@${version}`, input });
+  const problems = error?.problem?.errors ?? [];
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    run(parseTyped(text));
+  };
+  return (
+    <section className="card" aria-labelledby={`${id}-run`}>
+      <div className="card-head">
+        <h2 id={`${id}-run`}>Run</h2>
+        {inputSchema !== null && (
+          <button type="button" className="button quiet" onClick={() => setAsJson(!asJson)}>
+            {asJson ? 'Use the form' : 'Write JSON'}
+          </button>
+        )}
+      </div>
+      <div className="card-body stack">
+        {error && <ProblemNotice what="The execution was not started." error={error} />}
+        {!asJson ? (
+          <SchemaForm
+            schema={inputSchema}
+            title="Input"
+            submitLabel={`Run version ${version}`}
+            disabled={pending}
+            problems={problems}
+            below="input"
+            onSubmit={run}
+          />
+        ) : (
+          <form className="stack" onSubmit={submit}>
+            <Field
+              id={`${id}-input`}
+              label="Input"
+              hint="JSON. A text that is not JSON is the input itself"
+              problem={problems.map(({ path, message }) => `${path}: ${message}`).join(' ') || undefined}
+            >
+              <textarea
+                id={`${id}-input`}
+                className="input mono"
+                rows={8}
+                value={text}
+                spellCheck={false}
+                onChange={(event) => setText(event.target.value)}
+                aria-describedby={`${id}-input-hint`}
+              />
+            </Field>
+            <div>
+              <button type="submit" className="button primary" disabled={pending}>
+                Run version {version}
+              </button>
+            </div>
+          </form>
+        )}
+      </div>
+    </section>
+  );
+}
