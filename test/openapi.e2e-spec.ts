@@ -61,6 +61,8 @@ describe('the OpenAPI document', () => {
         'resumeExecution: POST /api/executions/{executionId}/resume',
         'revokeKey: DELETE /api/keys/{keyId}',
         'startExecution: POST /api/executions',
+        'startExecutions: POST /api/executions/batch',
+        'validateExecution: POST /api/executions/validate',
         'streamExecution: GET /api/executions/{executionId}/stream',
         'streamExecutions: GET /api/executions/stream',
         'listWaits: GET /api/waits',
