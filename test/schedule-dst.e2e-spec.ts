@@ -23,7 +23,7 @@ describe('schedules over changes of the offset, with two processes that are kill
     settings = { DATABASE_URL: await createDatabase(), TIMER_POLL_INTERVAL_MS: '20' };
     servers = [await Server.start(settings), await Server.start(settings)];
     clock = await ScheduleClock.stopAt(settings['DATABASE_URL']!, '2026-03-01T00:00Z');
-    await saveWorkflow(clock.database, 'short', [delay('d', 1)]);
+    await saveWorkflow(servers[0]!.url, 'short', [delay('d', 1)]);
   });
   afterAll(async () => {
     await clock?.close();

@@ -20,8 +20,8 @@ describe('schedules', () => {
       MAX_QUEUED_PER_SCHEDULE: '4',
     });
     clock = await ScheduleClock.stopAt(url, new Date(hour).toISOString());
-    await saveWorkflow(clock.database, 'short', [delay('d', 1)]);
-    await saveWorkflow(clock.database, 'endless', [agent('a', { hang: true })]);
+    await saveWorkflow(server.url, 'short', [delay('d', 1)]);
+    await saveWorkflow(server.url, 'endless', [agent('a', { hang: true })]);
   });
   afterAll(async () => {
     await clock?.close();
@@ -96,7 +96,7 @@ describe('schedules', () => {
     ['a long expression', { cron: '1,'.repeat(200) }, 'validation_failed', 'cron'],
     ['an unknown overlap', { overlap: 'all' }, 'validation_failed', 'overlap'],
   ])('are refused with %s', async (_case, body, code, path) => {
-    await saveWorkflow(clock.database, 'theirs', [delay('d', 1)], 'other');
+    await saveWorkflow(server.url, 'theirs', [delay('d', 1)], 'other');
     const answer = await put('bad', body);
     expect([answer.status, answer.body.code]).toEqual([400, code]);
     expect(answer.body.errors).toEqual([{ path, message: expect.any(String) }]);
@@ -253,9 +253,9 @@ describe('schedules', () => {
   });
 
   it('show why a due time started nothing, and go on', async () => {
-    await saveWorkflow(clock.database, 'passing', [delay('d', 1)]);
+    await saveWorkflow(server.url, 'passing', [delay('d', 1)]);
     await put('fails', { workflowRef: 'passing', cron: '0 * * * *' });
-    await deleteWorkflow(clock.database, 'passing');
+    await deleteWorkflow(server.url, 'passing');
     const one = await nextHour();
     expect(await executionsOf('fails')).toEqual([]);
     expect(await get('fails')).toMatchObject({
@@ -264,7 +264,7 @@ describe('schedules', () => {
       lastError: expect.stringContaining('not_found: There is no such saved workflow'),
     });
     expect(server.output()).toContain('the schedule fails of project demo started nothing');
-    await saveWorkflow(clock.database, 'passing', [delay('d', 1)]);
+    await saveWorkflow(server.url, 'passing', [delay('d', 1)]);
     const two = await nextHour();
     expect((await executionsOf('fails')).map(({ due }) => due)).toEqual([two]);
     expect((await get('fails')).lastError).toBeNull();

@@ -11,7 +11,7 @@ interface JsonSchema {
 }
 interface Operation {
   security?: object[];
-  parameters: { name: string; in: string }[];
+  parameters: { name: string; in: string; required?: boolean }[];
   requestBody?: {
     content: Record<string, { schema: JsonSchema; examples: Record<string, { value: object }> }>;
   };
@@ -42,6 +42,13 @@ const operations = (): { method: string; path: string; operation: Operation }[] 
     );
 
 const bodyOf = ({ requestBody }: Operation) => requestBody?.content['application/json'];
+
+/** The required parameters of a query, each with a value that is valid for it. */
+const requiredOf = ({ parameters }: Operation): string =>
+  parameters
+    .filter((parameter) => parameter.in === 'query' && parameter.required)
+    .map(({ name }) => `${name}=1&`)
+    .join('');
 
 /** Exchanges the second letter with the third. If they are equal, or if there is no third, it repeats the last one. */
 function misspell(name: string): string {
@@ -75,8 +82,8 @@ describe('every route', () => {
   });
 
   it('refuses an unknown query parameter', async () => {
-    for (const { method, path } of operations()) {
-      const errors = await errorsOf(method, `${path}?colour=red`);
+    for (const { method, path, operation } of operations()) {
+      const errors = await errorsOf(method, `${path}?${requiredOf(operation)}colour=red`);
       expect([method, path, errors]).toEqual([
         method,
         path,
@@ -89,7 +96,7 @@ describe('every route', () => {
     for (const { method, path, operation } of operations())
       for (const { name } of operation.parameters.filter((parameter) => parameter.in === 'query')) {
         const wrong = misspell(name);
-        expect([path, await errorsOf(method, `${path}?${wrong}=x`)]).toEqual([
+        expect([path, await errorsOf(method, `${path}?${requiredOf(operation)}${wrong}=x`)]).toEqual([
           path,
           [`${wrong}: is not known: did you mean ${name}?`],
         ]);
@@ -162,7 +169,7 @@ describe('a query', () => {
     ],
     [
       '/api/executions?__proto__=1',
-      '__proto__: is not known: remove it, or use one of projectId, status, tag, parentId, rootId, rerunOf, children, limit, cursor',
+      '__proto__: is not known: remove it, or use one of projectId, status, tag, parentId, rootId, rerunOf, workflow, createdAfter, createdBefore, children, limit, cursor',
     ],
     ['/api/me?colour=1', 'colour: is not known: this route has no query parameters'],
   ])('that is %s is refused with %s', async (path, error) => {

@@ -1,15 +1,10 @@
-import { Global, Module } from '@nestjs/common';
-import { createHmac } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import type { Body } from './support/answer.js';
 import { DatabaseControl } from './support/database-control.js';
 import { deleteWorkflow, saveWorkflow } from './support/saved-workflow.js';
-import { ADMIN_KEY, createDatabase } from './support/server.js';
-import type { TeamApp } from './support/team-app.js';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { delay } from './support/watch.js';
-import { TriggerSecrets } from '../src/schedules/triggers/trigger-secrets.js';
-
-const { startTeamApp } = await import('./support/team-app.js');
 
 const SECRETS: Record<string, string> = {
   GITHUB: 'github-secret',
@@ -18,14 +13,6 @@ const SECRETS: Record<string, string> = {
   STANDARD: `whsec_${Buffer.from('a-key-of-24-bytes-or-more').toString('base64')}`,
   SHARED: 'shared-secret-value',
 };
-const secrets: TriggerSecrets = {
-  find: (projectId, name) => Promise.resolve(projectId === 'demo' ? SECRETS[name] : undefined),
-};
-
-/** Stands for the store of secrets. */
-@Global()
-@Module({ providers: [{ provide: TriggerSecrets, useValue: secrets }], exports: [TriggerSecrets] })
-class SecretsModule {}
 
 const hmac = (key: string, text: string) => createHmac('sha256', key).update(text).digest('hex');
 const now = () => Math.floor(Date.now() / 1_000);
@@ -71,25 +58,28 @@ const bodyOf = (id: string, more: object = {}) =>
   JSON.stringify({ id, event_id: id, type: 'event', text: 'grüße', ...more });
 
 describe('triggers', () => {
-  let team: TeamApp;
+  let server: Server;
   let database: DatabaseControl;
   beforeAll(async () => {
     const url = await createDatabase();
-    team = await startTeamApp(url, [SecretsModule], {
+    server = await Server.start({
+      DATABASE_URL: url,
+      SECRETS_KEY: `test:${randomBytes(32).toString('base64')}`,
       PUBLIC_URL: 'https://agents.example.com/base/',
       TRIGGER_MAX_BYTES: '1048576',
       MAX_TRIGGERS_PER_PROJECT: '20',
     });
     database = await DatabaseControl.open(url);
-    await saveWorkflow(database, 'short', [delay('d', 1)]);
+    await saveWorkflow(server.url, 'short', [delay('d', 1)]);
+    for (const name of Object.keys(SECRETS)) await putSecret(name);
   });
   afterAll(async () => {
     await database?.close();
-    await team?.app.close();
+    await server?.kill('SIGTERM');
   });
 
   const send = async (method: string, path: string, body?: string, headers: Headers = {}) => {
-    const answer = await fetch(new URL(path, team.url), {
+    const answer = await fetch(new URL(path, server.url), {
       method,
       headers,
       ...(body !== undefined && { body }),
@@ -109,6 +99,8 @@ describe('triggers', () => {
       secret: NAMES[source],
       ...more,
     });
+  const putSecret = async (name: string) =>
+    expect((await api('PUT', `/api/secrets/demo/${name}`, { value: SECRETS[name]! })).status).toBe(200);
   const get = async (name: string) => (await api('GET', `/api/triggers/demo/${name}`)).body;
   const hook = (name: string, body: string, headers: Headers, type = 'application/json') =>
     send('POST', `/api/hooks/demo/${name}`, body, { 'content-type': type, ...headers });
@@ -300,18 +292,18 @@ describe('triggers', () => {
   });
 
   it('start again with the same id after a failure', async () => {
-    await saveWorkflow(database, 'passing', [delay('d', 1)]);
+    await saveWorkflow(server.url, 'passing', [delay('d', 1)]);
     await put('passing', 'shared-secret', { workflowRef: 'passing' });
-    await deleteWorkflow(database, 'passing');
+    await deleteWorkflow(server.url, 'passing');
     const headers = sign['shared-secret']('', 'p');
     expect((await hook('passing', '{}', headers)).body.code).toBe('trigger_failed');
     expect((await get('passing')).lastError).toContain('not_found');
-    await saveWorkflow(database, 'passing', [delay('d', 1)]);
+    await saveWorkflow(server.url, 'passing', [delay('d', 1)]);
     const { body } = await hook('passing', '{}', headers);
     expect(body.executionId).toEqual(expect.any(String));
     expect(await get('passing')).toMatchObject({ lastError: null, lastExecutionId: body.executionId });
     // The workflow of the first start is gone, and its answer stays.
-    await deleteWorkflow(database, 'passing');
+    await deleteWorkflow(server.url, 'passing');
     expect((await hook('passing', '{}', headers)).body).toEqual(body);
   });
 
@@ -329,11 +321,10 @@ describe('triggers', () => {
     expect((await hook('off', '{}', {})).body.code).toBe('invalid_signature');
     expect((await hook('off', '{}', headers)).body.code).toBe('trigger_disabled');
     await put('off', 'shared-secret');
-    const value = SECRETS['SHARED']!;
-    delete SECRETS['SHARED'];
+    await api('DELETE', '/api/secrets/demo/SHARED');
     expect((await hook('off', '{}', headers)).body.code).toBe('invalid_signature');
-    SECRETS['SHARED'] = value;
-    expect(team.log.join('\n')).toContain('there is no secret SHARED');
+    await putSecret('SHARED');
+    expect(server.output()).toContain('there is no secret SHARED');
     for (const path of ['/api/hooks/demo/missing', '/api/hooks/other/off'])
       expect((await send('POST', path, '{}', headers)).status).toBe(404);
   });

@@ -123,12 +123,8 @@ export class SchedulesService {
 
   /** @throws ProblemError 400 `schedule_invalid` */
   private async checkWorkflow(projectId: string, workflowRef: string): Promise<void> {
-    try {
-      await this.workflows.find(projectId, workflowRef);
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error;
+    if (!(await this.workflows.find(projectId, workflowRef)))
       throw invalid([{ path: 'workflowRef', message: 'names no saved workflow of the project' }]);
-    }
   }
 }
 

@@ -17,6 +17,7 @@ import type {
   StreamTicket,
   Trigger,
   TriggerAccepted,
+  ValidatedExecution,
   Variable,
   WorkflowOutline,
 } from '@cloutagent/contract';
@@ -44,6 +45,7 @@ export type Body = Merged<
   | StreamTicket
   | Trigger
   | TriggerAccepted
+  | ValidatedExecution
   | Variable
   | WorkflowOutline
   // The OpenAPI document.

@@ -1,25 +1,28 @@
-import { randomUUID } from 'node:crypto';
-import type { DatabaseControl } from './database-control.js';
+import { ADMIN_KEY } from './server.js';
 
-/** Saves the next version of a workflow, directly in the database. */
+/** Saves the next version of a workflow at a server. The same nodes again change nothing. */
 export async function saveWorkflow(
-  database: DatabaseControl,
+  url: string,
   name: string,
   nodes: object[],
   projectId = 'demo',
 ): Promise<void> {
-  await database.rows(
-    `WITH saved AS (
-       INSERT INTO cloutagent.workflows (project_id, name, newest) VALUES ($1, $2, 1)
-       ON CONFLICT (project_id, name) DO UPDATE SET newest = workflows.newest + 1, deleted_at = NULL RETURNING newest
-     )
-     INSERT INTO cloutagent.workflow_versions (project_id, name, version, hash, workflow, options, tags, created_by)
-     SELECT $1, $2, newest, $3, $4, '{}', '{}', 'test' FROM saved`,
-    [projectId, name, Buffer.from(randomUUID()), JSON.stringify({ nodes, edges: [] })],
-  );
+  await call(url, 'PUT', `/api/workflows/${projectId}/${name}`, { workflow: { nodes, edges: [] } });
 }
 
 /** Deletes a workflow, as its owner may do while schedules and triggers name it. */
-export async function deleteWorkflow(database: DatabaseControl, name: string): Promise<void> {
-  await database.rows(`UPDATE cloutagent.workflows SET deleted_at = now() WHERE name = $1`, [name]);
+export async function deleteWorkflow(url: string, name: string): Promise<void> {
+  await call(url, 'DELETE', `/api/workflows/demo/${name}`);
+}
+
+async function call(url: string, method: string, path: string, body?: object): Promise<void> {
+  const answer = await fetch(new URL(path, url), {
+    method,
+    headers: {
+      authorization: `Bearer ${ADMIN_KEY}`,
+      ...(body && { 'content-type': 'application/json' }),
+    },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${await answer.text()}`);
 }

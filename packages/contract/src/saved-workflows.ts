@@ -92,10 +92,16 @@ export const WorkflowVersionPage = z
   .meta({ id: 'WorkflowVersionPage' });
 export type WorkflowVersionPage = z.infer<typeof WorkflowVersionPage>;
 
+const VersionNumber = z.coerce
+  .number({ error: 'must be the number of a version, such as 3' })
+  .int()
+  .min(1)
+  .max(2_147_483_647);
+
 export const DiffWorkflow = z
   .strictObject({
-    from: z.coerce.number().int().min(1).max(2_147_483_647),
-    to: z.coerce.number().int().min(1).max(2_147_483_647),
+    from: VersionNumber,
+    to: VersionNumber,
   })
   .meta({ id: 'DiffWorkflow' });
 export type DiffWorkflow = z.infer<typeof DiffWorkflow>;

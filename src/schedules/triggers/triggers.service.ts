@@ -35,7 +35,7 @@ export class TriggersService {
   async put(projectId: string, name: string, content: PutTrigger, principal: Principal): Promise<Trigger> {
     checkMayStart(principal, projectId);
     const errors: PathError[] = [];
-    if (!(await this.hasWorkflow(projectId, content.workflowRef)))
+    if (!(await this.workflows.find(projectId, content.workflowRef)))
       errors.push({ path: 'workflowRef', message: 'names no saved workflow of the project' });
     if (!this.secrets) throw new ProblemError('secrets_unavailable');
     if ((await this.secrets.find(projectId, content.secret)) === undefined)
@@ -66,16 +66,6 @@ export class TriggersService {
   async delete(projectId: string, name: string, principal: Principal): Promise<void> {
     checkProject(principal, projectId);
     if (!(await this.triggers.delete(projectId, name))) throw new NotFoundError('trigger');
-  }
-
-  private async hasWorkflow(projectId: string, workflowRef: string): Promise<boolean> {
-    try {
-      await this.workflows.find(projectId, workflowRef);
-      return true;
-    } catch (error) {
-      if (error instanceof NotFoundError) return false;
-      throw error;
-    }
   }
 
   private toTrigger({ lastAt, createdAt, updatedAt, ...row }: TriggerRow): Trigger {
