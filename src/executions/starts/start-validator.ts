@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { outlineOf, StartExecution, type ValidatedExecution, Workflow } from '@cloutagent/contract';
+import {
+  outlineOf,
+  StartExecution,
+  type ValidatedExecution,
+  type Warning,
+  Workflow,
+} from '@cloutagent/contract';
 import { ownsProject, type Principal } from '../../auth/principal.js';
+import { credentialWarnings } from '../../definitions/values/value-permission.js';
 import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
 import { check } from '../../problems/schema-problems.js';
 import { StartResolver } from '../commands/start-resolver.js';
@@ -33,7 +40,7 @@ export class StartValidator {
     if (!ownsProject(principal, request.projectId)) throw new NotFoundError('project');
     try {
       const { workflow } = await this.resolver.resolve(request, principal);
-      return { valid: true, problems: [], warnings: [], graph: outlineOf(workflow) };
+      return { valid: true, problems: [], warnings: warningsOf(request), graph: outlineOf(workflow) };
     } catch (error) {
       if (!(error instanceof ProblemError) || error.getStatus() >= 500) throw error;
       const { code, message, extra } = error;
@@ -42,12 +49,16 @@ export class StartValidator {
       return {
         valid: false,
         problems: problems.map((problem) => ({ ...problem, code })),
-        warnings: [],
+        warnings: warningsOf(request),
         ...graphOf(request),
       };
     }
   }
 }
+
+/** Warns about the graph that the body has. The author of a saved workflow was warned when it was saved. */
+const warningsOf = ({ workflow }: StartExecution): Warning[] =>
+  workflow ? credentialWarnings(workflow) : [];
 
 /** Returns the graph of a body if it can be drawn. */
 function graphOf(body: unknown): Pick<ValidatedExecution, 'graph'> {
