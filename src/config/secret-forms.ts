@@ -81,12 +81,13 @@ const JSON_ENCODERS: readonly Encoder[] = [
   (text) => netSafe(stringify(text).replaceAll('\\"', '\\u0022')),
 ];
 
-/** Returns a text as it is, in JSON, and in JSON in JSON. */
+/** Returns a text as it is, in JSON, and in JSON in JSON. An event is JSON itself, so what is JSON in JSON there has a third level. */
 function inJson(text: string): Set<string> {
   const all = new Set([text]);
   for (const encode of JSON_ENCODERS) {
     const once = encode(text);
-    all.add(once).add(stringify(once)).add(encode(once));
+    const twice = [stringify(once), encode(once)];
+    for (const each of [once, ...twice, ...twice.map(stringify), encode(twice[1]!)]) all.add(each);
   }
   return all;
 }
