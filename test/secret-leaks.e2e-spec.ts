@@ -1,72 +1,35 @@
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { formsOf } from '../src/config/secret-forms.js';
 import { ExtensionServer } from './support/extension-server.js';
 import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
 import { createDatabase, type Server } from './support/server.js';
+import { encodings, leaksOf, tablesOf } from './support/secret-echoes.js';
 import { pathOf, start, Watch } from './support/watch.js';
 
-const OLD = {
-  versionId: '0199c0de-0000-7000-8000-00000000000a',
-  name: 'TOKEN',
-  value: 'sk-live/Zq"8+<4f&\'7 ä\\x~9',
-};
-const LONG = {
-  versionId: '0199c0de-0000-7000-8000-00000000000b',
-  name: 'KEY',
-  value: `-----BEGIN KEY-----\n${'Q7x/+0'.repeat(60)}\n-----END KEY-----`,
-};
-const NEW = {
-  versionId: '0199c0de-0000-7000-8000-00000000000c',
-  name: 'TOKEN',
-  value: 'a-new-value-with-digits-0123',
-};
-const VALUES = [OLD, LONG, NEW].map(({ value }) => value);
-const FORMS = VALUES.flatMap((value) => formsOf(value).map(({ text }) => text));
-const leaks = (text: string): string[] => FORMS.filter((form) => text.includes(form));
+const OLD = 'sk-live/Zq"8+<4f&\'7 ä\\x~9';
+const LONG = `-----BEGIN KEY-----\n${'Q7x/+0'.repeat(60)}\n-----END KEY-----`;
+const NEW = 'a-new-value-with-digits-0123';
+const leaks = leaksOf([OLD, LONG, NEW]);
 
-/** How an upstream may write a value: text that stands in events as it is. */
-const encodings = (value: string): string[] => [
-  value,
-  encodeURIComponent(value),
-  new URLSearchParams({ value }).toString(),
-  JSON.stringify({ value }),
-  JSON.stringify({ inner: JSON.stringify({ value }) }),
-  ...['', 'x', 'xy'].map((before) => Buffer.from(`${before}${value}:pass`).toString('base64')),
-  Buffer.from(value).toString('base64url'),
-  Buffer.from(value).toString('hex'),
-  value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
-];
 /** A reason and a comment may not be long. */
-const SHORT = encodings(OLD.value).join(' ');
-const ECHO = [OLD, LONG].flatMap(({ value }) => encodings(value)).join(' | ');
+const SHORT = encodings(OLD).slice(0, 8).join(' ');
+const ECHO = [OLD, LONG].flatMap(encodings).join(' | ');
 
 // A node that uses the secrets as a node of the server does before it sends them, and repeats them in every way.
 const MODULE = `
   import { setTimeout as sleep } from 'node:timers/promises';
-  import { Global, Logger } from '@nestjs/common';
-  import { Database } from '../database/database.js';
-  import { ExecutionRedactors, SecretVersions } from '../secrets/execution-redactors.js';
+  import { Logger } from '@nestjs/common';
 
-  const SECRETS = JSON.parse(process.env.TEST_SECRETS);
   const ECHO = process.env.TEST_ECHO;
-
-  @Injectable()
-  class Versions extends SecretVersions {
-    async readVersions(ids) { return SECRETS.filter(({ versionId }) => ids.includes(versionId)); }
-  }
 
   @NodeHandler('leak')
   class Leak {
-    readonly config = z.strictObject({ ways: z.array(z.string()), uses: z.boolean().default(true), echo: z.unknown().optional() });
+    readonly config = z.strictObject({ ways: z.array(z.string()), secrets: z.string().meta({ secrets: true }), echo: z.unknown().optional() });
     private readonly logger = new Logger('Leak');
-    constructor(private readonly database: Database, private readonly redactors: ExecutionRedactors) {}
 
     async run(run: NodeRun) {
-      const { ways, uses } = run.config;
-      if (uses && !run.resumed) {
-        const { rows } = await this.database.pool.query('SELECT attempt FROM cloutagent.executions WHERE id = $1', [run.executionId]);
-        await this.redactors.use({ executionId: run.executionId, attempt: rows[0].attempt }, SECRETS.slice(0, 2));
-      }
+      const { ways, secrets } = run.config;
+      if (!run.resumed) await run.reveal(secrets, { url: 'http://127.0.0.1/' });
       const chunk = ECHO;
       for (const way of ways) switch (way) {
         case 'text': await run.emit({ type: 'execution:output', chunk }); break;
@@ -80,7 +43,7 @@ const MODULE = `
         case 'log': this.logger.warn(ECHO, new Error(ECHO), { ECHO }); break;
         case 'wait': await run.waitFor({ kind: 'approval', message: ECHO }); break;
         case 'signal': await run.waitFor({ kind: 'signal', signal: 'go' }); break;
-        case 'children': return run.runChildren({ key: 'k', inputs: [{ ECHO }], workflow: { nodes: [{ id: 'c', type: 'leak', data: { config: { ways: ['characters', 'output'], uses: false } } }], edges: [] } });
+        case 'children': return run.runChildren({ key: 'k', inputs: [{ ECHO }], workflow: { nodes: [{ id: 'c', type: 'leak', data: { config: { ways: ['characters', 'output'], secrets: '' } } }], edges: [] } });
         case 'sleep': await sleep(60_000, undefined, { signal: run.signal }); break;
         case 'transient': throw new TransientError('busy', ECHO, 1);
         case 'fail': throw new NodeError('leaked', ECHO);
@@ -89,8 +52,7 @@ const MODULE = `
     }
   }
 
-  @Global()
-  @Module({ providers: [Leak, Versions, { provide: SecretVersions, useExisting: Versions }], exports: [SecretVersions] })
+  @Module({ providers: [Leak] })
   class TeamModule {}
 `;
 
@@ -98,7 +60,7 @@ const MODULE = `
 const leak = (id: string, ways: string[], more: object = {}) => ({
   id,
   type: 'leak',
-  data: { maxRetries: 1, config: { ways, ...more } },
+  data: { maxRetries: 1, config: { ways, secrets: '{{secrets.TOKEN}} {{secrets.KEY}}', ...more } },
 });
 const SOURCES: Record<string, [nodes: object[], edges?: [string, string][]]> = {
   'whole texts': [[leak('n', ['text', 'custom', 'tool', 'log'])]],
@@ -107,7 +69,7 @@ const SOURCES: Record<string, [nodes: object[], edges?: [string, string][]]> = {
   'an error that is repeated': [[leak('n', ['text', 'transient'])]],
   'an error': [[leak('n', ['characters', 'fail'])]],
   'an error in the next node': [
-    [leak('n', []), leak('next', ['custom', 'fail'], { uses: false, echo: '{{nodes.n.output}}' })],
+    [leak('n', []), leak('next', ['custom', 'fail'], { secrets: '', echo: '{{nodes.n.output}}' })],
     [['n', 'next']],
   ],
   'a child execution': [[leak('n', ['children'])]],
@@ -134,9 +96,11 @@ describe('the values of secrets that executions use', () => {
   let extension: ExtensionServer;
   let server: Server;
   let output = '';
-  const startServer = async (secrets: object[]) => {
+  const SECRETS_KEY = `k:${randomBytes(32).toString('base64')}`;
+  const startServer = async () => {
     extension = await ExtensionServer.start(MODULE, {
       DATABASE_URL: databaseUrl,
+      SECRETS_KEY,
       OPENAI_COMPATIBLE_API_KEY: 'a-key-of-the-gateway',
       OPENAI_COMPATIBLE_BASE_URL: `${upstream.url}/v1`,
       HTTP_ALLOWED_HOSTS: '127.0.0.1',
@@ -146,7 +110,6 @@ describe('the values of secrets that executions use', () => {
       DISPATCH_POLL_INTERVAL_MS: '100',
       LOG_LEVEL: 'debug',
       LOG_FORMAT: 'json',
-      TEST_SECRETS: JSON.stringify(secrets),
       TEST_ECHO: ECHO,
     });
     ({ server } = extension);
@@ -154,7 +117,7 @@ describe('the values of secrets that executions use', () => {
   beforeAll(async () => {
     upstream = await startFakeHttpServer(({ path }, response) => {
       if (path.startsWith('/http')) {
-        response.writeHead(503, { 'content-type': 'text/plain', 'x-echo': encodeURIComponent(OLD.value) });
+        response.writeHead(503, { 'content-type': 'text/plain', 'x-echo': encodeURIComponent(OLD) });
         return response.end(ECHO);
       }
       const chunk = (delta: object, finish_reason: string | null = null) =>
@@ -164,13 +127,17 @@ describe('the values of secrets that executions use', () => {
       return response.end(`${frames.join('')}${chunk({}, 'stop')}data: [DONE]\n\n`);
     });
     databaseUrl = await createDatabase();
-    await startServer([OLD, LONG]);
+    await startServer();
+    await setSecret('TOKEN', OLD);
+    await setSecret('KEY', LONG);
   });
   afterAll(async () => {
     expect(await extension.stop()).toBe(0);
     await upstream.close();
   });
 
+  const setSecret = async (name: string, value: string) =>
+    expect((await server.call('PUT', `/api/secrets/demo/${name}`, { value })).status).toBe(200);
   const run = async (nodes: object[], edges: [string, string][] = []): Promise<string> =>
     server.startExecution(start(nodes, edges, { input: upstream.url }));
   const ended = (id: string) => new Watch(server.url, pathOf(id)).done();
@@ -266,7 +233,8 @@ describe('the values of secrets that executions use', () => {
     await parked(waiting);
     output += server.output();
     await server.kill();
-    await startServer([NEW, LONG, OLD]);
+    await startServer();
+    await setSecret('TOKEN', NEW);
     expect((await server.call('POST', `/api/executions/${waiting}/signals/go`, { ECHO })).status).toBe(202);
     await ended(waiting);
     expect(leaks(await shown(waiting))).toEqual([]);
@@ -279,22 +247,15 @@ describe('the values of secrets that executions use', () => {
   });
 
   it('are not in any table, log, metric, problem or page', async () => {
-    const { rows: tables } = await query<{ name: string }>(
-      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = 'cloutagent'`,
-    );
-    expect(tables.length).toBeGreaterThan(20);
-    for (const { name } of tables) {
-      const { rows } = await query<{ row: string }>(`SELECT t::text AS row FROM ${name} AS t`);
-      // A row as a text doubles quotes and backslashes.
-      const text = rows.map(({ row }) => row.replaceAll('""', '"').replaceAll('\\\\', '\\')).join('\n');
-      expect([name, leaks(text)]).toEqual([name, []]);
-    }
+    const tables = await tablesOf(databaseUrl);
+    expect(tables.size).toBeGreaterThan(20);
+    for (const [name, text] of tables) expect([name, leaks(text)]).toEqual([name, []]);
     const paths = [
       '/metrics',
       '/',
       '/api/executions?projectId=demo',
       '/api/waits',
-      `/no/${encodeURIComponent(OLD.value)}`,
+      `/no/${encodeURIComponent(OLD)}`,
     ];
     for (const path of paths) expect(leaks((await server.call('GET', path)).text)).toEqual([]);
     output += server.output();

@@ -1,3 +1,5 @@
+import { REDACTED } from './cover.js';
+import { MIN_LENGTH } from './form-search.js';
 import type { SecretRedactor } from './secret-redactor.js';
 
 /**
@@ -27,9 +29,13 @@ export class RedactedStream {
     return complete;
   }
 
-  /** Returns what is held back, when no further part follows. */
+  /**
+   * Returns what is held back, when no further part follows. A long beginning of a secret is replaced: the sender may have
+   * been cut off in the middle of it.
+   */
   end(): string {
-    const rest = this.pending.slice(this.covered);
+    const open = this.pending.slice(this.covered);
+    const rest = open.length < MIN_LENGTH ? open : REDACTED;
     this.pending = '';
     this.covered = 0;
     return rest;

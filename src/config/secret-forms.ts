@@ -65,6 +65,7 @@ const slashed: Encoder = (text) => text.replaceAll('/', '\\/');
 const ascii = escapeUnits(NOT_ASCII, false);
 const stringify: Encoder = (text) => JSON.stringify(text).slice(1, -1);
 const goSafe = escapeUnits(/[<>&\u2028\u2029]/g, false);
+const lineEnds = escapeUnits(/[\u0085\u2028\u2029]/g, false);
 const netSafe = escapeUnits(/[<>&'+`\u0080-\uffff]/g, true);
 
 /** The content of a JSON string, as JavaScript, Python, PHP, Go and .NET write it. */
@@ -75,15 +76,18 @@ const JSON_ENCODERS: readonly Encoder[] = [
   (text) => escapeUnits(NOT_ASCII, true)(stringify(text)),
   (text) => ascii(slashed(stringify(text))),
   (text) => goSafe(stringify(text)),
+  // The journal of this server.
+  (text) => lineEnds(stringify(text)),
   (text) => netSafe(stringify(text).replaceAll('\\"', '\\u0022')),
 ];
 
-/** Returns a text as it is, in JSON, and in JSON in JSON. */
+/** Returns a text as it is, in JSON, and in JSON in JSON. An event is JSON itself, so what is JSON in JSON there has a third level. */
 function inJson(text: string): Set<string> {
   const all = new Set([text]);
   for (const encode of JSON_ENCODERS) {
     const once = encode(text);
-    all.add(once).add(stringify(once)).add(encode(once));
+    const twice = [stringify(once), encode(once)];
+    for (const each of [once, ...twice, ...twice.map(stringify), encode(twice[1]!)]) all.add(each);
   }
   return all;
 }

@@ -3,7 +3,7 @@ import type { SavedWorkflow } from '@cloutagent/contract';
 import { ownsProject, type Principal } from '../auth/principal.js';
 import { JsonSchemas } from '../engine/nodes/json-schemas.js';
 import { NotFoundError, ProblemError, ValidationFailedError } from '../problems/problem.error.js';
-import { ValuePermission } from './values/value-permission.js';
+import { credentialWarnings, ValuePermission } from './values/value-permission.js';
 import { type SaveRequest, WorkflowStore } from './workflow-store.js';
 import { WorkflowValidator } from './workflow-validator.js';
 
@@ -19,7 +19,7 @@ export class WorkflowSaver {
 
   /**
    * Checks a workflow as it is checked when it is posted, and saves it as the next version.
-   * @returns the newest version, and whether it is new
+   * @returns the newest version, with warnings about its graph, and whether it is new
    * @throws NotFoundError if the project is not the principal's
    * @throws ValidationFailedError if the workflow cannot run, or if the inputSchema is no JSON Schema
    * @throws ProblemError 403 `secret_not_allowed` if the workflow uses secrets and the principal may not, and as `WorkflowValidator.check` and `WorkflowStore.save`
@@ -34,7 +34,9 @@ export class WorkflowSaver {
     await this.validator.check({ projectId, workflow, options, name });
     this.values.assertMayWrite(workflow, principal);
     if (inputSchema) await this.checkSchema(projectId, inputSchema);
-    return this.store.save({ ...request, by: principal.id });
+    const { saved, isNew } = await this.store.save({ ...request, by: principal.id });
+    const warnings = credentialWarnings(workflow);
+    return { saved: warnings.length > 0 ? { ...saved, warnings } : saved, isNew };
   }
 
   private async checkSchema(projectId: string, schema: Record<string, unknown>): Promise<void> {

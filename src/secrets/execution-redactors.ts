@@ -17,10 +17,9 @@ export interface UsedSecret {
 export abstract class SecretVersions {
   /**
    * Reads versions, also those that were replaced.
-   * @returns the versions that exist
-   * @throws Error if a value cannot be decrypted
+   * @returns the versions that exist; an error for each that cannot be decrypted
    */
-  abstract readVersions(versionIds: readonly string[]): Promise<UsedSecret[]>;
+  abstract readVersions(versionIds: readonly string[]): Promise<Map<string, UsedSecret | Error>>;
 }
 
 /** An execution under the claim of one owner. */
@@ -45,6 +44,15 @@ const RECORD = `
 
 /** A part of a value is not redacted if it is a part of the text that replaces secrets. */
 const isRedactable = (value: string): boolean => !REDACTED.includes(value);
+
+/** A value as it was set, without white space at its ends, which many programs remove, and with the other line ends. */
+const variantsOf = (value: string): string[] => [
+  ...new Set([
+    value,
+    value.trim(),
+    ...(value.includes('\n') ? [value.replaceAll('\r\n', '\n'), value.replace(/\r?\n/g, '\r\n')] : []),
+  ]),
+];
 
 /**
  * Knows which secrets of projects each execution has used, so that their values are replaced in all that it records. The row
@@ -141,13 +149,13 @@ export class ExecutionRedactors {
     if (known) return known;
     const version = await this.versionOf.find(id);
     if (!version) throw new Error(`the version ${id} of a secret that an execution has used does not exist`);
+    if (version instanceof Error) throw version;
     return this.learn(version);
   }
 
-  private async readVersions(ids: readonly string[]): Promise<Map<string, UsedSecret>> {
+  private readVersions(ids: readonly string[]): Promise<Map<string, UsedSecret | Error>> {
     if (!this.store) throw new Error('this application has no store of secrets');
-    const versions = await this.store.readVersions(ids);
-    return new Map(versions.map((version) => [version.versionId, version]));
+    return this.store.readVersions(ids);
   }
 
   /** Returns the forms of a value. From now on it is also replaced in the logs of this process. */
@@ -155,7 +163,7 @@ export class ExecutionRedactors {
     const value = given.toWellFormed();
     let forms = this.formsByValue.get(value);
     if (!forms) {
-      forms = isRedactable(value) ? formsOf(value) : [];
+      forms = variantsOf(value).filter(isRedactable).flatMap(formsOf);
       this.formsByValue.set(value, forms);
       this.server.forProcess.addForms(forms);
     }

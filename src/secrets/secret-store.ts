@@ -7,7 +7,7 @@ import { Database } from '../database/database.js';
 import { Logger } from '../logging/logger.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
 import type { SecretVersions, UsedSecret } from './execution-redactors.js';
-import { SecretCipher } from './secret-cipher.js';
+import { CipherError, SecretCipher } from './secret-cipher.js';
 import { lockValues } from './value-lock.js';
 
 /** The value in force of a secret, with the hosts that it may be sent to; null: any. */
@@ -149,17 +149,25 @@ export class SecretStore implements OnApplicationBootstrap, SecretVersions {
 
   /**
    * Reads values by the ids of their versions, also those that were replaced.
-   * @returns those that exist, in any order
-   * @throws CipherError
+   * @returns those that exist, by id; a CipherError for each that cannot be decrypted, so that a lost key harms no other value
    */
-  async readVersions(ids: readonly string[]): Promise<UsedSecret[]> {
-    if (ids.length === 0) return [];
+  async readVersions(ids: readonly string[]): Promise<Map<string, UsedSecret | CipherError>> {
+    if (ids.length === 0) return new Map();
     const { rows } = await this.database.pool.query<SealedRow>({
       name: 'secret-versions',
       text: 'SELECT id, project_id, name, key_id, sealed FROM cloutagent.secret_versions WHERE id = ANY ($1::uuid[])',
       values: [ids],
     });
-    return rows.map((row) => this.open(row));
+    return new Map(rows.map((row) => [row.id, this.openOrFail(row)]));
+  }
+
+  private openOrFail(row: SealedRow): UsedSecret | CipherError {
+    try {
+      return this.open(row);
+    } catch (error) {
+      if (error instanceof CipherError) return error;
+      throw error;
+    }
   }
 
   private open({ id, project_id, name, key_id, sealed }: SealedRow): UsedSecret {

@@ -1,3 +1,16 @@
+import { EVENT_FIELDS, Execution, FAILURE_CODES, PROBLEM_CODES, WaitOutcome } from '@cloutagent/contract';
+
+/** Words of the protocol that can be longer than `WORD` allows. Clients and the server itself read them in events. */
+const PROTOCOL: readonly string[] = [
+  ...Object.keys(EVENT_FIELDS),
+  ...Object.values(EVENT_FIELDS).flatMap(({ shape }) => Object.keys(shape)),
+  ...Object.keys(Execution.shape),
+  ...Object.keys(FAILURE_CODES),
+  ...Object.keys(PROBLEM_CODES),
+  ...WaitOutcome.options,
+  'executionId',
+  'connection:established',
+];
 /** The redactor leaves such a word alone, because ordinary texts contain it. */
 const WORD = /^[A-Za-z]{1,15}$/;
 /** Short numbers are dates, times and ids in ordinary texts. */
@@ -14,6 +27,12 @@ export function secretValueProblem(value: string): string | undefined {
     return `is a word of at most 15 letters, which ordinary texts contain, so it cannot be redacted: ${instead}`;
   if (NUMBER.test(value))
     return `is a number of at most 15 digits, which ordinary texts contain, so it cannot be redacted: ${instead}`;
+  // A JSON text has it with quotes and colons.
+  const word = PROTOCOL.find(
+    (each) => each.includes(value) || `"${each}":"` === value || `"${each}":` === value,
+  );
+  if (word !== undefined)
+    return `is a part of ${word}, a word of the protocol, so it cannot be redacted: ${instead}`;
   if (new Set(value.trim()).size < MIN_DISTINCT)
     return `has fewer than ${MIN_DISTINCT} different characters, so it cannot be redacted in ordinary texts: ${instead}`;
   return undefined;

@@ -124,7 +124,13 @@ export async function testRun<Config>(
     waitFor: (request) => handled(async () => waits.waitFor(request)),
     runChildren: (request) => handled(async () => waits.runChildren(request)),
     lastCompletedChild: () => handled(async () => waits.lastCompletedChild()),
-    reveal: (value) => handled(async () => revealed(value, secrets)),
+    reveal: (value) =>
+      handled(async () => {
+        const result = revealed(value, secrets);
+        if (result !== value) for (const secret of Object.values(secrets)) redactor.add(secret);
+        return result;
+      }),
+    redact: (text) => redactor.text(text),
     resumed: waits.isResumed,
     checkLimits: () => handled(async () => callSignal.throwIfAborted()),
   });

@@ -49,6 +49,7 @@ export function testRun<Config>(config: Config, more: Partial<AgentRun<Config>> 
     lastCompletedChild: () => Promise.resolve(undefined),
     // Its configs have no references to secrets.
     reveal: (value) => Promise.resolve(value),
+    redact: (text) => text,
     revealSetting: (value) => Promise.resolve(value),
     resumed: false,
     checkLimits: () => Promise.resolve(),

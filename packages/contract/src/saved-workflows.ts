@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ExecutionOptions, ProjectId, Tag } from './execution.js';
+import { ExecutionOptions, ProjectId, Tag, Warning } from './execution.js';
 import { PlainText, Timestamp } from './json.js';
 import { orDefault, orNull } from './or-null.js';
 import { Workflow } from './workflow.js';
@@ -46,6 +46,9 @@ export const SavedWorkflow = SavedWorkflowSummary.extend({
   workflow: Workflow,
   inputSchema: z.record(z.string(), z.unknown()).nullable(),
   options: ExecutionOptions,
+  warnings: z.array(Warning).optional().meta({
+    description: 'What its author should know. Only in the answer to the request that saves it.',
+  }),
 }).meta({ id: 'SavedWorkflow' });
 export type SavedWorkflow = z.infer<typeof SavedWorkflow>;
 

@@ -16,11 +16,24 @@ export function addRotateSecrets(secrets: Command, context: CliContext, run: Run
     .action(
       run(async () => {
         const result = await rotate(context);
+        const { keyId, reencrypted, unchanged, failed } = result;
         if (context.json) context.printJson(result);
         else
           context.out.line(
-            `${result.reencrypted} values were encrypted again, and ${result.unchanged} had the key ${result.keyId} before. ` +
-              `All have it now: you can remove the other keys from SECRETS_KEY.`,
+            `${reencrypted} values were encrypted again, and ${unchanged} had the key ${keyId} before. ` +
+              (failed.length === 0
+                ? 'All have it now: you can remove the other keys from SECRETS_KEY.'
+                : 'Keep the other keys in SECRETS_KEY.'),
+          );
+        if (failed.length > 0)
+          throw new CliError(
+            failed
+              .map(
+                ({ count, reason }) =>
+                  `${count} values cannot be decrypted, and stay as they are: ${reason}.`,
+              )
+              .join(' ') + ' Add the old key to SECRETS_KEY, after the new one, or set these secrets again.',
+            EXIT.failed,
           );
         return EXIT.ok;
       }),

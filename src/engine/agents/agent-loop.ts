@@ -46,7 +46,7 @@ export class AgentLoop {
     const run = nodeRun as AgentRun<unknown>;
     run.signal.throwIfAborted();
     const rounds = await run.rounds.load();
-    const prompt = await this.promptOf(request, run.signal);
+    const prompt = await this.promptOf(request, run);
     const tools = await AgentTools.open(request.tools ?? [], request.mcp ?? [], {
       run,
       http: this.http,
@@ -114,10 +114,13 @@ export class AgentLoop {
     }
   }
 
-  private async promptOf(request: ModelRequest, signal: AbortSignal): Promise<LanguageModelV4Prompt> {
+  private async promptOf(
+    request: ModelRequest,
+    run: Pick<NodeRun<unknown>, 'signal' | 'redact'>,
+  ): Promise<LanguageModelV4Prompt> {
     const { system, prompt, messages } = request;
     const asked: LanguageModelV4Prompt = messages
-      ? await this.files.prompt(messages, signal)
+      ? await this.files.prompt(messages, run)
       : [{ role: 'user', content: [{ type: 'text', text: prompt ?? '' }] }];
     // Providers refuse an empty system prompt.
     return system === undefined || system.trim() === ''

@@ -19,7 +19,7 @@ export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET']);
 export async function callHttpTool(
   { http: target }: HttpTool,
   { args, idempotencyKey, signal }: AgentToolCall,
-  { http, run }: { http: RestrictedHttpClient; run: Pick<NodeRun<unknown>, 'reveal'> },
+  { http, run }: { http: RestrictedHttpClient; run: Pick<NodeRun<unknown>, 'reveal' | 'redact'> },
 ): Promise<Json> {
   const given = typeof args === 'object' && args !== null ? args : {};
   const { method } = target;
@@ -43,7 +43,7 @@ export async function callHttpTool(
     });
   }
   if (response.status >= 200 && response.status < 300) return parseBody(response, http.limits);
-  throw statusFailure(new URL(url).host, response);
+  throw statusFailure(new URL(url).host, response, (text) => run.redact(text));
 }
 
 function withQuery(text: string, args: object): string {

@@ -130,6 +130,16 @@ export interface NodeRun<Config> {
    * ```
    */
   reveal<T>(value: T, target: { readonly url: string }): Promise<T>;
+  /**
+   * Replaces the values of the secrets that the execution has used by `[redacted]`. All that a node gives to the server is
+   * redacted anyway. Call it before you shorten or change a text that a server has sent, such as a part of an answer for a
+   * message: a value that is cut in two is not recognised any more.
+   * @example
+   * ```ts
+   * throw new NodeError('crm_refused', `The CRM answered: ${run.redact(await response.text()).slice(0, 300)}`);
+   * ```
+   */
+  redact(text: string): string;
   /** The interceptors around calls of tools, for a node that carries out tools; undefined if no interceptor has one. */
   readonly toolHooks?: ToolHooks;
 }

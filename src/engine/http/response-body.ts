@@ -8,6 +8,17 @@ const DECODERS: Record<string, () => NodeJS.ReadWriteStream> = {
   deflate: createInflate,
   br: createBrotliDecompress,
 };
+/** Encodings of the registry of IANA that are not supported. A message does not repeat any other name that a server sends. */
+const REGISTERED = new Set([
+  'aes128gcm',
+  'compress',
+  'dcb',
+  'dcz',
+  'exi',
+  'pack200-gzip',
+  'x-compress',
+  'zstd',
+]);
 /** The value of `Accept-Encoding` that matches the decoders of `readBody`. */
 export const ACCEPTED_ENCODINGS = 'gzip, deflate, br';
 
@@ -53,7 +64,7 @@ export async function readBody(
     raw.on('error', () => undefined).destroy();
     throw new NodeError(
       'unknown_encoding',
-      `The response is encoded as "${name.slice(0, 40)}"; the supported encodings are ${ACCEPTED_ENCODINGS}.`,
+      `The response is encoded ${REGISTERED.has(name) ? `as "${name}"` : 'in an unknown way'}; the supported encodings are ${ACCEPTED_ENCODINGS}.`,
     );
   }
   // pipeline() forwards errors to the decoder and destroys both streams, so its callback has nothing to do.

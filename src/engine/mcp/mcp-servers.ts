@@ -12,7 +12,7 @@ import type { AgentTool, AgentToolCall, ToolApproval, ToolOutput } from '../tool
 import { toApproval } from '../tools/tool-approval-config.js';
 import { LocalServers } from './local-servers.js';
 import type { McpConfig, McpServerConfig } from './mcp-config.js';
-import type { McpConnection } from './mcp-connection.js';
+import { inOneLine, type McpConnection } from './mcp-connection.js';
 import { RemoteServers, type RemoteTarget } from './remote-servers.js';
 import { type ListedTool, safeName, shown } from './tool-list.js';
 import { toOutput } from './tool-results.js';
@@ -114,15 +114,16 @@ export class McpServers {
       const kept = listed.filter(({ name }) => !allowed || allowed.has(name));
       if (kept.length > this.settings.MCP_MAX_TOOLS) throw new Error(tooMany(this.settings.MCP_MAX_TOOLS));
       const missing = config.tools?.find((name) => !kept.some((tool) => tool.name === name));
-      if (missing !== undefined) throw this.missingTool(source, missing, listed);
+      if (missing !== undefined) throw this.missingTool(source, missing, listed, run);
       const approval = stricter(toApproval(known?.approval), toApproval(config.approval));
       const names = new Set<string>();
+      const secrets = this.redactors.of(run.executionId);
       const tools = kept.flatMap((tool): AgentTool[] => {
-        const name = `${prefix}/${safeName(tool.name)}`;
+        const name = `${prefix}/${safeName(secrets.text(tool.name))}`;
         if (names.has(name)) return [];
         names.add(name);
         const { description, inputSchema } = tool;
-        const call = (request: AgentToolCall) => this.call(source, link, name, tool, request);
+        const call = (request: AgentToolCall) => this.call({ source, link, name, tool, run }, request);
         return [{ name, description, inputSchema, approval, mayRepeat: config.retryUnsafe, call }];
       });
       return { tools, close: () => link.close() };
@@ -134,7 +135,7 @@ export class McpServers {
         throw error;
       throw new TransientError(
         'mcp_unavailable',
-        `The MCP server ${prefix} cannot be used: ${this.redactors.of(run.executionId).text(sentence(messageOf(error)))}`,
+        `The MCP server ${prefix} cannot be used: ${this.explained(error, run)}`,
         undefined,
         { cause: error },
       );
@@ -142,10 +143,7 @@ export class McpServers {
   }
 
   private async call(
-    { prefix, config, known }: Source,
-    link: ServerLink,
-    name: string,
-    tool: ListedTool,
+    { source: { prefix, config, known }, link, name, tool, run }: OpenTool,
     { args, idempotencyKey, signal }: AgentToolCall,
   ): Promise<ToolOutput> {
     if (typeof args !== 'object' || args === null || Array.isArray(args))
@@ -158,7 +156,7 @@ export class McpServers {
     } catch (error) {
       signal.throwIfAborted();
       return failure(
-        `This call was not sent, because the MCP server ${prefix} cannot be used: ${sentence(messageOf(error))}`,
+        `This call was not sent, because the MCP server ${prefix} cannot be used: ${this.explained(error, run)}`,
       );
     }
     try {
@@ -167,7 +165,7 @@ export class McpServers {
       return toOutput(result, this.settings);
     } catch (error) {
       signal.throwIfAborted();
-      return failure(`${name} has failed: ${sentence(messageOf(error))}`);
+      return failure(`${name} has failed: ${this.explained(error, run)}`);
     }
   }
 
@@ -225,8 +223,19 @@ export class McpServers {
       : `there is no MCP server "${name}". The servers are: ${names.join(', ')}`;
   }
 
-  private missingTool({ prefix }: Source, missing: string, listed: readonly ListedTool[]): NodeError {
-    const names = listed.slice(0, 50).map(({ name }) => shown(name));
+  /** Returns what an error says, without secrets, as a sentence. */
+  private explained(error: unknown, { executionId }: Run): string {
+    return sentence(inOneLine(this.redactors.of(executionId).text(messageOf(error))));
+  }
+
+  private missingTool(
+    { prefix }: Source,
+    missing: string,
+    listed: readonly ListedTool[],
+    { executionId }: Run,
+  ): NodeError {
+    const secrets = this.redactors.of(executionId);
+    const names = listed.slice(0, 50).map(({ name }) => shown(secrets.text(name)));
     return new NodeError(
       'tool_not_available',
       `The MCP server ${prefix} has no tool ${shown(missing)} that this agent may use. ${names.length > 0 ? `Its tools are: ${names.join(', ')}` : 'Correct the name, or leave "tools" out to use all of its tools'}.`,
@@ -237,6 +246,16 @@ export class McpServers {
     const secrets = this.redactors.of(executionId);
     this.logger.debug(secrets.text(`MCP server ${problem} (execution ${executionId}, node ${nodeId})`));
   }
+}
+
+/** A tool of a server during one attempt. */
+interface OpenTool {
+  readonly source: Source;
+  readonly link: ServerLink;
+  /** Its full name. */
+  readonly name: string;
+  readonly tool: ListedTool;
+  readonly run: Run;
 }
 
 /** A server during one attempt, whose connection is opened again if it has ended. */

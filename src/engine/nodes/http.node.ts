@@ -74,7 +74,7 @@ export class HttpNode implements NodeType<HttpConfig> {
     if (expectStatus === undefined ? status >= 200 && status < 300 : [expectStatus].flat().includes(status)) {
       return { status, headers: response.headers, body: parseBody(response, this.http.limits) };
     }
-    const failure = statusFailure(new URL(url).host, response);
+    const failure = statusFailure(new URL(url).host, response, (text) => run.redact(text));
     throw mayRepeat || NOT_PROCESSED.has(status) || !(failure instanceof TransientError)
       ? failure
       : notRepeated(method, failure);

@@ -274,6 +274,7 @@ export class NodeAttempt {
       lastCompletedChild: () => handled(this.suspension.lastCompletedChild()),
       runChildren: (request) => handled(this.withoutHeldText(() => this.suspension.runChildren(request))),
       reveal: (value, target) => handled(this.reveals.reveal(value, target)),
+      redact: (text) => this.scope.redactors.of(row.id).text(text),
       resumed: this.step.isResumed === true,
       checkLimits: (model) => handled(this.checkLimits(model)),
       rounds: this.rounds(),

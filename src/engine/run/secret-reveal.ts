@@ -30,7 +30,7 @@ export class SecretReveal {
     const refused = [...found.values()].find(
       ({ allowedHosts }) => allowedHosts && !allowsHost(allowedHosts, target),
     );
-    if (refused) throw notAllowed(refused, target);
+    if (refused) throw notAllowed(refused);
     const revealed = references.replaceIn(value, valueOf);
     await untilAnswered(
       () => values.use({ executionId: row.id, attempt: row.attempt }, [...found.values()]),
@@ -61,9 +61,9 @@ export class SecretReveal {
   }
 }
 
-/** The host is not shown if a secret may be a part of it. */
-const notAllowed = ({ name, allowedHosts }: FoundSecret, { protocol }: URL): NodeError =>
+/** The URL is not shown, because a secret may be a part of it. */
+const notAllowed = ({ name, allowedHosts }: FoundSecret): NodeError =>
   new NodeError(
     'secret_not_allowed',
-    `The secret ${name} may be sent only to ${allowedHosts!.join(', ')}, and the ${protocol}// URL of this request has another host or port. Nothing was sent. Change the URL, or allowedHosts of the secret.`,
+    `The secret ${name} may be sent only to ${allowedHosts!.join(', ')}, and the URL of this request has another host or port. Nothing was sent. Change the URL, or allowedHosts of the secret.`,
   );
