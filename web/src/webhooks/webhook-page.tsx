@@ -1,6 +1,7 @@
 import type { Webhook } from '@cloutagent/client/admin';
 import { useCallback } from 'react';
 import { PageTitle } from '../app/page-title.js';
+import { loadFailure } from '../projects/load-failure.js';
 import '../projects/projects.css';
 import { useAction } from '../projects/use-action.js';
 import { useAdmin } from '../projects/use-admin.js';
@@ -34,7 +35,15 @@ export function WebhookPage({ project, name }: { project: string; name: string }
         </div>
       </div>
       {loaded.error && (
-        <ProblemNotice what="The webhook could not be loaded." error={loaded.error} onRetry={loaded.reload} />
+        <ProblemNotice
+          what={loadFailure(
+            loaded.error,
+            'There is no such webhook, or your key has no access to its project.',
+            'The webhook could not be loaded.',
+          )}
+          error={loaded.error}
+          onRetry={loaded.reload}
+        />
       )}
       {webhook && (
         <>

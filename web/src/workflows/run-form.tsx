@@ -6,7 +6,7 @@ import { type FormEvent, useEffect, useId, useState } from 'react';
 import { parseTyped } from '../projects/json-text.js';
 import { navigate } from '../routing/location.js';
 import '../styles/monitor.css';
-import { Field } from '../ui/field.js';
+import { CodeField } from '../ui/code-field.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 
 interface Props {
@@ -55,22 +55,14 @@ export function RunForm({ project, name, saved }: Props) {
           />
         ) : (
           <form className="stack" onSubmit={submit}>
-            <Field
-              id={`${id}-input`}
+            <CodeField
               label="Input"
-              hint="JSON. A text that is not JSON is the input itself"
+              hint="JSON. A text that is not JSON is the input itself. Empty: null"
               problem={problems.map(({ path, message }) => `${path}: ${message}`).join(' ') || undefined}
-            >
-              <textarea
-                id={`${id}-input`}
-                className="input mono"
-                rows={8}
-                value={text}
-                spellCheck={false}
-                onChange={(event) => setText(event.target.value)}
-                aria-describedby={`${id}-input-hint`}
-              />
-            </Field>
+              value={text}
+              onType={setText}
+              rows={8}
+            />
             <div>
               <button type="submit" className="button primary" disabled={pending}>
                 Run version {version}
