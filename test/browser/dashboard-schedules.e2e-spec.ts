@@ -39,7 +39,7 @@ describe('Dashboard: schedules and triggers', () => {
     await dashboard.button('Run nightly now').click();
     await dashboard.node('day', 'completed');
     const { body } = await stage.server.call('GET', `/api/executions/${page.url().split('/').at(-1)}`);
-    expect(body).toMatchObject({ output: 'today', createdBy: 'schedule:nightly' });
+    expect(body).toMatchObject({ output: 'today', workflow: { name: 'report' } });
     await page.goBack();
 
     await dashboard.button('Disable nightly').click();

@@ -29,7 +29,7 @@ describe('Dashboard: secrets and variables', () => {
     expect(await page.content()).not.toContain(VALUE);
 
     // Setting it again begins with an empty value.
-    await dashboard.button('Set CRM_TOKEN').click();
+    await dashboard.button('Change CRM_TOKEN').click();
     expect(await page.getByLabel('Value').inputValue()).toBe('');
     expect(await page.getByLabel('Name').inputValue()).toBe('CRM_TOKEN');
     await page.getByLabel('Value').fill(OTHER_VALUE);

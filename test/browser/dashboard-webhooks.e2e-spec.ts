@@ -71,7 +71,7 @@ describe('Dashboard: webhooks', () => {
     await refreshUntil(2);
     expect(received.filter((body) => body.includes(id)).length).toBeGreaterThanOrEqual(2);
 
-    await page.getByLabel('Deliver again from').fill('2020-01-01T00:00');
+    await page.getByLabel('From', { exact: true }).fill('2020-01-01T00:00');
     await page.getByRole('form', { name: 'Deliver again' }).getByRole('button').click();
     await page.getByText('Events of 1 execution are delivered again.').waitFor();
     await page.getByLabel('Status of the deliveries').selectOption('given up');

@@ -82,7 +82,7 @@ describe('Dashboard: saved workflows', () => {
     await dashboard.button('Point it to version 2').click();
     await page.getByText('production → 2').waitFor();
     const { body } = await stage.server.call('GET', '/api/workflows/demo/greet?version=production');
-    expect(body.version).toBe(2);
+    expect(body).toMatchObject({ version: 2 });
     await page.getByLabel('Alias', { exact: true }).fill('beta');
     await dashboard.button('Point it to version 2').click();
     await page.getByText('beta → 2').waitFor();
@@ -92,7 +92,7 @@ describe('Dashboard: saved workflows', () => {
 
   it('says that a workflow does not exist, and which scope a key lacks', async () => {
     const dashboard = await stage.signIn('/workflows/demo/nothing');
-    await dashboard.page.getByText('There is no such workflow').waitFor();
+    await dashboard.page.getByText('There is no such workflow or version').waitFor();
     await dashboard.goto('/workflows?project=no%20project');
     await dashboard.page.locator('.wrong:not(:empty)').waitFor();
     // The browser logs the refused requests.

@@ -1,6 +1,6 @@
 import { type FormEvent, type ReactNode, useId } from 'react';
-import { ProblemNotice } from '../ui/problem-notice.js';
 import { fieldProblems } from './field-problems.js';
+import { FormFailure } from './form-failure.js';
 import { useAction } from './use-action.js';
 
 interface Props {
@@ -24,14 +24,21 @@ export function ResourceForm({ title, submitLabel, failed, action, onDone, onCan
     event.preventDefault();
     void run(action).then((done) => done && onDone());
   };
+  const problemOf = fieldProblems(error);
+  /** The fields of the form. Problems of others are listed below them. */
+  const marked = new Set<string>();
+  const fields = children((field) => {
+    marked.add(field);
+    return problemOf(field);
+  });
   return (
     <form className="card" onSubmit={submit} onChange={clear} aria-labelledby={id} autoComplete="off">
       <div className="card-head">
         <h2 id={id}>{title}</h2>
       </div>
       <div className="card-body stack">
-        <div className="project-fields">{children(fieldProblems(error))}</div>
-        {error && <ProblemNotice what={failed} error={error} />}
+        <div className="project-fields">{fields}</div>
+        {error && <FormFailure what={failed} error={error} marked={marked} />}
         <div className="row">
           <button type="submit" className="button primary" disabled={working}>
             {submitLabel}

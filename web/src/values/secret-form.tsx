@@ -38,7 +38,7 @@ export function SecretForm({ project, secret, onDone, onCancel }: Props) {
   };
   return (
     <ResourceForm
-      title={secret ? `Set the secret ${secret.name} again` : 'New secret'}
+      title={secret ? `Change the secret ${secret.name}` : 'New secret'}
       submitLabel="Set secret"
       failed="The secret was not set. Type its value again."
       action={set}

@@ -20,7 +20,7 @@ export function VariableForm({ project, variable, onDone, onCancel }: Props) {
   const [text, setText] = useState(variable ? JSON.stringify(variable.value, undefined, 2) : '');
   return (
     <ResourceForm
-      title={variable ? `Set the variable ${variable.name} again` : 'New variable'}
+      title={variable ? `Change the variable ${variable.name}` : 'New variable'}
       submitLabel="Set variable"
       failed="The variable was not set."
       action={() => admin.variables.set(project, name.trim(), parseTyped(text))}

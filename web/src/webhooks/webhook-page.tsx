@@ -22,7 +22,7 @@ export function WebhookPage({ project, name }: { project: string; name: string }
   const webhook = loaded.data;
   return (
     <>
-      <div>
+      <div className="page-intro">
         <p>
           <Link to={`/webhooks?project=${encodeURIComponent(project)}`}>Webhooks of {project}</Link>
         </p>

@@ -70,8 +70,10 @@ export function VersionDiff({ project, name, versions, shown }: Props) {
                     <PlainText text={path} />
                   </code>
                 </p>
-                {op !== 'add' && <Value title="Before" value={old} />}
-                {op !== 'remove' && <Value title="After" value={next} />}
+                <div className="change-values">
+                  {op !== 'add' && <Value title="Before" value={old} />}
+                  {op !== 'remove' && <Value title="After" value={next} />}
+                </div>
               </li>
             ))}
           </ul>
@@ -84,8 +86,8 @@ export function VersionDiff({ project, name, versions, shown }: Props) {
 
 function Value({ title, value }: { title: string; value: unknown }) {
   return (
-    <div className="change-value">
-      <span className="muted">{title}</span>
+    <div>
+      <span className="label">{title}</span>
       <pre className="message-text" tabIndex={0} aria-label={title}>
         <PlainText text={typeof value === 'string' ? value : JSON.stringify(value, undefined, 2)} />
       </pre>

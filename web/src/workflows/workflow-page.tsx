@@ -43,7 +43,7 @@ export function WorkflowPage({ project, name }: { project: string; name: string 
   };
   return (
     <>
-      <div>
+      <div className="page-intro">
         <p>
           <Link to={`/workflows?project=${encodeURIComponent(project)}`}>Workflows of {project}</Link>
         </p>
@@ -68,7 +68,7 @@ export function WorkflowPage({ project, name }: { project: string; name: string 
         <ProblemNotice
           what={loadFailure(
             loaded.error,
-            'There is no such workflow, or your key has no access to its project.',
+            'There is no such workflow or version, or your key has no access to its project.',
             'The workflow could not be loaded.',
           )}
           error={loaded.error}
@@ -91,11 +91,13 @@ export function WorkflowPage({ project, name }: { project: string; name: string 
       {saved && may('workflows:write') && (
         <AliasForm project={project} name={name} saved={saved} onChanged={reload} />
       )}
-      <VersionList
-        versions={versions}
-        shown={saved?.version}
-        onShow={(number) => changeQuery({ version: String(number) })}
-      />
+      {!(loaded.error && versions.error) && (
+        <VersionList
+          versions={versions}
+          shown={saved?.version}
+          onShow={(number) => changeQuery({ version: String(number) })}
+        />
+      )}
       {saved && versions.data && versions.data.versions.length > 1 && (
         <VersionDiff
           key={saved.version}
