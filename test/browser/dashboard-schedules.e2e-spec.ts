@@ -25,7 +25,7 @@ describe('Dashboard: schedules and triggers', () => {
     await page.getByLabel('Input').fill('{"day": "today"}');
     await dashboard.button('Set schedule').click();
     const row = page.getByRole('row', { name: /nightly/ });
-    await row.getByText('enabled').waitFor();
+    await row.getByText('enabled', { exact: true }).waitFor();
     await row.getByText('Europe/Berlin').waitFor();
     expect(await stored()).toMatchObject({
       workflowRef: 'report',
@@ -43,7 +43,7 @@ describe('Dashboard: schedules and triggers', () => {
     await page.goBack();
 
     await dashboard.button('Disable nightly').click();
-    await row.getByText('disabled').waitFor();
+    await row.getByText('disabled', { exact: true }).waitFor();
     expect(await row.locator('td[data-label="Next run"]').innerText()).toBe('none');
     // A change keeps the schedule disabled.
     await dashboard.button('Change nightly').click();
@@ -52,7 +52,7 @@ describe('Dashboard: schedules and triggers', () => {
     await row.getByText('0 3 * * *').waitFor();
     expect(await stored()).toMatchObject({ cron: '0 3 * * *', enabled: false, input: { day: 'today' } });
     await dashboard.button('Enable nightly').click();
-    await row.getByText('enabled').waitFor();
+    await row.getByText('enabled', { exact: true }).waitFor();
 
     await dashboard.button('Delete nightly').click();
     await dashboard.button('Keep schedule').click();
@@ -104,7 +104,7 @@ describe('Dashboard: schedules and triggers', () => {
     await dashboard.button('Set trigger').click();
     await row.getByText('stripe').waitFor();
     await dashboard.button('Disable push').click();
-    await row.getByText('disabled').waitFor();
+    await row.getByText('disabled', { exact: true }).waitFor();
     const { body } = await stage.server.call('GET', '/api/triggers/demo/push');
     expect(body).toMatchObject({ source: 'stripe', map: '{ "day": body.day }', enabled: false });
     await dashboard.button('Delete push').click();

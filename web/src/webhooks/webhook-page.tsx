@@ -48,8 +48,14 @@ export function WebhookPage({ project, name }: { project: string; name: string }
       {webhook && (
         <>
           <WebhookFacts webhook={webhook} />
-          <ReplayForm project={project} name={name} />
-          <DeliveryList project={project} name={name} />
+          {webhook.enabled ? (
+            <ReplayForm project={project} name={name} />
+          ) : (
+            <p className="muted">
+              Events are kept while the webhook does not deliver. Enable it to deliver them.
+            </p>
+          )}
+          <DeliveryList project={project} name={name} mayReplay={webhook.enabled} />
         </>
       )}
       {!webhook && loaded.loading && <p className="muted">Loading…</p>}
