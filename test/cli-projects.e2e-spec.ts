@@ -126,6 +126,9 @@ describe('the cloutagent command: what a project has', () => {
     expect(made.stderr).toContain('shown only this time');
     expect(await output(['webhooks', 'list'])).toMatch(/^billing +paused +0 +0 +execution:completed +http/m);
     expect(await output(['webhooks', 'deliveries', 'billing'])).toMatch(/^DELIVERY/);
+    // A paused webhook delivers nothing again.
+    expect((await run(['webhooks', 'replay', 'billing', '--from', '2020-01-01T00:00:00Z'])).code).toBe(4);
+    expect((await run([...set, '--tag', 'paid'])).code).toBe(0);
     expect(await json(['webhooks', 'replay', 'billing', '--from', '2020-01-01T00:00:00Z'])).toMatchObject({
       executions: expect.any(Number) as number,
     });

@@ -14,7 +14,11 @@ const examples = join(import.meta.dirname, '../examples');
 /** The server of a guide, with an empty database. */
 let server: Server;
 beforeEach(async () => {
-  server = await Server.start({ DATABASE_URL: await createDatabase(), HTTP_ALLOWED_HOSTS: '127.0.0.1' });
+  server = await Server.start({
+    DATABASE_URL: await createDatabase(),
+    HTTP_ALLOWED_HOSTS: '127.0.0.1',
+    SECRETS_KEY: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+  });
 });
 afterEach(() => server.kill('SIGTERM'));
 

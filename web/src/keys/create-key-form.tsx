@@ -15,7 +15,7 @@ const SCOPES: [Scope, string][] = [
   ['listeners:manage', 'see durable listeners, and replay what could not be delivered'],
   ['workflows:read', 'read saved workflows and variables'],
   ['workflows:write', 'save workflows, set aliases and variables'],
-  ['secrets:use', 'start workflows that name secrets'],
+  ['secrets:use', 'post and save workflows that use secrets'],
   ['secrets:manage', 'set and delete secrets'],
   ['webhooks:manage', 'make webhooks, and deliver again'],
   ['schedules:manage', 'make schedules'],

@@ -1,8 +1,8 @@
-import { CloutAgentError } from '@cloutagent/client';
 import type { ReactNode } from 'react';
 import type { Loaded } from '../session/use-load.js';
 import { EmptyState } from '../ui/empty-state.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
+import { loadFailure } from './load-failure.js';
 
 interface Column<Item> {
   heading: string;
@@ -28,7 +28,6 @@ interface Props<Item> {
 /** A list of things of a project, as a table that folds to cards on a narrow screen. */
 export function ResourceList<Item>({ heading, list, items, keyOf, columns, empty, actions }: Props<Item>) {
   const { error, loading, reload } = list;
-  const isUnknown = error instanceof CloutAgentError && error.status === 404;
   return (
     <section className="card" aria-label={heading}>
       <div className="card-head">
@@ -38,7 +37,11 @@ export function ResourceList<Item>({ heading, list, items, keyOf, columns, empty
       {error && (
         <div className="card-body">
           <ProblemNotice
-            what={isUnknown ? 'Your key has no access to this project.' : 'The list could not be loaded.'}
+            what={loadFailure(
+              error,
+              'Your key has no access to this project.',
+              'The list could not be loaded.',
+            )}
             error={error}
             onRetry={reload}
           />

@@ -7,6 +7,8 @@ export interface Action {
   error: Error | undefined;
   /** Runs `work`. Resolves to whether it succeeded; never rejects. */
   run: (work: () => Promise<unknown>) => Promise<boolean>;
+  /** Forgets the error. */
+  clear: () => void;
 }
 
 /** Runs requests of buttons and forms, one at a time. */
@@ -30,7 +32,11 @@ export function useAction(): Action {
       return false;
     }
   }, []);
-  return { ...state, run };
+  const clear = useCallback(
+    () => setState((current) => (current.error ? { ...current, error: undefined } : current)),
+    [],
+  );
+  return { ...state, run, clear };
 }
 
 const IDLE = { working: false, error: undefined };

@@ -1,5 +1,6 @@
 import type { Schedule } from '@cloutagent/client/admin';
-import { useCallback } from 'react';
+import { useCallback, useState } from 'react';
+import { ConfirmDialog } from '../projects/confirm-dialog.js';
 import { ResourceList } from '../projects/resource-list.js';
 import { useAction } from '../projects/use-action.js';
 import { useAdmin } from '../projects/use-admin.js';
@@ -11,12 +12,16 @@ import { ProblemNotice } from '../ui/problem-notice.js';
 import { randomKey } from '../ui/random-key.js';
 import { StatusBadge } from '../ui/status-badge.js';
 import { LastRun } from './last-run.js';
+import { ScheduleForm } from './schedule-form.js';
 
 export function ScheduleList({ project }: { project: string }) {
   const admin = useAdmin();
-  const mayRun = useAccess().may('executions:write');
+  // Setting a schedule starts executions, so the server requires this scope as well.
+  const mayStart = useAccess().may('executions:write');
   const list = useLoad(useCallback((signal) => admin.schedules.list(project, { signal }), [admin, project]));
   const { working, error, run } = useAction();
+  const [setting, setSetting] = useState<Schedule | 'new' | null>(null);
+  const [deleting, setDeleting] = useState<Schedule | null>(null);
   const setEnabled = ({ name, ...schedule }: Schedule) =>
     run(async () => {
       const { workflowRef, input, cron, timeZone, overlap, catchUp, enabled } = schedule;
@@ -32,17 +37,32 @@ export function ScheduleList({ project }: { project: string }) {
   return (
     <>
       {error && <ProblemNotice what="The request failed." error={error} />}
+      {setting !== null && (
+        <ScheduleForm
+          key={setting === 'new' ? '' : setting.name}
+          project={project}
+          schedule={setting === 'new' ? undefined : setting}
+          onDone={() => {
+            setSetting(null);
+            list.reload();
+          }}
+          onCancel={() => setSetting(null)}
+        />
+      )}
       <ResourceList
         heading="Schedules"
         list={list}
         items={list.data?.schedules}
         keyOf={({ name }) => name}
-        empty={
-          <p>
-            A schedule starts a saved workflow at times. Make one with <code>cloutagent schedules set</code>{' '}
-            or the API.
-          </p>
+        actions={
+          mayStart &&
+          setting === null && (
+            <button type="button" className="button primary" onClick={() => setSetting('new')}>
+              New schedule
+            </button>
+          )
         }
+        empty={<p>A schedule starts a saved workflow at times that recur.</p>}
         columns={[
           {
             heading: 'Name',
@@ -77,31 +97,63 @@ export function ScheduleList({ project }: { project: string }) {
             isActions: true,
             render: (schedule) => (
               <span className="row end-row">
-                {mayRun && (
-                  <button
-                    type="button"
-                    className="button"
-                    disabled={working}
-                    aria-label={`Run ${schedule.name} now`}
-                    onClick={() => void runNow(schedule.name)}
-                  >
-                    Run now
-                  </button>
+                {mayStart && (
+                  <>
+                    <button
+                      type="button"
+                      className="button"
+                      disabled={working}
+                      aria-label={`Run ${schedule.name} now`}
+                      onClick={() => void runNow(schedule.name)}
+                    >
+                      Run now
+                    </button>
+                    <button
+                      type="button"
+                      className="button"
+                      aria-label={`Change ${schedule.name}`}
+                      onClick={() => setSetting(schedule)}
+                    >
+                      Change
+                    </button>
+                    <button
+                      type="button"
+                      className="button"
+                      disabled={working}
+                      aria-label={`${schedule.enabled ? 'Disable' : 'Enable'} ${schedule.name}`}
+                      onClick={() => void setEnabled(schedule)}
+                    >
+                      {schedule.enabled ? 'Disable' : 'Enable'}
+                    </button>
+                  </>
                 )}
                 <button
                   type="button"
-                  className="button"
-                  disabled={working}
-                  aria-label={`${schedule.enabled ? 'Disable' : 'Enable'} ${schedule.name}`}
-                  onClick={() => void setEnabled(schedule)}
+                  className="button danger"
+                  aria-label={`Delete ${schedule.name}`}
+                  onClick={() => setDeleting(schedule)}
                 >
-                  {schedule.enabled ? 'Disable' : 'Enable'}
+                  Delete
                 </button>
               </span>
             ),
           },
         ]}
       />
+      {deleting && (
+        <ConfirmDialog
+          title={`Delete the schedule ${deleting.name}?`}
+          verb="Delete"
+          keep="Keep schedule"
+          action={async () => {
+            await admin.schedules.delete(project, deleting.name);
+            list.reload();
+          }}
+          onClose={() => setDeleting(null)}
+        >
+          It starts nothing any more. Its executions stay.
+        </ConfirmDialog>
+      )}
     </>
   );
 }

@@ -9,7 +9,7 @@ export function SavedWorkflows() {
   if (workflows.length === 0) return null;
   return (
     <nav aria-label="Saved workflows">
-      <h2 className="label">Saved workflows</h2>
+      <h2 className="label templates-heading">Saved workflows</h2>
       <ul className="templates">
         {workflows.map(({ projectId, name, description }) => (
           <li key={`${projectId}/${name}`}>

@@ -1,10 +1,8 @@
 import type { Secret } from '@cloutagent/client/admin';
-import { type FormEvent, useId, useRef, useState } from 'react';
-import { fieldProblems } from '../projects/field-problems.js';
-import { useAction } from '../projects/use-action.js';
+import { useRef, useState } from 'react';
+import { ResourceForm } from '../projects/resource-form.js';
 import { useAdmin } from '../projects/use-admin.js';
-import { Field } from '../ui/field.js';
-import { ProblemNotice } from '../ui/problem-notice.js';
+import { TextField } from '../ui/text-field.js';
 
 interface Props {
   project: string;
@@ -17,14 +15,10 @@ interface Props {
 /** Sets a secret. The value is only in the input itself, never in the state of the page, and is gone once it is sent. */
 export function SecretForm({ project, secret, onDone, onCancel }: Props) {
   const admin = useAdmin();
-  const { working, error, run } = useAction();
   const [name, setName] = useState(secret?.name ?? '');
   const [hosts, setHosts] = useState(secret?.allowedHosts?.join(', ') ?? '');
   const value = useRef<HTMLInputElement>(null);
-  const id = useId();
-  const problemOf = fieldProblems(error);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
+  const set = async () => {
     const input = value.current!;
     const allowedHosts = hosts
       .split(',')
@@ -35,72 +29,56 @@ export function SecretForm({ project, secret, onDone, onCancel }: Props) {
       ...(allowedHosts.length > 0 && { allowedHosts }),
     });
     input.value = '';
-    void run(() => sent).then((done) => (done ? onDone() : input.focus()));
+    try {
+      await sent;
+    } catch (error) {
+      input.focus();
+      throw error;
+    }
   };
   return (
-    <form className="card card-body stack" onSubmit={submit} aria-label="Set a secret" autoComplete="off">
-      <div className="project-fields">
-        <Field id={`${id}-name`} label="Name" hint="Letters, digits and _, such as CRM_TOKEN">
-          <input
-            id={`${id}-name`}
-            className="input mono"
+    <ResourceForm
+      title={secret ? `Change the secret ${secret.name}` : 'New secret'}
+      submitLabel="Set secret"
+      failed="The secret was not set. Type its value again."
+      action={set}
+      onDone={onDone}
+      onCancel={onCancel}
+    >
+      {(problemOf) => (
+        <>
+          <TextField
+            label="Name"
+            hint="Letters, digits and _, such as CRM_TOKEN"
+            problem={problemOf('name')}
             value={name}
-            maxLength={64}
+            onType={setName}
+            isCode
             required
-            pattern="[A-Za-z_][A-Za-z0-9_]*"
+            maxLength={64}
             readOnly={secret !== undefined}
             autoFocus={secret === undefined}
-            autoComplete="off"
-            spellCheck={false}
-            onChange={(event) => setName(event.target.value)}
-            aria-describedby={`${id}-name-hint`}
           />
-        </Field>
-        <Field
-          id={`${id}-value`}
-          label="Value"
-          hint="At least 8 characters. It is not shown again"
-          problem={problemOf('value')}
-        >
-          <input
-            id={`${id}-value`}
+          <TextField
+            label="Value"
+            hint="At least 8 characters. It is not shown again"
+            problem={problemOf('value')}
             ref={value}
-            className="input mono"
+            isCode
             type="password"
             required
-            minLength={8}
             autoFocus={secret !== undefined}
             autoComplete="new-password"
-            spellCheck={false}
-            aria-describedby={`${id}-value-hint`}
           />
-        </Field>
-        <Field
-          id={`${id}-hosts`}
-          label="Allowed hosts"
-          hint="The only hosts to which it may be sent, comma-separated. Empty: any"
-          problem={problemOf('allowedHosts')}
-        >
-          <input
-            id={`${id}-hosts`}
-            className="input"
+          <TextField
+            label="Allowed hosts"
+            hint="The only hosts to which it may be sent, comma-separated. Empty: any"
+            problem={problemOf('allowedHosts')}
             value={hosts}
-            autoComplete="off"
-            spellCheck={false}
-            onChange={(event) => setHosts(event.target.value)}
-            aria-describedby={`${id}-hosts-hint`}
+            onType={setHosts}
           />
-        </Field>
-      </div>
-      {error && <ProblemNotice what="The secret was not set. Type its value again." error={error} />}
-      <div className="row">
-        <button type="submit" className="button primary" disabled={working}>
-          Set secret
-        </button>
-        <button type="button" className="button" onClick={onCancel}>
-          Cancel
-        </button>
-      </div>
-    </form>
+        </>
+      )}
+    </ResourceForm>
   );
 }

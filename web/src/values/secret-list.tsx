@@ -66,10 +66,10 @@ export function SecretList({ project }: { project: string }) {
                 <button
                   type="button"
                   className="button"
-                  aria-label={`Set ${secret.name}`}
+                  aria-label={`Change ${secret.name}`}
                   onClick={() => setSetting(secret)}
                 >
-                  Set
+                  Change
                 </button>
                 <button
                   type="button"

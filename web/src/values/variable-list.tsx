@@ -74,10 +74,10 @@ export function VariableList({ project }: { project: string }) {
                   <button
                     type="button"
                     className="button"
-                    aria-label={`Set ${variable.name}`}
+                    aria-label={`Change ${variable.name}`}
                     onClick={() => setSetting(variable)}
                   >
-                    Set
+                    Change
                   </button>
                   <button
                     type="button"

@@ -18,8 +18,15 @@ const BADGES: Record<WebhookDeliveryStatus, [status: string, label: string]> = {
   dead: ['failed', 'given up'],
 };
 
+interface Props {
+  project: string;
+  name: string;
+  /** False while the webhook does not deliver: the server refuses to deliver again. */
+  mayReplay: boolean;
+}
+
 /** The attempts to deliver, newest first. */
-export function DeliveryList({ project, name }: { project: string; name: string }) {
+export function DeliveryList({ project, name, mayReplay }: Props) {
   const admin = useAdmin();
   const [status, setStatus] = useState<WebhookDeliveryStatus | ''>('');
   const [more, setMore] = useState<WebhookDeliveryPage[]>([]);
@@ -67,7 +74,7 @@ export function DeliveryList({ project, name }: { project: string; name: string 
               value={status}
               onChange={(event) => setStatus(event.target.value as WebhookDeliveryStatus | '')}
             >
-              <option value="">all</option>
+              <option value="">all attempts</option>
               {Object.entries(BADGES).map(([value, [, label]]) => (
                 <option key={value} value={value}>
                   {label}
@@ -127,15 +134,17 @@ export function DeliveryList({ project, name }: { project: string; name: string 
                 >
                   Show
                 </button>
-                <button
-                  type="button"
-                  className="button"
-                  disabled={working}
-                  aria-label={`Deliver the execution of event ${delivery.sequence} again`}
-                  onClick={() => void replay(delivery.executionId)}
-                >
-                  Deliver again
-                </button>
+                {mayReplay && (
+                  <button
+                    type="button"
+                    className="button"
+                    disabled={working}
+                    aria-label={`Deliver the execution of event ${delivery.sequence} again`}
+                    onClick={() => void replay(delivery.executionId)}
+                  >
+                    Deliver again
+                  </button>
+                )}
               </span>
             ),
           },

@@ -1,18 +1,20 @@
 import { type FormEvent, useId, useState } from 'react';
+import { fieldProblems } from '../projects/field-problems.js';
 import { useAction } from '../projects/use-action.js';
 import { useAdmin } from '../projects/use-admin.js';
-import { Field } from '../ui/field.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 import { counted } from '../ui/quantity.js';
+import { TextField } from '../ui/text-field.js';
 
 /** Delivers again what was recorded in a range of time. */
 export function ReplayForm({ project, name }: { project: string; name: string }) {
   const admin = useAdmin();
-  const { working, error, run } = useAction();
+  const { working, error, run, clear } = useAction();
   const [from, setFrom] = useState('');
   const [to, setTo] = useState('');
   const [outcome, setOutcome] = useState('');
   const id = useId();
+  const problemOf = fieldProblems(error);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setOutcome('');
@@ -25,40 +27,37 @@ export function ReplayForm({ project, name }: { project: string; name: string })
     });
   };
   return (
-    <form className="card card-body stack" onSubmit={submit} aria-label="Deliver again">
-      <div className="project-fields">
-        <Field
-          id={`${id}-from`}
-          label="Deliver again from"
-          hint="Events recorded since then, in your time zone"
-        >
-          <input
-            id={`${id}-from`}
-            className="input"
+    <form className="card" onSubmit={submit} onChange={clear} aria-labelledby={id}>
+      <div className="card-head">
+        <h2 id={id}>Deliver again</h2>
+      </div>
+      <div className="card-body stack">
+        <div className="project-fields">
+          <TextField
+            label="From"
+            hint="Events recorded since then, in your time zone"
+            problem={problemOf('from')}
             type="datetime-local"
             required
             value={from}
-            onChange={(event) => setFrom(event.target.value)}
-            aria-describedby={`${id}-from-hint`}
+            onType={setFrom}
           />
-        </Field>
-        <Field id={`${id}-to`} label="Until" hint="Events recorded before then. Empty: now">
-          <input
-            id={`${id}-to`}
-            className="input"
+          <TextField
+            label="Until"
+            hint="Events recorded before then. Empty: now"
+            problem={problemOf('to')}
             type="datetime-local"
             value={to}
-            onChange={(event) => setTo(event.target.value)}
-            aria-describedby={`${id}-to-hint`}
+            onType={setTo}
           />
-        </Field>
-      </div>
-      {error && <ProblemNotice what="Nothing is delivered again." error={error} />}
-      <div className="row">
-        <button type="submit" className="button" disabled={working || from === ''}>
-          Deliver again
-        </button>
-        <span role="status">{outcome}</span>
+        </div>
+        {error && <ProblemNotice what="Nothing is delivered again." error={error} />}
+        <div className="row">
+          <button type="submit" className="button" disabled={working || from === ''}>
+            Deliver again
+          </button>
+          <span role="status">{outcome}</span>
+        </div>
       </div>
     </form>
   );

@@ -1,6 +1,7 @@
 import type { Webhook } from '@cloutagent/client/admin';
 import { useCallback } from 'react';
 import { PageTitle } from '../app/page-title.js';
+import { loadFailure } from '../projects/load-failure.js';
 import '../projects/projects.css';
 import { useAction } from '../projects/use-action.js';
 import { useAdmin } from '../projects/use-admin.js';
@@ -21,7 +22,7 @@ export function WebhookPage({ project, name }: { project: string; name: string }
   const webhook = loaded.data;
   return (
     <>
-      <div>
+      <div className="page-intro">
         <p>
           <Link to={`/webhooks?project=${encodeURIComponent(project)}`}>Webhooks of {project}</Link>
         </p>
@@ -34,13 +35,27 @@ export function WebhookPage({ project, name }: { project: string; name: string }
         </div>
       </div>
       {loaded.error && (
-        <ProblemNotice what="The webhook could not be loaded." error={loaded.error} onRetry={loaded.reload} />
+        <ProblemNotice
+          what={loadFailure(
+            loaded.error,
+            'There is no such webhook, or your key has no access to its project.',
+            'The webhook could not be loaded.',
+          )}
+          error={loaded.error}
+          onRetry={loaded.reload}
+        />
       )}
       {webhook && (
         <>
           <WebhookFacts webhook={webhook} />
-          <ReplayForm project={project} name={name} />
-          <DeliveryList project={project} name={name} />
+          {webhook.enabled ? (
+            <ReplayForm project={project} name={name} />
+          ) : (
+            <p className="muted">
+              Events are kept while the webhook does not deliver. Enable it to deliver them.
+            </p>
+          )}
+          <DeliveryList project={project} name={name} mayReplay={webhook.enabled} />
         </>
       )}
       {!webhook && loaded.loading && <p className="muted">Loading…</p>}

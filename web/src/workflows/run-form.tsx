@@ -3,11 +3,15 @@ import type { Json } from '@cloutagent/contract';
 import { SchemaForm, useStartExecution } from '@cloutagent/react';
 import '@cloutagent/react/styles.css';
 import { type FormEvent, useEffect, useId, useState } from 'react';
+import { fieldOf } from '../projects/field-problems.js';
+import { FormFailure } from '../projects/form-failure.js';
 import { parseTyped } from '../projects/json-text.js';
 import { navigate } from '../routing/location.js';
 import '../styles/monitor.css';
-import { Field } from '../ui/field.js';
-import { ProblemNotice } from '../ui/problem-notice.js';
+import { CodeField } from '../ui/code-field.js';
+
+/** The form made from the schema shows the problems of this field alone. */
+const INPUT: ReadonlySet<string> = new Set(['input']);
 
 interface Props {
   project: string;
@@ -42,7 +46,13 @@ export function RunForm({ project, name, saved }: Props) {
         )}
       </div>
       <div className="card-body stack">
-        {error && <ProblemNotice what="The execution was not started." error={error} />}
+        {error && (
+          <FormFailure
+            what="The execution was not started."
+            error={error}
+            marked={asJson ? new Set(problems.map(fieldOf)) : INPUT}
+          />
+        )}
         {!asJson ? (
           <SchemaForm
             schema={inputSchema}
@@ -55,22 +65,14 @@ export function RunForm({ project, name, saved }: Props) {
           />
         ) : (
           <form className="stack" onSubmit={submit}>
-            <Field
-              id={`${id}-input`}
+            <CodeField
               label="Input"
-              hint="JSON. A text that is not JSON is the input itself"
+              hint="JSON. A text that is not JSON is the input itself. Empty: null"
               problem={problems.map(({ path, message }) => `${path}: ${message}`).join(' ') || undefined}
-            >
-              <textarea
-                id={`${id}-input`}
-                className="input mono"
-                rows={8}
-                value={text}
-                spellCheck={false}
-                onChange={(event) => setText(event.target.value)}
-                aria-describedby={`${id}-input-hint`}
-              />
-            </Field>
+              value={text}
+              onType={setText}
+              rows={8}
+            />
             <div>
               <button type="submit" className="button primary" disabled={pending}>
                 Run version {version}

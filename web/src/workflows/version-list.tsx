@@ -1,5 +1,6 @@
 import type { WorkflowVersionPage } from '@cloutagent/client/admin';
 import { ResourceList } from '../projects/resource-list.js';
+import { useNames } from '../run/names.js';
 import type { Loaded } from '../session/use-load.js';
 import { Moment } from '../ui/moment.js';
 import { PlainText } from '../ui/plain-text.js';
@@ -12,6 +13,7 @@ interface Props {
 }
 
 export function VersionList({ versions, shown, onShow }: Props) {
+  const nameOf = useNames();
   const aliasesOf = (aliases: Readonly<Record<string, number>>, version: number) =>
     Object.keys(aliases).filter((alias) => aliases[alias] === version);
   return (
@@ -40,7 +42,10 @@ export function VersionList({ versions, shown, onShow }: Props) {
             heading: 'Saved',
             render: ({ createdAt, createdBy }) => (
               <>
-                <Moment at={createdAt} /> <span className="muted">by {createdBy}</span>
+                <Moment at={createdAt} />{' '}
+                <span className="muted">
+                  by <PlainText text={nameOf(createdBy) ?? createdBy} />
+                </span>
               </>
             ),
           },

@@ -2,6 +2,7 @@ import { outlineOf } from '@cloutagent/contract';
 import { useCallback, useMemo } from 'react';
 import { PageTitle } from '../app/page-title.js';
 import { WorkflowView } from '../graph/workflow-view.js';
+import { loadFailure } from '../projects/load-failure.js';
 import '../projects/projects.css';
 import { useAdmin } from '../projects/use-admin.js';
 import { Link } from '../routing/link.js';
@@ -14,6 +15,7 @@ import { ProblemNotice } from '../ui/problem-notice.js';
 import { AliasForm } from './alias-form.js';
 import { AliasTags } from './alias-tags.js';
 import { RunForm } from './run-form.js';
+import { VersionDiff } from './version-diff.js';
 import { VersionList } from './version-list.js';
 
 /** A saved workflow: the version that the address names, its graph, a form to run it, its versions and aliases. */
@@ -41,7 +43,7 @@ export function WorkflowPage({ project, name }: { project: string; name: string 
   };
   return (
     <>
-      <div>
+      <div className="page-intro">
         <p>
           <Link to={`/workflows?project=${encodeURIComponent(project)}`}>Workflows of {project}</Link>
         </p>
@@ -63,7 +65,15 @@ export function WorkflowPage({ project, name }: { project: string; name: string 
         )}
       </div>
       {loaded.error && (
-        <ProblemNotice what="The workflow could not be loaded." error={loaded.error} onRetry={reload} />
+        <ProblemNotice
+          what={loadFailure(
+            loaded.error,
+            'There is no such workflow or version, or your key has no access to its project.',
+            'The workflow could not be loaded.',
+          )}
+          error={loaded.error}
+          onRetry={reload}
+        />
       )}
       {saved && (
         <div className="start-columns">
@@ -81,11 +91,22 @@ export function WorkflowPage({ project, name }: { project: string; name: string 
       {saved && may('workflows:write') && (
         <AliasForm project={project} name={name} saved={saved} onChanged={reload} />
       )}
-      <VersionList
-        versions={versions}
-        shown={saved?.version}
-        onShow={(number) => changeQuery({ version: String(number) })}
-      />
+      {!(loaded.error && versions.error) && (
+        <VersionList
+          versions={versions}
+          shown={saved?.version}
+          onShow={(number) => changeQuery({ version: String(number) })}
+        />
+      )}
+      {saved && versions.data && versions.data.versions.length > 1 && (
+        <VersionDiff
+          key={saved.version}
+          project={project}
+          name={name}
+          versions={versions.data.versions}
+          shown={saved.version}
+        />
+      )}
     </>
   );
 }
