@@ -71,11 +71,11 @@ describe('GET /api/projects/:projectId/stats', () => {
     );
     await server.startExecution(start([delay('a', 1)], [], { projectId: 'other' }));
     const base = Date.UTC(2026, 2, 10, 5);
-    for (const [n, id] of ids.entries())
-      await database.query('UPDATE cloutagent.executions SET created_at = $2 WHERE id = $1', [
-        id,
-        new Date(base + Math.floor(n / 3) * 7 * HOUR_MS + n * 60_000),
-      ]);
+    for (const [n, id] of ids.entries()) {
+      const at = new Date(base + Math.floor(n / 3) * 7 * HOUR_MS + n * 60_000);
+      await database.query('UPDATE cloutagent.executions SET created_at = $2 WHERE id = $1', [id, at]);
+      await database.query('UPDATE cloutagent.root_usage SET created_at = $2 WHERE root_id = $1', [id, at]);
+    }
     const shown = await Promise.all(
       ids.map(async (id) => (await server.call('GET', `/api/executions/${id}`)).body as Execution),
     );

@@ -12,7 +12,8 @@ const client = createClient<paths>({
 const { data: execution, response } = await client.POST('/api/executions', {
   body: { projectId: 'demo', workflow: WORKFLOW, tags: ['generated'] },
 });
-if (!execution) throw new Error('no execution was started');
+// The route can also answer with the stream of the execution, which this request does not ask for.
+if (!execution || !('steps' in execution)) throw new Error('no execution was started');
 const { id } = execution;
 
 const stream = await client.GET('/api/executions/{executionId}/stream', {
