@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import {
   type OpenApiDocument,
@@ -48,6 +49,7 @@ describe('answers to generated requests', () => {
   beforeAll(async () => {
     server = await Server.start({
       DATABASE_URL: await createDatabase(),
+      SECRETS_KEY: `fuzz:${randomBytes(32).toString('base64')}`,
       MAX_AUTH_FAILURES_PER_MINUTE: '100000',
     });
     const { text } = await server.call('GET', '/docs/openapi.json');

@@ -83,6 +83,8 @@ describe('every route', () => {
 
   it('refuses an unknown query parameter', async () => {
     for (const { method, path, operation } of operations()) {
+      // The senders of webhooks choose the queries of their addresses.
+      if (path.startsWith('/api/hooks/')) continue;
       const errors = await errorsOf(method, `${path}?${requiredOf(operation)}colour=red`);
       expect([method, path, errors]).toEqual([
         method,

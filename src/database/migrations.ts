@@ -3,6 +3,7 @@ import type { Migration } from 'kysely/migration';
 import { agentRounds } from './agent-rounds.migration.js';
 import { definitions } from './definitions.migration.js';
 import { bulkOperations } from './operations.migration.js';
+import { projectStats } from './project-stats.migration.js';
 import { schedules } from './schedules.migration.js';
 import { secrets } from './secrets.migration.js';
 import { treeCosts } from './tree-costs.migration.js';
@@ -497,4 +498,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0014-webhooks': webhooks,
   '0015-schedules': schedules,
   '0016-bulk-operations': bulkOperations,
+  '0017-project-stats': projectStats,
 };

@@ -31,16 +31,14 @@ export interface UsageRow {
 }
 
 const AT = `date_trunc($4, e.created_at, 'UTC')`;
-const IN_RANGE = `
-  cloutagent.executions AS e
-  WHERE e.project_id = $1 AND e.parent_id IS NULL AND e.created_at >= $2 AND e.created_at < $3`;
+const IN_RANGE = `e.project_id = $1 AND e.parent_id IS NULL AND e.created_at >= $2 AND e.created_at < $3`;
 
 // The API shows times in ms, so durations are differences of ms.
 const COUNTS = `
   WITH roots AS (
     SELECT ${AT} AS at, e.status, extract(epoch FROM
       date_trunc('milliseconds', e.completed_at) - date_trunc('milliseconds', e.started_at))::float8 * 1000 AS ms
-    FROM ${IN_RANGE}
+    FROM cloutagent.executions AS e WHERE ${IN_RANGE}
   ), statuses AS (
     SELECT at, status, count(*)::int AS number FROM roots GROUP BY GROUPING SETS ((at, status), (status))
   )
@@ -52,24 +50,20 @@ const COUNTS = `
   ) AS s ON s.at IS NOT DISTINCT FROM d.at
   ORDER BY d.at`;
 
-// A tree has one counter for all of its executions. Any other root has its totals in its last `execution:cost-update`. The
-// second condition on the type lets PostgreSQL use the index that leaves out chunks.
+// A tree has one counter for all of its executions. Any other root has its totals in `root_usage` once it has ended, and in its
+// last `execution:cost-update` until then.
 const USAGE = `
-  WITH roots AS MATERIALIZED (SELECT e.id, ${AT} AS at FROM ${IN_RANGE}),
-  used AS (
-    SELECT r.at, t.model, t.input::numeric, t.output::numeric,
+  WITH used AS (
+    SELECT ${AT} AS at, t.model, t.input::numeric, t.output::numeric,
       CASE WHEN t.input = t.priced_input AND t.output = t.priced_output THEN t.cost_usd END AS cost
-    FROM roots AS r JOIN cloutagent.tree_usage AS t ON t.root_id = r.id
+    FROM cloutagent.executions AS e JOIN cloutagent.tree_usage AS t ON t.root_id = e.id WHERE ${IN_RANGE}
     UNION ALL
-    SELECT r.at, m.key, (m.value ->> 'input')::numeric, (m.value ->> 'output')::numeric,
-      (m.value ->> 'costUSD')::numeric
-    FROM roots AS r CROSS JOIN LATERAL (
-      SELECT data FROM cloutagent.events
-      WHERE execution_id = r.id AND type = 'execution:cost-update'
-        AND type NOT IN ('execution:output', 'execution:thinking')
-      ORDER BY sequence DESC LIMIT 1
-    ) AS newest, json_each(newest.data::json -> 'modelUsage') AS m
-    WHERE NOT EXISTS (SELECT FROM cloutagent.tree_usage AS t WHERE t.root_id = r.id)
+    SELECT date_trunc($4, u.created_at, 'UTC'), u.model, u.input, u.output, u.cost_usd
+    FROM cloutagent.root_usage AS u WHERE u.project_id = $1 AND u.created_at >= $2 AND u.created_at < $3
+    UNION ALL
+    SELECT ${AT}, u.model, u.input, u.output, u.cost_usd
+    FROM cloutagent.executions AS e CROSS JOIN LATERAL cloutagent.usage_of_root(e.id) AS u
+    WHERE ${IN_RANGE} AND e.completed_at IS NULL
   )
   SELECT at, model, sum(input)::float8 AS input, sum(output)::float8 AS output,
     CASE WHEN count(*) = count(cost) THEN sum(cost)::float8 END AS "costUSD"
