@@ -22,6 +22,7 @@ export const webhooks: Migration = {
         cloud_events boolean NOT NULL,
         filter_version int NOT NULL DEFAULT 1,
         failing_since timestamptz,
+        slow_since timestamptz,
         throttled_until timestamptz,
         created_at timestamptz NOT NULL DEFAULT now(),
         updated_at timestamptz NOT NULL DEFAULT now(),

@@ -8,6 +8,7 @@ import type { RecordedEvent } from '../events/recorded-event.js';
 import { AttemptLog } from './attempt-log.js';
 import type { ClaimedWebhook, Receiver } from './webhook-queue.js';
 import type { Attempt } from './webhook-sender.js';
+import { SLOW_MS } from './slow-receivers.js';
 import { WebhookStats } from './webhook-stats.js';
 
 /** An attempt with one event, under one claim. */
@@ -28,6 +29,8 @@ const IN_MS = (position: number): string => `now() + $${position} * interval '1 
  * this order.
  */
 const EXECUTION = 'execution AS MATERIALIZED (SELECT FROM cloutagent.executions WHERE id = $1 FOR KEY SHARE)';
+
+const SLOW_SINCE = 'slow_since = CASE WHEN $2 THEN coalesce(slow_since, now()) END';
 
 /** Adds the attempt to the log if `moved` has changed the row of the queue. $5 to $19 are its columns. */
 const LOG = `
@@ -77,10 +80,11 @@ export class AttemptRecorder {
       ],
     });
     const { webhookId } = made.delivery;
-    if (made.receiver.isFailing)
+    const isSlow = made.attempt.durationMs >= SLOW_MS;
+    if (made.receiver.isFailing || made.receiver.isSlow !== isSlow)
       await this.database.pool.query(
-        'UPDATE cloutagent.webhooks SET failing_since = NULL, throttled_until = NULL WHERE id = $1 AND failing_since IS NOT NULL',
-        [webhookId],
+        `UPDATE cloutagent.webhooks SET failing_since = NULL, throttled_until = NULL, ${SLOW_SINCE} WHERE id = $1`,
+        [webhookId, isSlow],
       );
     this.log.added(webhookId);
     return rowCount === 1;
@@ -95,11 +99,12 @@ export class AttemptRecorder {
     const { webhookId } = delivery;
     const status = retryMs === undefined ? 'dead' : 'failed';
     this.stats.attempts[status] += 1;
-    if (!receiver.isFailing || attempt.throttleMs !== undefined)
+    const isSlow = attempt.durationMs >= SLOW_MS;
+    if (!receiver.isFailing || receiver.isSlow !== isSlow || attempt.throttleMs !== undefined)
       await this.database.pool.query(
-        `UPDATE cloutagent.webhooks SET failing_since = coalesce(failing_since, now()),
-           throttled_until = greatest(throttled_until, ${IN_MS(2)}) WHERE id = $1`,
-        [webhookId, attempt.throttleMs ?? null],
+        `UPDATE cloutagent.webhooks SET failing_since = coalesce(failing_since, now()), ${SLOW_SINCE},
+           throttled_until = greatest(throttled_until, ${IN_MS(3)}) WHERE id = $1`,
+        [webhookId, isSlow, attempt.throttleMs ?? null],
       );
     await this.storeFailure(made, status, retryMs, made.number, retryMs);
   }

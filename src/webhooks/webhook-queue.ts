@@ -4,6 +4,7 @@ import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { ProcessIdentity } from '../database/process-identity.js';
 import type { SealedSecret } from './signing-secrets.js';
+import { SlowReceivers } from './slow-receivers.js';
 import type { MessageFormat, MessageSource } from './webhook-message.js';
 import type { WebhookBacklog } from './webhook-stats.js';
 
@@ -23,8 +24,8 @@ export interface ClaimedWebhook {
   /** Failed attempts with the event `failedSequence`. */
   readonly attempts: number;
   readonly failedSequence: number | null;
-  /** Whether the newest attempt of the webhook had failed. */
-  readonly isFailing: boolean;
+  /** Whether the newest attempt of the webhook was slow. */
+  readonly isSlow: boolean;
 }
 
 /** What a request needs of the webhook and the execution. */
@@ -37,7 +38,12 @@ export interface Receiver extends MessageFormat, MessageSource {
   readonly secretVersions: readonly string[];
   /** Each change of types or filter raises it. */
   readonly filterVersion: number;
+  /** Whether its newest attempt failed. */
   readonly isFailing: boolean;
+  /** Whether its newest attempt was slow. */
+  readonly isSlow: boolean;
+  /** Whether the execution has ended: no event follows. */
+  readonly isEnded: boolean;
 }
 
 const OF_CLAIM = 'execution_id = $1 AND webhook_id = $2 AND claimed_by = $3 AND claim = $4';
@@ -47,8 +53,8 @@ const IN_MS = (position: number): string => `now() + $${position} * interval '1 
 const IS_READY = 'w.enabled AND (w.throttled_until IS NULL OR w.throttled_until <= now())';
 
 // `pending` jumps in the index from webhook to webhook, so the cost does not grow with the number of waiting executions. A
-// webhook whose newest attempt failed gets one execution at a time, and all of these together at most $5. The others get up
-// to $4 each. Those with the fewest come first.
+// webhook whose newest attempt failed or was slow gets one execution at a time, the others up to $4 each. Those that are slow, also
+// as far as this process alone knows ($8), get at most $5 together. Webhooks with the fewest come first.
 const CLAIM = `
   WITH RECURSIVE pending(id) AS (
     (SELECT webhook_id FROM cloutagent.webhook_queue WHERE due_at IS NOT NULL ORDER BY webhook_id LIMIT 1)
@@ -60,13 +66,14 @@ const CLAIM = `
   ), active AS MATERIALIZED (
     SELECT webhook_id, execution_id FROM unnest($1::uuid[], $2::uuid[]) AS a(webhook_id, execution_id)
   ), ready AS MATERIALIZED (
-    SELECT w.id, w.failing_since IS NOT NULL AS is_failing, a.count AS active,
-      greatest(0, CASE WHEN w.failing_since IS NULL THEN $4 ELSE 1 END - a.count) AS free
+    SELECT w.id, s.is_slow, a.count AS active,
+      greatest(0, CASE WHEN s.is_slow OR w.failing_since IS NOT NULL THEN 1 ELSE $4 END - a.count) AS free
     FROM pending JOIN cloutagent.webhooks AS w ON w.id = pending.id, LATERAL (
       SELECT count(*)::int AS count FROM active WHERE active.webhook_id = w.id
-    ) AS a WHERE ${IS_READY}
+    ) AS a, LATERAL (SELECT w.slow_since IS NOT NULL OR w.id = ANY ($8::uuid[]) AS is_slow) AS s
+    WHERE ${IS_READY}
   ), due AS MATERIALIZED (
-    SELECT r.id, r.is_failing, d.execution_id, d.due_at,
+    SELECT r.id, r.is_slow, d.execution_id, d.due_at,
       r.active + row_number() OVER (PARTITION BY r.id ORDER BY d.due_at) AS turn
     FROM ready AS r, LATERAL (
       SELECT q.execution_id, q.due_at FROM cloutagent.webhook_queue AS q
@@ -75,19 +82,19 @@ const CLAIM = `
       ORDER BY q.due_at LIMIT r.free FOR UPDATE OF q SKIP LOCKED
     ) AS d
   ), chosen AS MATERIALIZED (
-    SELECT id, is_failing, execution_id FROM (
-      SELECT due.*, row_number() OVER (PARTITION BY is_failing ORDER BY turn, due_at) AS place FROM due
+    SELECT id, is_slow, execution_id FROM (
+      SELECT due.*, row_number() OVER (PARTITION BY is_slow ORDER BY turn, due_at) AS place FROM due
     ) AS placed
-    WHERE NOT is_failing OR place <= $5 ORDER BY is_failing, turn, due_at LIMIT $3
+    WHERE NOT is_slow OR place <= $5 ORDER BY is_slow, turn, due_at LIMIT $3
   )
   UPDATE cloutagent.webhook_queue AS q SET claimed_by = $6, claim = q.claim + 1, due_at = ${IN_MS(7)}
   FROM chosen AS c WHERE q.execution_id = c.execution_id AND q.webhook_id = c.id
   RETURNING q.webhook_id AS "webhookId", q.execution_id AS "executionId", q.position, q.target, q.claim, q.attempts,
-    q.skip_after AS "skipAfter", q.skip_to AS "skipTo", q.failed_sequence AS "failedSequence", c.is_failing AS "isFailing"`;
+    q.skip_after AS "skipAfter", q.skip_to AS "skipTo", q.failed_sequence AS "failedSequence", c.is_slow AS "isSlow"`;
 
 const RECEIVER = `
   SELECT w.url, w.events AS types, w.payload, w.cloud_events AS "cloudEvents", w.filter_version AS "filterVersion",
-    w.failing_since IS NOT NULL AS "isFailing", e.id AS "executionId", e.project_id AS "projectId",
+    w.failing_since IS NOT NULL AS "isFailing", w.slow_since IS NOT NULL AS "isSlow", e.completed_at IS NOT NULL AS "isEnded", e.id AS "executionId", e.project_id AS "projectId",
     e.workflow_name AS "workflowName", e.workflow_version AS "workflowVersion", e.secret_versions AS "secretVersions", (
       SELECT coalesce(json_agg(json_build_object('id', s.id, 'keyId', s.key_id, 'sealed', encode(s.sealed, 'base64'))
         ORDER BY s.id DESC), '[]')
@@ -107,6 +114,7 @@ export class WebhookQueue {
   constructor(
     private readonly database: Database,
     private readonly identity: ProcessIdentity,
+    private readonly slow: SlowReceivers,
     @Inject(Settings)
     private readonly settings: Pick<
       Settings,
@@ -117,7 +125,8 @@ export class WebhookQueue {
   /** Claims deliveries that are due, of all webhooks. @param active those that this process delivers */
   async claim(limit: number, active: readonly ClaimedWebhook[]): Promise<ClaimedWebhook[]> {
     const half = Math.floor(this.settings.MAX_WEBHOOK_DELIVERIES_PER_PROCESS / 2);
-    const failing = active.filter(({ isFailing }) => isFailing).length;
+    const slow = this.slow.ids;
+    const slowRuns = active.filter(({ isSlow, webhookId }) => isSlow || slow.has(webhookId)).length;
     const { rows } = await this.database.pool.query<ClaimedWebhook>({
       name: 'webhooks-claim',
       text: CLAIM,
@@ -126,9 +135,10 @@ export class WebhookQueue {
         active.map(({ executionId }) => executionId),
         limit,
         this.settings.MAX_DELIVERIES_PER_WEBHOOK,
-        Math.max(0, half - failing),
+        Math.max(0, half - slowRuns),
         this.identity.value,
         this.settings.DELIVERY_LEASE_MS,
+        [...slow],
       ],
     });
     return rows;
@@ -176,7 +186,7 @@ export class WebhookQueue {
     );
   }
 
-  /** Deletes the row of an execution whose last event is delivered: no event follows. */
+  /** Deletes the row of an execution that has ended, and whose wanted events are delivered. */
   async finish(delivery: ClaimedWebhook, filterVersion: number): Promise<void> {
     const { rowCount } = await this.database.pool.query(
       `DELETE FROM cloutagent.webhook_queue

@@ -17,7 +17,7 @@ const WEBHOOKS_LOCK = 0x77656268;
 
 const UPDATE = `
   UPDATE cloutagent.webhooks SET url = $3, events = $4, enabled = $5, payload = $6, workflow_name = $7, tag = $8,
-    cloud_events = $9, disabled_reason = NULL, failing_since = NULL, throttled_until = NULL, updated_at = now(),
+    cloud_events = $9, disabled_reason = NULL, failing_since = NULL, slow_since = NULL, throttled_until = NULL, updated_at = now(),
     filter_version = filter_version + CASE WHEN events = $4 AND workflow_name IS NOT DISTINCT FROM $7
       AND tag IS NOT DISTINCT FROM $8 THEN 0 ELSE 1 END
   WHERE project_id = $1 AND name = $2 RETURNING id`;

@@ -6,6 +6,7 @@ import { retryAfterMs } from '../engine/http/retry-after.js';
 import { messageOf as errorMessageOf } from '../logging/error-info.js';
 import { ExecutionRedactors } from '../secrets/execution-redactors.js';
 import { keyOf, signatures, SigningSecrets } from './signing-secrets.js';
+import { SlowReceivers } from './slow-receivers.js';
 import type { Message } from './webhook-message.js';
 import type { Receiver } from './webhook-queue.js';
 
@@ -43,6 +44,7 @@ export class WebhookSender {
     private readonly http: RestrictedHttpClient,
     private readonly secrets: SigningSecrets,
     private readonly redactors: ExecutionRedactors,
+    private readonly slow: SlowReceivers,
     @Inject(Settings)
     private readonly settings: Pick<
       Settings,
@@ -71,19 +73,21 @@ export class WebhookSender {
       const secrets = this.secrets.open(webhookId, sealed);
       // The receiver knows its secrets, and may answer them.
       redactor = new SecretRedactor(secrets.map(keyOf), ofExecution);
-      const { status, headers, body } = await this.http.requestOnce({
-        method: 'POST',
-        url,
-        headers: {
-          ...message.headers,
-          'webhook-timestamp': String(timestamp),
-          'webhook-signature': signatures(secrets, message.id, timestamp, message.body),
-        },
-        body: message.body,
-        timeoutMs: this.settings.WEBHOOK_TIMEOUT_MS,
-        maxBytes: this.settings.WEBHOOK_RESPONSE_MAX_BYTES,
-        signal,
-      });
+      const { status, headers, body } = await this.slow.time(webhookId, () =>
+        this.http.requestOnce({
+          method: 'POST',
+          url,
+          headers: {
+            ...message.headers,
+            'webhook-timestamp': String(timestamp),
+            'webhook-signature': signatures(secrets, message.id, timestamp, message.body),
+          },
+          body: message.body,
+          timeoutMs: this.settings.WEBHOOK_TIMEOUT_MS,
+          maxBytes: this.settings.WEBHOOK_RESPONSE_MAX_BYTES,
+          signal,
+        }),
+      );
       return {
         ...sent,
         ...this.judge(status, headers),

@@ -6,6 +6,7 @@ import { JournalModule } from '../journal/journal.module.js';
 import { AttemptLog } from './attempt-log.js';
 import { AttemptRecorder } from './attempt-recorder.js';
 import { SigningSecrets } from './signing-secrets.js';
+import { SlowReceivers } from './slow-receivers.js';
 import { WebhookDeliveries } from './webhook-deliveries.js';
 import { WebhookQueue } from './webhook-queue.js';
 import { WebhookRegistry } from './webhook-registry.js';
@@ -22,6 +23,7 @@ import { WebhooksController } from './webhooks.controller.js';
     AttemptLog,
     AttemptRecorder,
     SigningSecrets,
+    SlowReceivers,
     WebhookDeliveries,
     WebhookQueue,
     WebhookRegistry,
