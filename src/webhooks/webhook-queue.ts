@@ -42,6 +42,8 @@ export interface Receiver extends MessageFormat, MessageSource {
   readonly isFailing: boolean;
   /** Whether its newest attempt was slow. */
   readonly isSlow: boolean;
+  /** Whether the execution has ended: no event follows. */
+  readonly isEnded: boolean;
 }
 
 const OF_CLAIM = 'execution_id = $1 AND webhook_id = $2 AND claimed_by = $3 AND claim = $4';
@@ -92,7 +94,7 @@ const CLAIM = `
 
 const RECEIVER = `
   SELECT w.url, w.events AS types, w.payload, w.cloud_events AS "cloudEvents", w.filter_version AS "filterVersion",
-    w.failing_since IS NOT NULL AS "isFailing", w.slow_since IS NOT NULL AS "isSlow", e.id AS "executionId", e.project_id AS "projectId",
+    w.failing_since IS NOT NULL AS "isFailing", w.slow_since IS NOT NULL AS "isSlow", e.completed_at IS NOT NULL AS "isEnded", e.id AS "executionId", e.project_id AS "projectId",
     e.workflow_name AS "workflowName", e.workflow_version AS "workflowVersion", e.secret_versions AS "secretVersions", (
       SELECT coalesce(json_agg(json_build_object('id', s.id, 'keyId', s.key_id, 'sealed', encode(s.sealed, 'base64'))
         ORDER BY s.id DESC), '[]')
@@ -184,7 +186,7 @@ export class WebhookQueue {
     );
   }
 
-  /** Deletes the row of an execution whose last event is delivered: no event follows. */
+  /** Deletes the row of an execution that has ended, and whose wanted events are delivered. */
   async finish(delivery: ClaimedWebhook, filterVersion: number): Promise<void> {
     const { rowCount } = await this.database.pool.query(
       `DELETE FROM cloutagent.webhook_queue

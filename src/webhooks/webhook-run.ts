@@ -77,7 +77,7 @@ export class WebhookRun {
       await queue.giveBack(this.delivery);
       return undefined;
     }
-    const { filterVersion } = receiver;
+    const { filterVersion, isEnded } = receiver;
     const { events, isLast } = await this.readPage(receiver);
     for (const [index, event] of events.entries()) {
       if (this.lease.isLost) return undefined;
@@ -101,13 +101,17 @@ export class WebhookRun {
       }
       this.lease.extend(sentAt);
       this.position = event.sequence;
-      if (isTerminalEvent(event.type)) {
-        await queue.finish(this.delivery, filterVersion);
-        return undefined;
-      }
+      if (isTerminalEvent(event.type)) return this.finish(filterVersion);
     }
+    // It had ended before the page was read, so there are no later events. A crash can leave such a row.
+    if (isLast && isEnded) return this.finish(filterVersion);
     const position = isLast ? Math.max(this.position, this.delivery.target) : this.position;
     await queue.release(this.delivery, position, filterVersion);
+    return undefined;
+  }
+
+  private async finish(filterVersion: number): Promise<undefined> {
+    await this.context.queue.finish(this.delivery, filterVersion);
     return undefined;
   }
 
