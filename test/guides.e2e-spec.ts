@@ -141,7 +141,7 @@ describe('docs/guides/webhooks.md', () => {
     };
     const post = (headers: Record<string, string>, text: string) =>
       fetch(url, { method: 'POST', headers, body: text });
-    expect((await post(forged, '{"type":"execution:completed","data":{}}')).status).toBe(401);
+    expect((await post(forged, '{"type":"execution.completed","data":{}}')).status).toBe(401);
     expect((await post({}, '{}')).status).toBe(401);
     expect((await post(forged, 'x'.repeat(10_000_001))).status).toBe(413);
     expect((await fetch(url)).status).toBe(405);

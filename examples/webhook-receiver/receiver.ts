@@ -14,6 +14,7 @@ if (WEBHOOK_SECRET === '') {
 }
 const webhook = new Webhook(WEBHOOK_SECRET);
 
+/** `type` has a full stop where the type of the event has a colon, as Standard Webhooks ask. */
 interface Message {
   type: string;
   data: { executionId: string; sequence: number; result?: { output?: unknown }; error?: string };
@@ -22,9 +23,9 @@ interface Message {
 /** Does the work. The server waits for the answer, so leave long work to a queue. */
 function handle({ type, data }: Message): void {
   const { executionId, result, error } = data;
-  if (type === 'execution:completed')
+  if (type === 'execution.completed')
     console.log(`completed ${executionId} ${JSON.stringify(result?.output)}`);
-  else if (type === 'execution:failed') console.log(`failed ${executionId} ${error}`);
+  else if (type === 'execution.failed') console.log(`failed ${executionId} ${error}`);
   else console.log(`${type} ${executionId}`);
 }
 
