@@ -169,11 +169,7 @@ describe('webhooks', () => {
     const other = await run({ projectId: 'other', tags: ['paid'] });
     const child = { nodes: [delay('c', 1)] };
     const parent = await server.startExecution({
-      ...start([
-        { id: 'p', type: 'workflow', data: { config: { workflow: child } } } as unknown as ReturnType<
-          typeof delay
-        >,
-      ]),
+      ...start([{ id: 'p', type: 'workflow', data: { config: { workflow: child } } }]),
       tags: ['paid'],
     });
     await until(
@@ -540,7 +536,7 @@ describe('webhooks', () => {
       (await client.query<{ count: number }>(`SELECT count(*)::int AS count FROM cloutagent.${table}`))
         .rows[0]!.count;
     const both = async () => [await count('webhook_queue'), await count('webhook_attempts')];
-    await until(both, ([queue, attempts]) => queue === 1 && attempts === 1);
+    await until(both, ([queue, logged]) => queue === 1 && logged === 1);
     await client.query('DELETE FROM cloutagent.executions WHERE id = $1', [id]);
     expect(await both()).toEqual([0, 0]);
     await run();
