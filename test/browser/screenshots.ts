@@ -40,7 +40,7 @@ async function shoot(page: Page, name: string): Promise<void> {
 async function makeProject(): Promise<void> {
   const put = async (path: string, body: object): Promise<void> => {
     const { status } = await server.call('PUT', `/api/${path}`, body);
-    expect(status).toBe(200);
+    expect([200, 201]).toContain(status);
   };
   const inputSchema = {
     type: 'object',
