@@ -1,4 +1,5 @@
 import { DashboardStage } from '../support/dashboard-stage.js';
+import { pageFaults } from './page-faults.js';
 
 const WORKFLOW = {
   nodes: [{ id: 'day', type: 'transform', data: { config: { expression: 'input.day' } } }],
@@ -36,7 +37,7 @@ describe('Dashboard: schedules and triggers', () => {
       enabled: true,
     });
 
-    await dashboard.button('Run nightly now').click();
+    await dashboard.button('Run now: nightly').click();
     await dashboard.node('day', 'completed');
     const { body } = await stage.server.call('GET', `/api/executions/${page.url().split('/').at(-1)}`);
     expect(body).toMatchObject({ output: 'today', workflow: { name: 'report' } });
@@ -119,5 +120,34 @@ describe('Dashboard: schedules and triggers', () => {
     // Setting a schedule starts executions, which this key may not.
     expect(await dashboard.button('New schedule').count()).toBe(0);
     expect(await dashboard.page.getByRole('region', { name: 'Triggers' }).count()).toBe(0);
+  });
+
+  it.each([
+    ['light', 1280],
+    ['dark', 360],
+  ] as const)('is accessible in the %s theme at a width of %i px', async (colorScheme, width) => {
+    const options = { colorScheme, viewport: { width, height: 800 } };
+    const schedule = { workflowRef: 'report', cron: '0 0 1 1 *' };
+    await stage.server.call('PUT', '/api/schedules/demo/yearly', schedule);
+    const trigger = { workflowRef: 'report', source: 'github', secret: 'GITHUB' };
+    await stage.server.call('PUT', '/api/triggers/demo/issues', trigger);
+    const dashboard = await stage.signIn('/schedules?project=demo', options);
+    const { page } = dashboard;
+    await page.getByText('/api/hooks/demo/issues').waitFor();
+    await dashboard.button('New schedule').click();
+    await dashboard.button('New trigger').click();
+    const found = await pageFaults(page);
+    // The whole form can be used with the keyboard.
+    await page.getByRole('form', { name: 'New schedule' }).getByLabel('Name').focus();
+    for (const label of ['Workflow', 'Cron', 'Time zone']) {
+      await page.keyboard.press('Tab');
+      const focused = page.getByRole('form', { name: 'New schedule' }).getByLabel(label);
+      expect(await focused.evaluate((field) => field === document.activeElement)).toBe(true);
+    }
+    await dashboard.button('Delete yearly').click();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect((await stage.server.call('GET', '/api/schedules/demo/yearly')).status).toBe(200);
+    expect(found).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 import { DashboardStage } from '../support/dashboard-stage.js';
+import { pageFaults } from './page-faults.js';
 
 const VALUE = 'crm_3d1f0c9a5b7e4826';
 const OTHER_VALUE = 'crm_99aa0c9a5b7e4826';
@@ -35,7 +36,9 @@ describe('Dashboard: secrets and variables', () => {
     await page.getByLabel('Value').fill(OTHER_VALUE);
     await dashboard.button('Set secret').click();
     await dashboard.button('New secret').waitFor();
-    const stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
+    const stored = await page.evaluate(() =>
+      JSON.stringify([localStorage, sessionStorage].map(Object.entries)),
+    );
     for (const shown of [await page.content(), stored, page.url(), ...answers]) {
       expect(shown).not.toContain(VALUE);
       expect(shown).not.toContain(OTHER_VALUE);
@@ -99,5 +102,24 @@ describe('Dashboard: secrets and variables', () => {
     expect(await dashboard.button('New variable').count()).toBe(0);
     // The browser logs the refused requests.
     dashboard.open.problems.splice(0);
+  });
+
+  it.each([
+    ['light', 1280],
+    ['dark', 360],
+  ] as const)('is accessible in the %s theme at a width of %i px', async (colorScheme, width) => {
+    const options = { colorScheme, viewport: { width, height: 800 } };
+    await stage.server.call('PUT', '/api/secrets/demo/SHOWN', { value: VALUE });
+    await stage.server.call('PUT', '/api/variables/demo/LONG', { value: 'x'.repeat(500) });
+    const dashboard = await stage.signIn('/values?project=demo', options);
+    const { page } = dashboard;
+    await page.getByText('xxxx').waitFor();
+    await dashboard.button('New secret').click();
+    await dashboard.button('New variable').click();
+    const found = await pageFaults(page);
+    await dashboard.button('Delete SHOWN').click();
+    await page.getByRole('dialog').waitFor();
+    found.push(...(await pageFaults(page)));
+    expect(found).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { DashboardStage } from '../support/dashboard-stage.js';
+import { pageFaults } from './page-faults.js';
 
 const WORKFLOW = {
   nodes: [{ id: 'a', type: 'transform', data: { config: { expression: '"delivered text"' } } }],
@@ -64,7 +65,7 @@ describe('Dashboard: webhooks', () => {
     await dashboard.button('Close').click();
 
     await page
-      .getByRole('button', { name: /^Deliver the execution of event/ })
+      .getByRole('button', { name: /^Deliver again the execution/ })
       .first()
       .click();
     await page.getByText('The events of the execution are delivered again.').waitFor();
@@ -104,5 +105,24 @@ describe('Dashboard: webhooks', () => {
     await dashboard.page.getByText('Your key has no access to this project.').waitFor();
     // The browser logs the refused requests.
     dashboard.open.problems.splice(0);
+  });
+
+  it.each([
+    ['light', 1280],
+    ['dark', 360],
+  ] as const)('is accessible in the %s theme at a width of %i px', async (colorScheme, width) => {
+    const options = { colorScheme, viewport: { width, height: 800 } };
+    const dashboard = await stage.signIn('/webhooks?project=demo', options);
+    const { page } = dashboard;
+    await page.getByRole('link', { name: 'billing', exact: true }).waitFor();
+    const found = await pageFaults(page);
+    await page.getByRole('link', { name: 'billing', exact: true }).click();
+    await page
+      .getByRole('button', { name: /^Show the delivery of event/ })
+      .first()
+      .click();
+    await page.getByRole('dialog').getByLabel('Request').waitFor();
+    found.push(...(await pageFaults(page)));
+    expect(found).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { DashboardStage } from '../support/dashboard-stage.js';
+import { pageFaults } from './page-faults.js';
 
 const greeting = (word: string) => ({
   nodes: [
@@ -116,5 +117,26 @@ describe('Dashboard: saved workflows', () => {
       .waitFor();
     expect(await page.getByRole('button', { name: /^Run version/ }).count()).toBe(0);
     expect(await page.getByLabel('Alias', { exact: true }).count()).toBe(0);
+  });
+
+  it.each([
+    ['light', 1280],
+    ['dark', 360],
+  ] as const)('is accessible in the %s theme at a width of %i px', async (colorScheme, width) => {
+    const options = { colorScheme, viewport: { width, height: 800 } };
+    const dashboard = await stage.signIn('/start', options);
+    const { page } = dashboard;
+    await page.getByRole('navigation', { name: 'Saved workflows' }).waitFor();
+    const found = await pageFaults(page);
+    await dashboard.goto('/workflows');
+    await page.getByRole('link', { name: 'greet', exact: true }).waitFor();
+    found.push(...(await pageFaults(page)));
+    await dashboard.goto('/workflows/demo/greet');
+    await page.getByLabel('Before').first().waitFor();
+    await dashboard.button('Run version 2').click();
+    found.push(...(await pageFaults(page)));
+    await dashboard.button('Write JSON').click();
+    found.push(...(await pageFaults(page)));
+    expect(found).toEqual([]);
   });
 });

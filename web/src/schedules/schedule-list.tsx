@@ -103,7 +103,7 @@ export function ScheduleList({ project }: { project: string }) {
                       type="button"
                       className="button"
                       disabled={working}
-                      aria-label={`Run ${schedule.name} now`}
+                      aria-label={`Run now: ${schedule.name}`}
                       onClick={() => void runNow(schedule.name)}
                     >
                       Run now

@@ -59,7 +59,7 @@ export function VariableList({ project }: { project: string }) {
             heading: 'Value',
             wide: true,
             render: ({ value }) => (
-              <code className="value-text">
+              <code className="value-text" tabIndex={0}>
                 <PlainText text={JSON.stringify(value)} />
               </code>
             ),

@@ -139,7 +139,7 @@ export function DeliveryList({ project, name, mayReplay }: Props) {
                     type="button"
                     className="button"
                     disabled={working}
-                    aria-label={`Deliver the execution of event ${delivery.sequence} again`}
+                    aria-label={`Deliver again the execution of event ${delivery.sequence}`}
                     onClick={() => void replay(delivery.executionId)}
                   >
                     Deliver again
