@@ -143,7 +143,7 @@ describe('secrets and variables of a project', () => {
       ['the type of an event', 'execution:step', /a word of the protocol/],
       ['a part of the type of an event', 'cution:completed', /a word of the protocol/],
       ['the code of a failure', 'http_timeout', /a word of the protocol/],
-      ['a member of events', '"status":', /a word of the protocol/],
+      ['a member of events', '"executionId":', /a word of the protocol/],
       ['one character', 'xxxxxxxx-xxxxxxxx', /different characters/],
     ])('refuse %s as a value, because it could not be redacted', async (_what, value, message) => {
       const { status, body, text } = await put('REFUSED', value);
