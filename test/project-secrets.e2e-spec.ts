@@ -140,6 +140,10 @@ describe('secrets and variables of a project', () => {
       ['a word', 'postgres', /is a word/],
       ['a date', '2026-11-27', /is a number/],
       ['spaces', '          ', /different characters/],
+      ['the type of an event', 'execution:step', /a word of the protocol/],
+      ['a part of the type of an event', 'cution:completed', /a word of the protocol/],
+      ['the code of a failure', 'http_timeout', /a word of the protocol/],
+      ['a member of events', '"executionId":', /a word of the protocol/],
       ['one character', 'xxxxxxxx-xxxxxxxx', /different characters/],
     ])('refuse %s as a value, because it could not be redacted', async (_what, value, message) => {
       const { status, body, text } = await put('REFUSED', value);
@@ -619,6 +623,7 @@ describe('secrets and variables of a project', () => {
         keyId: 'second',
         reencrypted: 0,
         unchanged: count,
+        failed: [],
       });
 
       const restored = await copyOf(database, ['secrets', 'secret_versions', 'variables']);
@@ -631,6 +636,74 @@ describe('secrets and variables of a project', () => {
         await new Watch(other.url, pathOf(id)).done();
         expect(upstream.requests.at(-1)!.headers['x-token']).toBe('the value that is in force');
         expect(other.output()).not.toContain('cannot be decrypted');
+      } finally {
+        await other.kill('SIGTERM');
+      }
+    });
+
+    it('that are lost harm no value of another key: neither in a rotation, nor in executions that have used both', async () => {
+      const [lost, kept, fresh] = [keyOf('lost'), keyOf('kept'), keyOf('fresh')];
+      const url = await createDatabase();
+      const startWith = (keys: string) => Server.start({ ...settings(keys), DATABASE_URL: url });
+      const waiting = (name: string) =>
+        start(
+          [
+            node('h', 'http', { url: upstream.url, headers: { 'x-token': `{{secrets.${name}}}` } }),
+            node('w', 'wait', { signal: 'go' }),
+          ],
+          [['h', 'w']],
+        );
+      const untilWaiting = async (of: Server, id: string) => {
+        const watch = await new Watch(of.url, pathOf(id)).until(({ frames }) =>
+          frames.some(({ type }) => type === 'execution:waiting'),
+        );
+        watch.close();
+      };
+      let other = await startWith(lost);
+      await other.call('PUT', '/api/secrets/demo/LOST', { value: 'the lost value 1' });
+      const losing = await other.startExecution(waiting('LOST'));
+      await untilWaiting(other, losing);
+      await other.kill('SIGTERM');
+      other = await startWith(kept);
+      try {
+        await other.call('PUT', '/api/secrets/demo/KEPT', { value: 'the kept value 2' });
+        const keeping = await other.startExecution(waiting('KEPT'));
+        await untilWaiting(other, keeping);
+        expect(await rotate(fresh, url)).toMatchObject({ exit: 1 });
+        // The kept value is encrypted again, although the lost one comes before or after it.
+        const result = await rotate(`${fresh},${kept}`, url);
+        expect(result).toMatchObject({
+          exit: 1,
+          stderr: expect.stringMatching(/1 values? cannot be decrypted.*no key with the id lost/) as string,
+        });
+        await other.kill('SIGTERM');
+        other = await startWith(fresh);
+        expect(other.output()).toContain('no key with the id lost');
+        // Both at once: one read of the database has the versions of both.
+        const signals = await Promise.all(
+          [losing, keeping].map((id) =>
+            other.call('POST', `/api/executions/${id}/signals/go`, { text: 'the kept value 2' }),
+          ),
+        );
+        expect(signals.map(({ status, body }) => [status, body.code])).toEqual([
+          [503, 'secrets_unavailable'],
+          [202, undefined],
+        ]);
+        const { frames } = await new Watch(other.url, pathOf(keeping)).done();
+        expect(frames.at(-1)!.type).toBe('execution:completed');
+        expect(JSON.stringify(frames)).toContain('[redacted]');
+        expect(JSON.stringify(frames)).not.toContain('the kept value 2');
+        // What nobody can redact any more can be ended, and its reason is left out.
+        const cancelled = await other.call('POST', `/api/executions/${losing}/cancel`, {
+          reason: 'because of the lost value 1',
+        });
+        expect([cancelled.status, cancelled.body.status]).toEqual([202, 'cancelled']);
+        const end = (await new Watch(other.url, pathOf(losing)).done()).frames.at(-1)!;
+        expect([end.type, end.data['reason']]).toEqual(['execution:cancelled', '[redacted]']);
+        // Setting the secret again mends it.
+        await other.call('PUT', '/api/secrets/demo/LOST', { value: 'the new value 3' });
+        const again = await other.startExecution(waiting('LOST'));
+        await untilWaiting(other, again);
       } finally {
         await other.kill('SIGTERM');
       }

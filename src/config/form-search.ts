@@ -91,6 +91,15 @@ export class FormSearch {
     return longest >= this.window ? longest : Math.max(longest, this.shortEnd(text));
   }
 
+  /** Returns the text of a form that a text begins and does not complete; undefined if there is none. */
+  continuation(text: string): string | undefined {
+    if (text.length < 2) return undefined;
+    const pair = hash(text.charCodeAt(0), text.charCodeAt(1)) & (this.starts.length - 1);
+    return this.beginnings
+      .get(pair)
+      ?.find((form) => form.text.length > text.length && form.text.startsWith(text))?.text;
+  }
+
   /** Returns the length of the longest end of a text, shorter than a window, with which a form begins. */
   private shortEnd(text: string): number {
     const { length } = text;

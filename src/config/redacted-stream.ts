@@ -9,6 +9,8 @@ import type { SecretRedactor } from './secret-redactor.js';
 export class RedactedStream {
   /** What may begin a secret that continues in the next part. */
   private pending = '';
+  /** A form that begins with all of it. */
+  private form: string | undefined;
   /** How many characters of it belong to a secret that is replaced already. */
   private covered = 0;
 
@@ -22,9 +24,17 @@ export class RedactedStream {
 
   /** Adds a part. @returns what is complete now, without secrets */
   push(part: string): string {
-    const text = this.pending + part;
-    const { text: complete, left, covered } = this.redactor().part(text, this.covered);
+    const { pending, form } = this;
+    // Without this, a long secret in short parts would be searched from its beginning for each part.
+    if (form && pending.length + part.length < form.length && form.startsWith(part, pending.length)) {
+      this.pending += part;
+      return '';
+    }
+    const text = pending + part;
+    const redactor = this.redactor();
+    const { text: complete, left, covered } = redactor.part(text, this.covered);
     this.pending = text.slice(text.length - left);
+    this.form = redactor.continuation(this.pending);
     this.covered = covered;
     return complete;
   }
@@ -37,6 +47,7 @@ export class RedactedStream {
     const open = this.pending.slice(this.covered);
     const rest = open.length < MIN_LENGTH ? open : REDACTED;
     this.pending = '';
+    this.form = undefined;
     this.covered = 0;
     return rest;
   }

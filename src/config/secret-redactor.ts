@@ -96,6 +96,11 @@ export class SecretRedactor {
     return Math.max(this.search.openEnd(text), this.base ? this.base.openEnd(text) : openToken(text));
   }
 
+  /** Returns a form of a secret that a text begins and does not complete; undefined if there is none. */
+  continuation(text: string): string | undefined {
+    return this.search.continuation(text) ?? this.base?.continuation(text);
+  }
+
   /**
    * Replaces the secrets in a part of a longer text, up to what may begin a secret that continues in the next part.
    * @param covered how many characters at the start belong to a secret that is replaced already

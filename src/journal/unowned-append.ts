@@ -144,11 +144,15 @@ export class UnownedAppend {
       const fields = { waitId, nodeId, stepId, kind, outcome, ...(by !== null && { by }) };
       return { type: 'execution:wait-ended', fields };
     });
-    const recorded = [...waitEnds, ...cutOffSteps(state), cancelledEvent(end)].map((draft, index) =>
-      encodeEvent(executionId, lastSequence + 1 + index, draft),
-    );
-    const redactor = await this.redactors.withVersions(secretVersions);
-    return { events: redactEvents(redactor, recorded), wakes };
+    // Only the reason is text of a caller.
+    const { reason } = end;
+    const hidden = reason && (await this.redactors.textWithVersions(reason, secretVersions));
+    const recorded = [
+      ...waitEnds,
+      ...cutOffSteps(state),
+      cancelledEvent({ ...end, reason: hidden ?? null }),
+    ].map((draft, index) => encodeEvent(executionId, lastSequence + 1 + index, draft));
+    return { events: redactEvents(this.redactors.of(executionId), recorded), wakes };
   }
 
   /**

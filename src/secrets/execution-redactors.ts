@@ -5,6 +5,8 @@ import { type Form, formsOf } from '../config/secret-forms.js';
 import { BatchedLookup } from '../database/batched-lookup.js';
 import { Database } from '../database/database.js';
 import { ProcessIdentity } from '../database/process-identity.js';
+import { ProblemError } from '../problems/problem.error.js';
+import { CipherError } from './secret-cipher.js';
 
 /** The value of a secret that an execution uses. */
 export interface UsedSecret {
@@ -121,12 +123,37 @@ export class ExecutionRedactors {
   /**
    * Makes the redactor of an execution that another process may own, such as for the body of a signal.
    * @param versionIds the column `secret_versions` of the row
+   * @throws ProblemError 503 `secrets_unavailable` if a value cannot be decrypted: then nothing can be stored without it
    */
   async withVersions(versionIds: readonly string[]): Promise<SecretRedactor> {
+    const redactor = await this.readable(versionIds);
+    if (redactor instanceof CipherError)
+      throw new ProblemError(
+        'secrets_unavailable',
+        `A secret that the execution has used cannot be decrypted, so it could not be redacted: ${redactor.message}. Add that key, or cancel the execution.`,
+      );
+    return redactor;
+  }
+
+  /**
+   * Replaces secrets in a text that may be left out, such as the reason of a cancel.
+   * @returns `[redacted]` if a value cannot be decrypted
+   */
+  async textWithVersions(text: string, versionIds: readonly string[]): Promise<string> {
+    const redactor = await this.readable(versionIds);
+    return redactor instanceof CipherError ? REDACTED : redactor.text(text);
+  }
+
+  private async readable(versionIds: readonly string[]): Promise<SecretRedactor | CipherError> {
     if (versionIds.length === 0) return this.server;
     const redactor = new SecretRedactor([], this.server);
-    await this.addTo(redactor, versionIds);
-    return redactor;
+    try {
+      await this.addTo(redactor, versionIds);
+      return redactor;
+    } catch (error) {
+      if (error instanceof CipherError) return error;
+      throw error;
+    }
   }
 
   private used(executionId: string, attempt: number): Used {

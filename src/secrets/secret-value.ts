@@ -27,12 +27,9 @@ export function secretValueProblem(value: string): string | undefined {
     return `is a word of at most 15 letters, which ordinary texts contain, so it cannot be redacted: ${instead}`;
   if (NUMBER.test(value))
     return `is a number of at most 15 digits, which ordinary texts contain, so it cannot be redacted: ${instead}`;
-  // A JSON text has it with quotes and colons.
-  const word = PROTOCOL.find(
-    (each) => each.includes(value) || `"${each}":"` === value || `"${each}":` === value,
-  );
-  if (word !== undefined)
-    return `is a part of ${word}, a word of the protocol, so it cannot be redacted: ${instead}`;
+  // A JSON text has the name of a member with quotes and a colon.
+  if (PROTOCOL.some((word) => word.includes(value) || value === `"${word}"` || value === `"${word}":`))
+    return `is a word of the protocol, or a part of one, which events contain, so it cannot be redacted: ${instead}`;
   if (new Set(value.trim()).size < MIN_DISTINCT)
     return `has fewer than ${MIN_DISTINCT} different characters, so it cannot be redacted in ordinary texts: ${instead}`;
   return undefined;

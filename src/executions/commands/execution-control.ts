@@ -77,7 +77,7 @@ export class ExecutionControl {
   /** The reason is stored, and its event may be recorded by any process. */
   private async withoutSecrets(executionId: string, reason: string): Promise<string> {
     const versions = await this.repository.secretVersions(executionId);
-    return versions.length === 0 ? reason : (await this.redactors.withVersions(versions)).text(reason);
+    return this.redactors.textWithVersions(reason, versions);
   }
 
   private async requestBelow(
