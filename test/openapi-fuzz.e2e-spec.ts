@@ -62,7 +62,10 @@ describe('answers to generated requests', () => {
     });
     weakKey = key.body.key;
     // Many wait for an approval, because other requests cancel them. Several end, because other requests delete those.
-    for (const workflow of [...Array<object>(20).fill(WORKFLOW), ...Array<object>(30).fill(APPROVAL)])
+    for (const workflow of [
+      ...Array.from({ length: 20 }, () => WORKFLOW),
+      ...Array.from({ length: 30 }, () => APPROVAL),
+    ])
       ids['executionId']!.push(await server.startExecution({ projectId: 'demo', workflow }));
     for (const name of ['a', 'b', 'c']) {
       const { body } = await server.call('POST', '/api/keys', {
