@@ -234,8 +234,7 @@ describe('secrets of the store, which services repeat', () => {
       expect(shown).toContain('[redacted]');
       const received = upstream.requests.map((request) => JSON.stringify(request)).join();
       const sent = upstream.requests.find((request) => request.path === '/next')!;
-      for (const name of ['URL_TOKEN', 'HEADER', 'BODY'] as const)
-        expect(leaks(received).length).toBeGreaterThan(0);
+      expect(leaks(received).length).toBeGreaterThan(2);
       expect(leaks(sent.body)).toEqual([]);
       expect(sent.body).toContain('[redacted]');
     },
@@ -379,7 +378,7 @@ describe('secrets of the store, which services repeat', () => {
       { authorization: `Bearer ${VALUES.HOOK}` },
     );
     expect(hooked.status).toBe(202);
-    await watched(hooked.body['executionId'] as string);
+    await watched(hooked.body['executionId']);
     const wrong = await call(
       'POST',
       '/api/hooks/demo/hook',

@@ -59,9 +59,7 @@ it('leaves the ids in rows as they are, so that waits, children and calls are fo
   const change: RowChange = {
     status: 'failed',
     error: { code: 'c', message: `it was ${VALUE}`, nodeId: VALUE },
-    opens: [
-      { id: 'w', projectId: VALUE, ...ids, key: 'k', kind: 'approval', details: { message: VALUE } as never },
-    ],
+    opens: [{ id: 'w', projectId: VALUE, ...ids, key: 'k', kind: 'approval', details: { message: VALUE } }],
     rounds: [{ ...ids, round: 1, sequence: 1, content: [VALUE, OTHER], calls: [] }],
     toolCalls: [
       {

@@ -31,7 +31,7 @@ export interface RotationResult {
 }
 
 /** Values that cannot be decrypted for the same reason. */
-export interface FailedValues {
+interface FailedValues {
   /** The id of the key that has encrypted them. */
   readonly keyId: string;
   readonly count: number;
