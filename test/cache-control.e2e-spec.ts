@@ -118,6 +118,7 @@ describe('Cache-Control', () => {
       server.call('POST', `/api/executions/${started}/cancel`),
       server.call('PUT', '/api/workflows/demo/cached', { workflow: start([delay('a', 1)]).workflow }),
       server.call('GET', '/api/workflows'),
+      server.call('GET', '/api/webhooks?projectId=demo'),
       server.call('GET', '/api/keys'),
       server.call('DELETE', `/api/keys/${key.id}`),
       server.call('POST', '/api/operations', { action: 'cancel', filter: { projectId: 'none' } }),
