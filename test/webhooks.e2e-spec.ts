@@ -518,7 +518,7 @@ describe('webhooks', () => {
     await run();
     await run();
     const large = await server.call('POST', '/api/webhooks/demo/second/replay', {
-      from: '2020-01-01T00:00:00.000Z',
+      from: '0000-01-01T00:00:00Z',
     });
     expect([large.status, large.body.code]).toEqual([400, 'replay_too_large']);
     await restart();
