@@ -445,6 +445,7 @@ describe('webhooks', () => {
     [{ url: 'ftp://example.com' }, 'url'],
     [{ url: 'https://user:password@example.com' }, 'url'],
     [{ url: 'javascript:alert(1)' }, 'url'],
+    [{ url: 'https://example.com/\0' }, 'url'],
     [{ events: [] }, 'events'],
     [{ events: ['execution.completed'] }, 'events.0'],
     [{ payload: 'some' }, 'payload'],
