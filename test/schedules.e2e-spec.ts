@@ -271,6 +271,19 @@ describe('schedules', () => {
     await remove('fails');
   });
 
+  it('go on after an input that does not fit, with a name that the database cannot store', async () => {
+    const workflow = { nodes: [delay('d', 1)], edges: [] };
+    const inputSchema = { type: 'object', additionalProperties: false };
+    await server.call('PUT', '/api/workflows/demo/strict', { workflow, inputSchema });
+    await put('unfit', { workflowRef: 'strict', input: { 'a\0b': 1 }, cron: '0 * * * *' });
+    const due = await nextHour();
+    expect(await get('unfit')).toMatchObject({
+      lastAt: due,
+      lastError: expect.stringContaining('input.a\uFFFDb'),
+    });
+    await remove('unfit');
+  });
+
   it('start nothing again after a process died between the start and the change of the schedule', async () => {
     await put('again', { workflowRef: 'endless', cron: '0 * * * *', overlap: 'cancel-running' });
     const due = await nextHour();

@@ -128,7 +128,16 @@ describe('startAt', () => {
     const past = await server.startExecution(short('2020-01-01T00:00:00Z'));
     await new Watch(server.url, pathOf(past)).done();
     expect((await show(past)).startAt).toBe('2020-01-01T00:00:00.000Z');
-    for (const startAt of [inMs(31 * 86_400_000), '9999-12-31T23:59:59Z', 'tomorrow', '2026-11-27', 5]) {
+    const wrong = [
+      inMs(31 * 86_400_000),
+      '9999-12-31T23:59:59Z',
+      '0000-01-01T00:00:00Z',
+      '2026-11-27T18:00:00+02:00',
+      'tomorrow',
+      '2026-11-27',
+      5,
+    ];
+    for (const startAt of wrong) {
       const { status, body } = await server.call('POST', '/api/executions', short(startAt as string));
       expect([status, body.code, body.errors[0]?.path]).toEqual([400, 'validation_failed', 'startAt']);
     }

@@ -143,6 +143,7 @@ describe('triggers', () => {
     ['an unknown secret', { secret: 'MISSING' }, 'secret'],
     ['an expression that does not parse', { map: '{ "a": ' }, 'map'],
     ['an unknown source', { source: 'gitlab' }, 'source'],
+    ['an expression that the database cannot store', { map: '"a\0b"' }, 'map'],
   ])('are refused with %s', async (_case, more, path) => {
     const { status, body } = await put('bad', 'github', more);
     expect([status, body.code]).toEqual([400, 'validation_failed']);
@@ -282,6 +283,7 @@ describe('triggers', () => {
     ['loops', '($f := function($n) { $f($n) }; $f(1))', 'CHECK_TIMEOUT_MS'],
     ['fills the memory', '$map([1..9000000], function($n) { $string($n) & "xxxxxxxxxxxxxxxxxxxx" })', 'map '],
     ['fails', '$error("no")', 'map failed: D3137: no'],
+    ['fails with U+0000', String.raw`$error("a\u0000b")`, 'map failed: D3137: a\uFFFDb'],
     ['gives too much', '$join($map([1..100000], function($n) { "xxxxxxxxxxxxxxxxxxxx" }))', 'map '],
   ])('show why nothing was started when the expression %s', async (_case, map, reason) => {
     expect((await put('hostile', 'shared-secret', { map })).status).toBe(200);

@@ -1,3 +1,4 @@
+import { storableText } from '../common/storable-text.js';
 import type { RowChange } from './row-change.js';
 
 /** A change of one execution that comes with rows of other tables, or of child executions. */
@@ -103,9 +104,6 @@ export const RELATED_ROWS = `
   called AS (${CALLED}),
   calls_changed AS (${CALLS_CHANGED})`;
 
-/** Makes a text that PostgreSQL can store: it refuses U+0000 and halves of surrogate pairs. */
-const storable = (text: string): string => text.toWellFormed().replaceAll('\0', '\uFFFD');
-
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 
 /** Returns the values of the parameters from $17. */
@@ -177,15 +175,15 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     rounds.map(({ stepId }) => stepId),
     rounds.map(({ sequence }) => sequence),
     rounds.map(({ content }) => JSON.stringify(content)),
-    rounds.map(({ problem }) => (problem === undefined ? null : storable(problem))),
+    rounds.map(({ problem }) => (problem === undefined ? null : storableText(problem))),
     calls.map(({ executionId }) => executionId),
     calls.map(({ nodeId }) => nodeId),
     calls.map(({ round }) => round),
     calls.map(({ index }) => index),
-    calls.map(({ toolId }) => storable(toolId)),
-    calls.map(({ toolName }) => storable(toolName)),
+    calls.map(({ toolId }) => storableText(toolId)),
+    calls.map(({ toolName }) => storableText(toolName)),
     calls.map(({ args }) => JSON.stringify(args)),
-    calls.map(({ refusal }) => (refusal === undefined ? null : storable(refusal))),
+    calls.map(({ refusal }) => (refusal === undefined ? null : storableText(refusal))),
     calls.map(({ started }) => started),
     changedCalls.map(({ executionId }) => executionId),
     changedCalls.map(({ nodeId }) => nodeId),

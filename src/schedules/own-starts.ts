@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
 import type { Principal } from '../auth/principal.js';
+import { storableText } from '../common/storable-text.js';
 import { Database } from '../database/database.js';
 import { ExecutionStarter } from '../executions/commands/execution-starter.js';
 import { ProblemError } from '../problems/problem.error.js';
@@ -78,5 +79,5 @@ export function startFailure(error: unknown): string | undefined {
   const details = errors
     .slice(0, 3)
     .map(({ path, message }) => (path === '' ? message : `${path} ${message}`));
-  return `${error.code}: ${[error.message, ...details].join(' ')}`.slice(0, 1_000);
+  return storableText(`${error.code}: ${[error.message, ...details].join(' ')}`.slice(0, 1_000));
 }

@@ -64,7 +64,7 @@ export class WebhookReplay {
   async replay(webhook: WebhookRow, { executionId, from, to }: ReplayWebhook): Promise<number> {
     if (!webhook.enabled) throw new ProblemError('webhook_disabled');
     if (executionId !== undefined) await this.checkExecution(webhook, executionId);
-    const selection = [webhook.id, executionId ?? null, from ?? null, to ?? null];
+    const selection = [webhook.id, executionId ?? null, timeOf(from), timeOf(to)];
     const { rows } = await this.database.pool.query<{ count: number }>(COUNT, [
       ...selection,
       this.settings.MAX_EXECUTIONS_PER_REPLAY + 1,
@@ -92,3 +92,6 @@ export class WebhookReplay {
     if (rowCount !== 1) throw new NotFoundError();
   }
 }
+
+/** A Date, because PostgreSQL does not read the year 0 as ISO 8601 writes it. */
+const timeOf = (time: string | undefined): Date | null => (time === undefined ? null : new Date(time));

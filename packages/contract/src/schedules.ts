@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ExecutionId, ProjectId } from './execution.js';
-import { Json, Timestamp } from './json.js';
+import { Json, PlainText, Timestamp } from './json.js';
 import { orDefault, orNull } from './or-null.js';
 import { NAME, NAME_MAX_LENGTH } from './patterns.js';
 import { ValueName } from './project-values.js';
@@ -96,7 +96,7 @@ export const PutTrigger = z
     secret: ValueName.meta({
       description: 'Name of the secret of the project by which requests of the sender are verified.',
     }),
-    map: orNull(z.string().min(1).max(20_000)).meta({
+    map: orNull(PlainText.min(1).max(20_000)).meta({
       description:
         'A JSONata expression over { body, headers, query } that gives the input. Without it, the input is the body.',
     }),

@@ -18,7 +18,8 @@ export const PutWebhook = z
   .strictObject({
     url: z
       .url({ protocol: /^https?$/, error: 'must be a URL that begins with https:// or http://' })
-      .max(2_048),
+      .max(2_048)
+      .refine((url) => /^\P{Cc}*$/u.test(url), 'may not contain control characters: percent-encode them'),
     events: z.array(EventType).min(1).max(50).meta({ description: 'Types of the events to deliver.' }),
     enabled: orDefault(z.boolean(), () => true).meta({
       description: 'false: the deliveries are paused. Events are kept, and delivered once it is true again.',

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
 import { sha256 } from '../../common/sha256.js';
+import { storableText } from '../../common/storable-text.js';
 import { Settings } from '../../config/settings.js';
 import { Logger } from '../../logging/logger.js';
 import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
@@ -92,7 +93,7 @@ export class WebhookReceiver {
       await this.triggers.used(trigger, { executionId });
       return executionId;
     } catch (error) {
-      const failure = error instanceof MapFailedError ? error.message : startFailure(error);
+      const failure = error instanceof MapFailedError ? storableText(error.message) : startFailure(error);
       if (failure === undefined) throw error;
       this.logger.warn(`the trigger ${name} of project ${projectId} started nothing: ${failure}`);
       await this.triggers.used(trigger, { error: failure });
