@@ -83,8 +83,6 @@ describe('the OpenAPI document', () => {
         'putVariable: PUT /api/variables/{projectId}/{name}',
         'deleteVariable: DELETE /api/variables/{projectId}/{name}',
         'deleteExecution: DELETE /api/executions/{executionId}',
-        'validateExecution: POST /api/executions/validate',
-        'startExecutions: POST /api/executions/batch',
         'startOperation: POST /api/operations',
         'listOperations: GET /api/operations',
         'getOperation: GET /api/operations/{operationId}',
