@@ -105,6 +105,13 @@ describe('the cloutagent command: what a project has', () => {
     ].join('\n');
     expect(shown).toContain('api.example.com');
     expect(shown).not.toContain('the secret value');
+    // A new value keeps the hosts: without them, the secret could be sent anywhere.
+    expect(await json(['secrets', 'set', 'TOKEN'], 'the next secret value')).toMatchObject({
+      allowedHosts: ['api.example.com'],
+    });
+    expect(await json(['secrets', 'set', 'TOKEN', '-a', '*'], 'the last secret value')).toMatchObject({
+      allowedHosts: null,
+    });
     const empty = await run(['secrets', 'set', 'TOKEN']);
     expect([empty.code, empty.stderr]).toEqual([2, expect.stringContaining('The value is empty')]);
     // An argument would be visible to other users of the machine.

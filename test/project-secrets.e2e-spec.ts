@@ -693,7 +693,7 @@ describe('secrets and variables of a project', () => {
         expect(frames.at(-1)!.type).toBe('execution:completed');
         expect(JSON.stringify(frames)).toContain('[redacted]');
         expect(JSON.stringify(frames)).not.toContain('the kept value 2');
-        // What nobody can redact any more can be ended, and its reason is left out.
+        // What cannot be redacted any more can be ended, and its reason is left out.
         const cancelled = await other.call('POST', `/api/executions/${losing}/cancel`, {
           reason: 'because of the lost value 1',
         });

@@ -252,7 +252,7 @@ describe('schedules', () => {
     await clock.set(new Date(hour));
   });
 
-  it('show why a due time started nothing, and go on', async () => {
+  it('show why a due time started nothing, and continue', async () => {
     await saveWorkflow(server.url, 'passing', [delay('d', 1)]);
     await put('fails', { workflowRef: 'passing', cron: '0 * * * *' });
     await deleteWorkflow(server.url, 'passing');
@@ -261,7 +261,7 @@ describe('schedules', () => {
     expect(await get('fails')).toMatchObject({
       lastAt: one,
       lastExecutionId: null,
-      lastError: expect.stringContaining('not_found: There is no such saved workflow'),
+      lastError: expect.stringContaining('not_found: There is no saved workflow'),
     });
     expect(server.output()).toContain('the schedule fails of project demo started nothing');
     await saveWorkflow(server.url, 'passing', [delay('d', 1)]);

@@ -289,7 +289,7 @@ describe('POST /api/executions with Accept: text/event-stream', () => {
     await strict.kill();
   });
 
-  it('ends with a hint to reconnect in a shutdown, and the execution goes on elsewhere', async () => {
+  it('ends with a hint to reconnect in a shutdown, and the execution continues elsewhere', async () => {
     const stopping = await Server.start({ DATABASE_URL: database });
     const watch = await Watch.ofStart(stopping.url, start([delay('d', 500), agent('a')], [['d', 'a']])).until(
       ({ frames }) => frames.length > 0,

@@ -204,7 +204,7 @@ describe('webhooks while processes are killed', () => {
     expect(await database.rows('SELECT FROM cloutagent.webhook_queue')).toEqual([]);
   }, 600_000);
 
-  it('go on in another process when one hangs, and the one that hung changes nothing afterwards', async () => {
+  it('continue in another process when one hangs, and the one that hung changes nothing afterwards', async () => {
     const [first, second] = servers as [Server, Server];
     const lease = { DELIVERY_LEASE_MS: '300' };
     const hung = await Server.start({ ...settings, ...lease, WEBHOOK_TIMEOUT_MS: '60000' });

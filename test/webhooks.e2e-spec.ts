@@ -161,7 +161,7 @@ describe('webhooks', () => {
     expect(headers['ce-datacontenttype']).toBeUndefined();
   });
 
-  it('is not told of other projects, of other tags and workflows, of child executions, and of earlier events', async () => {
+  it('gets no events of other projects, other tags and workflows, or child executions, and no earlier events', async () => {
     const before = await run();
     await put({ tag: 'paid' });
     await put({ workflow: 'saved' }, 'saved');

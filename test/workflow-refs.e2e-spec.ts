@@ -154,7 +154,7 @@ describe('a ref to a saved workflow in a node', () => {
     expect(await childrenOf(id)).toEqual([]);
   });
 
-  it('fails the node if the inputSchema never ends, and the server goes on to answer', async () => {
+  it('fails the node if the inputSchema never ends, and the server still answers', async () => {
     await save('evil', { workflow: graph(), inputSchema: { type: 'string', pattern: '^(a+)+$' } });
     const id = await start(only('workflow', { ref: 'evil', input: `${'a'.repeat(64)}!` }));
     expect((await server.call('GET', '/health/live')).status).toBe(200);

@@ -40,7 +40,7 @@ export class ApiKeyCreator {
     repeatable?: Pick<RepeatableRequest, 'idempotencyKey' | 'credential'>,
   ): Promise<{ key: CreatedApiKey; replayed: boolean }> {
     const repeated = repeatable && { ...repeatable, principalId: by.id, body: JSON.stringify(request) };
-    // Before the checks: a key that was made stays made, although its expiry may be over now.
+    // Before the checks: a key that was made stays made, although it may have expired since.
     const first = repeated && (await this.requests.findAnswer(repeated));
     if (first) return { key: first, replayed: true };
     this.check(request, by);

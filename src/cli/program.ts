@@ -90,11 +90,17 @@ export async function cloutagent(
     add(program, context, run);
   acceptGlobalOptionsEverywhere(program);
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(withNestedHelp(args), { from: 'user' });
     return exitCode;
   } catch (error) {
     return report(error, context);
   }
+}
+
+/** Makes `help webhooks set` show the help of `webhooks set`: by itself, the parser shows that of `webhooks`. */
+function withNestedHelp(args: readonly string[]): string[] {
+  const [first, ...names] = args;
+  return first === 'help' && names.length > 1 ? [...names, '--help'] : [...args];
 }
 
 /** Lets the options of the program follow the command as well: `cloutagent list --json`. */

@@ -18,7 +18,7 @@ export interface Match {
 }
 
 /**
- * Searches texts for many forms at once, after Wu and Manber: it looks at two characters, and skips as many as no form
+ * Searches texts for many forms at once, after Wu and Manber: it reads two characters, and skips as many as no form
  * allows. The search takes no longer with many forms than with few, and its memory is proportional to the forms. Forms may
  * be added at any time.
  */

@@ -19,7 +19,7 @@ import type {
 type JsonColumn<T> = ColumnType<T, string, string>;
 type Instant = ColumnType<Date, Date | string | undefined, Date | string>;
 
-/** The fields of a wait besides its columns. */
+/** The fields of a wait that have no column. */
 export interface WaitDetails {
   message?: string;
   schema?: Record<string, unknown>;

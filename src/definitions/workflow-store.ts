@@ -167,7 +167,7 @@ export class WorkflowStore {
     };
   }
 
-  /** Deletes a workflow with all versions and aliases. Executions go on: each has a copy of its graph. @throws NotFoundError */
+  /** Deletes a workflow with all versions and aliases. Executions continue: each has a copy of its graph. @throws NotFoundError */
   async remove(projectId: string, name: string): Promise<void> {
     await this.database.transaction(async (client) => {
       await lock(client, projectId, name);
@@ -220,7 +220,7 @@ export class WorkflowStore {
          ON CONFLICT (project_id, name, alias) DO UPDATE SET version = excluded.version`,
         [projectId, name, alias, version],
       );
-      if (rowCount !== 1) throw new NotFoundError(`version ${version} of this workflow`);
+      if (rowCount !== 1) throw new NotFoundError('version', `${version} of this workflow`);
       const { MAX_ALIASES_PER_WORKFLOW: limit } = this.settings;
       const { rows } = await client.query<{ aliases: number }>(
         'SELECT count(*)::int AS aliases FROM cloutagent.workflow_aliases WHERE project_id = $1 AND name = $2',
@@ -273,7 +273,8 @@ async function read(
   version?: string,
 ): Promise<SavedWorkflow> {
   const { rows } = await database.query<VersionRow>(GET, [projectId, name, version ?? null]);
-  if (!rows[0]) throw notFound();
+  if (!rows[0])
+    throw new NotFoundError('saved workflow', version === undefined ? name : `${name}@${version}`);
   return toSavedWorkflow(rows[0]);
 }
 

@@ -44,7 +44,7 @@ export class DeliveryWorker {
     return this.types.has(type);
   }
 
-  /** Whether the worker looks at new events of this execution anyway, because it delivers earlier ones. */
+  /** Whether the worker reads new events of this execution anyway, because it delivers earlier ones. */
   isDelivering(executionId: string): boolean {
     return this.pool.has(executionId);
   }

@@ -5,7 +5,7 @@ import type { Database } from '../database/database.js';
 /** SQLSTATEs of lock_not_available and deadlock_detected: another try may succeed. */
 const LOCK_FAILURES = new Set(['55P03', '40P01']);
 /**
- * How long to wait for the lock on the journal. Appends queue behind this wait, which ends when the commits that are under
+ * How long to wait for the lock on the journal. Appends wait as long as well: the wait ends when the commits that are under
  * way end. It is longer than `deadlock_timeout` (1 s), after which PostgreSQL cancels an autovacuum that is in the way.
  */
 const LOCK_TIMEOUT_MS = 2_000;

@@ -34,7 +34,7 @@ const array = (position: number, type: string): string => `(SELECT $${position}:
 
 // The event before the first one must exist. Otherwise an owner would leave a permanent hole after a failover that lost
 // the newest events. The check runs only on a connection that is newer than those before: on every append it would add
-// half of the insert's CPU time. Scalar subqueries make every plan look rows up by their primary keys.
+// half of the insert's CPU time. Scalar subqueries make every plan find rows by their primary keys.
 const FOLLOWS = `(a.first IS NULL OR a.first = 1 OR (
   SELECT 1 FROM cloutagent.events AS p WHERE p.execution_id = a.id AND p.sequence = a.first - 1) IS NOT NULL)`;
 

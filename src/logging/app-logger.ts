@@ -54,7 +54,7 @@ export class AppLogger extends ConsoleLogger {
     else console.log(text);
   }
 
-  /** Never throws: code that reports an error of a module must go on, whatever the module has thrown. */
+  /** Never throws: code that reports an error of a module must continue, whatever the module has thrown. */
   private write(
     message: unknown,
     params: readonly unknown[],

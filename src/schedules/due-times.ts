@@ -13,7 +13,7 @@ export interface DueTimes {
   readonly newest: Date;
 }
 
-/** On time are as many as can pass between two looks at the clock. */
+/** At most so many due times count as on time: as many as can pass between two polls. */
 const MAX_ON_TIME = 100;
 
 /**

@@ -72,12 +72,16 @@ function figuresOf(counts: CountsRow | undefined, usage: readonly UsageRow[]): F
   const { input, output, costUSD } = totalOf(usage);
   return {
     executions: counts?.statuses ?? {},
-    durationMs: { p50: counts?.p50 ?? null, p95: counts?.p95 ?? null },
+    durationMs: { p50: rounded(counts?.p50), p95: rounded(counts?.p95) },
     tokens: { input, output },
     costUSD,
     models,
   };
 }
+
+/** Rounds to microseconds, because an interpolated number has errors of floating point in its last digits. */
+const rounded = (ms: number | null | undefined): number | null =>
+  ms === null || ms === undefined ? null : Math.round(ms * 1000) / 1000;
 
 function totalOf(rows: readonly UsageRow[]): Figures['models'][string] {
   const costs = rows.map(({ costUSD }) => costUSD);

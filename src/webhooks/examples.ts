@@ -32,7 +32,7 @@ export const EXAMPLE_DELIVERY: WebhookDelivery = {
   status: 'failed',
   attempt: 1,
   at: '2026-11-23T18:00:02.000Z',
-  durationMs: 83.5,
+  durationMs: 84,
   responseStatus: 503,
   error: 'The receiver answered 503.',
   nextAttemptAt: '2026-11-23T18:00:07.000Z',

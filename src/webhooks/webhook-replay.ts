@@ -15,7 +15,7 @@ const MATCHING = `
     AND ($3::timestamptz IS NULL OR e.completed_at IS NULL OR e.completed_at >= $3)
     AND ($4::timestamptz IS NULL OR e.created_at < $4)`;
 
-/** The time of an event is the second field of its data, behind the id of the execution. */
+/** The time of an event is the second field of its data, after the id of the execution. */
 const TIME = `substring(v.data FROM '"timestamp":"([^"]{1,40})"')::timestamptz`;
 
 const COUNT = `SELECT count(*)::int AS count FROM (SELECT e.id FROM ${MATCHING} LIMIT $5) AS counted`;

@@ -91,13 +91,13 @@ export class WebhookSender {
       return {
         ...sent,
         ...this.judge(status, headers),
-        durationMs: performance.now() - began,
+        durationMs: Math.round(performance.now() - began),
         response: { status, headers: shortened(headers, redactor), body: storable(body, redactor) },
       };
     } catch (error) {
       signal.throwIfAborted();
       const text = storable(errorMessageOf(error), redactor).slice(0, MAX_ERROR_LENGTH).toWellFormed();
-      return { ...sent, durationMs: performance.now() - began, error: text };
+      return { ...sent, durationMs: Math.round(performance.now() - began), error: text };
     }
   }
 

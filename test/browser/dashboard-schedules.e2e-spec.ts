@@ -63,6 +63,19 @@ describe('Dashboard: schedules and triggers', () => {
     expect((await stage.server.call('GET', '/api/schedules/demo/nightly')).status).toBe(404);
   });
 
+  it('shows why a schedule cannot be run now', async () => {
+    const inputSchema = { type: 'object', required: ['day'] };
+    await stage.server.call('PUT', '/api/workflows/demo/strict', { workflow: WORKFLOW, inputSchema });
+    const schedule = { workflowRef: 'strict', input: {}, cron: '0 3 * * *' };
+    await stage.server.call('PUT', '/api/schedules/demo/strict', schedule);
+    const dashboard = await stage.signIn('/schedules?project=demo');
+    await dashboard.button('Run now: strict').click();
+    await dashboard.page.getByText('input.day: is required').waitFor();
+    await stage.server.call('DELETE', '/api/schedules/demo/strict');
+    // The browser logs the refused request.
+    dashboard.open.problems.splice(0);
+  });
+
   it('shows what is wrong with a schedule at its field', async () => {
     const dashboard = await stage.signIn('/schedules?project=demo');
     const { page } = dashboard;

@@ -79,6 +79,10 @@ describe('Dashboard: saved workflows', () => {
     await dashboard.button('Show version 1').click();
     await page.getByText('Greets.').first().waitFor();
     expect(page.url()).toMatch(/\?version=1$/);
+    // The first version is compared with the next one.
+    await changes.getByText('/workflow/nodes/greet/data/config/expression').waitFor();
+    expect(await changes.getByLabel('From').inputValue()).toBe('1');
+    expect(await changes.getByLabel('To', { exact: true }).inputValue()).toBe('2');
     await dashboard.button('Show version 2').click();
     await dashboard.button('Point it to version 2').click();
     await page.getByText('production → 2').waitFor();

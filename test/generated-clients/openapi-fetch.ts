@@ -5,7 +5,7 @@ import { apiKey, distinct, framesIn, report, UNKNOWN_ID, url, WORKFLOW } from '.
 const client = createClient<paths>({
   baseUrl: url,
   headers: { authorization: `Bearer ${apiKey}` },
-  // openapi-fetch does not read `explode: false` from the document, so it has to be told.
+  // openapi-fetch does not read `explode: false` from the document, so it needs this option.
   querySerializer: { array: { style: 'form', explode: false } },
 });
 

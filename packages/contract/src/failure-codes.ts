@@ -225,7 +225,7 @@ export const FAILURE_CODES = {
     retried: false,
   },
   too_many_recoveries: {
-    text: 'Several server processes crashed while they ran this execution, so it is not run again; look for the cause in the server logs.',
+    text: 'Several server processes crashed while they ran this execution, so it is not run again; find the cause in the server logs.',
     retried: false,
   },
   too_many_redirects: {

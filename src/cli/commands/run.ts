@@ -12,10 +12,12 @@ interface Options extends RequestChanges {
   idempotencyKey?: string;
 }
 
+const addTag = (tag: string, tags: string[] = []): string[] => [...tags, tag];
+
 export function addRun(program: Command, context: CliContext, run: RunAction): void {
   program
     .command('run')
-    .summary('start a workflow')
+    .summary('start the workflow of a file, or a saved workflow')
     .description(
       'Starts the workflow of a file: the body of POST /api/executions, or the workflow alone ({ nodes, edges }). ' +
         'Also starts a saved workflow by its name, such as compare@production, if there is no file with that name. ' +
@@ -29,7 +31,7 @@ export function addRun(program: Command, context: CliContext, run: RunAction): v
     .option('--ref', 'it is a saved workflow, also if there is a file with that name')
     .option('-i, --input <value>', 'the input: JSON, a text, @file, or - for stdin')
     .option('-p, --project <id>', 'the project; by default that of the file, else default')
-    .option('-t, --tag <tag>', 'a tag; may be repeated', (tag: string, tags: string[]) => [...tags, tag], [])
+    .option('-t, --tag <tag>', 'a tag; may be repeated', addTag)
     .option('--at <time>', 'when it may begin, in ISO 8601; by default immediately')
     .option('-w, --watch', 'watch the execution until it ends')
     .option('--idempotency-key <key>', 'a repeated command with the same key starts nothing')

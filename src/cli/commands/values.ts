@@ -1,3 +1,4 @@
+import { CloutAgentError } from '@cloutagent/client';
 import type { Json, Secret, Variable } from '@cloutagent/contract';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.js';
@@ -30,22 +31,33 @@ export function addSecrets(program: Command, context: CliContext, run: RunAction
       .summary('set a secret; its value comes from a prompt or from stdin')
       .argument('<name>', 'letters, digits and _'),
   )
-    .option('-a, --allowed-hosts <hosts>', 'the only hosts to which it may be sent, comma-separated')
+    .option(
+      '-a, --allowed-hosts <hosts>',
+      'the only hosts to which it may be sent, comma-separated; * for all; by default those that it has, or all for a new one',
+    )
     .action(
       run(async (name: string, { project, allowedHosts }: ProjectOptions & { allowedHosts?: string }) => {
         const admin = context.admin();
         const value = await readSecret(`Value of ${name} (it is not shown): `, context);
-        const hosts = allowedHosts?.split(',').map((host) => host.trim());
-        const secret = await admin.secrets.set(project, name, {
-          value,
-          ...(hosts && { allowedHosts: hosts }),
-        });
+        const hosts = await hostsFor(allowedHosts, () => admin.secrets.get(project, name));
+        const secret = await admin.secrets.set(project, name, { value, allowedHosts: hosts });
         if (context.json) context.printJson(secret);
         else context.out.line(`The secret ${name} is set.`);
         return EXIT.ok;
       }),
     );
   addRotateSecrets(group, context, run);
+}
+
+/** Returns null for all hosts. A new value without hosts keeps the present ones, because it could otherwise be sent anywhere. */
+async function hostsFor(given: string | undefined, read: () => Promise<Secret>): Promise<string[] | null> {
+  if (given !== undefined) return given.trim() === '*' ? null : given.split(',').map((host) => host.trim());
+  try {
+    return (await read()).allowedHosts;
+  } catch (error) {
+    if (error instanceof CloutAgentError && error.status === 404) return null;
+    throw error;
+  }
 }
 
 export function addVariables(program: Command, context: CliContext, run: RunAction): void {

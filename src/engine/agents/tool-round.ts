@@ -117,7 +117,7 @@ export class ToolRounds {
     answer: WaitResult<'tool'>,
   ): Promise<void> {
     if (answer.outcome === 'expired') {
-      // The result is stored in any case: another attempt at the node continues behind it.
+      // The result is stored in any case: another attempt at the node continues after it.
       await this.fail(call, 'No person has allowed this call in time, so it was not sent.');
       if (onExpire === 'deny') return undefined;
       throw new NodeError('approval_expired', `No person has allowed the call of ${call.toolName} in time.`);

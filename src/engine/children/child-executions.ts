@@ -280,7 +280,7 @@ const hasOutput = (child: KeptChild | undefined): child is Extract<KeptChild, { 
   child !== undefined && 'output' in child;
 
 /**
- * A child has the time limit and the retries of its parent, whose own time limit goes on. Tokens and cost are limited for
+ * A child has the time limit and the retries of its parent, whose own time limit continues to run. Tokens and cost are limited for
  * the whole tree, by the options of its root.
  */
 const childOptions = ({ timeoutMs, maxRetries }: ExecutionOptions): ExecutionOptions => ({

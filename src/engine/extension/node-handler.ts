@@ -67,7 +67,7 @@ export interface NodeRun<Config> {
   /**
    * Waits for a person, a signal or a time. While the node waits, the execution takes no slot and no memory, and time
    * counts towards no limit. When the wait ends, the handler is called again from its start, with the same step and
-   * attempt: a call whose wait has ended returns immediately. So put effects that must not happen twice behind the wait.
+   * attempt: a call whose wait has ended returns immediately. So put after the wait what must not happen twice.
    * Only one `waitFor` of each key exists in an execution, also over retries of the node.
    * @returns how the wait ended; `expired` after `expiresInMs`
    * @throws the reason of `signal` when the node begins to wait; let it pass
@@ -91,7 +91,7 @@ export interface NodeRun<Config> {
   runChildren(request: ChildrenRequest): Promise<ChildResult[]>;
   /**
    * Reads the completed child with the highest index that this node has started. A node that runs children one after another
-   * continues behind it, instead of reading all of them again.
+   * continues after it, instead of reading all of them again.
    * @returns undefined if no child has completed
    */
   lastCompletedChild(): Promise<{ index: number; output: Json } | undefined>;

@@ -6,7 +6,7 @@ import type {
   WorkflowVersionRef,
 } from '@cloutagent/contract';
 
-/** What a node waits for, besides child executions. */
+/** What a node waits for, other than child executions. */
 export type WaitRequest = ApprovalRequest | SignalRequest | TimerRequest | ToolApprovalRequest;
 
 interface KeyedRequest {

@@ -287,7 +287,7 @@ export class GraphRun {
     );
   }
 
-  /** Ends the children that a node has left behind, and then records its end. */
+  /** Ends the children that a node has left open, and then records its end. */
   private async onNodeDone(node: WorkflowNode, record: () => void): Promise<void> {
     if (!this.isStopped && this.nodes.hasChildren(node.id))
       try {

@@ -22,7 +22,7 @@ const NEVER = new AbortController().signal;
 export class StartResolver {
   /**
    * Versions whose graph this process has checked. A version never changes, so once is enough. Each process checks it,
-   * because its models and node types may be others than those of the process that saved it.
+   * because its models and node types can differ from those of the process that saved it.
    */
   private readonly checked = new WeakSet<ResolvedWorkflow>();
   /** Those that were checked with the price of each model. */
@@ -61,7 +61,7 @@ export class StartResolver {
     }
     this.permission.checkName(principal, workflowRef!);
     const saved = await this.workflows.find(projectId, workflowRef!);
-    if (!saved) throw new NotFoundError(`saved workflow ${workflowRef}`);
+    if (!saved) throw new NotFoundError('saved workflow', workflowRef);
     const execution = {
       ...rest,
       workflow: saved.workflow,

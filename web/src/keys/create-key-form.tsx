@@ -42,15 +42,14 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
   const [name, setName] = useState('');
   const access = useAccess();
   const [projects, setProjects] = useState(access.projects.length === 1 ? access.projects[0]! : '');
+  const [workflows, setWorkflows] = useState('');
   const [scopes, setScopes] = useState<readonly Scope[]>(['executions:read']);
   const [days, setDays] = useState(90);
   const [error, setError] = useState<Error | null>(null);
   const [working, setWorking] = useState(false);
 
-  const listed = projects
-    .split(',')
-    .map((project) => project.trim())
-    .filter(Boolean);
+  const listed = namesIn(projects);
+  const onlyWorkflows = namesIn(workflows);
   const ready = name.trim() !== '' && listed.length > 0 && scopes.length > 0;
   const own = SCOPES.filter(([scope]) => access.may(scope));
   const ofModules = access.scopes.filter((scope) => !own.some(([known]) => known === scope));
@@ -74,6 +73,7 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
           name: name.trim(),
           projects: listed,
           scopes: [...scopes],
+          ...(onlyWorkflows.length > 0 && { workflows: onlyWorkflows }),
           ...(expiresAt && { expiresAt }),
         }),
       );
@@ -114,6 +114,20 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
             value={projects}
             onChange={(event) => change(setProjects, event.target.value)}
             aria-describedby={`${id}-projects-hint`}
+          />
+        </Field>
+        <Field
+          id={`${id}-workflows`}
+          label="Starts only"
+          hint="Saved workflows, comma-separated, such as report@production. Empty: all, and graphs"
+          problem={errorAt('workflows')}
+        >
+          <input
+            id={`${id}-workflows`}
+            className="input"
+            value={workflows}
+            onChange={(event) => change(setWorkflows, event.target.value)}
+            aria-describedby={`${id}-workflows-hint`}
           />
         </Field>
         <Field
@@ -166,3 +180,10 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
     </form>
   );
 }
+
+/** The names in a comma-separated list. */
+const namesIn = (list: string): string[] =>
+  list
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);

@@ -5,15 +5,15 @@ import { fieldOf, problemsOf } from './field-problems.js';
 interface Props {
   what: string;
   error: Error;
-  /** The fields that show their problems themselves. */
-  marked: ReadonlySet<string>;
+  /** The fields that show their problems themselves; none if left out. */
+  marked?: ReadonlySet<string>;
 }
 
-/** Says why the request of a form was refused, with the problems that no field shows. */
+/** Says why a request was refused, with the problems that no field shows. */
 export function FormFailure({ what, error, marked }: Props) {
   const problems = problemsOf(error);
   if (problems.length === 0) return <ProblemNotice what={what} error={error} />;
-  const others = problems.filter((problem) => !marked.has(fieldOf(problem)));
+  const others = problems.filter((problem) => !marked?.has(fieldOf(problem)));
   return (
     <div className="notice error" role="alert">
       <strong>{what}</strong>

@@ -101,7 +101,7 @@ export function ScheduleForm({ project, schedule, onDone, onCancel }: Props) {
           />
           <ChoiceField
             label="If an earlier execution is open"
-            hint="What a due time does then"
+            hint="What happens at a due time then"
             problem={problemOf('overlap')}
             value={overlap}
             choices={OVERLAPS}

@@ -1,6 +1,7 @@
 import type { Schedule } from '@cloutagent/client/admin';
 import { useCallback, useState } from 'react';
 import { ConfirmDialog } from '../projects/confirm-dialog.js';
+import { FormFailure } from '../projects/form-failure.js';
 import { ResourceList } from '../projects/resource-list.js';
 import { useAction } from '../projects/use-action.js';
 import { useAdmin } from '../projects/use-admin.js';
@@ -8,7 +9,6 @@ import { navigate } from '../routing/location.js';
 import { useAccess } from '../session/access.js';
 import { useLoad } from '../session/use-load.js';
 import { Deadline } from '../ui/moment.js';
-import { ProblemNotice } from '../ui/problem-notice.js';
 import { randomKey } from '../ui/random-key.js';
 import { StatusBadge } from '../ui/status-badge.js';
 import { LastRun } from './last-run.js';
@@ -36,7 +36,7 @@ export function ScheduleList({ project }: { project: string }) {
     });
   return (
     <>
-      {error && <ProblemNotice what="The request failed." error={error} />}
+      {error && <FormFailure what="The request failed." error={error} />}
       {setting !== null && (
         <ScheduleForm
           key={setting === 'new' ? '' : setting.name}

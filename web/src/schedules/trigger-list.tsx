@@ -1,13 +1,13 @@
 import type { Trigger } from '@cloutagent/client/admin';
 import { useCallback, useState } from 'react';
 import { ConfirmDialog } from '../projects/confirm-dialog.js';
+import { FormFailure } from '../projects/form-failure.js';
 import { ResourceList } from '../projects/resource-list.js';
 import { useAction } from '../projects/use-action.js';
 import { useAdmin } from '../projects/use-admin.js';
 import { useAccess } from '../session/access.js';
 import { useLoad } from '../session/use-load.js';
 import { PlainText } from '../ui/plain-text.js';
-import { ProblemNotice } from '../ui/problem-notice.js';
 import { StatusBadge } from '../ui/status-badge.js';
 import { LastRun } from './last-run.js';
 import { TriggerForm } from './trigger-form.js';
@@ -27,7 +27,7 @@ export function TriggerList({ project }: { project: string }) {
     });
   return (
     <>
-      {error && <ProblemNotice what="The request failed." error={error} />}
+      {error && <FormFailure what="The request failed." error={error} />}
       {setting !== null && (
         <TriggerForm
           key={setting === 'new' ? '' : setting.name}

@@ -1,8 +1,8 @@
 import { type FormEvent, useId, useState } from 'react';
 import { fieldProblems } from '../projects/field-problems.js';
+import { FormFailure } from '../projects/form-failure.js';
 import { useAction } from '../projects/use-action.js';
 import { useAdmin } from '../projects/use-admin.js';
-import { ProblemNotice } from '../ui/problem-notice.js';
 import { counted } from '../ui/quantity.js';
 import { TextField } from '../ui/text-field.js';
 
@@ -51,7 +51,7 @@ export function ReplayForm({ project, name }: { project: string; name: string })
             onType={setTo}
           />
         </div>
-        {error && <ProblemNotice what="Nothing is delivered again." error={error} />}
+        {error && <FormFailure what="Nothing is delivered again." error={error} />}
         <div className="row">
           <button type="submit" className="button" disabled={working || from === ''}>
             Deliver again

@@ -1,9 +1,9 @@
 import type { SavedWorkflow } from '@cloutagent/client/admin';
 import { type FormEvent, useId, useState } from 'react';
 import { fieldProblems } from '../projects/field-problems.js';
+import { FormFailure } from '../projects/form-failure.js';
 import { useAction } from '../projects/use-action.js';
 import { useAdmin } from '../projects/use-admin.js';
-import { ProblemNotice } from '../ui/problem-notice.js';
 import { TextField } from '../ui/text-field.js';
 
 interface Props {
@@ -43,7 +43,7 @@ export function AliasForm({ project, name, saved, onChanged }: Props) {
           required
           maxLength={64}
         />
-        {error && <ProblemNotice what="The alias was not changed." error={error} />}
+        {error && <FormFailure what="The alias was not changed." error={error} />}
         <div className="row">
           <button
             type="submit"

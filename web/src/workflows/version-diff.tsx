@@ -17,13 +17,14 @@ interface Props {
   shown: number;
 }
 
-/** Compares two versions of a workflow: at first the shown one with the one before it. */
+/** Compares two versions of a workflow: at first the shown one with the one before it, or the first one with the next. */
 export function VersionDiff({ project, name, versions, shown }: Props) {
   const admin = useAdmin();
-  const before =
-    versions.find(({ version }) => version < shown) ?? versions.find(({ version }) => version !== shown);
-  const [from, setFrom] = useState(String(before?.version ?? shown));
-  const [to, setTo] = useState(String(shown));
+  // The newest version is first.
+  const before = versions.find(({ version }) => version < shown)?.version;
+  const after = versions.findLast(({ version }) => version > shown)?.version;
+  const [from, setFrom] = useState(String(before ?? shown));
+  const [to, setTo] = useState(String(before === undefined ? (after ?? shown) : shown));
   const { data, error, reload } = useLoad(
     useCallback(
       (signal) => admin.workflows.diff(project, name, { from: Number(from), to: Number(to) }, { signal }),
