@@ -4,6 +4,7 @@ import type { Principal } from '../auth/principal.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { SavedWorkflows } from '../engine/extension/saved-workflows.js';
+import { shownTo } from '../executions/commands/execution-inserter.js';
 import { ExecutionStarter } from '../executions/commands/execution-starter.js';
 import { NotFoundError, type PathError, ProblemError } from '../problems/problem.error.js';
 import { CronTimes } from './cron-times.js';
@@ -84,7 +85,7 @@ export class SchedulesService {
       idempotencyKey === undefined ? undefined : `run:${name}:${idempotencyKey}`,
     );
     await this.schedules.started(projectId, name, started.execution.id);
-    return started;
+    return shownTo(principal, started);
   }
 
   private async find(projectId: string, name: string, principal: Principal): Promise<ScheduleRow> {

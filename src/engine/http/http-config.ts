@@ -44,7 +44,7 @@ const HeaderFields = z.record(
     .refine((name) => !CLIENT_HEADERS.has(name.toLowerCase()), 'is set by the HTTP client: remove it'),
   z
     .string()
-    .max(8192)
+    .max(8192, 'may have at most 8192 characters')
     // eslint-disable-next-line no-control-regex
     .regex(/^[^\0-\x08\x0a-\x1f\x7f]*$/, 'may not contain line breaks or other control characters')
     .regex(

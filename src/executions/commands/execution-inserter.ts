@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type Execution, initialState, type Warning } from '@cloutagent/contract';
+import type { Principal } from '../../auth/principal.js';
 import { sha256 } from '../../common/sha256.js';
 import { Dispatcher } from '../../engine/dispatch/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../../engine/execution-row.js';
@@ -29,6 +30,16 @@ export const withWarnings = (
   execution: warnings.length === 0 ? execution : { ...execution, warnings: [...warnings] },
   replayed,
 });
+
+/**
+ * Leaves out what an execution has recorded, for a caller without the scope `executions:read`. The answer to a repeated request
+ * has the execution as it is now.
+ */
+export function shownTo({ scopes }: Principal, started: StartedExecution): StartedExecution {
+  if (!started.replayed || scopes.includes('executions:read')) return started;
+  const { output: _output, error: _error, waits: _waits, ...execution } = started.execution;
+  return { ...started, execution: { ...execution, steps: [] } };
+}
 
 /** A request that makes an execution. */
 export interface OnceOrigin extends Origin {

@@ -11,6 +11,7 @@ import type { NewExecution } from '../executions.repository.js';
 import {
   ExecutionInserter,
   type OnceOrigin,
+  shownTo,
   type StartedExecution,
   withWarnings,
 } from './execution-inserter.js';
@@ -49,7 +50,7 @@ export class ExecutionStarter {
     const prepared = await this.prepare(request, principal, idempotencyKey);
     if (!('origin' in prepared)) return prepared;
     const { execution, origin, warnings } = prepared;
-    return withWarnings(await this.inserter.insert(execution, origin), warnings);
+    return shownTo(principal, withWarnings(await this.inserter.insert(execution, origin), warnings));
   }
 
   /**
@@ -68,7 +69,7 @@ export class ExecutionStarter {
     const warnings = credentialWarnings(request.workflow);
     // Before the checks: the saved workflow may have been deleted, or an alias moved, since the first request.
     const first = await this.inserter.findFirst(origin);
-    if (first) return withWarnings(first, warnings);
+    if (first) return shownTo(principal, withWarnings(first, warnings));
     return { execution: await this.resolver.resolve(request, principal, checkGraph), origin, warnings };
   }
 }

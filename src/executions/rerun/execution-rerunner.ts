@@ -12,6 +12,7 @@ import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import {
   ExecutionInserter,
   type OnceOrigin,
+  shownTo,
   type StartedExecution,
   withWarnings,
 } from '../commands/execution-inserter.js';
@@ -63,7 +64,7 @@ export class ExecutionRerunner {
       isRequestOf: (row) => row.request_hash === requestHash,
     };
     const first = await this.inserter.findFirst(origin);
-    if (first) return first;
+    if (first) return answerTo(principal, request, first);
     if (!old.completed_at) throw new ProblemError('execution_not_ended');
 
     const savedAs = request.workflow || old.workflow_name === null ? undefined : savedAsOf(old);
@@ -82,7 +83,7 @@ export class ExecutionRerunner {
     await this.values.check(started, started.savedAs ? undefined : principal);
     const kept = await this.keep(old, started, request.from);
     const made = await this.inserter.insert(started, origin, { rerunOf: old.id, kept });
-    return withWarnings(made, credentialWarnings(request.workflow));
+    return answerTo(principal, request, withWarnings(made, credentialWarnings(request.workflow)));
   }
 
   private async keep(
@@ -104,6 +105,13 @@ export class ExecutionRerunner {
     // It may have recorded a value before it used the secret.
     return (await this.redactors.withVersions(old.secret_versions)).value(kept);
   }
+}
+
+/** Leaves out what a caller without the scope `executions:read` may not see, also the input of the execution that is run again. */
+function answerTo(principal: Principal, { input }: RerunExecution, made: StartedExecution): StartedExecution {
+  const shown = shownTo(principal, made);
+  if (input !== undefined || principal.scopes.includes('executions:read')) return shown;
+  return { ...shown, execution: { ...shown.execution, input: null } };
 }
 
 /** The version of a saved workflow that an execution runs. */

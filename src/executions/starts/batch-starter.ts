@@ -6,7 +6,12 @@ import { Settings } from '../../config/settings.js';
 import { WorkflowValidator } from '../../definitions/workflow-validator.js';
 import { toProblem } from '../../problems/item-problem.js';
 import { ProblemError } from '../../problems/problem.error.js';
-import { ExecutionInserter, type StartedExecution, withWarnings } from '../commands/execution-inserter.js';
+import {
+  ExecutionInserter,
+  shownTo,
+  type StartedExecution,
+  withWarnings,
+} from '../commands/execution-inserter.js';
 import { ExecutionStarter, type PreparedStart } from '../commands/execution-starter.js';
 import type { GraphCheck } from '../commands/start-resolver.js';
 import { parseItem } from './batch-item.js';
@@ -39,7 +44,7 @@ export class BatchStarter {
       prepared.map(({ execution: request, origin }) => ({ request, origin })),
     );
     const outcomes = new Map<object, Outcome>(
-      prepared.map((item, at) => [item, addWarnings(inserted[at]!, item)]),
+      prepared.map((item, at) => [item, outcomeOf(inserted[at]!, item, principal)]),
     );
     const results = checked.map((item, index) =>
       resultOf(index, 'origin' in item ? outcomes.get(item)! : item),
@@ -87,8 +92,8 @@ export class BatchStarter {
 
 type Outcome = StartedExecution | ProblemError;
 
-const addWarnings = (outcome: Outcome, { warnings }: PreparedStart): Outcome =>
-  outcome instanceof ProblemError ? outcome : withWarnings(outcome, warnings);
+const outcomeOf = (outcome: Outcome, { warnings }: PreparedStart, principal: Principal): Outcome =>
+  outcome instanceof ProblemError ? outcome : shownTo(principal, withWarnings(outcome, warnings));
 
 function resultOf(index: number, outcome: Outcome): BatchResult {
   if (outcome instanceof ProblemError)
