@@ -61,10 +61,10 @@ describe('answers to generated requests', () => {
       scopes: ['executions:read'],
     });
     weakKey = key.body.key;
-    // Many wait for an approval, because other requests cancel them. Several end, because other requests delete those.
+    // Many wait for an approval, because other requests cancel them. Many end, because other requests delete those.
     for (const workflow of [
-      ...Array.from({ length: 20 }, () => WORKFLOW),
-      ...Array.from({ length: 30 }, () => APPROVAL),
+      ...Array.from({ length: 60 }, () => WORKFLOW),
+      ...Array.from({ length: 60 }, () => APPROVAL),
     ])
       ids['executionId']!.push(await server.startExecution({ projectId: 'demo', workflow }));
     for (const name of ['a', 'b', 'c']) {

@@ -151,7 +151,7 @@ export const PROBLEM_CODES = {
   },
   trigger_disabled: {
     status: 409,
-    text: 'The trigger is disabled.',
+    text: 'The trigger is disabled. Enable it to accept requests again.',
   },
   parent_paused: {
     status: 409,
