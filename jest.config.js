@@ -2,6 +2,8 @@
 const shared = {
   testEnvironment: 'node',
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  // The build copies the examples there, and Jest would warn that two packages share a name.
+  modulePathIgnorePatterns: ['<rootDir>/packages/server/examples/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', { swcrc: true, exclude: [] }] },
   setupFilesAfterEnv: ['./test/support/retry-in-ci.mjs'],

@@ -1,10 +1,10 @@
 // Measures durable events per second through the journal, compared with a bare INSERT … unnest loop on the same database
-// in the same run. Measures the same with durable subscribers, and the time from an event to its watcher. Prints tables and
-// writes bench/results/journal.json.
+// in the same run. Measures the same with durable subscribers and with webhooks, and the time from an event to its watcher.
+// Prints tables and writes bench/results/journal.json.
 import type { EventType } from '@cloutagent/contract';
 import { EventEmitter2 } from '@nestjs/event-emitter';
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { cpus, tmpdir } from 'node:os';
@@ -36,9 +36,20 @@ const { UnownedAppend } =
 const { SubscriberRegistry } = await built<typeof import('../src/deliveries/subscriber-registry.js')>(
   'deliveries/subscriber-registry.js',
 );
+const { WebhookRegistry } = await built<typeof import('../src/webhooks/webhook-registry.js')>(
+  'webhooks/webhook-registry.js',
+);
+const { SigningSecrets } = await built<typeof import('../src/webhooks/signing-secrets.js')>(
+  'webhooks/signing-secrets.js',
+);
+const { SecretCipher } =
+  await built<typeof import('../src/secrets/secret-cipher.js')>('secrets/secret-cipher.js');
 const { encodeEvent } = await built<typeof import('../src/events/encode-event.js')>('events/encode-event.js');
 const { SecretRedactor } =
   await built<typeof import('../src/config/secret-redactor.js')>('config/secret-redactor.js');
+const { ExecutionRedactors } = await built<typeof import('../src/secrets/execution-redactors.js')>(
+  'secrets/execution-redactors.js',
+);
 const { EventBus } = await built<typeof import('../src/events/event-bus.js')>('events/event-bus.js');
 
 const SECONDS = Number(process.argv[2] ?? 2);
@@ -74,8 +85,9 @@ const bus = new EventBus(new EventEmitter2());
 const secrets = new SecretRedactor(
   ['key', 'gateway', 'password'].map((name) => `${name}-`.padEnd(64, '0123')),
 );
-const unowned = new UnownedAppend(database, new JournalReader(database), secrets);
-const journal = new Journal(database, listener, identity, bus, notifier, unowned, secrets, {
+const redactors = new ExecutionRedactors(secrets, database, identity);
+const unowned = new UnownedAppend(database, new JournalReader(database), redactors);
+const journal = new Journal(database, listener, identity, bus, notifier, unowned, redactors, {
   MAX_EVENTS_PER_FLUSH: 5_000,
   MAX_FLUSHES_PER_PROCESS: 2,
 });
@@ -192,6 +204,47 @@ for (const [writers, window] of LOADS) {
   });
 }
 console.table(subscribers);
+
+// The same with a webhook that wants all of these events: of another project, of this project but with another tag, and of all
+// executions of this project.
+const cipher = new SecretCipher({ SECRETS_KEY: `bench:${randomBytes(32).toString('base64')}` });
+const hooks = new WebhookRegistry(database, new SigningSecrets(database, cipher), {
+  MAX_SECRETS_PER_WEBHOOK: 1,
+  MAX_WEBHOOKS_PER_PROJECT: 1,
+});
+const KINDS = {
+  none: undefined,
+  otherProject: { projectId: 'other' },
+  otherTag: { projectId: 'bench', tag: 'other' },
+  all: { projectId: 'bench' },
+} as const;
+const webhooks = [];
+for (const [writers, window] of LOADS) {
+  const rates: Record<keyof typeof KINDS, number[]> = { none: [], otherProject: [], otherTag: [], all: [] };
+  for (let round = 0; round < ROUNDS; round += 1)
+    for (const kind of Object.keys(KINDS) as (keyof typeof KINDS)[]) {
+      const wanted = KINDS[kind];
+      if (wanted) {
+        const url = 'http://127.0.0.1:9/';
+        const format = { events: [draft.type], enabled: true, payload: 'full' as const, cloudEvents: false };
+        const filter = 'tag' in wanted ? { tag: wanted.tag } : {};
+        await hooks.put(wanted.projectId, 'bench', { url, ...format, ...filter }, 'bench');
+      }
+      rates[kind].push(await throughJournal(writers, window));
+      if (wanted) await hooks.remove(wanted.projectId, 'bench');
+    }
+  const none = quantile(rates.none, 0.5);
+  const ratio = (kind: keyof typeof KINDS) => rounded(quantile(rates[kind], 0.5) / none, 2);
+  webhooks.push({
+    executions: writers,
+    unconfirmed: window,
+    noWebhook: rounded(none),
+    ofOtherProject: ratio('otherProject'),
+    ofOtherTag: ratio('otherTag'),
+    ofAll: ratio('all'),
+  });
+}
+console.table(webhooks);
 // The real server below would otherwise take these executions over.
 await database.pool.query('DELETE FROM cloutagent.executions');
 detector.onModuleDestroy();
@@ -283,5 +336,5 @@ await mkdir(new URL('results/', import.meta.url), { recursive: true });
 const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
 await writeFile(
   new URL('results/journal.json', import.meta.url),
-  `${JSON.stringify({ at: new Date().toISOString(), machine, throughput, subscribers, latency }, null, 2)}\n`,
+  `${JSON.stringify({ at: new Date().toISOString(), machine, throughput, subscribers, webhooks, latency }, null, 2)}\n`,
 );

@@ -2,19 +2,25 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { AppOptions } from './app-options.js';
 import { AuthModule } from './auth/auth.module.js';
+import { BulkModule } from './bulk/bulk.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DashboardModule } from './dashboard/dashboard.module.js';
 import { DatabaseModule } from './database/database.module.js';
+import { DefinitionsModule } from './definitions/definitions.module.js';
 import { ExtensionDiscoveryModule } from './discovery/discovery.module.js';
 import { ExecutionsModule } from './executions/executions.module.js';
 import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { PublicServicesModule } from './public-services.module.js';
+import { SecretsModule } from './secrets/secrets.module.js';
 import { ReplacementsModule } from './replacements.module.js';
+import { StatsModule } from './stats/stats.module.js';
+import { SchedulesModule } from './schedules/schedules.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
 import { WaitsModule } from './waits/waits.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 type Imports = NonNullable<DynamicModule['imports']>;
 
@@ -42,12 +48,20 @@ export class AppModule {
         ReplacementsModule.forRoot(composition),
         ExtensionDiscoveryModule.forRoot(host),
         DatabaseModule,
+        SecretsModule,
         AuthModule,
         ThrottlingModule,
+        // Imported here as well as by ExecutionsModule: Nest registers the routes of nearer modules first, and the dashboard
+        // has a route that matches every path.
+        DefinitionsModule,
         ExecutionsModule,
         WaitsModule,
+        SchedulesModule,
         ListenersModule,
+        WebhooksModule,
         OperationsModule,
+        BulkModule,
+        StatsModule,
         PublicServicesModule,
         ...imports,
         ...(dashboard ? [DashboardModule] : []),

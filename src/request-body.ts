@@ -1,27 +1,45 @@
-import { json, type Request, type RequestHandler, text } from 'express';
-import { isUtf8 } from 'node:buffer';
+import { json, raw, type Request, type RequestHandler, text } from 'express';
 import type { IncomingMessage } from 'node:http';
 import type { Settings } from './config/settings.js';
-import { jsonShape } from './common/json-shape.js';
-import { ProblemError, ValidationFailedError } from './problems/problem.error.js';
+import { jsonBodyProblem, type JsonLimits } from './problems/json-body-problem.js';
+import { ProblemError } from './problems/problem.error.js';
 
 const SIGNALS = /^\/api\/executions\/[^/]+\/signals\/[^/]+\/?$/i;
+const BATCHES = /^\/api\/executions\/batch\/?$/i;
+/** The depth of each item is checked with the item, so that one that is too deep does not stop the others. */
+const BATCH_MAX_DEPTH = 1_002;
+const HOOKS = /^\/api\/hooks\/[^/]+\/[^/]+\/?$/i;
 const CALLBACKS = /^\/api\/callbacks\/[^/]+\/?$/i;
 
 /**
- * Parses JSON bodies within the limits of the settings. Requests without a body skip the parser, as most requests do. Signals
- * and callbacks have a limit of their own, and a callback that is not JSON is read as a text.
+ * Parses JSON bodies within the limits of the settings. Requests without a body skip the parser, as most requests do. Batches,
+ * signals and callbacks have limits of their own, and a callback that is not JSON is read as a text. The bytes of a request to a
+ * trigger are kept as they are, because its signature covers them.
  */
 export function readBody(settings: Settings): RequestHandler {
   const parse = readJson(settings, settings.BODY_MAX_BYTES);
+  const parseBatch = readJson(
+    {
+      MAX_JSON_DEPTH: BATCH_MAX_DEPTH,
+      MAX_JSON_PARTS: settings.BATCH_MAX_JSON_PARTS,
+      partsSetting: 'BATCH_MAX_JSON_PARTS',
+    },
+    settings.BATCH_MAX_BYTES,
+  );
   const parseSignal = readJson(settings, settings.SIGNAL_MAX_BYTES);
   const parseText = withinLimit(
     text({ limit: settings.SIGNAL_MAX_BYTES, type: () => true }),
     settings.SIGNAL_MAX_BYTES,
   );
+  const keepBytes = withinLimit(
+    raw({ limit: settings.TRIGGER_MAX_BYTES, type: () => true }),
+    settings.TRIGGER_MAX_BYTES,
+  );
   return (request, response, next) => {
     const { path } = request;
-    if (SIGNALS.test(path)) parseSignal(request, response, next);
+    if (HOOKS.test(path)) keepBytes(request, response, next);
+    else if (BATCHES.test(path)) parseBatch(request, response, next);
+    else if (SIGNALS.test(path)) parseSignal(request, response, next);
     else if (!CALLBACKS.test(path)) parse(request, response, next);
     else if (isJson(request)) parseSignal(request, response, next);
     else parseText(request, response, next);
@@ -58,13 +76,13 @@ const withinLimit =
     void parse(request, response, done);
   };
 
-function readJson(settings: Settings, limit: number): RequestHandler {
+function readJson(limits: JsonLimits, limit: number): RequestHandler {
   const parseAll = json({
     limit,
     strict: false,
     type: JSON_TYPES,
     verify: (request: VerifiedRequest, _response, body, encoding) => {
-      request.problem = problemOf(body, encoding, settings);
+      request.problem = jsonBodyProblem(body, encoding, limits);
       // body-parser replaces the status of an error that is thrown here, so the problem is kept on the request.
       if (request.problem) throw new Error(request.problem.message);
     },
@@ -74,7 +92,7 @@ function readJson(settings: Settings, limit: number): RequestHandler {
     const hasBody =
       Number(request.headers['content-length'] ?? 0) > 0 ||
       request.headers['transfer-encoding'] !== undefined;
-    if (hasBody && request.body === undefined && request.method === 'POST')
+    if (hasBody && request.body === undefined && ['POST', 'PUT'].includes(request.method))
       return new ProblemError('unsupported_media_type');
     return undefined;
   };
@@ -96,30 +114,6 @@ function readJson(settings: Settings, limit: number): RequestHandler {
 interface VerifiedRequest extends IncomingMessage {
   /** Why the body is refused. */
   problem?: ProblemError | undefined;
-}
-
-/** Checks a body before it is parsed, because parsing blocks the event loop, and for longer the more parts the body has. */
-function problemOf(body: Buffer, encoding: string, settings: Settings): ProblemError | undefined {
-  if (encoding !== 'utf-8') return new ProblemError('unsupported_charset');
-  if (!isUtf8(body))
-    return new ProblemError(
-      'malformed_json',
-      'The body is not valid JSON, because it is not UTF-8. Send JSON in UTF-8 (RFC 8259, section 8.1).',
-    );
-  const { depth, parts, inexact } = jsonShape(body);
-  const { MAX_JSON_DEPTH: maxDepth, MAX_JSON_PARTS: maxParts } = settings;
-  const messages: string[] = [];
-  if (depth > maxDepth) messages.push(`JSON must not be nested more than ${maxDepth} deep (MAX_JSON_DEPTH)`);
-  if (parts > maxParts)
-    messages.push(
-      `JSON must not have more than ${maxParts} arrays, objects and members of objects, but this has ${parts} (MAX_JSON_PARTS)`,
-    );
-  if (inexact !== undefined)
-    messages.push(
-      `the integer ${inexact.slice(0, 50)} would lose digits, because numbers are exact only up to 2^53 - 1: send it as a string`,
-    );
-  if (messages.length === 0) return undefined;
-  return new ValidationFailedError(messages.map((message) => ({ path: '', message })));
 }
 
 /**

@@ -51,7 +51,7 @@ async function start(environment: Record<string, string | undefined>, imports: I
       await embedded?.stop();
       process.exit(0);
     }
-    await serve(embedded ? { ...settings, DATABASE_URL: embedded.url } : settings, imports, embedded);
+    await serve(embedded ? await embedded.complete(settings) : settings, imports, embedded);
   } catch (error) {
     await embedded?.stop();
     throw error;

@@ -1,3 +1,4 @@
+import type { BatchResults } from '@cloutagent/contract';
 import { SignJWT } from 'jose';
 import { createDatabase, Server } from './support/server.js';
 import { agent, delay, start, Watch } from './support/watch.js';
@@ -205,5 +206,36 @@ describe('access control', () => {
     const late = await issue();
     await new Promise((resolve) => setTimeout(resolve, TICKET_TTL_MS + 200));
     expect(await open(id, late)).toBe(401);
+  });
+
+  it('shows nothing of what an execution has recorded to a writer that may not read', async () => {
+    const writer = bearer(await token({ scope: 'executions:write' }));
+    const post = (path: string, body: object, caller = writer) =>
+      server.call('POST', `/api/executions${path}`, body, { ...caller, 'idempotency-key': `hidden${path}` });
+    const request = { ...start([agent('a', { delayMs: 0 })]), input: 'mine' };
+    const { body: first } = await post('', request);
+    await new Watch(server.url, `/api/executions/${first.id}/stream`).done();
+    const again = (await post('', request)).body;
+    expect(again).toMatchObject({ id: first.id, status: 'completed', input: 'mine', steps: [] });
+    expect(again).not.toHaveProperty('output');
+    const batch = await server.call(
+      'POST',
+      '/api/executions/batch',
+      { executions: [{ ...request, idempotencyKey: 'hidden' }] },
+      writer,
+    );
+    const [item] = (batch.body as unknown as BatchResults).results;
+    expect(item).toMatchObject({ replayed: true, execution: { id: first.id, steps: [] } });
+    expect(item!.execution).not.toHaveProperty('output');
+    const path = `/${first.id}/rerun`;
+    const made = (await post(path, { from: ['a'] })).body;
+    expect(made).toMatchObject({ rerunOf: first.id, input: null });
+    await new Watch(server.url, `/api/executions/${made.id}/stream`).done();
+    const repeated = (await post(path, { from: ['a'] })).body;
+    expect(repeated).toMatchObject({ id: made.id, status: 'completed', input: null, steps: [] });
+    expect(repeated).not.toHaveProperty('output');
+    const reader = bearer(await token());
+    expect((await post('', request, reader)).body).toHaveProperty('output');
+    expect((await post(path, { from: ['a'] }, reader)).body).toMatchObject({ input: 'mine' });
   });
 });

@@ -381,6 +381,11 @@ describe('the start', () => {
 
   it.each<[string, NamedAuthStrategy[], string]>([
     ['a reserved name', [strategy('jwt')], '"jwt" cannot be the name of an authentication strategy'],
+    [
+      'the name of own principals',
+      [strategy('schedule')],
+      '"schedule" cannot be the name of an authentication strategy',
+    ],
     ['a name with a colon', [strategy('a:b')], '"a:b" cannot be the name'],
     ['no method', [strategy('a', {})], 'a strategy given as an object has no method authenticate'],
     [

@@ -311,7 +311,12 @@ describe('branches', () => {
 });
 
 it('decides again in another process if the first one is killed before its decision is recorded', async () => {
-  const settings = { DATABASE_URL: await createDatabase(), DISPATCH_POLL_INTERVAL_MS: '200' };
+  const settings = {
+    DATABASE_URL: await createDatabase(),
+    DISPATCH_POLL_INTERVAL_MS: '200',
+    // A busy machine takes many seconds for the condition.
+    TRANSFORM_TIMEOUT_MS: '60000',
+  };
   const [victim, survivor] = [await Server.start(settings), await Server.start(settings)];
   const takesLong = '$sum($map([1..300000], function($x) { $x * 2 })) > 0';
   const id = await victim.startExecution({

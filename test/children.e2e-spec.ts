@@ -210,7 +210,7 @@ describe('child executions', () => {
     const at = (path: string) => `workflow.nodes.0.data.config.${path}`;
     it.each([
       ['no workflow', 'workflow', {}, 'validation_failed', at('workflow')],
-      ['a saved workflow', 'workflow', { ref: 'x' }, 'not_available', at('ref')],
+      ['a saved workflow that does not exist', 'workflow', { ref: 'x' }, 'validation_failed', at('ref')],
       ['two workflows', 'map', { items: [], workflow: inner, ref: 'x' }, 'validation_failed', at('workflow')],
       ['a workflow as text', 'workflow', { workflow: '{{input}}' }, 'validation_failed', at('workflow')],
       ['items that are no list', 'map', { items: 'abc', workflow: inner }, 'validation_failed', at('items')],

@@ -293,6 +293,17 @@ describe('the cloutagent command', () => {
     expect((await run(['list'], { env: { CLOUTAGENT_API_KEY: key } })).code).toBe(4);
   });
 
+  it('creates a key that is limited to saved workflows', async () => {
+    const scopes = ['-s', 'executions:read,executions:write', '--workflows', 'a@production,b'];
+    const key = parsed(await run(['keys', 'create', '-n', 'page', '-p', 'demo', ...scopes, '--json']));
+    expect(key).toMatchObject({ workflows: ['a@production', 'b'] });
+  });
+
+  it('shows the help of a command of a group', async () => {
+    const { code, stdout } = await run(['help', 'keys', 'create']);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('cloutagent keys create [options]')]);
+  });
+
   it('checks a workflow without a server', async () => {
     const env = { CLOUTAGENT_URL: 'http://127.0.0.1:1', CLOUTAGENT_API_KEY: '' };
     expect(await run(['validate', 'examples/data.json'], { env })).toMatchObject({ code: 0 });
@@ -343,7 +354,7 @@ describe('the cloutagent command', () => {
     ['stdin for two things', ['run', '-', '-i', '-'], { stdin: '{}' }, 2, /not both/],
     ['a limit that is no number', ['list', '-n', 'all'], {}, 2, /from 1 to 100/],
     ['a server that is no URL', ['list', '--url', 'localhost:3000'], {}, 2, /correct --url/],
-    ['a key id that is no id', ['keys', 'revoke', 'x'], {}, 4, /^ {2}Invalid UUID$/m],
+    ['a key id that is no id', ['keys', 'revoke', 'x'], {}, 4, /^ {2}keyId: Invalid UUID$/m],
     ['an answer that is none', ['answer', 'x'], {}, 2, /--approve, --reject, --body/],
     ['two answers', ['answer', 'x', '--approve', '--body', '1'], {}, 2, /Give one answer/],
     [

@@ -14,7 +14,13 @@ describe('a request that controls an execution which another process owns', () =
     await client.connect();
     // A sweep would release the executions of an owner that does not exist: there is only the one at the start.
     server = await Server.start({ DATABASE_URL: recorder.url, DISPATCH_POLL_INTERVAL_MS: '3600000' });
-    await recorder.until('WITH RECURSIVE owners', 'WITH RECURSIVE queued', 'WITH roots');
+    await recorder.until(
+      'WITH RECURSIVE owners',
+      'WITH RECURSIVE queued',
+      'WITH roots',
+      'SELECT DISTINCT p.id, p.desired_state',
+      'SELECT DISTINCT c.parent_id AS id',
+    );
   });
   afterAll(async () => {
     await server.kill('SIGTERM');
@@ -46,7 +52,7 @@ describe('a request that controls an execution which another process owns', () =
     ['pause', 'pause'],
     ['resume', 'run'],
     ['cancel', 'cancel'],
-  ])('is answered after two statements: %s', async (action, desired) => {
+  ])('with a reason is answered after three statements: %s', async (action, desired) => {
     const id = await insert();
     if (action === 'resume') await server.call('POST', `/api/executions/${id}/pause`);
     const notified = new Promise<string | undefined>((resolve) => {
@@ -58,6 +64,8 @@ describe('a request that controls an execution which another process owns', () =
       answer = await server.call('POST', `/api/executions/${id}/${action}`, { reason: 'because' });
     };
     expect(await statementsOf(control)).toEqual([
+      // The reason must not have the value of a secret that the execution has used.
+      expect.stringContaining('SELECT secret_versions'),
       expect.stringContaining('UPDATE cloutagent.executions SET desired_state'),
       expect.stringContaining('FROM cloutagent.events'),
     ]);
@@ -70,11 +78,19 @@ describe('a request that controls an execution which another process owns', () =
     expect(rows).toEqual([{ desired_state: desired, desired_state_reason: 'because' }]);
   });
 
-  it('is answered after two statements when it is repeated, and keeps the first reason', async () => {
+  it.each(['pause', 'cancel'])('without a reason is answered after two statements: %s', async (action) => {
+    const id = await insert();
+    expect(await statementsOf(() => server.call('POST', `/api/executions/${id}/${action}`))).toEqual([
+      expect.stringContaining('UPDATE cloutagent.executions SET desired_state'),
+      expect.stringContaining('FROM cloutagent.events'),
+    ]);
+  });
+
+  it('is answered after three statements when it is repeated, and keeps the first reason', async () => {
     const id = await insert();
     await server.call('POST', `/api/executions/${id}/pause`, { reason: 'first' });
     const repeat = () => server.call('POST', `/api/executions/${id}/pause`, { reason: 'second' });
-    expect(await statementsOf(repeat)).toHaveLength(2);
+    expect(await statementsOf(repeat)).toHaveLength(3);
     const { rows } = await client.query(
       'SELECT desired_state_reason FROM cloutagent.executions WHERE id = $1',
       [id],

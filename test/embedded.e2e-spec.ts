@@ -162,7 +162,12 @@ describe('the embedded PostgreSQL', () => {
           /cannot start: another process is using the data folder \S+ Stop it/,
         );
     expect((await winner!.call('GET', '/api/executions')).status).toBe(200);
-    expect((await readdir(race)).toSorted()).toEqual(['postgres', 'postgres-password', 'postgres.log']);
+    expect((await readdir(race)).toSorted()).toEqual([
+      'postgres',
+      'postgres-password',
+      'postgres.log',
+      'secrets.key',
+    ]);
 
     expect(await winner!.kill('SIGTERM')).toBe(0);
     await writeFile(join(race, 'postgres-password'), 'another');

@@ -66,6 +66,40 @@ describe('a server inside a Nest application', () => {
   });
   afterAll(() => host.close());
 
+  it('starts executions in every way below its path', async () => {
+    const body = transform('1 + 1');
+    const stream = await new Watch(
+      base,
+      '/v1/agents/api/executions',
+      { accept: 'text/event-stream' },
+      false,
+      body,
+    ).done();
+    expect(stream.headers.location).toMatch(/^\/v1\/agents\/api\/executions\/[0-9a-f-]{36}$/);
+    expect(ids(stream.frames)).toEqual(upTo(stream.frames.length));
+    expect(stream.frames.at(-1)!.type).toBe('execution:completed');
+    const ask = (path: string, sent: object, headers: Record<string, string> = {}) =>
+      send(
+        base,
+        'POST',
+        `/v1/agents/api/executions${path}`,
+        { ...KEY, ...JSON_TYPE, ...headers },
+        JSON.stringify(sent),
+      );
+    const waited = await ask('', body, { prefer: 'wait=60' });
+    expect([waited.status, headerOf(waited, 'preference-applied'), parse(waited).output]).toEqual([
+      200,
+      'wait=60',
+      2,
+    ]);
+    // Larger than the body of a single start may be.
+    const large = { ...body, input: 'x'.repeat(600_000) };
+    const batch = await ask('/batch', { executions: [large, large] });
+    expect([batch.status, parse(batch)]).toMatchObject([200, { started: 2 }]);
+    const validated = await ask('/validate', { ...body, projectId: 7 });
+    expect([validated.status, parse(validated)]).toMatchObject([200, { valid: false }]);
+  });
+
   it('changes nothing in the answers of the host', async () => {
     const plain = await createHost();
     const answers = async (url: string) => {

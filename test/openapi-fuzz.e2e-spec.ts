@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import {
   type OpenApiDocument,
@@ -9,7 +10,7 @@ import {
 import { spoiled, valuesOf } from './support/schema-arbitrary.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 
-const REQUESTS = 2_400;
+const REQUESTS = 4_800;
 /** The same requests every time. Another seed may find more. */
 const SEED = Number(process.env['FUZZ_SEED'] ?? 20_261_127);
 const PARALLEL = 6;
@@ -48,6 +49,7 @@ describe('answers to generated requests', () => {
   beforeAll(async () => {
     server = await Server.start({
       DATABASE_URL: await createDatabase(),
+      SECRETS_KEY: `fuzz:${randomBytes(32).toString('base64')}`,
       MAX_AUTH_FAILURES_PER_MINUTE: '100000',
     });
     const { text } = await server.call('GET', '/docs/openapi.json');
@@ -59,8 +61,11 @@ describe('answers to generated requests', () => {
       scopes: ['executions:read'],
     });
     weakKey = key.body.key;
-    // Many wait for an approval, because other requests cancel them.
-    for (const workflow of [WORKFLOW, WORKFLOW, ...Array.from({ length: 30 }, () => APPROVAL)])
+    // Many wait for an approval, because other requests cancel them. Many end, because other requests delete those.
+    for (const workflow of [
+      ...Array.from({ length: 60 }, () => WORKFLOW),
+      ...Array.from({ length: 60 }, () => APPROVAL),
+    ])
       ids['executionId']!.push(await server.startExecution({ projectId: 'demo', workflow }));
     for (const name of ['a', 'b', 'c']) {
       const { body } = await server.call('POST', '/api/keys', {

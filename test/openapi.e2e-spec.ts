@@ -61,6 +61,8 @@ describe('the OpenAPI document', () => {
         'resumeExecution: POST /api/executions/{executionId}/resume',
         'revokeKey: DELETE /api/keys/{keyId}',
         'startExecution: POST /api/executions',
+        'startExecutions: POST /api/executions/batch',
+        'validateExecution: POST /api/executions/validate',
         'streamExecution: GET /api/executions/{executionId}/stream',
         'streamExecutions: GET /api/executions/stream',
         'listWaits: GET /api/waits',
@@ -72,6 +74,46 @@ describe('the OpenAPI document', () => {
         'replayDeliveries: POST /api/listeners/{name}/replay',
         'skipEvent: POST /api/listeners/{name}/skip',
         'deleteListener: DELETE /api/listeners/{name}',
+        'listSecrets: GET /api/secrets',
+        'getSecret: GET /api/secrets/{projectId}/{name}',
+        'putSecret: PUT /api/secrets/{projectId}/{name}',
+        'deleteSecret: DELETE /api/secrets/{projectId}/{name}',
+        'listVariables: GET /api/variables',
+        'getVariable: GET /api/variables/{projectId}/{name}',
+        'putVariable: PUT /api/variables/{projectId}/{name}',
+        'deleteVariable: DELETE /api/variables/{projectId}/{name}',
+        'deleteExecution: DELETE /api/executions/{executionId}',
+        'startOperation: POST /api/operations',
+        'listOperations: GET /api/operations',
+        'getOperation: GET /api/operations/{operationId}',
+        'getProjectStats: GET /api/projects/{projectId}/stats',
+        'listWorkflows: GET /api/workflows',
+        'saveWorkflow: PUT /api/workflows/{projectId}/{name}',
+        'getWorkflow: GET /api/workflows/{projectId}/{name}',
+        'deleteWorkflow: DELETE /api/workflows/{projectId}/{name}',
+        'listWorkflowVersions: GET /api/workflows/{projectId}/{name}/versions',
+        'diffWorkflow: GET /api/workflows/{projectId}/{name}/diff',
+        'deleteWorkflowVersion: DELETE /api/workflows/{projectId}/{name}/versions/{version}',
+        'setWorkflowAlias: PUT /api/workflows/{projectId}/{name}/aliases/{alias}',
+        'deleteWorkflowAlias: DELETE /api/workflows/{projectId}/{name}/aliases/{alias}',
+        'putSchedule: PUT /api/schedules/{projectId}/{name}',
+        'listSchedules: GET /api/schedules',
+        'getSchedule: GET /api/schedules/{projectId}/{name}',
+        'deleteSchedule: DELETE /api/schedules/{projectId}/{name}',
+        'runSchedule: POST /api/schedules/{projectId}/{name}/run',
+        'putTrigger: PUT /api/triggers/{projectId}/{name}',
+        'listTriggers: GET /api/triggers',
+        'getTrigger: GET /api/triggers/{projectId}/{name}',
+        'deleteTrigger: DELETE /api/triggers/{projectId}/{name}',
+        'receiveWebhook: POST /api/hooks/{projectId}/{name}',
+        'putWebhook: PUT /api/webhooks/{projectId}/{name}',
+        'listWebhooks: GET /api/webhooks',
+        'getWebhook: GET /api/webhooks/{projectId}/{name}',
+        'deleteWebhook: DELETE /api/webhooks/{projectId}/{name}',
+        'rotateWebhookSecret: POST /api/webhooks/{projectId}/{name}/rotate-secret',
+        'listWebhookDeliveries: GET /api/webhooks/{projectId}/{name}/deliveries',
+        'getWebhookDelivery: GET /api/webhooks/{projectId}/{name}/deliveries/{deliveryId}',
+        'replayWebhook: POST /api/webhooks/{projectId}/{name}/replay',
       ].toSorted(),
     );
   });
@@ -156,7 +198,7 @@ describe('the OpenAPI document', () => {
       (operation(id).parameters as Parameter[])
         .filter((parameter) => parameter.in === 'query')
         .map(({ name, explode }) => (explode === false ? `${name}[]` : name));
-    const tree = ['parentId', 'rootId', 'rerunOf', 'children'];
+    const tree = ['parentId', 'rootId', 'rerunOf', 'workflow', 'createdAfter', 'createdBefore', 'children'];
     expect(names('listExecutions')).toEqual(['projectId', 'status[]', 'tag', ...tree, 'limit', 'cursor']);
     expect(names('streamExecution')).toEqual(['lastEventId', 'types[]', 'ticket']);
     const filter = ['projectId', 'status[]', 'tag', 'rootId', 'executionIds[]'];
@@ -187,6 +229,11 @@ describe('the OpenAPI document', () => {
     expect(headers('202')).toEqual(
       expect.arrayContaining(['X-Request-Id', 'RateLimit-Limit', 'Location', 'Idempotency-Replayed']),
     );
+    expect(headers('200')).toEqual(expect.arrayContaining(['Location', 'Preference-Applied']));
+    expect(Object.keys(validator.resolve(start['200']!).content!)).toEqual([
+      'application/json',
+      'text/event-stream',
+    ]);
     expect(headers('429')).toContain('Retry-After');
     expect(Object.keys(operation('streamExecution').responses)).toContain('204');
   });

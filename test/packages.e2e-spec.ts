@@ -132,7 +132,15 @@ describe('the packed packages in an empty project', () => {
       const rest = hooks.map(
         (code, number) => `export async function use${number}(executionId: string) {\n${code}\n}`,
       );
-      const names = ['useExecution', 'useExecutionControls', 'useSSEConnection', 'useExecutions', 'useWaits'];
+      const names = [
+        'useExecution',
+        'useExecutionControls',
+        'useSSEConnection',
+        'useExecutions',
+        'useStartExecution',
+        'useWaits',
+        'useWorkflows',
+      ];
       await writeFile(
         join(project, 'src', 'readme.tsx'),
         `import { ${names.join(', ')} } from '@cloutagent/react';\n${whole}\n${rest.join('\n')}\n`,
@@ -142,15 +150,19 @@ describe('the packed packages in an empty project', () => {
         `import { version } from 'react';
       import { renderToString } from 'react-dom/server';
       import { CloutAgent } from '@cloutagent/client';
-      import { CloutAgentProvider, type ExecutionControls, ExecutionMonitor, useExecutionControls } from '@cloutagent/react';
+      import { CloutAgentProvider, type ExecutionControls, ExecutionMonitor, useExecutionControls, useStartExecution, useWorkflows } from '@cloutagent/react';
       declare const console: { log(text: string): void };
       const fetch = () => { throw new Error('a server makes no connection'); };
       const client = new CloutAgent({ baseUrl: 'http://127.0.0.1:1', fetch });
       // The compiler refuses the assignment if the type leaves undefined out.
       const idle: ExecutionControls['pending'] = undefined;
       function Pending() { return <p>{useExecutionControls(null).pending === idle ? 'idle' : 'busy'}</p>; }
+      function Saved() {
+        const { loading } = useWorkflows({ projectId: 'demo' });
+        return <p>{useStartExecution().executionId === undefined && loading ? 'nothing yet' : 'too early'}</p>;
+      }
       const id = '0199c0de-0000-7000-8000-000000000001';
-      const page = <CloutAgentProvider client={client}><ExecutionMonitor executionId={id} /><Pending /></CloutAgentProvider>;
+      const page = <CloutAgentProvider client={client}><ExecutionMonitor executionId={id} /><Pending /><Saved /></CloutAgentProvider>;
       console.log(version + ' ' + renderToString(page));
       export {};`,
       );
@@ -163,6 +175,7 @@ describe('the packed packages in an empty project', () => {
       expect(stderr).toBe('');
       expect(stdout).toContain('ca-monitor');
       expect(stdout).toContain('<p>idle</p>');
+      expect(stdout).toContain('<p>nothing yet</p>');
       expect(stdout).toMatch(new RegExp(`^${version}\\.`));
     },
   );

@@ -260,17 +260,6 @@ describe('placeholders', () => {
     ]);
   });
 
-  it.each(['{{vars.team}}', '{{secrets.token}}', '{{ secrets["a b"] }}'])(
-    'that need saved values are not available: %s',
-    async (placeholder) => {
-      const { code, errors } = await errorsOf(
-        start([node('h', 'http', { url: upstream.url, headers: { x: placeholder } })]),
-      );
-      expect(code).toBe('not_available');
-      expect(errors.map(({ path }) => path)).toEqual(['workflow.nodes.0.data.config.headers.x']);
-    },
-  );
-
   it('hide no other problem of a config', async () => {
     const config = {
       url: 'ftp://{{input}}',

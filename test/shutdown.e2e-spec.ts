@@ -96,14 +96,14 @@ describe('SIGTERM', () => {
         const last = String(watch.frames.at(-1)!.id);
         const rest = await new Watch(second.url, pathOf(executions[index % 50]!), {
           'last-event-id': last,
-        }).done();
+        }).done(120_000);
         const all = [...watch.frames, ...rest.frames];
         expect(ids(all)).toEqual(upTo(all.length));
         expect(all.at(-1)!.type).toBe('execution:completed');
       }),
     );
     await second.kill('SIGTERM');
-  }, 180_000);
+  }, 360_000);
 });
 
 describe('SIGTERM during requests', () => {

@@ -108,7 +108,8 @@ describe('interceptors of a module', () => {
       LOG_FORMAT: 'json',
       RETRY_BASE_MS: '1',
       // Long enough for a pause and a resume on a busy machine.
-      EXTENSION_TIMEOUT_MS: '3000',
+      // Longer than a pause and a resume take on a busy machine.
+      EXTENSION_TIMEOUT_MS: '10000',
     });
     ({ server } = extension);
     other = await server.startExecution(start([delay('d', 600_000)]));

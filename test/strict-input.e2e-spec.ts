@@ -11,7 +11,7 @@ interface JsonSchema {
 }
 interface Operation {
   security?: object[];
-  parameters: { name: string; in: string }[];
+  parameters: { name: string; in: string; required?: boolean }[];
   requestBody?: {
     content: Record<string, { schema: JsonSchema; examples: Record<string, { value: object }> }>;
   };
@@ -43,15 +43,34 @@ const operations = (): { method: string; path: string; operation: Operation }[] 
 
 const bodyOf = ({ requestBody }: Operation) => requestBody?.content['application/json'];
 
+/** The required parameters of a query, each with a value that is valid for it. */
+const requiredOf = ({ parameters }: Operation): string =>
+  parameters
+    .filter((parameter) => parameter.in === 'query' && parameter.required)
+    .map(({ name }) => `${name}=1&`)
+    .join('');
+
 /** Exchanges the second letter with the third. If they are equal, or if there is no third, it repeats the last one. */
 function misspell(name: string): string {
   const [first, second, third] = [name.slice(0, 1), name.slice(1, 2), name.slice(2, 3)];
   return second === third || third === '' ? name + name.slice(-1) : first + third + second + name.slice(3);
 }
 
-/** Sends a request and returns `path: message` of each error; the status if it is not 400 `validation_failed`. */
+interface PathError {
+  path: string;
+  message: string;
+}
+
+/**
+ * Sends a request and returns `path: message` of each error; the status if it is not 400 `validation_failed`. The validation of
+ * a start answers 200 with the same errors.
+ */
 async function errorsOf(method: string, path: string, body?: unknown): Promise<string[] | number> {
   const answer = await server.call(method, path, body);
+  if (answer.status === 200 && path.endsWith('/validate')) {
+    const { problems } = answer.body as unknown as { problems: PathError[] };
+    return problems.map((problem) => `${problem.path}: ${problem.message}`);
+  }
   if (answer.status !== 400 || answer.body.code !== 'validation_failed') return answer.status;
   return answer.body.errors.map((error) => `${error.path}: ${error.message}`);
 }
@@ -63,8 +82,10 @@ describe('every route', () => {
   });
 
   it('refuses an unknown query parameter', async () => {
-    for (const { method, path } of operations()) {
-      const errors = await errorsOf(method, `${path}?colour=red`);
+    for (const { method, path, operation } of operations()) {
+      // The senders of webhooks choose the queries of their addresses.
+      if (path.startsWith('/api/hooks/')) continue;
+      const errors = await errorsOf(method, `${path}?${requiredOf(operation)}colour=red`);
       expect([method, path, errors]).toEqual([
         method,
         path,
@@ -77,7 +98,7 @@ describe('every route', () => {
     for (const { method, path, operation } of operations())
       for (const { name } of operation.parameters.filter((parameter) => parameter.in === 'query')) {
         const wrong = misspell(name);
-        expect([path, await errorsOf(method, `${path}?${wrong}=x`)]).toEqual([
+        expect([path, await errorsOf(method, `${path}?${requiredOf(operation)}${wrong}=x`)]).toEqual([
           path,
           [`${wrong}: is not known: did you mean ${name}?`],
         ]);
@@ -150,7 +171,7 @@ describe('a query', () => {
     ],
     [
       '/api/executions?__proto__=1',
-      '__proto__: is not known: remove it, or use one of projectId, status, tag, parentId, rootId, rerunOf, children, limit, cursor',
+      '__proto__: is not known: remove it, or use one of projectId, status, tag, parentId, rootId, rerunOf, workflow, createdAfter, createdBefore, children, limit, cursor',
     ],
     ['/api/me?colour=1', 'colour: is not known: this route has no query parameters'],
   ])('that is %s is refused with %s', async (path, error) => {

@@ -283,6 +283,7 @@ describe("another team's code", () => {
     ['throws', 'thrown in a timer'],
   ])('that does not catch an error fails its node, and the log names the node: %s', async (type, message) => {
     const other = await watch(start([delay('d', 60_000)]));
+    await other.watch.until((now) => now.frames.some((frame) => frame.type === 'execution:waiting'));
     const one = await watch(start([node(type)]));
     await one.watch.done();
     expect(one.watch.frames.at(-1)!.data).toMatchObject({

@@ -173,8 +173,8 @@ describe('a posted workflow', () => {
           /^workflow\.nodes\.0\.data\.config\.workflow\.edges\.0\.otherwise: needs another edge/,
         ),
       ]);
-      expect(await errorsOf(workflow({ ref: 'invoices@production' }), 'not_available')).toEqual([
-        expect.stringMatching(/^workflow\.nodes\.0\.data\.config\.ref: /),
+      expect(await errorsOf(workflow({ ref: 'invoices@production' }))).toEqual([
+        expect.stringMatching(/^workflow\.nodes\.0\.data\.config\.ref: the project has no saved workflow/),
       ]);
     });
 

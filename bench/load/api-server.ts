@@ -75,6 +75,11 @@ export class ApiServer {
     return this.servers.map(({ pid }) => pid);
   }
 
+  /** Address of the first process. */
+  get firstUrl(): string {
+    return this.urls[0]!;
+  }
+
   /** Runs work and returns its cost for one of `count` units, and the units per second. */
   async measure(count: number, work: () => Promise<void>): Promise<Figures> {
     await this.client.query('VACUUM (ANALYZE)');

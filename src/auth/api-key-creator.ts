@@ -9,6 +9,13 @@ import { ownsProject, type Principal } from './principal.js';
 import { ScopeRegistry } from './scopes/scope-registry.js';
 
 const UNIQUE_VIOLATION = '23505';
+const WIDENING_SCOPES = [
+  'keys:manage',
+  'workflows:write',
+  'schedules:manage',
+  'triggers:manage',
+  'webhooks:manage',
+] as const;
 
 /** Makes API keys on behalf of callers. */
 @Injectable()
@@ -33,7 +40,7 @@ export class ApiKeyCreator {
     repeatable?: Pick<RepeatableRequest, 'idempotencyKey' | 'credential'>,
   ): Promise<{ key: CreatedApiKey; replayed: boolean }> {
     const repeated = repeatable && { ...repeatable, principalId: by.id, body: JSON.stringify(request) };
-    // Before the checks: a key that was made stays made, although its expiry may be over now.
+    // Before the checks: a key that was made stays made, although it may have expired since.
     const first = repeated && (await this.requests.findAnswer(repeated));
     if (first) return { key: first, replayed: true };
     this.check(request, by);
@@ -70,6 +77,15 @@ export class ApiKeyCreator {
         'insufficient_scope',
         `You cannot grant the scope ${excess}, because you do not have it.`,
       );
+    // A limited key cannot make another one, because that one could be without the limit. Nor can it change what it may start.
+    const widening = request.workflows && WIDENING_SCOPES.find((scope) => request.scopes.includes(scope));
+    if (widening !== undefined)
+      throw new ValidationFailedError([
+        {
+          path: 'workflows',
+          message: `a key that is limited to saved workflows cannot have the scope ${widening}`,
+        },
+      ]);
     if (request.expiresAt !== undefined && Date.parse(request.expiresAt) <= Date.now())
       throw new ProblemError('expiry_in_the_past');
   }
@@ -79,9 +95,19 @@ async function insert(client: PoolClient, request: CreateApiKey, by: Principal):
   const key = generateKey();
   const { id, hash, prefix } = keyColumns(key);
   const { rows } = await client.query<ApiKeyRow>(
-    `INSERT INTO cloutagent.api_keys (id, hash, prefix, name, projects, scopes, created_by, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *`,
-    [id, hash, prefix, request.name, request.projects, request.scopes, by.id, request.expiresAt ?? null],
+    `INSERT INTO cloutagent.api_keys (id, hash, prefix, name, projects, scopes, created_by, expires_at, workflows)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *`,
+    [
+      id,
+      hash,
+      prefix,
+      request.name,
+      request.projects,
+      request.scopes,
+      by.id,
+      request.expiresAt ?? null,
+      request.workflows ?? null,
+    ],
   );
   return { ...toApiKey(rows[0]!), key };
 }

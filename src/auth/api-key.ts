@@ -28,6 +28,7 @@ export function toApiKey(row: ApiKeyRow, scopes: ApiKey['scopes'] = row.scopes):
     prefix: row.prefix,
     projects: row.projects,
     scopes,
+    ...(row.workflows && { workflows: row.workflows }),
     createdAt: row.created_at.toISOString(),
     expiresAt: iso(row.expires_at),
     revokedAt: iso(row.revoked_at),

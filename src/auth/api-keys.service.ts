@@ -121,6 +121,7 @@ export class ApiKeysService implements OnModuleInit {
       projects: row.projects,
       scopes: this.scopesOf(row),
       expiresAt: row.expires_at?.getTime() ?? null,
+      ...(row.workflows && { workflows: row.workflows }),
     };
   }
 

@@ -9,6 +9,7 @@ import { JwtVerifier } from './jwt-verifier.js';
 import { KeyRequests } from './key-requests.js';
 import { MeController } from './me.controller.js';
 import { MetricsAccess } from './metrics-access.js';
+import { PrincipalValidity } from './principal-validity.js';
 import { RevocationMonitor } from './revocation-monitor.js';
 import { RouteAccessCheck } from './scopes/route-access-check.js';
 import { ScopeRegistry } from './scopes/scope-registry.js';
@@ -33,9 +34,10 @@ import { TicketsService } from './tickets.service.js';
     FailureLimiter,
     JwtVerifier,
     MetricsAccess,
+    PrincipalValidity,
     TicketsService,
     { provide: APP_GUARD, useClass: AuthGuard },
   ],
-  exports: [ApiKeysService, RevocationMonitor, TicketsService],
+  exports: [ApiKeysService, PrincipalValidity, RevocationMonitor, TicketsService],
 })
 export class AuthModule {}

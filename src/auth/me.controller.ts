@@ -27,12 +27,13 @@ export class MeController {
     examples: { me: { value: EXAMPLE_ME } },
   })
   me(@CurrentPrincipal() principal: Principal): Me {
-    const { id, name, projects, scopes, expiresAt } = principal;
+    const { id, name, projects, scopes, workflows, expiresAt } = principal;
     return {
       id,
       name: name ?? null,
       projects: [...projects],
       scopes: [...scopes],
+      ...(workflows && { workflows: [...workflows] }),
       expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
     };
   }

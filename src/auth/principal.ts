@@ -12,6 +12,8 @@ export interface Principal {
   /** Project ids; `*` means all projects. */
   readonly projects: readonly string[];
   readonly scopes: readonly Scope[];
+  /** The only saved workflows that it may start, as refs such as `compare@production`; undefined for no such limit. */
+  readonly workflows?: readonly string[];
   /** When the credential expires, in ms since the epoch; null for never. */
   readonly expiresAt: number | null;
 }

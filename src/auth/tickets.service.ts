@@ -6,10 +6,9 @@ import { isUuid } from '../common/uuid.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { NotFoundError } from '../problems/problem.error.js';
-import { ApiKeysService } from './api-keys.service.js';
 import { InvalidTicketError } from './auth.errors.js';
-import { keyIdOf, type Principal } from './principal.js';
-import { AuthStrategies } from './strategies/auth-strategies.js';
+import { PrincipalValidity } from './principal-validity.js';
+import type { Principal } from './principal.js';
 
 const TICKET = /^[A-Za-z0-9_-]{43}$/;
 const FOREIGN_KEY_VIOLATION = '23503';
@@ -28,8 +27,7 @@ export class TicketsService {
 
   constructor(
     private readonly database: Database,
-    private readonly keys: ApiKeysService,
-    private readonly strategies: AuthStrategies,
+    private readonly validity: PrincipalValidity,
     @Inject(Settings) private readonly settings: Pick<Settings, 'TICKET_TTL_MS' | 'TICKET_RESUME_TTL_MS'>,
   ) {}
 
@@ -88,11 +86,7 @@ export class TicketsService {
       .executeTakeFirst();
     if (!row) throw new InvalidTicketError();
     const principal = row.principal as Principal;
-    const keyId = keyIdOf(principal);
-    const expired = principal.expiresAt !== null && principal.expiresAt <= Date.now();
-    if (expired || (keyId !== undefined && (await this.keys.revokedAmong([keyId])).length > 0))
-      throw new InvalidTicketError();
-    if (!(await this.strategies.stillValid(principal))) throw new InvalidTicketError();
+    if (!(await this.validity.isValid(principal))) throw new InvalidTicketError();
     return principal;
   }
 

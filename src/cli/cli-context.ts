@@ -1,4 +1,5 @@
 import { CloutAgent } from '@cloutagent/client';
+import { CloutAgentAdmin } from '@cloutagent/client/admin';
 import type { Readable } from 'node:stream';
 import { CliError } from './cli-error.js';
 import { type Output, Terminal } from './terminal.js';
@@ -49,6 +50,11 @@ export class CliContext {
         `The server "${this.baseUrl}" is not an http or https URL: correct --url or CLOUTAGENT_URL, for example ${DEFAULT_URL}.`,
       );
     return new CloutAgent({ baseUrl: this.baseUrl, token: this.key });
+  }
+
+  /** @throws CliError as `client` does */
+  admin(): CloutAgentAdmin {
+    return new CloutAgentAdmin(this.client());
   }
 
   /** Prints a value as JSON. `indent` makes it readable; a stream of values has one value a line. */

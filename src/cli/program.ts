@@ -4,16 +4,22 @@ import { readFileSync } from 'node:fs';
 import { addAnswer } from './commands/answer.js';
 import { addApprove, addControl } from './commands/control.js';
 import { addDoctor } from './commands/doctor.js';
+import { addExecutions } from './commands/executions.js';
 import { addKeys } from './commands/keys.js';
 import { addList } from './commands/list.js';
 import { addRerun } from './commands/rerun.js';
 import { addRun } from './commands/run.js';
+import { addSchedules } from './commands/schedules.js';
 import { addServe } from './commands/serve.js';
 import { addShow } from './commands/show.js';
 import { addSignal } from './commands/signal.js';
+import { addTriggers } from './commands/triggers.js';
 import { addValidate } from './commands/validate.js';
+import { addSecrets, addVariables } from './commands/values.js';
 import { addWaits } from './commands/waits.js';
 import { addWatch } from './commands/watch.js';
+import { addWebhooks } from './commands/webhooks.js';
+import { addWorkflows } from './commands/workflows.js';
 import { CliContext, type CliStreams } from './cli-context.js';
 import { CliError } from './cli-error.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
@@ -70,6 +76,13 @@ export async function cloutagent(
     addAnswer,
     addSignal,
     addRerun,
+    addExecutions,
+    addWorkflows,
+    addSecrets,
+    addVariables,
+    addWebhooks,
+    addSchedules,
+    addTriggers,
     addKeys,
     addValidate,
     addDoctor,
@@ -77,11 +90,17 @@ export async function cloutagent(
     add(program, context, run);
   acceptGlobalOptionsEverywhere(program);
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(withNestedHelp(args), { from: 'user' });
     return exitCode;
   } catch (error) {
     return report(error, context);
   }
+}
+
+/** Makes `help webhooks set` show the help of `webhooks set`: by itself, the parser shows that of `webhooks`. */
+function withNestedHelp(args: readonly string[]): string[] {
+  const [first, ...names] = args;
+  return first === 'help' && names.length > 1 ? [...names, '--help'] : [...args];
 }
 
 /** Lets the options of the program follow the command as well: `cloutagent list --json`. */

@@ -4,7 +4,8 @@ import type { Settings } from '../config/settings.js';
 import { ExtensionDiscoveryModule } from '../discovery/discovery.module.js';
 import { ExtensionModule } from '../engine/extension/extension.module.js';
 import { WorkflowChecksModule } from '../engine/validation/workflow-checks.module.js';
-import { WorkflowValidator } from '../executions/commands/workflow-validator.js';
+import { WorkflowValidator } from '../definitions/workflow-validator.js';
+import { RedactorsModule } from '../secrets/redactors.module.js';
 
 /** Checks workflows without a database. */
 @Module({})
@@ -15,6 +16,7 @@ export class ValidationModule {
       imports: [
         ConfigModule.forRoot(settings),
         ExtensionDiscoveryModule.forRoot(),
+        RedactorsModule,
         ExtensionModule,
         WorkflowChecksModule,
       ],

@@ -1,5 +1,12 @@
-import { StartExecution, type StartExecutionInput } from '@cloutagent/contract';
-import { readFile } from 'node:fs/promises';
+import {
+  type Json,
+  SaveWorkflow,
+  type SaveWorkflowInput,
+  StartExecution,
+  type StartExecutionInput,
+  WorkflowRef,
+} from '@cloutagent/contract';
+import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { check } from '../problems/schema-problems.js';
@@ -31,12 +38,8 @@ export async function readRequest(
 ): Promise<StartExecutionInput> {
   if (path === '-' && changes.input === '-')
     throw new CliError('Stdin holds the workflow or the input, not both: give the other one as a file.');
-  const given = parse(await readSource(path, context), path);
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw new CliError(
-      `${path} must hold a JSON object: { "projectId", "workflow", "input" } or { "nodes", "edges" }.`,
-    );
-  const body = 'workflow' in given ? given : { workflow: given };
+  const given = await readObject(path, context);
+  const body = 'workflow' in given || 'workflowRef' in given ? given : { workflow: given };
   const { input, project, tag = [] } = changes;
   const request = {
     projectId: 'default',
@@ -46,12 +49,64 @@ export async function readRequest(
     ...(tag.length > 0 && { tags: tag }),
   };
   const { problems } = check(StartExecution, request);
-  if (problems) {
-    const lines = problems.map(({ path: at, message }) => `  ${at.join('.') || '(all)'}: ${message}`);
-    throw new CliError(`${path} is not a valid workflow:\n${lines.join('\n')}`, EXIT.failed);
-  }
+  if (problems) throw invalid(path, problems);
   // The server adds the defaults, so it gets the request as it was written.
   return request as StartExecutionInput;
+}
+
+/** Returns the request that starts a saved workflow. */
+export async function requestOf(
+  workflowRef: string,
+  { input, project = 'default', tag = [] }: RequestChanges,
+  context: CliContext,
+): Promise<StartExecutionInput> {
+  return {
+    projectId: project,
+    workflowRef,
+    ...(input !== undefined && { input: (await readValue('--input', input, context)) as Json }),
+    ...(tag.length > 0 && { tags: [...tag] }),
+  };
+}
+
+/** Whether an argument names a saved workflow: it can be a reference, and there is no such file. */
+export async function isWorkflowRef(given: string): Promise<boolean> {
+  if (!WorkflowRef.safeParse(given).success || given.endsWith('.json')) return false;
+  return access(given).then(
+    () => false,
+    () => true,
+  );
+}
+
+/**
+ * Reads what a version of a saved workflow consists of: a workflow alone, or an object with `workflow`, whose other fields
+ * may be those of a request or of a saved version.
+ * @throws CliError if the file cannot be read, or has no valid workflow
+ */
+export async function readContent(path: string, context: CliContext): Promise<SaveWorkflowInput> {
+  const given = await readObject(path, context);
+  const body = 'workflow' in given ? given : { workflow: given };
+  const content = Object.fromEntries(
+    Object.entries(body).filter(([field]) => field in SaveWorkflow.shape),
+  ) as SaveWorkflowInput;
+  const { problems } = check(SaveWorkflow, content);
+  if (problems) throw invalid(path, problems);
+  return content;
+}
+
+async function readObject(path: string, context: CliContext): Promise<object> {
+  const given = parse(await readSource(path, context), path);
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given;
+  throw new CliError(
+    `${path} must hold a JSON object: { "projectId", "workflow", "input" } or { "nodes", "edges" }.`,
+  );
+}
+
+function invalid(
+  path: string,
+  problems: readonly { path: readonly PropertyKey[]; message: string }[],
+): CliError {
+  const lines = problems.map(({ path: at, message }) => `  ${at.join('.') || '(all)'}: ${message}`);
+  return new CliError(`${path} is not a valid workflow:\n${lines.join('\n')}`, EXIT.failed);
 }
 
 async function readSource(path: string, context: CliContext): Promise<string> {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isVisibleAscii } from '../common/visible-ascii.js';
 import { jsonSetting } from './json-setting.js';
 import { headerName, headerValue, McpServersSetting } from './mcp-servers-setting.js';
+import { SecretKeysSetting } from './secret-keys-setting.js';
 
 const text = z.string().trim().min(1);
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -23,6 +24,14 @@ const list = z
       .map((item) => item.trim())
       .filter(Boolean),
   );
+/** Durations, separated by commas. */
+const delays = (fallback: string) =>
+  z
+    .string()
+    .regex(/^\d{1,10}(,\d{1,10}){0,49}$/, 'must be 1 to 50 durations in ms, separated by commas: 5000,300000')
+    .default(fallback)
+    .transform((value) => value.split(',').map(Number))
+    .refine((values) => values.every((value) => value <= 2_147_483_647), 'must have durations below 2^31 ms');
 const webUrl = z
   .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
   .refine((value) => {
@@ -143,10 +152,17 @@ const SettingsSchema = z
     REQUEST_HEADERS_TIMEOUT_MS: ms(15_000),
     REQUEST_TIMEOUT_MS: ms(60_000),
     BODY_MAX_BYTES: count(1_048_576),
+    BATCH_MAX_BYTES: count(8_388_608),
+    BATCH_MAX_JSON_PARTS: count(100_000),
+    MAX_PREFER_WAIT_MS: ms(60_000, 0),
     RATE_LIMIT_REQUESTS: count(10_000),
     RATE_LIMIT_WINDOW_MS: ms(60_000),
     MAX_JSON_DEPTH: count(32, 1, 1_000),
     MAX_JSON_PARTS: count(20_000),
+    MAX_WORKFLOWS_PER_PROJECT: count(1_000),
+    MAX_VERSIONS_PER_WORKFLOW: count(1_000),
+    MAX_ALIASES_PER_WORKFLOW: count(100),
+    WORKFLOW_CACHE_MAX_BYTES: count(8_388_608, 0),
     MAX_WORKFLOW_NODES: count(500, 1, MAX_NODES),
     MAX_WORKFLOW_EDGES: count(2_000, 1, MAX_EDGES),
     MAX_WORKFLOW_DEPTH: count(100),
@@ -178,12 +194,32 @@ const SettingsSchema = z
     RETENTION_SWEEP_INTERVAL_MS: ms(3_600_000),
     UNDELIVERED_RETENTION_DAYS: count(7, 0),
 
+    MAX_EXECUTIONS_PER_OPERATION: count(100_000, 1, 10_000_000),
+    MAX_OPERATION_STEPS_PER_SECOND: count(100, 1, 100_000),
+    OPERATION_POLL_INTERVAL_MS: ms(2_000),
+    MAX_INTERVALS_PER_STATS: count(744, 1, 100_000),
+    STATS_TIMEOUT_MS: ms(10_000),
+
     MAX_DELIVERIES_PER_SUBSCRIBER: count(10, 1, 1_000),
     MAX_ATTEMPTS_PER_DELIVERY: count(15, 1, 1_000_000),
     DELIVERY_TIMEOUT_MS: ms(30_000),
     DELIVERY_LEASE_MS: ms(30_000, 300),
     DELIVERY_RETRY_BASE_MS: ms(1_000),
     DELIVERY_RETRY_MAX_MS: ms(300_000),
+
+    MAX_WEBHOOKS_PER_PROJECT: count(100, 0),
+    MAX_SECRETS_PER_WEBHOOK: count(5, 1, 20),
+    MAX_DELIVERIES_PER_WEBHOOK: count(5, 1, 1_000),
+    MAX_WEBHOOK_DELIVERIES_PER_PROCESS: count(100, 2, 10_000),
+    MAX_EXECUTIONS_PER_REPLAY: count(10_000),
+    MAX_LOGGED_ATTEMPTS_PER_WEBHOOK: count(1_000),
+    WEBHOOK_LOG_DAYS: count(7),
+    WEBHOOK_TIMEOUT_MS: ms(20_000),
+    WEBHOOK_RESPONSE_MAX_BYTES: count(8_192, 0),
+    WEBHOOK_THROTTLE_MS: ms(30_000),
+    WEBHOOK_RETRY_DELAYS_MS: delays(
+      '5000,300000,1800000,7200000,18000000,36000000,50400000,72000000,86400000',
+    ),
 
     MAX_EXECUTIONS_PER_PROCESS: count(500),
     MAX_EXECUTIONS_PER_PROJECT: count(200),
@@ -215,6 +251,14 @@ const SettingsSchema = z
     SIGNAL_MAX_BYTES: count(262_144),
     SCHEMA_MAX_BYTES: count(65_536),
     PUBLIC_URL: webUrl.optional(),
+    MAX_SCHEDULES_PER_PROJECT: count(1_000, 0),
+    MAX_QUEUED_PER_SCHEDULE: count(100, 1, 1_000),
+    SCHEDULE_MIN_INTERVAL_MS: ms(60_000, 60_000),
+    SCHEDULE_LATE_TIMEOUT_MS: ms(60_000, 1_000),
+    MAX_TRIGGERS_PER_PROJECT: count(1_000, 0),
+    TRIGGER_MAX_BYTES: count(1_048_576),
+    TRIGGER_SIGNATURE_TIMEOUT_MS: ms(300_000, 1_000),
+    MAX_START_DELAY_DAYS: count(366, 0, 36_500),
     DISPATCH_POLL_INTERVAL_MS: ms(2_000),
     PROCESS_CHECK_INTERVAL_MS: ms(250),
     PROCESS_RECONNECT_TIMEOUT_MS: ms(5_000),
@@ -255,6 +299,11 @@ const SettingsSchema = z
     MCP_TOTAL_TIMEOUT_MS: ms(300_000),
     MCP_MAX_TOOLS: count(128, 1, 10_000),
     MCP_RESPONSE_MAX_BYTES: count(2_097_152, 1_024),
+
+    SECRETS_KEY: SecretKeysSetting.optional(),
+    MAX_SECRETS_PER_PROJECT: count(1_000, 0),
+    MAX_VARIABLES_PER_PROJECT: count(1_000, 0),
+    VARIABLE_MAX_BYTES: count(65_536),
 
     METRICS_TOKEN: receivedCredential.optional(),
     MAX_METRICS_MODELS: count(100),

@@ -1,12 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import type { Settings } from '../config/settings.js';
 import { Logger } from '../logging/logger.js';
 import { EmbeddedPostgresError } from './embedded-postgres.error.js';
-import { createCluster, readOrCreatePassword, removeTemporaryFiles } from './postgres-cluster.js';
+import { createCluster, removeTemporaryFiles } from './postgres-cluster.js';
 import { locatePostgres } from './postgres-location.js';
 import { claim, connect, connectAndClaim, launch, urlOf } from './postgres-server.js';
 import { isAlive, stopServer } from './postmaster.js';
+import { readOrCreateSecret } from './secret-file.js';
+import { secretsKeyOf } from './secrets-key-file.js';
 
 const RECONNECT_DELAY_MS = 100;
 
@@ -52,7 +56,9 @@ export class EmbeddedPostgres {
     const location = await locatePostgres(dataDir);
     const { folder, notices } = location;
     const cluster = join(folder, 'postgres');
-    const password = await readOrCreatePassword(join(folder, 'postgres-password'));
+    const password = await readOrCreateSecret(join(folder, 'postgres-password'), () =>
+      randomBytes(24).toString('base64url'),
+    );
     await createCluster(cluster, password, location, { isDurable: flags['fsync'] !== 'off' });
     const { pid, port, client } = await connectAndClaim(cluster, password, () =>
       launch(cluster, location, flags),
@@ -64,6 +70,15 @@ export class EmbeddedPostgres {
   /** Connection string with the password. */
   get url(): string {
     return this.server.url;
+  }
+
+  /**
+   * Adds to settings what this server gives: its address, and a key for secrets unless SECRETS_KEY is set.
+   * @throws EmbeddedPostgresError if the file with the key cannot be used
+   */
+  async complete(settings: Settings): Promise<Settings> {
+    const SECRETS_KEY = settings.SECRETS_KEY ?? (await secretsKeyOf(this.server.folder));
+    return { ...settings, DATABASE_URL: this.url, SECRETS_KEY };
   }
 
   /** Messages for the operator about files that are not in their usual location. */

@@ -1,7 +1,13 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { agentRounds } from './agent-rounds.migration.js';
+import { definitions } from './definitions.migration.js';
+import { bulkOperations } from './operations.migration.js';
+import { projectStats } from './project-stats.migration.js';
+import { schedules } from './schedules.migration.js';
+import { secrets } from './secrets.migration.js';
 import { treeCosts } from './tree-costs.migration.js';
+import { webhooks } from './webhooks.migration.js';
 
 /** The schema of every table. */
 export const SCHEMA = 'cloutagent';
@@ -487,4 +493,10 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0009-workflow-language': workflowLanguage,
   '0010-agent-rounds': agentRounds,
   '0011-tree-costs': treeCosts,
+  '0012-definitions': definitions,
+  '0013-secrets': secrets,
+  '0014-webhooks': webhooks,
+  '0015-schedules': schedules,
+  '0016-bulk-operations': bulkOperations,
+  '0017-project-stats': projectStats,
 };

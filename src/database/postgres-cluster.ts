@@ -1,42 +1,23 @@
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, chown, link, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EmbeddedPostgresError } from './embedded-postgres.error.js';
 import type { OtherUser } from './folder-access.js';
 import type { PostgresLocation } from './postgres-location.js';
+import { TEMPORARY_SUFFIX } from './secret-file.js';
+import { SECRETS_KEY_FILE } from './secrets-key-file.js';
 
 const MAJOR_VERSION = '18';
 /** Prefix of the folder in which a cluster is made. */
 const NEW_CLUSTER = 'postgres.new-';
-const TEMPORARY_PREFIXES = [NEW_CLUSTER, 'postgres-password.new-'];
+const TEMPORARY_PREFIXES = [
+  NEW_CLUSTER,
+  ...['postgres-password', SECRETS_KEY_FILE].map((name) => name + TEMPORARY_SUFFIX),
+];
 
 /** The environment of PostgreSQL's programs. */
 export const POSTGRES_ENVIRONMENT: NodeJS.ProcessEnv = { PATH: '/usr/bin:/bin', TZ: 'UTC', LC_ALL: 'C' };
-
-/**
- * Reads the password from the file. If the file is missing, makes a password: when several processes start at once, they
- * all use the same one.
- */
-export async function readOrCreatePassword(path: string): Promise<string> {
-  const password = await readFile(path, 'utf8').catch(() => '');
-  if (password) return password;
-  const temporary = `${path}.new-${randomBytes(6).toString('hex')}`;
-  try {
-    await writeFile(temporary, randomBytes(24).toString('base64url'), { mode: 0o600 });
-    // A link makes the file appear with its whole content, and never replaces the file of another process.
-    await link(temporary, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
-      throw new EmbeddedPostgresError(`${path} cannot be made: ${(error as Error).message}`, {
-        cause: error,
-      });
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  return readFile(path, 'utf8');
-}
 
 /**
  * Makes the cluster if it is missing, in a temporary folder that is then renamed. A kill therefore leaves no incomplete

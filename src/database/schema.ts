@@ -4,6 +4,8 @@ import type {
   ExecutionOptions,
   ExecutionStatus,
   Json,
+  Operation,
+  OperationFilter,
   Scope,
   WaitKind,
   WaitOutcome,
@@ -17,7 +19,7 @@ import type {
 type JsonColumn<T> = ColumnType<T, string, string>;
 type Instant = ColumnType<Date, Date | string | undefined, Date | string>;
 
-/** The fields of a wait besides its columns. */
+/** The fields of a wait that have no column. */
 export interface WaitDetails {
   message?: string;
   schema?: Record<string, unknown>;
@@ -122,6 +124,13 @@ export interface ExecutionsTable {
   rerun_of: string | null;
   /** What a re-run copies from the execution that it repeats. */
   kept: JsonColumn<KeptWork> | null;
+  /** The saved workflow whose version it runs; null for a graph that was posted. */
+  workflow_name: string | null;
+  workflow_version: number | null;
+  /** When it may begin; null for immediately. */
+  start_at: Instant | null;
+  /** Ids of the versions of secrets that it has used. Their values are redacted in all that it records. */
+  secret_versions: Generated<string[]>;
 }
 
 interface EventsTable {
@@ -202,6 +211,8 @@ export interface ApiKeysTable {
   prefix: string;
   projects: string[];
   scopes: Scope[];
+  /** The saved workflows that it may start; null for no such limit. */
+  workflows: string[] | null;
   created_at: Instant;
   created_by: string | null;
   expires_at: Date | null;
@@ -265,6 +276,111 @@ interface ToolCallsTable {
   sequence: number | null;
 }
 
+/** Saved workflows by name. A row stays after a deletion, so that no number of a version is used twice. */
+interface WorkflowsTable {
+  project_id: string;
+  name: string;
+  /** The number of the newest version that was ever saved. */
+  newest: number;
+  deleted_at: Instant | null;
+}
+
+interface WorkflowVersionsTable {
+  project_id: string;
+  name: string;
+  version: number;
+  /** SHA-256 of the canonical JSON of its content. The same content makes no new version. */
+  hash: Buffer;
+  workflow: JsonColumn<Workflow>;
+  input_schema: JsonColumn<Record<string, unknown>> | null;
+  options: JsonColumn<ExecutionOptions>;
+  description: string | null;
+  tags: string[];
+  created_at: Instant;
+  created_by: string;
+}
+
+interface WorkflowAliasesTable {
+  project_id: string;
+  name: string;
+  alias: string;
+  version: number;
+}
+
+/** Secrets by name. The value is that of the version. */
+interface SecretsTable {
+  project_id: string;
+  name: string;
+  /** null: it may be sent to any host. */
+  allowed_hosts: string[] | null;
+  version_id: string;
+  created_at: Instant;
+  updated_at: Instant;
+  updated_by: string;
+}
+
+/** The values that secrets have, and have had while executions used them. */
+interface SecretVersionsTable {
+  id: string;
+  project_id: string;
+  name: string;
+  /** Which key of SECRETS_KEY has encrypted it. */
+  key_id: string;
+  /** The encrypted value (AES-256-GCM). */
+  sealed: Buffer;
+  created_at: Instant;
+  /** When another value, or a deletion, replaced it. */
+  replaced_at: Instant | null;
+}
+
+interface VariablesTable {
+  project_id: string;
+  name: string;
+  value: JsonColumn<Json>;
+  created_at: Instant;
+  updated_at: Instant;
+  updated_by: string;
+}
+
+/** The keys of requests whose executions were deleted. */
+interface DeletedRequestsTable {
+  project_id: string;
+  principal: string;
+  /** SHA-256 of the Idempotency-Key. */
+  key_hash: Buffer;
+  expires_at: Instant;
+}
+
+/** Actions on many executions, carried out in the background. */
+export interface OperationsTable {
+  id: string;
+  project_id: string;
+  action: Operation['action'];
+  filter: JsonColumn<OperationFilter>;
+  reason: string | null;
+  /** The principal on whose behalf the server acts, as JSON. */
+  principal: JsonColumn<unknown>;
+  created_by: string;
+  idempotency_key: string | null;
+  request_hash: Buffer;
+  total: Generated<number>;
+  succeeded: Generated<number>;
+  failed: Generated<number>;
+  failures: JsonColumn<Operation['failures']>;
+  created_at: Instant;
+  completed_at: Instant | null;
+  /** `ProcessIdentity` of the process that works on it. */
+  claimed_by: string | null;
+  /** When a process last worked on it. The one that has waited longest is next. */
+  worked_at: Instant;
+}
+
+/** The executions that an operation has still to act on. */
+interface OperationItemsTable {
+  operation_id: string;
+  execution_id: string;
+}
+
 export interface Schema {
   executions: ExecutionsTable;
   processes: ProcessesTable;
@@ -277,4 +393,13 @@ export interface Schema {
   tool_calls: ToolCallsTable;
   api_keys: ApiKeysTable;
   stream_tickets: StreamTicketsTable;
+  workflows: WorkflowsTable;
+  workflow_versions: WorkflowVersionsTable;
+  workflow_aliases: WorkflowAliasesTable;
+  secrets: SecretsTable;
+  secret_versions: SecretVersionsTable;
+  variables: VariablesTable;
+  deleted_requests: DeletedRequestsTable;
+  operations: OperationsTable;
+  operation_items: OperationItemsTable;
 }

@@ -12,12 +12,12 @@ import { inContext } from '../logging/work-context.js';
 import type { ClaimedDelivery, DeliveryQueue } from './delivery-queue.js';
 import type { DeliveryStats } from './delivery-stats.js';
 import type { DurableSubscriber } from './durable-subscriber.js';
+import { Lease } from './lease.js';
 
 /** Events that one claim delivers. Then the other executions have their turn. */
 const PAGE_EVENTS = 100;
 /** A crash delivers the events of at most this time again. Each position that is stored costs a commit. */
 const ADVANCE_INTERVAL_MS = 100;
-const RENEWALS_PER_LEASE = 3;
 const MAX_ERROR_LENGTH = 1_000;
 
 type DeliverySettings = Pick<
@@ -43,14 +43,10 @@ export interface DeliveryContext {
 /** Delivers a page of one execution's events to one subscriber, under one claim. */
 export class DeliveryRun {
   private readonly logger = new Logger(DeliveryRun.name);
-  /** Aborts when another process has taken over, or may have because the lease was not renewed in time. */
-  private readonly lost = new AbortController();
+  private readonly lease: Lease;
   private position: number;
   private attempts: number;
   private advancedAt = performance.now();
-  /** Until then, no other process may deliver to the subscriber. In ms of the monotonic clock. */
-  private leaseEndsAt = 0;
-  private leaseTimer: NodeJS.Timeout | undefined;
 
   /**
    * @param claimedAt when the claim was sent, in ms of the monotonic clock
@@ -66,7 +62,10 @@ export class DeliveryRun {
   ) {
     this.position = delivery.position;
     this.attempts = delivery.attempts;
-    this.extendLease(claimedAt);
+    const { queue, settings, subscriber } = context;
+    this.lease = new Lease(subscriber.id, settings.DELIVERY_LEASE_MS, claimedAt, () =>
+      queue.renew(subscriber.id, delivery),
+    );
   }
 
   /**
@@ -75,15 +74,14 @@ export class DeliveryRun {
    * @throws the database's error; the events since the last stored position are then delivered again
    */
   async run(): Promise<number | undefined> {
-    const { queue, settings, subscriber } = this.context;
-    const renewal = setInterval(() => void this.renew(), settings.DELIVERY_LEASE_MS / RENEWALS_PER_LEASE);
+    const { queue, subscriber } = this.context;
     try {
       const { events, isLast } = await this.readPage();
       for (const event of events) {
-        if (this.isLost()) return undefined;
+        if (this.lease.isLost) return undefined;
         if (this.stopping.aborted) break;
         const failure = await this.attempt(event);
-        if (this.lost.signal.aborted) return undefined;
+        if (this.lease.signal.aborted) return undefined;
         // A receiver that fails while the process stops may fail because of that, so the failure does not count.
         if (failure !== undefined && this.stopping.aborted) break;
         if (failure !== undefined) return await this.fail(event, failure);
@@ -100,8 +98,7 @@ export class DeliveryRun {
       await queue.release(subscriber, this.delivery, position);
       return undefined;
     } finally {
-      clearInterval(renewal);
-      clearTimeout(this.leaseTimer);
+      this.lease.end();
     }
   }
 
@@ -127,7 +124,7 @@ export class DeliveryRun {
       () => timeout.abort(new Error(`timed out after ${settings.DELIVERY_TIMEOUT_MS} ms`)),
       settings.DELIVERY_TIMEOUT_MS,
     );
-    const signal = AbortSignal.any([timeout.signal, this.lost.signal, this.abandoned]);
+    const signal = AbortSignal.any([timeout.signal, this.lease.signal, this.abandoned]);
     const call = async () => subscriber.deliver(parseEvent(event), { attempt: this.attempts + 1, signal });
     const onStray = (error: unknown) =>
       this.logger.error(`an error of ${subscriber.id} was not handled`, error, { executionId });
@@ -149,8 +146,8 @@ export class DeliveryRun {
     if (performance.now() - this.advancedAt < ADVANCE_INTERVAL_MS) return;
     this.advancedAt = performance.now();
     const { queue, subscriber } = this.context;
-    if (await queue.advance(subscriber, this.delivery, this.position)) this.extendLease(this.advancedAt);
-    else this.loseClaim();
+    if (await queue.advance(subscriber, this.delivery, this.position)) this.lease.extend(this.advancedAt);
+    else this.lease.lose();
   }
 
   private async fail(event: RecordedEvent, { error }: { error: unknown }): Promise<number | undefined> {
@@ -173,47 +170,18 @@ export class DeliveryRun {
       sequence: event.sequence,
       attempts,
       // PostgreSQL does not store U+0000.
-      error: secrets.text(messageOf(error)).replaceAll('\0', '').slice(0, MAX_ERROR_LENGTH).toWellFormed(),
+      error: secrets.forProcess
+        .text(messageOf(error))
+        .replaceAll('\0', '')
+        .slice(0, MAX_ERROR_LENGTH)
+        .toWellFormed(),
       retryMs,
     });
     return retryMs;
   }
 
   /** Renews the lease, and aborts the call if another process has taken over. */
-  async renew(): Promise<void> {
-    const { queue, subscriber } = this.context;
-    const sentAt = performance.now();
-    try {
-      if (await queue.renew(subscriber.id, this.delivery)) this.extendLease(sentAt);
-      else this.loseClaim();
-    } catch (error) {
-      this.logger.debug(`a lease of ${subscriber.id} could not be renewed: ${(error as Error).message}`);
-    }
-  }
-
-  /** The database counts the lease from a later time than this one, so it ends here first. */
-  private extendLease(sentAt: number): void {
-    if (this.lost.signal.aborted) return;
-    this.leaseEndsAt = Math.max(this.leaseEndsAt, sentAt + this.context.settings.DELIVERY_LEASE_MS);
-    this.checkLeaseAtItsEnd();
-  }
-
-  /** Checks the lease again if the timer fires early: Node cuts the fraction of a millisecond off. */
-  private checkLeaseAtItsEnd(): void {
-    clearTimeout(this.leaseTimer);
-    this.leaseTimer = setTimeout(() => {
-      if (!this.isLost()) this.checkLeaseAtItsEnd();
-    }, this.leaseEndsAt - performance.now());
-    this.leaseTimer.unref();
-  }
-
-  /** Whether another process may have taken over. A process that was stopped finds it out here before its timers run. */
-  private isLost(): boolean {
-    if (performance.now() >= this.leaseEndsAt) this.loseClaim();
-    return this.lost.signal.aborted;
-  }
-
-  private loseClaim(): void {
-    this.lost.abort(new Error('another process may have taken this delivery over'));
+  renew(): Promise<void> {
+    return this.lease.renew();
   }
 }

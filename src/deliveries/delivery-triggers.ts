@@ -3,8 +3,35 @@ import pg from 'pg';
 /** Types of which one commit may insert many events of the same execution. */
 const CHUNKS: readonly string[] = ['execution:output', 'execution:thinking'];
 
-const SINGLE_TRIGGER = 'events_deliveries';
-const CHUNK_TRIGGER = 'events_chunk_deliveries';
+/** The triggers of one kind of receiver, and their functions. */
+export interface DeliveryTriggers {
+  readonly single: { readonly trigger: string; readonly function: string };
+  /** For chunks. */
+  readonly chunks: { readonly trigger: string; readonly function: string };
+}
+
+export const LISTENER_TRIGGERS: DeliveryTriggers = {
+  single: { trigger: 'events_deliveries', function: 'record_delivery' },
+  chunks: { trigger: 'events_chunk_deliveries', function: 'record_chunk_deliveries' },
+};
+
+export const WEBHOOK_TRIGGERS: DeliveryTriggers = {
+  single: { trigger: 'events_webhooks', function: 'record_webhook' },
+  chunks: { trigger: 'events_chunk_webhooks', function: 'record_chunk_webhooks' },
+};
+
+/** Makes the triggers fire for the wanted types. The transaction must have locked the journal. */
+export async function refreshTriggers(
+  client: pg.PoolClient,
+  triggers: DeliveryTriggers,
+  wanted: readonly string[],
+): Promise<void> {
+  const present = await client.query<{ name: string }>(
+    `SELECT tgname AS name FROM pg_trigger WHERE tgrelid = 'cloutagent.events'::regclass AND NOT tgisinternal`,
+  );
+  const names = present.rows.map(({ name }) => name);
+  for (const statement of triggerStatements(triggers, wanted, names)) await client.query(statement);
+}
 
 /**
  * Makes the statements that create the triggers for the wanted types, and drop those that are not needed. The triggers
@@ -15,20 +42,24 @@ const CHUNK_TRIGGER = 'events_chunk_deliveries';
  * a trigger that runs once for a statement. It copies all inserted events, so it exists only if a subscriber wants chunks.
  * @param present names of the triggers that exist. Even a DROP that finds nothing would lock out all readers of the journal
  */
-export function triggerStatements(wanted: readonly string[], present: readonly string[]): string[] {
+function triggerStatements(
+  { single: ofSingle, chunks: ofChunks }: DeliveryTriggers,
+  wanted: readonly string[],
+  present: readonly string[],
+): string[] {
   const single = wanted.filter((type) => !CHUNKS.includes(type)).toSorted();
   const hasChunks = wanted.some((type) => CHUNKS.includes(type));
   const types = single.map((type) => pg.escapeLiteral(type)).join(', ');
   const create = [
     single.length > 0 &&
-      `CREATE OR REPLACE TRIGGER ${SINGLE_TRIGGER} AFTER INSERT ON cloutagent.events
-         FOR EACH ROW WHEN (NEW.type IN (${types})) EXECUTE FUNCTION cloutagent.record_delivery()`,
+      `CREATE OR REPLACE TRIGGER ${ofSingle.trigger} AFTER INSERT ON cloutagent.events
+         FOR EACH ROW WHEN (NEW.type IN (${types})) EXECUTE FUNCTION cloutagent.${ofSingle.function}()`,
     hasChunks &&
-      `CREATE OR REPLACE TRIGGER ${CHUNK_TRIGGER} AFTER INSERT ON cloutagent.events
+      `CREATE OR REPLACE TRIGGER ${ofChunks.trigger} AFTER INSERT ON cloutagent.events
          REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT
-         EXECUTE FUNCTION cloutagent.record_chunk_deliveries()`,
+         EXECUTE FUNCTION cloutagent.${ofChunks.function}()`,
   ];
-  const unused = [single.length === 0 && SINGLE_TRIGGER, !hasChunks && CHUNK_TRIGGER];
+  const unused = [single.length === 0 && ofSingle.trigger, !hasChunks && ofChunks.trigger];
   return [
     ...create.filter((statement) => statement !== false),
     ...unused

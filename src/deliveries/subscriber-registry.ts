@@ -1,19 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { Database } from '../database/database.js';
-import { triggerStatements } from './delivery-triggers.js';
+import { LISTENER_TRIGGERS, refreshTriggers } from './delivery-triggers.js';
 import type { DurableSubscriber } from './durable-subscriber.js';
+import { lockJournal, withJournalLock } from './journal-lock.js';
 
-/** SQLSTATEs of lock_not_available and deadlock_detected: another try may succeed. */
-const LOCK_FAILURES = new Set(['55P03', '40P01']);
-/**
- * How long to wait for the lock on the journal. Appends queue behind this wait, which ends when the commits that are under
- * way end. It is longer than `deadlock_timeout` (1 s), after which PostgreSQL cancels an autovacuum that is in the way.
- */
-const LOCK_TIMEOUT_MS = 2_000;
-const LOCK_TRIES = 30;
-const LOCK_RETRY_MS = 500;
 /** Executions that one transaction of a backfill adds. It blocks appends meanwhile, for about 10 ms. */
 const BACKFILL_BATCH = 500;
 
@@ -83,7 +74,7 @@ export class SubscriberRegistry {
         [subscriber.id],
       );
       await client.query(REGISTER, [subscriber.id, subscriber.types.toSorted()]);
-      await refreshTriggers(client);
+      await refreshListenerTriggers(client);
     });
   }
 
@@ -107,7 +98,7 @@ export class SubscriberRegistry {
         `DELETE FROM cloutagent.subscribers WHERE id = $1 AND active_at <= clock_timestamp() - $2 * interval '1 ms'`,
         [id, unusedMs],
       );
-      await refreshTriggers(client);
+      await refreshListenerTriggers(client);
       return rowCount === 1;
     });
     // No append adds deliveries of this subscriber any more.
@@ -137,32 +128,21 @@ export class SubscriberRegistry {
     }
   }
 
-  private async withJournalLocked<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.database.transaction(async (client) => {
-          await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-          await client.query('LOCK TABLE cloutagent.events IN SHARE ROW EXCLUSIVE MODE');
-          return work(client);
-        });
-      } catch (error) {
-        if (!LOCK_FAILURES.has((error as { code?: string }).code ?? '') || tries === LOCK_TRIES) throw error;
-        await sleep(LOCK_RETRY_MS);
-      }
-    }
+  private withJournalLocked<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    return withJournalLock(this.database, async (client) => {
+      await lockJournal(client);
+      return work(client);
+    });
   }
 }
 
-async function refreshTriggers(client: pg.PoolClient): Promise<void> {
+async function refreshListenerTriggers(client: pg.PoolClient): Promise<void> {
   const wanted = await client.query<{ type: string }>(
     'SELECT DISTINCT unnest(types) AS type FROM cloutagent.subscribers',
   );
-  const present = await client.query<{ name: string }>(
-    `SELECT tgname AS name FROM pg_trigger WHERE tgrelid = 'cloutagent.events'::regclass AND NOT tgisinternal`,
-  );
-  const statements = triggerStatements(
+  await refreshTriggers(
+    client,
+    LISTENER_TRIGGERS,
     wanted.rows.map(({ type }) => type),
-    present.rows.map(({ name }) => name),
   );
-  for (const statement of statements) await client.query(statement);
 }

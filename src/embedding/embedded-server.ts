@@ -68,7 +68,7 @@ export class EmbeddedServer {
       import('./embedded-adapter.js'),
     ]);
     const postgres = parsed.DATABASE_URL === undefined ? await startPostgres(parsed.DATA_DIR) : undefined;
-    const settings = postgres ? { ...parsed, DATABASE_URL: postgres.url } : parsed;
+    const settings = postgres ? await postgres.complete(parsed) : parsed;
     const gate = new StartGate();
     const adapter = new EmbeddedAdapter(drainMs(settings));
     // Until the application has its own, to which modules may add secrets.

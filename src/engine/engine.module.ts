@@ -25,6 +25,8 @@ import { Signals } from './waits/signals.js';
 import { WaitAnswers } from './waits/wait-answers.js';
 import { WaitSettlement } from './waits/wait-settlement.js';
 import { WaitTimers } from './waits/wait-timers.js';
+import { SecretsModule } from '../secrets/secrets.module.js';
+import { ProjectValues } from './run/project-values.js';
 import { RoundRows } from './run/round-rows.js';
 import { Takeover } from './run/takeover.js';
 import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
@@ -38,8 +40,10 @@ import { WorkflowChecksModule } from './validation/workflow-checks.module.js';
     AgentsModule,
     ExtensionModule,
     WorkflowChecksModule,
+    SecretsModule,
   ],
   providers: [
+    ProjectValues,
     EngineStats,
     WaitSettlement,
     TreeLimits,

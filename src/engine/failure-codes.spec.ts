@@ -2,13 +2,14 @@ import { FAILURE_CODES } from '@cloutagent/contract';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Codes of problems, one of Zod's, and one of an example in a docstring. */
+/** Codes of problems, one of Zod's, and those of examples in docstrings. */
 const OTHER_CODES = new Set([
   'expression_too_complex',
   'not_available',
   'price_unknown',
   'custom',
   'not_paid',
+  'crm_refused',
 ]);
 
 const ENGINE = import.meta.dirname;

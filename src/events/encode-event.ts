@@ -24,7 +24,10 @@ export function encodeEvent(executionId: string, sequence: number, draft: EventD
   };
   data.executionId = executionId;
   data.timestamp = timestamp;
-  return { sequence, type: draft.type, data: JSON.stringify(data).replace(LINE_ENDS, escaped) };
+  return { sequence, type: draft.type, data: escapeLineEnds(JSON.stringify(data)) };
 }
+
+/** Escapes all characters of a JSON text that end a line for some clients. */
+export const escapeLineEnds = (json: string): string => json.replace(LINE_ENDS, escaped);
 
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { Controller, Get, Param, Query } from '@nestjs/common';
 import {
   EventPage,
   Execution,
@@ -6,23 +6,12 @@ import {
   ExecutionPage,
   ListExecutions,
   ReadEvents,
-  StartExecution,
   WorkflowOutline,
 } from '@cloutagent/contract';
-import type { Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
 import type { Principal } from '../auth/principal.js';
 import { Documented } from '../openapi/documented.decorator.js';
-import { checkIdempotencyKey } from '../problems/idempotency-key.js';
-import { ExecutionStarter } from './commands/execution-starter.js';
-import {
-  EXAMPLE,
-  EXAMPLE_COMPLETED,
-  EXAMPLE_EVENTS,
-  EXAMPLE_OUTLINE,
-  EXAMPLE_PAGE,
-  EXAMPLE_QUEUED,
-} from './examples.js';
+import { EXAMPLE_COMPLETED, EXAMPLE_EVENTS, EXAMPLE_OUTLINE, EXAMPLE_PAGE } from './examples.js';
 import { EventPages } from './queries/event-pages.js';
 import { ExecutionList } from './queries/execution-list.js';
 import { ExecutionReader } from './queries/execution-reader.js';
@@ -30,52 +19,10 @@ import { ExecutionReader } from './queries/execution-reader.js';
 @Controller('api/executions')
 export class ExecutionsController {
   constructor(
-    private readonly starter: ExecutionStarter,
     private readonly reader: ExecutionReader,
     private readonly executionList: ExecutionList,
     private readonly eventPages: EventPages,
   ) {}
-
-  @Post()
-  @HttpCode(202)
-  @RequireScope('executions:write')
-  @Documented({
-    id: 'startExecution',
-    tag: 'Executions',
-    summary: 'Start an execution',
-    description:
-      'Checks the workflow, stores the execution and queues it. The answer does not wait for it to run: watch its stream, or get it ' +
-      'again.',
-    status: 202,
-    requestHeaders: ['Idempotency-Key'],
-    body: {
-      schema: StartExecution,
-      required: true,
-      examples: { compare: { summary: 'Two agents in parallel and one that joins them', value: EXAMPLE } },
-    },
-    response: Execution,
-    examples: { queued: { value: EXAMPLE_QUEUED } },
-    responseHeaders: ['Location', 'Idempotency-Replayed'],
-    errors: [
-      'expression_too_complex',
-      'not_available',
-      'price_unknown',
-      'not_found',
-      'idempotency_key_reused',
-      'no_worker_free',
-    ],
-  })
-  async start(
-    @Body({ schema: StartExecution }) body: StartExecution,
-    @CurrentPrincipal() principal: Principal,
-    @Headers('idempotency-key') key: string | undefined,
-    @Res({ passthrough: true }) response: Response,
-  ): Promise<Execution> {
-    const { execution, replayed } = await this.starter.start(body, principal, checkIdempotencyKey(key));
-    response.location(`${response.req.baseUrl}/api/executions/${execution.id}`);
-    if (replayed) response.setHeader('Idempotency-Replayed', 'true');
-    return execution;
-  }
 
   @Get()
   @RequireScope('executions:read')

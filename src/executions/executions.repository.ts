@@ -1,15 +1,40 @@
 import { Injectable } from '@nestjs/common';
-import type { ExecutionStatus, StartExecution } from '@cloutagent/contract';
+import type { ExecutionStatus, StartExecution, Workflow, WorkflowVersionRef } from '@cloutagent/contract';
 import { v7 as uuidv7 } from '../common/uuid.js';
 import { Database } from '../database/database.js';
 import type { DesiredState, KeptWork } from '../database/schema.js';
-import type { ExecutionRow } from '../engine/execution-row.js';
+import { NotFoundError } from '../problems/problem.error.js';
+import type { ExecutionRow, ShownRow } from '../engine/execution-row.js';
 
+// A re-run redacts the secrets that the execution has used whose work it keeps.
 const INSERT = `
   INSERT INTO cloutagent.executions
     (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, rerun_of, kept,
-     runnable_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now()) RETURNING *`;
+     workflow_name, workflow_version, start_at, runnable_at, secret_versions)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, greatest(now(), $14),
+    coalesce((SELECT secret_versions FROM cloutagent.executions WHERE id = $10), '{}')) RETURNING *`;
+
+// A deletion waits for this lock, so its answer names the re-run. Its events were all there when they were copied.
+const LOCK_REPEATED = 'SELECT FROM cloutagent.executions WHERE id = $1 FOR KEY SHARE';
+
+/**
+ * Inserts many executions. Those whose idempotency key is taken are left out, also by an earlier one of the list. They are
+ * inserted in the order of their keys, because statements with the same keys in another order would wait for each other. The
+ * queue orders them by id. The large columns are not returned: the caller has them.
+ */
+const INSERT_ALL = `
+  INSERT INTO cloutagent.executions
+    (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash,
+     workflow_name, workflow_version, start_at, runnable_at)
+  SELECT id, project_id, input::json, workflow::json, options::json, tags, created_by, idempotency_key, request_hash,
+    workflow_name, workflow_version, start_at, greatest(now(), start_at)
+  FROM json_to_recordset($1) AS r(position int, id uuid, project_id text, input text, workflow text, options text,
+    tags text[], created_by text, idempotency_key text, request_hash text, workflow_name text, workflow_version int,
+    start_at timestamptz)
+  ORDER BY idempotency_key, project_id, position
+  ON CONFLICT (project_id, created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+  RETURNING id, project_id, status, tags, error, created_at, started_at, completed_at, parent_id, parent_node_id,
+    parent_index, root_id, rerun_of, workflow_name, workflow_version, start_at`;
 
 /** The columns of an execution that are needed before its events are sent. */
 export interface ExecutionHead {
@@ -19,6 +44,16 @@ export interface ExecutionHead {
   readonly rootId: string | null;
   readonly status: ExecutionStatus;
   readonly lastSequence: number;
+}
+
+/** What an execution is made of, once the saved workflow that its request names has been read. */
+export interface NewExecution extends Pick<
+  StartExecution,
+  'projectId' | 'input' | 'options' | 'tags' | 'startAt'
+> {
+  readonly workflow: Workflow;
+  /** The saved workflow that `workflow` is a version of. */
+  readonly savedAs?: WorkflowVersionRef | undefined;
 }
 
 /** The execution that a new one repeats. */
@@ -86,21 +121,24 @@ const HEADS = `
     coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = e.id), 0) AS "lastSequence"
   FROM cloutagent.executions AS e WHERE id = ANY ($1::uuid[])`;
 
+const ENDED = `SELECT id FROM cloutagent.executions WHERE id = ANY ($1::uuid[]) AND completed_at IS NOT NULL`;
+
 /** The statements on executions and their approvals that requests of clients need. */
 @Injectable()
 export class ExecutionsRepository {
   constructor(private readonly database: Database) {}
 
   /**
-   * Inserts an execution and queues it immediately.
+   * Inserts an execution and queues it immediately. The execution that it repeats cannot be deleted until then.
+   * @throws NotFoundError if the execution that it repeats was deleted
    * @throws the database's unique violation (23505) if the idempotency key is taken
    */
   async insert(
-    request: StartExecution,
+    request: NewExecution,
     { createdBy, idempotencyKey, requestHash }: Origin,
     repeated?: Repeated,
   ): Promise<ExecutionRow> {
-    const { rows } = await this.database.pool.query<ExecutionRow>({
+    const query = {
       name: 'execution-insert',
       text: INSERT,
       values: [
@@ -115,9 +153,62 @@ export class ExecutionsRepository {
         requestHash,
         repeated?.rerunOf ?? null,
         repeated ? JSON.stringify(repeated.kept) : null,
+        request.savedAs?.name ?? null,
+        request.savedAs?.version ?? null,
+        request.startAt ?? null,
       ],
+    };
+    if (!repeated) return (await this.database.pool.query<ExecutionRow>(query)).rows[0]!;
+    return this.database.transaction(async (client) => {
+      const { rowCount } = await client.query(LOCK_REPEATED, [repeated.rerunOf]);
+      if (rowCount === 0) throw new NotFoundError();
+      return (await client.query<ExecutionRow>(query)).rows[0]!;
     });
-    return rows[0]!;
+  }
+
+  /** Returns the ids of the versions of secrets that an execution has used. */
+  async secretVersions(executionId: string): Promise<readonly string[]> {
+    const { rows } = await this.database.pool.query<{ versions: string[] }>({
+      name: 'execution-secrets-read',
+      text: 'SELECT secret_versions AS versions FROM cloutagent.executions WHERE id = $1',
+      values: [executionId],
+    });
+    return rows[0]?.versions ?? [];
+  }
+
+  /**
+   * Inserts many executions with one statement and queues them.
+   * @returns a row for each, in the same order; undefined if the idempotency key is taken
+   */
+  async insertAll(
+    executions: readonly { request: NewExecution; origin: Origin }[],
+  ): Promise<(ShownRow | undefined)[]> {
+    // JSON inside JSON, as texts: PostgreSQL would refuse a JSON with U+0000 as soon as it reads the list.
+    const given = executions.map(({ request, origin }, position) => ({
+      position,
+      id: uuidv7(),
+      project_id: request.projectId,
+      input: JSON.stringify(request.input),
+      workflow: JSON.stringify(request.workflow),
+      options: JSON.stringify(request.options ?? {}),
+      tags: request.tags,
+      created_by: origin.createdBy,
+      idempotency_key: origin.idempotencyKey,
+      request_hash: origin.requestHash,
+      workflow_name: request.savedAs?.name,
+      workflow_version: request.savedAs?.version,
+      start_at: request.startAt,
+    }));
+    const { rows } = await this.database.pool.query<Omit<ShownRow, 'input' | 'output'>>({
+      name: 'executions-insert',
+      text: INSERT_ALL,
+      values: [JSON.stringify(given)],
+    });
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return given.map(({ id }, index) => {
+      const row = byId.get(id);
+      return row && { ...row, input: executions[index]!.request.input, output: null };
+    });
   }
 
   async find(executionId: string): Promise<ExecutionRow | undefined> {
@@ -150,6 +241,16 @@ export class ExecutionsRepository {
       values: [executionIds],
     });
     return rows;
+  }
+
+  /** Returns those of the executions that have ended. */
+  async findEnded(executionIds: readonly string[]): Promise<string[]> {
+    const { rows } = await this.database.pool.query<{ id: string }>({
+      name: 'ended-executions',
+      text: ENDED,
+      values: [executionIds],
+    });
+    return rows.map(({ id }) => id);
   }
 
   /**

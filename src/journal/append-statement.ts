@@ -34,7 +34,7 @@ const array = (position: number, type: string): string => `(SELECT $${position}:
 
 // The event before the first one must exist. Otherwise an owner would leave a permanent hole after a failover that lost
 // the newest events. The check runs only on a connection that is newer than those before: on every append it would add
-// half of the insert's CPU time. Scalar subqueries make every plan look rows up by their primary keys.
+// half of the insert's CPU time. Scalar subqueries make every plan find rows by their primary keys.
 const FOLLOWS = `(a.first IS NULL OR a.first = 1 OR (
   SELECT 1 FROM cloutagent.events AS p WHERE p.execution_id = a.id AND p.sequence = a.first - 1) IS NOT NULL)`;
 
@@ -96,7 +96,7 @@ const STATES = `
       AND e.owner = $8 AND e.attempt = c.attempt AND e.completed_at IS NULL
       AND c.id IN (SELECT id FROM held WHERE follows)
     RETURNING e.id, e.project_id, e.tags, e.created_by, e.desired_state, e.desired_state_by, e.desired_state_reason,
-      e.desired_state_at
+      e.desired_state_at, e.secret_versions
   ),
   kept AS (
     SELECT id, owned AND NOT follows AS lost,

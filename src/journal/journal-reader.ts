@@ -47,6 +47,7 @@ export interface StateEvents {
 @Injectable()
 export class JournalReader {
   private readonly newestOf = new BatchedLookup((ids) => this.readNewest(ids));
+  private readonly found = new BatchedLookup((ids) => this.readExisting(ids));
   private readonly eventAt = new BatchedLookup((keys) => this.readAt(keys));
 
   constructor(private readonly database: Database) {}
@@ -54,6 +55,11 @@ export class JournalReader {
   /** Reads the sequence and type of an execution's newest event, if it has one. Simultaneous calls share queries. */
   newest(executionId: string): Promise<Pick<RecordedEvent, 'sequence' | 'type'> | undefined> {
     return isUuid(executionId) ? this.newestOf.find(executionId.toLowerCase()) : Promise.resolve(undefined);
+  }
+
+  /** Whether an execution exists, with or without events. Simultaneous calls share queries. */
+  async exists(executionId: string): Promise<boolean> {
+    return isUuid(executionId) && (await this.found.find(executionId.toLowerCase())) === true;
   }
 
   /** Reads one event of an execution, if it exists. Simultaneous calls share queries. */
@@ -132,6 +138,14 @@ export class JournalReader {
       [executionIds.filter(isUuid)],
     );
     return new Map(rows.map((row) => [row.id, row.last ?? 0]));
+  }
+
+  private async readExisting(ids: readonly string[]): Promise<Map<string, true>> {
+    const { rows } = await this.database.pool.query<{ id: string }>(
+      'SELECT id FROM cloutagent.executions WHERE id = ANY ($1::uuid[])',
+      [ids],
+    );
+    return new Map(rows.map(({ id }) => [id, true]));
   }
 
   private async readAt(keys: readonly string[]): Promise<Map<string, RecordedEvent>> {

@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
 import { ClusterModule } from '../cluster/cluster.module.js';
 import { EventsModule } from '../events/events.module.js';
+import { DeletionNotices } from './deletion-notices.js';
 import { EventNotifier } from './event-notifier.js';
+import { ExecutionDeleter } from './execution-deleter.js';
 import { Journal } from './journal.js';
 import { JournalReader } from './journal-reader.js';
 import { NotificationSource } from './notification-source.js';
@@ -12,7 +14,9 @@ import { UnownedAppend } from './unowned-append.js';
 @Module({
   imports: [ClusterModule, EventsModule],
   providers: [
+    DeletionNotices,
     EventNotifier,
+    ExecutionDeleter,
     Journal,
     JournalReader,
     NotificationSource,
@@ -20,6 +24,14 @@ import { UnownedAppend } from './unowned-append.js';
     StatusChanges,
     UnownedAppend,
   ],
-  exports: [EventNotifier, Journal, JournalReader, NotificationSource, StatusChanges],
+  exports: [
+    DeletionNotices,
+    EventNotifier,
+    ExecutionDeleter,
+    Journal,
+    JournalReader,
+    NotificationSource,
+    StatusChanges,
+  ],
 })
 export class JournalModule {}

@@ -1,6 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
-import { SecretRedactor } from '../config/secret-redactor.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
@@ -9,6 +8,7 @@ import { EventBus } from '../events/event-bus.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { Logger } from '../logging/logger.js';
 import { detached } from '../logging/work-context.js';
+import { ExecutionRedactors } from '../secrets/execution-redactors.js';
 import {
   isAppendFault,
   isSequenceTaken,
@@ -66,7 +66,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     private readonly bus: EventBus,
     private readonly notifier: EventNotifier,
     private readonly unowned: UnownedAppend,
-    private readonly secrets: SecretRedactor,
+    private readonly redactors: ExecutionRedactors,
     @Inject(Settings)
     private readonly settings: Pick<Settings, 'MAX_EVENTS_PER_FLUSH' | 'MAX_FLUSHES_PER_PROCESS'>,
   ) {
@@ -91,7 +91,7 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
   /**
    * Appends consecutive events of one execution and, in the same commit, changes its row. Succeeds only while this
    * process owns the execution under this claim. Appends of one execution are committed in the order of the calls.
-   * Secrets of the server are replaced before anything else sees the events.
+   * Secrets of the server, and those that the execution has used, are replaced before anything else sees the events.
    * @returns a promise that resolves when they are committed and published; during an outage of the database it waits
    * @throws StaleOwnerError, SequenceTakenError, LostTailError, or the error that makes them impossible to store
    */
@@ -104,8 +104,9 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
         return;
       }
       const at = change?.status === undefined ? {} : { at: new Date().toISOString() };
-      const row = change && { ...at, ...redactChange(this.secrets, change) };
-      const redacted = redactEvents(this.secrets, events);
+      const redactor = this.redactors.of(executionId);
+      const row = change && { ...at, ...redactChange(redactor, change) };
+      const redacted = redactEvents(redactor, events);
       this.queue.add({
         claim,
         executionId,

@@ -1,3 +1,4 @@
+import { storableText } from '../common/storable-text.js';
 import type { RowChange } from './row-change.js';
 
 /** A change of one execution that comes with rows of other tables, or of child executions. */
@@ -45,12 +46,13 @@ const SUPERSEDED = `
 const STARTED = `
   INSERT INTO cloutagent.executions (id, project_id, input, workflow, options, tags, created_by, runnable_at,
     desired_state, desired_state_by, desired_state_reason, desired_state_at, parent_id, parent_node_id, parent_index, root_id,
-    depth, rerun_of, kept, parent_wait_id)
+    depth, rerun_of, kept, parent_wait_id, workflow_name, workflow_version, secret_versions)
   SELECT c.id, p.project_id, c.input, g.workflow, g.options, p.tags, p.created_by, CASE WHEN c.queued THEN now() END,
     p.desired_state, p.desired_state_by, p.desired_state_reason, p.desired_state_at, p.id, g.node_id, c.index, g.root_id,
-    g.depth, c.rerun_of, c.kept, g.wait_id
+    g.depth, c.rerun_of, c.kept, g.wait_id, g.workflow_name, g.workflow_version, p.secret_versions
   FROM unnest($32::int[], $33::uuid[], $34::text[], $35::uuid[], $36::int[], $37::json[], $38::json[],
-    $51::uuid[]) AS g(number, parent_id, node_id, root_id, depth, workflow, options, wait_id)
+    $51::uuid[], $79::text[], $80::int[])
+    AS g(number, parent_id, node_id, root_id, depth, workflow, options, wait_id, workflow_name, workflow_version)
   JOIN unnest($39::int[], $40::uuid[], $41::int[], $42::json[], $43::boolean[], $44::uuid[], $45::json[])
     AS c(number, id, index, input, queued, rerun_of, kept) ON c.number = g.number
   JOIN changed AS p ON p.id = g.parent_id
@@ -101,9 +103,6 @@ export const RELATED_ROWS = `
   answered AS (${ANSWERED}),
   called AS (${CALLED}),
   calls_changed AS (${CALLS_CHANGED})`;
-
-/** Makes a text that PostgreSQL can store: it refuses U+0000 and halves of surrogate pairs. */
-const storable = (text: string): string => text.toWellFormed().replaceAll('\0', '\uFFFD');
 
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 
@@ -176,15 +175,15 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     rounds.map(({ stepId }) => stepId),
     rounds.map(({ sequence }) => sequence),
     rounds.map(({ content }) => JSON.stringify(content)),
-    rounds.map(({ problem }) => (problem === undefined ? null : storable(problem))),
+    rounds.map(({ problem }) => (problem === undefined ? null : storableText(problem))),
     calls.map(({ executionId }) => executionId),
     calls.map(({ nodeId }) => nodeId),
     calls.map(({ round }) => round),
     calls.map(({ index }) => index),
-    calls.map(({ toolId }) => storable(toolId)),
-    calls.map(({ toolName }) => storable(toolName)),
+    calls.map(({ toolId }) => storableText(toolId)),
+    calls.map(({ toolName }) => storableText(toolName)),
     calls.map(({ args }) => JSON.stringify(args)),
-    calls.map(({ refusal }) => (refusal === undefined ? null : storable(refusal))),
+    calls.map(({ refusal }) => (refusal === undefined ? null : storableText(refusal))),
     calls.map(({ started }) => started),
     changedCalls.map(({ executionId }) => executionId),
     changedCalls.map(({ nodeId }) => nodeId),
@@ -195,5 +194,7 @@ export function relatedValues(changes: readonly RelatedChange[]): unknown[] {
     changedCalls.map(({ recorded }) => recorded?.stepId ?? null),
     changedCalls.map(({ recorded }) => recorded?.sequence ?? null),
     usage.map(({ costUSD }) => costUSD),
+    groups.map(({ savedAs }) => savedAs?.name ?? null),
+    groups.map(({ savedAs }) => savedAs?.version ?? null),
   ];
 }

@@ -11,9 +11,13 @@ const RETENTION_LOCK = 0x72657461;
 /** Undelivered events: those that are pending, and those that wait for an operator. */
 const UNDELIVERED = '(d.due_at IS NOT NULL OR d.dead_at IS NOT NULL)';
 
+/** Webhooks get events of roots alone. */
+const UNDELIVERED_TO_WEBHOOK = '(q.due_at IS NOT NULL OR q.dead_at IS NOT NULL)';
+
 /** Executions of whole trees that one transaction deletes, unless a single tree is larger. */
 const BATCH_WITH_CHILDREN = 1_000;
 
+// A root that a client deletes at the same time is passed over.
 // A child is deleted with its root, and never alone. All parts of a statement see the same snapshot, so the last one still
 // sees the deliveries that the DELETE removes.
 const DELETE = `
@@ -24,8 +28,10 @@ const DELETE = `
       e.completed_at < now() - make_interval(days => $1) - make_interval(days => $2)
       OR NOT EXISTS (
         SELECT FROM cloutagent.deliveries AS d WHERE ${UNDELIVERED} AND (d.execution_id = e.id
-          OR d.execution_id IN (SELECT c.id FROM cloutagent.executions AS c WHERE c.root_id = e.id))))
-    ORDER BY e.completed_at LIMIT $3
+          OR d.execution_id IN (SELECT c.id FROM cloutagent.executions AS c WHERE c.root_id = e.id)))
+      AND NOT EXISTS (
+        SELECT FROM cloutagent.webhook_queue AS q WHERE q.execution_id = e.id AND ${UNDELIVERED_TO_WEBHOOK}))
+    ORDER BY e.completed_at LIMIT $3 FOR UPDATE OF e SKIP LOCKED
   ), batch AS (
     SELECT id FROM (SELECT id, size, sum(size) OVER (ORDER BY completed_at, id) AS total FROM roots) AS counted
     WHERE total - size = 0 OR total <= ${BATCH_WITH_CHILDREN}
@@ -36,6 +42,9 @@ const DELETE = `
   SELECT (SELECT count(*)::int FROM expired) AS deleted,
     (SELECT count(*) FROM batch) = $3 OR (SELECT count(*) FROM batch) < (SELECT count(*) FROM roots) AS "hasMore", ARRAY (
     SELECT d.subscriber FROM expired JOIN cloutagent.deliveries AS d ON d.execution_id = expired.id WHERE ${UNDELIVERED}
+    UNION ALL
+    SELECT 'webhook ' || q.webhook_id FROM expired JOIN cloutagent.webhook_queue AS q ON q.execution_id = expired.id
+    WHERE ${UNDELIVERED_TO_WEBHOOK}
   ) AS undelivered`;
 
 /** Deliveries that the deletion of their subscriber has left, because its process ended. */
@@ -46,8 +55,8 @@ const DELETE_ORPHANS = `
 
 /**
  * Deletes executions that ended more than RETENTION_DAYS ago, with their events. A root takes the executions below it along. An execution with events that a durable
- * subscriber has not got is kept for up to UNDELIVERED_RETENTION_DAYS longer. Expired answers to key requests are deleted too,
- * and deliveries of subscribers that do not exist.
+ * subscriber or a webhook has not got is kept for up to UNDELIVERED_RETENTION_DAYS longer. Expired answers to key requests
+ * are deleted too, deliveries of subscribers that do not exist, keys of deleted executions, and operations that ended long ago.
  */
 @Injectable()
 export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy {
@@ -80,6 +89,11 @@ export class RetentionSweeper implements OnApplicationBootstrap, OnModuleDestroy
   /** Deletes what has expired. @returns the number of executions; less if another process sweeps at the same time */
   async sweep(): Promise<number> {
     await this.database.pool.query('DELETE FROM cloutagent.key_requests WHERE expires_at < now()');
+    await this.database.pool.query('DELETE FROM cloutagent.deleted_requests WHERE expires_at < now()');
+    await this.database.pool.query(
+      'DELETE FROM cloutagent.operations WHERE completed_at < now() - make_interval(days => $1)',
+      [this.settings.RETENTION_DAYS],
+    );
     while ((await this.database.pool.query(DELETE_ORPHANS)).rowCount);
     let deleted = 0;
     for (;;) {

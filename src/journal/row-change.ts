@@ -6,6 +6,7 @@ import type {
   WaitKind,
   WaitOutcome,
   Workflow,
+  WorkflowVersionRef,
 } from '@cloutagent/contract';
 import type { KeptWork, WaitDetails } from '../database/schema.js';
 
@@ -93,6 +94,8 @@ export interface NewChildren {
   rootId: string;
   depth: number;
   workflow: Workflow;
+  /** The saved workflow that `workflow` is a version of. */
+  savedAs?: WorkflowVersionRef | undefined;
   options: ExecutionOptions;
   children: readonly NewChild[];
   /** Ids of earlier children that the new ones replace. */

@@ -6,13 +6,13 @@ import {
   isTerminalEvent,
   type WaitOutcome,
 } from '@cloutagent/contract';
-import { SecretRedactor } from '../config/secret-redactor.js';
 import { Database } from '../database/database.js';
 import { encodeEvent } from '../events/encode-event.js';
 import { parseEvent } from '../events/event-bus.js';
 import { attribution, cutOffSteps } from '../events/end-drafts.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { isSequenceTaken, SequenceTakenError } from './append-errors.js';
+import { ExecutionRedactors } from '../secrets/execution-redactors.js';
 import { JournalReader } from './journal-reader.js';
 import { redactEvents } from './redact.js';
 
@@ -77,7 +77,7 @@ const CANCEL_UNSTARTED = `
   ) SELECT id, parent_id AS "parentId" FROM ended`;
 
 const WAITS = `
-  SELECT e.wakes, w.id, w.outcome, w.settled_by AS by FROM cloutagent.executions AS e
+  SELECT e.wakes, e.secret_versions AS "secretVersions", w.id, w.outcome, w.settled_by AS by FROM cloutagent.executions AS e
   LEFT JOIN cloutagent.waits AS w ON w.execution_id = e.id AND NOT w.recorded AND w.outcome IS NOT NULL
   WHERE e.id = $1`;
 const MAX_TRIES = 5;
@@ -88,7 +88,7 @@ export class UnownedAppend {
   constructor(
     private readonly database: Database,
     private readonly reader: JournalReader,
-    private readonly secrets: SecretRedactor,
+    private readonly redactors: ExecutionRedactors,
   ) {}
 
   /**
@@ -118,7 +118,10 @@ export class UnownedAppend {
    */
   async cancelUnstarted(executionIds: readonly string[], end: UnownedEnd): Promise<UnownedEvents[]> {
     const events = new Map(
-      executionIds.map((id) => [id, redactEvents(this.secrets, [encodeEvent(id, 1, cancelledEvent(end))])]),
+      executionIds.map((id) => [
+        id,
+        redactEvents(this.redactors.of(id), [encodeEvent(id, 1, cancelledEvent(end))]),
+      ]),
     );
     const { rows } = await this.database.pool.query<{ id: string; parentId: string | null }>(
       CANCEL_UNSTARTED,
@@ -132,7 +135,7 @@ export class UnownedAppend {
     executionId: string,
     end: UnownedEnd,
   ): Promise<{ events: RecordedEvent[]; wakes: number } | undefined> {
-    const { wakes, endedWaits } = await this.readWaits(executionId);
+    const { wakes, endedWaits, secretVersions } = await this.readWaits(executionId);
     const { events, lastSequence } = await this.reader.readState(executionId);
     if (events.some(({ type }) => isTerminalEvent(type))) return undefined;
     const state = events.map(parseEvent).reduce(applyEvent, initialState());
@@ -141,21 +144,30 @@ export class UnownedAppend {
       const fields = { waitId, nodeId, stepId, kind, outcome, ...(by !== null && { by }) };
       return { type: 'execution:wait-ended', fields };
     });
-    const recorded = [...waitEnds, ...cutOffSteps(state), cancelledEvent(end)].map((draft, index) =>
-      encodeEvent(executionId, lastSequence + 1 + index, draft),
-    );
-    return { events: redactEvents(this.secrets, recorded), wakes };
+    // Only the reason is text of a caller.
+    const { reason } = end;
+    const hidden = reason && (await this.redactors.textWithVersions(reason, secretVersions));
+    const recorded = [
+      ...waitEnds,
+      ...cutOffSteps(state),
+      cancelledEvent({ ...end, reason: hidden ?? null }),
+    ].map((draft, index) => encodeEvent(executionId, lastSequence + 1 + index, draft));
+    return { events: redactEvents(this.redactors.of(executionId), recorded), wakes };
   }
 
-  /** Reads the waits whose end has to be recorded, and the number that changes when another one ends. */
+  /**
+   * Reads the waits whose end has to be recorded, the number that changes when another one ends, and the versions of the
+   * secrets that the execution has used.
+   */
   private async readWaits(
     executionId: string,
-  ): Promise<{ wakes: number; endedWaits: Map<string, EndedWait> }> {
+  ): Promise<{ wakes: number; endedWaits: Map<string, EndedWait>; secretVersions: readonly string[] }> {
     const { rows } = await this.database.pool.query<
-      { wakes: number } & (EndedWait | { id: null; outcome: null; by: null })
+      { wakes: number; secretVersions: string[] } & (EndedWait | { id: null; outcome: null; by: null })
     >(WAITS, [executionId]);
     const ended = rows.flatMap((row) => (row.id === null ? [] : [[row.id, row] as const]));
-    return { wakes: rows[0]?.wakes ?? 0, endedWaits: new Map(ended) };
+    const { wakes = 0, secretVersions = [] } = rows[0] ?? {};
+    return { wakes, endedWaits: new Map(ended), secretVersions };
   }
 
   /** @returns undefined unless the execution was unowned, open and without open children, and has ended now */

@@ -9,15 +9,13 @@ type JsonLine = ReturnType<ConsoleLogger['getJsonLogObject']>;
 
 /**
  * Nest's logger, adapted to this server. It writes each message as a line of JSON, or as text in a terminal (LOG_FORMAT).
- * It adds the request and the execution as members, and redacts the server's secrets.
+ * It adds the request and the execution as members, and redacts secrets.
  */
 export class AppLogger extends ConsoleLogger {
   readonly isJson: boolean;
+  private readonly secrets: SecretRedactor;
 
-  constructor(
-    settings: Pick<Settings, 'LOG_LEVEL' | 'LOG_FORMAT'>,
-    private readonly secrets: SecretRedactor,
-  ) {
+  constructor(settings: Pick<Settings, 'LOG_LEVEL' | 'LOG_FORMAT'>, secrets: SecretRedactor) {
     const { LOG_FORMAT: format, LOG_LEVEL: level } = settings;
     const isJson = format === 'auto' ? !process.stdout.isTTY : format === 'json';
     super({
@@ -27,6 +25,7 @@ export class AppLogger extends ConsoleLogger {
       ...(!process.stdout.isTTY && { colors: false }),
     });
     this.isJson = isJson;
+    this.secrets = secrets.forProcess;
   }
 
   override log(message: unknown, ...params: unknown[]): void {
@@ -55,7 +54,7 @@ export class AppLogger extends ConsoleLogger {
     else console.log(text);
   }
 
-  /** Never throws: code that reports an error of a module must go on, whatever the module has thrown. */
+  /** Never throws: code that reports an error of a module must continue, whatever the module has thrown. */
   private write(
     message: unknown,
     params: readonly unknown[],

@@ -16,7 +16,8 @@ export function redactInLogs(redactor: SecretRedactor): () => void {
 }
 
 const secrets = {
-  text: (text: string): string => [...redactors].reduce((redacted, each) => each.text(redacted), text),
+  text: (text: string): string =>
+    [...redactors].reduce((redacted, each) => each.forProcess.text(redacted), text),
 };
 
 /**

@@ -105,25 +105,45 @@ function queryParameters(query: z.ZodType, schemas: ComponentSchemas): Parameter
 function successes(
   {
     status,
+    repeated,
     noContent,
     response,
     contentType = 'application/json',
     examples,
     responseHeaders = [],
+    alternatives = [],
   }: Documentation,
   always: readonly ResponseHeader[],
   schemas: ComponentSchemas,
 ): Record<string, ResponseObject> {
+  const headers = headerReferences([...always, ...responseHeaders]);
+  const answer = (code: number): ResponseObject => ({
+    description: STATUS_CODES[code] ?? '',
+    headers,
+    ...(response && {
+      content: {
+        [contentType]: { schema: schemas.convert(response, 'output'), ...(examples && { examples }) },
+      },
+    }),
+  });
   return {
-    [status]: {
-      description: STATUS_CODES[status] ?? '',
-      headers: headerReferences([...always, ...responseHeaders]),
-      ...(response && {
-        content: {
-          [contentType]: { schema: schemas.convert(response, 'output'), ...(examples && { examples }) },
+    ...Object.fromEntries(
+      alternatives.map(({ status: other, description, content }) => [
+        other,
+        {
+          description,
+          headers,
+          content: Object.fromEntries(
+            Object.entries(content).map(([type, { schema, examples: own }]) => [
+              type,
+              { schema: schemas.convert(schema, 'output'), ...(own && { examples: own }) },
+            ]),
+          ),
         },
-      }),
-    },
+      ]),
+    ),
+    [status]: answer(status),
+    ...(repeated !== undefined && { [repeated]: answer(repeated) }),
     ...(noContent !== undefined && { 204: { description: noContent, headers: headerReferences(always) } }),
   };
 }

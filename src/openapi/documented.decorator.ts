@@ -14,6 +14,8 @@ export interface Documentation {
   description: string;
   /** Status of success. */
   status: number;
+  /** Another status of success with the same body, for example 200 if nothing had to be made. */
+  repeated?: number;
   /** When the route answers 204 instead. */
   noContent?: string;
   /** Schemas of the parameters in the path, by name. A parameter without one is a string. */
@@ -32,10 +34,21 @@ export interface Documentation {
   contentType?: string;
   /** Examples of responses, by name. */
   examples?: Record<string, Example>;
+  /** Other successful responses, with the same headers. */
+  alternatives?: readonly Alternative[];
   /** Headers of a successful response, in addition to those of every response. */
   responseHeaders?: readonly ResponseHeader[];
   /** Codes of the problems of this route, in addition to those that follow from its parameters, body and access. */
   errors?: readonly ProblemCode[];
+}
+
+/** A successful response that is not the usual one. */
+interface Alternative {
+  status: number;
+  /** When the route answers in this way. */
+  description: string;
+  /** By content type. */
+  content: Record<string, { schema: z.ZodType; examples?: Record<string, Example> }>;
 }
 
 interface Example {

@@ -36,10 +36,21 @@ export const RESPONSE_HEADERS = {
     schema: { type: 'string', format: 'uri-reference' },
     example: '/api/executions/0199c0de-0000-7000-8000-000000000001',
   },
+  ETag: {
+    description: 'The version of the resource, for If-Match.',
+    schema: { type: 'string' },
+    example: '"3"',
+  },
   'Idempotency-Replayed': {
     description: 'Present if an earlier request with the same Idempotency-Key made the resource.',
     schema: { type: 'string', const: 'true' },
     example: 'true',
+  },
+  'Preference-Applied': {
+    description:
+      'Present if the server honours `Prefer: wait`: how many seconds it waits at most (RFC 7240).',
+    schema: { type: 'string', pattern: '^wait=\\d+$' },
+    example: 'wait=30',
   },
   'WWW-Authenticate': {
     description: 'The scheme to authenticate with (RFC 9110, section 11.6.1).',
@@ -78,11 +89,28 @@ export const REQUEST_HEADERS = {
     schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
     example: '8f14e45f-ceea-467f-9b1c-6a1a2b3c4d5e',
   },
+  'If-Match': {
+    description:
+      'The request is refused with 412 unless the newest version has one of these entity tags. `*`: unless there is a version.',
+    schema: { type: 'string' },
+    example: '"3"',
+  },
+  'If-None-Match': {
+    description: '`*`: the request is refused with 412 if there is a version.',
+    schema: { type: 'string' },
+    example: '*',
+  },
   'Last-Event-ID': {
     description:
       'The id of the last frame received. The stream continues after it. It wins over the parameter `lastEventId`.',
     schema: { type: 'string' },
     example: '12',
+  },
+  Prefer: {
+    description:
+      '`wait=30` waits up to 30 seconds for the end of the execution (RFC 7240). Other preferences and wrong values are ignored.',
+    schema: { type: 'string' },
+    example: 'wait=30',
   },
 } as const satisfies Record<string, Header>;
 export type RequestHeader = keyof typeof REQUEST_HEADERS;

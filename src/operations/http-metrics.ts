@@ -31,7 +31,7 @@ export class HttpMetrics {
     });
     this.seconds = new Histogram({
       name: 'cloutagent_http_request_seconds',
-      help: 'Duration of requests, except streams.',
+      help: 'Duration of requests, except streams and requests that prefer to wait.',
       labelNames: ['method', 'route'],
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
@@ -60,7 +60,9 @@ export class HttpMetrics {
       const route = (request.route as { path?: string } | undefined)?.path ?? 'none';
       const status = response.headersSent ? String(response.statusCode) : 'closed';
       this.requests.inc({ method, route, status });
-      if (!String(response.getHeader('Content-Type')).startsWith('text/event-stream'))
+      // How long a request waits that prefers to wait is up to the execution.
+      const isWait = response.hasHeader('Preference-Applied');
+      if (!isWait && !String(response.getHeader('Content-Type')).startsWith('text/event-stream'))
         this.seconds.observe({ method, route }, (performance.now() - began) / 1000);
       const { problem } = response.locals as { problem?: string };
       if (problem === undefined) return;

@@ -16,6 +16,7 @@ import { Journal } from '../journal/journal.js';
 import { StreamHub } from '../streaming/stream-hub.js';
 import { StreamStats } from '../streaming/stream-stats.js';
 import { Histogram } from '../common/histogram.js';
+import { WebhookStats } from '../webhooks/webhook-stats.js';
 
 const STREAMS_PER_EXECUTION = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 const FINAL_STATUSES = ['completed', 'failed', 'cancelled'] as const;
@@ -38,6 +39,7 @@ export class Metrics {
     engine: EngineStats,
     dispatcher: Dispatcher,
     deliveries: DeliveryWorkers,
+    webhooks: WebhookStats,
     database: Database,
   ) {
     collectDefaultMetrics({ register: this.registry });
@@ -171,6 +173,28 @@ export class Metrics {
       'How long the oldest pending delivery has made no progress, for all processes together.',
       ['subscriber'],
       ofSubscribers((stats) => stats.backlog.oldestSeconds),
+    );
+
+    this.counter(
+      'webhook_attempts_total',
+      'Requests to webhooks by this process, by result.',
+      ['result'],
+      () => Object.entries(webhooks.attempts).map(([result, count]): Sample => [count, { result }]),
+    );
+    this.gauge(
+      'webhook_deliveries_pending',
+      'Executions with events that a webhook has not got, for all processes together.',
+      () => [[webhooks.backlog.pending]],
+    );
+    this.gauge(
+      'webhook_deliveries_dead',
+      'Executions whose delivery to a webhook is dead, for all processes together.',
+      () => [[webhooks.backlog.dead]],
+    );
+    this.gauge(
+      'webhook_deliveries_oldest_seconds',
+      'How long the oldest pending delivery to a webhook has made no progress, for all processes together.',
+      () => [[webhooks.backlog.oldestSeconds]],
     );
 
     const { pool } = database;

@@ -4,6 +4,7 @@ import { EngineModule } from '../engine/engine.module.js';
 import { EventsModule } from '../events/events.module.js';
 import { JournalModule } from '../journal/journal.module.js';
 import { StreamingModule } from '../streaming/streaming.module.js';
+import { WebhooksModule } from '../webhooks/webhooks.module.js';
 import { HealthController } from './health.controller.js';
 import { HttpMetrics } from './http-metrics.js';
 import { Metrics } from './metrics.js';
@@ -11,7 +12,7 @@ import { MetricsController } from './metrics.controller.js';
 
 /** Serves health checks and metrics. */
 @Module({
-  imports: [DeliveriesModule, EngineModule, EventsModule, JournalModule, StreamingModule],
+  imports: [DeliveriesModule, EngineModule, EventsModule, JournalModule, StreamingModule, WebhooksModule],
   controllers: [HealthController, MetricsController],
   providers: [HttpMetrics, Metrics],
 })

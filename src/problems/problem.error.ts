@@ -32,8 +32,12 @@ export class ValidationFailedError extends ProblemError {
 
 /** 404. The message is the same for a missing resource and for one that the caller has no access to. */
 export class NotFoundError extends ProblemError {
-  constructor(resource = 'execution') {
-    super('not_found', `There is no such ${resource}.`);
+  /** @param name the name of the resource in the request, to repeat it */
+  constructor(resource = 'execution', name?: string) {
+    super(
+      'not_found',
+      name === undefined ? `There is no such ${resource}.` : `There is no ${resource} ${name}.`,
+    );
   }
 }
 

@@ -69,7 +69,7 @@ export class ProblemFilter implements ExceptionFilter {
       .status(problem.status)
       .set(headers)
       .type('application/problem+json')
-      .send(this.secrets.json(JSON.stringify(problem)));
+      .send(this.secrets.forProcess.json(JSON.stringify(problem)));
   }
 
   private describe(error: unknown, request: Request): Description {

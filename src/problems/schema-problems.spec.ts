@@ -29,6 +29,15 @@ it('check reports invalid values beside unknown members', () => {
   ]);
 });
 
+it('check says that a value is required, and how a time is written', () => {
+  const schema = z.object({ id: z.string(), at: z.iso.datetime(), until: z.iso.datetime({ error: 'own' }) });
+  expect(check(schema, { at: 'tomorrow', until: 'tomorrow' }).problems).toEqual([
+    { path: ['id'], message: 'is required' },
+    { path: ['at'], message: 'must be a time in ISO 8601 and UTC, such as 2026-11-23T18:00:00Z' },
+    { path: ['until'], message: 'own' },
+  ]);
+});
+
 it('check describes at most 100 unknown members and cuts their names', () => {
   const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`member${index}`, 1]));
   expect(problemsOf({ limits: many })).toHaveLength(100);

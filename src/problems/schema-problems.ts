@@ -41,11 +41,11 @@ class KnownNames {
   /** By the issue's list of unknown members, which the final issue has too. */
   private readonly byKeys = new Map<readonly string[], readonly string[]>();
 
-  /** Zod calls this for every issue. It changes no message. */
+  /** Zod calls this for every issue that has no message of its schema. */
   readonly collect: z.core.$ZodErrorMap = (issue) => {
     if (issue.code === 'unrecognized_keys' && issue.inst instanceof z.ZodObject)
       this.byKeys.set(issue.keys, Object.keys(issue.inst.shape));
-    return undefined;
+    return messageOf(issue);
   };
 
   describe<T>(result: z.ZodSafeParseResult<T>): Checked<T> {
@@ -60,6 +60,14 @@ class KnownNames {
     });
     return { success: false, problems };
   }
+}
+
+/** Replaces those messages of Zod that do not say what to do. */
+function messageOf(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_type' && issue.input === undefined) return 'is required';
+  if (issue.code === 'invalid_format' && issue.format === 'datetime')
+    return 'must be a time in ISO 8601 and UTC, such as 2026-11-23T18:00:00Z';
+  return undefined;
 }
 
 /** Says that a name is not known and which one was probably meant. Without a similar one, it lists the known names. */

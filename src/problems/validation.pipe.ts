@@ -15,13 +15,14 @@ type Schema = NonNullable<ArgumentMetadata['schema']>;
  */
 @Injectable()
 export class ValidationPipe implements PipeTransform {
-  async transform(value: unknown, { schema, type }: ArgumentMetadata): Promise<unknown> {
+  async transform(value: unknown, { schema, type, data: name }: ArgumentMetadata): Promise<unknown> {
     if (!schema || type === 'custom') return value;
     const { data, problems } = await checkWith(schema, value);
     if (!problems) return data;
     throw new ValidationFailedError(
       problems.slice(0, MAX_PROBLEMS).map(({ path, message }) => ({
-        path: path.map(String).join('.'),
+        // The value of a path parameter is not an object that has its name.
+        path: [...(type === 'param' && name !== undefined ? [name] : []), ...path].map(String).join('.'),
         message: type === 'query' ? `${message}${listHint(path)}` : message,
       })),
     );

@@ -2,6 +2,7 @@ import { Inject, Injectable, type MessageEvent, type OnModuleDestroy } from '@ne
 import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
+import { DeletionNotices } from '../journal/deletion-notices.js';
 import { StatusChanges } from '../journal/status-changes.js';
 import { Logger } from '../logging/logger.js';
 import { ChannelPool } from './channel/channel-pool.js';
@@ -40,6 +41,7 @@ export class StreamHub implements OnModuleDestroy {
     @Inject(Settings) private readonly settings: Settings,
     private readonly stats: StreamStats,
     private readonly changes: StatusChanges,
+    private readonly deletions: DeletionNotices,
   ) {
     this.rules = {
       heartbeatMs: settings.HEARTBEAT_INTERVAL_MS,
@@ -109,6 +111,16 @@ export class StreamHub implements OnModuleDestroy {
     return response.observe(() => this.openSingle(request, response));
   }
 
+  /**
+   * Opens a stream of one execution as the response of a handler that writes its response itself (`@Res()`).
+   * @returns false for a client that has left; `request.enter` is not called then
+   */
+  open(request: StreamRequest): boolean {
+    request.response.statusCode = 200;
+    const response = new SseResponse(request.response);
+    return response.begin(() => this.openSingle(request, response));
+  }
+
   /** Returns a stream of many executions, like `subscribe`. */
   watch(request: MultiStreamRequest): Observable<MessageEvent> {
     const response = new SseResponse(request.response);
@@ -171,6 +183,12 @@ export class StreamHub implements OnModuleDestroy {
             finish,
           )
         : undefined;
+    // No execution can join a stream over a tree that is deleted. Its root may have left the stream, or not joined it yet.
+    const rootId = position instanceof FilterMembership ? position.filter.rootId : undefined;
+    const deletion =
+      rootId === undefined
+        ? undefined
+        : this.deletions.deleted.subscribe((id) => id === rootId && connection.endWithRetry());
     return {
       ready: Promise.resolve(),
       start: () => {
@@ -184,6 +202,7 @@ export class StreamHub implements OnModuleDestroy {
       },
       close: () => {
         updater?.end();
+        deletion?.unsubscribe();
         this.close(connection);
         admission.release();
       },

@@ -14,7 +14,7 @@ export interface CommonStreamRequest {
   /** When the principal's right to watch ends, in ms since the epoch; null for never. */
   expiresAt: number | null;
   /**
-   * Called when Nest subscribes, which it never does for a client that has left before. An error is answered as a problem.
+   * Called when the stream opens, which it never does for a client that has left before. An error is answered as a problem.
    * The holder is released when the stream ends.
    */
   enter: () => Holder;

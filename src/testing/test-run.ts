@@ -27,6 +27,11 @@ export interface TestRunOptions
       >
     >,
     TestWaitAnswers {
+  /**
+   * The secrets of the project, by name. The config has `{{secrets.NAME}}` as text, and `reveal` puts the value in its place,
+   * whatever the URL is.
+   */
+  secrets?: Readonly<Record<string, string>>;
   /** Called with each event when the node emits it. Use it to see the events of a node that throws, or to abort. */
   onEvent?: (event: NodeEvent) => void;
 }
@@ -44,7 +49,7 @@ export interface TestRunResult {
  * Runs one attempt of a node type, without a server and without a database. When the node waits, its handler is called again
  * from its start, as the server does.
  * @param node the handler, made with what its constructor needs
- * @param config `data.config` without placeholders; the handler's schema parses it
+ * @param config `data.config` without placeholders, except for secrets; the handler's schema parses it
  * @throws what the node throws; NodeError `invalid_config` if the schema refuses the config, `output_not_json`,
  *   `output_too_deep` and `output_too_large` as the server does with default settings
  * @example
@@ -57,7 +62,7 @@ export interface TestRunResult {
 export async function testRun<Config>(
   node: NodeType<Config>,
   config: unknown,
-  { waits: answers, decisions, children, onEvent, ...given }: TestRunOptions = {},
+  { waits: answers, decisions, children, secrets = {}, onEvent, ...given }: TestRunOptions = {},
 ): Promise<TestRunResult> {
   const parsed = node.config.safeParse(config);
   if (!parsed.success) {
@@ -67,7 +72,8 @@ export async function testRun<Config>(
       `The config is not valid: ${['config', ...issue.path].join('.')}: ${issue.message}`,
     );
   }
-  const budget = new OutputBudget(parseSettings({}), new SecretRedactor());
+  const redactor = new SecretRedactor();
+  const budget = new OutputBudget(parseSettings({}), () => redactor);
   const ended = new AbortController();
   const signal = given.signal ? AbortSignal.any([given.signal, ended.signal]) : ended.signal;
   const events: NodeEvent[] = [];
@@ -118,6 +124,13 @@ export async function testRun<Config>(
     waitFor: (request) => handled(async () => waits.waitFor(request)),
     runChildren: (request) => handled(async () => waits.runChildren(request)),
     lastCompletedChild: () => handled(async () => waits.lastCompletedChild()),
+    reveal: (value) =>
+      handled(async () => {
+        const result = revealed(value, secrets);
+        if (result !== value) for (const secret of Object.values(secrets)) redactor.add(secret);
+        return result;
+      }),
+    redact: (text) => redactor.text(text),
     resumed: waits.isResumed,
     checkLimits: () => handled(async () => callSignal.throwIfAborted()),
   });
@@ -146,6 +159,24 @@ export async function testRun<Config>(
   } finally {
     ended.abort(new Error('the node has ended: await every emit before you return'));
   }
+}
+
+/** Puts secrets in the place of their placeholders. A value without placeholders is returned as it is. */
+function revealed<T>(value: T, secrets: Readonly<Record<string, string>>): T {
+  let hasSecret = false;
+  const copy = (part: unknown): unknown => {
+    if (typeof part === 'string')
+      return part.replace(/\{\{\s*secrets\.(\w+)\s*\}\}/g, (_placeholder, name: string) => {
+        hasSecret = true;
+        if (Object.hasOwn(secrets, name)) return secrets[name]!;
+        throw new NodeError('missing_value', `The test has no secret ${name}: pass it as an option.`);
+      });
+    if (Array.isArray(part)) return part.map(copy);
+    if (typeof part !== 'object' || part === null) return part;
+    return Object.fromEntries(Object.entries(part).map(([key, item]) => [key, copy(item)]));
+  };
+  const result = copy(value) as T;
+  return hasSecret ? result : value;
 }
 
 /** Marks the promise as handled, as the server does: a node may leave it without await. */

@@ -1,8 +1,9 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
-import { ThrottlerGuard, type ThrottlerLimitDetail } from '@nestjs/throttler';
+import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerRequest } from '@nestjs/throttler';
 import type { Request } from 'express';
 import { addressOf } from '../auth/client-address.js';
 import { ProblemError } from '../problems/problem.error.js';
+import { RequestWeight } from './request-weight.decorator.js';
 
 /** Applies one quota for each principal over all routes. Callers of public routes are counted by address. */
 @Injectable()
@@ -15,6 +16,20 @@ export class PrincipalThrottlerGuard extends ThrottlerGuard {
 
   protected override generateKey(_context: ExecutionContext, tracker: string): string {
     return tracker;
+  }
+
+  /** Counts a request with a weight as so many requests. If fewer are left, it is refused, and all of them count. */
+  protected override async handleRequest(given: ThrottlerRequest): Promise<boolean> {
+    const { context, throttler, limit, ttl, blockDuration, getTracker, generateKey } = given;
+    const request = context.switchToHttp().getRequest<Request>();
+    const weight = this.reflector.get(RequestWeight, context.getHandler())?.(request) ?? 1;
+    if (weight > 1) {
+      const name = throttler.name ?? 'default';
+      const key = generateKey(context, await getTracker(request, context), name);
+      const count = () => this.storageService.increment(key, ttl, limit, blockDuration, name);
+      await Promise.all(Array.from({ length: weight - 1 }, count));
+    }
+    return super.handleRequest(given);
   }
 
   protected override throwThrottlingException(

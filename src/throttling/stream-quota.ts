@@ -22,14 +22,28 @@ export class StreamQuota {
    * @throws ProblemError 429 `too_many_streams` when one of the limits is reached; nothing is counted then
    */
   acquire(principalId: string, executionId: string | undefined, address: string): Holder {
-    const { MAX_STREAMS_PER_PRINCIPAL, MAX_STREAMS_PER_EXECUTION, MAX_STREAMS_PER_ADDRESS } = this.settings;
-    const limits = [
+    const { MAX_STREAMS_PER_PRINCIPAL, MAX_STREAMS_PER_ADDRESS } = this.settings;
+    return this.hold([
       { key: `principal ${principalId}`, subject: 'you', max: MAX_STREAMS_PER_PRINCIPAL },
-      ...(executionId === undefined
-        ? []
-        : [{ key: `execution ${executionId}`, subject: 'this execution', max: MAX_STREAMS_PER_EXECUTION }]),
+      ...(executionId === undefined ? [] : [this.limitOf(executionId)]),
       { key: `address ${address}`, subject: 'your address', max: MAX_STREAMS_PER_ADDRESS },
-    ];
+    ]);
+  }
+
+  /**
+   * Counts a stream that was acquired without an execution as one of this execution too.
+   * @throws ProblemError 429 `too_many_streams`
+   */
+  acquireOfExecution(executionId: string): Holder {
+    return this.hold([this.limitOf(executionId)]);
+  }
+
+  private limitOf(executionId: string): StreamLimit {
+    const max = this.settings.MAX_STREAMS_PER_EXECUTION;
+    return { key: `execution ${executionId}`, subject: 'this execution', max };
+  }
+
+  private hold(limits: readonly StreamLimit[]): Holder {
     const reached = limits.find(({ key, max }) => (this.counts.get(key)?.open ?? 0) >= max);
     if (reached) {
       throw new ProblemError(
@@ -56,6 +70,12 @@ export class StreamQuota {
     count.open -= 1;
     if (count.open === 0) this.counts.delete(count.key);
   }
+}
+
+interface StreamLimit {
+  readonly key: string;
+  readonly subject: string;
+  readonly max: number;
 }
 
 interface StreamCount {

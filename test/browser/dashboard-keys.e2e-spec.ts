@@ -40,4 +40,15 @@ describe('Dashboard: keys', () => {
     // The browser logs the refused request.
     dashboard.open.problems.splice(0);
   });
+
+  it('creates a key that starts only saved workflows', async () => {
+    const dashboard = await stage.signIn('/keys');
+    const { page } = dashboard;
+    await dashboard.button('New key').click();
+    await page.getByLabel('Name').fill('partner');
+    await page.getByLabel('Projects').fill('demo');
+    await page.getByLabel('Starts only').fill('report@production, digest');
+    await dashboard.button('Create key').click();
+    await page.getByText('starts only report@production, digest').waitFor();
+  });
 });

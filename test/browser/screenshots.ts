@@ -12,7 +12,10 @@ let server: Server;
 let browser: Browser;
 beforeAll(async () => {
   await mkdir(FOLDER, { recursive: true });
-  server = await Server.start({ DATABASE_URL: await createDatabase() });
+  server = await Server.start({
+    DATABASE_URL: await createDatabase(),
+    SECRETS_KEY: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+  });
   browser = await Browser.launch();
 });
 afterAll(async () => {
@@ -31,6 +34,40 @@ const until = async (id: string, status: string) => {
 async function shoot(page: Page, name: string): Promise<void> {
   await page.evaluate(() => document.fonts.ready);
   await page.screenshot({ path: `${FOLDER}/${name}.png`, animations: 'disabled' });
+}
+
+/** Makes what the pages of a project show. */
+async function makeProject(): Promise<void> {
+  const put = async (path: string, body: object): Promise<void> => {
+    const { status } = await server.call('PUT', `/api/${path}`, body);
+    expect([200, 201]).toContain(status);
+  };
+  const inputSchema = {
+    type: 'object',
+    properties: {
+      topic: { type: 'string', title: 'Topic', description: 'What the report is about' },
+      kind: { enum: ['short', 'long'], title: 'Kind' },
+    },
+    required: ['topic', 'kind'],
+  };
+  const content = (prompt: string) => ({
+    workflow: {
+      nodes: [{ id: 'draft', type: 'agent', data: { config: { model: 'demo/echo', prompt } } }],
+      edges: [],
+    },
+    inputSchema,
+    description: 'Writes the weekly report.',
+  });
+  await put('workflows/demo/report', content('Write about {{input.topic}}.'));
+  await put('workflows/demo/report/aliases/production', { version: 1 });
+  await put('workflows/demo/report', content('Write in two sentences about {{input.topic}}.'));
+  const workflowRef = 'report@production';
+  const input = { topic: 'sales', kind: 'short' };
+  const timeZone = 'Europe/Berlin';
+  await put('schedules/demo/nightly', { workflowRef, input, cron: '30 2 * * 1-5', timeZone });
+  await put('schedules/demo/weekly', { workflowRef, input, cron: '0 8 * * 1', timeZone, enabled: false });
+  await put('secrets/demo/GITHUB', { value: 'gh_3d1f0c9a5b7e4826' });
+  await put('triggers/demo/issues', { workflowRef, source: 'github', secret: 'GITHUB' });
 }
 
 async function signIn(page: Page, path: string): Promise<void> {
@@ -84,6 +121,7 @@ it('takes the pictures of docs/dashboard.md', async () => {
     workflow: { nodes: [{ id: 'support', type: 'agent', data: { config: agent } }], edges: [] },
   });
   await until(complaint, 'waiting');
+  await makeProject();
   const light = await browser.open({ viewport: DESKTOP, colorScheme: 'light' });
   const { page } = light;
   await page.goto(server.url);
@@ -120,6 +158,12 @@ it('takes the pictures of docs/dashboard.md', async () => {
   await page.goto(new URL('/start', server.url).href);
   await page.locator('.step-node').first().waitFor();
   await shoot(page, 'start');
+  await page.goto(new URL('/workflows/demo/report', server.url).href);
+  await page.getByLabel('Before').first().waitFor();
+  await page.screenshot({ path: `${FOLDER}/workflow.png`, fullPage: true, animations: 'disabled' });
+  await page.goto(new URL('/schedules?project=demo', server.url).href);
+  await page.getByText('/api/hooks/demo/issues').waitFor();
+  await shoot(page, 'schedules');
   await page.goto(new URL('/keys', server.url).href);
   await page.getByRole('button', { name: 'New key' }).click();
   await shoot(page, 'keys');

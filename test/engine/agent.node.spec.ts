@@ -85,7 +85,12 @@ async function failure(
   return error as NodeError;
 }
 
-const CHECK = { projectId: 'demo', request: {}, checkWorkflow: () => Promise.resolve([]) };
+const CHECK = {
+  projectId: 'demo',
+  request: {},
+  checkWorkflow: () => Promise.resolve([]),
+  checkRef: () => Promise.resolve([]),
+};
 const PROVIDERS = ['anthropic', 'openai-compatible'];
 const weather = () => ({
   name: 'weather',

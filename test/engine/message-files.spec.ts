@@ -64,7 +64,7 @@ const prompt = (messages: unknown, limits: object = {}, signal = NEVER) =>
     MESSAGE_FILES_MAX_BYTES: 1_500,
     MAX_MESSAGE_FILES: 5,
     ...limits,
-  }).prompt(Messages.parse(messages), signal);
+  }).prompt(Messages.parse(messages), { signal, redact: (text) => text });
 const user = (...content: unknown[]) => [{ role: 'user', content }];
 const image = (path: string, more: object = {}) => ({
   type: 'image',
@@ -329,7 +329,9 @@ it('checks the order of the messages again, because ids are known only now', asy
     MESSAGE_FILES_MAX_BYTES: 1,
     MAX_MESSAGE_FILES: 1,
   });
-  await expect(files.prompt(messages as never, NEVER)).rejects.toMatchObject({
+  await expect(
+    files.prompt(messages as never, { signal: NEVER, redact: (text) => text }),
+  ).rejects.toMatchObject({
     code: 'invalid_config',
     message: expect.stringContaining('messages.1.content.0 calls the tool t and has no result'),
   });

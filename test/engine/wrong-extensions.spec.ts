@@ -20,6 +20,7 @@ import { EventBus } from '../../src/events/event-bus.js';
 import { ExecutionListeners } from '../../src/events/execution-listeners.js';
 import { OnExecutionEvent } from '../../src/events/on-execution-event.decorator.js';
 import { MonitoringModule } from '../../src/monitoring/monitoring.module.js';
+import { RedactorsModule } from '../../src/secrets/redactors.module.js';
 
 /** Starts the parts that find extensions with one class in a module of another team. */
 async function start(...providers: Type[]): Promise<void> {
@@ -30,6 +31,7 @@ async function start(...providers: Type[]): Promise<void> {
       ConfigModule.forRoot(parseSettings({ EXTENSION_TIMEOUT_MS: '50' })),
       ExtensionDiscoveryModule.forRoot(),
       MonitoringModule,
+      RedactorsModule,
       EventEmitterModule.forRoot(),
       TeamModule,
     ],

@@ -5,14 +5,15 @@ import { apiKey, distinct, framesIn, report, UNKNOWN_ID, url, WORKFLOW } from '.
 const client = createClient<paths>({
   baseUrl: url,
   headers: { authorization: `Bearer ${apiKey}` },
-  // openapi-fetch does not read `explode: false` from the document, so it has to be told.
+  // openapi-fetch does not read `explode: false` from the document, so it needs this option.
   querySerializer: { array: { style: 'form', explode: false } },
 });
 
 const { data: execution, response } = await client.POST('/api/executions', {
   body: { projectId: 'demo', workflow: WORKFLOW, tags: ['generated'] },
 });
-if (!execution) throw new Error('no execution was started');
+// With Accept: text/event-stream it would be a text.
+if (!execution || typeof execution === 'string') throw new Error('no execution was started');
 const { id } = execution;
 
 const stream = await client.GET('/api/executions/{executionId}/stream', {

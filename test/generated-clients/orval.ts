@@ -10,7 +10,7 @@ globalThis.fetch = (path, options) => {
 };
 
 const started = await api.startExecution({ projectId: 'demo', workflow: WORKFLOW, tags: ['generated'] });
-if (started.status !== 202) throw new Error(`no execution was started: ${started.data.detail}`);
+if (started.status !== 202) throw new Error(`no execution was started: ${started.status}`);
 const { id } = started.data;
 
 const stream = await api.streamExecution(id);

@@ -3,14 +3,22 @@ import type {
   ConnectionEstablished,
   CreatedApiKey,
   DeadDeliveryPage,
+  DeletedExecution,
   EventPage,
   Execution,
   ExecutionEvent,
   ExecutionPage,
   ListenerList,
   Me,
+  Operation,
   Problem,
+  Schedule,
+  SecretList,
   StreamTicket,
+  Trigger,
+  TriggerAccepted,
+  ValidatedExecution,
+  Variable,
   WorkflowOutline,
 } from '@cloutagent/contract';
 
@@ -24,13 +32,21 @@ export type Body = Merged<
   | ApiKeyList
   | CreatedApiKey
   | DeadDeliveryPage
+  | DeletedExecution
   | EventPage
   | Execution
   | ExecutionPage
   | ListenerList
   | Me
+  | Omit<Operation, 'status' | 'completedAt'>
   | Problem
+  | Schedule
+  | SecretList
   | StreamTicket
+  | Trigger
+  | TriggerAccepted
+  | ValidatedExecution
+  | Variable
   | WorkflowOutline
   // The OpenAPI document.
   | { paths: Record<string, object> }

@@ -7,11 +7,14 @@ import { type McpConfig, McpServerConfig } from '../../src/engine/mcp/mcp-config
 import { McpServers } from '../../src/engine/mcp/mcp-servers.js';
 import { RemoteServers } from '../../src/engine/mcp/remote-servers.js';
 import type { AgentTool, ToolOutput } from '../../src/engine/tools/agent-tool.js';
+import { ExecutionRedactors } from '../../src/secrets/execution-redactors.js';
 
 const RUN = {
   executionId: '0199c0de-0000-7000-8000-000000000001',
   projectId: 'demo',
   nodeId: 'node',
+  reveal: <T>(value: T) => Promise.resolve(value),
+  revealSetting: <T>(value: T) => Promise.resolve(value),
   stepId: 'step',
 };
 
@@ -29,7 +32,7 @@ export class TestMcp {
     this.local = new LocalServers(this.settings, secrets);
     this.servers = new McpServers(
       this.settings,
-      secrets,
+      new ExecutionRedactors(secrets),
       new RemoteServers(this.settings, this.fetch),
       this.local,
     );

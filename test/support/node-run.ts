@@ -47,6 +47,10 @@ export function testRun<Config>(config: Config, more: Partial<AgentRun<Config>> 
     waitFor: () => Promise.reject(new Error('this test answers no wait')),
     runChildren: () => Promise.reject(new Error('this test has no children')),
     lastCompletedChild: () => Promise.resolve(undefined),
+    // Its configs have no references to secrets.
+    reveal: (value) => Promise.resolve(value),
+    redact: (text) => text,
+    revealSetting: (value) => Promise.resolve(value),
     resumed: false,
     checkLimits: () => Promise.resolve(),
     rounds: {

@@ -11,6 +11,7 @@ import { EventBus } from '../../src/events/event-bus.js';
 import { EventNotifier } from '../../src/journal/event-notifier.js';
 import { Journal } from '../../src/journal/journal.js';
 import { JournalReader } from '../../src/journal/journal-reader.js';
+import { ExecutionRedactors } from '../../src/secrets/execution-redactors.js';
 import { UnownedAppend } from '../../src/journal/unowned-append.js';
 
 /** Opens a journal on a real database, with the parts that it has in an application. */
@@ -24,10 +25,10 @@ export async function openJournal(url: string, more: Record<string, string> = {}
   await presence.onModuleInit();
   const detector = new DeathDetector(presence, identity, settings);
   const notifier = new EventNotifier(database, listener, identity, detector);
-  const secrets = SecretRedactor.of(settings);
-  const unowned = new UnownedAppend(database, new JournalReader(database), secrets);
+  const redactors = new ExecutionRedactors(SecretRedactor.of(settings), database, identity);
+  const unowned = new UnownedAppend(database, new JournalReader(database), redactors);
   const bus = new EventBus(new EventEmitter2());
-  const journal = new Journal(database, listener, identity, bus, notifier, unowned, secrets, settings);
+  const journal = new Journal(database, listener, identity, bus, notifier, unowned, redactors, settings);
   journal.onModuleInit();
   return {
     database,

@@ -14,12 +14,13 @@ export interface ScriptedAnswer {
 
 /** A small real HTTP server that gives the listed answers in turn, and repeats the last one. */
 export class ScriptedStream {
-  readonly requests: { url: string; at: number; headers: IncomingHttpHeaders }[] = [];
+  readonly requests: { method: string; url: string; at: number; headers: IncomingHttpHeaders }[] = [];
   /** Number of responses that the client has closed before their end. */
   left = 0;
   private waiting: (() => void)[] = [];
   private readonly server = createServer((request, response) => {
-    this.requests.push({ url: request.url ?? '', at: Date.now(), headers: request.headers });
+    const { method = '', url = '', headers } = request;
+    this.requests.push({ method, url, at: Date.now(), headers });
     response.on('close', () => {
       if (!response.writableEnded) this.left += 1;
       this.notify();

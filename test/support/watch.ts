@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser';
-import { type ClientRequest, get, type IncomingMessage } from 'node:http';
+import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Data, Established } from './answer.js';
 import { ADMIN_KEY } from './server.js';
@@ -21,6 +21,7 @@ export class Watch {
   established: Established | undefined;
   comments = 0;
   status = 0;
+  headers: IncomingHttpHeaders = {};
   ended = false;
   /** Whether the last thing that the server sent is `retry`, which says when to reconnect. */
   endsWithRetry = false;
@@ -28,18 +29,45 @@ export class Watch {
   private waiters: (() => void)[] = [];
   private response: IncomingMessage | undefined;
 
-  /** @param paused reads nothing until `read` is called */
-  constructor(base: string, path: string, headers: Record<string, string> = {}, paused = false) {
-    this.request = get(
+  /**
+   * @param paused reads nothing until `read` is called
+   * @param body of a POST; undefined for a GET
+   */
+  constructor(
+    base: string,
+    path: string,
+    headers: Record<string, string> = {},
+    paused = false,
+    body?: object,
+  ) {
+    const given = { authorization: `Bearer ${ADMIN_KEY}`, ...headers };
+    this.request = request(
       new URL(path, base),
-      { headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers }, agent: false },
+      {
+        method: body ? 'POST' : 'GET',
+        headers: body ? { 'content-type': 'application/json', ...given } : given,
+        agent: false,
+      },
       (response) => {
         this.response = response;
         this.status = response.statusCode ?? 0;
+        this.headers = response.headers;
         if (!paused) this.read();
       },
     );
     this.request.on('error', () => this.end());
+    this.request.end(body && JSON.stringify(body));
+  }
+
+  /** Starts an execution whose stream is the answer. */
+  static ofStart(base: string, body: object, headers: Record<string, string> = {}, query = ''): Watch {
+    return new Watch(
+      base,
+      `/api/executions${query}`,
+      { accept: 'text/event-stream', ...headers },
+      false,
+      body,
+    );
   }
 
   /**

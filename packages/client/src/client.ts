@@ -12,7 +12,8 @@ export class CloutAgent {
   readonly waits: WaitsApi;
   readonly keys: KeysApi;
   readonly listeners: ListenersApi;
-  private readonly http: Http;
+  /** @internal `CloutAgentAdmin` sends its requests with it. */
+  readonly http: Http;
 
   /** @throws CloutAgentError `invalid_argument` */
   constructor(options: ClientOptions) {

@@ -1,29 +1,34 @@
 import type { EventType, ExecutionEvent } from '@cloutagent/contract';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { CloutAgentError } from './error.js';
-import type { Query } from './http.js';
-import { checkGap, isTerminal, parseEvent, type StreamProtocol } from './stream-protocol.js';
+import type { Call } from './http.js';
+import {
+  checkGap,
+  type Established,
+  isTerminal,
+  parseEvent,
+  type StreamProtocol,
+} from './stream-protocol.js';
 
 /** The stream of one execution. The event ids are 1, 2, 3 …; with a filter of types, some ids are left out. */
 export class ExecutionStreamProtocol implements StreamProtocol {
-  readonly path: string;
-  readonly query: Query;
+  path = '';
+  call: Call = {};
 
   /** @param position sequence of the last event that the caller has received; 0 for none */
   constructor(
-    private readonly executionId: string,
+    private executionId: string,
     private readonly types: readonly EventType[] | undefined,
     private position: number,
   ) {
-    this.path = `/api/executions/${encodeURIComponent(executionId)}/stream`;
-    this.query = { types };
+    this.follow(executionId);
   }
 
   get lastEventId(): string | undefined {
     return this.position > 0 ? String(this.position) : undefined;
   }
 
-  begin(): void {}
+  begin(_established: Established): void {}
 
   accept(message: EventSourceMessage): ExecutionEvent | undefined {
     const sequence = parseSequence(message.id);
@@ -39,6 +44,13 @@ export class ExecutionStreamProtocol implements StreamProtocol {
 
   isLast(event: ExecutionEvent): boolean {
     return isTerminal(event);
+  }
+
+  /** Makes the next request ask for the events of this execution. */
+  protected follow(executionId: string): void {
+    this.executionId = executionId;
+    this.path = `/api/executions/${encodeURIComponent(executionId)}/stream`;
+    this.call = { query: { types: this.types } };
   }
 }
 

@@ -104,9 +104,9 @@ export class ExecutionStream<Event extends ExecutionEvent = ExecutionEvent> impl
     this.connection = connection;
     try {
       this.enter({ status: 'connecting', attempt: this.backoff.failures + 1 });
-      const { path, query, lastEventId } = this.protocol;
-      const headers = { accept: 'text/event-stream', 'last-event-id': lastEventId };
-      this.ended = !(await connection.open(path, { query, headers }));
+      const { path, call, lastEventId } = this.protocol;
+      const headers = { ...call.headers, accept: 'text/event-stream', 'last-event-id': lastEventId };
+      this.ended = !(await connection.open(path, { ...call, headers }));
       if (this.ended) return;
       this.enter({ status: 'open' });
       for (let bytes = await connection.read(); bytes; bytes = await connection.read()) {

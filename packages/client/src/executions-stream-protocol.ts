@@ -1,6 +1,6 @@
 import type { EventType, ExecutionEvent } from '@cloutagent/contract';
 import type { EventSourceMessage } from 'eventsource-parser';
-import type { Query } from './http.js';
+import type { Call } from './http.js';
 import {
   checkGap,
   type Established,
@@ -19,7 +19,7 @@ export class ExecutionsStreamProtocol implements StreamProtocol {
   private readonly ended = new Set<string>();
 
   constructor(
-    readonly query: Query,
+    readonly call: Call,
     private readonly types: readonly EventType[] | undefined,
     private cursor: string | undefined,
   ) {}

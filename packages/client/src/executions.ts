@@ -1,5 +1,7 @@
 import type {
+  BatchResults,
   ConnectionEstablished,
+  DeletedExecution,
   EventPage,
   EventType,
   Execution,
@@ -10,8 +12,10 @@ import type {
   Json,
   RerunExecutionInput,
   SentSignal,
+  StartBatchInput,
   StartExecutionInput,
   StreamTicket,
+  ValidatedExecution,
   WorkflowOutline,
 } from '@cloutagent/contract';
 import { CloutAgentError } from './error.js';
@@ -20,10 +24,24 @@ import { ExecutionStreamProtocol } from './execution-stream-protocol.js';
 import { ExecutionsStreamProtocol } from './executions-stream-protocol.js';
 import type { Http, Query } from './http.js';
 import type { RequestOptions, ResolvedOptions } from './options.js';
+import { StartStreamProtocol } from './start-stream-protocol.js';
 import { TERMINAL } from './stream-protocol.js';
 
 export interface StartOptions extends RequestOptions {
   /** Requests with the same key start one execution. Up to 255 printable ASCII characters without spaces. */
+  idempotencyKey?: string | undefined;
+}
+
+export interface StartAndWaitOptions extends StartOptions {
+  /** How long the server may hold its answer, in s. Default 30. The server has a limit of its own, MAX_PREFER_WAIT_MS. */
+  waitSeconds?: number | undefined;
+}
+
+export interface StartAndStreamOptions<T extends EventType = EventType> extends Omit<
+  StreamOptions<T>,
+  'types' | 'lastEventId'
+> {
+  /** Requests with the same key start one execution, and stream it. Default: a random key. */
   idempotencyKey?: string | undefined;
 }
 
@@ -37,6 +55,12 @@ export interface ListFilter {
   rootId?: string | undefined;
   /** Only the re-runs of this execution. */
   rerunOf?: string | undefined;
+  /** Only executions of this saved workflow: its name, or `name@3` for one version. */
+  workflow?: string | undefined;
+  /** Only executions created at this time or later, in ISO 8601. */
+  createdAfter?: string | undefined;
+  /** Only executions created before this time, in ISO 8601. */
+  createdBefore?: string | undefined;
   /** true: child executions as well. By default a list shows only roots, unless `parentId` or `rootId` is set. */
   children?: boolean | undefined;
   /** 1 … 100; default 20. */
@@ -106,11 +130,52 @@ export class ExecutionsApi {
     private readonly options: ResolvedOptions,
   ) {}
 
-  /** Starts an execution. It is returned as `queued`; follow it with `stream`. */
+  /**
+   * Starts an execution of a graph (`workflow`) or of a saved workflow (`workflowRef`). It is returned as `queued`; follow
+   * it with `stream`.
+   */
   start(request: StartExecutionInput, options: StartOptions = {}): Promise<Execution> {
-    const { signal, idempotencyKey } = options;
-    const headers = { 'idempotency-key': idempotencyKey };
-    return this.http.json('/api/executions', { method: 'POST', body: request, headers, signal });
+    return this.post(EXECUTIONS, request, options);
+  }
+
+  /** Checks a request of `start`, and starts nothing. An invalid request is no error: see `valid` and `problems`. */
+  validate(request: StartExecutionInput, options?: RequestOptions): Promise<ValidatedExecution> {
+    return this.post(`${EXECUTIONS}/validate`, request, options);
+  }
+
+  /** Starts up to 1,000 executions. Each has a result of its own: a wrong one does not stop the others. */
+  startBatch(request: StartBatchInput, options?: RequestOptions): Promise<BatchResults> {
+    return this.post(`${EXECUTIONS}/batch`, request, options);
+  }
+
+  /**
+   * Starts an execution, and returns it when it has ended, also if it has failed; see `status`. Takes one request if it
+   * ends within `waitSeconds`, and follows its stream otherwise.
+   */
+  async startAndWait(request: StartExecutionInput, options: StartAndWaitOptions = {}): Promise<Execution> {
+    const { waitSeconds = 30, ...rest } = options;
+    const execution = await this.post<Execution>(EXECUTIONS, request, rest, {
+      prefer: `wait=${waitSeconds}`,
+    });
+    return execution.completedAt === undefined ? this.waitForEnd(execution.id, rest) : execution;
+  }
+
+  /**
+   * Starts an execution and streams its events, with one request. Closing the stream does not cancel the execution. Every
+   * event has its `executionId`.
+   */
+  startAndStream(request: StartExecutionInput, options: StartAndStreamOptions = {}): ExecutionStream {
+    const { idempotencyKey, ...hooks } = options;
+    const protocol = new StartStreamProtocol(request, idempotencyKey);
+    return new ExecutionStream(this.http, this.options, protocol, hooks as StreamHooks);
+  }
+
+  /**
+   * Deletes an ended execution with those below it, for good. Fails with `execution_not_ended`. Re-runs of it hold copies
+   * of its outputs and stay; the answer names them.
+   */
+  delete(executionId: string, { signal }: RequestOptions = {}): Promise<DeletedExecution> {
+    return this.http.json(pathOf(executionId), { method: 'DELETE', signal });
   }
 
   get(executionId: string, { signal }: RequestOptions = {}): Promise<Execution> {
@@ -152,28 +217,16 @@ export class ExecutionsApi {
    * Sends a signal. It ends the oldest open wait for a signal of this name; until there is one, the server keeps it.
    * @param body the output of the `wait` node. Default null
    */
-  signal(
-    executionId: string,
-    name: string,
-    body: Json = null,
-    { signal, idempotencyKey }: StartOptions = {},
-  ): Promise<SentSignal> {
-    const headers = { 'idempotency-key': idempotencyKey };
-    const path = `${pathOf(executionId)}/signals/${encodeURIComponent(name)}`;
-    return this.http.json(path, { method: 'POST', body, headers, signal });
+  signal(executionId: string, name: string, body: Json = null, options?: StartOptions): Promise<SentSignal> {
+    return this.post(`${pathOf(executionId)}/signals/${encodeURIComponent(name)}`, body, options);
   }
 
   /**
    * Starts a new execution that keeps the completed steps of an ended one. By default it begins at the nodes that failed
    * or were cut off. Returns the new execution.
    */
-  rerun(
-    executionId: string,
-    request: RerunExecutionInput = {},
-    { signal, idempotencyKey }: StartOptions = {},
-  ): Promise<Execution> {
-    const headers = { 'idempotency-key': idempotencyKey };
-    return this.http.json(`${pathOf(executionId)}/rerun`, { method: 'POST', body: request, headers, signal });
+  rerun(executionId: string, request: RerunExecutionInput = {}, options?: StartOptions): Promise<Execution> {
+    return this.post(`${pathOf(executionId)}/rerun`, request, options);
   }
 
   /** Returns one page of recorded events. Continue with `after: page.nextAfter` until `nextAfter` is null. */
@@ -189,8 +242,8 @@ export class ExecutionsApi {
    * Creates a ticket for `new EventSource(new URL(ticket.url, baseUrl))`. Open it within 60 s; after that, EventSource can
    * reconnect with it from the same IP address.
    */
-  streamTicket(executionId: string, { signal }: RequestOptions = {}): Promise<StreamTicket> {
-    return this.http.json(`${pathOf(executionId)}/stream-tickets`, { method: 'POST', body: {}, signal });
+  streamTicket(executionId: string, options?: RequestOptions): Promise<StreamTicket> {
+    return this.post(`${pathOf(executionId)}/stream-tickets`, {}, options);
   }
 
   /** Streams the execution's events, from the first (or after `lastEventId`) to the terminal one. */
@@ -231,7 +284,7 @@ export class ExecutionsApi {
     const { types, from, lastEventId, ...hooks } = options;
     const selection = typeof filter === 'string' ? { projectId: filter } : filter;
     const query = { ...(selection as Query), types, from };
-    const protocol = new ExecutionsStreamProtocol(query, types, lastEventId);
+    const protocol = new ExecutionsStreamProtocol({ query }, types, lastEventId);
     return new ExecutionStream<ExecutionEventOf<T>>(this.http, this.options, protocol, hooks as StreamHooks);
   }
 
@@ -239,10 +292,21 @@ export class ExecutionsApi {
     executionId: string,
     action: 'pause' | 'resume' | 'cancel' | 'approve',
     body: object = {},
-    { signal }: RequestOptions = {},
+    options?: RequestOptions,
   ): Promise<Execution> {
-    return this.http.json(`${pathOf(executionId)}/${action}`, { method: 'POST', body, signal });
+    return this.post(`${pathOf(executionId)}/${action}`, body, options);
+  }
+
+  private post<T>(
+    path: string,
+    body: unknown,
+    { signal, idempotencyKey }: StartOptions = {},
+    headers: Record<string, string> = {},
+  ): Promise<T> {
+    const all = { ...headers, 'idempotency-key': idempotencyKey };
+    return this.http.json(path, { method: 'POST', body, headers: all, signal });
   }
 }
 
-const pathOf = (executionId: string): string => `/api/executions/${encodeURIComponent(executionId)}`;
+const EXECUTIONS = '/api/executions';
+const pathOf = (executionId: string): string => `${EXECUTIONS}/${encodeURIComponent(executionId)}`;

@@ -6,7 +6,7 @@ import { toProblemError } from './problem.js';
 export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
 
 export interface Call extends RequestOptions {
-  method?: 'GET' | 'POST' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   query?: Query;
   headers?: Record<string, string | undefined>;
   body?: unknown;

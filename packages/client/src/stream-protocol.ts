@@ -6,7 +6,7 @@ import type {
 } from '@cloutagent/contract';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { CloutAgentError } from './error.js';
-import type { Query } from './http.js';
+import type { Call } from './http.js';
 
 /** First frame of every stream. Only a stream of one execution has `executionId`, `status` and `lastSequence`. */
 export type Established = ConnectionEstablished | ExecutionsConnectionEstablished;
@@ -14,7 +14,7 @@ export type Established = ConnectionEstablished | ExecutionsConnectionEstablishe
 /** The request of one kind of stream, and how to read its frames. It keeps the position in the stream. */
 export interface StreamProtocol {
   readonly path: string;
-  readonly query: Query;
+  readonly call: Call;
   /** Where to resume: the id of the last event that `accept` returned; undefined for the beginning. */
   readonly lastEventId: string | undefined;
   /**

@@ -5,6 +5,7 @@ import { NAME, NAME_MAX_LENGTH, TAG_MAX_LENGTH } from './patterns.js';
 import { orDefault, orNull } from './or-null.js';
 import { OpenWait } from './waits.js';
 import { NodeId, Workflow } from './workflow.js';
+import { WorkflowRef, WorkflowVersionRef } from './workflow-ref.js';
 
 export const ExecutionId = z
   .uuid()
@@ -134,14 +135,29 @@ export type ExecutionOptions = z.infer<typeof ExecutionOptions>;
 
 export const Tag = PlainText.min(1).max(TAG_MAX_LENGTH);
 
+const ONE_WORKFLOW = {
+  path: ['workflow'],
+  error: 'give either workflow, a graph, or workflowRef, the name of a saved workflow',
+};
+
 export const StartExecution = z
   .strictObject({
     projectId: ProjectId,
     input: Json.default(null).meta({ description: 'Any JSON value. Default null.' }),
-    workflow: Workflow,
+    workflow: orNull(Workflow).meta({ description: 'The graph to run. Give this or workflowRef.' }),
+    workflowRef: orNull(WorkflowRef).meta({
+      description: 'A saved workflow: name for its newest version, name@3, or name@production.',
+    }),
     options: orNull(ExecutionOptions),
     tags: orDefault(z.array(Tag).max(20), () => []),
+    startAt: orNull(Timestamp).meta({
+      description: 'When the execution may begin. Until then it is queued. Default: immediately.',
+    }),
   })
+  .refine(
+    ({ workflow, workflowRef }) => (workflow === undefined) !== (workflowRef === undefined),
+    ONE_WORKFLOW,
+  )
   .meta({ id: 'StartExecution' });
 export type StartExecution = z.infer<typeof StartExecution>;
 /** The request as a caller writes it: fields with a default are optional. */
@@ -168,6 +184,12 @@ export const ExecutionParent = z
   })
   .meta({ id: 'ExecutionParent' });
 export type ExecutionParent = z.infer<typeof ExecutionParent>;
+
+/** Something about a request that is accepted and probably not meant so. */
+export const Warning = z
+  .object({ path: z.string(), message: z.string(), code: z.string() })
+  .meta({ id: 'Warning' });
+export type Warning = z.infer<typeof Warning>;
 
 /** One run of a workflow on one input. */
 export const Execution = z
@@ -199,6 +221,11 @@ export const Execution = z
       description: 'The execution at the top of the tree. Only of a child execution.',
     }),
     rerunOf: ExecutionId.optional().meta({ description: 'The execution that this one runs again.' }),
+    workflow: WorkflowVersionRef.optional().meta({ description: 'The saved workflow that it runs.' }),
+    startAt: Timestamp.optional().meta({ description: 'When it may begin, if it was started for later.' }),
+    warnings: z.array(Warning).optional().meta({
+      description: 'What its author should know. Only in the answer to the request that starts it.',
+    }),
   })
   .meta({ id: 'Execution' });
 export type Execution = z.infer<typeof Execution>;
@@ -217,7 +244,13 @@ export const ExecutionProgress = z
 export type ExecutionProgress = z.infer<typeof ExecutionProgress>;
 
 /** An item of a list. It stays small, however large inputs and outputs are. */
-export const ExecutionSummary = Execution.omit({ input: true, output: true, steps: true, waits: true })
+export const ExecutionSummary = Execution.omit({
+  input: true,
+  output: true,
+  steps: true,
+  waits: true,
+  warnings: true,
+})
   .extend({
     inputPreview: z.string().meta({
       description:
@@ -240,6 +273,14 @@ const statuses = z
   )
   .pipe(z.array(ExecutionStatus).min(1));
 
+/** `name` or `name@version`. An alias can move, so it is not accepted. */
+export const WorkflowRefOfList = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}(?:@[1-9][0-9]{0,9})?$/,
+    'must be the name of a saved workflow, alone or with the number of a version: name or name@3',
+  );
+
 export const ListExecutions = z
   .strictObject({
     projectId: ProjectId.optional(),
@@ -250,6 +291,13 @@ export const ListExecutions = z
       description: 'Only the executions below this one, at any depth.',
     }),
     rerunOf: ExecutionId.optional().meta({ description: 'Only the re-runs of this execution.' }),
+    workflow: WorkflowRefOfList.optional().meta({
+      description: 'Only executions of this saved workflow: its name, or name@version.',
+    }),
+    createdAfter: Timestamp.optional().meta({
+      description: 'Only executions created at this time or later.',
+    }),
+    createdBefore: Timestamp.optional().meta({ description: 'Only executions created before this time.' }),
     children: z
       .enum(['true', 'false'])
       .optional()

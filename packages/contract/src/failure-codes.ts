@@ -225,7 +225,7 @@ export const FAILURE_CODES = {
     retried: false,
   },
   too_many_recoveries: {
-    text: 'Several server processes crashed while they ran this execution, so it is not run again; look for the cause in the server logs.',
+    text: 'Several server processes crashed while they ran this execution, so it is not run again; find the cause in the server logs.',
     retried: false,
   },
   too_many_redirects: {
@@ -242,6 +242,22 @@ export const FAILURE_CODES = {
   },
   unknown_node_type: {
     text: 'This server has no node type of this name; load the module that adds it, or change the type.',
+    retried: false,
+  },
+  input_invalid: {
+    text: 'The input of a child execution does not fit the inputSchema of its saved workflow; correct the config of the node.',
+    retried: false,
+  },
+  workflow_unavailable: {
+    text: 'The saved workflow that a node names does not exist, or has no such version or alias. Save it, or change the ref.',
+    retried: false,
+  },
+  secret_not_allowed: {
+    text: 'A secret would be sent to a host that its allowedHosts do not name, or in a place that takes no secrets. Nothing was sent. Change allowedHosts, or the config.',
+    retried: false,
+  },
+  secrets_unavailable: {
+    text: 'The server cannot decrypt a secret, because SECRETS_KEY does not have the key by which it was encrypted. Add that key.',
     retried: false,
   },
 } as const satisfies Record<string, { text: string; retried: boolean }>;

@@ -39,5 +39,5 @@ export const PlainText = z
 
 /** An instant, ISO 8601 in UTC with milliseconds. */
 export const Timestamp = z.iso
-  .datetime()
+  .datetime('must be a time in UTC, such as 2026-11-23T18:00:00Z')
   .meta({ description: 'ISO 8601, UTC.', examples: ['2026-11-23T18:00:00.000Z'] });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ProjectId } from './execution.js';
 import { PlainText, Timestamp } from './json.js';
 import { orNull } from './or-null.js';
+import { WorkflowRef } from './workflow-ref.js';
 
 /** The scopes of the server itself. Modules of other teams declare further ones. */
 export const SCOPES = [
@@ -11,6 +12,13 @@ export const SCOPES = [
   'waits:answer-any',
   'keys:manage',
   'listeners:manage',
+  'workflows:read',
+  'workflows:write',
+  'secrets:use',
+  'secrets:manage',
+  'webhooks:manage',
+  'schedules:manage',
+  'triggers:manage',
 ] as const;
 
 /** A scope of the server, or one that a module declares. The server refuses a name that no module declares. */
@@ -32,11 +40,18 @@ const Projects = z
   .min(1)
   .max(100);
 
+/** The saved workflows that a credential may start. */
+const Workflows = z.array(WorkflowRef).min(1).max(100).meta({
+  description:
+    'The only saved workflows that the key may start. A name alone allows all versions; name@3 and name@production allow that version. Such a key cannot post a graph, change one in a re-run, or raise limits.',
+});
+
 export const CreateApiKey = z
   .strictObject({
     name: PlainText.min(1).max(100),
     projects: Projects,
     scopes: z.array(Scope).min(1).max(100),
+    workflows: orNull(Workflows),
     expiresAt: orNull(Timestamp),
   })
   .meta({ id: 'CreateApiKey' });
@@ -49,6 +64,9 @@ export const ApiKey = z
     prefix: z.string().meta({ description: 'The first characters of the key, to recognise it.' }),
     projects: Projects,
     scopes: z.array(Scope),
+    workflows: Workflows.optional().meta({
+      description: 'The only saved workflows that the key may start. Left out if it is not limited to some.',
+    }),
     createdAt: Timestamp,
     expiresAt: Timestamp.nullable(),
     revokedAt: Timestamp.nullable(),
@@ -70,6 +88,9 @@ export const Me = z
       .meta({ description: "The API key's name. Usually null for other credentials." }),
     projects: z.array(z.union([z.literal('*'), ProjectId])),
     scopes: z.array(Scope),
+    workflows: Workflows.optional().meta({
+      description: 'The only saved workflows that it may start. Left out if it is not limited to some.',
+    }),
     expiresAt: Timestamp.nullable(),
   })
   .meta({ id: 'Me' });

@@ -30,6 +30,22 @@ export const PROBLEM_CODES = {
     status: 400,
     text: 'The answer does not fit the wait; `errors` lists every path to correct.',
   },
+  input_invalid: {
+    status: 400,
+    text: 'The input does not fit the inputSchema of the saved workflow; `errors` lists every path to correct.',
+  },
+  schedule_invalid: {
+    status: 400,
+    text: 'The schedule cannot be used; `errors` says which part and why.',
+  },
+  secret_unknown: {
+    status: 400,
+    text: 'The workflow uses a secret or a variable that the project does not have; `errors` has its path. Make it first, or end the placeholder with ?.',
+  },
+  replay_too_large: {
+    status: 400,
+    text: 'The range has more executions than one replay may have (MAX_EXECUTIONS_PER_REPLAY). Choose a shorter range.',
+  },
   expiry_in_the_past: { status: 400, text: 'expiresAt is in the past. Choose a later time.' },
   credentials_missing: {
     status: 401,
@@ -38,6 +54,10 @@ export const PROBLEM_CODES = {
   invalid_credentials: {
     status: 401,
     text: 'The credential is unknown, expired or revoked. Get a new one and try again.',
+  },
+  invalid_signature: {
+    status: 401,
+    text: 'The signature of the request is wrong, or too old. Check the secret that the sender has.',
   },
   invalid_ticket: {
     status: 401,
@@ -54,6 +74,14 @@ export const PROBLEM_CODES = {
   not_your_project: {
     status: 403,
     text: 'You cannot create a key for a project that you have no access to.',
+  },
+  workflow_not_allowed: {
+    status: 403,
+    text: 'Your key may only start the saved workflows that it names, as they are. It cannot post a graph, change one, or raise limits.',
+  },
+  secret_not_allowed: {
+    status: 403,
+    text: 'The workflow uses secrets, and your credential does not have the scope secrets:use.',
   },
   not_assigned: {
     status: 403,
@@ -89,6 +117,42 @@ export const PROBLEM_CODES = {
     status: 409,
     text: 'The execution has not ended. Wait for its end, or cancel it first.',
   },
+  execution_deleted: {
+    status: 409,
+    text: 'This Idempotency-Key started an execution that has been deleted. Use a new key to start another one.',
+  },
+  too_many_workflows: {
+    status: 409,
+    text: 'The project has as many saved workflows as it may have (MAX_WORKFLOWS_PER_PROJECT). Delete one first.',
+  },
+  too_many_versions: {
+    status: 409,
+    text: 'The workflow has as many versions as it may have (MAX_VERSIONS_PER_WORKFLOW). Delete old ones first.',
+  },
+  execution_has_parent: {
+    status: 409,
+    text: 'A child execution is deleted with the root of its tree, and never alone. Delete its root.',
+  },
+  too_many_aliases: {
+    status: 409,
+    text: 'The workflow has as many aliases as it may have (MAX_ALIASES_PER_WORKFLOW). Delete one first.',
+  },
+  alias_in_use: {
+    status: 409,
+    text: 'An alias points to this version. Move or delete the alias first.',
+  },
+  too_many_values: {
+    status: 409,
+    text: 'The project has as many secrets or variables as it may (MAX_SECRETS_PER_PROJECT, MAX_VARIABLES_PER_PROJECT). Delete one first.',
+  },
+  webhook_disabled: {
+    status: 409,
+    text: 'The webhook is disabled. Enable it first.',
+  },
+  trigger_disabled: {
+    status: 409,
+    text: 'The trigger is disabled. Enable it to accept requests again.',
+  },
   parent_paused: {
     status: 409,
     text: 'An execution above this one is paused. Resume that execution.',
@@ -115,7 +179,7 @@ export const PROBLEM_CODES = {
   },
   body_too_large: {
     status: 413,
-    text: 'The body is larger than this server accepts (BODY_MAX_BYTES, and SIGNAL_MAX_BYTES for signals).',
+    text: 'The body is larger than this server accepts (BODY_MAX_BYTES, BATCH_MAX_BYTES for batches, SIGNAL_MAX_BYTES for signals, and TRIGGER_MAX_BYTES for triggers).',
   },
   unsupported_media_type: { status: 415, text: 'Send the body as Content-Type: application/json.' },
   unsupported_charset: { status: 415, text: 'Send JSON in UTF-8 (RFC 8259, section 8.1).' },
@@ -135,6 +199,10 @@ export const PROBLEM_CODES = {
     status: 422,
     text: 'This Idempotency-Key was already used with another body. Use a new key for a new request.',
   },
+  trigger_failed: {
+    status: 422,
+    text: 'The request is genuine, but the trigger could not start an execution. `lastError` of the trigger says why.',
+  },
   rate_limited: {
     status: 429,
     text: 'You have sent more requests than the limit allows. Try again after the time in Retry-After.',
@@ -144,9 +212,25 @@ export const PROBLEM_CODES = {
     text: 'Too many wrong credentials came from your address. Try again after the time in Retry-After.',
   },
   too_many_streams: { status: 429, text: 'You have reached the limit of open streams. Close one first.' },
+  too_many_webhooks: {
+    status: 429,
+    text: 'The project has as many webhooks as it may (MAX_WEBHOOKS_PER_PROJECT). Delete one first.',
+  },
+  too_many_signing_secrets: {
+    status: 429,
+    text: 'The webhook has as many valid signing secrets as it may (MAX_SECRETS_PER_WEBHOOK). Wait until an old one has expired, or send keepOldForMs: 0.',
+  },
   too_many_signals: {
     status: 429,
     text: 'The execution keeps as many signals as it may (MAX_SIGNALS_PER_EXECUTION). Send more when it has taken some.',
+  },
+  too_many_schedules: {
+    status: 429,
+    text: 'The project has as many schedules as it may (MAX_SCHEDULES_PER_PROJECT). Delete one first.',
+  },
+  too_many_triggers: {
+    status: 429,
+    text: 'The project has as many triggers as it may (MAX_TRIGGERS_PER_PROJECT). Delete one first.',
   },
   headers_too_large: { status: 431, text: 'The request line and header fields are too long.' },
   internal_error: { status: 500, text: 'Internal server error. The server log has it under this requestId.' },
@@ -154,9 +238,17 @@ export const PROBLEM_CODES = {
     status: 503,
     text: 'The identity provider is unavailable. Try again soon.',
   },
+  stats_timeout: {
+    status: 503,
+    text: 'The figures took longer to compute than STATS_TIMEOUT_MS. Choose a shorter range.',
+  },
   no_worker_free: {
     status: 503,
     text: 'No process is free to check expressions and schemas. Try again soon.',
+  },
+  secrets_unavailable: {
+    status: 503,
+    text: 'This server has no key for secrets. Set SECRETS_KEY and restart it.',
   },
   not_ready: { status: 503, text: 'The server is starting or stopping. Try again soon.' },
   database_unavailable: { status: 503, text: 'The database is unavailable. Try again soon.' },

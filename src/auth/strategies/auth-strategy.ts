@@ -49,7 +49,7 @@ export const AuthStrategyOptions = DiscoveryService.createDecorator<Options>();
  * Makes a provider of any module an authentication strategy: a class that implements `AuthStrategyHandler`.
  *
  * @param name begins the ids of the strategy's principals. Up to 32 lower-case letters, digits and hyphens; `key`, `jwt`,
- *   `address` and `system` are reserved. The server does not start if two strategies have one name.
+ *   `address`, `system`, `schedule` and `trigger` are reserved. The server does not start if two strategies have one name.
  * @param options `order`: strategies with a lower number are asked first; 0 by default. Strategies of the same order are
  *   asked in the order in which their modules are registered.
  *

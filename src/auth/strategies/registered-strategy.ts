@@ -3,8 +3,8 @@ import type { Settings } from '../../config/settings.js';
 import type { AuthStrategyCall, AuthStrategyHandler, NamedAuthStrategy } from './auth-strategy.js';
 
 const NAME = /^[a-z][a-z0-9-]{0,31}$/;
-/** Other ids and counters begin with these words. */
-const RESERVED = new Set(['key', 'jwt', 'address', 'system']);
+/** Other ids and counters begin with these words: `schedule:nightly` is the principal that starts the executions of a schedule. */
+const RESERVED = new Set(['key', 'jwt', 'address', 'system', 'schedule', 'trigger']);
 
 /** One authentication strategy, whose calls have a time limit and are limited in number. */
 export class RegisteredStrategy {

@@ -10,6 +10,7 @@ interface CreateOptions {
   name: string;
   project: string[];
   scope: string[];
+  workflows?: string[];
   expires?: string;
 }
 
@@ -29,9 +30,10 @@ export function addKeys(program: Command, context: CliContext, run: RunAction): 
             `${key.prefix}…`,
             key.projects.join(','),
             key.scopes.join(','),
+            key.workflows?.join(',') ?? 'any',
             key.revokedAt ? 'revoked' : (key.expiresAt ?? 'never'),
           ]);
-          for (const row of table(['ID', 'NAME', 'KEY', 'PROJECTS', 'SCOPES', 'EXPIRES'], rows))
+          for (const row of table(['ID', 'NAME', 'KEY', 'PROJECTS', 'SCOPES', 'WORKFLOWS', 'EXPIRES'], rows))
             context.out.line(row);
         }
         return EXIT.ok;
@@ -47,13 +49,19 @@ export function addKeys(program: Command, context: CliContext, run: RunAction): 
       'its scopes, comma-separated, for example executions:read',
       collect,
     )
+    .option(
+      '-w, --workflows <refs>',
+      'the only saved workflows that it starts, comma-separated, for example explain@production',
+      collect,
+    )
     .option('-e, --expires <time>', 'when it expires, in ISO 8601; by default never')
     .action(
-      run(async ({ name, project, scope, expires }: CreateOptions) => {
+      run(async ({ name, project, scope, workflows, expires }: CreateOptions) => {
         const created = await context.client().keys.create({
           name,
           projects: project,
           scopes: scope,
+          ...(workflows && { workflows }),
           ...(expires !== undefined && { expiresAt: expires }),
         });
         if (context.json) context.printJson(created);

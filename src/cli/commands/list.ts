@@ -14,6 +14,9 @@ interface Options {
   parent?: string;
   root?: string;
   rerunOf?: string;
+  workflow?: string;
+  createdAfter?: string;
+  createdBefore?: string;
   children?: true;
   limit: number;
   cursor?: string;
@@ -31,18 +34,24 @@ export function addList(program: Command, context: CliContext, run: RunAction): 
     .option('--parent <id>', 'only the child executions of this execution')
     .option('--root <id>', 'only the executions below this one, at any depth')
     .option('--rerun-of <id>', 'only the re-runs of this execution')
+    .option('--workflow <ref>', 'only executions of this saved workflow: its name, or name@3')
+    .option('--created-after <time>', 'only executions created at this time or later, in ISO 8601')
+    .option('--created-before <time>', 'only executions created before this time, in ISO 8601')
     .option('--children', 'child executions as well; by default a list shows none')
     .option('-n, --limit <number>', 'how many, up to 100', limitOf, 20)
     .option('--cursor <cursor>', 'continue after an earlier list')
     .action(
-      run(async ({ project, status, tag, parent, root, rerunOf, children, limit, cursor }: Options) => {
+      run(async ({ project, status, tag, parent, root, children, limit, cursor, ...more }: Options) => {
         const page = await context.client().executions.list({
           projectId: project,
           status: status?.split(',') as ExecutionStatus[] | undefined,
           tag,
           parentId: parent,
           rootId: root,
-          rerunOf,
+          rerunOf: more.rerunOf,
+          workflow: more.workflow,
+          createdAfter: more.createdAfter,
+          createdBefore: more.createdBefore,
           children,
           limit,
           cursor,

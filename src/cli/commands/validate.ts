@@ -3,8 +3,9 @@ import { StartExecution } from '@cloutagent/contract';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.js';
 import { CliError } from '../cli-error.js';
-import { EXIT } from '../exit-codes.js';
+import { EXIT, type ExitCode } from '../exit-codes.js';
 import type { RunAction } from '../run-action.js';
+import type { CheckedWorkflow } from '../../definitions/workflow-validator.js';
 import { readRequest } from '../workflow-file.js';
 
 interface Problem {
@@ -15,19 +16,26 @@ interface Problem {
 export function addValidate(program: Command, context: CliContext, run: RunAction): void {
   program
     .command('validate')
-    .summary('check the workflow of a file, without a server')
+    .summary('check the workflow of a file, with or without a server')
     .description(
       'Checks the workflow of a file as a server with the settings of this environment does: the graph, the config of each ' +
-        'node, expressions and models. Node types that modules add are not known here.',
+        'node, expressions and models. Node types that modules add are not known here: use --server for them, for saved ' +
+        'workflows, and for the secrets and variables of a project.',
     )
     .argument('<file>', 'a JSON file; - for stdin')
+    .option('--server', 'let the server check it; it starts nothing')
     .action(
-      run(async (file: string) => {
-        const request = StartExecution.parse(await readRequest(file, {}, context));
-        const problems = await check(request, context.streams.environment);
+      run(async (file: string, { server }: { server?: true }) => {
+        if (server) return checkOnServer(file, context);
+        const { workflow, workflowRef, ...rest } = StartExecution.parse(await readRequest(file, {}, context));
+        if (!workflow)
+          throw new CliError(
+            `${file} names the saved workflow ${workflowRef}, which only a server has. Use --server, or give a file with a graph.`,
+          );
+        const problems = await check({ ...rest, workflow }, context.streams.environment);
         if (context.json) context.printJson({ valid: problems.length === 0, problems });
         else if (problems.length === 0) {
-          const { nodes, edges } = request.workflow;
+          const { nodes, edges } = workflow;
           context.out.line(`${file} is valid: ${nodes.length} nodes, ${edges.length} edges.`);
         } else for (const { path, message } of problems) context.out.line(`${path}: ${message}`);
         return problems.length === 0 ? EXIT.ok : EXIT.failed;
@@ -35,7 +43,19 @@ export function addValidate(program: Command, context: CliContext, run: RunActio
     );
 }
 
-async function check(request: StartExecution, environment: NodeJS.ProcessEnv): Promise<Problem[]> {
+async function checkOnServer(file: string, context: CliContext): Promise<ExitCode> {
+  const checked = await context.client().executions.validate(await readRequest(file, {}, context));
+  const { valid, problems, warnings } = checked;
+  if (context.json) context.printJson(checked);
+  else {
+    if (valid) context.out.line(`${file} is valid.`);
+    for (const { path, message } of problems) context.out.line(`${path}: ${message}`);
+    for (const { path, message } of warnings) context.out.line(`warning: ${path}: ${message}`);
+  }
+  return valid ? EXIT.ok : EXIT.failed;
+}
+
+async function check(request: CheckedWorkflow, environment: NodeJS.ProcessEnv): Promise<Problem[]> {
   const [
     { parseSettings, InvalidSettingsError },
     { ValidationModule },
@@ -44,7 +64,7 @@ async function check(request: StartExecution, environment: NodeJS.ProcessEnv): P
   ] = await Promise.all([
     import('../../config/settings.js'),
     import('../validation.module.js'),
-    import('../../executions/commands/workflow-validator.js'),
+    import('../../definitions/workflow-validator.js'),
     import('../../problems/problem.error.js'),
   ]);
   let settings;

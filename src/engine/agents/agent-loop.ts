@@ -1,7 +1,7 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { Injectable } from '@nestjs/common';
 import type { Json } from '@cloutagent/contract';
-import { SecretRedactor } from '../../config/secret-redactor.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { type AgentRun, RepeatNowError, type Round } from '../extension/agent-run.js';
 import { NodeError, type NodeRun } from '../extension/node-handler.js';
 import { RestrictedHttpClient } from '../http/restricted-http-client.js';
@@ -32,7 +32,7 @@ export class AgentLoop {
     private readonly files: MessageFiles,
     private readonly outputs: OutputFormats,
     private readonly conditions: Conditions,
-    private readonly secrets: SecretRedactor,
+    private readonly redactors: ExecutionRedactors,
   ) {}
 
   /**
@@ -46,7 +46,7 @@ export class AgentLoop {
     const run = nodeRun as AgentRun<unknown>;
     run.signal.throwIfAborted();
     const rounds = await run.rounds.load();
-    const prompt = await this.promptOf(request, run.signal);
+    const prompt = await this.promptOf(request, run);
     const tools = await AgentTools.open(request.tools ?? [], request.mcp ?? [], {
       run,
       http: this.http,
@@ -68,7 +68,8 @@ export class AgentLoop {
     tools: AgentTools,
     rounds: Round[],
   ): Promise<Json> {
-    const { conditions, secrets } = this;
+    const { conditions } = this;
+    const secrets = () => this.redactors.of(run.executionId);
     const { output, maxToolRounds } = request;
     const toolRounds = new ToolRounds({ run, tools, conditions, secrets });
     for (let isNew = false; ; isNew = true) {
@@ -113,10 +114,13 @@ export class AgentLoop {
     }
   }
 
-  private async promptOf(request: ModelRequest, signal: AbortSignal): Promise<LanguageModelV4Prompt> {
+  private async promptOf(
+    request: ModelRequest,
+    run: Pick<NodeRun<unknown>, 'signal' | 'redact'>,
+  ): Promise<LanguageModelV4Prompt> {
     const { system, prompt, messages } = request;
     const asked: LanguageModelV4Prompt = messages
-      ? await this.files.prompt(messages, signal)
+      ? await this.files.prompt(messages, run)
       : [{ role: 'user', content: [{ type: 'text', text: prompt ?? '' }] }];
     // Providers refuse an empty system prompt.
     return system === undefined || system.trim() === ''

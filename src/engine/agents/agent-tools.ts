@@ -1,5 +1,6 @@
 import type { LanguageModelV4FunctionTool } from '@ai-sdk/provider';
-import { type NodeRun, NodeError } from '../extension/node-handler.js';
+import type { AgentRun } from '../extension/agent-run.js';
+import { NodeError } from '../extension/node-handler.js';
 import type { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import type { McpConfig } from '../mcp/mcp-config.js';
 import type { McpServers, McpTools } from '../mcp/mcp-servers.js';
@@ -11,7 +12,7 @@ import { callHttpTool, SAFE_METHODS } from './http-tools.js';
 import type { ConfiguredTool, HttpTool, ModuleTool } from './tool-config.js';
 
 export interface ToolSources {
-  readonly run: NodeRun<unknown>;
+  readonly run: AgentRun<unknown>;
   readonly http: RestrictedHttpClient;
   readonly registry: ToolRegistry;
   readonly mcp: McpServers;
@@ -91,7 +92,7 @@ export class AgentTools {
   }
 }
 
-function httpTool(tool: HttpTool, { http }: ToolSources): AgentTool {
+function httpTool(tool: HttpTool, { http, run }: ToolSources): AgentTool {
   const { name, description, inputSchema, approval, retryUnsafe } = tool;
   return {
     name,
@@ -99,7 +100,7 @@ function httpTool(tool: HttpTool, { http }: ToolSources): AgentTool {
     inputSchema,
     approval: toApproval(approval),
     mayRepeat: retryUnsafe || SAFE_METHODS.has(tool.http.method),
-    call: async (call) => ({ result: await callHttpTool(tool, call, http), isError: false }),
+    call: async (call) => ({ result: await callHttpTool(tool, call, { http, run }), isError: false }),
   };
 }
 

@@ -3,7 +3,7 @@ import { SecretRedactor } from '../../config/secret-redactor.js';
 import { AnswerReader } from './answer-reader.js';
 
 const reader = () =>
-  new AnswerReader({ run: testRun({}), maxBytes: 1_000, maxDepth: 100, secrets: new SecretRedactor() });
+  new AnswerReader({ run: testRun({}), maxBytes: 1_000, maxDepth: 100, secrets: () => new SecretRedactor() });
 
 it('gives calls ids that can be stored as they are, the same in the message', async () => {
   const read = reader();

@@ -18,7 +18,8 @@ export interface AnswerReaderOptions {
   readonly maxBytes: number;
   /** Of the arguments of a call. */
   readonly maxDepth: number;
-  readonly secrets: SecretRedactor;
+  /** Called for each part: the execution may use a secret while the model answers. */
+  readonly secrets: () => SecretRedactor;
 }
 
 /** A text or reasoning part that is being written. */
@@ -155,7 +156,13 @@ export class AnswerReader {
     if (isDeeperThan(args, maxDepth)) throw outputTooDeep({ OUTPUT_MAX_DEPTH: maxDepth });
     const number = this.calls.length + 1;
     // A text of PostgreSQL cannot have all characters, and the stored id must be the one in the message.
-    const given = part.toolCallId.slice(0, MAX_ID_LENGTH).toWellFormed().replaceAll('\0', '\uFFFD');
+    // It is redacted before it is compared with others: two ids must stay different.
+    const { secrets } = this.options;
+    const given = secrets()
+      .text(part.toolCallId)
+      .slice(0, MAX_ID_LENGTH)
+      .toWellFormed()
+      .replaceAll('\0', '\uFFFD');
     const isUsable = given !== '' && !this.calls.some(({ toolId }) => toolId === given);
     const toolId = isUsable ? given : `${given || 'call'}_${number}`;
     // The provider may have streamed the same input before.

@@ -35,6 +35,7 @@ export class FileLoader {
     private readonly http: RestrictedHttpClient,
     private readonly limits: FileLimits,
     private readonly signal: AbortSignal,
+    private readonly redact: (text: string) => string,
   ) {}
 
   /**
@@ -80,7 +81,11 @@ export class FileLoader {
       });
       const contentType = headers['content-type'];
       if (status < 200 || status >= 300)
-        throw statusFailure(new URL(url).host, { status, headers, body: decodeText(bytes, contentType) });
+        throw statusFailure(
+          new URL(url).host,
+          { status, headers, body: decodeText(bytes, contentType) },
+          this.redact,
+        );
       if (bytes.length === 0) throw fileInvalid(place, 'is empty: the response has no body');
       return { bytes, mediaType: contentType };
     } catch (error) {

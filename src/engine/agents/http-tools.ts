@@ -1,5 +1,7 @@
 import type { Json } from '@cloutagent/contract';
+import type { NodeRun } from '../extension/node-handler.js';
 import { withLowerCaseNames } from '../http/header-names.js';
+import { assertHeaders } from '../http/http-config.js';
 import { statusFailure } from '../http/http-failure.js';
 import { type HttpResponse, parseBody } from '../http/http-response.js';
 import type { RestrictedHttpClient } from '../http/restricted-http-client.js';
@@ -17,25 +19,31 @@ export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET']);
 export async function callHttpTool(
   { http: target }: HttpTool,
   { args, idempotencyKey, signal }: AgentToolCall,
-  http: RestrictedHttpClient,
+  { http, run }: { http: RestrictedHttpClient; run: Pick<NodeRun<unknown>, 'reveal' | 'redact'> },
 ): Promise<Json> {
   const given = typeof args === 'object' && args !== null ? args : {};
   const { method } = target;
-  const headers = { 'idempotency-key': idempotencyKey, ...withLowerCaseNames(target.headers ?? {}) };
+  const configured = { url: target.url, headers: target.headers ?? {} };
+  const sent = await run.reveal(configured, { url: target.url });
+  assertHeaders(sent.headers);
+  const { url } = sent;
+  const headers = { 'idempotency-key': idempotencyKey, ...withLowerCaseNames(sent.headers) };
+  const staysAtOrigin = sent !== configured;
   let response: HttpResponse;
   if (method === 'GET') {
-    response = await http.request({ method, url: withQuery(target.url, given), headers, signal });
+    response = await http.request({ method, url: withQuery(url, given), headers, staysAtOrigin, signal });
   } else {
     response = await http.request({
       method,
-      url: target.url,
+      url,
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(given),
+      staysAtOrigin,
       signal,
     });
   }
   if (response.status >= 200 && response.status < 300) return parseBody(response, http.limits);
-  throw statusFailure(new URL(target.url).host, response);
+  throw statusFailure(new URL(url).host, response, (text) => run.redact(text));
 }
 
 function withQuery(text: string, args: object): string {

@@ -7,7 +7,7 @@ import type {
 } from '@ai-sdk/provider';
 import { Inject, Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { NodeError } from '../extension/node-handler.js';
+import { NodeError, type NodeRun } from '../extension/node-handler.js';
 import { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import { fileInvalid, FileLoader, type FileLimits } from './file-loader.js';
 import type { FilePart, FileSource, ToolResultPart } from './message-parts.js';
@@ -31,7 +31,10 @@ export class MessageFiles {
    * @throws NodeError `message_file_invalid`, whose message names the part, such as messages.3.content.1; NodeError and
    *   TransientError of the restricted client; NodeError `invalid_config`; the reason of `signal`
    */
-  async prompt(messages: Messages, signal: AbortSignal): Promise<LanguageModelV4Prompt> {
+  async prompt(
+    messages: Messages,
+    { signal, redact }: Pick<NodeRun<unknown>, 'signal' | 'redact'>,
+  ): Promise<LanguageModelV4Prompt> {
     const [problem] = conversationProblems(messages);
     if (problem)
       throw new NodeError(
@@ -43,7 +46,9 @@ export class MessageFiles {
     if (files > maxFiles)
       throw fileInvalid('messages', `have ${files} files; the limit is ${maxFiles} (MAX_MESSAGE_FILES)`);
     const stop = new AbortController();
-    const loader = new FileLoader(this.http, this.settings, AbortSignal.any([signal, stop.signal]));
+    const loader = new FileLoader(this.http, this.settings, AbortSignal.any([signal, stop.signal]), (text) =>
+      redact(text),
+    );
     try {
       const made = messages.map((message, index) => toMessage(message, `messages.${index}`, loader));
       return withoutRepeatedTools(await Promise.all(made));

@@ -6,9 +6,9 @@ import type {
   LanguageModelV4Prompt,
 } from '@ai-sdk/provider';
 import { Inject, Injectable } from '@nestjs/common';
-import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { Logger } from '../../logging/logger.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { type AgentRun, RepeatNowError } from '../extension/agent-run.js';
 import type { ModelUsage } from '../extension/model-usage.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
@@ -51,7 +51,7 @@ export class ModelCall {
   constructor(
     private readonly models: ModelRegistry,
     private readonly outputs: OutputFormats,
-    private readonly secrets: SecretRedactor,
+    private readonly redactors: ExecutionRedactors,
     @Inject(Settings) private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES' | 'OUTPUT_MAX_DEPTH'>,
   ) {}
 
@@ -67,12 +67,15 @@ export class ModelCall {
     for (const [index, model] of order.entries()) {
       // Other executions of the tree may have used up what is left.
       await run.checkLimits(model);
-      const observer: UsageObserver = { reported: undefined };
+      const observer: UsageObserver = {
+        reported: undefined,
+        revealSetting: (value, target) => run.revealSetting(value, target),
+      };
       const reader = new AnswerReader({
         run,
         maxBytes: this.settings.OUTPUT_MAX_BYTES,
         maxDepth: this.settings.OUTPUT_MAX_DEPTH,
-        secrets: this.secrets,
+        secrets: () => this.redactors.of(run.executionId),
       });
       run.beginCall(model, () => observer.reported);
       try {
@@ -80,7 +83,7 @@ export class ModelCall {
         return { model, answer, usage: usageOf(answer, observer.reported, () => lengthOf(question.prompt)) };
       } catch (error) {
         run.signal.throwIfAborted();
-        const failure = modelError(error, this.secrets);
+        const failure = modelError(error, this.redactors.of(run.executionId));
         const { reported } = observer;
         if (reported) {
           const { input = 0, output = 0, ...more } = reported;

@@ -23,7 +23,7 @@ const cutOff = (): RoundCall => ({
 async function carryOut(tool: AgentTool | undefined, more: Parameters<typeof testRun>[1] = {}) {
   const run = testRun({}, more);
   const tools = { named: () => tool, modelNames: [] } as unknown as AgentTools;
-  const rounds = new ToolRounds({ run, tools, conditions: {} as never, secrets: new SecretRedactor() });
+  const rounds = new ToolRounds({ run, tools, conditions: {} as never, secrets: () => new SecretRedactor() });
   const call = cutOff();
   await rounds.carryOut({ round: 1, content: [], problem: undefined, calls: [call] }, false);
   return call.result!;

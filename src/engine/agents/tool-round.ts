@@ -22,7 +22,7 @@ export interface ToolRoundScope {
   readonly run: AgentRun<unknown>;
   readonly tools: AgentTools;
   readonly conditions: Conditions;
-  readonly secrets: SecretRedactor;
+  readonly secrets: () => SecretRedactor;
 }
 
 /** Carries out the calls of tools of one attempt at an agent. */
@@ -117,7 +117,7 @@ export class ToolRounds {
     answer: WaitResult<'tool'>,
   ): Promise<void> {
     if (answer.outcome === 'expired') {
-      // The result is stored in any case: another attempt at the node continues behind it.
+      // The result is stored in any case: another attempt at the node continues after it.
       await this.fail(call, 'No person has allowed this call in time, so it was not sent.');
       if (onExpire === 'deny') return undefined;
       throw new NodeError('approval_expired', `No person has allowed the call of ${call.toolName} in time.`);
@@ -146,7 +146,7 @@ export class ToolRounds {
     const answer = this.scope.run.endedWait(keyOf(call));
     if (answer?.outcome !== 'answered' || answer.action !== 'approve') return call.args;
     // A wait shows the arguments without secrets of the server. If the person has left them as they are, the call has its own.
-    const shown = JSON.parse(this.scope.secrets.json(JSON.stringify(call.args))) as Json;
+    const shown = JSON.parse(this.scope.secrets().json(JSON.stringify(call.args))) as Json;
     return isDeepStrictEqual(answer.args, shown) ? call.args : answer.args;
   }
 
@@ -181,12 +181,12 @@ export class ToolRounds {
       ...(content && { content: content as unknown as Json }),
       ...(!isDeepStrictEqual(args, call.args) && { args }),
     };
-    await this.finish(call, JSON.parse(secrets.json(JSON.stringify(stored))) as StoredResult);
+    await this.finish(call, JSON.parse(secrets().json(JSON.stringify(stored))) as StoredResult);
   }
 
   /** Gives the model an error as the result of a call. */
   private fail(call: RoundCall, message: string): Promise<void> {
-    return this.finish(call, { result: this.scope.secrets.text(message), isError: true });
+    return this.finish(call, { result: this.scope.secrets().text(message), isError: true });
   }
 
   private async finish(call: RoundCall, result: StoredResult): Promise<void> {

@@ -79,7 +79,7 @@ export class ChildExecutions {
    * @throws NodeError `too_deep`, `too_many_children`; `invalid_wait` if children of another key have one of the indexes
    */
   async prepare(row: ExecutionRow, nodeId: string, request: ChildrenRequest): Promise<NewChildren> {
-    const { inputs, firstIndex = 0, workflow, concurrency = inputs.length } = request;
+    const { inputs, firstIndex = 0, workflow, savedAs, concurrency = inputs.length } = request;
     const depth = row.depth + 1;
     const rootId = row.root_id ?? row.id;
     this.limits.checkDepth(depth);
@@ -115,6 +115,7 @@ export class ChildExecutions {
       rootId,
       depth,
       workflow,
+      savedAs,
       options: childOptions(row.options),
       children,
       ...(supersedes.length > 0 && { supersedes }),
@@ -279,7 +280,7 @@ const hasOutput = (child: KeptChild | undefined): child is Extract<KeptChild, { 
   child !== undefined && 'output' in child;
 
 /**
- * A child has the time limit and the retries of its parent, whose own time limit goes on. Tokens and cost are limited for
+ * A child has the time limit and the retries of its parent, whose own time limit continues to run. Tokens and cost are limited for
  * the whole tree, by the options of its root.
  */
 const childOptions = ({ timeoutMs, maxRetries }: ExecutionOptions): ExecutionOptions => ({

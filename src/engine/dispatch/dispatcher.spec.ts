@@ -36,7 +36,12 @@ class RecordingEngine implements ExecutionEngine {
 describe('Dispatcher', () => {
   it('applies a control request whose notification arrives before the answer of the claim', async () => {
     const controls = new Subject<string>();
-    const claimed = Promise.withResolvers<{ rows: ExecutionRow[]; hasMore: boolean; hasLocked: boolean }>();
+    const claimed = Promise.withResolvers<{
+      rows: ExecutionRow[];
+      hasMore: boolean;
+      hasLocked: boolean;
+      nextInMs: null;
+    }>();
     const claiming = Promise.withResolvers<void>();
     const engine = new RecordingEngine();
     // What the dispatcher calls in this case: the database and the other processes play no part in it.
@@ -67,7 +72,12 @@ describe('Dispatcher', () => {
     await dispatcher.onApplicationBootstrap();
     await claiming.promise;
     controls.next('one');
-    claimed.resolve({ rows: [{ id: 'one', attempt: 1 } as ExecutionRow], hasMore: false, hasLocked: false });
+    claimed.resolve({
+      rows: [{ id: 'one', attempt: 1 } as ExecutionRow],
+      hasMore: false,
+      hasLocked: false,
+      nextInMs: null,
+    });
     await new Promise(setImmediate);
     expect(engine.applied).toEqual(['one']);
     engine.end.resolve('ended');

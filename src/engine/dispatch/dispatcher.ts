@@ -50,6 +50,8 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   private requestedDuringClaim: Set<string> | undefined;
   private timers: NodeJS.Timeout[] = [];
   private soon: NodeJS.Timeout | undefined;
+  /** Claims when the next execution may begin that was started for later. */
+  private nextStart: NodeJS.Timeout | undefined;
   /**
    * Held by one claim or re-assertion at a time. Otherwise a re-assertion could find an execution that is just being
    * claimed, and release it because it does not run here yet.
@@ -107,6 +109,7 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     for (const timer of this.timers) clearInterval(timer);
     clearTimeout(this.shareTimer);
     clearTimeout(this.soon);
+    clearTimeout(this.nextStart);
     await this.claimLock
       .acquire(AbortSignal.timeout(SHUTDOWN_CLAIM_TIMEOUT_MS))
       .then((lock) => lock.release())
@@ -182,8 +185,9 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     const limit = Math.min(freeSlots, MAX_EXECUTIONS_PER_CLAIM);
     const isShare = !this.claimsAll;
     this.claimsAll = false;
-    const { rows, hasMore, hasLocked } = await this.queue.claim(limit, isShare);
+    const { rows, hasMore, hasLocked, nextInMs } = await this.queue.claim(limit, isShare);
     this.hasMoreQueued = hasMore;
+    this.claimAt(nextInMs);
     // Such as one that gets a signal. What holds the lock does not notify the queue.
     if (hasLocked) this.claimSoon();
     for (const row of rows) this.start(row);
@@ -193,6 +197,14 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
         this.shareTimer = undefined;
         this.claim();
       }, SHARE_DELAY_MS);
+  }
+
+  /** A later time is found again by the next poll. */
+  private claimAt(inMs: number | null): void {
+    clearTimeout(this.nextStart);
+    if (inMs === null || inMs > this.settings.DISPATCH_POLL_INTERVAL_MS) return;
+    this.nextStart = setTimeout(() => this.claim(), Math.max(1, Math.ceil(inMs)));
+    this.nextStart.unref();
   }
 
   private claimSoon(): void {

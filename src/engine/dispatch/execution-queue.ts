@@ -38,25 +38,27 @@ export class ExecutionQueue {
    * Claims the executions that have been runnable for longest and whose projects have free concurrency slots.
    * @param limit maximum number of executions
    * @param isShare whether to leave the others of these executions to the other processes, which claim at the same time
-   * @returns their rows, whether more executions are queued, and whether one was left because another transaction has locked
-   *   its row
+   * @returns their rows, whether more executions are queued, whether one was left because another transaction has locked its
+   *   row, and the time until the next execution may begin that was started for later, in ms
    */
   async claim(
     limit: number,
     isShare = false,
-  ): Promise<{ rows: ExecutionRow[]; hasMore: boolean; hasLocked: boolean }> {
+  ): Promise<{ rows: ExecutionRow[]; hasMore: boolean; hasLocked: boolean; nextInMs: number | null }> {
     // One message, so that the lock is not held during a network round trip. Each statement of the message has its own
     // snapshot, so the second statement sees the result of the previous claim. Only numbers are inserted into the text.
     const results = (await this.database.pool.query(
       `SELECT pg_advisory_xact_lock(${CLAIM_LOCK});
        ${claimStatement(Number(this.identity.value), limit, this.settings.MAX_EXECUTIONS_PER_PROJECT, isShare)};
-       SELECT EXISTS (SELECT FROM cloutagent.executions WHERE runnable_at <= clock_timestamp()) AS "hasMore"`,
+       SELECT EXISTS (SELECT FROM cloutagent.executions WHERE runnable_at <= clock_timestamp()) AS "hasMore",
+         (SELECT extract(epoch FROM min(start_at) - clock_timestamp())::float8 * 1000 FROM cloutagent.executions
+          WHERE start_at > now() AND attempt = 0 AND completed_at IS NULL) AS "nextInMs"`,
     )) as unknown as { rows: unknown[] }[];
     const found = results[1]!.rows as (ExecutionRow & { locked: number })[];
     // Without an execution there is one row, of which all columns but the number are null.
     const rows = found.filter(({ id }) => id !== null).toSorted((one, other) => (one.id < other.id ? -1 : 1));
-    const { hasMore } = results[2]!.rows[0] as { hasMore: boolean };
-    return { rows, hasMore, hasLocked: found.some(({ locked }) => locked > 0) };
+    const queued = results[2]!.rows[0] as { hasMore: boolean; nextInMs: number | null };
+    return { rows, ...queued, hasLocked: found.some(({ locked }) => locked > 0) };
   }
 
   /**

@@ -93,6 +93,11 @@ export interface AgentRun<Config> extends NodeRun<Config> {
    * what `reported` returns.
    */
   beginCall(model: string, reported: () => ReportedUsage | undefined): void;
+  /**
+   * Does what `reveal` does for the placeholders of secrets in a setting of the operator. They are secrets of the execution's
+   * project.
+   */
+  revealSetting<T>(value: T, target: { readonly url: string }): Promise<T>;
   /** Sets what the end of the step says about the last answer. */
   setFinish(finish: { finishReason: string; incomplete: boolean }): void;
 }

@@ -14,6 +14,7 @@ import {
 import { isStructure } from './config-field.js';
 import type { ConfigProblem } from './node-handler.js';
 import { isInvalid } from './placeholder.js';
+import { misplacedSecret } from './secret-references.js';
 
 /** What a check at posting time needs to know about the workflow. */
 export interface CheckedNode extends ConfigContext {
@@ -49,8 +50,9 @@ export function placeholderProblems(config: unknown, node: CheckedNode): ConfigP
     const path = [...text.path];
     for (const part of text.parts) {
       if (typeof part === 'string') continue;
-      if (isInvalid(part))
-        problems.push({ path, message: part.problem, ...(part.code && { code: part.code }) });
+      if (isInvalid(part)) problems.push({ path, message: part.problem });
+      else if (part.root === 'secrets' && !text.field.takesSecrets)
+        problems.push({ path, message: misplacedSecret(part.source) });
       else if (part.nodeId !== undefined) {
         const message = nodeProblem(part.nodeId, part.root === 'callbackUrl', node);
         if (message !== undefined) problems.push({ path, message });

@@ -10,6 +10,8 @@ export interface ConfigField {
   readonly text: 'plain' | 'url' | 'json' | 'none';
   /** Whether the field takes only text. Otherwise a string that is exactly one placeholder becomes the value itself. */
   readonly takesText: boolean;
+  /** Whether the field may refer to secrets. The handler must pass its value through `run.reveal`. */
+  readonly takesSecrets: boolean;
   /** Whether the field may be absent. */
   readonly mayBeAbsent: boolean;
   /** The schemas of the field; none if no schema describes it. */
@@ -54,7 +56,8 @@ const MAX_SCHEMAS = 500;
 
 /**
  * Describes the fields of a config, from the schema of the node type. `.meta({ placeholders: 'url' })`, `'json'` and `'none'`
- * on a schema choose how placeholders are filled in. Each field is described once, also for many items of a list.
+ * on a schema choose how placeholders are filled in, and `.meta({ secrets: true })` allows secrets in it and in all of its
+ * members. Each field is described once, also for many items of a list.
  */
 export class ConfigFields {
   private readonly members = new Map<string | number, ConfigFields>();
@@ -64,12 +67,13 @@ export class ConfigFields {
     private readonly schemas: readonly z.ZodType[],
     private readonly text: ConfigField['text'] | undefined,
     private readonly mayBeAbsent: boolean,
+    private readonly takesSecrets: boolean,
   ) {}
 
   /** @param config the schema of the whole config; without it, nothing is known about its fields */
   static of(config: z.ZodType | undefined): ConfigFields {
-    const { schemas, text } = alternatives(config ? [config] : []);
-    return new ConfigFields(schemas, text, false);
+    const { schemas, text, takesSecrets } = alternatives(config ? [config] : []);
+    return new ConfigFields(schemas, text, false, takesSecrets);
   }
 
   /** Returns what is known about a member or an item. */
@@ -81,12 +85,17 @@ export class ConfigFields {
     let member = this.members.get(id);
     if (!member) {
       const found = this.schemas.flatMap((schema) => membersAt(schema, id));
-      const { schemas, text } = alternatives(found);
+      const { schemas, text, takesSecrets } = alternatives(found);
       const mayBeAbsent = found.some(isOptional) || this.schemas.some((schema) => hasAnyMembers(schema, id));
-      member = new ConfigFields(schemas, text, mayBeAbsent);
+      member = new ConfigFields(schemas, text, mayBeAbsent, takesSecrets || this.takesSecrets);
       this.members.set(id, member);
     }
     return member;
+  }
+
+  /** Whether the value is a workflow, or declares otherwise that it has no placeholders of this node. */
+  get isOfOtherNodes(): boolean {
+    return this.text === 'none';
   }
 
   get field(): ConfigField {
@@ -95,11 +104,12 @@ export class ConfigFields {
   }
 
   private describe(): ConfigField {
-    const { schemas, text, mayBeAbsent } = this;
-    if (text === 'none') return { text, takesText: true, mayBeAbsent: false, schemas: [] };
+    const { schemas, text, mayBeAbsent, takesSecrets } = this;
+    if (text === 'none')
+      return { text, takesText: true, takesSecrets: false, mayBeAbsent: false, schemas: [] };
     const takesText = schemas.length > 0 && schemas.every(isText);
     const isUrl = takesText && schemas.some((schema) => definitionOf(schema).format === 'url');
-    return { text: text ?? (isUrl ? 'url' : 'plain'), takesText, mayBeAbsent, schemas };
+    return { text: text ?? (isUrl ? 'url' : 'plain'), takesText, takesSecrets, mayBeAbsent, schemas };
   }
 }
 
@@ -110,23 +120,29 @@ export const isStructure = (schema: z.ZodType): boolean => STRUCTURES.has(defini
 
 const EMPTY = new Set(['null', 'undefined', 'never', 'void']);
 
-/** Lists what a value may match, without null: the members of unions and of wrappers. `text` is what one of them declares. */
+/**
+ * Lists what a value may match, without null: the members of unions and of wrappers. `text` and `takesSecrets` are what one of
+ * them declares.
+ */
 function alternatives(roots: readonly z.ZodType[]): {
   schemas: z.ZodType[];
   text: ConfigField['text'] | undefined;
+  takesSecrets: boolean;
 } {
   const schemas: z.ZodType[] = [];
   let text: ConfigField['text'] | undefined;
+  let takesSecrets = false;
   const open = [...roots];
   for (let seen = 0; open.length > 0 && seen < MAX_SCHEMAS; seen += 1) {
     const schema = open.pop()!;
     const own = declared(schema);
     if (text !== 'none') text = own ?? text;
+    takesSecrets ||= schema.meta()?.['secrets'] === true;
     const inner = unwrapped(schema);
     if (inner) open.push(...inner);
     else if (!EMPTY.has(definitionOf(schema).type)) schemas.push(schema);
   }
-  return { schemas, text };
+  return { schemas, text, takesSecrets };
 }
 
 /** The schemas inside a wrapper; undefined if the schema is none. */

@@ -67,7 +67,7 @@ export interface NodeRun<Config> {
   /**
    * Waits for a person, a signal or a time. While the node waits, the execution takes no slot and no memory, and time
    * counts towards no limit. When the wait ends, the handler is called again from its start, with the same step and
-   * attempt: a call whose wait has ended returns immediately. So put effects that must not happen twice behind the wait.
+   * attempt: a call whose wait has ended returns immediately. So put after the wait what must not happen twice.
    * Only one `waitFor` of each key exists in an execution, also over retries of the node.
    * @returns how the wait ended; `expired` after `expiresInMs`
    * @throws the reason of `signal` when the node begins to wait; let it pass
@@ -91,7 +91,7 @@ export interface NodeRun<Config> {
   runChildren(request: ChildrenRequest): Promise<ChildResult[]>;
   /**
    * Reads the completed child with the highest index that this node has started. A node that runs children one after another
-   * continues behind it, instead of reading all of them again.
+   * continues after it, instead of reading all of them again.
    * @returns undefined if no child has completed
    */
   lastCompletedChild(): Promise<{ index: number; output: Json } | undefined>;
@@ -108,6 +108,38 @@ export interface NodeRun<Config> {
    * @throws the reason of `signal` if a limit is exceeded: the execution fails
    */
   checkLimits(model?: string): Promise<void>;
+  /**
+   * Puts the values of secrets in the place of the references that the config has for `{{secrets.NAME}}`. Only fields whose
+   * schema has `.meta({ secrets: true })` have such references. Call it immediately before you send the value, so that the
+   * value in force is sent, and send it nowhere else: what it returns must not go into outputs, events, errors or logs. The
+   * execution redacts these values from then on.
+   * @param value text, or lists and plain objects with texts. A value without references is returned as it is, the same
+   *   object; otherwise a copy is returned, and the request must not leave its origin, for example by a redirect.
+   * @param target where the value is sent, as an absolute URL, which may have references too
+   * @throws NodeError `secret_not_allowed` if a secret may not be sent to this host, `missing_value` if it was deleted,
+   *   `secrets_unavailable`, `invalid_config`, `config_too_large`; the reason of `signal`
+   * @example
+   * ```ts
+   * readonly config = z.strictObject({ url: z.url(), token: z.string().meta({ secrets: true }) });
+   * async run(run: NodeRun<Config>): Promise<Json> {
+   *   const { url, token } = run.config;
+   *   const headers = await run.reveal({ authorization: `Bearer ${token}` }, { url });
+   *   const response = await fetch(url, { headers, redirect: 'error', signal: run.signal });
+   *   return { status: response.status };
+   * }
+   * ```
+   */
+  reveal<T>(value: T, target: { readonly url: string }): Promise<T>;
+  /**
+   * Replaces the values of the secrets that the execution has used by `[redacted]`. All that a node gives to the server is
+   * redacted anyway. Call it before you shorten or change a text that a server has sent, such as a part of an answer for a
+   * message: a value that is cut in two is not recognised any more.
+   * @example
+   * ```ts
+   * throw new NodeError('crm_refused', `The CRM answered: ${run.redact(await response.text()).slice(0, 300)}`);
+   * ```
+   */
+  redact(text: string): string;
   /** The interceptors around calls of tools, for a node that carries out tools; undefined if no interceptor has one. */
   readonly toolHooks?: ToolHooks;
 }
@@ -130,6 +162,12 @@ export interface ConfigCheck {
    * ```
    */
   checkWorkflow(workflow: Workflow): Promise<ConfigProblem[]>;
+  /**
+   * Checks the name of a saved workflow that the node runs as child executions.
+   * @param ref `name`, `name@3` or `name@production`
+   * @returns its problems, without a path
+   */
+  checkRef(ref: string): Promise<ConfigProblem[]>;
 }
 
 /** A problem of a config. */

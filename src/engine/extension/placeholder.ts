@@ -7,10 +7,10 @@ export interface NodeIds {
 export interface Placeholder {
   /** As it is written, with its braces. */
   readonly source: string;
-  readonly root: 'input' | 'output' | 'error' | 'callbackUrl' | 'execution';
+  readonly root: 'input' | 'output' | 'error' | 'callbackUrl' | 'execution' | 'vars' | 'secrets';
   /** Only of `output`, `error` and `callbackUrl`. The workflow may have no such node. */
   readonly nodeId?: string;
-  /** Names of members and indexes of items, from the root on. */
+  /** Names of members and indexes of items, from the root on. Of `vars` and `secrets`, the first one is the name. */
   readonly path: readonly (string | number)[];
   /** Whether it ends with `?`: a missing value is no error. */
   readonly isOptional: boolean;
@@ -21,8 +21,6 @@ export interface InvalidPlaceholder {
   readonly source: string;
   /** What is wrong, and what to write instead. It begins with the source. */
   readonly problem: string;
-  /** The problem code of the response; `validation_failed` by default. */
-  readonly code?: 'not_available';
 }
 
 /** A piece of a text: a string to keep, or a placeholder. */
@@ -102,17 +100,11 @@ function readPlaceholder(text: string, at: number, nodes: NodeIds): Found | unde
   const root = match(ROOT, text, at + 2);
   if (!root) return undefined;
   const afterRoot = at + 2 + root[0].length;
-  const invalid = (problem: string, code?: 'not_available'): Found => {
+  const invalid = (problem: string): Found => {
     const source = excerpt(text, at);
-    const part = { source, problem: `${source} ${problem}`, ...(code && { code }) };
-    return { part, end: at + 2 };
+    return { part: { source, problem: `${source} ${problem}` }, end: at + 2 };
   };
   const name = root[1]!;
-  if (name === 'vars' || name === 'secrets')
-    return invalid(
-      `is not available: this server has no ${name} yet. Remove the placeholder`,
-      'not_available',
-    );
   const target =
     name === 'nodes' ? readNode(text, afterRoot, nodes) : { root: name as 'input', end: afterRoot };
   if ('problem' in target) return invalid(target.problem);
@@ -145,7 +137,11 @@ const MEMBERS: Partial<Record<Placeholder['root'], readonly string[]>> = {
   callbackUrl: [],
 };
 
+/** Names of variables and secrets, as the contract's ValueName has them. */
+const VALUE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
+
 function pathProblem(root: Placeholder['root'], path: readonly (string | number)[]): string | undefined {
+  if (root === 'vars' || root === 'secrets') return valuePathProblem(root, path);
   const members = MEMBERS[root];
   const [first] = path;
   if (!members || first === undefined) return undefined;
@@ -155,13 +151,26 @@ function pathProblem(root: Placeholder['root'], path: readonly (string | number)
   return path.length > 1 ? `cannot exist: ${root}.${first} is text` : undefined;
 }
 
+function valuePathProblem(
+  root: 'vars' | 'secrets',
+  [name, ...path]: readonly (string | number)[],
+): string | undefined {
+  const what = root === 'vars' ? 'variable' : 'secret';
+  if (name === undefined) return `does not name a ${what}: write ${root}.NAME`;
+  if (typeof name !== 'string' || !VALUE_NAME.test(name))
+    return `cannot exist: the name of a ${what} has 1 to 64 letters, digits and _, and does not begin with a digit`;
+  return root === 'secrets' && path.length > 0
+    ? 'can have no path after the name: a secret is text'
+    : undefined;
+}
+
 const MEMBER = /\.(output|error|callbackUrl)(?![\p{L}\p{M}\p{N}_$-])/uy;
 const ID_CHARACTERS = /[A-Za-z0-9._:-]*/y;
 /** The longest node id. Longer texts are not compared with ids. */
 const ID_MAX_LENGTH = 128;
 
 interface NodeTarget {
-  root: 'output' | 'error' | 'callbackUrl' | 'input' | 'execution';
+  root: Placeholder['root'];
   nodeId?: string;
   end: number;
 }

@@ -1,6 +1,7 @@
 import type { Json } from '@cloutagent/contract';
 import { nearestName } from '../../common/spelling.js';
 import type { Placeholder } from './placeholder.js';
+import type { SecretReferences } from './secret-references.js';
 
 /** The values that placeholders may refer to. */
 export interface FillScope {
@@ -10,6 +11,10 @@ export interface FillScope {
   /** Failures of the nodes whose error edge was taken, by node id. */
   readonly errors: ReadonlyMap<string, { readonly message: string; readonly code: string }>;
   readonly execution: { readonly id: string; readonly projectId: string };
+  /** The variables of the project that the config uses, by name; none if it uses none. */
+  readonly vars?: Readonly<Record<string, Json>>;
+  /** Stands for the secrets in a filled-in config, which has references to them instead of their values. */
+  readonly secrets?: SecretReferences;
   /** Returns the callback address of a `wait` node that `callbackNodes` has named. */
   callbackUrl?(nodeId: string): string | undefined;
 }
@@ -34,6 +39,7 @@ export function findValue({ root, nodeId = '', path }: Placeholder, scope: FillS
 function rootValue(root: Placeholder['root'], nodeId: string, scope: FillScope): Found {
   const { input, outputs, errors, execution } = scope;
   if (root === 'input') return { value: input };
+  if (root === 'vars') return { value: scope.vars ?? {} };
   if (root === 'execution') return { value: { id: execution.id, projectId: execution.projectId } };
   if (root === 'output') {
     const value = outputs.get(nodeId);
@@ -76,8 +82,11 @@ function whyMissing(name: string, value: Json, key: string | number): string {
 
 const short = (text: string): string => (text.length > 100 ? `${text.slice(0, 100).toWellFormed()}…` : text);
 
+/** Roots that belong to no node. */
+const ROOTS_BY_NAME = new Set<Placeholder['root']>(['input', 'execution', 'vars']);
+
 function nameOf(root: Placeholder['root'], nodeId: string, path: readonly (string | number)[]): string {
-  const start = root === 'input' || root === 'execution' ? root : `nodes.${nodeId}.${root}`;
+  const start = ROOTS_BY_NAME.has(root) ? root : `nodes.${nodeId}.${root}`;
   const rest = path.map((key) =>
     typeof key === 'string' && /^[\p{L}\p{N}_$-]+$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`,
   );

@@ -2,7 +2,8 @@ import type { Json } from '@cloutagent/contract';
 import fc from 'fast-check';
 import { z } from 'zod';
 import type { ConfigContext } from './config-template.js';
-import { callbackNodes, fill, type FillScope, isTemplate, references } from './template.js';
+import { SecretReferences } from './secret-references.js';
+import { callbackNodes, fill, type FillScope, isTemplate, references, valueReferences } from './template.js';
 
 const Config = z.looseObject({
   text: z.string().min(1).optional(),
@@ -427,7 +428,7 @@ describe('hostile configs', () => {
     '{{nodes.a.b.output',
     '{{input.x?',
     '{{nodes["a"]',
-    '{{secrets.x}}',
+    '{{secrets.x.y}}',
   ])('refuses 1 MB of %j in linear time', (text) =>
     expect(fastFill({ text: repeated(text) })).toBe('invalid_config'),
   );
@@ -477,5 +478,104 @@ describe('hostile configs', () => {
     );
     expect(JSON.stringify(result)).toBe('{"any":{"__proto__":{"polluted":true}},"text":"true"}');
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+});
+
+describe('variables and secrets', () => {
+  const schema = z.looseObject({
+    text: z.string(),
+    url: z.string().meta({ placeholders: 'url', secrets: true }),
+    headers: z.record(z.string(), z.string()).meta({ secrets: true }),
+    body: z.json().meta({ placeholders: 'json', secrets: true }),
+    number: z.int(),
+  });
+  const secrets = new SecretReferences();
+  const values: Record<string, string> = { TOKEN: 'a/b "c" \\ ü', BASE: 'https://host/v1' };
+  const filledWith = (config: object, more: Partial<FillScope> = {}): Record<string, unknown> =>
+    secrets.replaceIn(
+      fill(
+        config,
+        { nodes, schema },
+        { ...scope, secrets, vars: { team: { ids: [7, 8] }, url: 'https://v/', none: null }, ...more },
+        10_000,
+      ) as Record<string, unknown>,
+      (name) => values[name],
+    );
+
+  it.each<[object, object]>([
+    [{ text: '<{{vars.team.ids[1]}}> {{vars.team}}' }, { text: '<8> {"ids":[7,8]}' }],
+    [{ number: '{{vars.team.ids[0]}}' }, { number: 7 }],
+    [{ url: '{{vars.url}}x?q={{vars.url}}' }, { url: 'https://v/x?q=https%3A%2F%2Fv%2F' }],
+    [{ text: '{{vars.none}}|{{vars.gone?}}|{{ vars["team"].ids }}' }, { text: 'null||[7,8]' }],
+    [
+      { url: '{{secrets.BASE}}/x?q={{secrets.TOKEN}}' },
+      { url: 'https://host/v1/x?q=a%2Fb%20%22c%22%20%5C%20%C3%BC' },
+    ],
+    [
+      { headers: { a: 'Bearer {{secrets.TOKEN}}', b: '{{secrets.TOKEN}}' } },
+      { headers: { a: `Bearer ${values['TOKEN']}`, b: values['TOKEN'] } },
+    ],
+    [{ body: { deep: [{ key: '{{secrets.TOKEN}}' }] } }, { body: { deep: [{ key: values['TOKEN'] }] } }],
+    [
+      { body: '{"a": "x{{secrets.TOKEN}}", "b": {{secrets.TOKEN}} }' },
+      { body: `{"a": ${JSON.stringify(`x${values['TOKEN']}`)}, "b": ${JSON.stringify(values['TOKEN'])} }` },
+    ],
+    [{ body: '{{secrets.TOKEN}}' }, { body: values['TOKEN'] }],
+    [
+      { headers: { a: 'x{{secrets.GONE?}}', b: '\\{{secrets.TOKEN}}' } },
+      { headers: { a: 'x', b: '{{secrets.TOKEN}}' } },
+    ],
+  ])('are filled into %j', (config, expected) => expect(filledWith(config)).toEqual(expected));
+
+  it('do not let a value bring a placeholder of a secret in', () => {
+    const text = '{{secrets.TOKEN}} {{ secrets["TOKEN"] }}';
+    const shown = filledWith(
+      { headers: { a: '{{input}}', b: '{{vars.text}}' } },
+      { input: text, vars: { text } },
+    );
+    expect(shown).toEqual({ headers: { a: text, b: text } });
+  });
+
+  it.each(['{{secrets.TOKEN}}', 'Say {{secrets.TOKEN}}', '{{secrets.TOKEN?}}'])(
+    'refuse %s in a field without secrets',
+    (text) => {
+      for (const config of [{ text }, { number: text }, { unknown: { deep: [text] } }])
+        expect(() => filledWith(config)).toThrow(
+          expect.objectContaining({ code: 'secret_not_allowed' }) as Error,
+        );
+    },
+  );
+
+  it.each([
+    ['{{vars}}', 'does not name a variable'],
+    ['{{vars[0]}}', 'the name of a variable has'],
+    ['{{vars["a b"]}}', 'the name of a variable has'],
+    ['{{secrets}}', 'does not name a secret'],
+    ['{{secrets.a-b}}', 'the name of a secret has'],
+    ['{{secrets.A.b}}', 'a secret is text'],
+    ['{{secrets.A[0]}}', 'a secret is text'],
+  ])('cannot be written as %s', (text, message) => expect(() => filledWith({ url: text })).toThrow(message));
+
+  it('say which variable is missing, and which was probably meant', () => {
+    expect(() => filledWith({ text: '{{vars.tema}}' })).toThrow(
+      'vars has no member "tema": did you mean "team"?',
+    );
+    expect(() => filledWith({ text: '{{vars.team.ids[2]}}' })).toThrow(
+      'vars.team.ids is a list of 2 and has no item 2',
+    );
+    expect(() => filledWith({ text: '{{vars.toString}}' })).toThrow('vars has no member');
+  });
+
+  it('are found with their paths', () => {
+    const config = {
+      text: '{{vars.a.b}} {{input}}',
+      headers: { x: '{{secrets.B?}}' },
+      body: [{ k: '{{secrets.C}}' }],
+    };
+    expect(valueReferences(config, { nodes, schema })).toEqual([
+      { root: 'vars', name: 'a', isOptional: false, path: ['text'] },
+      { root: 'secrets', name: 'B', isOptional: true, path: ['headers', 'x'] },
+      { root: 'secrets', name: 'C', isOptional: false, path: ['body', 0, 'k'] },
+    ]);
   });
 });

@@ -11,8 +11,10 @@ import {
 } from './config-template.js';
 import { NodeError } from './node-handler.js';
 import { isInvalid, type Placeholder } from './placeholder.js';
+import { misplacedSecret } from './secret-references.js';
 import { type FillScope, findValue } from './template-values.js';
-import { hasFilledDotSegment, urlEncoded, type UrlPiece } from './url-text.js';
+import { type Writer, WRITERS } from './writers.js';
+import { hasFilledDotSegment, type UrlPiece } from './url-text.js';
 
 /** Finds the nodes that a config refers to, each with the path of the reference in the config. */
 export function references(
@@ -26,6 +28,26 @@ export function references(
   );
 }
 
+/** A placeholder of a variable or of a secret. */
+export interface ValueReference {
+  readonly root: 'vars' | 'secrets';
+  readonly name: string;
+  readonly isOptional: boolean;
+  /** In the config. */
+  readonly path: ConfigPath;
+}
+
+/** Finds the variables and secrets that a config refers to. */
+export function valueReferences(config: unknown, context: ConfigContext): ValueReference[] {
+  return textsOf(templateOf(config, context)).flatMap((text) =>
+    placeholdersOf(text).flatMap(({ root, path, isOptional }) =>
+      root === 'vars' || root === 'secrets'
+        ? [{ root, name: String(path[0]), isOptional, path: text.path }]
+        : [],
+    ),
+  );
+}
+
 /** Finds the `wait` nodes whose callback addresses a config uses. */
 export function callbackNodes(config: unknown, context: ConfigContext): string[] {
   const used = references(config, context).filter(({ root }) => root === 'callbackUrl');
@@ -35,27 +57,14 @@ export function callbackNodes(config: unknown, context: ConfigContext): string[]
 /**
  * Fills the placeholders of a config. A string that is exactly one placeholder becomes the value itself if its field does
  * not take text. In longer text, text is inserted unchanged and any other value as JSON; in a URL it is percent-encoded, and
- * in a JSON text it is escaped. What is inserted is not searched for placeholders again. The result shares nothing with the
- * config and with the values.
+ * in a JSON text it is escaped. What is inserted is not searched for placeholders again. For a secret, a reference is inserted.
+ * The result shares nothing with the config and with the values.
  * @param maxBytes for all that is inserted together: a few placeholders of a large output could exhaust the memory
- * @throws NodeError `missing_value`, `config_too_large`, `invalid_config`
+ * @throws NodeError `missing_value`, `config_too_large`, `invalid_config`, `secret_not_allowed`
  */
 export function fill(config: unknown, context: ConfigContext, scope: FillScope, maxBytes: number): unknown {
   return new Filling(scope, maxBytes).fill(templateOf(config, context));
 }
-
-/** Returns text unchanged and any other value as JSON. */
-export const asText = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
-
-/** How a value is written into text. */
-const WRITERS = {
-  plain: asText,
-  url: (value: Json) => urlEncoded(asText(value)),
-  json: (value: Json) => JSON.stringify(value),
-  /** Inside a string of a JSON text. */
-  jsonString: (value: Json) => JSON.stringify(asText(value)).slice(1, -1),
-};
-type Writer = keyof typeof WRITERS;
 
 /** Takes the place of a member or an item that is left out. */
 const ABSENT = Symbol('absent');
@@ -91,6 +100,7 @@ class Filling {
   private fillText(template: TextTemplate): unknown {
     const { field, parts } = template;
     const whole = wholePlaceholder(template);
+    if (whole?.root === 'secrets') return this.textOf(whole, 'plain', field);
     if (whole) {
       const value = this.valueOf(whole);
       if (value === undefined) return field.takesText && !field.mayBeAbsent ? '' : ABSENT;
@@ -104,17 +114,17 @@ class Filling {
     const texts = parts.map((part) => {
       if (typeof part === 'string') return part;
       const isInString = template.isInString?.[placeholder++];
-      if (isInString === undefined) return this.textOf(part, 'plain');
-      return this.textOf(part, isInString ? 'jsonString' : 'json');
+      if (isInString === undefined) return this.textOf(part, 'plain', field);
+      return this.textOf(part, isInString ? 'jsonString' : 'json', field);
     });
     return texts.join('');
   }
 
-  private fillUrl({ parts }: TextTemplate): string {
+  private fillUrl({ parts, field }: TextTemplate): string {
     const pieces = parts.map((part, index): UrlPiece => {
       if (typeof part === 'string') return { text: part, isValue: false };
       const isStart = index === 0;
-      return { text: this.textOf(part, isStart ? 'plain' : 'url'), isValue: !isStart };
+      return { text: this.textOf(part, isStart ? 'plain' : 'url', field), isValue: !isStart };
     });
     if (hasFilledDotSegment(pieces))
       throw new NodeError(
@@ -124,13 +134,32 @@ class Filling {
     return pieces.map(({ text }) => text).join('');
   }
 
-  private textOf(part: TextTemplate['parts'][number] & object, writer: Writer): string {
+  private textOf(
+    part: TextTemplate['parts'][number] & object,
+    writer: Writer,
+    field: TextTemplate['field'],
+  ): string {
     if (isInvalid(part)) throw new NodeError('invalid_config', `${part.problem}.`);
+    if (part.root === 'secrets') return this.referenceOf(part, writer, field);
     const value = this.valueOf(part);
     if (value === undefined || (value === null && part.isOptional)) return writer === 'json' ? 'null' : '';
     const { text, bytes } = this.write(part, value, writer);
     this.count(bytes);
     return text;
+  }
+
+  /** @throws NodeError `secret_not_allowed` */
+  private referenceOf(
+    { source, path, isOptional }: Placeholder,
+    writer: Writer,
+    field: TextTemplate['field'],
+  ): string {
+    const { secrets } = this.scope;
+    if (!field.takesSecrets || !secrets)
+      throw new NodeError('secret_not_allowed', `${misplacedSecret(source)}.`);
+    const reference = secrets.make(String(path[0]), writer, isOptional);
+    this.count(reference.length);
+    return reference;
   }
 
   /** @throws NodeError `missing_value` if the placeholder does not end with ? */
@@ -182,4 +211,5 @@ function copyOf(value: unknown): unknown {
 }
 
 export { isTemplate } from './placeholder.js';
+export { asText } from './writers.js';
 export type { FillScope } from './template-values.js';

@@ -1,6 +1,12 @@
-import type { ExecutionFailure, ExecutionStatus, Json, Workflow } from '@cloutagent/contract';
+import type {
+  ExecutionFailure,
+  ExecutionStatus,
+  Json,
+  Workflow,
+  WorkflowVersionRef,
+} from '@cloutagent/contract';
 
-/** What a node waits for, besides child executions. */
+/** What a node waits for, other than child executions. */
 export type WaitRequest = ApprovalRequest | SignalRequest | TimerRequest | ToolApprovalRequest;
 
 interface KeyedRequest {
@@ -74,6 +80,8 @@ export interface ChildrenRequest {
    */
   key: string;
   workflow: Workflow;
+  /** The saved workflow that `workflow` is a version of. */
+  savedAs?: WorkflowVersionRef | undefined;
   /** The input of each child. */
   inputs: readonly Json[];
   /** Index of the first child. Default 0. A child is identified by its node and its index. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { urlProblem } from './request-url.js';
+import { NodeError } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
 
 /** Headers that the HTTP client sets itself. A config that set them could turn one request into two (request smuggling). */
@@ -18,7 +19,7 @@ const CLIENT_HEADERS = new Set([
 ]);
 
 /** A string that may contain placeholders; whether it is a URL is known only when the node runs. */
-export const Url = z.string().min(1).max(8192).meta({ placeholders: 'url' });
+export const Url = z.string().min(1).max(8192).meta({ placeholders: 'url', secrets: true });
 
 /** Checks a URL that contains no placeholders. Returns its problem with the path in the config. */
 export function urlProblems(
@@ -43,7 +44,7 @@ const HeaderFields = z.record(
     .refine((name) => !CLIENT_HEADERS.has(name.toLowerCase()), 'is set by the HTTP client: remove it'),
   z
     .string()
-    .max(8192)
+    .max(8192, 'may have at most 8192 characters')
     // eslint-disable-next-line no-control-regex
     .regex(/^[^\0-\x08\x0a-\x1f\x7f]*$/, 'may not contain line breaks or other control characters')
     .regex(
@@ -56,4 +57,18 @@ const HeaderFields = z.record(
 export const Headers = z
   .unknown()
   .refine(isShort, { message: `may have at most ${MAX_HEADERS} fields`, abort: true })
-  .pipe(HeaderFields);
+  .pipe(HeaderFields)
+  .meta({ secrets: true });
+
+/**
+ * Checks headers again after the values of secrets were put into them.
+ * @throws NodeError `invalid_config`
+ */
+export function assertHeaders(headers: Readonly<Record<string, string>>): void {
+  const issue = HeaderFields.safeParse(headers).error?.issues[0];
+  if (issue)
+    throw new NodeError(
+      'invalid_config',
+      `The header ${issue.path.join('.')} is not valid after its secrets were filled in: it ${issue.message}.`,
+    );
+}

@@ -49,10 +49,17 @@ export function connectionFailure(host: string, error: unknown): Error {
   );
 }
 
-/** The error of a response with an unexpected status: transient for 408, 429 and 5xx, otherwise permanent. */
-export function statusFailure(host: string, response: HttpResponse): NodeError {
+/**
+ * The error of a response with an unexpected status: transient for 408, 429 and 5xx, otherwise permanent.
+ * @param redact replaces secrets in the body, of which the message has only the beginning
+ */
+export function statusFailure(
+  host: string,
+  response: HttpResponse,
+  redact: (text: string) => string,
+): NodeError {
   const { status } = response;
-  const message = `${host} responded with status ${status}${excerpt(response.body)}`;
+  const message = `${host} responded with status ${status}${excerpt(redact(response.body))}`;
   if (status === 429) return new TransientError('http_rate_limited', message, retryAfterMs(response.headers));
   if (status === 408 || status >= 500)
     return new TransientError('http_unavailable', message, retryAfterMs(response.headers));

@@ -7,6 +7,8 @@ export interface Hop {
   /** Names in lower case. */
   headers: Record<string, string>;
   body: string | undefined;
+  /** Whether the request carries a secret, and may not be sent to another origin. */
+  staysAtOrigin?: boolean;
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -22,13 +24,18 @@ const CROSS_ORIGIN_HEADERS = new Set([
 /**
  * Determines the next request after a response.
  * @returns null if the response is not a redirect
- * @throws NodeError `redirect_not_allowed`
+ * @throws NodeError `redirect_not_allowed`, `secret_not_allowed`
  */
 export function nextHop(hop: Hop, status: number, location: string | undefined): Hop | null {
   if (!REDIRECTS.has(status) || location === undefined) return null;
   const url = URL.parse(location, hop.url.href);
   if (!url)
     throw new NodeError('redirect_not_allowed', `${hop.url.host} redirects to an address that is not a URL.`);
+  if (hop.staysAtOrigin && url.origin !== hop.url.origin)
+    throw new NodeError(
+      'secret_not_allowed',
+      `${hop.url.host} redirects to another origin, and the request carries a secret, so it was not sent there. Give the address to which it redirects.`,
+    );
   if (hop.url.protocol === 'https:' && url.protocol === 'http:') {
     throw new NodeError(
       'redirect_not_allowed',
@@ -43,7 +50,7 @@ export function nextHop(hop: Hop, status: number, location: string | undefined):
     headers = without(headers, (name) => name === 'content-type');
   }
   if (url.origin !== hop.url.origin) headers = without(headers, (name) => !CROSS_ORIGIN_HEADERS.has(name));
-  return { url, method, headers, body };
+  return { ...hop, url, method, headers, body };
 }
 
 const without = (headers: Record<string, string>, drop: (name: string) => boolean): Record<string, string> =>

@@ -11,6 +11,9 @@ export function parseUrl(text: string): URL {
   return url;
 }
 
+/** Schemes that messages show. Any other one may be the beginning of a secret that was put in the place of a URL. */
+const SCHEMES = new Set(['file:', 'ftp:', 'data:', 'blob:', 'javascript:', 'mailto:', 'ws:', 'wss:']);
+
 /** @throws NodeError `host_not_allowed` */
 export function assertAllowedUrl(url: URL): void {
   const problem = disallowed(url);
@@ -25,7 +28,7 @@ export function urlProblem(text: string): string | undefined {
 
 function disallowed({ protocol, username, password }: URL): string | undefined {
   if (protocol !== 'http:' && protocol !== 'https:')
-    return `${protocol} is not allowed: use http:// or https://.`;
+    return `${SCHEMES.has(protocol) ? protocol : 'Its scheme'} is not allowed: use http:// or https://.`;
   if (username || password)
     return 'A URL may not hold a user name or password: send an Authorization header.';
   return undefined;

@@ -11,16 +11,18 @@ import type { HttpBytes, HttpResponse } from './http-response.js';
 import type { ProxySettings } from './outbound-proxy.js';
 import { type Hop, nextHop } from './redirect.js';
 import { assertAllowedUrl, parseUrl } from './request-url.js';
-import { ACCEPTED_ENCODINGS, readBody } from './response-body.js';
+import { ACCEPTED_ENCODINGS, readBeginning, readBody } from './response-body.js';
 import { restrictedDispatcher } from './restricted-dispatcher.js';
 import { decodeText } from './text-encoding.js';
 
-/** One request. The client follows redirects. */
+/** One request. */
 export interface HttpRequest {
   method: string;
   url: string;
   headers?: Readonly<Record<string, string>>;
   body?: string | undefined;
+  /** Whether it carries a secret: a redirect to another origin then fails as `secret_not_allowed`. */
+  staysAtOrigin?: boolean;
   /** Limit for the whole exchange, redirects and body included; HTTP_TIMEOUT_MS by default. */
   timeoutMs?: number | undefined;
   /** Limit for the decompressed body; HTTP_RESPONSE_MAX_BYTES by default. */
@@ -57,7 +59,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
    * Sends a request and reads the response. Any status is a response, not an error; a redirect with a location is
    * followed.
    * @throws NodeError `invalid_config`, `host_not_allowed`, `redirect_not_allowed`, `too_many_redirects`,
-   *   `response_too_large`, `unknown_encoding`, `host_not_found`, `http_tls_failed`
+   *   `secret_not_allowed`, `response_too_large`, `unknown_encoding`, `host_not_found`, `http_tls_failed`
    * @throws TransientError `http_connect_failed`, `http_connection_lost`, `http_timeout`
    * @throws the reason of `signal` when it aborts
    */
@@ -72,6 +74,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     url,
     headers = {},
     body,
+    staysAtOrigin = false,
     timeoutMs = this.settings.HTTP_TIMEOUT_MS,
     maxBytes = this.settings.HTTP_RESPONSE_MAX_BYTES,
     signal,
@@ -81,6 +84,7 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
       method,
       headers: { 'accept-encoding': ACCEPTED_ENCODINGS, ...withLowerCaseNames(headers) },
       body,
+      staysAtOrigin,
     };
     const timeout = AbortSignal.timeout(timeoutMs);
     const either = AbortSignal.any([signal, timeout]);
@@ -104,16 +108,68 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
     );
   }
 
+  /**
+   * Sends a request and reads at most `maxBytes` of the answer's body, not decompressed. It follows no redirect. The status
+   * counts: the body is cut off where it is too long, too slow or broken.
+   * @throws the same errors as `request` if there is no answer
+   */
+  async requestOnce({
+    method,
+    url,
+    headers = {},
+    body,
+    timeoutMs = this.settings.HTTP_TIMEOUT_MS,
+    maxBytes = this.settings.HTTP_RESPONSE_MAX_BYTES,
+    signal,
+  }: HttpRequest): Promise<HttpResponse> {
+    const target = parseUrl(url);
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const hop = {
+      url: target,
+      method,
+      headers: { 'accept-encoding': 'identity', ...withLowerCaseNames(headers) },
+      body,
+    };
+    try {
+      const answer = await this.send(hop, AbortSignal.any([signal, timeout]));
+      const encoding = answer.headers['content-encoding'] ?? 'identity';
+      const bytes = await readBeginning(answer.body, encoding === 'identity' ? maxBytes : 0);
+      return {
+        status: answer.status,
+        headers: answer.headers,
+        body: decodeText(bytes, answer.headers['content-type']),
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (timeout.aborted)
+        throw new TransientError('http_timeout', `${target.host} did not respond within ${timeoutMs} ms.`);
+      throw connectionFailure(target.host, error);
+    }
+  }
+
   /** Closes connections in the last phase of a shutdown: earlier, it would fail requests whose runs are handed over. */
   async onApplicationShutdown(): Promise<void> {
     await this.dispatcher.destroy();
   }
 
-  private async exchange(
+  private async exchange(hop: Hop, maxBytes: number, signal: AbortSignal): Promise<HttpBytes> {
+    const { status, headers, body } = await this.send(hop, signal);
+    // These responses have no body, even if their headers describe one.
+    const isEmpty = hop.method === 'HEAD' || status === 204 || status === 304;
+    if (isEmpty) await body.dump();
+    const bytes = isEmpty ? Buffer.alloc(0) : await readBody(body, headers, maxBytes);
+    return { status, headers, bytes };
+  }
+
+  /** Sends one request. @returns the answer when its headers have arrived */
+  private async send(
     { url, method, headers, body }: Hop,
-    maxBytes: number,
     signal: AbortSignal,
-  ): Promise<HttpBytes> {
+  ): Promise<{
+    status: number;
+    headers: Record<string, string>;
+    body: Dispatcher.ResponseData['body'];
+  }> {
     signal.throwIfAborted();
     const sent = this.dispatcher.request({
       origin: url.origin,
@@ -131,10 +187,6 @@ export class RestrictedHttpClient implements OnApplicationShutdown {
         Array.isArray(value) ? value.join(', ') : (value ?? ''),
       ]),
     );
-    // These responses have no body, even if their headers describe one.
-    const isEmpty = method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
-    if (isEmpty) await response.body.dump();
-    const bytes = isEmpty ? Buffer.alloc(0) : await readBody(response.body, flat, maxBytes);
-    return { status: response.statusCode, headers: flat, bytes };
+    return { status: response.statusCode, headers: flat, body: response.body };
   }
 }

@@ -220,7 +220,7 @@ export class McpConnection {
   }
 }
 
-/** Puts an error in plain words, and shortens it, because it may quote what the server sent. */
+/** Puts an error in plain words. It may quote what the server sent: pass its message to `inOneLine` once it is redacted. */
 function described(error: unknown): Error {
   const { message, code, data } = error as {
     message?: unknown;
@@ -229,11 +229,16 @@ function described(error: unknown): Error {
   };
   const { timeout, maxTotalTimeout, status } = data ?? {};
   const given = typeof message === 'string' && message !== '' ? message : 'it failed without a message';
-  let plain = given.replaceAll(/\s+/g, ' ').replace(/[.:\s]+$/, '');
+  let plain = given;
   if (code === 'REQUEST_TIMEOUT') plain = `it did not answer within ${maxTotalTimeout ?? timeout ?? 0} ms`;
   else if (typeof status === 'number') plain = `it answered with the HTTP status ${status}: ${plain}`;
-  const short = plain.length > MAX_MESSAGE ? `${plain.slice(0, MAX_MESSAGE)}…` : plain;
-  return new Error(short.toWellFormed(), { cause: error });
+  return new Error(plain.toWellFormed(), { cause: error });
+}
+
+/** Makes one line of the message of an error, and shortens it. Redact it first: a value that is cut in two is not recognised. */
+export function inOneLine(message: string): string {
+  const plain = message.replaceAll(/\s+/g, ' ').replace(/[.:\s]+$/, '');
+  return plain.length > MAX_MESSAGE ? `${plain.slice(0, MAX_MESSAGE)}…`.toWellFormed() : plain;
 }
 
 /** What the errors of the client say in `data`. */

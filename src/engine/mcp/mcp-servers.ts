@@ -1,17 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { LocalMcpServer, RemoteMcpServer } from '../../config/mcp-servers-setting.js';
-import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { messageOf } from '../../logging/error-info.js';
 import { Logger } from '../../logging/logger.js';
-import { type ConfigProblem, NodeError, type NodeRun, TransientError } from '../extension/node-handler.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
+import type { AgentRun } from '../extension/agent-run.js';
+import { type ConfigProblem, NodeError, TransientError } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
-import { urlProblems } from '../http/http-config.js';
+import { assertHeaders, urlProblems } from '../http/http-config.js';
 import type { AgentTool, AgentToolCall, ToolApproval, ToolOutput } from '../tools/agent-tool.js';
 import { toApproval } from '../tools/tool-approval-config.js';
 import { LocalServers } from './local-servers.js';
 import type { McpConfig, McpServerConfig } from './mcp-config.js';
-import type { McpConnection } from './mcp-connection.js';
+import { inOneLine, type McpConnection } from './mcp-connection.js';
 import { RemoteServers, type RemoteTarget } from './remote-servers.js';
 import { type ListedTool, safeName, shown } from './tool-list.js';
 import { toOutput } from './tool-results.js';
@@ -24,7 +25,10 @@ export interface McpTools {
 }
 
 type KnownServer = RemoteMcpServer | LocalMcpServer;
-type Run = Pick<NodeRun<unknown>, 'executionId' | 'projectId' | 'nodeId' | 'stepId'>;
+type Run = Pick<
+  AgentRun<unknown>,
+  'executionId' | 'projectId' | 'nodeId' | 'stepId' | 'reveal' | 'revealSetting'
+>;
 
 /** A server of one agent: its config, and what the operator has set for it. */
 interface Source {
@@ -40,7 +44,7 @@ export class McpServers {
 
   constructor(
     @Inject(Settings) private readonly settings: Settings,
-    private readonly secrets: SecretRedactor,
+    private readonly redactors: ExecutionRedactors,
     private readonly remote: RemoteServers,
     private readonly local: LocalServers,
   ) {}
@@ -103,22 +107,23 @@ export class McpServers {
 
   private async openOne(source: Source, run: Run, signal: AbortSignal): Promise<McpTools> {
     const { prefix, config, known } = source;
-    const link = this.linkOf(source);
+    const link = this.linkOf(source, run);
     try {
       const listed = await link.tools((problem) => this.report(`${prefix}: ${problem}`, run), signal);
       const allowed = allowedTools(source);
       const kept = listed.filter(({ name }) => !allowed || allowed.has(name));
       if (kept.length > this.settings.MCP_MAX_TOOLS) throw new Error(tooMany(this.settings.MCP_MAX_TOOLS));
       const missing = config.tools?.find((name) => !kept.some((tool) => tool.name === name));
-      if (missing !== undefined) throw this.missingTool(source, missing, listed);
+      if (missing !== undefined) throw this.missingTool(source, missing, listed, run);
       const approval = stricter(toApproval(known?.approval), toApproval(config.approval));
       const names = new Set<string>();
+      const secrets = this.redactors.of(run.executionId);
       const tools = kept.flatMap((tool): AgentTool[] => {
-        const name = `${prefix}/${safeName(tool.name)}`;
+        const name = `${prefix}/${safeName(secrets.text(tool.name))}`;
         if (names.has(name)) return [];
         names.add(name);
         const { description, inputSchema } = tool;
-        const call = (request: AgentToolCall) => this.call(source, link, name, tool, request);
+        const call = (request: AgentToolCall) => this.call({ source, link, name, tool, run }, request);
         return [{ name, description, inputSchema, approval, mayRepeat: config.retryUnsafe, call }];
       });
       return { tools, close: () => link.close() };
@@ -130,7 +135,7 @@ export class McpServers {
         throw error;
       throw new TransientError(
         'mcp_unavailable',
-        `The MCP server ${prefix} cannot be used: ${this.secrets.text(sentence(messageOf(error)))}`,
+        `The MCP server ${prefix} cannot be used: ${this.explained(error, run)}`,
         undefined,
         { cause: error },
       );
@@ -138,10 +143,7 @@ export class McpServers {
   }
 
   private async call(
-    { prefix, config, known }: Source,
-    link: ServerLink,
-    name: string,
-    tool: ListedTool,
+    { source: { prefix, config, known }, link, name, tool, run }: OpenTool,
     { args, idempotencyKey, signal }: AgentToolCall,
   ): Promise<ToolOutput> {
     if (typeof args !== 'object' || args === null || Array.isArray(args))
@@ -154,7 +156,7 @@ export class McpServers {
     } catch (error) {
       signal.throwIfAborted();
       return failure(
-        `This call was not sent, because the MCP server ${prefix} cannot be used: ${sentence(messageOf(error))}`,
+        `This call was not sent, because the MCP server ${prefix} cannot be used: ${this.explained(error, run)}`,
       );
     }
     try {
@@ -163,11 +165,11 @@ export class McpServers {
       return toOutput(result, this.settings);
     } catch (error) {
       signal.throwIfAborted();
-      return failure(`${name} has failed: ${sentence(messageOf(error))}`);
+      return failure(`${name} has failed: ${this.explained(error, run)}`);
     }
   }
 
-  private linkOf({ config, known }: Source): ServerLink {
+  private linkOf({ config, known }: Source, run: Run): ServerLink {
     const { MCP_CONNECT_TIMEOUT_MS: timeoutMs, MCP_MAX_TOOLS } = this.settings;
     if (known && 'command' in known) {
       const name = config.server!;
@@ -182,9 +184,21 @@ export class McpServers {
       };
     }
     const target: RemoteTarget = known
-      ? { url: known.url, headers: known.headers ?? {}, isTrusted: true, oauthOf: config.server }
-      : { url: config.url!, headers: config.headers ?? {}, isTrusted: false, oauthOf: undefined };
-    const link = new RemoteLink(this.remote, target);
+      ? {
+          url: known.url,
+          headers: known.headers ?? {},
+          isTrusted: true,
+          oauthOf: config.server,
+          staysAtOrigin: false,
+        }
+      : {
+          url: config.url!,
+          headers: config.headers ?? {},
+          isTrusted: false,
+          oauthOf: undefined,
+          staysAtOrigin: false,
+        };
+    const link = new RemoteLink(this.remote, target, run);
     const limits = { timeoutMs, maxTools: MCP_MAX_TOOLS, allowed: undefined };
     return {
       connection: (signal) => link.connection(signal),
@@ -209,8 +223,19 @@ export class McpServers {
       : `there is no MCP server "${name}". The servers are: ${names.join(', ')}`;
   }
 
-  private missingTool({ prefix }: Source, missing: string, listed: readonly ListedTool[]): NodeError {
-    const names = listed.slice(0, 50).map(({ name }) => shown(name));
+  /** Returns what an error says, without secrets, as a sentence. */
+  private explained(error: unknown, { executionId }: Run): string {
+    return sentence(inOneLine(this.redactors.of(executionId).text(messageOf(error))));
+  }
+
+  private missingTool(
+    { prefix }: Source,
+    missing: string,
+    listed: readonly ListedTool[],
+    { executionId }: Run,
+  ): NodeError {
+    const secrets = this.redactors.of(executionId);
+    const names = listed.slice(0, 50).map(({ name }) => shown(secrets.text(name)));
     return new NodeError(
       'tool_not_available',
       `The MCP server ${prefix} has no tool ${shown(missing)} that this agent may use. ${names.length > 0 ? `Its tools are: ${names.join(', ')}` : 'Correct the name, or leave "tools" out to use all of its tools'}.`,
@@ -218,8 +243,19 @@ export class McpServers {
   }
 
   private report(problem: string, { executionId, nodeId }: Run): void {
-    this.logger.debug(this.secrets.text(`MCP server ${problem} (execution ${executionId}, node ${nodeId})`));
+    const secrets = this.redactors.of(executionId);
+    this.logger.debug(secrets.text(`MCP server ${problem} (execution ${executionId}, node ${nodeId})`));
   }
+}
+
+/** A tool of a server during one attempt. */
+interface OpenTool {
+  readonly source: Source;
+  readonly link: ServerLink;
+  /** Its full name. */
+  readonly name: string;
+  readonly tool: ListedTool;
+  readonly run: Run;
 }
 
 /** A server during one attempt, whose connection is opened again if it has ended. */
@@ -237,14 +273,29 @@ class RemoteLink {
   constructor(
     private readonly servers: RemoteServers,
     private readonly target: RemoteTarget,
+    private readonly run: Run,
   ) {}
 
   async connection(signal: AbortSignal): Promise<McpConnection> {
     const known = await this.current?.catch(() => undefined);
     if (known?.isOpen) return known;
     if (this.isClosed) throw new Error('the attempt has ended');
-    this.current = this.servers.open(this.target, signal);
+    this.current = this.open(signal);
     return this.current;
+  }
+
+  private async open(signal: AbortSignal): Promise<McpConnection> {
+    const { target, run } = this;
+    const { url, headers } = target;
+    const given = { url, headers };
+    const sent = target.isTrusted
+      ? { url, headers: await run.revealSetting(headers, { url }) }
+      : await run.reveal(given, { url });
+    assertHeaders(sent.headers);
+    return this.servers.open(
+      { ...target, ...sent, staysAtOrigin: !target.isTrusted && sent !== given },
+      signal,
+    );
   }
 
   async close(): Promise<void> {
@@ -254,7 +305,14 @@ class RemoteLink {
   }
 }
 
-const PERMANENT = new Set(['host_not_allowed', 'invalid_config', 'tool_not_available']);
+const PERMANENT = new Set([
+  'host_not_allowed',
+  'invalid_config',
+  'missing_value',
+  'secret_not_allowed',
+  'secrets_unavailable',
+  'tool_not_available',
+]);
 const MAX_SHARED_TOOLS = 1_000;
 
 const tooMany = (limit: number): string =>

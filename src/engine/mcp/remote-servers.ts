@@ -14,6 +14,8 @@ export interface RemoteTarget {
   readonly isTrusted: boolean;
   /** The name in MCP_SERVERS, if it has `oauth` there. */
   readonly oauthOf: string | undefined;
+  /** Whether its requests carry a secret, and may not be sent to another origin. The operator's servers may use OAuth. */
+  readonly staysAtOrigin: boolean;
 }
 
 /** Connects to MCP servers over Streamable HTTP. */
@@ -51,6 +53,11 @@ export class RemoteServers {
         (fail) => {
           onTooLong = fail;
           const guardedFetch = async (url: string | URL, init: RequestInit = {}): Promise<Response> => {
+            if (target.staysAtOrigin && new URL(url).origin !== new URL(target.url).origin)
+              throw new NodeError(
+                'secret_not_allowed',
+                'The MCP server leads to another origin, and the request carries a secret, so it was not sent there.',
+              );
             // Nothing is expected that is not the answer to a request. Only a stream that broke off is read again.
             if (
               init.method === 'GET' &&

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { type Dispatcher, fetch as undiciFetch } from 'undici';
 import { Settings } from '../../config/settings.js';
+import { refersToSecret } from '../extension/secret-references.js';
 import { outboundDispatcher, type ProxySettings } from '../http/outbound-proxy.js';
 import { currentObserver } from './usage-observer.js';
 import type { WireFormat } from './wire/stream-normalizer.js';
@@ -28,10 +29,17 @@ export class ModelFetch implements OnApplicationShutdown {
   for(format: WireFormat): typeof globalThis.fetch {
     return async (input, init) => {
       const observer = currentObserver();
+      const headers = Object.fromEntries(new Headers(init?.headers));
+      const url = typeof input === 'string' ? input : 'href' in input ? input.href : input.url;
+      // Redirects are not followed, so no secret is carried to another origin.
+      const sent =
+        observer?.revealSetting && Object.values(headers).some(refersToSecret)
+          ? await observer.revealSetting(headers, { url })
+          : headers;
       // The types of undici and of Node's copy of it differ only in name.
       const response = (await undiciFetch(
         input as never,
-        { ...init, redirect: 'manual', dispatcher: this.dispatcher } as never,
+        { ...init, headers: sent, redirect: 'manual', dispatcher: this.dispatcher } as never,
       )) as unknown as Response;
       if (format === 'other') return response;
       return tolerantResponse(response, {

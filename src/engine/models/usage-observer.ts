@@ -6,6 +6,8 @@ export interface UsageObserver {
   reported: ReportedUsage | undefined;
   /** Called for all data that the provider sends, also for comments that only keep the connection open. */
   onData?: () => void;
+  /** Puts the values of secrets in the place of the placeholders of a setting: `AgentRun.revealSetting`. */
+  revealSetting?: <T>(value: T, target: { readonly url: string }) => Promise<T>;
 }
 
 const observers = new AsyncLocalStorage<UsageObserver>();

@@ -1,5 +1,4 @@
-import { type Json, orNull, Workflow } from '@cloutagent/contract';
-import { z } from 'zod';
+import { type Json, orNull, Workflow, WorkflowRef } from '@cloutagent/contract';
 import { type ConfigCheck, type ConfigProblem, NodeError } from '../extension/node-handler.js';
 import type { ChildResult } from '../extension/waiting.js';
 
@@ -7,8 +6,9 @@ import type { ChildResult } from '../extension/waiting.js';
 export const CHILD_WORKFLOW = {
   /** Its placeholders belong to its own nodes. */
   workflow: orNull(Workflow),
-  ref: orNull(z.string().min(1).max(300)).meta({
-    description: 'The name of a saved workflow. This server has none yet: use workflow.',
+  // It must be known when the workflow is posted, so it takes no placeholders.
+  ref: orNull(WorkflowRef.meta({ placeholders: 'none' })).meta({
+    description: 'A saved workflow: name for its newest version, name@3, or name@production.',
   }),
 };
 interface ChildWorkflow {
@@ -30,22 +30,10 @@ export async function checkChildWorkflow(
   check: ConfigCheck,
 ): Promise<ConfigProblem[]> {
   if (ref !== undefined)
-    return [
-      {
-        path: ['ref'],
-        message: 'saved workflows are not available on this server: give the workflow as workflow',
-        code: 'not_available',
-      },
-    ];
+    return (await check.checkRef(ref)).map((problem) => ({ ...problem, path: ['ref', ...problem.path] }));
   if (!workflow) return [];
   const problems = await check.checkWorkflow(workflow);
   return problems.map((problem) => ({ ...problem, path: ['workflow', ...problem.path] }));
-}
-
-/** @throws NodeError `invalid_config` if the config has a `ref` instead */
-export function workflowOf({ workflow }: ChildWorkflow): Workflow {
-  if (workflow) return workflow;
-  throw new NodeError('invalid_config', 'Saved workflows are not available on this server: use workflow.');
 }
 
 /** Describes how a child ended that did not complete, for a sentence that begins with the child. */

@@ -7,7 +7,7 @@ import { RestrictedHttpClient } from '../http/restricted-http-client.js';
 import { BuiltIn } from '../extension/built-in.decorator.js';
 import { NodeHandler } from '../extension/node-handler.decorator.js';
 import { NodeError, type NodeRun, type NodeType, TransientError } from '../extension/node-handler.js';
-import { Headers, Url, urlProblems } from '../http/http-config.js';
+import { assertHeaders, Headers, Url, urlProblems } from '../http/http-config.js';
 
 const Status = z.int().min(200).max(599);
 
@@ -20,7 +20,7 @@ const HttpConfig = z
     url: Url,
     headers: orNull(Headers),
     /** Text is sent unchanged, any other value as JSON, also null. */
-    body: JsonSchema.optional().meta({ placeholders: 'json' }),
+    body: JsonSchema.optional().meta({ placeholders: 'json', secrets: true }),
     /** Limit for the whole exchange, in ms. */
     timeoutMs: orNull(z.int().min(1).max(600_000)),
     /** The expected status, or a list of them; 200 to 299 by default. */
@@ -46,15 +46,21 @@ export class HttpNode implements NodeType<HttpConfig> {
     return urlProblems(url, ['url']);
   }
 
-  async run({ config, signal }: NodeRun<HttpConfig>): Promise<Json> {
-    const { method, url, headers = {}, body, timeoutMs, expectStatus } = config;
+  async run(run: NodeRun<HttpConfig>): Promise<Json> {
+    const { config, signal } = run;
+    const { method, timeoutMs, expectStatus } = config;
+    const given = { url: config.url, headers: config.headers ?? {}, body: config.body };
+    const sent = await run.reveal(given, { url: config.url });
+    const { url, headers, body } = sent;
+    assertHeaders(headers);
     const isJson = body !== undefined && typeof body !== 'string';
-    const given = withLowerCaseNames(headers);
+    const named = withLowerCaseNames(headers);
     const request = {
       method,
       url,
-      headers: isJson ? { 'content-type': 'application/json', ...given } : given,
+      headers: isJson ? { 'content-type': 'application/json', ...named } : named,
       body: isJson ? JSON.stringify(body) : body,
+      staysAtOrigin: sent !== given,
       timeoutMs,
       signal,
     };
@@ -68,7 +74,7 @@ export class HttpNode implements NodeType<HttpConfig> {
     if (expectStatus === undefined ? status >= 200 && status < 300 : [expectStatus].flat().includes(status)) {
       return { status, headers: response.headers, body: parseBody(response, this.http.limits) };
     }
-    const failure = statusFailure(new URL(url).host, response);
+    const failure = statusFailure(new URL(url).host, response, (text) => run.redact(text));
     throw mayRepeat || NOT_PROCESSED.has(status) || !(failure instanceof TransientError)
       ? failure
       : notRepeated(method, failure);

@@ -7,6 +7,12 @@ import { schemaMessage } from './schema-messages.js';
 import { TransformStoppedError } from './transform-process.js';
 import { TransformWorkers } from './transform-workers.js';
 
+/** A problem of a value, with its path such as `values.amount`. */
+interface PathProblem {
+  path: string;
+  message: string;
+}
+
 /**
  * Validates values by JSON Schema of callers: drafts 2020-12 (the default), 2019-09 and 07, named by `$schema`. This happens
  * in the processes that check expressions, because a regular expression in a schema can run for years. A schema is complete
@@ -27,13 +33,18 @@ export class JsonSchemas {
   /**
    * Checks a schema of a posted workflow, together with the other texts of the same request. A schema with placeholders is
    * known only when its node runs, so it has no problems here.
+   * @param placeholders whether the schema may have placeholders. Braces are text in a schema that is no part of a config.
    * @returns the problems; the paths are inside the schema. An empty list if it is a valid JSON Schema.
    * @throws ProblemError 503 `no_worker_free` if no process is free within CHECK_TIMEOUT_MS
    */
-  async check(schema: unknown, check: Pick<ConfigCheck, 'projectId' | 'request'>): Promise<ConfigProblem[]> {
+  async check(
+    schema: unknown,
+    check: Pick<ConfigCheck, 'projectId' | 'request'>,
+    { placeholders = true } = {},
+  ): Promise<ConfigProblem[]> {
     const text = this.toText(schema, 'SCHEMA_MAX_BYTES');
     if (typeof text !== 'string') return [{ path: [], ...text }];
-    if (text.includes('{{')) return [];
+    if (placeholders && text.includes('{{')) return [];
     return this.workers.check({ kind: 'schema', text }, check);
   }
 
@@ -55,7 +66,7 @@ export class JsonSchemas {
     value: Json,
     signal: AbortSignal,
     root = '',
-  ): Promise<{ path: string; message: string }[]> {
+  ): Promise<PathProblem[]> {
     const [schemaText, valueText] = [
       this.toText(schema, 'SCHEMA_MAX_BYTES'),
       this.toText(value, 'OUTPUT_MAX_BYTES'),
@@ -84,20 +95,53 @@ export class JsonSchemas {
     schema: unknown,
     value: Json,
     signal: AbortSignal,
-  ): Promise<{ path: string; message: string }[]> {
+  ): Promise<PathProblem[]> {
+    const found = await this.findMisfit(projectId, { schema, values: [value], role: 'output' }, signal);
+    return found?.problems ?? [];
+  }
+
+  /**
+   * Finds the first of the inputs of child executions that does not fit a schema.
+   * @returns its index and why; undefined if all fit
+   * @throws NodeError `input_invalid`, as `validateOutput` throws `output_invalid`; `transform_failed`; the signal's reason
+   */
+  async findWrongInput(
+    projectId: string,
+    schema: unknown,
+    inputs: readonly Json[],
+    signal: AbortSignal,
+  ): Promise<{ index: number; problems: PathProblem[] } | undefined> {
+    // Other nodes get the process in between.
+    for (let first = 0; first < inputs.length; first += INPUTS_PER_TURN) {
+      const values = inputs.slice(first, first + INPUTS_PER_TURN);
+      const found = await this.findMisfit(projectId, { schema, values, role: 'input' }, signal);
+      if (found) return { ...found, index: first + found.index };
+    }
+    return undefined;
+  }
+
+  /** Finds the first value that does not fit the schema. */
+  private async findMisfit(
+    projectId: string,
+    { schema, values, role }: { schema: unknown; values: readonly Json[]; role: 'input' | 'output' },
+    signal: AbortSignal,
+  ): Promise<{ index: number; problems: PathProblem[] } | undefined> {
     const schemaText = this.toText(schema, 'SCHEMA_MAX_BYTES');
-    if (typeof schemaText !== 'string') throw unusable(schemaText.message);
-    const valueText = this.toText(value, 'OUTPUT_MAX_BYTES');
-    if (typeof valueText !== 'string') return [{ path: '', ...valueText }];
+    if (typeof schemaText !== 'string') throw unusable(role, schemaText.message);
     const worker = await this.workers.acquire(projectId, signal);
     try {
-      const problems = JSON.parse(await worker.validate(schemaText, valueText)) as SchemaProblem[];
-      const whole = problems.find(({ keyword }) => UNUSABLE.has(keyword));
-      if (whole) throw unusable(schemaMessage(whole));
-      return described(problems, '');
+      for (const [index, value] of values.entries()) {
+        const valueText = this.toText(value, 'OUTPUT_MAX_BYTES');
+        if (typeof valueText !== 'string') return { index, problems: [{ path: '', ...valueText }] };
+        const problems = JSON.parse(await worker.validate(schemaText, valueText)) as SchemaProblem[];
+        const whole = problems.find(({ keyword }) => UNUSABLE.has(keyword));
+        if (whole) throw unusable(role, schemaMessage(whole));
+        if (problems.length > 0) return { index, problems: described(problems, '') };
+      }
+      return undefined;
     } catch (error) {
       if (!(error instanceof TransformStoppedError)) throw error;
-      throw new NodeError('output_invalid', `The output ${this.exceeded(error)}.`);
+      throw new NodeError(`${role}_invalid`, `The ${role} ${this.exceeded(error)}.`);
     } finally {
       worker.release();
     }
@@ -132,10 +176,13 @@ export class JsonSchemas {
 /** Keywords of problems that the schema itself has. */
 const UNUSABLE = new Set(['deep', 'other']);
 
-const unusable = (problem: string): NodeError =>
-  new NodeError('output_invalid', `The output cannot be validated: its schema ${problem}.`);
+/** Inputs that are validated before other nodes get the process. */
+const INPUTS_PER_TURN = 100;
 
-const described = (problems: readonly SchemaProblem[], root: string): { path: string; message: string }[] =>
+const unusable = (role: 'input' | 'output', problem: string): NodeError =>
+  new NodeError(`${role}_invalid`, `The ${role} cannot be validated: its schema ${problem}.`);
+
+const described = (problems: readonly SchemaProblem[], root: string): PathProblem[] =>
   problems.map((problem) => ({
     path: [...(root ? [root] : []), ...problem.path].join('.'),
     message: schemaMessage(problem),

@@ -15,8 +15,8 @@ import {
   hasOneWorkflow,
   ONE_WORKFLOW,
   outputOf,
-  workflowOf,
 } from './child-config.js';
+import { ChildWorkflows } from './child-workflows.js';
 import { Conditions } from './conditions.js';
 
 const MAX_TURNS = 1_000_000;
@@ -61,7 +61,10 @@ export class LoopNode implements NodeType<LoopConfig> {
   readonly config = LoopConfig;
   readonly verbatim = ['workflow', 'while', 'until'];
 
-  constructor(private readonly conditions: Conditions) {}
+  constructor(
+    private readonly conditions: Conditions,
+    private readonly workflows: ChildWorkflows,
+  ) {}
 
   async check(config: LoopConfig, check: ConfigCheck): Promise<ConfigProblem[]> {
     // Both begin before any of them ends, so that all expressions are parsed together.
@@ -75,7 +78,7 @@ export class LoopNode implements NodeType<LoopConfig> {
 
   async run(run: NodeRun<LoopConfig>): Promise<Json> {
     const { config } = run;
-    const workflow = workflowOf(config);
+    const turn = await this.workflows.of(run);
     const input = config.input === undefined ? run.input : (config.input as Json);
     // The handler is called again after each turn. It continues after the last one, so that no call reads all turns.
     const last = await run.lastCompletedChild();
@@ -89,10 +92,13 @@ export class LoopNode implements NodeType<LoopConfig> {
           'loop_limit_reached',
           `The loop has run ${config.maxIterations} turns (maxIterations), and its condition has not ended it.`,
         );
+      const inputs = [index === 0 ? input : output];
+      await this.workflows.checkInputs(run, turn, inputs);
       const [child] = await run.runChildren({
         key: `turn-${index}`,
-        workflow,
-        inputs: [index === 0 ? input : output],
+        workflow: turn.workflow,
+        savedAs: turn.savedAs,
+        inputs,
         firstIndex: index,
       });
       turns.output = outputOf(child!);

@@ -11,8 +11,8 @@ import {
   hasOneWorkflow,
   ONE_WORKFLOW,
   outputOf,
-  workflowOf,
 } from './child-config.js';
+import { ChildWorkflows } from './child-workflows.js';
 
 const DEFAULT_CONCURRENCY = 10;
 const MAX_CONCURRENCY = 1_000;
@@ -44,16 +44,21 @@ export class MapNode implements NodeType<MapConfig> {
   readonly config = MapConfig;
   readonly verbatim = ['workflow'];
 
+  constructor(private readonly workflows: ChildWorkflows) {}
+
   check(config: MapConfig, check: ConfigCheck): Promise<ConfigProblem[]> {
     return checkChildWorkflow(config, check);
   }
 
   async run(run: NodeRun<MapConfig>): Promise<Json> {
     const { items, concurrency, onError } = run.config;
-    const workflow = workflowOf(run.config);
+    const child = await this.workflows.of(run);
+    // The handler is called again when the children have ended.
+    if (!run.resumed) await this.workflows.checkInputs(run, child, items as Json[]);
     const children = await run.runChildren({
       key: 'items',
-      workflow,
+      workflow: child.workflow,
+      savedAs: child.savedAs,
       inputs: items as Json[],
       concurrency,
       onError,

@@ -1,6 +1,8 @@
 import { ApprovalNode } from './approval.node.js';
+import { ChildWorkflows } from './child-workflows.js';
 import { Conditions } from './conditions.js';
 import { DelayNode } from './delay.node.js';
+import { ExtensionModule } from '../extension/extension.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { HttpNode } from './http.node.js';
 import { JsonSchemas } from './json-schemas.js';
@@ -14,9 +16,10 @@ import { WorkflowNode } from './workflow.node.js';
 
 /** The built-in node types. */
 @Module({
-  imports: [HttpModule],
+  imports: [ExtensionModule, HttpModule],
   providers: [
     ApprovalNode,
+    ChildWorkflows,
     Conditions,
     DelayNode,
     HttpNode,

@@ -9,8 +9,8 @@ import {
   hasOneWorkflow,
   ONE_WORKFLOW,
   outputOf,
-  workflowOf,
 } from './child-config.js';
+import { ChildWorkflows } from './child-workflows.js';
 
 const WorkflowConfig = z
   .strictObject({
@@ -28,6 +28,8 @@ export class WorkflowNode implements NodeType<WorkflowConfig> {
   readonly config = WorkflowConfig;
   readonly verbatim = ['workflow'];
 
+  constructor(private readonly workflows: ChildWorkflows) {}
+
   check(config: WorkflowConfig, check: ConfigCheck): Promise<ConfigProblem[]> {
     return checkChildWorkflow(config, check);
   }
@@ -35,7 +37,10 @@ export class WorkflowNode implements NodeType<WorkflowConfig> {
   async run(run: NodeRun<WorkflowConfig>): Promise<Json> {
     const { config } = run;
     const input = config.input === undefined ? run.input : (config.input as Json);
-    const [child] = await run.runChildren({ key: 'child', workflow: workflowOf(config), inputs: [input] });
-    return outputOf(child!);
+    const child = await this.workflows.of(run);
+    if (!run.resumed) await this.workflows.checkInputs(run, child, [input]);
+    const { workflow, savedAs } = child;
+    const [result] = await run.runChildren({ key: 'child', workflow, savedAs, inputs: [input] });
+    return outputOf(result!);
   }
 }

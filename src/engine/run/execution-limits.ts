@@ -1,4 +1,5 @@
 import type { ExecutionFailure, ExecutionOptions } from '@cloutagent/contract';
+import { storableText } from '../../common/storable-text.js';
 import type { RowChange, TreeUsage } from '../../journal/row-change.js';
 import type { ChildExecutions } from '../children/child-executions.js';
 import type { ModelUsage } from '../extension/model-usage.js';
@@ -34,7 +35,7 @@ export class ExecutionLimits {
     const tokens = countedTokens(usage);
     const { input, output } = tokens;
     const costUSD = this.priceOf(model, tokens);
-    return { treeUsage: [{ rootId, model: storable(model), input, output, costUSD }] };
+    return { treeUsage: [{ rootId, model: storableText(model), input, output, costUSD }] };
   }
 
   /** Makes the change that begins the counter of a tree, when a root starts its first children. */
@@ -45,7 +46,7 @@ export class ExecutionLimits {
     const { modelUsage } = this.log.state;
     const treeUsage = Object.entries(modelUsage).map(([model, { input, output, costUSD }]): TreeUsage => ({
       rootId,
-      model: storable(model),
+      model: storableText(model),
       input,
       output,
       costUSD,
@@ -85,6 +86,3 @@ export class ExecutionLimits {
     return this.ofTree;
   }
 }
-
-/** Makes a name that a text of PostgreSQL can have. A module may give any name to a model. */
-const storable = (model: string): string => model.toWellFormed().replaceAll('\0', '\uFFFD');

@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { coalesce } from '../../common/coalesce.js';
-import { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { cutOffSteps } from '../../events/end-drafts.js';
 import { isAppendFault, StaleOwnerError } from '../../journal/append-errors.js';
 import { Logger } from '../../logging/logger.js';
 import { detached } from '../../logging/work-context.js';
 import type { RowChange } from '../../journal/row-change.js';
+import { isDatabaseOutage } from '../../problems/database-outage.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { ChildExecutions } from '../children/child-executions.js';
 import { type ExecutionEngine, HAND_OVER, type ParkedRun, type RunOutcome } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
@@ -23,6 +24,7 @@ import { afterExecution } from './execution-hooks.js';
 import type { ExecutionLog } from './execution-log.js';
 import { GraphRun } from './graph-run.js';
 import { recordedWait, type WaitRow, waitEndedEvent } from './node-waits.js';
+import { ProjectValues } from './project-values.js';
 import { RoundRows } from './round-rows.js';
 import { Takeover } from './takeover.js';
 
@@ -56,7 +58,8 @@ export class GraphEngine implements ExecutionEngine {
     private readonly children: ChildExecutions,
     private readonly signals: Signals,
     private readonly callbacks: Callbacks,
-    private readonly secrets: SecretRedactor,
+    private readonly values: ProjectValues,
+    private readonly redactors: ExecutionRedactors,
     @Inject(Settings) private readonly settings: Settings,
   ) {}
 
@@ -67,12 +70,15 @@ export class GraphEngine implements ExecutionEngine {
       current.run?.release();
     };
     this.starting.set(row.id, false);
+    const hasCrashed = row.crash_count > this.settings.MAX_RECOVERIES_PER_EXECUTION;
     try {
+      // An execution that is about to fail records nothing that can contain a secret.
+      if (row.secret_versions.length > 0 && !hasCrashed && !(await this.restoreSecrets(row)))
+        return 'refused';
       const restored = await this.takeover.start(row, onFailure);
       if (!restored) return 'ended';
       const { log, waits, kept, spentMs } = restored;
-      if (row.crash_count > this.settings.MAX_RECOVERIES_PER_EXECUTION)
-        return await this.failAfterCrashes(row, log, waits);
+      if (hasCrashed) return await this.failAfterCrashes(row, log, waits);
       const run = new GraphRun({
         row,
         log,
@@ -93,6 +99,7 @@ export class GraphEngine implements ExecutionEngine {
       return this.outcomeOf(row.id, error);
     } finally {
       this.starting.delete(row.id);
+      this.redactors.release({ executionId: row.id, attempt: row.attempt });
     }
   }
 
@@ -117,9 +124,26 @@ export class GraphEngine implements ExecutionEngine {
       children: this.children,
       signals: this.signals,
       callbacks: this.callbacks,
-      secrets: this.secrets,
+      values: this.values,
+      redactors: this.redactors,
       settings: this.settings,
     };
+  }
+
+  /**
+   * Learns the secrets that the execution has used, because it may record them.
+   * @returns false if a value cannot be read, which another attempt would not change soon
+   * @throws the error of a database that does not answer
+   */
+  private async restoreSecrets({ id, attempt, secret_versions: versions }: ExecutionRow): Promise<boolean> {
+    try {
+      await this.redactors.restore({ executionId: id, attempt }, versions);
+      return true;
+    } catch (error) {
+      if (isDatabaseOutage(error)) throw error;
+      this.logger.error('the secrets that the execution has used cannot be read', error, { executionId: id });
+      return false;
+    }
   }
 
   private async runToEnd(

@@ -93,13 +93,13 @@ export class GraphRun {
 
   constructor(private readonly options: GraphRunOptions) {
     const { row, log, waits, services, spentMs } = options;
-    const { children, conditions, priceOf, secrets, settings } = services;
+    const { children, conditions, priceOf, redactors, settings } = services;
     this.row = row;
     this.log = log;
     this.applied = { wakes: row.wakes, desiredState: row.desired_state };
     this.graph = new WorkflowGraph(row.workflow);
     this.state = new GraphState(this.graph);
-    this.budget = new OutputBudget(settings, secrets);
+    this.budget = new OutputBudget(settings, () => redactors.of(row.id));
     const hasChildren = waits.some(({ kind }) => kind === 'children');
     this.nodes = new NodeRunner({
       ...services,
@@ -287,7 +287,7 @@ export class GraphRun {
     );
   }
 
-  /** Ends the children that a node has left behind, and then records its end. */
+  /** Ends the children that a node has left open, and then records its end. */
   private async onNodeDone(node: WorkflowNode, record: () => void): Promise<void> {
     if (!this.isStopped && this.nodes.hasChildren(node.id))
       try {
@@ -333,7 +333,7 @@ export class GraphRun {
     if (this.isStopped) return;
     this.nodes.recordUncounted();
     const step = this.nodes.runningSteps.get(node.id);
-    const failure = { ...toFailure(error), nodeId: node.id };
+    const failure = this.withoutSecrets({ ...toFailure(error), nodeId: node.id });
     const { events, records } = this.endWaits(node.id);
     if (step)
       events.push(
@@ -354,6 +354,12 @@ export class GraphRun {
     this.logger.log(`a node failed: ${failure.message}`, { executionId: this.row.id, ...members });
     this.decideEdges(node);
     this.schedule();
+  }
+
+  /** Other nodes may send the message of a failure anywhere, as they may send an output. */
+  private withoutSecrets<Failure extends ExecutionFailure>(failure: Failure): Failure {
+    const redactor = this.options.services.redactors.of(this.row.id);
+    return { ...failure, message: redactor.text(failure.message) };
   }
 
   /**

@@ -15,8 +15,9 @@ import type { AgentRun } from '../extension/agent-run.js';
 import { AgentRounds } from './agent-rounds.js';
 import { conditionDocument } from './condition-document.js';
 import { emittedEvent } from './emitted-event.js';
+import { EmittedText } from './emitted-text.js';
 import { toFailure } from './execution-failure.js';
-import { filledConfig, parseConfig, registeredType, usedCallbacks } from './node-config.js';
+import { filledConfig, parseConfig, registeredType, usedCallbacks, usedVariables } from './node-config.js';
 import type { NodeScope } from './node-scope.js';
 import { Suspension } from './suspension.js';
 import type { KnownWait, WantedWait } from './node-waits.js';
@@ -26,7 +27,9 @@ import type { RunningStep } from './step-events.js';
 import { StoppedError } from './stopped-error.js';
 import type { ModelUsage, ReportedUsage } from '../extension/model-usage.js';
 import type { InterceptedStep } from '../extension/step-hooks.js';
+import { SecretReferences } from '../extension/secret-references.js';
 import type { StepInterceptors } from '../extension/step-interceptors.js';
+import { SecretReveal } from './secret-reveal.js';
 import { StepInterception } from './step-interception.js';
 import { untilAnswered } from './until-answered.js';
 import { type NodeUsage, usageEvents } from './usage.js';
@@ -45,8 +48,13 @@ export class NodeAttempt {
   private readonly interception: StepInterception | undefined;
   /** The waits that the handler has begun in this call. */
   private readonly suspension: Suspension;
+  /** Stands for the secrets in the config of this attempt alone. */
+  private readonly secrets = new SecretReferences();
+  private readonly reveals: SecretReveal;
   /** Whether the handler waits for something that does not count towards the time limit. */
   private isUntimed = false;
+  /** What the code of a module emits: its texts may cut a secret in two. */
+  private readonly emitted: EmittedText;
   /** The call of a model that is in progress. */
   private openCall: { model: string; reported: () => ReportedUsage | undefined } | undefined;
 
@@ -62,6 +70,8 @@ export class NodeAttempt {
     this.failure.promise.catch(() => undefined);
     this.interception = scope.interceptors && this.intercept(scope.interceptors);
     this.suspension = new Suspension(scope, step, waits, this.signal);
+    this.reveals = new SecretReveal(scope, this.secrets, this.signal);
+    this.emitted = new EmittedText(() => scope.redactors.of(scope.row.id));
   }
 
   /**
@@ -127,13 +137,22 @@ export class NodeAttempt {
 
   /** Fills the placeholders of the config. Addresses for callbacks are made first. */
   private async filledConfig(): Promise<unknown> {
-    const { scope, step, signal } = this;
-    const used = usedCallbacks(scope, step.node);
-    if (used.length === 0) return filledConfig(scope, step.node);
+    const { scope, step, signal, secrets } = this;
+    const { id, project_id: projectId } = scope.row;
+    const callbacks = usedCallbacks(scope, step.node);
+    const variables = usedVariables(scope, step.node);
     const addresses = new Map<string, string>();
-    for (const id of used)
-      addresses.set(id, await untilAnswered(() => scope.callbacks.addressOf(scope.row.id, id), signal));
-    return filledConfig(scope, step.node, (id) => addresses.get(id));
+    for (const nodeId of callbacks)
+      addresses.set(nodeId, await untilAnswered(() => scope.callbacks.addressOf(id, nodeId), signal));
+    const vars =
+      variables.length === 0
+        ? {}
+        : await untilAnswered(() => scope.values.variables(projectId, variables), signal);
+    return filledConfig(scope, step.node, {
+      vars,
+      secrets,
+      ...(callbacks.length > 0 && { callbackUrl: (nodeId: string) => addresses.get(nodeId) }),
+    });
   }
 
   /** Runs the handler between the interceptors. */
@@ -151,7 +170,26 @@ export class NodeAttempt {
 
   private runHandler({ handler, code }: RegisteredType, config: unknown): Promise<Json> {
     const nodeRun = this.nodeRun(config, code !== undefined);
-    return code ? this.scope.monitor.call(code.run, () => handler.run(nodeRun)) : handler.run(nodeRun);
+    if (!code) return handler.run(nodeRun);
+    return this.runModule(() => this.scope.monitor.call(code.run, () => handler.run(nodeRun)));
+  }
+
+  /** Runs the handler of a module, and records what its texts have held back. */
+  private async runModule(handler: () => Promise<Json>): Promise<Json> {
+    try {
+      const output = await handler();
+      return await this.withoutHeldText(() => Promise.resolve(output));
+    } catch (error) {
+      await this.withoutHeldText(() => Promise.resolve()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Records the text that is held back before `work`. */
+  private async withoutHeldText<T>(work: () => Promise<T>): Promise<T> {
+    if (this.emitted.isHolding)
+      await this.record(() => this.emitted.end({ stepId: this.step.stepId, nodeId: this.step.node.id }));
+    return work();
   }
 
   private intercept(interceptors: StepInterceptors): StepInterception {
@@ -221,19 +259,29 @@ export class NodeAttempt {
       input: row.input,
       inputs,
       signal: this.signal,
-      emit: (event: NodeEvent) => handled(this.record(() => this.eventDrafts(event))),
+      emit: (event: NodeEvent) =>
+        handled(
+          this.record(() =>
+            isForeign
+              ? this.eventDrafts(event).flatMap((draft) => this.emitted.take(draft))
+              : this.eventDrafts(event),
+          ),
+        ),
       countTokens: (model, usage) => handled(this.countTokens(model, usage)),
       decision: () => handled(this.decision()),
       untimed: (wait) => handled(this.untimed(wait)),
-      waitFor: (request) => handled(this.suspension.waitFor(request)),
+      waitFor: (request) => handled(this.withoutHeldText(() => this.suspension.waitFor(request))),
       lastCompletedChild: () => handled(this.suspension.lastCompletedChild()),
-      runChildren: (request) => handled(this.suspension.runChildren(request)),
+      runChildren: (request) => handled(this.withoutHeldText(() => this.suspension.runChildren(request))),
+      reveal: (value, target) => handled(this.reveals.reveal(value, target)),
+      redact: (text) => this.scope.redactors.of(row.id).text(text),
       resumed: this.step.isResumed === true,
       checkLimits: (model) => handled(this.checkLimits(model)),
       rounds: this.rounds(),
       endedWait: (key) => this.suspension.ended(key),
       failures: failuresOf(node.id, this.scope.log.state),
       conditionDocument: (conditions) => conditionDocument(this.scope, node.id, conditions),
+      revealSetting: (value, target) => handled(this.reveals.reveal(this.secrets.inSetting(value), target)),
       beginCall: (model, reported) => {
         this.openCall = { model, reported };
       },
@@ -316,7 +364,7 @@ export class NodeAttempt {
   }
 
   private async decision(): Promise<ApprovalDecision> {
-    const result = await this.suspension.waitFor({ kind: 'approval' });
+    const result = await this.withoutHeldText(() => this.suspension.waitFor({ kind: 'approval' }));
     // Without `expiresInMs` the wait cannot expire.
     if (result.outcome === 'expired') throw new NodeError('approval_expired', 'The approval has expired.');
     const { approved, by, comment } = result;

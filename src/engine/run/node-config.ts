@@ -3,7 +3,7 @@ import type { ConfigContext } from '../extension/config-template.js';
 import { NodeError, type NodeType } from '../extension/node-handler.js';
 import type { RegisteredType } from '../extension/node-registry.js';
 import type { InterceptedStep } from '../extension/step-hooks.js';
-import { callbackNodes, fill, type FillScope } from '../extension/template.js';
+import { callbackNodes, fill, type FillScope, valueReferences } from '../extension/template.js';
 import type { NodeScope } from './node-scope.js';
 
 /** @throws NodeError `unknown_node_type` */
@@ -18,19 +18,19 @@ export function registeredType({ registry }: NodeScope, { type }: WorkflowNode):
 
 /**
  * Returns the config of a node with its placeholders filled in.
- * @throws NodeError `missing_value`, `config_too_large`, `invalid_config`
+ * @throws NodeError `missing_value`, `config_too_large`, `invalid_config`, `secret_not_allowed`
  */
 export function filledConfig(
   { row, graph, registry, outputs, errors, settings }: NodeScope,
   { type, data }: WorkflowNode,
-  callbackUrl?: (nodeId: string) => string | undefined,
+  more: Pick<FillScope, 'vars' | 'secrets' | 'callbackUrl'>,
 ): unknown {
   const scope: FillScope = {
     input: row.input,
     outputs,
     errors,
     execution: { id: row.id, projectId: row.project_id },
-    ...(callbackUrl && { callbackUrl }),
+    ...more,
   };
   return fill(data.config, contextOf(graph, registry.find(type)), scope, settings.CONFIG_MAX_BYTES);
 }
@@ -46,6 +46,15 @@ export const usedCallbacks = (
   { graph, registry }: Pick<NodeScope, 'graph' | 'registry'>,
   { type, data }: WorkflowNode,
 ): string[] => callbackNodes(data.config, contextOf(graph, registry.find(type)));
+
+/** Lists the variables that the config of a node uses. */
+export const usedVariables = (
+  { graph, registry }: Pick<NodeScope, 'graph' | 'registry'>,
+  { type, data }: WorkflowNode,
+): string[] => {
+  const used = valueReferences(data.config, contextOf(graph, registry.find(type)));
+  return [...new Set(used.flatMap(({ root, name }) => (root === 'vars' ? [name] : [])))];
+};
 
 /**
  * Parses a filled-in config by the schema of its node type, and notifies the interceptors if it does not fit.

@@ -12,7 +12,7 @@ export class OutputBudget {
 
   constructor(
     private readonly settings: Pick<Settings, 'OUTPUT_MAX_BYTES' | 'OUTPUTS_MAX_BYTES'> & ShapeLimits,
-    private readonly secrets: SecretRedactor,
+    private readonly secrets: () => SecretRedactor,
   ) {}
 
   /** Counts an output that an earlier owner of the execution has admitted. */
@@ -24,7 +24,7 @@ export class OutputBudget {
    * Checks and counts an output.
    * @param isForeign whether code of a module made it. Such code may change the value later, or it may have members that
    *   JSON does not have, so a copy is returned
-   * @returns the output without secrets of the server, because other nodes may send it anywhere
+   * @returns the output without secrets, because other nodes may send it anywhere
    * @throws NodeError `output_too_deep`, `output_not_json`, `output_too_large`, `outputs_too_large`
    */
   admit(output: Json, isForeign = false): Json {
@@ -39,7 +39,7 @@ export class OutputBudget {
         `The outputs of all nodes together have ${this.bytes} bytes; the limit is ${this.settings.OUTPUTS_MAX_BYTES} (OUTPUTS_MAX_BYTES). Make the nodes return less data.`,
       );
     }
-    const redacted = this.secrets.json(text);
+    const redacted = this.secrets().json(text);
     return redacted === text && !isForeign ? output : (JSON.parse(redacted) as Json);
   }
 

@@ -5,7 +5,8 @@ import type { ExecutionRow } from '../execution-row.js';
 import { RepeatNowError } from '../extension/agent-run.js';
 import { NodeError, TransientError } from '../extension/node-handler.js';
 
-const DEFAULT_RETRIES = 2;
+/** Retries of a node if neither the node nor the options of the execution say how many. */
+export const DEFAULT_MAX_RETRIES = 2;
 
 /**
  * Counts the attempts at a node that have failed. Those that the death of a process cut off have no code; after an answer that
@@ -32,7 +33,7 @@ export class NodeRetries {
     private readonly settings: Pick<Settings, 'RETRY_BASE_MS' | 'RETRY_MAX_MS' | 'RETRY_AFTER_MAX_MS'>,
   ) {
     const { retry, maxRetries, onExhausted } = node.data;
-    this.maxRetries = retry?.maxRetries ?? maxRetries ?? options.maxRetries ?? DEFAULT_RETRIES;
+    this.maxRetries = retry?.maxRetries ?? maxRetries ?? options.maxRetries ?? DEFAULT_MAX_RETRIES;
     this.waitsWhenExhausted = (retry?.onExhausted ?? onExhausted) === 'wait';
   }
 

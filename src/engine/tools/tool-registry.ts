@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { isDeeperThan } from '../../common/json-depth.js';
 import { nearestName } from '../../common/spelling.js';
 import { withTimeLimit } from '../../common/time-limit.js';
-import { SecretRedactor } from '../../config/secret-redactor.js';
+import type { SecretRedactor } from '../../config/secret-redactor.js';
 import { Settings } from '../../config/settings.js';
 import { type DiscoveredClass, ExtensionDiscovery } from '../../discovery/extension-discovery.js';
 import { messageOf } from '../../logging/error-info.js';
@@ -14,6 +14,7 @@ import { BlockedLoopMonitor } from '../../monitoring/blocked-loop-monitor.js';
 import { codeMembers, type ExtensionCode } from '../../monitoring/extension-code.js';
 import { NodeError, type NodeRun } from '../extension/node-handler.js';
 import { checkShape, outputTooDeep } from '../extension/output-shape.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { type ToolDefinition, ToolPrefix, type ToolProvider } from './tool-provider.js';
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
@@ -53,7 +54,7 @@ export class ToolRegistry implements OnModuleInit, OnApplicationBootstrap {
   constructor(
     private readonly discovery: ExtensionDiscovery,
     private readonly monitor: BlockedLoopMonitor,
-    private readonly secrets: SecretRedactor,
+    private readonly redactors: ExecutionRedactors,
     @Inject(Settings)
     private readonly settings: Pick<
       Settings,
@@ -112,7 +113,7 @@ export class ToolRegistry implements OnModuleInit, OnApplicationBootstrap {
   /**
    * Carries out a call, within TOOL_TIMEOUT_MS.
    * @param name of a tool that exists
-   * @returns the result, without secrets of the server
+   * @returns the result, without secrets
    * @throws Error with a message for the model
    */
   async call(
@@ -138,17 +139,17 @@ export class ToolRegistry implements OnModuleInit, OnApplicationBootstrap {
         timeout.abort(error);
         return error;
       });
-      return this.admit(result ?? null);
+      return this.admit(result ?? null, this.redactors.of(executionId));
     } catch (error) {
       if (signal.aborted) throw error;
       const members = { ...codeMembers(code), tool: name, executionId, nodeId, stepId };
       this.logger.warn(`the tool ${name} failed`, error, members);
-      throw new Error(this.secrets.text(messageOf(error)), { cause: error });
+      throw new Error(this.redactors.of(executionId).text(messageOf(error)), { cause: error });
     }
   }
 
   /** @throws NodeError `output_too_deep`, `output_too_large` */
-  private admit(result: Json): Json {
+  private admit(result: Json, secrets: SecretRedactor): Json {
     const { OUTPUT_MAX_BYTES: maxBytes } = this.settings;
     if (isDeeperThan(result, this.settings.OUTPUT_MAX_DEPTH)) throw outputTooDeep(this.settings);
     const text = JSON.stringify(result);
@@ -160,7 +161,7 @@ export class ToolRegistry implements OnModuleInit, OnApplicationBootstrap {
         `The tool's result has ${json.length} bytes; the limit is ${maxBytes} (OUTPUT_MAX_BYTES).`,
       );
     checkShape(json, this.settings);
-    return JSON.parse(this.secrets.json(text)) as Json;
+    return JSON.parse(secrets.json(text)) as Json;
   }
 
   private async list(found: DiscoveredClass<string>): Promise<void> {

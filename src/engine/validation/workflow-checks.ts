@@ -4,6 +4,7 @@ import { Settings } from '../../config/settings.js';
 import type { ConfigCheck } from '../extension/node-handler.js';
 import { isTemplate } from '../extension/template.js';
 import { NodeRegistry, type WorkflowProblem } from '../extension/node-registry.js';
+import { SavedWorkflows } from '../extension/saved-workflows.js';
 import { PriceTable } from '../models/prices.js';
 import { Conditions } from '../nodes/conditions.js';
 import { checkBranches } from './branch-checks.js';
@@ -12,11 +13,15 @@ import { checkWords } from './workflow-words.js';
 export interface WorkflowCheckOptions {
   /** Whether every model must have a known price, because the cost of the execution is limited. */
   readonly needsPrices?: boolean;
+  /** The name under which the workflow is being saved. Its nodes may refer to it before it exists. */
+  readonly name?: string | undefined;
 }
 
 /** What the workflows of one request have in common: the posted one, and those inside the configs of its nodes. */
-interface CheckedRequest extends Required<WorkflowCheckOptions> {
+interface CheckedRequest {
   readonly projectId: string;
+  readonly needsPrices: boolean;
+  readonly name: string | undefined;
   nodes: number;
   edges: number;
 }
@@ -31,6 +36,7 @@ export class WorkflowChecks {
     private readonly registry: NodeRegistry,
     private readonly conditions: Conditions,
     private readonly prices: PriceTable,
+    private readonly saved: SavedWorkflows,
     @Inject(Settings)
     private readonly settings: Pick<
       Settings,
@@ -46,9 +52,9 @@ export class WorkflowChecks {
   check(
     workflow: Workflow,
     projectId: string,
-    { needsPrices = false }: WorkflowCheckOptions = {},
+    { needsPrices = false, name }: WorkflowCheckOptions = {},
   ): Promise<WorkflowProblem[]> {
-    return this.checkAt(0, workflow, { projectId, needsPrices, nodes: 0, edges: 0 });
+    return this.checkAt(0, workflow, { projectId, needsPrices, name, nodes: 0, edges: 0 });
   }
 
   /**
@@ -78,6 +84,7 @@ export class WorkflowChecks {
       projectId: request.projectId,
       request,
       checkWorkflow: (inner) => this.checkAt(depth + 1, inner, request),
+      checkRef: (ref) => this.checkRef(ref, request),
     };
     const [ofConfigs, ofConditions] = await Promise.all([
       this.registry.check(workflow, check),
@@ -85,6 +92,13 @@ export class WorkflowChecks {
     ]);
     const ofPrices = request.needsPrices ? this.unknownPrices(workflow) : [];
     return [...ofConfigs, ...ofConditions, ...ofPrices];
+  }
+
+  private async checkRef(ref: string, { projectId, name }: CheckedRequest): Promise<WorkflowProblem[]> {
+    // A check without a database cannot know the saved workflows of a server.
+    if (!this.saved.isAvailable || ref === name || (await this.saved.find(projectId, ref))) return [];
+    const message = `the project has no saved workflow ${ref}: save it first, or correct the name, the version or the alias`;
+    return [{ path: [], message }];
   }
 
   /** Counts a workflow inside another one, and compares the sums with the limits. */

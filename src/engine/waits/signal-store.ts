@@ -8,6 +8,8 @@ export interface SignalTarget {
   projectId: string;
   isOver: boolean;
   status: string;
+  /** Ids of the versions of secrets that the execution has used. */
+  secretVersions: readonly string[];
 }
 
 /** A signal as it is stored. */
@@ -25,7 +27,8 @@ const STORED = 'id, name, body, sent_by AS "sentBy", sent_at AS "sentAt"';
 export const signalStore = {
   async target(client: pg.ClientBase | pg.Pool, executionId: string): Promise<SignalTarget | undefined> {
     const { rows } = await client.query<SignalTarget>(
-      `SELECT project_id AS "projectId", completed_at IS NOT NULL AS "isOver", status
+      `SELECT project_id AS "projectId", completed_at IS NOT NULL AS "isOver", status,
+         secret_versions AS "secretVersions"
        FROM cloutagent.executions WHERE id = $1`,
       [executionId],
     );

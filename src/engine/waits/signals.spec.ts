@@ -1,6 +1,7 @@
 import type { Database } from '../../database/database.js';
 import type { Settings } from '../../config/settings.js';
 import type { JsonSchemas } from '../nodes/json-schemas.js';
+import type { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { Signals } from './signals.js';
 import type { WaitSettlement } from './wait-settlement.js';
 
@@ -17,7 +18,10 @@ it('checks a kept signal that does not fit a wait once, and not at each signal t
     ['FROM cloutagent.waits', [wait]],
     ['SELECT id, name FROM cloutagent.signals', kept],
     ['WHERE id = ANY', kept],
-    ['FROM cloutagent.executions', [{ projectId: 'p', isOver: false, status: 'waiting' }]],
+    [
+      'FROM cloutagent.executions',
+      [{ projectId: 'p', isOver: false, status: 'waiting', secretVersions: [] }],
+    ],
     ['count(*)', [{ count: KEPT }]],
   ];
   const query = (text: string | { text: string }) => {
@@ -31,7 +35,13 @@ it('checks a kept signal that does not fit a wait once, and not at each signal t
   } as unknown as WaitSettlement;
   let checks = 0;
   const validate = () => Promise.resolve([{ path: '', message: `problem ${(checks += 1)}` }]);
-  const signals = new Signals(database, settlement, { validate } as unknown as JsonSchemas, {} as Settings);
+  const signals = new Signals(
+    database,
+    settlement,
+    { validate } as unknown as JsonSchemas,
+    {} as Settings,
+    {} as ExecutionRedactors,
+  );
 
   const send = () => signals.send({ executionId: 'e', name: 's', body: 'new', by: 'key:1' });
   await expect(send()).rejects.toMatchObject({ code: 'invalid_answer' });

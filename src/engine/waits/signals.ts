@@ -6,6 +6,8 @@ import { v7 } from '../../common/uuid.js';
 import { Settings } from '../../config/settings.js';
 import { Database } from '../../database/database.js';
 import { type PathError, ProblemError } from '../../problems/problem.error.js';
+import type { SecretRedactor } from '../../config/secret-redactor.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { expectedSchemas } from './expected-schemas.js';
 import { isFor, matchSignals, type SignalWait } from './signal-matching.js';
 import { JsonSchemas } from '../nodes/json-schemas.js';
@@ -50,6 +52,13 @@ interface Unchecked {
   /** The kept signal. Without it, the new one. */
   signalId?: string;
 }
+/** The secrets that the execution has used, as far as they are read. */
+interface KnownSecrets {
+  /** The number of their versions, which only grows. */
+  count: number;
+  redactor: SecretRedactor | undefined;
+}
+
 /** Matches of kept signals and waits that this process remembers. One takes about 150 bytes. */
 const MAX_UNFIT = 20_000;
 
@@ -73,6 +82,7 @@ export class Signals {
     private readonly settlement: WaitSettlement,
     private readonly schemas: JsonSchemas,
     private readonly settings: Settings,
+    private readonly redactors: ExecutionRedactors,
   ) {}
 
   /**
@@ -80,15 +90,23 @@ export class Signals {
    * @throws ProblemError 400 `invalid_answer`, 409 `execution_over`, 422 `idempotency_key_reused`, 429 `too_many_signals`,
    *   503 `no_worker_free`
    */
-  async send(signal: NewSignal): Promise<SignalResult> {
+  async send(given: NewSignal): Promise<SignalResult> {
     const checked = new Map<string, PathError[]>();
-    // Each turn checks a body that had not been checked, so the loop ends.
+    let signal = given;
+    let secrets: KnownSecrets = { count: 0, redactor: undefined };
+    // Each turn checks a body that had not been checked, or reads secrets that were not known, so the loop ends.
     for (;;) {
       const result = await this.settlement.transaction([signal.executionId], (transaction) =>
-        this.trySend(transaction, signal, checked),
+        this.trySend(transaction, signal, checked, secrets),
       );
       if ('id' in result) return result;
-      checked.set(keyOf(result), await this.checkOnce(signal.executionId, result, signal));
+      if ('versions' in result) {
+        const { versions } = result;
+        const redactor = await this.redactors.withVersions(versions);
+        secrets = { count: versions.length, redactor };
+        signal = { ...given, body: redactor.value(given.body) };
+        checked.clear();
+      } else checked.set(keyOf(result), await this.checkOnce(signal.executionId, result, signal));
     }
   }
 
@@ -102,7 +120,8 @@ export class Signals {
     for (;;) {
       const unchecked = await this.settlement.transaction([executionId], async (transaction) => {
         const waits = await signalStore.openWaits(transaction.client, executionId);
-        return (await this.consumeKept(transaction, executionId, waits, checked)).unchecked;
+        const redactor = this.redactors.of(executionId);
+        return (await this.consumeKept(transaction, executionId, waits, checked, redactor)).unchecked;
       });
       if (!unchecked) return;
       checked.set(keyOf(unchecked), await this.checkOnce(executionId, unchecked));
@@ -113,18 +132,20 @@ export class Signals {
     transaction: Transaction,
     signal: NewSignal,
     checked: ReadonlyMap<string, PathError[]>,
-  ): Promise<SignalResult | Unchecked> {
+    { count, redactor }: KnownSecrets,
+  ): Promise<SignalResult | Unchecked | { versions: readonly string[] }> {
     const { client, end } = transaction;
     const { executionId, name, body, by, idempotencyKey } = signal;
     const target = await signalStore.target(client, executionId);
+    if (target && target.secretVersions.length !== count) return { versions: target.secretVersions };
     if (idempotencyKey !== undefined) {
       const first = await signalStore.findByKey(client, executionId, by, idempotencyKey);
-      if (first) return replay(first, signal);
+      if (first) return replay(first, signal, redactor);
     }
     checkOpen(target);
     const waits = await signalStore.openWaits(client, executionId);
     await signal.admit?.(client, waits);
-    const { rest, unchecked } = await this.consumeKept(transaction, executionId, waits, checked);
+    const { rest, unchecked } = await this.consumeKept(transaction, executionId, waits, checked, redactor);
     if (unchecked) return unchecked;
     const wait = rest.find((candidate) => isFor(candidate, name));
     if (!wait) await this.checkRoom(client, executionId);
@@ -148,6 +169,7 @@ export class Signals {
     executionId: string,
     waits: readonly SignalWait[],
     checked: ReadonlyMap<string, PathError[]>,
+    redactor: SecretRedactor | undefined,
   ): Promise<{ rest: readonly SignalWait[]; unchecked?: Unchecked }> {
     const kept = await signalStore.keptFor(client, executionId, waits);
     const { matches, unchecked } = matchSignals(waits, kept, ({ wait, signal }) => {
@@ -165,7 +187,9 @@ export class Signals {
     await end(
       matches.map(({ wait, signal }) => {
         const { body, sentBy } = signals.get(signal.id)!;
-        return { waitId: wait.id, outcome: 'signalled', answer: { body }, by: sentBy };
+        // It may have been sent before the execution used the secret.
+        const answer = { body: redactor?.isExtended ? redactor.value(body) : body };
+        return { waitId: wait.id, outcome: 'signalled', answer, by: sentBy };
       }),
     );
     await signalStore.consume(client, matches);
@@ -225,8 +249,13 @@ function checkOpen(target: SignalTarget | undefined): asserts target is SignalTa
 }
 
 /** @throws ProblemError 422 `idempotency_key_reused` */
-function replay(first: StoredSignal, { name, body }: NewSignal): SignalResult {
-  if (first.name !== name || !isDeepStrictEqual(first.body, body))
+function replay(
+  first: StoredSignal,
+  { name, body }: NewSignal,
+  redactor: SecretRedactor | undefined,
+): SignalResult {
+  const stored = redactor?.isExtended ? redactor.value(first.body) : first.body;
+  if (first.name !== name || !isDeepStrictEqual(stored, body))
     throw new ProblemError(
       'idempotency_key_reused',
       'This Idempotency-Key was already used with another signal. Use a new key for a new signal.',

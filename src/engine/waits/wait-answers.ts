@@ -4,6 +4,7 @@ import { BatchedLookup } from '../../database/batched-lookup.js';
 import { Database } from '../../database/database.js';
 import type { WaitDetails } from '../../database/schema.js';
 import { JsonSchemas } from '../nodes/json-schemas.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { AnswerBatches } from './answer-batches.js';
 import { parseAnswer, type StoredAnswer } from './answer-shape.js';
 import { InvalidAnswerError, WaitEndedError } from './wait-errors.js';
@@ -28,12 +29,15 @@ export interface AnswerableWait {
   isLate: boolean;
   /** Whether the journal has the end of the wait. */
   isRecorded: boolean;
+  /** Ids of the versions of secrets that the execution has used. */
+  secretVersions: readonly string[];
 }
 
 const COLUMNS = `
   w.id, w.execution_id AS "executionId", w.project_id AS "projectId", w.node_id AS "nodeId", w.kind, w.request AS details,
   w.assignees, w.outcome, w.answer, w.settled_by AS "settledBy", coalesce(w.until <= clock_timestamp(), false) AS "isLate",
-  w.recorded AS "isRecorded"`;
+  w.recorded AS "isRecorded",
+  (SELECT e.secret_versions FROM cloutagent.executions AS e WHERE e.id = w.execution_id) AS "secretVersions"`;
 
 /** Answers of people to waits. */
 @Injectable()
@@ -45,6 +49,7 @@ export class WaitAnswers {
     private readonly database: Database,
     settlement: WaitSettlement,
     private readonly schemas: JsonSchemas,
+    private readonly redactors: ExecutionRedactors,
   ) {
     this.batches = new AnswerBatches(settlement);
   }
@@ -78,8 +83,9 @@ export class WaitAnswers {
     by: string,
   ): Promise<{ outcome: WaitOutcome; settledAt: Date }> {
     if (wait.outcome !== null || wait.isLate) throw new WaitEndedError(wait.outcome, wait.settledBy);
-    const { answer, problems } = parseAnswer(wait.kind, given);
+    const { answer: parsed, problems } = parseAnswer(wait.kind, given);
     if (problems) throw new InvalidAnswerError(problems);
+    const answer = await this.withoutSecrets(wait, parsed);
     checkArgs(wait, answer);
     await this.checkForm(wait, answer);
     const outcome = wait.kind === 'signal' ? 'signalled' : 'answered';
@@ -88,6 +94,15 @@ export class WaitAnswers {
     if (settledAt) return { outcome, settledAt };
     const now = await this.find(wait.id);
     throw new WaitEndedError(now?.outcome ?? null, now?.settledBy ?? null);
+  }
+
+  /** The answer is stored as the execution would record it. */
+  private async withoutSecrets(
+    { secretVersions }: AnswerableWait,
+    answer: StoredAnswer,
+  ): Promise<StoredAnswer> {
+    if (secretVersions.length === 0) return answer;
+    return (await this.redactors.withVersions(secretVersions)).value(answer);
   }
 
   private async findAll(ids: readonly string[]): Promise<Map<string, AnswerableWait>> {

@@ -9,6 +9,7 @@ import { Dispatcher } from '../../engine/dispatch/dispatcher.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { Journal } from '../../journal/journal.js';
 import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
+import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { checkId } from '../execution-id.js';
 import { ExecutionsRepository } from '../executions.repository.js';
 import { ExecutionReader } from '../queries/execution-reader.js';
@@ -26,6 +27,7 @@ export class ExecutionControl {
     private readonly dispatcher: Dispatcher,
     private readonly tree: TreeControl,
     private readonly progress: ChildrenProgress,
+    private readonly redactors: ExecutionRedactors,
   ) {}
 
   /**
@@ -39,11 +41,12 @@ export class ExecutionControl {
     executionId: string,
     desired: DesiredState,
     principal: Principal,
-    reason: string | null = null,
+    givenReason: string | null = null,
   ): Promise<Execution> {
     const id = checkId(executionId);
     const projectIds = visibleProjects(principal, undefined);
     const by = principal.id;
+    const reason = givenReason === null ? null : await this.withoutSecrets(id, givenReason);
     const row = await this.repository.requestState({ executionId: id, projectIds, desired, by, reason });
     if (!row) throw new NotFoundError();
     if (desired === 'cancel' && row.status === 'cancelled') return this.reader.show(row);
@@ -69,6 +72,12 @@ export class ExecutionControl {
     // Children that begin later copy the request from the row of their parent.
     const hasChildren = execution.waits?.some(({ kind }) => kind === 'children');
     return hasChildren ? this.requestBelow(row, desired, principal) : execution;
+  }
+
+  /** The reason is stored, and its event may be recorded by any process. */
+  private async withoutSecrets(executionId: string, reason: string): Promise<string> {
+    const versions = await this.repository.secretVersions(executionId);
+    return this.redactors.textWithVersions(reason, versions);
   }
 
   private async requestBelow(

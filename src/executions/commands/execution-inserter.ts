@@ -1,9 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import { type Execution, initialState, type StartExecution } from '@cloutagent/contract';
+import { type Execution, initialState, type Warning } from '@cloutagent/contract';
+import type { Principal } from '../../auth/principal.js';
+import { sha256 } from '../../common/sha256.js';
 import { Dispatcher } from '../../engine/dispatch/dispatcher.js';
 import { type ExecutionRow, toExecution } from '../../engine/execution-row.js';
-import { ProblemError } from '../../problems/problem.error.js';
-import { ExecutionsRepository, type Origin, type Repeated } from '../executions.repository.js';
+import { ExecutionDeleter } from '../../journal/execution-deleter.js';
+import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
+import {
+  ExecutionsRepository,
+  type NewExecution,
+  type Origin,
+  type Repeated,
+} from '../executions.repository.js';
 import { ExecutionReader } from '../queries/execution-reader.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -12,6 +20,25 @@ const UNIQUE_VIOLATION = '23505';
 export interface StartedExecution {
   execution: Execution;
   replayed: boolean;
+}
+
+/** Adds the warnings of a request to its answer. */
+export const withWarnings = (
+  { execution, replayed }: StartedExecution,
+  warnings: readonly Warning[],
+): StartedExecution => ({
+  execution: warnings.length === 0 ? execution : { ...execution, warnings: [...warnings] },
+  replayed,
+});
+
+/**
+ * Leaves out what an execution has recorded, for a caller without the scope `executions:read`. The answer to a repeated request
+ * has the execution as it is now.
+ */
+export function shownTo({ scopes }: Principal, started: StartedExecution): StartedExecution {
+  if (!started.replayed || scopes.includes('executions:read')) return started;
+  const { output: _output, error: _error, waits: _waits, ...execution } = started.execution;
+  return { ...started, execution: { ...execution, steps: [] } };
 }
 
 /** A request that makes an execution. */
@@ -28,11 +55,13 @@ export class ExecutionInserter {
     private readonly repository: ExecutionsRepository,
     private readonly reader: ExecutionReader,
     private readonly dispatcher: Dispatcher,
+    private readonly deleter: ExecutionDeleter,
   ) {}
 
   /**
    * Finds the execution that an earlier request with the same key made.
-   * @throws ProblemError 422 `idempotency_key_reused` if the key came with another request
+   * @throws ProblemError 422 `idempotency_key_reused` if the key came with another request, 409 `execution_deleted` if the
+   *   execution was deleted
    */
   async findFirst({
     projectId,
@@ -42,16 +71,19 @@ export class ExecutionInserter {
   }: OnceOrigin): Promise<StartedExecution | undefined> {
     if (idempotencyKey === undefined) return undefined;
     const row = await this.repository.findByIdempotencyKey(projectId, createdBy, idempotencyKey);
-    if (!row) return undefined;
-    if (!isRequestOf(row)) throw new ProblemError('idempotency_key_reused');
-    return { execution: await this.reader.show(row), replayed: true };
+    if (row && !isRequestOf(row)) throw new ProblemError('idempotency_key_reused');
+    // Read after the row: a deletion removes the row and remembers the key in one commit.
+    if (!row && (await this.deleter.isDeletedRequest(projectId, createdBy, sha256(idempotencyKey))))
+      throw new ProblemError('execution_deleted');
+    return row && { execution: await this.showFirst(row), replayed: true };
   }
 
   /**
    * Inserts an execution and queues it, or finds the one that a simultaneous request with the same key made.
-   * @throws ProblemError 422 `idempotency_key_reused`
+   * @throws NotFoundError if the execution that it repeats was deleted meanwhile
+   * @throws ProblemError 422 `idempotency_key_reused`, 409 `execution_deleted`
    */
-  async insert(request: StartExecution, origin: OnceOrigin, repeated?: Repeated): Promise<StartedExecution> {
+  async insert(request: NewExecution, origin: OnceOrigin, repeated?: Repeated): Promise<StartedExecution> {
     try {
       const row = await this.repository.insert(request, origin, repeated);
       this.dispatcher.notifyQueued();
@@ -62,5 +94,48 @@ export class ExecutionInserter {
       if (!first) throw error;
       return first;
     }
+  }
+
+  /**
+   * Inserts executions with one statement and queues them, or finds those that other requests with the same keys made, or
+   * earlier ones of the list.
+   * @returns for each the execution, or the ProblemError 422 `idempotency_key_reused`
+   */
+  async insertAll(
+    executions: readonly { request: NewExecution; origin: OnceOrigin }[],
+  ): Promise<(StartedExecution | ProblemError)[]> {
+    if (executions.length === 0) return [];
+    const rows = await this.repository.insertAll(executions);
+    this.dispatcher.notifyQueued();
+    const started: (StartedExecution | ProblemError)[] = [];
+    for (const [index, row] of rows.entries())
+      started.push(
+        row
+          ? { execution: toExecution(row, initialState()), replayed: false }
+          : await this.findOrInsert(executions[index]!),
+      );
+    return started;
+  }
+
+  private async findOrInsert({
+    request,
+    origin,
+  }: {
+    request: NewExecution;
+    origin: OnceOrigin;
+  }): Promise<StartedExecution | ProblemError> {
+    try {
+      // Retention may have deleted the one that had the key.
+      return (await this.findFirst(origin)) ?? (await this.insert(request, origin));
+    } catch (error) {
+      if (error instanceof ProblemError) return error;
+      throw error;
+    }
+  }
+
+  private async showFirst(row: ExecutionRow): Promise<Execution> {
+    return this.reader.show(row).catch((error: unknown) => {
+      throw error instanceof NotFoundError ? new ProblemError('execution_deleted') : error;
+    });
   }
 }

@@ -30,6 +30,8 @@ export class EventPages {
     const hasMore =
       last !== undefined &&
       (await this.journal.read(head.id, last.sequence, { types, limit: 1, bytes: 1 })).length > 0;
+    // Events that are missing because the execution was deleted meanwhile must not look like its last page.
+    if (!hasMore && !(await this.journal.exists(head.id))) throw new NotFoundError();
     return {
       events: events.map(parseEvent),
       nextAfter: hasMore ? last.sequence : null,

@@ -4,7 +4,7 @@ import type { Principal } from '../../auth/principal.js';
 import { relationsOf } from '../../engine/execution-row.js';
 import { visibleProjects } from '../visible-projects.js';
 import { previewOf } from './input-preview.js';
-import { decodeCursor, encodeCursor } from './list-cursor.js';
+import { decodePosition, encodePosition } from './list-cursor.js';
 import { ListedExecutionsRepository, type ListedRow } from './listed-executions.repository.js';
 
 const ERROR_MAX_LENGTH = 500;
@@ -15,13 +15,16 @@ export class ExecutionList {
   constructor(private readonly repository: ListedExecutionsRepository) {}
 
   /**
-   * Reads one page of the executions that the principal may see, newest first. Child executions are shown only if the query
+   * Reads one page of the executions that the principal may see, newest first: by id, or by the time of their creation if the
+   * query names a time. Child executions are shown only if the query
    * names their parent or root, or asks for children. Neither steps nor outputs are read.
    * @throws NotFoundError if the query names a project that is not the principal's
    * @throws ValidationFailedError if the cursor is not valid
    */
   async list(query: ListExecutions, principal: Principal): Promise<ExecutionPage> {
     const { projectId, status, tag, parentId, rootId, rerunOf, children, cursor, limit } = query;
+    const { createdAfter, createdBefore } = query;
+    const isByTime = createdAfter !== undefined || createdBefore !== undefined;
     const rows = await this.repository.read({
       projectIds: visibleProjects(principal, projectId),
       status,
@@ -29,17 +32,28 @@ export class ExecutionList {
       parentId,
       rootId,
       rerunOf,
+      workflow: query.workflow === undefined ? undefined : workflowOf(query.workflow),
+      createdAfter,
+      createdBefore,
       withChildren: children === 'true',
-      before: cursor === undefined ? undefined : decodeCursor(cursor),
+      before: cursor === undefined ? undefined : decodePosition(cursor, isByTime),
       // One more than the page has, to see whether another page follows.
       limit: limit + 1,
     });
-    const executions = rows.slice(0, limit).map(toSummary);
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
     return {
-      executions,
-      nextCursor: rows.length > limit ? encodeCursor(executions.at(-1)!.id) : null,
+      executions: page.map(toSummary),
+      nextCursor: last
+        ? encodePosition({ id: last.id, createdUs: isByTime ? last.createdUs : undefined })
+        : null,
     };
   }
+}
+
+function workflowOf(ref: string): { name: string; version: number | undefined } {
+  const [name = '', version] = ref.split('@');
+  return { name, version: version === undefined ? undefined : Number(version) };
 }
 
 function toSummary(row: ListedRow): ExecutionSummary {

@@ -48,9 +48,14 @@ export class ExecutionReader {
     return outlineOf((await this.find(executionId, principal)).workflow);
   }
 
-  /** Combines a row with the state that the execution's events make up. */
+  /**
+   * Combines a row with the state that the execution's events make up.
+   * @throws NotFoundError if the execution was deleted after its row was read
+   */
   async show(row: ExecutionRow): Promise<Execution> {
     const { events, lastSequence } = await this.journal.readState(row.id);
+    // An execution that has ended has at least the event of its end.
+    if (row.completed_at && lastSequence === 0) throw new NotFoundError();
     const state = initialState();
     for (const event of events) applyEvent(state, parseEvent(event));
     state.lastSequence = lastSequence;

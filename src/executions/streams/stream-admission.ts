@@ -30,4 +30,12 @@ export class StreamAdmission {
       });
     };
   }
+
+  /**
+   * Counts a stream that was admitted without an execution towards the limit of its execution.
+   * @throws ProblemError 429
+   */
+  joinExecution(executionId: string): Holder {
+    return this.quota.acquireOfExecution(executionId);
+  }
 }

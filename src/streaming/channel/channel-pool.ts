@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { EventBus } from '../../events/event-bus.js';
+import { DeletionNotices } from '../../journal/deletion-notices.js';
 import { JournalReader } from '../../journal/journal-reader.js';
 import { NotificationSource } from '../../journal/notification-source.js';
 import { Logger } from '../../logging/logger.js';
@@ -27,6 +28,7 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
     bus: EventBus,
     journal: JournalReader,
     private readonly notifications: NotificationSource,
+    private readonly deletions: DeletionNotices,
     @Inject(Settings) private readonly settings: Settings,
     stats: StreamStats,
   ) {
@@ -58,6 +60,10 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
     this.notifications.hints.subscribe(({ executionId, sequence }) =>
       this.channels.get(executionId)?.channel.check(sequence),
     );
+    this.deletions.deleted.subscribe((executionId) => {
+      this.channels.get(executionId)?.channel.drop();
+      this.pages.forget(executionId);
+    });
     this.notifications.missed.subscribe(() => {
       for (const { channel } of this.channels.values()) void channel.verify();
     });

@@ -51,6 +51,14 @@ class MemoryJournal {
     return this.events.find((event) => event.sequence === sequence);
   }
 
+  /** Whether the row of the execution exists. */
+  isStored = true;
+
+  async exists(): Promise<boolean> {
+    await yieldToEventLoop();
+    return this.isStored;
+  }
+
   ofExecution(): Observable<readonly RecordedEvent[]> {
     return new Observable((subscriber) => {
       const listener = (events: RecordedEvent[]) => subscriber.next(events);
@@ -246,6 +254,7 @@ it('every watcher gets events 1…n, however appends, lost notifications, stalls
 });
 
 describe('a channel whose journal has lost events', () => {
+  const END: RecordedEvent = { sequence: 2, type: 'execution:completed', data: '{}' };
   const output = (sequence: number, text = 'x'): RecordedEvent => ({
     sequence,
     type: 'execution:output',
@@ -256,7 +265,7 @@ describe('a channel whose journal has lost events', () => {
     pageBytes: 1_000,
     batchBytes: 400,
     pollMs: 1_000,
-    cacheBytes: 1_000,
+    cacheBytes: 0,
     reads: 2,
   };
 
@@ -271,15 +280,17 @@ describe('a channel whose journal has lost events', () => {
     const onError = (error: unknown) => errors.push((error as Error).message);
     const channel = new Channel('e', contextOf(journal, limits, onError));
     let ended = 0;
+    let deleted = 0;
     channel.watchers.add({
       filter: TypeFilter.of(undefined),
       isAt: () => false,
       deliver: () => false,
       wake: () => undefined,
       endWithRetry: () => (ended += 1),
+      onDeleted: () => (deleted += 1),
     });
     await channel.open();
-    return { journal, channel, errors, reads: () => reads, ended: () => ended };
+    return { journal, channel, errors, reads: () => reads, ended: () => ended, deleted: () => deleted };
   }
 
   const settle = async () => {
@@ -314,5 +325,22 @@ describe('a channel whose journal has lost events', () => {
     await channel.verify();
     await settle();
     expect([ended(), errors.length]).toEqual([1, 1]);
+  });
+
+  it.each([
+    ['verifies its newest event', [output(1)], (channel: Channel) => channel.verify()],
+    ['polls after the end', [output(1), END], (channel: Channel) => void channel.onTimer(10_000_000)],
+    ['polls without an event', [], (channel: Channel) => void channel.onTimer(10_000_000)],
+    ['reads a page', [output(1), output(2)], (channel: Channel) => void channel.next(0, TypeFilter.of())],
+  ])('finds out that its execution was deleted when it %s', async (_case, events, act) => {
+    const { journal, channel, errors, ended, deleted } = await openWatched(events);
+    await act(channel);
+    await settle();
+    expect([ended(), deleted(), errors]).toEqual([0, 0, []]);
+    journal.events.length = 0;
+    journal.isStored = false;
+    await act(channel);
+    await settle();
+    expect([ended(), deleted(), errors]).toEqual([0, 1, []]);
   });
 });

@@ -65,6 +65,8 @@ export class Channel extends WheelEntry implements Flushable {
   private readonly batches: RecentBatchCache;
   private readonly subscription: Subscription;
   private isOpen = false;
+  /** Whether the execution was deleted. Its streams have ended, or end as soon as they are open. */
+  isDeleted = false;
   /** Events since the last flush. */
   private readonly unflushed: BlockRange[] = [];
   private unflushedBytes = 0;
@@ -113,10 +115,14 @@ export class Channel extends WheelEntry implements Flushable {
    * @param position less than the channel's position
    */
   next(position: number, filter: TypeFilter): FrameBatch | Promise<FrameBatch> {
-    return (
-      this.batches.after(position, filter) ??
-      this.context.pages.next(this.executionId, filter, position, this.position)
-    );
+    return this.batches.after(position, filter) ?? this.nextPage(position, filter);
+  }
+
+  /** Ends the streams of the execution, because it was deleted. */
+  drop(): void {
+    this.isDeleted = true;
+    // A copy, because a stream that ends removes itself.
+    for (const watcher of Array.from(this.watchers)) watcher.onDeleted();
   }
 
   /**
@@ -146,16 +152,23 @@ export class Channel extends WheelEntry implements Flushable {
             stored.data.length === newest.length &&
             (newest.data ?? stored.data) === stored.data));
       if (isSame) this.check();
+      else if (!(await this.context.journal.exists(this.executionId))) this.drop();
       else this.abandon(`event ${position}, which was sent to watchers, is not in the journal any more`);
     } catch (error) {
       this.context.onError(error, this.executionId);
     }
   }
 
-  /** Polls the journal, because a notification is lost if its process dies before it is sent. */
+  /**
+   * Polls the journal, because a notification is lost if its process dies before it is sent. Of an execution that has ended
+   * or has no event it checks that it still exists.
+   */
   override onTimer(now: number): number {
-    if (this.end !== undefined) return Infinity;
     const { pollMs } = this.context.limits;
+    if (this.end !== undefined) {
+      this.checkExists().catch((error: unknown) => this.context.onError(error, this.executionId));
+      return pollMs;
+    }
     const quietMs = now - this.lastFlush;
     if (quietMs < pollMs) return pollMs - quietMs;
     this.batches.clear();
@@ -235,7 +248,11 @@ export class Channel extends WheelEntry implements Flushable {
   private async catchUp(isSure: boolean): Promise<void> {
     const { journal, limits } = this.context;
     // Channels that poll at the same time share this query. Only a channel with new events reads a page.
-    if (!isSure && ((await journal.newest(this.executionId))?.sequence ?? 0) <= this.position) return;
+    if (!isSure) {
+      const newest = await journal.newest(this.executionId);
+      if (!newest) return this.checkExists();
+      if (newest.sequence <= this.position) return;
+    }
     for (;;) {
       const events = await journal.read(this.executionId, this.position, {
         limit: CATCH_UP_EVENTS,
@@ -248,6 +265,18 @@ export class Channel extends WheelEntry implements Flushable {
       this.abandon(`the journal has no event ${this.position + 1}, but later ones`);
       return;
     }
+  }
+
+  private async checkExists(): Promise<void> {
+    if (!this.isDeleted && !(await this.context.journal.exists(this.executionId))) this.drop();
+  }
+
+  private async nextPage(position: number, filter: TypeFilter): Promise<FrameBatch> {
+    const { pages } = this.context;
+    const batch = await pages.next(this.executionId, filter, position, this.position);
+    if (batch) return batch;
+    this.drop();
+    return { from: position, to: position, chunk: undefined, count: 0 };
   }
 
   private abandon(reason: string): void {

@@ -22,6 +22,10 @@ class FakeJournal {
     }));
   }
 
+  exists(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
   async read(
     _id: string,
     after: number,
@@ -59,7 +63,7 @@ async function readToEnd(
 ): Promise<number[]> {
   const seen: number[] = [];
   for (let position = from; position < journal.known;) {
-    const batch = await pages.next('e', filter, position, journal.known);
+    const batch = (await pages.next('e', filter, position, journal.known))!;
     for (const [, id] of batch.chunk?.body.toString().matchAll(/^id: (\d+)$/gm) ?? []) seen.push(Number(id));
     expect(batch.to).toBeGreaterThan(position);
     position = batch.to;

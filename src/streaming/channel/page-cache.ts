@@ -46,7 +46,7 @@ export class PageCache {
   private readonly cache: ByteLimitedCache<string, Page>;
   /** The same pages, to find one that covers a position. */
   private readonly byExecution = new Map<string, Set<Page>>();
-  private readonly reading = new Map<string, Promise<Page>>();
+  private readonly reading = new Map<string, Promise<Page | undefined>>();
   private readonly permits: Semaphore;
 
   constructor(
@@ -66,10 +66,17 @@ export class PageCache {
    * Returns the next events after a position.
    * @param known sequence up to which the journal is known to have events; a read covers all events up to it that its
    * limits allow, whether the filter admits them or not
+   * @returns undefined if the execution was deleted
    */
-  async next(executionId: string, filter: TypeFilter, position: number, known: number): Promise<FrameBatch> {
+  async next(
+    executionId: string,
+    filter: TypeFilter,
+    position: number,
+    known: number,
+  ): Promise<FrameBatch | undefined> {
     const page =
       this.covering(executionId, filter, position) ?? (await this.find(executionId, filter, position, known));
+    if (!page) return undefined;
     const block = page.blocks.find(({ last }) => last > position);
     const range = block && BlockRange.after(block, position);
     // Streams at the start of a block share its buffer. A stream in the middle of a block gets a copy of the rest.
@@ -77,8 +84,9 @@ export class PageCache {
     return { from: position, to: page.to, chunk: undefined, count: 0 };
   }
 
-  /** Drops the pages of an execution that has no watchers any more. */
+  /** Drops the pages of an execution that has no watchers any more, or that was deleted, also those being read. */
   forget(executionId: string): void {
+    for (const key of this.reading.keys()) if (key.startsWith(`${executionId} `)) this.reading.delete(key);
     for (const { key } of this.byExecution.get(executionId) ?? []) this.cache.delete(key);
   }
 
@@ -98,38 +106,51 @@ export class PageCache {
     filter: TypeFilter,
     position: number,
     known: number,
-  ): Promise<Page> {
+  ): Promise<Page | undefined> {
     let page = await this.page(executionId, filter, position - (position % PAGE_EVENTS), known);
-    if (page.to > position) return page;
+    if (!page || page.to > position) return page;
     // The page ends before the position because its events are large. Estimates how many such events make a page.
     const fitting = 2 ** Math.floor(Math.log2(Math.max(1, (page.to - page.from) / 2)));
     page = await this.page(executionId, filter, position - (position % fitting), known);
-    if (page.to > position) return page;
+    if (!page || page.to > position) return page;
     return this.page(executionId, filter, position, known);
   }
 
-  private page(executionId: string, filter: TypeFilter, from: number, known: number): Promise<Page> | Page {
+  private page(
+    executionId: string,
+    filter: TypeFilter,
+    from: number,
+    known: number,
+  ): Promise<Page | undefined> | Page {
     const key = `${executionId} ${filter.key} ${from}`;
     const cached = this.cache.get(key);
     // An empty page was read at the end of the journal. It is read again once the journal has grown.
     if (cached && (cached.to > from || known <= from)) return cached;
     let reading = this.reading.get(key);
     if (!reading) {
-      reading = this.read(key, executionId, filter, from, known)
-        .then((page) => this.keep(page))
-        .finally(() => this.reading.delete(key));
+      reading = this.readAndKeep(key, executionId, filter, from, known);
       this.reading.set(key, reading);
     }
     return reading;
   }
 
+  private readAndKeep(...[key, ...page]: Parameters<PageCache['read']>): Promise<Page | undefined> {
+    // Not kept if its execution was forgotten meanwhile.
+    const isWanted = () => this.reading.get(key) === reading;
+    const reading: Promise<Page | undefined> = this.read(key, ...page)
+      .then((read) => (read && isWanted() ? this.keep(read) : read))
+      .finally(() => isWanted() && this.reading.delete(key));
+    return reading;
+  }
+
+  /** @returns undefined if the execution was deleted */
   private async read(
     key: string,
     executionId: string,
     filter: TypeFilter,
     from: number,
     known: number,
-  ): Promise<Page> {
+  ): Promise<Page | undefined> {
     const permit = await this.permits.acquire();
     try {
       const { pageBytes, batchBytes } = this.limits;
@@ -138,6 +159,8 @@ export class PageCache {
       const events = await this.journal.read(executionId, from, options);
       const read = events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
       const last = events.at(-1)?.sequence ?? from;
+      // Without the newest known event in the page, the execution may be gone: the stream must not end as if it had sent all.
+      if (last < known && !(await this.hasAll(executionId, events.length, read))) return undefined;
       const to = events.length === PAGE_EVENTS || read >= pageBytes ? last : Math.max(last, known);
       const blocks = blocksOf(events, batchBytes);
       const bytes = blocks.reduce((sum, { size }) => sum + size, PAGE_OVERHEAD_BYTES);
@@ -145,6 +168,12 @@ export class PageCache {
     } finally {
       permit.release();
     }
+  }
+
+  /** Whether a page is full, or its execution still exists. All events of an execution are deleted at once. */
+  private hasAll(executionId: string, events: number, bytes: number): boolean | Promise<boolean> {
+    if (events === PAGE_EVENTS || bytes >= this.limits.pageBytes) return true;
+    return this.journal.exists(executionId);
   }
 
   private keep(page: Page): Page {

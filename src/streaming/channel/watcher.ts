@@ -15,4 +15,6 @@ export interface Watcher {
   wake(): void;
   /** Ends the stream with a hint to reconnect, because the journal has lost events that the watcher may have sent. */
   endWithRetry(): void;
+  /** Ends the stream, or takes the execution off it, because the execution was deleted. */
+  onDeleted(): void;
 }

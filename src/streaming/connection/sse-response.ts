@@ -31,7 +31,7 @@ const HEADERS = {
 const LAST_HEADERS = { ...HEADERS, Connection: 'close' };
 
 /**
- * The response of an `@Sse()` method. Nest controls it until Nest subscribes: guards, pipes, problems, and a client that
+ * The response of a stream. For an `@Sse()` method, Nest controls it until Nest subscribes: guards, pipes, problems, and a client that
  * leaves in the meantime. Then this class sends the headers, takes the response over and lets Nest finish its part,
  * because the objects that Nest and Express hold for a request are most of the memory of an idle stream (docs/adr/0002).
  */
@@ -68,18 +68,41 @@ export class SseResponse {
       this.sendHeaders(isLast);
       if (isLast) detachHttpParser(this.response);
       this.takeOver();
-      handle.ready.then(
-        () => {
-          if (this.onClose) handle.start();
-        },
-        () => this.end(),
-      );
+      this.startWhenReady(handle);
       return () => {
         if (this.isTakenOver) return;
         this.endBody();
         this.close();
       };
     });
+  }
+
+  /**
+   * Opens a stream on a response that Nest leaves to its handler (`@Res()`), such as of a POST.
+   * @returns false for a client that has left; `open` is not called then
+   */
+  begin(open: () => StreamHandle): boolean {
+    const { response } = this;
+    const { socket } = response.req;
+    if (response.destroyed || socket.destroyed) return false;
+    const handle = open();
+    this.onClose = handle.close;
+    this.isTakenOver = true;
+    this.joinWrites();
+    const isLast = mayBeLast(response);
+    this.sendHeaders(isLast);
+    if (isLast) detachHttpParser(response);
+    const onLeave = () => this.close();
+    if (response.socket) {
+      response.once('close', onLeave);
+      releaseRequestMemory(response);
+    } else {
+      // It waits for another response of its connection, and does not learn that the connection is closed.
+      socket.once('close', onLeave);
+      response.once('finish', () => socket.off('close', onLeave));
+    }
+    this.startWhenReady(handle);
+    return true;
   }
 
   /** Returns the result for the `@Sse()` method that answers a HEAD request: the headers alone. */
@@ -96,6 +119,15 @@ export class SseResponse {
     if (this.isTakenOver) this.response.end();
     else this.observer?.complete();
     this.close();
+  }
+
+  private startWhenReady(handle: StreamHandle): void {
+    handle.ready.then(
+      () => {
+        if (this.onClose) handle.start();
+      },
+      () => this.end(),
+    );
   }
 
   /** Corks the socket until the next tick: if the channel is already open, headers and greeting cost one system call. */

@@ -9,6 +9,8 @@ export interface ListenerOwner {
   /** The listener's channel has events to send. */
   onAdvance(listener: ChannelListener): void;
   endWithRetry(): void;
+  /** The listener's execution was deleted. */
+  onDeleted(listener: ChannelListener): void;
 }
 
 /** Connects a stream of many executions to the channel of one of them. */
@@ -49,6 +51,10 @@ export class ChannelListener implements Watcher {
 
   endWithRetry(): void {
     this.owner.endWithRetry();
+  }
+
+  onDeleted(): void {
+    this.owner.onDeleted(this);
   }
 
   /** Gives the channel back. */

@@ -35,6 +35,7 @@ export class FilterMembership extends StreamPosition {
   private readonly fingerprint: Uint8Array;
   /** The transaction that ended the root, once it is known. */
   private rootEndedXid: number | undefined;
+  private isRootDeleted = false;
 
   /**
    * @param began transaction from which on a change lets an execution join
@@ -57,11 +58,11 @@ export class FilterMembership extends StreamPosition {
   }
 
   /**
-   * Whether no execution can join any more: the root has ended, and all changes up to its end were taken in. The executions
-   * below a root end before it, each in a transaction of its own.
+   * Whether no execution can join any more: the root was deleted, or it has ended and all changes up to its end were taken in.
+   * The executions below a root end before it, each in a transaction of its own.
    */
   get isComplete(): boolean {
-    return this.rootEndedXid !== undefined && this.horizon > this.rootEndedXid;
+    return this.isRootDeleted || (this.rootEndedXid !== undefined && this.horizon > this.rootEndedXid);
   }
 
   get positions(): readonly ExecutionPosition[] {
@@ -126,6 +127,13 @@ export class FilterMembership extends StreamPosition {
     this.members = this.members.filter((other) => other !== member);
     if (member.endedXid === undefined || member.endedXid >= this.horizon)
       this.done.set(execution.ordinal, member.endedXid);
+    this.changed();
+  }
+
+  markDeleted(execution: ExecutionPosition): void {
+    if (execution.executionId === this.filter.rootId) this.isRootDeleted = true;
+    if (!this.byOrdinal.delete(execution.ordinal)) return;
+    this.members = this.members.filter((other) => other.ordinal !== execution.ordinal);
     this.changed();
   }
 

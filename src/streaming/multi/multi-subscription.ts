@@ -65,7 +65,8 @@ export class MultiSubscription implements StreamSource, ListenerOwner {
       () => {
         if (this.listeners.get(execution) !== listener) return;
         listener.channel.watchers.add(listener);
-        this.onAdvance(listener);
+        if (listener.channel.isDeleted) this.onDeleted(listener);
+        else this.onAdvance(listener);
       },
       (error: Error) => this.connection.finish(error),
     );
@@ -78,6 +79,15 @@ export class MultiSubscription implements StreamSource, ListenerOwner {
 
   endWithRetry(): void {
     this.connection.endWithRetry();
+  }
+
+  /** Takes a deleted execution off the stream. The others continue. */
+  onDeleted(listener: ChannelListener): void {
+    if (this.listeners.get(listener.execution) !== listener) return;
+    this.remove(listener);
+    this.position.markDeleted(listener.execution);
+    this.options.onExecutionEnd();
+    this.endIfComplete();
   }
 
   pause(): void {
@@ -190,10 +200,15 @@ export class MultiSubscription implements StreamSource, ListenerOwner {
   }
 
   private leave(listener: ChannelListener): void {
-    this.listeners.delete(listener.execution);
-    listener.close();
+    this.remove(listener);
     this.position.markEnded(listener.execution);
     this.options.onExecutionEnd();
+  }
+
+  private remove(listener: ChannelListener): void {
+    this.listeners.delete(listener.execution);
+    this.backlog.delete(listener);
+    listener.close();
   }
 
   /** Ends the stream if all events were sent. Must also be called when `position` has become complete. */

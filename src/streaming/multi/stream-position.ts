@@ -22,6 +22,9 @@ export abstract class StreamPosition {
   /** Removes an execution: its events were sent to the last one. */
   abstract markEnded(execution: ExecutionPosition): void;
 
+  /** Removes an execution that was deleted. */
+  abstract markDeleted(execution: ExecutionPosition): void;
+
   /** Records that the events of an execution were sent up to a position. */
   advance(execution: ExecutionPosition, position: number): void {
     if (!this.text?.move(execution.ordinal, execution.position, position)) this.text = undefined;
@@ -63,6 +66,10 @@ export class FixedStreamPosition extends StreamPosition {
 
   markEnded(execution: ExecutionPosition): void {
     (this.positions as Set<ExecutionPosition>).delete(execution);
+  }
+
+  markDeleted(execution: ExecutionPosition): void {
+    this.markEnded(execution);
   }
 
   protected encode(): CursorText {

@@ -36,7 +36,8 @@ export class ExecutionSubscription implements StreamSource, Watcher {
     if (this.connection.hasEnded) return;
     this.channel.watchers.add(this);
     this.connection.start(greeting);
-    this.startCatchUp();
+    if (this.channel.isDeleted) this.onDeleted();
+    else this.startCatchUp();
   }
 
   isAt(position: number): boolean {
@@ -61,6 +62,11 @@ export class ExecutionSubscription implements StreamSource, Watcher {
 
   endWithRetry(): void {
     this.connection.endWithRetry();
+  }
+
+  /** The client reconnects, and learns that there is no such execution. */
+  onDeleted(): void {
+    this.endWithRetry();
   }
 
   pause(): void {

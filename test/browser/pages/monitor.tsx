@@ -1,10 +1,12 @@
-import { CloutAgent } from '@cloutagent/client';
+import { CloutAgent, type StartExecutionInput } from '@cloutagent/client';
 import {
   CloutAgentProvider,
   ExecutionMonitor,
   useExecution,
   useExecutions,
   useSSEConnection,
+  useStartExecution,
+  useWorkflows,
 } from '@cloutagent/react';
 import '@cloutagent/react/styles.css';
 import { Profiler, type ReactNode, StrictMode, useEffect, version } from 'react';
@@ -16,6 +18,10 @@ export interface View {
   /** Executions whose hook state is shown too. */
   watched?: string[];
   listed?: { projectId?: string; status?: 'running' | 'completed' };
+  /** The request of a button that starts an execution. */
+  startable?: StartExecutionInput;
+  /** The saved workflows to list. */
+  saved?: { projectId?: string; tag?: string };
   strict?: boolean;
 }
 
@@ -56,7 +62,7 @@ function countFrame(): void {
 }
 countFrame();
 
-function App({ monitors, watched = [], listed }: View): ReactNode {
+function App({ monitors, watched = [], listed, startable, saved }: View): ReactNode {
   return (
     <CloutAgentProvider client={client}>
       <h1>Test page</h1>
@@ -69,6 +75,8 @@ function App({ monitors, watched = [], listed }: View): ReactNode {
         <Watched key={executionId} executionId={executionId} />
       ))}
       {listed && <Listed filter={listed} />}
+      {startable && <Starter request={startable} />}
+      {saved && <Saved filter={saved} />}
     </CloutAgentProvider>
   );
 }
@@ -92,6 +100,43 @@ function Listed({ filter }: { filter: NonNullable<View['listed']> }): ReactNode 
       <ul>
         {executions.map(({ id, status, lastSequence }) => (
           <li key={id} className="listed">{`${id} ${status} ${lastSequence}`}</li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Starter({ request }: { request: StartExecutionInput }): ReactNode {
+  const { start, reset, pending, executionId, error } = useStartExecution();
+  const { status, nodes } = useExecution(executionId);
+  return (
+    <>
+      <button type="button" disabled={pending} onClick={() => void start(request)}>
+        Start
+      </button>
+      <button type="button" onClick={reset}>
+        Reset
+      </button>
+      <p className="starter">
+        {executionId === undefined
+          ? (error?.code ?? 'none')
+          : `${executionId} ${status} ${nodes.map(({ output }) => output.toString()).join()}`}
+      </p>
+    </>
+  );
+}
+
+function Saved({ filter }: { filter: NonNullable<View['saved']> }): ReactNode {
+  const { workflows, loading, error, refresh } = useWorkflows(filter);
+  return (
+    <>
+      <button type="button" onClick={() => void refresh()}>
+        Refresh
+      </button>
+      <p className="saved-state">{loading ? 'loading' : (error?.code ?? 'loaded')}</p>
+      <ul>
+        {workflows.map(({ projectId, name, version: newest }) => (
+          <li key={`${projectId}/${name}`} className="saved">{`${name}@${newest}`}</li>
         ))}
       </ul>
     </>

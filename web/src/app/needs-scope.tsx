@@ -3,7 +3,8 @@ import { type Scope, useAccess } from '../session/access.js';
 import { PageTitle } from './page-title.js';
 
 interface Props {
-  scope: Scope;
+  /** The scope that the page needs. With several, one of them is enough. */
+  scope: Scope | readonly Scope[];
   /** Title of the page that is shown instead. */
   title: string;
   children: ReactNode;
@@ -11,13 +12,15 @@ interface Props {
 
 /** Shows a page to keys that have the scope. For other keys it shows an explanation and sends no request. */
 export function NeedsScope({ scope, title, children }: Props) {
-  if (useAccess().may(scope)) return children;
+  const { may } = useAccess();
+  const scopes = [scope].flat();
+  if (scopes.some(may)) return children;
   return (
     <div className="empty">
       <PageTitle title={title} />
       <p>
-        This page needs a key with the scope <code>{scope}</code>, which your key does not have. Ask for such
-        a key, sign out, and sign in with it.
+        This page needs a key with the scope <code>{scopes.join(' or ')}</code>, which your key does not have.
+        Ask for such a key, sign out, and sign in with it.
       </p>
     </div>
   );

@@ -1,17 +1,22 @@
 import { type MouseEvent, type ReactNode, useRef } from 'react';
 import { BASE_PATH } from '../routing/base-path.js';
 import { Link } from '../routing/link.js';
-import { useAccess } from '../session/access.js';
+import { type Scope, useAccess } from '../session/access.js';
 import { signOut } from '../session/session.js';
 import { canonicalPath } from './pages.js';
 import { ThemeToggle } from './theme-toggle.js';
 
-const NAVIGATION = [
-  ['/executions', 'Executions', 'executions:read'],
-  ['/inbox', 'Inbox', 'executions:read'],
-  ['/start', 'Start', 'executions:write'],
-  ['/keys', 'API keys', 'keys:manage'],
-] as const;
+/** The pages, each with the scopes of which one is enough. */
+const NAVIGATION: [path: string, name: string, scopes: Scope[]][] = [
+  ['/executions', 'Executions', ['executions:read']],
+  ['/inbox', 'Inbox', ['executions:read']],
+  ['/start', 'Start', ['executions:write']],
+  ['/workflows', 'Workflows', ['workflows:read']],
+  ['/schedules', 'Schedules', ['schedules:manage', 'triggers:manage']],
+  ['/webhooks', 'Webhooks', ['webhooks:manage']],
+  ['/values', 'Secrets', ['secrets:manage', 'workflows:read']],
+  ['/keys', 'API keys', ['keys:manage']],
+];
 
 /** The frame of every page: skip link, navigation and main element. */
 export function Shell({ path, children }: { path: string; children: ReactNode }) {
@@ -36,7 +41,7 @@ export function Shell({ path, children }: { path: string; children: ReactNode })
           </Link>
           <nav aria-label="Main">
             <ul>
-              {NAVIGATION.filter(([, , scope]) => may(scope)).map(([to, name]) => (
+              {NAVIGATION.filter(([, , scopes]) => scopes.some(may)).map(([to, name]) => (
                 <li key={to}>
                   <Link
                     to={to}

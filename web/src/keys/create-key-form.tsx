@@ -2,6 +2,7 @@ import { CloutAgentError, type CreatedApiKey } from '@cloutagent/client';
 import { type FormEvent, useId, useState } from 'react';
 import { useCloutAgent } from '@cloutagent/react';
 import { type Scope, useAccess } from '../session/access.js';
+import { Field } from '../ui/field.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 
 /** What the server's own scopes permit. Other scopes belong to modules, and are shown by their name. */
@@ -12,6 +13,13 @@ const SCOPES: [Scope, string][] = [
   ['waits:answer-any', 'answer waits that are for others'],
   ['keys:manage', 'create and revoke keys'],
   ['listeners:manage', 'see durable listeners, and replay what could not be delivered'],
+  ['workflows:read', 'read saved workflows and variables'],
+  ['workflows:write', 'save workflows, set aliases and variables'],
+  ['secrets:use', 'post and save workflows that use secrets'],
+  ['secrets:manage', 'set and delete secrets'],
+  ['webhooks:manage', 'make webhooks, and deliver again'],
+  ['schedules:manage', 'make schedules'],
+  ['triggers:manage', 'make triggers'],
 ];
 const DAY_MS = 86_400_000;
 const LIFETIMES: [days: number, name: string][] = [
@@ -34,15 +42,14 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
   const [name, setName] = useState('');
   const access = useAccess();
   const [projects, setProjects] = useState(access.projects.length === 1 ? access.projects[0]! : '');
+  const [workflows, setWorkflows] = useState('');
   const [scopes, setScopes] = useState<readonly Scope[]>(['executions:read']);
   const [days, setDays] = useState(90);
   const [error, setError] = useState<Error | null>(null);
   const [working, setWorking] = useState(false);
 
-  const listed = projects
-    .split(',')
-    .map((project) => project.trim())
-    .filter(Boolean);
+  const listed = namesIn(projects);
+  const onlyWorkflows = namesIn(workflows);
   const ready = name.trim() !== '' && listed.length > 0 && scopes.length > 0;
   const own = SCOPES.filter(([scope]) => access.may(scope));
   const ofModules = access.scopes.filter((scope) => !own.some(([known]) => known === scope));
@@ -66,6 +73,7 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
           name: name.trim(),
           projects: listed,
           scopes: [...scopes],
+          ...(onlyWorkflows.length > 0 && { workflows: onlyWorkflows }),
           ...(expiresAt && { expiresAt }),
         }),
       );
@@ -106,6 +114,20 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
             value={projects}
             onChange={(event) => change(setProjects, event.target.value)}
             aria-describedby={`${id}-projects-hint`}
+          />
+        </Field>
+        <Field
+          id={`${id}-workflows`}
+          label="Starts only"
+          hint="Saved workflows, comma-separated, such as report@production. Empty: all, and graphs"
+          problem={errorAt('workflows')}
+        >
+          <input
+            id={`${id}-workflows`}
+            className="input"
+            value={workflows}
+            onChange={(event) => change(setWorkflows, event.target.value)}
+            aria-describedby={`${id}-workflows-hint`}
           />
         </Field>
         <Field
@@ -159,22 +181,9 @@ export function CreateKeyForm({ onCreated, onCancel }: Props) {
   );
 }
 
-interface FieldProps {
-  id: string;
-  label: string;
-  hint: string;
-  problem: string | undefined;
-  children: React.ReactNode;
-}
-
-function Field({ id, label, hint, problem, children }: FieldProps) {
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
-      {children}
-      <span className="hint" id={`${id}-hint`}>
-        {problem === undefined ? hint : <span className="wrong-text">{problem}</span>}
-      </span>
-    </div>
-  );
-}
+/** The names in a comma-separated list. */
+const namesIn = (list: string): string[] =>
+  list
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);

@@ -55,6 +55,7 @@ export function KeyTable({ keys, onRevoke }: { keys: readonly ApiKey[]; onRevoke
                       </span>
                     ))}
                   </span>
+                  {key.workflows && <PlainText text={`starts only ${key.workflows.join(', ')}`} />}
                 </td>
                 <td data-label="Created">
                   <Moment at={key.createdAt} />

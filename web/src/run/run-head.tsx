@@ -5,6 +5,7 @@ import { Link } from '../routing/link.js';
 import { Moment } from '../ui/moment.js';
 import { PlainText } from '../ui/plain-text.js';
 import { StatusBadge } from '../ui/status-badge.js';
+import { workflowAddress } from '../workflows/workflow-address.js';
 import { RerunButton } from './rerun-button.js';
 
 interface Props {
@@ -55,6 +56,16 @@ export function RunHead({ execution, snapshot, mayRerun }: Props) {
         {rootId !== undefined && rootId !== parent?.executionId && (
           <span>
             root <ExecutionLink id={rootId} />
+          </span>
+        )}
+        {execution.workflow && (
+          <span>
+            runs{' '}
+            <Link
+              to={`${workflowAddress(execution.projectId, execution.workflow.name)}?version=${execution.workflow.version}`}
+            >
+              {execution.workflow.name}@{execution.workflow.version}
+            </Link>
           </span>
         )}
         {rerunOf !== undefined && (

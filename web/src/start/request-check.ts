@@ -21,9 +21,12 @@ export function checkRequest(value: unknown): { problems: Problem[]; workflow: W
     const problems = error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
     return { problems: problems.slice(0, MAX_PROBLEMS), workflow: null };
   }
-  const problems = checkGraph(data.workflow, NO_LIMITS).map(({ path, message }) => ({
+  const { workflow } = data;
+  // Only the server has the saved workflow that the request names.
+  if (!workflow) return { problems: [], workflow: null };
+  const problems = checkGraph(workflow, NO_LIMITS).map(({ path, message }) => ({
     path: ['workflow', ...path].join('.'),
     message,
   }));
-  return { problems: problems.slice(0, MAX_PROBLEMS), workflow: data.workflow };
+  return { problems: problems.slice(0, MAX_PROBLEMS), workflow };
 }

@@ -6,16 +6,19 @@ import { navigate } from '../routing/location.js';
 import { useCloutAgent } from '@cloutagent/react';
 import { ProblemNotice } from '../ui/problem-notice.js';
 import { randomKey } from '../ui/random-key.js';
+import { useAccess } from '../session/access.js';
 import { useDraft } from './draft.js';
 import { JsonEditor } from './json-editor.js';
 import type { Range } from './json-source.js';
 import { type PlacedProblem, ProblemList } from './problem-list.js';
+import { SavedWorkflows } from './saved-workflows.js';
 import './start.css';
 import { TEMPLATES } from './templates.js';
 import { useRequest } from './use-request.js';
 
 export function StartPage() {
   const api = useCloutAgent();
+  const { may } = useAccess();
   const { text, template, replaced, edit, applyTemplate } = useDraft();
   const [starting, setStarting] = useState(false);
   const [failure, setFailure] = useState<{ error: Error; text: string; problems: PlacedProblem[] } | null>(
@@ -84,6 +87,7 @@ export function StartPage() {
           </label>
         ))}
       </fieldset>
+      {may('workflows:read') && <SavedWorkflows />}
       {replaced !== null && (
         <div className="notice row" role="status">
           The template has replaced your text.

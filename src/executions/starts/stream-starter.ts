@@ -1,0 +1,92 @@
+import { Injectable } from '@nestjs/common';
+import type { OpenStream, StartExecution } from '@cloutagent/contract';
+import type { Request, Response } from 'express';
+import type { Principal } from '../../auth/principal.js';
+import { Holder } from '../../common/holder.js';
+import { NoContentSignal } from '../../problems/no-content.signal.js';
+import { ProblemError } from '../../problems/problem.error.js';
+import { StreamHub } from '../../streaming/stream-hub.js';
+import { ExecutionStarter } from '../commands/execution-starter.js';
+import { parseLastEventId } from '../streams/last-event-id.js';
+import { StreamAdmission } from '../streams/stream-admission.js';
+import { StreamResolver } from '../streams/stream-resolver.js';
+import { showStarted } from './show-started.js';
+
+export interface StreamedStart {
+  body: StartExecution;
+  idempotencyKey: string | undefined;
+  /** As the client sent it. */
+  lastEventId: string | undefined;
+  types: OpenStream['types'];
+}
+
+/** Starts executions whose requests are answered with their streams. */
+@Injectable()
+export class StreamStarter {
+  constructor(
+    private readonly starter: ExecutionStarter,
+    private readonly resolver: StreamResolver,
+    private readonly admission: StreamAdmission,
+    private readonly hub: StreamHub,
+  ) {}
+
+  /**
+   * Starts an execution and opens its stream as the response. A repeated key opens the stream of the first execution.
+   * Everything that can be refused is refused before the execution starts.
+   * @throws what `ExecutionStarter.start` and `StreamResolver.resolve` throw
+   * @throws ProblemError 403 `insufficient_scope`, 429 `too_many_streams`
+   * @throws NoContentSignal if the first execution has ended and has no further events
+   */
+  async open(
+    start: StreamedStart,
+    principal: Principal,
+    request: Request,
+    response: Response,
+  ): Promise<void> {
+    const { body, idempotencyKey, lastEventId, types } = start;
+    if (!principal.scopes.includes('executions:read'))
+      throw new ProblemError(
+        'insufficient_scope',
+        'The stream requires the scope executions:read, which your credential does not have. Accept application/json instead.',
+      );
+    if (parseLastEventId(lastEventId) > 0 && idempotencyKey === undefined)
+      throw new ProblemError(
+        'invalid_last_event_id',
+        'Last-Event-ID continues the stream of an execution that exists: repeat its Idempotency-Key, or leave Last-Event-ID out.',
+      );
+    const admitted = this.admission.prepare(principal, undefined, request)();
+    let place: Holder | undefined;
+    const admission = new Holder(() => {
+      place?.release();
+      admitted.release();
+    });
+    try {
+      const started = await this.starter.start(body, principal, idempotencyKey);
+      showStarted(started, response);
+      const executionId = started.execution.id;
+      // The execution of the key may have been deleted. Then another one has started, and the client receives all of it.
+      const position = started.replayed ? lastEventId : undefined;
+      const found = await this.resolver.resolve(executionId, position, types, principal);
+      if (!found) throw new NoContentSignal();
+      place = this.admission.joinExecution(executionId);
+      const isOpen = this.hub.open({
+        executionId,
+        after: found.after,
+        types,
+        response,
+        principalId: principal.id,
+        expiresAt: principal.expiresAt,
+        established: {
+          executionId,
+          message: 'You will see every event of this execution, in order.',
+          status: found.status,
+        },
+        enter: () => admission,
+      });
+      if (!isOpen) admission.release();
+    } catch (error) {
+      admission.release();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { ReplayWebhook } from '@cloutagent/contract';
+import { Settings } from '../config/settings.js';
+import { Database } from '../database/database.js';
+import { NotFoundError, ProblemError } from '../problems/problem.error.js';
+import type { WebhookRow } from './webhook-row.js';
+
+const BATCH = 500;
+
+/** The executions that a replay of webhook $1 concerns: one ($2), or those with events from $3 until $4. */
+const MATCHING = `
+  cloutagent.executions AS e JOIN cloutagent.webhooks AS w ON w.id = $1 AND w.project_id = e.project_id
+  WHERE e.parent_id IS NULL AND (w.workflow_name IS NULL OR w.workflow_name = e.workflow_name)
+    AND (w.tag IS NULL OR w.tag = ANY (e.tags)) AND ($2::uuid IS NULL OR e.id = $2)
+    AND ($3::timestamptz IS NULL OR e.completed_at IS NULL OR e.completed_at >= $3)
+    AND ($4::timestamptz IS NULL OR e.created_at < $4)`;
+
+/** The time of an event is the second field of its data, after the id of the execution. */
+const TIME = `substring(v.data FROM '"timestamp":"([^"]{1,40})"')::timestamptz`;
+
+const COUNT = `SELECT count(*)::int AS count FROM (SELECT e.id FROM ${MATCHING} LIMIT $5) AS counted`;
+
+const RANGES = `
+  SELECT b.id, r.first, r.last, (SELECT max(sequence) FROM cloutagent.events WHERE execution_id = b.id) AS newest
+  FROM (SELECT e.id, w.events FROM ${MATCHING} AND ($5::uuid IS NULL OR e.id > $5) ORDER BY e.id LIMIT ${BATCH}) AS b,
+    LATERAL (
+      SELECT min(v.sequence) AS first, max(v.sequence) AS last FROM cloutagent.events AS v
+      WHERE v.execution_id = b.id AND v.type = ANY (b.events)
+        AND ($3::timestamptz IS NULL OR ${TIME} >= $3) AND ($4::timestamptz IS NULL OR ${TIME} < $4)
+    ) AS r
+  ORDER BY b.id`;
+
+// A row that exists may have events before the range that are not delivered yet: they stay first. Events after the range that
+// were delivered, or that are older than the webhook, are skipped. The claim of a run that is under way is lost.
+const REPLAY = `
+  INSERT INTO cloutagent.webhook_queue AS q
+    (execution_id, webhook_id, position, target, skip_after, skip_to, due_at, waiting_since)
+  SELECT $2, $1, $3 - 1, $4, $4, $5, now(), now() FROM cloutagent.executions WHERE id = $2
+  ON CONFLICT (execution_id, webhook_id) DO UPDATE SET
+    position = least(q.position, excluded.position), target = greatest(q.target, excluded.target),
+    skip_after = excluded.skip_after, skip_to = greatest(q.position, excluded.skip_after), due_at = now(),
+    waiting_since = now(), claim = q.claim + 1, claimed_by = NULL, attempts = 0, failed_sequence = NULL, dead_at = NULL`;
+
+interface Range {
+  id: string;
+  first: number | null;
+  last: number | null;
+  newest: number;
+}
+
+/** Delivers events again: of one execution, or of a range of time. */
+@Injectable()
+export class WebhookReplay {
+  constructor(
+    private readonly database: Database,
+    @Inject(Settings) private readonly settings: Pick<Settings, 'MAX_EXECUTIONS_PER_REPLAY'>,
+  ) {}
+
+  /**
+   * @returns the number of executions whose events are delivered again
+   * @throws NotFoundError if the project has no such execution
+   * @throws ProblemError `webhook_disabled`, `replay_too_large`
+   */
+  async replay(webhook: WebhookRow, { executionId, from, to }: ReplayWebhook): Promise<number> {
+    if (!webhook.enabled) throw new ProblemError('webhook_disabled');
+    if (executionId !== undefined) await this.checkExecution(webhook, executionId);
+    const selection = [webhook.id, executionId ?? null, timeOf(from), timeOf(to)];
+    const { rows } = await this.database.pool.query<{ count: number }>(COUNT, [
+      ...selection,
+      this.settings.MAX_EXECUTIONS_PER_REPLAY + 1,
+    ]);
+    if (rows[0]!.count > this.settings.MAX_EXECUTIONS_PER_REPLAY) throw new ProblemError('replay_too_large');
+    let replayed = 0;
+    for (let after: string | null = null; ;) {
+      const batch: Range[] = (await this.database.pool.query<Range>(RANGES, [...selection, after])).rows;
+      // One statement each: a statement that changes many rows could deadlock with an append.
+      for (const { id, first, last, newest } of batch) {
+        if (first === null) continue;
+        const { rowCount } = await this.database.pool.query(REPLAY, [webhook.id, id, first, last, newest]);
+        replayed += rowCount ?? 0;
+      }
+      if (batch.length < BATCH) return replayed;
+      after = batch.at(-1)!.id;
+    }
+  }
+
+  private async checkExecution({ projectId }: WebhookRow, executionId: string): Promise<void> {
+    const { rowCount } = await this.database.pool.query(
+      'SELECT FROM cloutagent.executions WHERE id = $1 AND project_id = $2 AND parent_id IS NULL',
+      [executionId, projectId],
+    );
+    if (rowCount !== 1) throw new NotFoundError();
+  }
+}
+
+/** A Date, because PostgreSQL does not read the year 0 as ISO 8601 writes it. */
+const timeOf = (time: string | undefined): Date | null => (time === undefined ? null : new Date(time));
