@@ -252,6 +252,28 @@ describe('schedules', () => {
     await clock.set(new Date(hour));
   });
 
+  it('make up for missed due times before they cancel an execution', async () => {
+    const schedule = { workflowRef: 'endless', cron: '0 * * * *', overlap: 'cancel-running', catchUp: 'all' };
+    await put('catches-first', schedule);
+    const dues = [1, 2, 3].map((hours) => new Date(hour + hours * 3_600_000).toISOString());
+    hour += 2.5 * 3_600_000;
+    await clock.moveTo(new Date(hour));
+    hour -= 0.5 * 3_600_000;
+    await nextHour();
+    for (let count = 1; count <= 3; count += 1) {
+      let executions = await executionsOf('catches-first');
+      for (let tries = 1; executions.length < count && tries < 2_000; tries += 1) {
+        await clock.set(new Date(hour + count * 10_000 + tries));
+        await sleep(10);
+        executions = await executionsOf('catches-first');
+      }
+      expect(executions.map(({ due }) => due)).toEqual(dues.slice(0, count));
+      expect(['queued', 'running']).toContain(executions.at(-1)!.status);
+      await cancel(executions.at(-1)!.id);
+    }
+    await remove('catches-first');
+  });
+
   it('show why a due time started nothing, and continue', async () => {
     await saveWorkflow(server.url, 'passing', [delay('d', 1)]);
     await put('fails', { workflowRef: 'passing', cron: '0 * * * *' });

@@ -124,13 +124,10 @@ export class DueSchedules {
   private async handleOnTime(handling: Handling, due: Date): Promise<void> {
     const { row, open, pending, started } = handling;
     const isBusy = open.length > 0 || pending.length > 0;
-    if (
-      started.has(keyOf(row.name, due)) ||
-      !isBusy ||
-      (row.overlap === 'cancel-running' && !handling.isHeldUp)
-    ) {
-      if (row.overlap === 'cancel-running' && !started.has(keyOf(row.name, due)))
-        await this.cancelOpen(handling);
+    // While earlier due times are made up for, this one waits for its turn.
+    const mayCancel = row.overlap === 'cancel-running' && pending.length === 0;
+    if (started.has(keyOf(row.name, due)) || !isBusy || mayCancel) {
+      if (mayCancel && !started.has(keyOf(row.name, due))) await this.cancelOpen(handling);
       if (!(await this.start(handling, due))) pending.push(due);
     } else if (row.overlap === 'skip' && !handling.isHeldUp)
       handling.lastError = `The due time ${due.toISOString()} was skipped, because ${
