@@ -238,4 +238,19 @@ describe('access control', () => {
     expect((await post('', request, reader)).body).toHaveProperty('output');
     expect((await post(path, { from: ['a'] }, reader)).body).toMatchObject({ input: 'mine' });
   });
+
+  it('shows nothing of what an execution has recorded to a controller that may not read', async () => {
+    const controller = bearer(await token({ scope: 'executions:control' }));
+    const request = { ...start([agent('a', { delayMs: 0 }), agent('b', { hang: true })]), input: 'theirs' };
+    const { body: made } = await server.call('POST', '/api/executions', request);
+    const control = async (action: string, caller?: object) =>
+      (await server.call('POST', `/api/executions/${made.id}/${action}`, {}, { ...caller })).body;
+    for (const action of ['pause', 'resume', 'cancel']) {
+      const shown = await control(action, controller);
+      expect(shown).toMatchObject({ id: made.id, input: null, steps: [] });
+      expect(shown).not.toHaveProperty('output');
+    }
+    await new Watch(server.url, `/api/executions/${made.id}/stream`).done();
+    expect(await control('cancel')).toMatchObject({ id: made.id, status: 'cancelled', input: 'theirs' });
+  });
 });

@@ -13,6 +13,7 @@ import { Documented } from '../openapi/documented.decorator.js';
 import { ApprovalRecorder } from './commands/approval-recorder.js';
 import { ExecutionControl } from './commands/execution-control.js';
 import { EXAMPLE_COMPLETED, EXAMPLE_PAUSED } from './examples.js';
+import { withoutContent } from './shown-execution.js';
 
 /** Without a body the answer is yes. */
 const ApproveBody = ApproveExecution.default({ approved: true });
@@ -76,12 +77,12 @@ export class ControlController {
     example: EXAMPLE_PAUSED,
     conflicts: ['execution_over', 'execution_cancelling'],
   })
-  pause(
+  async pause(
     @Param('executionId') id: string,
     @Body({ schema: ControlExecution }) { reason }: ControlExecution,
     @CurrentPrincipal() principal: Principal,
   ): Promise<Execution> {
-    return this.control.request(id, 'pause', principal, reason);
+    return withoutContent(principal, await this.control.request(id, 'pause', principal, reason));
   }
 
   @Control({
@@ -95,12 +96,12 @@ export class ControlController {
     example: EXAMPLE_PAUSED,
     conflicts: ['execution_over', 'execution_cancelling', 'parent_paused'],
   })
-  resume(
+  async resume(
     @Param('executionId') id: string,
     @Body({ schema: ControlExecution }) { reason }: ControlExecution,
     @CurrentPrincipal() principal: Principal,
   ): Promise<Execution> {
-    return this.control.request(id, 'run', principal, reason);
+    return withoutContent(principal, await this.control.request(id, 'run', principal, reason));
   }
 
   @Control({
@@ -114,12 +115,12 @@ export class ControlController {
     example: EXAMPLE_PAUSED,
     conflicts: ['execution_over'],
   })
-  cancel(
+  async cancel(
     @Param('executionId') id: string,
     @Body({ schema: ControlExecution }) { reason }: ControlExecution,
     @CurrentPrincipal() principal: Principal,
   ): Promise<Execution> {
-    return this.control.request(id, 'cancel', principal, reason);
+    return withoutContent(principal, await this.control.request(id, 'cancel', principal, reason));
   }
 
   @Control({
@@ -133,11 +134,11 @@ export class ControlController {
     example: EXAMPLE_COMPLETED,
     conflicts: ['execution_over', 'no_approval_waiting', 'already_decided'],
   })
-  approve(
+  async approve(
     @Param('executionId') id: string,
     @Body({ schema: ApproveBody }) body: ApproveExecution,
     @CurrentPrincipal() principal: Principal,
   ): Promise<Execution> {
-    return this.approvals.record(id, body, principal);
+    return withoutContent(principal, await this.approvals.record(id, body, principal));
   }
 }

@@ -13,6 +13,7 @@ import {
   type Repeated,
 } from '../executions.repository.js';
 import { ExecutionReader } from '../queries/execution-reader.js';
+import { withoutRecorded } from '../shown-execution.js';
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -31,15 +32,9 @@ export const withWarnings = (
   replayed,
 });
 
-/**
- * Leaves out what an execution has recorded, for a caller without the scope `executions:read`. The answer to a repeated request
- * has the execution as it is now.
- */
-export function shownTo({ scopes }: Principal, started: StartedExecution): StartedExecution {
-  if (!started.replayed || scopes.includes('executions:read')) return started;
-  const { output: _output, error: _error, waits: _waits, ...execution } = started.execution;
-  return { ...started, execution: { ...execution, steps: [] } };
-}
+/** Leaves out what an execution has recorded that an earlier request with the same key made, unless the caller may read it. */
+export const shownTo = (principal: Principal, started: StartedExecution): StartedExecution =>
+  started.replayed ? { ...started, execution: withoutRecorded(principal, started.execution) } : started;
 
 /** A request that makes an execution. */
 export interface OnceOrigin extends Origin {

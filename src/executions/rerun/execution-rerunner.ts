@@ -16,6 +16,7 @@ import {
   type StartedExecution,
   withWarnings,
 } from '../commands/execution-inserter.js';
+import { withoutContent } from '../shown-execution.js';
 import { StartPermission } from '../commands/start-permission.js';
 import { StartResolver } from '../commands/start-resolver.js';
 import { WorkflowValidator } from '../../definitions/workflow-validator.js';
@@ -110,8 +111,7 @@ export class ExecutionRerunner {
 /** Leaves out what a caller without the scope `executions:read` may not see, also the input of the execution that is run again. */
 function answerTo(principal: Principal, { input }: RerunExecution, made: StartedExecution): StartedExecution {
   const shown = shownTo(principal, made);
-  if (input !== undefined || principal.scopes.includes('executions:read')) return shown;
-  return { ...shown, execution: { ...shown.execution, input: null } };
+  return input === undefined ? { ...shown, execution: withoutContent(principal, shown.execution) } : shown;
 }
 
 /** The version of a saved workflow that an execution runs. */
