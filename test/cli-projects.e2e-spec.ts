@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EndedCommand, runCommand } from './support/cli.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { agent, start } from './support/watch.js';
 
 const workflowOf = (expression: string) => ({
   nodes: [{ id: 'a', type: 'transform', data: { config: { expression } } }],
@@ -16,6 +17,8 @@ describe('the cloutagent command: what a project has', () => {
     server = await Server.start({
       DATABASE_URL: await createDatabase(),
       HTTP_ALLOWED_HOSTS: '127.0.0.1',
+      MODEL_PRICES: JSON.stringify({ 'demo/echo': { input: 3, output: 15 } }),
+      OPERATION_POLL_INTERVAL_MS: '50',
       SECRETS_KEY: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
     });
     folder = await mkdtemp(join(tmpdir(), 'cloutagent-cli-'));
@@ -161,5 +164,122 @@ describe('the cloutagent command: what a project has', () => {
     expect((await run(['triggers', 'set', 'push', ...trigger.slice(0, 2)])).code).toBe(2);
     await output(['triggers', 'delete', 'push']);
     await output(['schedules', 'delete', 'nightly']);
+  });
+
+  const IN_A_MONTH = new Date(Date.now() + 30 * 86_400_000).toISOString();
+  const requestOf = (projectId: string, expression: string, more: object = {}) => ({
+    projectId,
+    workflow: workflowOf(expression),
+    ...more,
+  });
+
+  it('starts a batch, and names what cannot start', async () => {
+    const good = requestOf('batch', '1', { idempotencyKey: 'one' });
+    const list = await file('list.json', [good, requestOf('batch', '2')]);
+    expect(await output(['batch', list])).toMatch(/^INDEX .*\n0 +202 +[\da-f-]{36}\n1 +202 +[\da-f-]{36}$/);
+    // The item with a key is started once.
+    expect(await output(['batch', '-'], JSON.stringify({ executions: [good] }))).toMatch(
+      /^0 +202 +[\da-f-]{36} \(started before\)$/m,
+    );
+    const mixed = await file('mixed.json', {
+      executions: [requestOf('batch', '3'), requestOf('batch', '(')],
+    });
+    const ended = await run(['batch', mixed]);
+    expect(ended).toMatchObject({ code: 1, stderr: '' });
+    expect(ended.stdout).toMatch(/^0 +202 .*\n1 +400 .*workflow\.nodes\.0\.\S+: /m);
+    const inJson = await run(['batch', mixed, '--json']);
+    expect([inJson.code, JSON.parse(inJson.stdout)]).toMatchObject([1, { started: 1, failed: 1 }]);
+    expect(await json(['list', '-p', 'batch'])).toMatchObject({ executions: { length: 4 } });
+
+    const noList = await run(['batch', await file('no-list.json', workflowOf('1'))]);
+    expect([noList.code, noList.stderr]).toEqual([2, expect.stringContaining('{ "executions": [ … ] }')]);
+    const empty = await run(['batch', await file('empty.json', [])]);
+    expect([empty.code, empty.stderr]).toEqual([4, expect.stringContaining('at least one execution')]);
+    expect((await run(['batch', 'no-such.json'])).stderr).toContain('cannot be read');
+  });
+
+  it('cancels many executions and runs many again', async () => {
+    const queued = { startAt: IN_A_MONTH };
+    await json(
+      ['batch', '-'],
+      JSON.stringify([
+        requestOf('bulk', '1', { ...queued, tags: ['blue'] }),
+        requestOf('bulk', '2', { ...queued, tags: ['blue'] }),
+        requestOf('bulk', '3', { ...queued, tags: ['red'] }),
+      ]),
+    );
+    const inBulk = ['-p', 'bulk'];
+    const filters = ['-s', 'queued,running', '-t', 'blue', '--created-after', '2020-01-01T00:00:00Z'];
+    const watched = await run(['operations', 'cancel', ...inBulk, ...filters, '-r', 'Too many.', '--watch']);
+    expect([watched.code, watched.stdout]).toEqual([0, 'completed: 2 succeeded, 0 failed\n']);
+    const id = /^Operation (\S+)\n$/.exec(watched.stderr)![1]!;
+    expect(await json(['list', ...inBulk, '-s', 'cancelled'])).toMatchObject({ executions: { length: 2 } });
+    expect(await json(['operations', 'show', id])).toMatchObject({
+      action: 'cancel',
+      filter: { projectId: 'bulk', status: ['queued', 'running'], tag: 'blue' },
+    });
+    expect(await output(['operations', 'show', id])).toMatch(/^status +completed$/m);
+
+    // The execution that is still queued cannot run again.
+    const again = ['operations', 'rerun', ...inBulk, '--created-before', IN_A_MONTH];
+    const rerun = await run([...again, '--watch', '--idempotency-key', 'again']);
+    expect([rerun.code, rerun.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^completed: 2 succeeded, 1 failed\nEXECUTION .*\n\S+ +execution_not_ended /),
+    ]);
+    const sameId = await output([...again, '--idempotency-key', 'again']);
+    expect(rerun.stderr).toBe(`Operation ${sameId}\n`);
+    expect(await json([...again, '--workflow', 'other', '--watch'])).toMatchObject({
+      status: 'completed',
+      total: 0,
+    });
+
+    expect(await output(['operations', 'list', ...inBulk])).toMatch(
+      /^\S+ +rerun +completed +bulk +0 .*\n\S+ +rerun +completed +bulk +3 +2 +1 .*\n\S+ +cancel +completed +bulk +2 +2 +0 /m,
+    );
+    const page = await run(['operations', 'list', ...inBulk, '-n', '2', '--json']);
+    const { nextCursor } = JSON.parse(page.stdout) as { nextCursor: string };
+    expect(await json(['operations', 'list', ...inBulk, '--cursor', nextCursor])).toMatchObject({
+      operations: [{ id }],
+    });
+    expect((await run(['operations', 'list', ...inBulk, '-n', '1'])).stderr).toMatch(
+      /^More: --cursor \S+\n$/,
+    );
+
+    // An operation on a whole project names it.
+    expect((await run(['operations', 'cancel'])).code).toBe(2);
+    const wrong = await run(['operations', 'cancel', ...inBulk, '-s', 'lost']);
+    expect([wrong.code, wrong.stderr]).toEqual([4, expect.stringContaining('filter.status.0')]);
+  });
+
+  it('shows the figures of a project', async () => {
+    const spoken = await file('agent.json', start([agent('a')], [], { projectId: 'figures' }));
+    expect((await run(['run', spoken, '--watch'])).code).toBe(0);
+    const failing = await file('failing.json', requestOf('figures', '$error("no")'));
+    expect((await run(['run', failing, '--watch'])).code).toBe(1);
+    const inFigures = ['-p', 'figures'];
+    const shown = await output(['stats', ...inFigures, '--interval', 'day']);
+    expect(shown).toMatch(/^20\d\d-\d\d-\d\d 00:00 +\d+ +\d+ +\d+ .*\ntotal +2 +1 +1 +0 .* \$0\.00[1-9]\d$/m);
+    expect(shown).toMatch(/^MODEL .*\ndemo\/echo +\d+ +\d+ +\$0\.00[1-9]\d$/m);
+    expect(await json(['stats', ...inFigures])).toMatchObject({
+      interval: 'hour',
+      total: { executions: { completed: 1, failed: 1 } },
+    });
+    const past = ['--from', '2020-01-01T00:00:00Z', '--to', '2020-01-02T00:00:00Z'];
+    expect(await json(['stats', ...inFigures, ...past])).toMatchObject({
+      total: { executions: {} },
+      buckets: [],
+    });
+    expect(await output(['stats', ...inFigures, ...past])).toMatch(/^FROM .*\ntotal +0 +0 +0 +0 .*$/);
+    expect((await run(['stats', '--interval', 'week'])).code).toBe(2);
+    expect((await run(['stats', '--from', 'yesterday'])).code).toBe(4);
+  });
+
+  it('shows the credential', async () => {
+    const me = await json(['me']);
+    expect(me).toMatchObject({ id: expect.stringMatching(/^key:/) as string, projects: ['*'] });
+    expect(await output(['me'])).toMatch(
+      new RegExp(String.raw`^id +${String(me['id'])}\n(.*\n)*projects +\["\*"\]`),
+    );
   });
 });

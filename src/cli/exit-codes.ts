@@ -2,7 +2,7 @@
 export const EXIT = {
   /** The command did what it was asked to do; a watched execution completed. */
   ok: 0,
-  /** The watched execution failed, the file is not valid, or a check of `doctor` failed. */
+  /** The watched execution or one of many failed, the file is not valid, or a check of `doctor` failed. */
   failed: 1,
   /** The arguments are wrong. */
   usage: 2,

@@ -2,17 +2,21 @@ import { CloutAgentError } from '@cloutagent/client';
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { addAnswer } from './commands/answer.js';
+import { addBatch } from './commands/batch.js';
 import { addApprove, addControl } from './commands/control.js';
 import { addDoctor } from './commands/doctor.js';
 import { addExecutions } from './commands/executions.js';
 import { addKeys } from './commands/keys.js';
 import { addList } from './commands/list.js';
+import { addMe } from './commands/me.js';
+import { addOperations } from './commands/operations.js';
 import { addRerun } from './commands/rerun.js';
 import { addRun } from './commands/run.js';
 import { addSchedules } from './commands/schedules.js';
 import { addServe } from './commands/serve.js';
 import { addShow } from './commands/show.js';
 import { addSignal } from './commands/signal.js';
+import { addStats } from './commands/stats.js';
 import { addTriggers } from './commands/triggers.js';
 import { addValidate } from './commands/validate.js';
 import { addSecrets, addVariables } from './commands/values.js';
@@ -77,6 +81,9 @@ export async function cloutagent(
     addSignal,
     addRerun,
     addExecutions,
+    addBatch,
+    addOperations,
+    addStats,
     addWorkflows,
     addSecrets,
     addVariables,
@@ -84,6 +91,7 @@ export async function cloutagent(
     addSchedules,
     addTriggers,
     addKeys,
+    addMe,
     addValidate,
     addDoctor,
   ])

@@ -93,8 +93,13 @@ export async function readContent(path: string, context: CliContext): Promise<Sa
   return content;
 }
 
+/** Reads a file of JSON; `-` means stdin. @throws CliError if it cannot be read, or is not JSON */
+export async function readJsonFile(path: string, context: CliContext): Promise<unknown> {
+  return parse(await readSource(path, context), path);
+}
+
 async function readObject(path: string, context: CliContext): Promise<object> {
-  const given = parse(await readSource(path, context), path);
+  const given = await readJsonFile(path, context);
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given;
   throw new CliError(
     `${path} must hold a JSON object: { "projectId", "workflow", "input" } or { "nodes", "edges" }.`,
