@@ -165,13 +165,14 @@ it('replaces secrets that contain and overlap each other, among 500 of them', ()
   const text = values
     .flatMap((value) => [value, JSON.stringify(value), encodeURIComponent(value)])
     .join(' + ');
+  const whole = redactor.text(text);
+  expect(leaks(whole, values)).toEqual([]);
   for (const length of [1, 3, 50]) {
     const stream = new RedactedStream(() => redactor);
     const result =
       cutUp(text, [length])
         .map((part) => stream.push(part))
         .join('') + stream.end();
-    expect(leaks(result, values)).toEqual([]);
-    expect(result).toBe(redactor.text(text));
+    expect(result).toBe(whole);
   }
 });
