@@ -155,9 +155,9 @@ it('takes time in proportion to the text, for a long secret that arrives in shor
   expect(text).toBe(`<[redacted]> <${value.slice(0, -1)}>`.repeat(20));
 });
 
-it('replaces secrets that contain and overlap each other, among 500 of them', () => {
+it('replaces secrets that contain and overlap each other, among 200 of them', () => {
   const values = Array.from(
-    { length: 500 },
+    { length: 200 },
     (_none, index) => `sk_${index}_(a+)+$[^x]*\\${'\n😀ß'.repeat(index % 5)}"${index * 7}`,
   );
   values.push(values[7]!.slice(3), `${values[8]!}-and-more`, `tail-of-${values[9]!.slice(0, 9)}`);
@@ -166,7 +166,7 @@ it('replaces secrets that contain and overlap each other, among 500 of them', ()
     .flatMap((value) => [value, JSON.stringify(value), encodeURIComponent(value)])
     .join(' + ');
   const whole = redactor.text(text);
-  expect(leaks(whole, values)).toEqual([]);
+  expect(whole).toBe(values.map(() => '[redacted] + "[redacted]" + [redacted]').join(' + '));
   for (const length of [1, 3, 50]) {
     const stream = new RedactedStream(() => redactor);
     const result =
