@@ -156,7 +156,7 @@ describe('tools of a module', () => {
       'an HTTP tool that lacks a member',
       [{ name: 'a', inputSchema: { type: 'object' }, http: { url: 'http://x' } }],
       '0.description',
-      'expected string',
+      'is required',
     ],
     ['a tool of another kind', [5], '0', 'expected object'],
   ])('are refused when posted: %s', async (_what, tools, path, message) => {

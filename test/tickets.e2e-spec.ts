@@ -162,6 +162,10 @@ describe('a used ticket', () => {
     const server = await Server.start({ DATABASE_URL: await createDatabase(), TRUST_PROXY: 'loopback' });
     const open = opens(server);
     const id = await server.startExecution(start([agent('a', { hang: true })]));
+    // Last-Event-ID 1 is an error before there is an event.
+    const watch = new Watch(server.url, `/api/executions/${id}/stream`);
+    await watch.until(({ frames }) => frames.length > 1);
+    watch.close();
     for (const path of [`/${id}`, '']) {
       const url = await issue(server, path);
       expect(await open(url, HOME)).toBe(200);

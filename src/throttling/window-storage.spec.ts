@@ -19,6 +19,12 @@ describe('WindowStorage', () => {
     expect(await hit()).toMatchObject({ totalHits: 1, isBlocked: false });
   });
 
+  it('reports no more seconds than the window has, whatever the fractions of the clock', async () => {
+    jest.spyOn(performance, 'now').mockReturnValue(27_695.766956601954);
+    expect(await new WindowStorage().increment('ann', 60_000, 2)).toMatchObject({ timeToExpire: 60 });
+    jest.restoreAllMocks();
+  });
+
   it('removes callers whose window has ended, and the oldest one when there are too many', async () => {
     const storage = new WindowStorage(3);
     for (const caller of ['a', 'b', 'c', 'd']) {

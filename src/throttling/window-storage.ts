@@ -25,7 +25,8 @@ export class WindowStorage implements ThrottlerStorage {
       this.windows.set(key, window);
     }
     window.hits += 1;
-    const seconds = Math.ceil((window.endsAt - now) / 1000);
+    // The sum of fractions is not exact: a window of 60 s must not seem to end in 61 s.
+    const seconds = Math.ceil(Math.min(window.endsAt - now, ttl) / 1000);
     const isBlocked = window.hits > limit;
     return Promise.resolve({
       totalHits: window.hits,
