@@ -21,7 +21,7 @@ const { values: given } = parseArgs({
 const count = Number(given.count);
 const rounds = Number(given.rounds);
 const concurrency = Number(given.concurrency);
-const LATER = '2100-01-01T00:00:00.000Z';
+const LATER = new Date(Date.now() + 86_400_000).toISOString();
 
 const chain = (length: number): object => ({
   nodes: Array.from({ length }, (_unused, index) => ({
