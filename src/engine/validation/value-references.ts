@@ -8,10 +8,19 @@ import { workflowsIn } from './inner-workflows.js';
 /** Finds the variables and secrets that workflows refer to. */
 @Injectable()
 export class ValueReferences {
+  /** A saved version is the same object for all its starts, so its texts are searched once. */
+  private readonly known = new WeakMap<Workflow, readonly ValueReference[]>();
+
   constructor(private readonly registry: NodeRegistry) {}
 
   /** Lists all references of a workflow and of the workflows inside it, with paths inside the workflow. */
-  of(workflow: Workflow): ValueReference[] {
+  of(workflow: Workflow): readonly ValueReference[] {
+    let references = this.known.get(workflow);
+    if (!references) this.known.set(workflow, (references = this.find(workflow)));
+    return references;
+  }
+
+  private find(workflow: Workflow): ValueReference[] {
     const { nodes } = new WorkflowGraph(workflow);
     return workflow.nodes.flatMap(({ type, data: { config } }, index) => {
       const handler = this.registry.find(type);
@@ -21,7 +30,10 @@ export class ValueReferences {
       return [
         ...valueReferences(config, context).map((each) => ({ ...each, path: [...start, ...each.path] })),
         ...inner.flatMap((found) =>
-          this.of(found.workflow).map((each) => ({ ...each, path: [...start, ...found.path, ...each.path] })),
+          this.find(found.workflow).map((each) => ({
+            ...each,
+            path: [...start, ...found.path, ...each.path],
+          })),
         ),
       ];
     });
