@@ -8,6 +8,7 @@ import { Logger } from '../logging/logger.js';
 import { allowedMethods } from './allowed-methods.js';
 import { NoContentSignal } from './no-content.signal.js';
 import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
+import { problemBody } from './problem-body.js';
 import { DatabaseUnavailableError, ProblemError, RouteNotFoundError } from './problem.error.js';
 
 /** Codes of problems for body-parser's errors, by the error's `type`. */
@@ -108,18 +109,8 @@ function codeOfCause(cause: unknown): ProblemCode | undefined {
   return code === undefined ? undefined : 'malformed_body';
 }
 
-function toProblem({ status, code, detail, errors }: Description, request: Request): Problem {
-  return {
-    type: 'about:blank',
-    title: STATUS_CODES[status] ?? 'Error',
-    status,
-    detail,
-    code,
-    instance: request.baseUrl + request.path,
-    ...(request.requestId !== undefined && { requestId: request.requestId }),
-    ...(errors && { errors }),
-  };
-}
+const toProblem = (description: Description, { baseUrl, path, requestId }: Request): Problem =>
+  problemBody(description, { instance: baseUrl + path, ...(requestId !== undefined && { requestId }) });
 
 /** Nest throws the exception if no route matches, and so does the handler of an extension that finds nothing. */
 function describeNotFound(error: HttpException, request: Request): Description {

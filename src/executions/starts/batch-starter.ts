@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Principal } from '../../auth/principal.js';
 import { Settings } from '../../config/settings.js';
 import { WorkflowValidator } from '../../definitions/workflow-validator.js';
-import { toProblem } from '../../problems/item-problem.js';
+import { itemProblem } from '../../problems/problem-body.js';
 import { ProblemError } from '../../problems/problem.error.js';
 import {
   ExecutionInserter,
@@ -97,7 +97,7 @@ const outcomeOf = (outcome: Outcome, { warnings }: PreparedStart, principal: Pri
 
 function resultOf(index: number, outcome: Outcome): BatchResult {
   if (outcome instanceof ProblemError)
-    return { index, status: outcome.getStatus(), problem: toProblem(outcome) };
+    return { index, status: outcome.getStatus(), problem: itemProblem(outcome) };
   const { execution, replayed } = outcome;
   return { index, status: 202, execution, ...(replayed && { replayed }) };
 }

@@ -9,7 +9,7 @@ import { StreamHub } from '../../streaming/stream-hub.js';
 import { ExecutionStarter } from '../commands/execution-starter.js';
 import { parseLastEventId } from '../streams/last-event-id.js';
 import { StreamAdmission } from '../streams/stream-admission.js';
-import { StreamResolver } from '../streams/stream-resolver.js';
+import { establishedOf, StreamResolver } from '../streams/stream-resolver.js';
 import { showStarted } from './show-started.js';
 
 export interface StreamedStart {
@@ -76,11 +76,7 @@ export class StreamStarter {
         response,
         principalId: principal.id,
         expiresAt: principal.expiresAt,
-        established: {
-          executionId,
-          message: 'You will see every event of this execution, in order.',
-          status: found.status,
-        },
+        established: establishedOf(found),
         enter: () => admission,
       });
       if (!isOpen) admission.release();

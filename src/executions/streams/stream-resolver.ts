@@ -14,6 +14,13 @@ export interface StreamStart {
   after: number;
 }
 
+/** Describes an execution at the start of its stream. */
+export const establishedOf = ({ executionId, status }: StreamStart) => ({
+  executionId,
+  message: 'You will see every event of this execution, in order.',
+  status,
+});
+
 /** Determines where a stream of one execution starts, and whether the caller may open it. */
 @Injectable()
 export class StreamResolver {

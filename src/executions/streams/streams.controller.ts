@@ -25,7 +25,7 @@ import { EXAMPLE_STREAM, EXAMPLE_TICKET } from '../examples.js';
 import { FRAMING } from './framing.js';
 import { ExecutionLookup } from './execution-lookup.js';
 import { StreamAdmission } from './stream-admission.js';
-import { StreamResolver } from './stream-resolver.js';
+import { establishedOf, StreamResolver } from './stream-resolver.js';
 
 @Controller('api/executions/:executionId')
 export class StreamsController implements OnModuleInit {
@@ -72,7 +72,7 @@ export class StreamsController implements OnModuleInit {
     const position = lastEventId || query.lastEventId;
     const start = await this.resolver.resolve(id, position, query.types, principal);
     if (!start) throw new NoContentSignal();
-    const { executionId, status, after } = start;
+    const { executionId, after } = start;
     // HEAD is routed here too. It gets the headers, without a stream that keeps its connection open.
     if (request.method === 'HEAD') return this.hub.head(response);
     return this.hub.subscribe({
@@ -82,11 +82,7 @@ export class StreamsController implements OnModuleInit {
       response,
       principalId: principal.id,
       expiresAt: principal.expiresAt,
-      established: {
-        executionId,
-        message: 'You will see every event of this execution, in order.',
-        status,
-      },
+      established: establishedOf(start),
       enter: this.admission.prepare(principal, executionId, request),
     });
   }
