@@ -4,7 +4,7 @@ import { EmptyState } from '../ui/empty-state.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 import { loadFailure } from './load-failure.js';
 
-interface Column<Item> {
+export interface Column<Item> {
   heading: string;
   render: (item: Item) => ReactNode;
   /** Takes the whole width of a card on a narrow screen. */

@@ -10,9 +10,8 @@ import { useAccess } from '../session/access.js';
 import { useLoad } from '../session/use-load.js';
 import { Deadline } from '../ui/moment.js';
 import { randomKey } from '../ui/random-key.js';
-import { StatusBadge } from '../ui/status-badge.js';
-import { LastRun } from './last-run.js';
 import { ScheduleForm } from './schedule-form.js';
+import { LAST_RUN, NAME, StarterActions, STATE, WORKFLOW } from './starter-columns.js';
 
 export function ScheduleList({ project }: { project: string }) {
   const admin = useAdmin();
@@ -64,21 +63,9 @@ export function ScheduleList({ project }: { project: string }) {
         }
         empty={<p>A schedule starts a saved workflow at times that recur.</p>}
         columns={[
-          {
-            heading: 'Name',
-            render: ({ name }) => <span className="resource-name">{name}</span>,
-            wide: true,
-          },
-          {
-            heading: 'State',
-            render: ({ enabled }) => (
-              <StatusBadge
-                status={enabled ? 'completed' : 'paused'}
-                label={enabled ? 'enabled' : 'disabled'}
-              />
-            ),
-          },
-          { heading: 'Workflow', render: ({ workflowRef }) => <code>{workflowRef}</code> },
+          NAME,
+          STATE,
+          WORKFLOW,
           {
             heading: 'When',
             render: ({ cron, timeZone }) => (
@@ -91,51 +78,29 @@ export function ScheduleList({ project }: { project: string }) {
             heading: 'Next run',
             render: ({ nextAt }) => (nextAt === null ? 'none' : <Deadline at={nextAt} />),
           },
-          { heading: 'Last run', render: (schedule) => <LastRun {...schedule} /> },
+          LAST_RUN,
           {
             heading: 'Actions',
             isActions: true,
             render: (schedule) => (
-              <span className="row end-row">
-                {mayStart && (
-                  <>
-                    <button
-                      type="button"
-                      className="button"
-                      disabled={working}
-                      aria-label={`Run now: ${schedule.name}`}
-                      onClick={() => void runNow(schedule.name)}
-                    >
-                      Run now
-                    </button>
-                    <button
-                      type="button"
-                      className="button"
-                      aria-label={`Change ${schedule.name}`}
-                      onClick={() => setSetting(schedule)}
-                    >
-                      Change
-                    </button>
-                    <button
-                      type="button"
-                      className="button"
-                      disabled={working}
-                      aria-label={`${schedule.enabled ? 'Disable' : 'Enable'} ${schedule.name}`}
-                      onClick={() => void setEnabled(schedule)}
-                    >
-                      {schedule.enabled ? 'Disable' : 'Enable'}
-                    </button>
-                  </>
-                )}
+              <StarterActions
+                starter={schedule}
+                maySet={mayStart}
+                working={working}
+                onChange={() => setSetting(schedule)}
+                onToggle={() => void setEnabled(schedule)}
+                onDelete={() => setDeleting(schedule)}
+              >
                 <button
                   type="button"
-                  className="button danger"
-                  aria-label={`Delete ${schedule.name}`}
-                  onClick={() => setDeleting(schedule)}
+                  className="button"
+                  disabled={working}
+                  aria-label={`Run now: ${schedule.name}`}
+                  onClick={() => void runNow(schedule.name)}
                 >
-                  Delete
+                  Run now
                 </button>
-              </span>
+              </StarterActions>
             ),
           },
         ]}

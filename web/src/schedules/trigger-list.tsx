@@ -8,8 +8,7 @@ import { useAdmin } from '../projects/use-admin.js';
 import { useAccess } from '../session/access.js';
 import { useLoad } from '../session/use-load.js';
 import { PlainText } from '../ui/plain-text.js';
-import { StatusBadge } from '../ui/status-badge.js';
-import { LastRun } from './last-run.js';
+import { LAST_RUN, NAME, StarterActions, STATE, WORKFLOW } from './starter-columns.js';
 import { TriggerForm } from './trigger-form.js';
 
 export function TriggerList({ project }: { project: string }) {
@@ -55,21 +54,9 @@ export function TriggerList({ project }: { project: string }) {
         }
         empty={<p>A trigger starts a saved workflow when a webhook of another service arrives.</p>}
         columns={[
-          {
-            heading: 'Name',
-            render: ({ name }) => <span className="resource-name">{name}</span>,
-            wide: true,
-          },
-          {
-            heading: 'State',
-            render: ({ enabled }) => (
-              <StatusBadge
-                status={enabled ? 'completed' : 'paused'}
-                label={enabled ? 'enabled' : 'disabled'}
-              />
-            ),
-          },
-          { heading: 'Workflow', render: ({ workflowRef }) => <code>{workflowRef}</code> },
+          NAME,
+          STATE,
+          WORKFLOW,
           { heading: 'Sender', render: ({ source }) => source },
           {
             heading: 'Address',
@@ -80,42 +67,19 @@ export function TriggerList({ project }: { project: string }) {
               </code>
             ),
           },
-          { heading: 'Last run', render: (trigger) => <LastRun {...trigger} /> },
+          LAST_RUN,
           {
             heading: 'Actions',
             isActions: true,
             render: (trigger) => (
-              <span className="row end-row">
-                {maySet && (
-                  <>
-                    <button
-                      type="button"
-                      className="button"
-                      aria-label={`Change ${trigger.name}`}
-                      onClick={() => setSetting(trigger)}
-                    >
-                      Change
-                    </button>
-                    <button
-                      type="button"
-                      className="button"
-                      disabled={working}
-                      aria-label={`${trigger.enabled ? 'Disable' : 'Enable'} ${trigger.name}`}
-                      onClick={() => void setEnabled(trigger)}
-                    >
-                      {trigger.enabled ? 'Disable' : 'Enable'}
-                    </button>
-                  </>
-                )}
-                <button
-                  type="button"
-                  className="button danger"
-                  aria-label={`Delete ${trigger.name}`}
-                  onClick={() => setDeleting(trigger)}
-                >
-                  Delete
-                </button>
-              </span>
+              <StarterActions
+                starter={trigger}
+                maySet={maySet}
+                working={working}
+                onChange={() => setSetting(trigger)}
+                onToggle={() => void setEnabled(trigger)}
+                onDelete={() => setDeleting(trigger)}
+              />
             ),
           },
         ]}

@@ -5,6 +5,7 @@ import { Link } from '../routing/link.js';
 import { useLoad } from '../session/use-load.js';
 import { PlainText } from '../ui/plain-text.js';
 import { count } from '../ui/quantity.js';
+import { EventTypes } from './event-types.js';
 import { WebhookState } from './webhook-state.js';
 
 const webhookAddress = (project: string, name: string): string =>
@@ -48,15 +49,7 @@ export function WebhookList({ project }: { project: string }) {
         {
           heading: 'Events',
           wide: true,
-          render: ({ events }) => (
-            <span className="row">
-              {events.map((type) => (
-                <span className="tag" key={type}>
-                  {type}
-                </span>
-              ))}
-            </span>
-          ),
+          render: ({ events }) => <EventTypes types={events} />,
         },
         {
           heading: 'Address',

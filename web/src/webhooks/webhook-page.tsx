@@ -10,6 +10,7 @@ import { useLoad } from '../session/use-load.js';
 import { PlainText } from '../ui/plain-text.js';
 import { ProblemNotice } from '../ui/problem-notice.js';
 import { counted } from '../ui/quantity.js';
+import { EventTypes } from './event-types.js';
 import { DeliveryList } from './delivery-list.js';
 import { ReplayForm } from './replay-form.js';
 import { settingsOf, WebhookState } from './webhook-state.js';
@@ -86,13 +87,7 @@ function WebhookFacts({ webhook }: { webhook: Webhook }) {
         <span>{counted(pending, 'execution')} to deliver</span>
         {dead > 0 && <span>{counted(dead, 'execution')} given up</span>}
       </p>
-      <span className="row">
-        {events.map((type) => (
-          <span className="tag" key={type}>
-            {type}
-          </span>
-        ))}
-      </span>
+      <EventTypes types={events} />
     </div>
   );
 }
