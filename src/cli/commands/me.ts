@@ -7,7 +7,7 @@ import type { RunAction } from '../run-action.js';
 export function addMe(program: Command, context: CliContext, run: RunAction): void {
   program
     .command('me')
-    .summary('show who the credential is: its projects and scopes')
+    .summary('show the name of the credential, its projects and its scopes')
     .action(
       run(async () => {
         showItem(context, await context.client().me());
