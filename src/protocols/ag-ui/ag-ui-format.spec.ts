@@ -124,9 +124,12 @@ async function received(frames: readonly Frame[]) {
     fetch: () => Promise.resolve(new Response(body, { headers: { 'content-type': 'text/event-stream' } })),
   });
   const custom: unknown[] = [];
-  const { result } = (await agent.runAgent({ runId: 'r1' }, {
-    onCustomEvent: ({ event }) => void custom.push([event.name, event.value]),
-  })) as { result: unknown };
+  const { result } = (await agent.runAgent(
+    { runId: 'r1' },
+    {
+      onCustomEvent: ({ event }) => void custom.push([event.name, event.value]),
+    },
+  )) as { result: unknown };
   return { agent, messages: agent.messages, state: agent.state as object, result, custom };
 }
 
@@ -294,14 +297,16 @@ describe('AgUiFormat', () => {
       step('a', 'completed', { nodeType: 'subagent' }),
       completed,
     ]);
-    expect(all.filter(({ type }) => type.startsWith('RUN_')).map(({ type, runId }) => [type, runId])).toEqual([
-      ['RUN_STARTED', 'r1'],
-      ['RUN_FINISHED', 'r1'],
-      ['RUN_STARTED', 'r1.2'],
-      ['RUN_FINISHED', 'r1.2'],
-      ['RUN_STARTED', 'r1.3'],
-      ['RUN_FINISHED', 'r1.3'],
-    ]);
+    expect(all.filter(({ type }) => type.startsWith('RUN_')).map(({ type, runId }) => [type, runId])).toEqual(
+      [
+        ['RUN_STARTED', 'r1'],
+        ['RUN_FINISHED', 'r1'],
+        ['RUN_STARTED', 'r1.2'],
+        ['RUN_FINISHED', 'r1.2'],
+        ['RUN_STARTED', 'r1.3'],
+        ['RUN_FINISHED', 'r1.3'],
+      ],
+    );
     const { messages } = await received(all);
     expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'tool', 'assistant']);
   });
@@ -348,7 +353,10 @@ describe('AgUiFormat', () => {
       started,
       step('a', 'running'),
       output('a', 'Half'),
-      { type: 'execution:failed', fields: { error: 'The model is gone.', code: 'model_failed', nodeId: 'a' } },
+      {
+        type: 'execution:failed',
+        fields: { error: 'The model is gone.', code: 'model_failed', nodeId: 'a' },
+      },
     ]);
     expect(frames.at(-1)).toMatchObject({
       type: 'RUN_ERROR',

@@ -1,10 +1,11 @@
-import { type ExecutionEvent, type ExecutionEventOf, isTerminal, isTerminalEvent } from '@cloutagent/contract';
+import {
+  type ExecutionEvent,
+  type ExecutionEventOf,
+  isTerminal,
+  isTerminalEvent,
+} from '@cloutagent/contract';
 import { Injectable } from '@nestjs/common';
-import type {
-  EventFormat,
-  FormattedExecution,
-  OutputFrame,
-} from '../../streaming/formats/event-format.js';
+import type { EventFormat, FormattedExecution, OutputFrame } from '../../streaming/formats/event-format.js';
 import { StreamFormat } from '../../streaming/formats/stream-format.decorator.js';
 import { type AgUiState, beginState, type OpenStep } from './ag-ui-state.js';
 import { FrameWriter } from './frame-writer.js';
@@ -216,8 +217,7 @@ function stepOf(writer: FrameWriter, event: { stepId: string; nodeId: string }):
     status: 'running',
     parts: 0,
   };
-  for (const other of Object.values(state.steps))
-    if (other.nodeId === nodeId) cutOff(writer, other, 0);
+  for (const other of Object.values(state.steps)) if (other.nodeId === nodeId) cutOff(writer, other, 0);
   state.steps[stepId] = step;
   beginStep(writer, step);
   return step;

@@ -13,7 +13,11 @@ import type { ThreadData } from './thread-data.js';
 
 /** What the engine's rules about edges need of a workflow. */
 export interface GraphShape {
-  readonly nodes: { id: string; type: string; data: { config: Record<string, never>; join?: 'all' | 'any' } }[];
+  readonly nodes: {
+    id: string;
+    type: string;
+    data: { config: Record<string, never>; join?: 'all' | 'any' };
+  }[];
   readonly edges: Workflow['edges'];
 }
 

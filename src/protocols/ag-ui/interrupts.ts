@@ -15,7 +15,18 @@ export function interruptsOf(state: AgUiState): AgUiInterrupt[] {
       const toolCallId = wait.kind === 'tool' ? callOf(state, wait, taken) : undefined;
       if (toolCallId !== undefined) taken.add(toolCallId);
       const step = state.steps[wait.stepId];
-      const { waitId: id, kind, nodeId, stepId, message, until, assignees, signal, toolName, toolArgs } = wait;
+      const {
+        waitId: id,
+        kind,
+        nodeId,
+        stepId,
+        message,
+        until,
+        assignees,
+        signal,
+        toolName,
+        toolArgs,
+      } = wait;
       return {
         id,
         reason: reasonOf(wait, toolCallId),
