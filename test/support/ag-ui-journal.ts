@@ -1,6 +1,5 @@
-import { AbstractAgent, type BaseEvent, type RunAgentInput } from '@ag-ui/client';
+import { HttpAgent } from '@ag-ui/client';
 import { EventSchemas } from '@ag-ui/core/schemas';
-import { from, type Observable } from 'rxjs';
 import type { ExecutionThread } from '../../src/streaming/formats/event-format.ts';
 import { AgUiFormat } from '../../src/protocols/ag-ui/ag-ui-format.ts';
 import { checkPure, framesOf, type PlacedFrame } from './format-journal.ts';
@@ -17,25 +16,28 @@ const THREAD: ExecutionThread = {
   },
 };
 
-/** Passes frames through the whole client: schema, verifier and reducer. */
-class ReplayAgent extends AbstractAgent {
-  frames: readonly PlacedFrame[] = [];
+/** Passes frames through the whole client: parser, schema, verifier and reducer. */
+class ReplayAgent extends HttpAgent {
+  private body = '';
 
-  run(_input: RunAgentInput): Observable<BaseEvent> {
-    return from(this.frames.map(({ data }) => data as BaseEvent));
+  constructor() {
+    super({
+      url: 'http://localhost/',
+      threadId: 't1',
+      initialMessages: [{ id: 'm1', role: 'user', content: 'Hello' }],
+      fetch: () =>
+        Promise.resolve(new Response(this.body, { headers: { 'content-type': 'text/event-stream' } })),
+    });
   }
 
   async receive(frames: readonly PlacedFrame[]): Promise<void> {
-    this.frames = frames;
+    this.body = frames.map(({ data }) => `data: ${JSON.stringify(data)}\n\n`).join('');
     await this.runAgent({
       runId: 'r1',
       resume: this.pendingInterrupts.map(({ id }) => ({ interruptId: id, status: 'cancelled' })),
     });
   }
 }
-
-const newAgent = (): ReplayAgent =>
-  new ReplayAgent({ threadId: 't1', initialMessages: [{ id: 'm1', role: 'user', content: 'Hello' }] });
 
 const shownOf = ({ messages, state, pendingInterrupts }: ReplayAgent) => ({
   messages,
@@ -56,16 +58,16 @@ export async function checkAgUi(journal: EndedJournal): Promise<void> {
     data: JSON.parse(JSON.stringify(frame.data)) as Record<string, unknown>,
   }));
   for (const { data } of frames) EventSchemas.parse(data);
-  const whole = newAgent();
+  const whole = new ReplayAgent();
   await whole.receive(frames);
 
   // Each run in a request of its own, as a client that answers interrupts gets them.
-  const resumed = newAgent();
+  const resumed = new ReplayAgent();
   for (const run of runsOf(frames)) await resumed.receive(run);
   expect(shownOf(resumed)).toEqual(shownOf(whole));
 
   // A client that was cut off anywhere and gets everything again, as with connectAgent.
-  const cut = newAgent();
+  const cut = new ReplayAgent();
   const at = Math.floor(frames.length / 2);
   await cut.receive([
     ...frames.slice(0, at),

@@ -142,13 +142,9 @@ export class AgUiRuns {
           'insufficient_scope',
           `A run with resume requires the scope ${scope}, which your credential does not have.`,
         );
-    const place = await this.resumer.resume(executionId, entries, principal);
-    await this.streams.open(
-      { executionId, format: AG_UI, place, endsWhenIdle: true },
-      principal,
-      request,
-      response,
-    );
+    const { place, idleAfter } = await this.resumer.resume(executionId, entries, principal);
+    const stream = { executionId, format: AG_UI, place, endsWhenIdle: { after: idleAfter } };
+    await this.streams.open(stream, principal, request, response);
   }
 
   /** AG-UI: open interrupts block new input on their thread. */

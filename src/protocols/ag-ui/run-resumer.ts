@@ -15,6 +15,16 @@ import { answerOf } from './resume-answer.js';
 import type { ResumeEntry } from './run-agent-input.js';
 import { RunRefusedError } from './run-error.js';
 
+/** How long a run with `resume` waits for its answers to be recorded, in ms. */
+const RECORD_TIMEOUT_MS = 3_000;
+
+/** Where a stream continues after an interrupt. */
+export interface Continuation {
+  readonly place: FramePlace;
+  /** The stream does not end at an interrupt up to this sequence: the client has answered it. */
+  readonly idleAfter: number;
+}
+
 /** Answers the waits of an execution by which it has interrupted its run. */
 @Injectable()
 export class RunResumer {
@@ -25,8 +35,8 @@ export class RunResumer {
   ) {}
 
   /**
-   * Answers the interrupts of a run. The same entries again change nothing and return the same place.
-   * @returns the place in the frames of the execution where the next run begins
+   * Answers the interrupts of a run. The same entries again change nothing.
+   * @returns where the next run begins
    * @throws RunRefusedError if an entry does not fit, or if one is missing
    * @throws NotFoundError if the execution was deleted
    */
@@ -34,11 +44,41 @@ export class RunResumer {
     executionId: string,
     entries: readonly ResumeEntry[],
     principal: Principal,
-  ): Promise<FramePlace> {
+  ): Promise<Continuation> {
     const { state } = await this.formats.read<AgUiState>(executionId, AG_UI, principal);
     const { sequence } = pointOf(state.points, entries);
     for (const entry of entries) await this.answer(entry, principal);
-    return { sequence: sequence + 1, part: 0 };
+    const idleAfter = await this.recorded(executionId, entries, principal, sequence);
+    return { place: { sequence: sequence + 1, part: 0 }, idleAfter };
+  }
+
+  /**
+   * Waits until the journal has the ends of all answered waits, but no longer than `RECORD_TIMEOUT_MS`: a paused execution
+   * records them when it is resumed.
+   * @returns the sequence of the last one, or the newest one there is
+   */
+  private async recorded(
+    executionId: string,
+    entries: readonly ResumeEntry[],
+    principal: Principal,
+    after: number,
+  ): Promise<number> {
+    const open = new Set(entries.map(({ interruptId }) => interruptId));
+    const signal = AbortSignal.timeout(RECORD_TIMEOUT_MS);
+    let newest = after;
+    for await (const { sequence, state } of this.formats.follow<AgUiState>(
+      executionId,
+      AG_UI,
+      principal,
+      signal,
+      after,
+    )) {
+      newest = sequence;
+      for (const id of open) if (!state.waits.some(({ waitId }) => waitId === id)) open.delete(id);
+      // The execution may wait for the client again with this event.
+      if (open.size === 0) return sequence - 1;
+    }
+    return newest;
   }
 
   private async answer(entry: ResumeEntry, principal: Principal): Promise<void> {
