@@ -1,4 +1,5 @@
 import type { EventFormat } from '../src/streaming/formats/event-format.js';
+import { checkAgUi } from './support/ag-ui-journal.js';
 import { checkPure } from './support/format-journal.js';
 import { randomJournals, type EndedJournal } from './support/random-journals.js';
 
@@ -20,6 +21,7 @@ const counting: EventFormat<{ seen: number; nodes: Record<string, number> }> = {
  */
 const PROTOCOLS: Record<string, (journal: EndedJournal) => void | Promise<void>> = {
   'a format that counts': (journal) => checkPure(counting, journal),
+  'ag-ui': checkAgUi,
 };
 
 describe('every execution in the protocols', () => {
