@@ -1,5 +1,8 @@
 import { type BaseEvent, buildResumeArray, HttpAgent, type Message } from '@ag-ui/client';
 import { EventSchemas } from '@ag-ui/core/schemas';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
 import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
@@ -533,6 +536,39 @@ describe('AG-UI', () => {
     });
     const other = { authorization: `Bearer ${(key.body as unknown as { key: string }).key}` };
     expect((await server.call('POST', '/api/ag-ui/demo/chat', body, other)).status).toBe(404);
+  });
+
+  it('has a page whose code runs', async () => {
+    await save('support', [agentNode('answer', { prompt: undefined, messages: '{{input.messages}}' })]);
+    const review = { id: 'review', type: 'approval', data: { config: { message: 'May this go out?' } } };
+    const post = {
+      id: 'post',
+      type: 'transform',
+      data: { config: { expression: 'nodes.review.output.comment' } },
+    };
+    await save('release', [review, post], [{ source: 'review', target: 'post' }]);
+    const page = await readFile('docs/protocols/ag-ui.md', 'utf8');
+    const blocks = [...page.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code]) => code!);
+    const [chat, approval, cancel, connect, ...others] = blocks;
+    expect(others).toEqual([]);
+    const run = async (code: string) => {
+      const here = code.replaceAll('http://127.0.0.1:3000', server.url);
+      const env = { PATH: process.env['PATH'], CLOUTAGENT_API_KEY: ADMIN_KEY };
+      const node = promisify(execFile)(process.execPath, ['--input-type=module-typescript', '-e', here], {
+        env,
+      });
+      return (await node).stdout.trim().split('\n');
+    };
+    expect(await run(chat!)).toEqual(['Hello worldHello world completed']);
+    const printed = await run(approval!);
+    expect([printed[0], printed.at(-1)]).toEqual([
+      expect.stringMatching(/^May this go out\? \{/),
+      'Looks right',
+    ]);
+    expect(await run(connect!)).toEqual(['user,assistant 0']);
+    await run(
+      `${cancel!.replace('await fetch', 'const response = await fetch')}; console.log(response.status)`,
+    ).then((status) => expect(status).toEqual(['409']));
   });
 
   it.each(['SIGTERM', 'SIGKILL'] as const)(
