@@ -1,4 +1,4 @@
-import { type BaseEvent, buildResumeArray, HttpAgent, type Message } from '@ag-ui/client';
+import { buildResumeArray, HttpAgent, type Message } from '@ag-ui/client';
 import { EventSchemas } from '@ag-ui/core/schemas';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -18,11 +18,16 @@ const demo = (id: string, chunks: number, delayMs: number, prompt = `I am ${id}.
   data: { config: { model: 'demo/echo', prompt, providerOptions: { demo: { chunks, delayMs } } } },
 });
 
+interface Event {
+  readonly type: string;
+  readonly [member: string]: unknown;
+}
+
 /** The client as it is published, which records the events it accepts. */
 class Agent extends HttpAgent {
-  readonly events: BaseEvent[] = [];
+  readonly events: Event[] = [];
   /** Resolves with the next event for which a test waits. */
-  private wanted: { test: (event: BaseEvent) => boolean; resolve: () => void } | undefined;
+  private wanted: { test: (event: Event) => boolean; resolve: () => void } | undefined;
 
   constructor(server: Server, name: string, more: Partial<ConstructorParameters<typeof HttpAgent>[0]> = {}) {
     super({
@@ -32,8 +37,9 @@ class Agent extends HttpAgent {
     });
     this.subscribe({
       onEvent: ({ event }) => {
-        this.events.push(event);
-        if (this.wanted?.test(event)) this.wanted.resolve();
+        const plain = event as unknown as Event;
+        this.events.push(plain);
+        if (this.wanted?.test(plain)) this.wanted.resolve();
       },
     });
   }
@@ -44,18 +50,18 @@ class Agent extends HttpAgent {
   }
 
   /** Resolves at the next event of a type. */
-  next(type: string, matches: (event: BaseEvent) => boolean = () => true): Promise<void> {
+  next(type: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.wanted = { test: (event) => event.type === type && matches(event), resolve };
+    this.wanted = { test: (event) => event.type === type, resolve };
     return promise;
   }
 
   types(): string[] {
-    return this.events.map(({ type }) => type as string);
+    return this.events.map(({ type }) => type);
   }
 
   last(type: string): Record<string, unknown> {
-    return this.events.findLast((event) => event.type === type) as Record<string, unknown>;
+    return this.events.findLast((event) => event.type === type)!;
   }
 
   get executionId(): string {
@@ -541,12 +547,12 @@ describe('AG-UI', () => {
   it('has a page whose code runs', async () => {
     await save('support', [agentNode('answer', { prompt: undefined, messages: '{{input.messages}}' })]);
     const review = { id: 'review', type: 'approval', data: { config: { message: 'May this go out?' } } };
-    const post = {
+    const publish = {
       id: 'post',
       type: 'transform',
       data: { config: { expression: 'nodes.review.output.comment' } },
     };
-    await save('release', [review, post], [{ source: 'review', target: 'post' }]);
+    await save('release', [review, publish], [{ source: 'review', target: 'post' }]);
     const page = await readFile('docs/protocols/ag-ui.md', 'utf8');
     const blocks = [...page.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code]) => code!);
     const [chat, approval, cancel, connect, ...others] = blocks;
