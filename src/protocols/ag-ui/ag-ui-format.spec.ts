@@ -278,7 +278,7 @@ describe('AgUiFormat', () => {
     const { frames, state } = fold(workflowOf([{ id: 'a', type: 'subagent' }]), drafts);
     expect(types(frames).filter((type) => type.startsWith('RUN_'))).toEqual(['RUN_STARTED', 'RUN_FINISHED']);
     expect(format.isIdle(state)).toBe(true);
-    expect(state.points).toEqual([{ sequence: 7, part: 5, waitIds: ['w1', 'w2'] }]);
+    expect(state.points).toEqual([{ sequence: 7, ids: ['w1', 'w2'] }]);
     const { agent } = await received(frames);
     expect(agent.pendingInterrupts.map(({ id, reason, toolCallId }) => [id, reason, toolCallId])).toEqual([
       ['w1', 'tool_call', 'call-s-a.4'],
