@@ -9,15 +9,15 @@ import { StreamHub } from '../../streaming/stream-hub.js';
 import type { StreamRequest } from '../../streaming/stream-request.js';
 import { ExecutionLookup } from './execution-lookup.js';
 import { FIRST_PLACE, type FramePlace } from './frame-place.js';
-import { FormatSessions } from './format-sessions.js';
+import { FormatSessions, type OwnFormat } from './format-sessions.js';
 import { StreamAdmission } from './stream-admission.js';
 import { establishedOf } from './stream-resolver.js';
 
 /** Opens the stream of an execution in a format. */
 export interface FormattedStreamRequest {
   executionId: string;
-  /** The name of the format. */
-  format: string;
+  /** The name of the format, or a format of the caller. */
+  format: string | OwnFormat;
   /** The frames after this place are sent. Default: all. */
   place?: FramePlace | undefined;
   /** Whether the stream ends when the client has to act before there are more frames. Default: false. */

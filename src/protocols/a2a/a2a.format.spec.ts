@@ -8,6 +8,7 @@ import {
 } from '@cloutagent/contract';
 import fc from 'fast-check';
 import type { FormattedExecution } from '../../streaming/formats/event-format.js';
+import { copyState } from '../../streaming/formats/copy-state.js';
 import { taskOfStream, withJoinedTexts } from '../../../test/support/a2a-task.js';
 import { A2aFormat } from './a2a.format.js';
 import { isForClient } from './open-waits.js';
@@ -84,7 +85,9 @@ const completed: Draft = {
 const format = new A2aFormat();
 function fold(events: readonly ExecutionEvent[]) {
   const state = format.begin(execution);
-  const frames = events.flatMap((event) => format.encode(event, state).map(({ data }) => data as object));
+  const frames = [...format.opening(state), ...events.flatMap((event) => format.encode(event, state))].map(
+    ({ data }) => data as object,
+  );
   return { state, frames };
 }
 
@@ -106,7 +109,7 @@ describe('the format a2a', () => {
         task: {
           id: ID,
           contextId: 'context-1',
-          status: { state: 'TASK_STATE_WORKING', timestamp: '2026-11-28T00:00:01.000Z' },
+          status: { state: 'TASK_STATE_SUBMITTED', timestamp: '2026-11-28T00:00:00.000Z' },
           history: [
             {
               messageId: 'm1',
@@ -116,6 +119,12 @@ describe('the format a2a', () => {
               taskId: ID,
             },
           ],
+        },
+      },
+      {
+        statusUpdate: {
+          ...ids,
+          status: { state: 'TASK_STATE_WORKING', timestamp: '2026-11-28T00:00:01.000Z' },
         },
       },
       { artifactUpdate: { ...ids, artifact: { artifactId: 'second', parts: [{ text: 'Good ' }] } } },
@@ -183,7 +192,7 @@ describe('the format a2a', () => {
         completed,
       ]),
     );
-    expect(frames[3]).toEqual({
+    expect(frames[4]).toEqual({
       artifactUpdate: {
         taskId: ID,
         contextId: 'context-1',
@@ -208,7 +217,7 @@ describe('the format a2a', () => {
     const statuses = frames.flatMap((frame) =>
       'statusUpdate' in frame ? [(frame.statusUpdate as { status: object }).status] : [],
     );
-    expect(statuses).toEqual([
+    expect(statuses.slice(1)).toEqual([
       {
         state: 'TASK_STATE_INPUT_REQUIRED',
         timestamp: expect.any(String),
@@ -240,17 +249,21 @@ describe('the format a2a', () => {
     });
   });
 
-  it('begins with the ended task if the execution was cancelled before it began', () => {
+  it('ends a task that was cancelled before it began', () => {
     const { frames } = fold(eventsOf([{ type: 'execution:cancelled', reason: 'Not needed' }]));
     expect(frames).toMatchObject([
-      { task: { status: { state: 'TASK_STATE_CANCELED', message: { parts: [{ text: 'Not needed' }] } } } },
+      { task: { status: { state: 'TASK_STATE_SUBMITTED' } } },
+      {
+        statusUpdate: {
+          status: { state: 'TASK_STATE_CANCELED', message: { parts: [{ text: 'Not needed' }] } },
+        },
+      },
     ]);
   });
 
   it('ignores events that it does not know', () => {
-    expect(fold(eventsOf([started, { type: 'execution:new-thing', nodeId: 'first' }])).frames).toHaveLength(
-      1,
-    );
+    const unknown = { type: 'execution:new-thing', nodeId: 'first' };
+    expect(fold(eventsOf([started, unknown])).frames).toHaveLength(2);
   });
 
   it('keeps no more of 200,000 chunks than their text', () => {
@@ -427,16 +440,15 @@ describe('the format a2a, for any journal', () => {
   it('gives the same final task to a client that subscribes again anywhere', async () => {
     await fc.assert(
       fc.asyncProperty(journal, fc.nat(), async (events, at) => {
-        const cut = (at % events.length) + 1;
+        const cut = at % (events.length + 1);
         const { state } = fold(events.slice(0, cut));
-        const resumed = structuredClone(state);
+        const resumed = copyState(state, 'a2a') as typeof state;
         const frames = events
           .slice(cut)
           .flatMap((event) => format.encode(event, resumed).map(({ data }) => data as object));
         const whole = fold(events);
-        expect(await taskOfStream([{ task: taskOf(state) }, ...frames])).toEqual(
-          await taskOfStream(whole.frames),
-        );
+        const opening = format.opening(state).map(({ data }) => data as object);
+        expect(await taskOfStream([...opening, ...frames])).toEqual(await taskOfStream(whole.frames));
         expect(resumed).toEqual(whole.state);
       }),
     );
