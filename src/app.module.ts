@@ -15,6 +15,7 @@ import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { PublicServicesModule } from './public-services.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
+import { A2aModule } from './protocols/a2a/a2a.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { StatsModule } from './stats/stats.module.js';
 import { SchedulesModule } from './schedules/schedules.module.js';
@@ -62,6 +63,7 @@ export class AppModule {
         OperationsModule,
         BulkModule,
         StatsModule,
+        A2aModule,
         PublicServicesModule,
         ...imports,
         ...(dashboard ? [DashboardModule] : []),

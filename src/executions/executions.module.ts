@@ -105,6 +105,7 @@ import { StreamsController } from './streams/streams.controller.js';
     ExecutionThreads,
     FormatReader,
     FormattedStreams,
+    StreamAdmission,
     StreamStarter,
   ],
 })

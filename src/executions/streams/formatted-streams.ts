@@ -18,8 +18,8 @@ export interface FormattedStreamRequest {
   executionId: string;
   /** The name of the format, or a format of the caller. */
   format: string | OwnFormat;
-  /** The frames after this place are sent. Default: all. */
-  place?: FramePlace | undefined;
+  /** The frames after this place are sent; `newest`: those of events after the newest one. Default: all. */
+  place?: FramePlace | 'newest' | undefined;
   /** Whether the stream ends when the client has to act before there are more frames. Default: false. */
   endsWhenIdle?: boolean | undefined;
 }
@@ -68,10 +68,11 @@ export class FormattedStreams {
    * @throws what `open` throws
    */
   async resolve(
-    { executionId, format, place = FIRST_PLACE, endsWhenIdle = false }: FormattedStreamRequest,
+    { executionId, format, place: wanted = FIRST_PLACE, endsWhenIdle = false }: FormattedStreamRequest,
     principal: Principal,
   ): Promise<Omit<StreamRequest, 'response' | 'enter'>> {
     const { id, status, lastSequence } = await this.executions.find(executionId, principal);
+    const place = wanted === 'newest' ? { sequence: lastSequence + 1, part: 0 } : wanted;
     const after = Math.max(0, place.sequence - 1);
     if (place.part === 0 ? after > lastSequence : place.sequence > lastSequence)
       throw new ProblemError(
