@@ -4,6 +4,7 @@ import { DefinitionsModule } from '../../definitions/definitions.module.js';
 import { ExtensionModule } from '../../engine/extension/extension.module.js';
 import { ExecutionsModule } from '../../executions/executions.module.js';
 import { JournalModule } from '../../journal/journal.module.js';
+import { ProblemFormsModule } from '../../problems/problem-forms.module.js';
 import { ProblemForms } from '../../problems/problem-forms.js';
 import { StreamQuotaModule } from '../../throttling/stream-quota.module.js';
 import { WaitsModule } from '../../waits/waits.module.js';
@@ -26,6 +27,7 @@ import { TaskSender } from './task-sender.js';
     ExecutionsModule,
     ExtensionModule,
     JournalModule,
+    ProblemFormsModule,
     StreamQuotaModule,
     WaitsModule,
   ],

@@ -24,7 +24,7 @@ const Call = z.object({
   jsonrpc: z.literal('2.0'),
   id: z.union([z.string().max(200), z.number()]),
   method: z.string().max(200),
-  params: z.unknown(),
+  params: z.unknown().optional(),
 });
 type Call = z.infer<typeof Call>;
 

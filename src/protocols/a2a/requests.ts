@@ -5,7 +5,7 @@ import { z } from 'zod';
 // buffers, null means that a member is absent.
 
 const optional = <T extends z.ZodType>(schema: T) =>
-  z.preprocess((value) => value ?? undefined, schema.optional());
+  schema.nullish().transform((value) => value ?? undefined);
 const Metadata = z.record(z.string(), Json);
 
 const CONTENTS = ['text', 'raw', 'url', 'data'] as const;
@@ -53,7 +53,7 @@ export const SendMessageRequest = z
       z.object({
         historyLength: HistoryLength,
         returnImmediately: optional(z.boolean()),
-        taskPushNotificationConfig: z.unknown(),
+        taskPushNotificationConfig: z.unknown().optional(),
       }),
     ),
   })
