@@ -225,7 +225,8 @@ export class StreamHub implements OnModuleDestroy {
     const connection = this.connect(request, response.encoder, finish, interruption);
     const hasOpening = session.format.opening !== undefined;
     const position = skip > 0 && !hasOpening ? after + 1 : after;
-    const idleAfter = endsWhenIdle ? after : undefined;
+    const from = typeof endsWhenIdle === 'object' ? Math.max(after, endsWhenIdle.after) : after;
+    const idleAfter = endsWhenIdle === false ? undefined : from;
     const subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(), position, idleAfter);
     const first = lease.ready.then(() =>
       hasOpening ? openingOf(lease.channel, after) : skip > 0 ? this.restOf(lease.channel, after, skip) : '',
