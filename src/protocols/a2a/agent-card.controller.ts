@@ -4,7 +4,7 @@ import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js'
 import type { Principal } from '../../auth/principal.js';
 import { Documented } from '../../openapi/documented.decorator.js';
 import { AgentCards } from './agent-cards.js';
-import { AgentCardSchema } from './documented-schemas.js';
+import { AGENT_PARAMS, AgentCardSchema, STATUS_FORM } from './documented-schemas.js';
 import { EXAMPLE_CARD } from './examples.js';
 
 /** The card of an agent, which clients read before they know a version of the protocol. */
@@ -22,6 +22,8 @@ export class AgentCardController {
       'Says what the agent does and where it is called. `name` may have a version or an alias: `chat@3`, `chat@production`.',
     status: 200,
     anyQuery: true,
+    params: AGENT_PARAMS,
+    errorForm: STATUS_FORM,
     response: AgentCardSchema,
     examples: { card: { value: EXAMPLE_CARD } },
     errors: ['not_found'],

@@ -1,5 +1,8 @@
-import { Json } from '@cloutagent/contract';
+import { Json, PROBLEM_CODES, type ProblemCode, ProjectId, WorkflowRef } from '@cloutagent/contract';
 import { z } from 'zod';
+import type { ErrorForm } from '../../openapi/documented.decorator.js';
+import { describe, rpcErrorOf, statusOf } from './a2a-errors.js';
+import { problemBody } from '../../problems/problem-body.js';
 
 // The objects of A2A as the OpenAPI document shows them. Requests are checked against `requests.ts`.
 
@@ -86,3 +89,39 @@ export const RpcAnswer = z
   .meta({ id: 'A2aRpcAnswer' });
 
 export const StreamText = z.string().meta({ description: 'Frames. The data of each is a StreamResponse.' });
+
+export const AGENT_PARAMS = { projectId: ProjectId, name: WorkflowRef };
+
+const describeCode = (code: ProblemCode) => {
+  const { status, text } = PROBLEM_CODES[code];
+  return describe(problemBody({ status, code, detail: text }), undefined);
+};
+const Details = z.array(z.looseObject({ '@type': z.string() })).meta({
+  description: 'The metadata of the google.rpc.ErrorInfo has the code of the problem.',
+});
+
+export const STATUS_FORM: ErrorForm = {
+  contentType: 'application/a2a+json',
+  schema: z
+    .looseObject({
+      error: z.looseObject({
+        code: z.int().meta({ description: 'The status of the response.' }),
+        status: z.string(),
+        message: z.string(),
+        details: Details,
+      }),
+    })
+    .meta({ id: 'A2aStatus' }),
+  example: (code) => ({ error: statusOf(describeCode(code)) }),
+};
+export const RPC_ERROR_FORM: ErrorForm = {
+  contentType: 'application/json',
+  schema: z
+    .looseObject({
+      jsonrpc: z.literal('2.0'),
+      id: z.union([z.string(), z.number(), z.null()]),
+      error: z.looseObject({ code: z.int(), message: z.string(), data: Details }),
+    })
+    .meta({ id: 'A2aRpcError' }),
+  example: (code) => ({ jsonrpc: '2.0', id: 1, error: rpcErrorOf(describeCode(code)) }),
+};

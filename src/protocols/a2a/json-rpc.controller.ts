@@ -8,7 +8,7 @@ import { checkIdempotencyKey } from '../../problems/idempotency-key.js';
 import { A2aError } from './a2a-errors.js';
 import { A2aFormat } from './a2a.format.js';
 import { AgentCards } from './agent-cards.js';
-import { RpcAnswer, RpcRequest, StreamText } from './documented-schemas.js';
+import { AGENT_PARAMS, RPC_ERROR_FORM, RpcAnswer, RpcRequest, StreamText } from './documented-schemas.js';
 import { EXAMPLE_FRAMES, EXAMPLE_RPC, EXAMPLE_RPC_ANSWER } from './examples.js';
 import { jsonRpcFormat } from './json-rpc.format.js';
 import { parseRequest } from './parse-request.js';
@@ -61,6 +61,8 @@ export class JsonRpcController {
       },
     ],
     anyQuery: true,
+    params: AGENT_PARAMS,
+    errorForm: RPC_ERROR_FORM,
     requestHeaders: ['Idempotency-Key'],
     body: { schema: RpcRequest, required: true, examples: { send: { value: EXAMPLE_RPC } } },
     response: RpcAnswer,
