@@ -14,6 +14,7 @@ import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { PublicServicesModule } from './public-services.module.js';
+import { OpenAiModule } from './protocols/openai/openai.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { StatsModule } from './stats/stats.module.js';
@@ -62,6 +63,7 @@ export class AppModule {
         OperationsModule,
         BulkModule,
         StatsModule,
+        OpenAiModule,
         PublicServicesModule,
         ...imports,
         ...(dashboard ? [DashboardModule] : []),

@@ -14,8 +14,11 @@ export interface RequestRecord {
   readonly previousResponseId: string | null;
   /** The items of the request, in the form of OpenAI. */
   readonly items: readonly Json[];
-  /** The conversation with the items of the request, without its instructions, in the AI SDK's form of ModelMessage. */
-  readonly messages: readonly Json[];
+  /**
+   * The conversation with the items of the request, without its instructions, in the AI SDK's form of ModelMessage; null if
+   * the input of the execution has it.
+   */
+  readonly messages: readonly Json[] | null;
   /** Whether a stream of chat completions ends with the usage. */
   readonly includeUsage: boolean;
 }

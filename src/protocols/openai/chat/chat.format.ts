@@ -9,16 +9,14 @@ import { StreamFormat } from '../../../streaming/formats/stream-format.decorator
 import { answerNodes, answerText } from '../../answer-nodes.js';
 import { cutBy } from '../cut-answer.js';
 import { validThrough } from '../kept-sequence.js';
+import { BETWEEN_ANSWERS } from '../responses/response-state.js';
 import { recordOf, secondsOf, shownModel } from '../request-record.js';
 import { CHAT_STREAM_CLOSED } from '../stream-closed.js';
 import { answerIn, type AnswerState, type ChatState, dropText, mark } from './chat-state.js';
-import { chatUsage, completionIdOf } from './chat-completion.js';
+import { chatUsage, completionIdOf, FINISH_REASONS } from './chat-completion.js';
 
 /** The name of the format of `POST /v1/chat/completions`. */
 export const CHAT_FORMAT = 'openai-chat';
-
-/** Between the texts of two answering nodes. */
-export const BETWEEN_ANSWERS = '\n\n';
 
 /**
  * The chunks of OpenAI's chat completions: one text. If several nodes answer, the text of one follows that of the other, in
@@ -111,7 +109,7 @@ function onStep(state: ChatState, event: ExecutionEventOf<'execution:step'>): Ou
     ];
   if (event.status !== 'completed') return [];
   const reason = cutBy(event);
-  if (reason) state.finishReason = reason === 'content_filter' ? reason : 'length';
+  if (reason) state.finishReason = FINISH_REASONS[reason];
   if (node.length === 0) addText(state, node, answerText(event.output));
   node.isDone = true;
   return send(state);

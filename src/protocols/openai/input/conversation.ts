@@ -7,6 +7,19 @@ export class Conversation {
   /** Names of the tools of the calls so far, by the id of the call. */
   private readonly tools = new Map<string, string>();
 
+  /** @param earlier the messages before, in the AI SDK's form */
+  constructor(earlier: readonly Json[] = []) {
+    for (const message of earlier) {
+      const { role, content } = message as Record<string, Json>;
+      if (role === 'system') this.systems.push(message);
+      else this.messages.push({ role: role!, content: Array.isArray(content) ? [...content] : content! });
+      for (const part of Array.isArray(content) ? content : []) {
+        const { type, toolCallId, toolName } = part as Record<string, Json>;
+        if (type === 'tool-call') this.tools.set(String(toolCallId), String(toolName));
+      }
+    }
+  }
+
   /** System messages come first, because models accept them only there. */
   addSystem(texts: readonly string[]): void {
     if (texts.length > 0) this.systems.push({ role: 'system', content: texts.join('\n') });

@@ -36,8 +36,8 @@ export function itemsOf(input: Json | undefined): Members[] {
  * @param earlier the messages of the conversation before
  * @throws ValidationFailedError
  */
-export function messagesOf(items: readonly Members[]): Json[] {
-  const conversation = new Conversation();
+export function messagesOf(items: readonly Members[], earlier: readonly Json[]): Json[] {
+  const conversation = new Conversation(earlier);
   for (const [index, item] of items.entries()) addItem(conversation, item, `input[${index}]`);
   return conversation.all;
 }

@@ -88,6 +88,17 @@ const usageOf = ({ input, output, total, cached, reasoning }: NonNullable<Respon
   total_tokens: total,
 });
 
+/** Between the texts of two answering nodes, where they are one text. */
+export const BETWEEN_ANSWERS = '\n\n';
+
+/** Returns the valid text of the answer: that of each answering node, in the order in which they began to answer. */
+export function answerOf({ items }: ResponseState): string {
+  const texts = new Map<string, string>();
+  for (const { nodeId, item } of items)
+    if (item.type === 'message') texts.set(nodeId, (texts.get(nodeId) ?? '') + item.content[0]!.text);
+  return [...texts.values()].join(BETWEEN_ANSWERS);
+}
+
 /** Returns the open items, in the order in which they began. */
 export function openItems({ items, open }: ResponseState): StateItem[] {
   return open.map((index) => {
