@@ -1,5 +1,6 @@
 import type { EventFormat } from '../src/streaming/formats/event-format.js';
 import { checkPure } from './support/format-journal.js';
+import { checkChat, checkResponses } from './support/openai-properties.js';
 import { randomJournals, type EndedJournal } from './support/random-journals.js';
 
 /** Sends one frame for each node of an event, with the number of events so far. */
@@ -20,6 +21,8 @@ const counting: EventFormat<{ seen: number; nodes: Record<string, number> }> = {
  */
 const PROTOCOLS: Record<string, (journal: EndedJournal) => void | Promise<void>> = {
   'a format that counts': (journal) => checkPure(counting, journal),
+  'openai-responses': checkResponses,
+  'openai-chat': checkChat,
 };
 
 describe('every execution in the protocols', () => {
