@@ -16,6 +16,7 @@ import { ProblemsModule } from './problems/problems.module.js';
 import { A2aModule } from './protocols/a2a/a2a.module.js';
 import { AgUiModule } from './protocols/ag-ui/ag-ui.module.js';
 import { PublicServicesModule } from './public-services.module.js';
+import { OpenAiModule } from './protocols/openai/openai.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { StatsModule } from './stats/stats.module.js';
@@ -66,6 +67,7 @@ export class AppModule {
         StatsModule,
         A2aModule,
         AgUiModule,
+        OpenAiModule,
         PublicServicesModule,
         ...imports,
         ...(dashboard ? [DashboardModule] : []),

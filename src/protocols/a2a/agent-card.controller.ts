@@ -4,7 +4,7 @@ import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js'
 import type { Principal } from '../../auth/principal.js';
 import { Documented } from '../../openapi/documented.decorator.js';
 import { AgentCards } from './agent-cards.js';
-import { AGENT_PARAMS, AgentCardSchema, STATUS_FORM } from './documented-schemas.js';
+import { AGENT_PARAMS, AgentCardSchema, STATUS_FORM, VersionQuery } from './documented-schemas.js';
 import { EXAMPLE_CARD } from './examples.js';
 
 /** The card of an agent, which clients read before they know a version of the protocol. */
@@ -21,7 +21,7 @@ export class AgentCardController {
     description:
       'Says what the agent does and where it is called. `name` may have a version or an alias: `chat@3`, `chat@production`.',
     status: 200,
-    anyQuery: true,
+    query: VersionQuery,
     params: AGENT_PARAMS,
     errorForm: STATUS_FORM,
     response: AgentCardSchema,

@@ -90,6 +90,10 @@ export const RpcAnswer = z
 
 export const StreamText = z.string().meta({ description: 'Frames. The data of each is a StreamResponse.' });
 
+/** A client may name the version in the query. Other parameters are ignored. */
+export const VersionQuery = z.looseObject({
+  'A2A-Version': z.string().optional().meta({ description: 'Instead of the header A2A-Version.' }),
+});
 export const AGENT_PARAMS = { projectId: ProjectId, name: WorkflowRef };
 
 const describeCode = (code: ProblemCode) => {

@@ -8,7 +8,14 @@ import { checkIdempotencyKey } from '../../problems/idempotency-key.js';
 import { A2aError } from './a2a-errors.js';
 import { A2aFormat } from './a2a.format.js';
 import { AgentCards } from './agent-cards.js';
-import { AGENT_PARAMS, RPC_ERROR_FORM, RpcAnswer, RpcRequest, StreamText } from './documented-schemas.js';
+import {
+  AGENT_PARAMS,
+  RPC_ERROR_FORM,
+  RpcAnswer,
+  RpcRequest,
+  StreamText,
+  VersionQuery,
+} from './documented-schemas.js';
 import { EXAMPLE_FRAMES, EXAMPLE_RPC, EXAMPLE_RPC_ANSWER } from './examples.js';
 import { jsonRpcFormat } from './json-rpc.format.js';
 import { parseRequest } from './parse-request.js';
@@ -60,7 +67,7 @@ export class JsonRpcController {
         },
       },
     ],
-    anyQuery: true,
+    query: VersionQuery,
     params: AGENT_PARAMS,
     errorForm: RPC_ERROR_FORM,
     requestHeaders: ['Idempotency-Key'],

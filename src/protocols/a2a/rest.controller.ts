@@ -1,7 +1,7 @@
 import {
-  All,
   Body,
   Controller,
+  Delete,
   Get,
   Headers,
   HttpCode,
@@ -12,6 +12,7 @@ import {
   Res,
   UseGuards,
 } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { AllowAnyScope, CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import type { Principal } from '../../auth/principal.js';
@@ -27,6 +28,7 @@ import {
   StreamText,
   TaskPageSchema,
   TaskSchema,
+  VersionQuery,
 } from './documented-schemas.js';
 import { EXAMPLE_CARD, EXAMPLE_FRAMES, EXAMPLE_SEND, EXAMPLE_TASK, EXAMPLE_TASKS } from './examples.js';
 import { parseRequest } from './parse-request.js';
@@ -61,9 +63,9 @@ export class RestController {
     id: 'sendAgentMessage',
     tag: 'Protocols',
     summary: 'Send a message to a saved workflow as an A2A agent',
-    description: `Starts a task, which is an execution, and waits until it ends or needs input, at most for \`MAX_PREFER_WAIT_MS\`. ${SEND_SCOPES} ${VERSION}`,
+    description: `Starts a task, which is an execution, and waits until it ends or needs input, at most for \`A2A_WAIT_TIMEOUT_MS\`. ${SEND_SCOPES} ${VERSION}`,
     status: 200,
-    anyQuery: true,
+    query: VersionQuery,
     params: AGENT_PARAMS,
     errorForm: STATUS_FORM,
     requestHeaders: ['Idempotency-Key'],
@@ -102,7 +104,7 @@ export class RestController {
     summary: 'Send a message to a saved workflow as an A2A agent, and stream the task',
     description: `Like \`message:send\`. The answer is a stream that begins with the task and ends when the task ends or needs input. ${SEND_SCOPES} ${VERSION}`,
     status: 200,
-    anyQuery: true,
+    query: VersionQuery,
     params: AGENT_PARAMS,
     errorForm: STATUS_FORM,
     requestHeaders: ['Idempotency-Key'],
@@ -141,7 +143,7 @@ export class RestController {
     summary: 'List the tasks of an A2A agent',
     description: `The executions of the saved workflow, in all versions, the newest change of status first. ${VERSION}`,
     status: 200,
-    anyQuery: true,
+    query: ListTasksRequest.extend(VersionQuery.shape),
     params: AGENT_PARAMS,
     errorForm: STATUS_FORM,
     response: TaskPageSchema,
@@ -169,7 +171,7 @@ export class RestController {
     summary: 'Cancel a task of an A2A agent',
     description: `Also needs the scope \`executions:read\`. ${VERSION}`,
     status: 200,
-    anyQuery: true,
+    query: VersionQuery,
     params: AGENT_PARAMS,
     errorForm: STATUS_FORM,
     response: TaskSchema,
@@ -195,7 +197,7 @@ export class RestController {
     summary: 'Stream a task of an A2A agent',
     description: `The stream begins with the task as it stands, and ends when the task ends. GET does the same. ${VERSION}`,
     status: 200,
-    anyQuery: true,
+    query: VersionQuery,
     params: AGENT_PARAMS,
     errorForm: STATUS_FORM,
     response: StreamText,
@@ -223,7 +225,7 @@ export class RestController {
     summary: 'Stream a task of an A2A agent, with GET',
     description: `The same as POST. ${VERSION}`,
     status: 200,
-    anyQuery: true,
+    query: VersionQuery,
     params: AGENT_PARAMS,
     errorForm: STATUS_FORM,
     response: StreamText,
@@ -250,7 +252,7 @@ export class RestController {
     summary: 'Get a task of an A2A agent',
     description: `With its artifacts and its history, cut to \`historyLength\` messages. ${VERSION}`,
     status: 200,
-    anyQuery: true,
+    query: GetTaskRequest.omit({ id: true }).extend(VersionQuery.shape),
     params: AGENT_PARAMS,
     errorForm: STATUS_FORM,
     response: TaskSchema,
@@ -279,7 +281,7 @@ export class RestController {
     summary: 'Get the card of an A2A agent, for clients that ask for the extended one',
     description: `The same card as \`.well-known/agent-card.json\`. ${VERSION}`,
     status: 200,
-    anyQuery: true,
+    query: VersionQuery,
     params: AGENT_PARAMS,
     errorForm: STATUS_FORM,
     response: AgentCardSchema,
@@ -298,13 +300,24 @@ export class RestController {
   }
 }
 
-/** The routes of push notifications, which this server does not send. The OpenAPI document does not show them. */
+/** The routes of push notifications, which this server does not send. */
+@ApiExcludeController()
 @Controller('api/a2a/:projectId/:name/tasks/:taskId/pushNotificationConfigs')
 @AllowAnyScope()
 @UseGuards(A2aVersionGuard)
 export class PushNotificationsController {
-  @All(['', ':configId'])
-  refuse(): never {
+  @Post()
+  create(): never {
+    throw pushNotificationsUnsupported();
+  }
+
+  @Get(['', ':configId'])
+  get(): never {
+    throw pushNotificationsUnsupported();
+  }
+
+  @Delete(':configId')
+  delete(): never {
     throw pushNotificationsUnsupported();
   }
 }

@@ -61,12 +61,12 @@ export class TaskSender {
     private readonly answers: AnswerRecorder,
     private readonly quota: StreamQuota,
     @Inject(Settings)
-    private readonly settings: Pick<Settings, 'MAX_PREFER_WAIT_MS' | 'MAX_TASKS_PER_A2A_CONTEXT'>,
+    private readonly settings: Pick<Settings, 'A2A_WAIT_TIMEOUT_MS' | 'MAX_TASKS_PER_A2A_CONTEXT'>,
   ) {}
 
   /**
    * Sends a message, and waits until the task ends or needs input, unless the client does not want to wait. It waits no longer
-   * than MAX_PREFER_WAIT_MS, and not while the server stops.
+   * than A2A_WAIT_TIMEOUT_MS, and not while the server stops.
    * @returns the task as it is then
    * @throws what `ExecutionStarter.start` and `AnswerRecorder.record` throw
    * @throws A2aError `TASK_NOT_FOUND`, `UNSUPPORTED_OPERATION` or `PUSH_NOTIFICATION_NOT_SUPPORTED`
@@ -76,7 +76,7 @@ export class TaskSender {
     const { principal, idempotencyKey, request } = sender;
     const { message, configuration } = sent;
     refusePushNotifications(sent);
-    const waits = configuration?.returnImmediately !== true && this.settings.MAX_PREFER_WAIT_MS > 0;
+    const waits = configuration?.returnImmediately !== true && this.settings.A2A_WAIT_TIMEOUT_MS > 0;
     using _place = waits ? this.quota.acquire(principal.id, undefined, addressOf(request)) : undefined;
     let taskId: string;
     let after = 0;
@@ -210,7 +210,7 @@ export class TaskSender {
     const left = new AbortController();
     const leave = () => left.abort();
     response.once('close', leave);
-    const signal = AbortSignal.any([left.signal, AbortSignal.timeout(this.settings.MAX_PREFER_WAIT_MS)]);
+    const signal = AbortSignal.any([left.signal, AbortSignal.timeout(this.settings.A2A_WAIT_TIMEOUT_MS)]);
     try {
       for await (const { state } of this.formats.follow<TaskState>(taskId, 'a2a', principal, signal, after))
         if (waitsForClient(state).length > 0) return;
