@@ -1,4 +1,5 @@
 import type { EventFormat } from '../src/streaming/formats/event-format.js';
+import { checkAgUi } from './support/ag-ui-journal.js';
 import { checkPure } from './support/format-journal.js';
 import { checkChat, checkResponses } from './support/openai-properties.js';
 import { randomJournals, type EndedJournal } from './support/random-journals.js';
@@ -23,6 +24,7 @@ const PROTOCOLS: Record<string, (journal: EndedJournal) => void | Promise<void>>
   'a format that counts': (journal) => checkPure(counting, journal),
   'openai-responses': checkResponses,
   'openai-chat': checkChat,
+  'ag-ui': checkAgUi,
 };
 
 describe('every execution in the protocols', () => {
