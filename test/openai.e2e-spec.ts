@@ -22,6 +22,7 @@ describe('the clients of OpenAI', () => {
       DATABASE_URL: await createDatabase(),
       RETRY_BASE_MS: '1',
       PROCESS_RECONNECT_TIMEOUT_MS: '500',
+      HEARTBEAT_INTERVAL_MS: '50',
     };
     server = await Server.start(settings);
     await saveOpenAiWorkflows(server);
@@ -283,6 +284,26 @@ describe('the clients of OpenAI', () => {
       }
       expect(last!.type).toBe('response.completed');
       expect((await client.responses.retrieve(id)).output_text).toBe('Thank you.');
+    });
+
+    it('has data before every blank line, because the Python client reads an event there', async () => {
+      const response = await fetch(`${server.url}/v1/responses`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'ask', input: 'x', stream: true }),
+      });
+      let text = '';
+      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+        text += chunk;
+        const id = /"id":"resp_([^"]+)"/.exec(text)?.[1];
+        // Two heartbeats have come while nothing happened.
+        if (id !== undefined && /\n\n(: ping\n){2,}$/.test(text))
+          await server.call('POST', `/api/executions/${id}/approve`, { approved: true });
+      }
+      const blocks = text.split('\n\n').slice(0, -1);
+      expect(blocks.at(-1)).toContain('event: response.completed\n');
+      expect(blocks.filter((block) => !/^data: \{/m.test(block))).toEqual([]);
+      expect(text).not.toContain('retry:');
     });
 
     it('is deleted once it has ended', async () => {
