@@ -22,9 +22,9 @@ const counting: EventFormat<{ seen: number; nodes: Record<string, number> }> = {
  */
 const PROTOCOLS: Record<string, (journal: EndedJournal) => void | Promise<void>> = {
   'a format that counts': (journal) => checkPure(counting, journal),
+  'ag-ui': checkAgUi,
   'openai-responses': checkResponses,
   'openai-chat': checkChat,
-  'ag-ui': checkAgUi,
 };
 
 describe('every execution in the protocols', () => {
