@@ -493,6 +493,8 @@ describe('the clients of OpenAI', () => {
       expect(early).toBeInstanceOf(ConflictError);
       expect(early).toMatchObject({ code: 'execution_not_ended', param: 'previous_response_id' });
       await client.responses.cancel(id);
+      const { body: refused } = await server.call('PUT', '/v1/models');
+      expect(refused).toMatchObject({ error: { code: 'method_not_allowed' } });
       const malformed = await server.call('POST', '/v1/responses', '{');
       expect(malformed.body).toEqual({
         error: {
@@ -557,6 +559,12 @@ describe('the clients of OpenAI', () => {
         const error = await errorOf(limited.responses.create({ model: 'slow', input: 'x' }));
         expect(error).toBeInstanceOf(UnprocessableEntityError);
         expect(error).toMatchObject({ code: 'response_not_ended' });
+        // Its duration says nothing about the server.
+        const metrics = await impatient.call('GET', '/metrics');
+        expect(metrics.text).toMatch(/cloutagent_http_requests_total\{[^}]*route="\/v1\/responses"/);
+        expect(metrics.text).not.toMatch(
+          /cloutagent_http_request_seconds_count\{[^}]*route="\/v1\/responses"/,
+        );
         const [id] = /resp_[0-9a-f-]+/.exec((error as Error).message)!;
         expect(await client.responses.cancel(id)).toMatchObject({ id, status: 'cancelled' });
         const refused = () =>

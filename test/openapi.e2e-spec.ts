@@ -163,7 +163,7 @@ describe('the OpenAPI document', () => {
     for (const route of routes) {
       for (const [status, { content }] of responsesOf(route)) {
         if (!(Number(status) >= 400)) continue;
-        const [[type, { examples = {} }] = ['', {} as Media]] = Object.entries(content!);
+        const [[type, { examples = {} }] = ['', {}]] = Object.entries(content!);
         const isProblem = type === 'application/problem+json';
         // The protocols of other products have forms of their own.
         expect([nameOf(route), isProblem || !route.path.startsWith('/api/')]).toEqual([nameOf(route), true]);
@@ -177,9 +177,12 @@ describe('the OpenAPI document', () => {
   });
 
   it('names every problem code of the server', () => {
-    expect(Object.keys(document.components.examples).toSorted()).toEqual(
-      Object.keys(PROBLEM_CODES).toSorted(),
+    // Codes that only a protocol with a form of its own answers with are in the examples of its operations.
+    const text = JSON.stringify(document.paths);
+    const named = Object.keys(PROBLEM_CODES).filter(
+      (code) => code in document.components.examples || text.includes(`"code":"${code}"`),
     );
+    expect(named).toEqual(Object.keys(PROBLEM_CODES));
     expect(document.info.description).toContain('`headers_too_large` (431)');
   });
 
