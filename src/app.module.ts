@@ -13,8 +13,10 @@ import { ExecutionsModule } from './executions/executions.module.js';
 import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
+import { A2aModule } from './protocols/a2a/a2a.module.js';
 import { AgUiModule } from './protocols/ag-ui/ag-ui.module.js';
 import { PublicServicesModule } from './public-services.module.js';
+import { OpenAiModule } from './protocols/openai/openai.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { StatsModule } from './stats/stats.module.js';
@@ -63,7 +65,9 @@ export class AppModule {
         OperationsModule,
         BulkModule,
         StatsModule,
+        A2aModule,
         AgUiModule,
+        OpenAiModule,
         PublicServicesModule,
         ...imports,
         ...(dashboard ? [DashboardModule] : []),

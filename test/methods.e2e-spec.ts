@@ -157,7 +157,8 @@ describe('a method that no route of the path has', () => {
       for (const method of METHODS.filter((one) => !allowed.includes(one))) {
         const answer = await ask(method, path);
         expect([method, path, answer.status, answer.allow]).toEqual([method, path, 405, allow]);
-        if (method !== 'HEAD')
+        // The protocols of other products have forms of their own.
+        if (method !== 'HEAD' && path.startsWith('/api/'))
           expect(answer.body).toMatchObject({
             code: 'method_not_allowed',
             detail: expect.stringContaining(`does not accept ${method}. Use one of ${allow}`),

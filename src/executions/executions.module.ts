@@ -99,12 +99,14 @@ import { StreamsController } from './streams/streams.controller.js';
   exports: [
     ExecutionStarter,
     ExecutionControl,
+    ExecutionEnds,
     ExecutionRerunner,
     ApprovalRecorder,
     ExecutionReader,
     ExecutionThreads,
     FormatReader,
     FormattedStreams,
+    StreamAdmission,
     StreamStarter,
   ],
 })

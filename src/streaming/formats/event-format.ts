@@ -42,6 +42,11 @@ export interface OutputFrame {
  * earlier state for a stream that is behind.
  */
 export interface EventFormat<State extends object = object> {
+  /**
+   * Whether every blank line of a stream ends a frame: no `retry` and no heartbeat stands alone. For clients that read an event
+   * without data there, and fail, such as OpenAI's client for Python. Default: false.
+   */
+  readonly sendsOnlyFrames?: boolean;
   /** Returns headers of the response in addition to those of every stream. */
   headers?(execution: FormattedExecution): Readonly<Record<string, string>>;
   /** Returns the state before the first event. */
@@ -51,6 +56,12 @@ export interface EventFormat<State extends object = object> {
    * @param event in order, each once, beginning with sequence 1. Its type may be one that this version does not know.
    */
   encode(event: ExecutionEvent, state: State): readonly OutputFrame[];
+  /**
+   * Returns the frames with which each stream begins, also one that begins in the middle: what a client needs that has none
+   * of the frames before. They have no ids. A format with this method sends all frames of an event again to a client that
+   * has received some of them. Without it, a stream begins with the frames of the next event.
+   */
+  opening?(state: State): readonly OutputFrame[];
   /**
    * Returns whether the client has to act before more frames come, such as to answer a wait. Streams that are answers to a
    * request of the protocol end then.
