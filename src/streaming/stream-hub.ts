@@ -224,13 +224,16 @@ export class StreamHub implements OnModuleDestroy {
     const interruption = frames.length > 0 ? HttpChunk.of(framesWithoutId(frames)) : undefined;
     const { sendsOnlyFrames = false } = session.format;
     const connection = this.connect(request, response.encoder, finish, { interruption, sendsOnlyFrames });
-    const position = skip > 0 ? after + 1 : after;
+    const hasOpening = session.format.opening !== undefined;
+    const position = skip > 0 && !hasOpening ? after + 1 : after;
     const from = typeof endsWhenIdle === 'object' ? Math.max(after, endsWhenIdle.after) : after;
     const idleAfter = endsWhenIdle === false ? undefined : from;
     const subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(), position, idleAfter);
-    const rest = lease.ready.then(() => (skip > 0 ? this.restOf(lease.channel, after, skip) : ''));
+    const first = lease.ready.then(() =>
+      hasOpening ? openingOf(lease.channel, after) : skip > 0 ? this.restOf(lease.channel, after, skip) : '',
+    );
     return {
-      ready: rest,
+      ready: first,
       start: (text) => {
         const missed = text as string;
         subscription.start(
@@ -356,4 +359,10 @@ export class StreamHub implements OnModuleDestroy {
     // A connection that is not closed stays in the wheel: the stall limit applies until the socket has taken all bytes.
     if (connection.isClosed) this.pool.wheel.remove(connection);
   }
+}
+
+/** Returns the frames with which a stream in a format begins. */
+async function openingOf(channel: Channel, after: number): Promise<string> {
+  const encoder = await channel.encoderAfter(after);
+  return encoder instanceof FormatEncoder ? framesWithoutId(encoder.opening()) : '';
 }
