@@ -129,7 +129,9 @@ async function ask(method: string, path: string, headers: Record<string, string>
     headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers },
   });
   const text = await response.text();
-  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
+  // AG-UI's clients parse only errors with this type.
+  const type = path.startsWith('/api/ag-ui/') ? 'application/json' : 'application/problem+json';
+  const isProblem = response.headers.get('content-type')?.startsWith(type);
   return {
     status: response.status,
     allow: response.headers.get('allow'),

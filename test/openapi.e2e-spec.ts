@@ -42,6 +42,7 @@ describe('the OpenAPI document', () => {
     expect(routes.map((route) => `${route.operation.operationId}: ${nameOf(route)}`).toSorted()).toEqual(
       [
         'approveExecution: POST /api/executions/{executionId}/approve',
+        'cancelAgUiThread: POST /api/ag-ui/{projectId}/{name}/{threadId}/cancel',
         'cancelExecution: POST /api/executions/{executionId}/cancel',
         'createExecutionsStreamTicket: POST /api/executions/stream-tickets',
         'createKey: POST /api/keys',
@@ -63,6 +64,7 @@ describe('the OpenAPI document', () => {
         'startExecution: POST /api/executions',
         'startExecutions: POST /api/executions/batch',
         'validateExecution: POST /api/executions/validate',
+        'streamAgUiThread: GET /api/ag-ui/{projectId}/{name}/{threadId}/stream',
         'streamExecution: GET /api/executions/{executionId}/stream',
         'streamExecutions: GET /api/executions/stream',
         'createOpenAiResponse: POST /v1/responses',
@@ -108,6 +110,7 @@ describe('the OpenAPI document', () => {
         'listSchedules: GET /api/schedules',
         'getSchedule: GET /api/schedules/{projectId}/{name}',
         'deleteSchedule: DELETE /api/schedules/{projectId}/{name}',
+        'runAgUi: POST /api/ag-ui/{projectId}/{name}',
         'runSchedule: POST /api/schedules/{projectId}/{name}/run',
         'putTrigger: PUT /api/triggers/{projectId}/{name}',
         'listTriggers: GET /api/triggers',
