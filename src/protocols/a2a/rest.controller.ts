@@ -39,7 +39,7 @@ import { taskOf } from './task-state.js';
 import { pushNotificationsUnsupported, TaskSender } from './task-sender.js';
 import { A2aVersionGuard } from './version.guard.js';
 
-export const A2A_CONTENT_TYPE = 'application/a2a+json';
+const A2A_CONTENT_TYPE = 'application/a2a+json';
 const BODY = { schema: SendMessageBody, required: true, examples: { hello: { value: EXAMPLE_SEND } } };
 const SEND_SCOPES =
   'Needs the scopes `executions:read` and `executions:write`, or `executions:control` for a message with a `taskId`, which answers ' +
