@@ -14,6 +14,7 @@ export const TAGS = {
   Triggers: 'Start saved workflows by the webhooks of other services.',
   Listeners: 'See durable listeners of modules, and replay what could not be delivered.',
   Webhooks: 'Have events delivered to addresses of your own, and see what became of the deliveries.',
+  Protocols: 'Use saved workflows from clients of other protocols.',
   Operations: 'Health and metrics of a process.',
 } as const;
 export type TagName = keyof typeof TAGS;

@@ -34,7 +34,11 @@ export class CallPeers implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const payloads = await this.listener.listen(CHANNEL);
     payloads.subscribe((payload) => {
-      const { sender, key, notice } = JSON.parse(payload) as { sender: string; key: string; notice: CallNotice };
+      const { sender, key, notice } = JSON.parse(payload) as {
+        sender: string;
+        key: string;
+        notice: CallNotice;
+      };
       if (sender !== this.identity.value) this.deliver(key, notice);
     });
   }
@@ -55,7 +59,9 @@ export class CallPeers implements OnModuleInit {
     const key = keyOf(parts);
     if (this.deliver(key, notice)) return;
     const short =
-      notice.kind === 'invalid' ? { ...notice, problem: notice.problem.slice(0, PROBLEM_MAX_LENGTH) } : notice;
+      notice.kind === 'invalid'
+        ? { ...notice, problem: notice.problem.slice(0, PROBLEM_MAX_LENGTH) }
+        : notice;
     const payload = JSON.stringify({ sender: this.identity.value, key, notice: short });
     await this.database.pool.query('SELECT pg_notify($1, $2)', [CHANNEL, payload]);
   }

@@ -53,7 +53,8 @@ export function cancelledResult(
   state: McpState,
   { reason }: ExecutionEventOf<'execution:cancelled'>,
 ): ToolResult {
-  const message = reason === undefined ? 'The execution was cancelled.' : `The execution was cancelled: ${reason}`;
+  const message =
+    reason === undefined ? 'The execution was cancelled.' : `The execution was cancelled: ${reason}`;
   return errorResult(message, {
     ...metaOf(state.executionId, factsOf(state)),
     'cloutagent/error': { code: 'cancelled', message },
@@ -105,7 +106,8 @@ export const executionUri = (executionId: string): string => `execution://${exec
 
 /** Says what a wait asks, and with which request it is answered. */
 export function howToAnswer({ waitId, nodeId, kind, message, signal, toolName }: AskedWait): string {
-  const about = toolName === undefined ? (message ?? signal ?? kind) : `${message ?? 'allow the call'} (${toolName})`;
+  const about =
+    toolName === undefined ? (message ?? signal ?? kind) : `${message ?? 'allow the call'} (${toolName})`;
   return `${nodeId} waits (${kind}): ${about}. Answer with POST /api/waits/${waitId}/answer and ${ANSWERS[kind]}.`;
 }
 

@@ -30,7 +30,9 @@ it('formOf asks for an approval and the values of its form', () => {
 });
 
 it('formOf repeats what was wrong with the answer before', () => {
-  expect(formOf(wait({ message: 'Well?' }), 'budget: is required')?.message).toBe('budget: is required\nWell?');
+  expect(formOf(wait({ message: 'Well?' }), 'budget: is required')?.message).toBe(
+    'budget: is required\nWell?',
+  );
 });
 
 it('formOf shows the call of a tool with its arguments', () => {
@@ -55,7 +57,10 @@ it.each<[string, Partial<AskedWait>]>([
   ['a reference', { schema: { type: 'object', properties: { a: { $ref: '#/$defs/a' } } } }],
   ['numbers to choose from', { schema: { type: 'object', properties: { a: { enum: [1, 2] } } } }],
   ['a member without a schema', { schema: { type: 'object', required: ['a'] } }],
-  ['a field with the name of an own one', { schema: { type: 'object', properties: { approved: { type: 'string' } } } }],
+  [
+    'a field with the name of an own one',
+    { schema: { type: 'object', properties: { approved: { type: 'string' } } } },
+  ],
   ['no type', { schema: {} }],
   ['a signal with a list', { kind: 'signal', schema: { type: 'array' } }],
   ['a failure', { kind: 'failure' }],

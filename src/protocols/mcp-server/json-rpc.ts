@@ -1,7 +1,9 @@
 import type { Problem } from '@cloutagent/contract';
 import { ProtocolError } from '@modelcontextprotocol/server';
-import { ProblemError } from '../../problems/problem.error.js';
+import type { Logger } from '../../logging/logger.js';
+import { isDatabaseOutage, isWriteRefusal } from '../../problems/database-outage.js';
 import { itemProblem } from '../../problems/problem-body.js';
+import { DatabaseUnavailableError, ProblemError } from '../../problems/problem.error.js';
 
 export type RequestId = string | number;
 
@@ -37,9 +39,20 @@ export const errorBody = (problem: Problem, id: RequestId | null = null) => ({
   error: rpcError(problem),
 });
 
-/** Turns a ProblemError into the error that the SDK sends. Other errors stay as they are. */
-export function toProtocolError(error: unknown): unknown {
-  if (!(error instanceof ProblemError)) return error;
-  const { code, message, data } = rpcError(itemProblem(error));
+/** Turns an error into a problem. An unknown one is logged and described by a generic sentence. */
+export function toProblem(error: unknown, logger: Logger): Problem {
+  if (error instanceof ProblemError) return itemProblem(error);
+  logger.error('a request to the MCP server failed', error);
+  return itemProblem(
+    isDatabaseOutage(error)
+      ? new DatabaseUnavailableError(isWriteRefusal(error))
+      : new ProblemError('internal_error'),
+  );
+}
+
+/** Turns an error into the one that the SDK sends. */
+export function toProtocolError(error: unknown, logger: Logger): ProtocolError {
+  if (error instanceof ProtocolError) return error;
+  const { code, message, data } = rpcError(toProblem(error, logger));
   return new ProtocolError(code, message, data);
 }

@@ -7,13 +7,13 @@ import { Holder } from '../../common/holder.js';
 import { Settings } from '../../config/settings.js';
 import { Logger } from '../../logging/logger.js';
 import { itemProblem } from '../../problems/problem-body.js';
-import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
+import { ProblemError } from '../../problems/problem.error.js';
 import { StreamQuota } from '../../throttling/stream-quota.js';
 import { type CallNotice, CallPeers } from './call-peers.js';
 import { pendingResult } from './call-results.js';
 import { CallStream } from './call-stream.js';
 import { ElicitedAnswers } from './elicited-answers.js';
-import { errorBody, type RequestId } from './json-rpc.js';
+import { errorBody, type RequestId, toProblem } from './json-rpc.js';
 import { type CallPlace, encodePlace, isRecord, type LegacySession } from './legacy-session.js';
 import type { AskedWait } from './mcp-state.js';
 import { type CallClient, type StopReason, ToolCalls } from './tool-calls.js';
@@ -131,13 +131,13 @@ export class LegacyCalls {
         await stream.send({ jsonrpc: '2.0', id, result: outcome.result }, client.eventId);
       else {
         const reason = outcome.kind === 'waiting' || outcome.reason === 'declined' ? 'waiting' : 'late';
-        await stream.send({ jsonrpc: '2.0', id, result: pendingResult(outcome.state, reason) }, client.eventId);
+        await stream.send(
+          { jsonrpc: '2.0', id, result: pendingResult(outcome.state, reason) },
+          client.eventId,
+        );
       }
     } catch (error) {
-      if (!(error instanceof ProblemError))
-        this.logger.error(`the call of execution ${executionId} failed`, error);
-      const problem = error instanceof ProblemError ? error : new ProblemError('internal_error');
-      await stream.send(errorBody(itemProblem(problem), id));
+      await stream.send(errorBody(toProblem(error, this.logger), id));
     } finally {
       for (const holder of holders) holder?.release();
       stream.end();
@@ -212,7 +212,12 @@ class LegacyClient implements CallClient {
     const times = (this.asked.get(waitId)?.times ?? 0) + 1;
     if (times === 1) this.onAsked(waitId);
     this.asked.set(waitId, { wait, times });
-    const message = { jsonrpc: '2.0', id: `wait:${waitId}:${times}`, method: 'elicitation/create', params: form };
+    const message = {
+      jsonrpc: '2.0',
+      id: `wait:${waitId}:${times}`,
+      method: 'elicitation/create',
+      params: form,
+    };
     void this.stream.send(message, this.eventId);
   }
 }
@@ -223,7 +228,8 @@ class LegacyClient implements CallClient {
  * @returns undefined for everything else, and for one that is not valid
  */
 export function legacyCallOf(message: unknown, version: string | undefined): LegacyCall | undefined {
-  if (!isRecord(message) || message['jsonrpc'] !== '2.0' || message['method'] !== 'tools/call') return undefined;
+  if (!isRecord(message) || message['jsonrpc'] !== '2.0' || message['method'] !== 'tools/call')
+    return undefined;
   const { id, params } = message;
   if ((typeof id !== 'string' && !Number.isSafeInteger(id)) || !isRecord(params)) return undefined;
   const { name, arguments: args = {}, _meta: meta = {} } = params;

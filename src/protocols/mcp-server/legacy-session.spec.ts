@@ -27,22 +27,33 @@ it.each([undefined, '', 'e-', 'x-0199c0de-0000-7000-8000-000000000001', 'another
 it('the id of an event has its place and the ids of the client', () => {
   const id = fc.oneof(fc.integer(), fc.string({ maxLength: 40 }));
   fc.assert(
-    fc.property(fc.nat(2_000_000_000), id, fc.option(id, { nil: undefined }), (sequence, requestId, progressToken) => {
-      const place = { executionId: ID, sequence, requestId, progressToken };
-      const encoded = encodePlace(place);
-      expect(encoded).toMatch(/^[\w.-]+$/);
-      expect(decodePlace(encoded!)).toEqual(place);
-    }),
+    fc.property(
+      fc.nat(2_000_000_000),
+      id,
+      fc.option(id, { nil: undefined }),
+      (sequence, requestId, progressToken) => {
+        const place = { executionId: ID, sequence, requestId, progressToken };
+        const encoded = encodePlace(place);
+        expect(encoded).toMatch(/^[\w.-]+$/);
+        expect(decodePlace(encoded!)).toEqual(place);
+      },
+    ),
   );
 });
 
 it('a place is not encoded if the ids of the client are too long', () => {
-  expect(encodePlace({ executionId: ID, sequence: 1, requestId: 'x'.repeat(500), progressToken: 1 })).toBeUndefined();
+  expect(
+    encodePlace({ executionId: ID, sequence: 1, requestId: 'x'.repeat(500), progressToken: 1 }),
+  ).toBeUndefined();
 });
 
-it.each(['', '7', `${ID}.1`, `${ID}.1.x`, `${ID}.1.W10`, `${ID}.1.${Buffer.from('[{},1]').toString('base64url')}`])(
-  'the id %j is not a place',
-  (id) => {
-    expect(decodePlace(id)).toBeUndefined();
-  },
-);
+it.each([
+  '',
+  '7',
+  `${ID}.1`,
+  `${ID}.1.x`,
+  `${ID}.1.W10`,
+  `${ID}.1.${Buffer.from('[{},1]').toString('base64url')}`,
+])('the id %j is not a place', (id) => {
+  expect(decodePlace(id)).toBeUndefined();
+});

@@ -43,7 +43,12 @@ export interface CallPlace {
 const MAX_LENGTH = 300;
 
 /** Encodes a place as the id of an event. Returns undefined if the ids of the client are too long for it. */
-export function encodePlace({ executionId, sequence, requestId, progressToken }: CallPlace): string | undefined {
+export function encodePlace({
+  executionId,
+  sequence,
+  requestId,
+  progressToken,
+}: CallPlace): string | undefined {
   const request = Buffer.from(JSON.stringify([requestId, progressToken ?? null])).toString('base64url');
   return request.length > MAX_LENGTH ? undefined : `${executionId}.${sequence}.${request}`;
 }

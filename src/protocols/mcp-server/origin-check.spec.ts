@@ -20,5 +20,7 @@ it.each<[string | undefined, string, boolean]>([
 });
 
 it('CORS_ORIGINS=* allows every origin', () => {
-  expect(isAllowedOrigin('https://any.example', 'x', { CORS_ORIGINS: ['*'], PUBLIC_URL: undefined })).toBe(true);
+  expect(isAllowedOrigin('https://any.example', 'x', { CORS_ORIGINS: ['*'], PUBLIC_URL: undefined })).toBe(
+    true,
+  );
 });

@@ -4,6 +4,7 @@ import type { Principal } from '../../auth/principal.js';
 import { Settings } from '../../config/settings.js';
 import { ExecutionControl } from '../../executions/commands/execution-control.js';
 import { ExecutionStarter } from '../../executions/commands/execution-starter.js';
+import { ExecutionReader } from '../../executions/queries/execution-reader.js';
 import { FormatReader } from '../../executions/streams/format-reader.js';
 import { Logger } from '../../logging/logger.js';
 import { checkIdempotencyKey } from '../../problems/idempotency-key.js';
@@ -60,6 +61,7 @@ export class ToolCalls implements OnModuleDestroy {
     private readonly catalog: ToolCatalog,
     private readonly starter: ExecutionStarter,
     private readonly reader: FormatReader,
+    private readonly executions: ExecutionReader,
     private readonly control: ExecutionControl,
     @Inject(Settings)
     private readonly settings: Pick<Settings, 'MCP_TOOL_WAIT_MS' | 'MCP_ELICITATION_TIMEOUT_MS'>,
@@ -121,10 +123,20 @@ export class ToolCalls implements OnModuleDestroy {
     }
   }
 
+  /** @throws NotFoundError if the execution does not exist or is not the principal's */
+  async check(executionId: string, principal: Principal): Promise<void> {
+    await this.executions.find(executionId, principal);
+  }
+
   /** Cancels the execution of a call that its client has cancelled. */
   async cancel(executionId: string, principal: Principal): Promise<void> {
     try {
-      await this.control.request(executionId, 'cancel', principal, 'The client of the tool call cancelled it.');
+      await this.control.request(
+        executionId,
+        'cancel',
+        principal,
+        'The client of the tool call cancelled it.',
+      );
     } catch (error) {
       // It has ended, or was deleted.
       if (!(error instanceof ProblemError))
@@ -143,18 +155,16 @@ export class ToolCalls implements OnModuleDestroy {
       answered: ReadonlySet<string>;
     },
   ): Promise<CallOutcome> {
-    const { executionId, principal, client, after, answered } = call;
+    const { executionId, principal, client, answered } = call;
     const now = await this.reader.read<McpState>(executionId, MCP_FORMAT, principal);
+    // The result is sent again to a client that continues after it.
+    const after = Math.min(call.after, now.hasEnded ? now.lastSequence - 1 : now.lastSequence);
     let { state } = now;
     let isAsked = false;
-    for (const { data, sequence } of now.frames) {
-      const result = resultIn(data);
-      if (result) return { kind: 'result', result };
-      if (sequence > after && !stop.signal.aborted) await client.progress(data as ProgressNotification, sequence);
-    }
-    /** Returns the outcome if the execution waits and the client cannot be asked. */
+    /** Returns the outcome if the execution waits and the client is not asked. */
     const check = (): CallOutcome | undefined => {
-      const waits = state.status === 'waiting' ? state.waits.filter(({ waitId }) => !answered.has(waitId)) : [];
+      const waits =
+        state.status === 'waiting' ? state.waits.filter(({ waitId }) => !answered.has(waitId)) : [];
       if (waits.length > 0 && !client.ask(waits)) return { kind: 'waiting', state, waits };
       if (waits.length > 0 !== isAsked) {
         isAsked = !isAsked;
@@ -163,10 +173,11 @@ export class ToolCalls implements OnModuleDestroy {
       }
       return undefined;
     };
-    const waiting = check();
-    if (waiting) return waiting;
-    const from = { sequence: now.lastSequence + 1, part: 0 };
-    const events = this.reader.follow<McpState>(executionId, MCP_FORMAT, principal, stop.signal, from);
+    if (after === now.lastSequence) {
+      const outcome = check();
+      if (outcome) return outcome;
+    }
+    const events = this.reader.follow<McpState>(executionId, MCP_FORMAT, principal, stop.signal, after);
     try {
       for await (const { frames, sequence, state: next } of events) {
         state = next;
@@ -175,15 +186,18 @@ export class ToolCalls implements OnModuleDestroy {
           if (result) return { kind: 'result', result };
           await client.progress(data as ProgressNotification, sequence);
         }
-        const outcome = check();
+        // Waits of the past may have been answered since.
+        const outcome = sequence < now.lastSequence ? undefined : check();
         if (outcome) return outcome;
         if (stop.signal.aborted) break;
       }
     } catch (error) {
       if (!stop.signal.aborted) throw error;
     }
-    if (!stop.signal.aborted) throw new NotFoundError();
-    return { kind: 'stopped', state, reason: stop.signal.reason as StopReason };
+    // The server stops, or the execution was deleted.
+    if (!stop.signal.aborted) await this.check(executionId, principal);
+    const reason = stop.signal.aborted ? (stop.signal.reason as StopReason) : 'late';
+    return { kind: 'stopped', state, reason };
   }
 }
 

@@ -16,7 +16,9 @@ const SEPARATOR = '__';
 export function toolName(workflow: string, projectId: string | undefined): string {
   const plain = projectId === undefined ? workflow : projectId + SEPARATOR + workflow;
   if (isExact(workflow, projectId) && plain.length <= NAME_MAX_LENGTH) return plain;
-  const hash = sha256(JSON.stringify([projectId, workflow])).toString('hex').slice(0, HASH_LENGTH);
+  const hash = sha256(JSON.stringify([projectId, workflow]))
+    .toString('hex')
+    .slice(0, HASH_LENGTH);
   const start = plain.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, NAME_MAX_LENGTH - HASH_LENGTH - 1);
   return `${start}-${hash}`;
 }
