@@ -32,8 +32,7 @@ const executions = async (query: string) =>
 const executionOfTool = (name: string) =>
   until(`${name} runs`, async () =>
     (await executions('limit=1')).find(
-      (each: { workflow?: { name: string }; status: string }) =>
-        each.workflow?.name === name && ['running', 'waiting'].includes(each.status),
+      ({ workflow, status }) => workflow?.name === name && ['running', 'waiting'].includes(status),
     ),
   );
 const ended = (id: string, status: string) =>
@@ -128,7 +127,7 @@ describe.each(ERAS)('a client of the %s era', (era) => {
     await ended(id, 'cancelled');
     const { events } = (await server.call('GET', `/api/executions/${id}/events?types=execution:cancelled`))
       .body;
-    expect(events[0].reason).toBe('The client of the tool call cancelled it.');
+    expect(events).toMatchObject([{ reason: 'The client of the tool call cancelled it.' }]);
     await client.close();
   });
 

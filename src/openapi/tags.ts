@@ -8,13 +8,13 @@ export const TAGS = {
   Projects: 'Read the figures of a project.',
   Secrets: 'Set the secrets of a project, which no route returns.',
   Variables: 'Set the variables of a project: plain values that workflows refer to.',
+  Protocols: 'Run saved workflows from clients of other protocols.',
   Streams: 'Watch executions live, as server-sent events.',
   Keys: 'Manage API keys, and see what your own credential may do.',
   Schedules: 'Start saved workflows at times that recur.',
   Triggers: 'Start saved workflows by the webhooks of other services.',
   Listeners: 'See durable listeners of modules, and replay what could not be delivered.',
   Webhooks: 'Have events delivered to addresses of your own, and see what became of the deliveries.',
-  Protocols: 'Use saved workflows from clients of other protocols.',
   Operations: 'Health and metrics of a process.',
 } as const;
 export type TagName = keyof typeof TAGS;

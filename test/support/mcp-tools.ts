@@ -5,7 +5,7 @@ import {
   type ElicitResult,
   StreamableHTTPClientTransport,
 } from '@modelcontextprotocol/client';
-import { ADMIN_KEY, type Server } from './server.js';
+import { ADMIN_KEY, type Server } from './server.ts';
 
 export const object = (properties: object, required: string[] = []) => ({
   type: 'object',

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuthModule } from '../../auth/auth.module.js';
 import { EngineModule } from '../../engine/engine.module.js';
 import { ExecutionsModule } from '../../executions/executions.module.js';
+import { ProblemFormsModule } from '../../problems/problem-forms.module.js';
 import { StreamQuotaModule } from '../../throttling/stream-quota.module.js';
 import { WaitsModule } from '../../waits/waits.module.js';
 import { CallPeers } from './call-peers.js';
@@ -18,7 +19,7 @@ import { ToolCatalogRepository } from './tool-catalog.repository.js';
 
 /** Saved workflows as tools of an MCP server. */
 @Module({
-  imports: [AuthModule, EngineModule, ExecutionsModule, StreamQuotaModule, WaitsModule],
+  imports: [AuthModule, EngineModule, ExecutionsModule, ProblemFormsModule, StreamQuotaModule, WaitsModule],
   controllers: [McpController],
   providers: [
     McpFormat,

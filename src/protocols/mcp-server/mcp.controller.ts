@@ -1,15 +1,24 @@
 import { Controller, Get, Inject, type OnModuleInit, Post, Req, Res } from '@nestjs/common';
-import { Json } from '@cloutagent/contract';
+import { Json, PROBLEM_CODES } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import type { Principal } from '../../auth/principal.js';
 import { Settings } from '../../config/settings.js';
-import { Documented } from '../../openapi/documented.decorator.js';
+import { Documented, type ErrorForm } from '../../openapi/documented.decorator.js';
 import { ProblemForms } from '../../problems/problem-forms.js';
 import { ProblemError } from '../../problems/problem.error.js';
 import { errorBody } from './json-rpc.js';
 import { isAllowedOrigin } from './origin-check.js';
 import { McpRequests } from './mcp-requests.js';
+
+const ERROR_FORM: ErrorForm = {
+  contentType: 'application/json',
+  schema: Json,
+  example: (code) => {
+    const { status, text } = PROBLEM_CODES[code];
+    return errorBody({ type: 'about:blank', title: '', status, detail: text, code });
+  },
+};
 
 /** The endpoint of the MCP server (Streamable HTTP). */
 @Controller('mcp')
@@ -47,6 +56,7 @@ export class McpController implements OnModuleInit {
       list: { value: { jsonrpc: '2.0', id: 1, result: { tools: [] } } },
     },
     errors: ['cross_site_request', 'too_many_streams'],
+    errorForm: ERROR_FORM,
   })
   post(
     @CurrentPrincipal() principal: Principal,
@@ -73,6 +83,7 @@ export class McpController implements OnModuleInit {
     contentType: 'text/event-stream',
     examples: { result: { value: { jsonrpc: '2.0', id: 1, result: { content: [] } } } },
     errors: ['invalid_last_event_id', 'not_found', 'cross_site_request', 'too_many_streams'],
+    errorForm: ERROR_FORM,
   })
   get(
     @CurrentPrincipal() principal: Principal,
