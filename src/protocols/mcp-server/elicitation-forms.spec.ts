@@ -29,6 +29,21 @@ it('formOf asks for an approval and the values of its form', () => {
   });
 });
 
+it('formOf asks for choices with titles, and for several of them', () => {
+  const options = [
+    { const: 'a', title: 'First' },
+    { const: 'b', title: 'Second' },
+  ];
+  const properties = {
+    one: { type: 'string', oneOf: options },
+    some: { type: 'array', items: { type: 'string', enum: ['a', 'b'] }, minItems: 1 },
+    titled: { type: 'array', items: { anyOf: options } },
+  };
+  expect(
+    formOf(wait({ kind: 'signal', schema: { type: 'object', properties } }))?.requestedSchema.properties,
+  ).toEqual(properties);
+});
+
 it('formOf repeats what was wrong with the answer before', () => {
   expect(formOf(wait({ message: 'Well?' }), 'budget: is required')?.message).toBe(
     'budget: is required\nWell?',
@@ -54,6 +69,14 @@ it('formOf asks for the body of a signal: an object, one value, or a text', () =
 it.each<[string, Partial<AskedWait>]>([
   ['objects', { schema: { type: 'object', properties: { a: { type: 'object' } } } }],
   ['lists', { schema: { type: 'object', properties: { a: { type: 'array' } } } }],
+  [
+    'lists of numbers',
+    { schema: { type: 'object', properties: { a: { type: 'array', items: { type: 'number' } } } } },
+  ],
+  [
+    'a choice of numbers',
+    { schema: { type: 'object', properties: { a: { type: 'string', oneOf: [{ const: 1 }] } } } },
+  ],
   ['a reference', { schema: { type: 'object', properties: { a: { $ref: '#/$defs/a' } } } }],
   ['numbers to choose from', { schema: { type: 'object', properties: { a: { enum: [1, 2] } } } }],
   ['a member without a schema', { schema: { type: 'object', required: ['a'] } }],

@@ -11,10 +11,10 @@ export interface ElicitationForm {
   };
 }
 
-/** A field of a form. MCP allows only values that are not objects. */
+/** A field of a form. MCP allows values that are not objects, and lists of texts to choose from. */
 export interface FormField {
   [keyword: string]: unknown;
-  type: 'string' | 'number' | 'integer' | 'boolean';
+  type: 'string' | 'number' | 'integer' | 'boolean' | 'array';
 }
 
 /** The keywords that MCP allows, by type. The server checks the others when the answer arrives. */
@@ -23,6 +23,7 @@ const KEYWORDS: Record<FormField['type'], readonly string[]> = {
   number: ['title', 'description', 'minimum', 'maximum', 'default'],
   integer: ['title', 'description', 'minimum', 'maximum', 'default'],
   boolean: ['title', 'description', 'default'],
+  array: ['title', 'description', 'minItems', 'maxItems', 'default'],
 };
 const FORMATS = ['email', 'uri', 'date', 'date-time'];
 
@@ -33,7 +34,8 @@ const MESSAGE_MAX_LENGTH = 4_000;
 /**
  * Makes the form of a wait.
  * @param problem what was wrong with the answer before
- * @returns undefined if a form cannot ask for the answer: the wait has a schema with objects or lists, or is of the kind `failure`
+ * @returns undefined if a form cannot ask for the answer: the wait has a schema with objects or lists of them, or is of
+ *   the kind `failure`
  */
 export function formOf(wait: AskedWait, problem?: string): ElicitationForm | undefined {
   const form = withoutProblem(wait);
@@ -147,14 +149,42 @@ function fieldsOf(
 }
 
 function fieldOf(schema: Record<string, unknown>): FormField | undefined {
-  const { enum: values } = schema;
+  const { enum: values, oneOf, items } = schema;
   const type = schema['type'] ?? (isTexts(values) ? 'string' : undefined);
   if (!isFieldType(type) || (values !== undefined && !isTexts(values))) return undefined;
   const known = Object.entries(schema).filter(
     ([keyword, value]) =>
       KEYWORDS[type].includes(keyword) && (keyword !== 'format' || FORMATS.includes(String(value))),
   );
-  return { ...Object.fromEntries(known), type };
+  const field = { ...Object.fromEntries(known), type };
+  if (type === 'array') {
+    const choices = isRecord(items) ? itemsOf(items) : undefined;
+    return choices && { ...field, items: choices };
+  }
+  if (oneOf === undefined) return field;
+  const options = type === 'string' ? optionsOf(oneOf) : undefined;
+  return options && { ...field, oneOf: options };
+}
+
+/** Returns the texts from which a list is chosen. */
+function itemsOf({ enum: values, anyOf, oneOf }: Record<string, unknown>): object | undefined {
+  if (isTexts(values)) return { type: 'string', enum: values };
+  const options = optionsOf(anyOf ?? oneOf);
+  return options && { anyOf: options };
+}
+
+/** Returns texts with titles, such as `{ const: 'a', title: 'First' }`. */
+function optionsOf(options: unknown): { const: string; title: string }[] | undefined {
+  if (!Array.isArray(options) || options.length === 0) return undefined;
+  const texts = options.flatMap((option: unknown) =>
+    isRecord(option) && typeof option['const'] === 'string'
+      ? {
+          const: option['const'],
+          title: typeof option['title'] === 'string' ? option['title'] : option['const'],
+        }
+      : [],
+  );
+  return texts.length === options.length ? texts : undefined;
 }
 
 const isFieldType = (type: unknown): type is FormField['type'] =>
