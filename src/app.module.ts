@@ -14,7 +14,9 @@ import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { McpServerModule } from './protocols/mcp-server/mcp-server.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
+import { AgUiModule } from './protocols/ag-ui/ag-ui.module.js';
 import { PublicServicesModule } from './public-services.module.js';
+import { OpenAiModule } from './protocols/openai/openai.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { StatsModule } from './stats/stats.module.js';
@@ -64,6 +66,8 @@ export class AppModule {
         BulkModule,
         StatsModule,
         McpServerModule,
+        AgUiModule,
+        OpenAiModule,
         PublicServicesModule,
         ...imports,
         ...(dashboard ? [DashboardModule] : []),

@@ -1,5 +1,7 @@
 import type { EventFormat } from '../src/streaming/formats/event-format.js';
+import { checkAgUi } from './support/ag-ui-journal.js';
 import { checkPure } from './support/format-journal.js';
+import { checkChat, checkResponses } from './support/openai-properties.js';
 import { randomJournals, type EndedJournal } from './support/random-journals.js';
 
 /** Sends one frame for each node of an event, with the number of events so far. */
@@ -20,6 +22,9 @@ const counting: EventFormat<{ seen: number; nodes: Record<string, number> }> = {
  */
 const PROTOCOLS: Record<string, (journal: EndedJournal) => void | Promise<void>> = {
   'a format that counts': (journal) => checkPure(counting, journal),
+  'ag-ui': checkAgUi,
+  'openai-responses': checkResponses,
+  'openai-chat': checkChat,
 };
 
 describe('every execution in the protocols', () => {

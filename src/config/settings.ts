@@ -155,6 +155,7 @@ const SettingsSchema = z
     BATCH_MAX_BYTES: count(8_388_608),
     BATCH_MAX_JSON_PARTS: count(100_000),
     MAX_PREFER_WAIT_MS: ms(60_000, 0),
+    OPENAI_WAIT_TIMEOUT_MS: ms(600_000, 0),
     RATE_LIMIT_REQUESTS: count(10_000),
     RATE_LIMIT_WINDOW_MS: ms(60_000),
     MAX_JSON_DEPTH: count(32, 1, 1_000),

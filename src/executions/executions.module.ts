@@ -99,6 +99,7 @@ import { StreamsController } from './streams/streams.controller.js';
   exports: [
     ExecutionStarter,
     ExecutionControl,
+    ExecutionEnds,
     ExecutionRerunner,
     ApprovalRecorder,
     ExecutionReader,

@@ -195,6 +195,14 @@ export const PROBLEM_CODES = {
     status: 417,
     text: 'The only value of Expect that this server supports is 100-continue.',
   },
+  response_not_ended: {
+    status: 422,
+    text: 'The response has not ended within OPENAI_WAIT_TIMEOUT_MS, and continues. Get it later by its id, or start it with background or stream.',
+  },
+  execution_not_completed: {
+    status: 422,
+    text: 'The execution has failed or was cancelled, so there is no answer. `error.message` has the code of its failure.',
+  },
   idempotency_key_reused: {
     status: 422,
     text: 'This Idempotency-Key was already used with another body. Use a new key for a new request.',
