@@ -128,8 +128,12 @@ export class ToolCalls implements OnModuleDestroy {
     await this.executions.find(executionId, principal);
   }
 
-  /** Cancels the execution of a call that its client has cancelled. */
+  /**
+   * Cancels the execution of a call that its client has cancelled. A principal without the scope executions:control may not: its
+   * execution continues.
+   */
   async cancel(executionId: string, principal: Principal): Promise<void> {
+    if (!principal.scopes.includes('executions:control')) return;
     try {
       await this.control.request(
         executionId,
