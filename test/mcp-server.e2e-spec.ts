@@ -262,25 +262,13 @@ describe('a call whose client spreads its requests over processes', () => {
   };
 
   it.each(ERAS)('answers forms and cancels calls of the %s era at any process', async (era) => {
-    const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
-    const client = new Client(
-      { name: 'test', version: '1.0.0' },
-      {
-        ...(era === 'modern' && { versionNegotiation: { mode: { pin: '2026-07-28' } } }),
-        capabilities: { elicitation: {} },
-      },
-    );
     const answers = [
       { action: 'accept' as const, content: { approved: true, budget: 1 } },
       { action: 'accept' as const, content: { approved: true, budget: 5 } },
       { action: 'decline' as const },
     ];
-    client.setRequestHandler('elicitation/create', () => Promise.resolve(answers.shift()!));
     const { fetch, seen } = balanced();
-    const requestInit = { headers: { authorization: `Bearer ${key}` } };
-    await client.connect(
-      new StreamableHTTPClientTransport(new URL('/mcp', server.url), { fetch, requestInit }),
-    );
+    const client = await connect(server, era, { key, fetch, answers: () => answers.shift()! });
     const review = await client.callTool({ name: 'review', arguments: {} });
     expect(review.structuredContent).toMatchObject({ approved: true, values: { budget: 5 } });
     const declined = await client.callTool({ name: 'review', arguments: {} });

@@ -47,6 +47,20 @@ export const TOOLS = {
       edges: [{ source: 'first', target: 'delay' }],
     },
   },
+  later: {
+    inputSchema: object({}),
+    workflow: {
+      nodes: [
+        step('first', 'transform', { expression: '1' }),
+        step('delay', 'delay', { ms: 3_000 }),
+        step('last', 'transform', { expression: '"done"' }),
+      ],
+      edges: [
+        { source: 'first', target: 'delay' },
+        { source: 'delay', target: 'last' },
+      ],
+    },
+  },
   review: {
     inputSchema: object({}),
     workflow: asked(
@@ -114,14 +128,19 @@ export async function keyOf(server: Server, more: object = {}): Promise<string> 
 export const ERAS = ['modern', 'legacy'] as const;
 export type Era = (typeof ERAS)[number];
 
-/** Connects the official client. @param answers how a person answers forms; without it the client has none */
+interface ClientOptions {
+  key?: string;
+  /** How a person answers forms; without it the client has none. */
+  answers?: (message: string, schema: object) => ElicitResult;
+  /** Sends requests, such as to different processes. */
+  fetch?: (input: string | URL, init?: RequestInit) => Promise<Response>;
+}
+
+/** Connects the official client. */
 export async function connect(
   server: { url: string },
   era: Era,
-  {
-    key = ADMIN_KEY,
-    answers,
-  }: { key?: string; answers?: (message: string, schema: object) => ElicitResult } = {},
+  { key = ADMIN_KEY, answers, fetch }: ClientOptions = {},
 ): Promise<Client> {
   const client = new Client(
     { name: 'test', version: '1.0.0' },
@@ -138,6 +157,7 @@ export async function connect(
     );
   await client.connect(
     new StreamableHTTPClientTransport(new URL('/mcp', server.url), {
+      ...(fetch && { fetch }),
       requestInit: { headers: { authorization: `Bearer ${key}` } },
       reconnectionOptions: {
         initialReconnectionDelay: 50,
