@@ -86,118 +86,99 @@ const call = (name: string, args: object = {}, meta: object = {}) =>
   rpc('tools/call', { name, arguments: args, _meta: meta });
 const version = (revision: string) => ({ 'mcp-protocol-version': revision });
 
+/** Cancels an execution, so that no later test finds it. */
+const cancel = async (id: string) => {
+  await server.call('POST', `/api/executions/${id}/cancel`, {});
+  await until(`${id} is cancelled`, async () => (await shown(id)).status === 'cancelled');
+};
+
 describe('a call that takes long', () => {
   let short: Server;
   beforeAll(async () => {
     short = await Server.start({
       DATABASE_URL: database,
       ...FAST,
-      MCP_TOOL_WAIT_MS: '100',
+      MCP_TOOL_WAIT_MS: '1500',
       MAX_STREAMS_PER_PRINCIPAL: '1',
     });
   });
   afterAll(() => short.kill('SIGTERM'));
 
-  it.each(ERAS)('is answered with the resource of its execution, which continues (%s)', async (era) => {
-    const client = await connect(short, era, { key });
-    const result = await client.callTool({ name: 'wait', arguments: { ms: 1 } });
-    const id = executionOf(result);
-    expect(textOf(result)).toBe(
-      `The execution ${id} still runs. Read the resource execution://${id} for its result, or GET /api/executions/${id}.`,
-    );
-    expect(result.isError).toBeUndefined();
-    const { contents } = await client.readResource({ uri: `execution://${id}` });
-    expect(JSON.parse((contents[0] as { text: string }).text)).toMatchObject({
-      id,
-      status: expect.stringMatching(/^(running|waiting)$/),
-    });
-    await server.call('POST', `/api/executions/${id}/cancel`, {});
-    await client.close();
-  });
-
-  it.each(ERAS)('counts as a stream of its caller (%s)', async (era) => {
-    const held = await Server.start({ DATABASE_URL: database, ...FAST, MAX_STREAMS_PER_PRINCIPAL: '1' });
-    const client = await connect(held, era, { key });
-    const abort = new AbortController();
-    const first = client.callTool({ name: 'wait', arguments: { ms: 1 } }, { signal: abort.signal });
-    await begun('wait');
-    const refused = await client
-      .callTool({ name: 'add', arguments: { a: 1, b: 1 } })
-      .catch((error: unknown) => error);
-    expect(JSON.stringify(refused) + String(refused)).toMatch(/too_many_streams|429/);
-    abort.abort('done');
-    await expect(first).rejects.toThrow();
-    await client.close();
-    await held.kill('SIGTERM');
-  });
-});
-
-describe('a server that goes away in mid-call', () => {
-  /** A second process, and a client that moves to the first one when it is gone. */
-  const start = async () => {
-    const gone = await Server.start({ DATABASE_URL: database, ...FAST, MAX_EXECUTIONS_PER_PROCESS: '1' });
-    const requests: string[] = [];
-    const move = (input: string | URL, init?: RequestInit) => {
-      const isGone = gone.process.exitCode !== null || gone.process.signalCode !== null;
-      requests.push(`${init?.method ?? 'GET'} ${isGone ? 'other' : 'gone'}`);
-      return fetch(new URL(new URL(String(input)).pathname, isGone ? server.url : gone.url), init);
-    };
-    return { gone, requests, move };
-  };
-
-  it.each(ERAS)('answers with the resource when it is stopped with SIGTERM (%s)', async (era) => {
-    const { gone } = await start();
-    const client = await connect(gone, era, { key });
-    const result = client.callTool({ name: 'wait', arguments: { ms: 1 } });
-    const id = await begun('wait');
-    const killed = gone.kill('SIGTERM');
-    expect(executionOf(await result)).toBe(id);
-    expect(textOf(await result)).toContain('still runs');
-    await killed;
-    expect((await shown(id)).status).toBe('waiting');
-    await server.call('POST', `/api/executions/${id}/cancel`, {});
-    await client.close();
-  });
-
-  it.each([true, false])(
-    'is continued elsewhere after kill -9 by a legacy client (progress: %s)',
-    async (hasProgress) => {
-      const { gone, requests, move } = await start();
-      const client = await connect(gone, 'legacy', { key, fetch: move });
-      const messages: string[] = [];
-      const result = client.callTool(
-        { name: 'later', arguments: {} },
-        hasProgress ? { onprogress: ({ message }) => messages.push(message ?? '') } : {},
+  it.each(ERAS)(
+    'counts as a stream, and is answered with the resource of its execution, which continues (%s)',
+    async (era) => {
+      const client = await connect(short, era, { key });
+      const call = client.callTool({ name: 'wait', arguments: { ms: 1 } });
+      await begun('wait');
+      const refused: unknown = await client
+        .callTool({ name: 'add', arguments: { a: 1, b: 1 } })
+        .catch((error: unknown) => error);
+      expect(JSON.stringify(refused) + String(refused)).toContain('too_many_streams');
+      const result = await call;
+      const id = executionOf(result);
+      expect(textOf(result)).toBe(
+        `The execution ${id} still runs. Read the resource execution://${id} for its result, or GET /api/executions/${id}.`,
       );
-      const id = await begun('later');
-      await gone.kill('SIGKILL');
-      expect(textOf(await result)).toBe('done');
-      expect(executionOf(await result)).toBe(id);
-      expect(requests).toContain('GET other');
-      if (hasProgress) expect(messages.filter((text) => text === 'first: completed')).toHaveLength(1);
+      expect(result.isError).toBeUndefined();
+      const { contents } = await client.readResource({ uri: `execution://${id}` });
+      expect(JSON.parse((contents[0] as { text: string }).text)).toMatchObject({ id, status: 'waiting' });
+      await cancel(id);
       await client.close();
     },
   );
+});
 
-  it('is an error for a modern client after kill -9, and the same key finds the execution', async () => {
-    const { gone, move } = await start();
-    const client = await connect(gone, 'modern', { key, fetch: move });
-    const request = {
-      name: 'later',
-      arguments: {},
-      _meta: { 'cloutagent/idempotencyKey': 'after-the-crash' },
+describe('a server that goes away in mid-call', () => {
+  it('answers with the resource when it is stopped with SIGTERM', async () => {
+    const gone = await Server.start({ DATABASE_URL: database, ...FAST });
+    const clients = await Promise.all(ERAS.map((era) => connect(gone, era, { key })));
+    const calls = clients.map((client) => client.callTool({ name: 'wait', arguments: { ms: 1 } }));
+    const ids = [await begun('wait'), await begun('wait')];
+    const killed = gone.kill('SIGTERM');
+    const results = await Promise.all(calls);
+    expect(results.map(executionOf).toSorted()).toEqual(ids.toSorted());
+    for (const result of results) expect(textOf(result)).toContain('still runs');
+    await killed;
+    for (const id of ids) {
+      expect((await shown(id)).status).toBe('waiting');
+      await cancel(id);
+    }
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  it('is killed: legacy clients continue elsewhere, and modern ones find the execution by the same key', async () => {
+    const gone = await Server.start({ DATABASE_URL: database, ...FAST });
+    const requests: string[] = [];
+    /** Sends requests to the other process once this one is gone, as a load balancer does. */
+    const fetchAlive = (input: string | URL, init?: RequestInit) => {
+      const isGone = gone.process.exitCode !== null || gone.process.signalCode !== null;
+      requests.push(`${init?.method ?? 'GET'} ${isGone ? 'elsewhere' : 'here'}`);
+      return fetch(new URL(new URL(String(input)).pathname, isGone ? server.url : gone.url), init);
     };
-    const result = client.callTool(request, { onprogress: () => undefined }).then(
-      () => 'a result',
-      () => 'an error',
+    const [modern, reporting, silent] = await Promise.all(
+      (['modern', 'legacy', 'legacy'] as const).map((era) => connect(gone, era, { key, fetch: fetchAlive })),
     );
-    const id = await begun('later');
+    const messages: string[] = [];
+    const request = { name: 'later', arguments: {} };
+    const keyed = { ...request, _meta: { 'cloutagent/idempotencyKey': 'after-the-crash' } };
+    // The SDK waits for its own time limit when the stream of a modern call breaks.
+    const cut = modern!
+      .callTool(keyed, { onprogress: () => undefined, timeout: 10_000 })
+      .catch((error: unknown) => error);
+    const continued = [
+      reporting!.callTool(request, { onprogress: ({ message }) => messages.push(message ?? '') }),
+      silent!.callTool(request),
+    ];
+    const ids = [await begun('later'), await begun('later'), await begun('later')];
     await gone.kill('SIGKILL');
-    expect(await result).toBe('an error');
-    const again = await client.callTool(request);
-    expect([executionOf(again), textOf(again)]).toEqual([id, 'done']);
-    await ended(id);
-    await client.close();
+    const again = await modern!.callTool(keyed);
+    expect(await cut).toBeInstanceOf(Error);
+    const results = [again, ...(await Promise.all(continued))];
+    for (const result of results) expect(textOf(result)).toBe('done');
+    expect(results.map(executionOf).toSorted()).toEqual(ids.toSorted());
+    expect(messages.filter((text) => text === 'first: completed')).toHaveLength(1);
+    expect(requests.filter((each) => each === 'GET elsewhere').length).toBeGreaterThanOrEqual(2);
+    await Promise.all([modern, reporting, silent].map((client) => client!.close()));
   });
 });
 
