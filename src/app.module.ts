@@ -14,6 +14,7 @@ import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { McpServerModule } from './protocols/mcp-server/mcp-server.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
+import { A2aModule } from './protocols/a2a/a2a.module.js';
 import { AgUiModule } from './protocols/ag-ui/ag-ui.module.js';
 import { PublicServicesModule } from './public-services.module.js';
 import { OpenAiModule } from './protocols/openai/openai.module.js';
@@ -66,6 +67,7 @@ export class AppModule {
         BulkModule,
         StatsModule,
         McpServerModule,
+        A2aModule,
         AgUiModule,
         OpenAiModule,
         PublicServicesModule,

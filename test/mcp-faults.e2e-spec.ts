@@ -338,7 +338,7 @@ describe('the stream of a call before revision 2026-07-28', () => {
     expect([status, json.error.data.code]).toEqual([404, 'not_found']);
   });
 
-  it('goes on without its client', async () => {
+  it('lets the execution continue when its client leaves', async () => {
     const abort = new AbortController();
     const response = await fetch(new URL('/mcp', server.url), {
       method: 'POST',

@@ -1,4 +1,7 @@
 import type { CallToolResult, Progress } from '@modelcontextprotocol/client';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import {
   connect,
   ERAS,
@@ -10,7 +13,7 @@ import {
   textOf,
   TOOLS,
 } from './support/mcp-tools.js';
-import { createDatabase, Server } from './support/server.js';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { until } from './support/until.js';
 
 let server: Server;
@@ -363,5 +366,29 @@ describe('the names of tools', () => {
       data: { code: 'validation_failed' },
     });
     await client.close();
+  });
+});
+
+describe('docs/protocols/mcp-server.md', () => {
+  it('has commands and code that work as they are written', async () => {
+    const page = await readFile('docs/protocols/mcp-server.md', 'utf8');
+    const blocks = (language: string) =>
+      [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map(([, code]) =>
+        code!.replaceAll('http://127.0.0.1:3000', server.url),
+      );
+    const env = { PATH: process.env['PATH'], KEY: ADMIN_KEY, CLOUTAGENT_API_KEY: ADMIN_KEY };
+    const run = promisify(execFile);
+    const printed: string[] = [];
+    for (const command of blocks('sh')) printed.push((await run('sh', ['-c', command], { env })).stdout);
+    expect(printed[0]).toContain('"version":1');
+    expect(printed[1]).toContain('You asked');
+    expect(JSON.parse(printed[2]!)).toMatchObject({ workflows: ['explain'] });
+    const [code, ...others] = blocks('ts');
+    expect(others).toEqual([]);
+    const { stdout, stderr } = await run(process.execPath, ['--input-type=module-typescript', '-e', code!], { env });
+    expect(stdout).toMatch(/You asked.*[0-9a-f-]{36}\n$/s);
+    expect(stderr).toContain('answer: completed');
+    for (const config of blocks('json')) expect(JSON.parse(config)).toHaveProperty('mcpServers.cloutagent');
+    await server.call('DELETE', '/api/workflows/demo/explain');
   });
 });

@@ -107,6 +107,7 @@ import { StreamsController } from './streams/streams.controller.js';
     ExecutionThreads,
     FormatReader,
     FormattedStreams,
+    StreamAdmission,
     StreamStarter,
   ],
 })

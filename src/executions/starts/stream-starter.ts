@@ -9,6 +9,7 @@ import { StreamHub } from '../../streaming/stream-hub.js';
 import { ExecutionStarter } from '../commands/execution-starter.js';
 import type { ExecutionThread } from '../../streaming/formats/event-format.js';
 import { FIRST_PLACE, parseFramePlace } from '../streams/frame-place.js';
+import type { OwnFormat } from '../streams/format-sessions.js';
 import { FormattedStreams } from '../streams/formatted-streams.js';
 import { parseLastEventId } from '../streams/last-event-id.js';
 import { StreamAdmission } from '../streams/stream-admission.js';
@@ -22,7 +23,7 @@ export interface StreamedStart {
   lastEventId: string | undefined;
   types: OpenStream['types'];
   /** Undefined for the format of this server. */
-  format?: { readonly name: string; readonly endsWhenIdle: boolean } | undefined;
+  format?: { readonly name: string | OwnFormat; readonly endsWhenIdle: boolean } | undefined;
   /** The conversation of a client that the execution belongs to. */
   thread?: ExecutionThread | undefined;
 }

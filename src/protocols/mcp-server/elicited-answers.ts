@@ -65,7 +65,7 @@ export class ElicitedAnswers {
       return { kind: 'answered' };
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
-      // Another answer was first, or the time is up: the execution goes on without this one.
+      // Another answer was first, or the time is up: the execution continues without this one.
       if (error.getStatus() === 409) return { kind: 'answered' };
       if (error.code === 'invalid_answer') return { kind: 'invalid', problem: error.message };
       throw error;

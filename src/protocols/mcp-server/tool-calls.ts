@@ -37,7 +37,7 @@ export interface CallClient {
   progress(notification: ProgressNotification, sequence: number): Promise<void>;
   /**
    * Called when the execution waits for answers.
-   * @returns whether the client has been asked for them and answers while the call goes on
+   * @returns whether the client has been asked for them and answers while the call is open
    */
   ask(waits: readonly AskedWait[]): boolean;
 }
