@@ -385,7 +385,9 @@ describe('docs/protocols/mcp-server.md', () => {
     expect(JSON.parse(printed[2]!)).toMatchObject({ workflows: ['explain'] });
     const [code, ...others] = blocks('ts');
     expect(others).toEqual([]);
-    const { stdout, stderr } = await run(process.execPath, ['--input-type=module-typescript', '-e', code!], { env });
+    const { stdout, stderr } = await run(process.execPath, ['--input-type=module-typescript', '-e', code!], {
+      env,
+    });
     expect(stdout).toMatch(/You asked.*[0-9a-f-]{36}\n$/s);
     expect(stderr).toContain('answer: completed');
     for (const config of blocks('json')) expect(JSON.parse(config)).toHaveProperty('mcpServers.cloutagent');
