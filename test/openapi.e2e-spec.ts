@@ -75,6 +75,8 @@ describe('the OpenAPI document', () => {
         'createOpenAiChatCompletion: POST /v1/chat/completions',
         'listOpenAiModels: GET /v1/models',
         'getOpenAiModel: GET /v1/models/{model}',
+        'postMcp: POST /mcp',
+        'resumeMcp: GET /mcp',
         'listWaits: GET /api/waits',
         'answerWait: POST /api/waits/{waitId}/answer',
         'sendSignal: POST /api/executions/{executionId}/signals/{name}',
