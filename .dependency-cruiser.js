@@ -43,6 +43,18 @@ const FOLDERS = {
   schedules: ['auth', 'cluster', 'database', 'definitions', 'engine', 'executions', 'secrets', 'throttling'],
   bulk: ['auth', 'cluster', 'database', 'executions'],
   stats: ['auth', 'database', 'executions'],
+  protocols: [
+    'auth',
+    'database',
+    'definitions',
+    'engine',
+    'events',
+    'executions',
+    'journal',
+    'streaming',
+    'throttling',
+    'waits',
+  ],
   dashboard: ['auth'],
   operations: ['auth', 'database', 'deliveries', 'engine', 'events', 'journal', 'streaming', 'webhooks'],
   // It runs the whole application inside another one, and hosts import it.
@@ -65,6 +77,7 @@ const FOLDERS = {
 const STREAMING = {
   frames: [],
   scheduling: [],
+  formats: ['frames'],
   gzip: ['frames', 'scheduling', 'stream-stats.ts'],
   channel: ['frames', 'scheduling', 'gzip', 'stream-stats.ts'],
   connection: ['frames', 'scheduling', 'gzip', 'channel', 'stream-stats.ts'],

@@ -84,5 +84,12 @@ export { createApp } from './load-app.js';
 export { Deprecated, type Deprecation } from './openapi/deprecated.decorator.js';
 export { NotFoundError } from './problems/problem.error.js';
 export { runServer } from './run-server.js';
+export type {
+  EventFormat,
+  ExecutionThread,
+  FormattedExecution,
+  OutputFrame,
+} from './streaming/formats/event-format.js';
+export { StreamFormat } from './streaming/formats/stream-format.decorator.js';
 export { StreamHub } from './streaming/stream-hub.js';
 export type { ThrottlerStorage } from '@nestjs/throttler';

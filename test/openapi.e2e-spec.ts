@@ -200,7 +200,7 @@ describe('the OpenAPI document', () => {
         .map(({ name, explode }) => (explode === false ? `${name}[]` : name));
     const tree = ['parentId', 'rootId', 'rerunOf', 'workflow', 'createdAfter', 'createdBefore', 'children'];
     expect(names('listExecutions')).toEqual(['projectId', 'status[]', 'tag', ...tree, 'limit', 'cursor']);
-    expect(names('streamExecution')).toEqual(['lastEventId', 'types[]', 'ticket']);
+    expect(names('streamExecution')).toEqual(['lastEventId', 'types[]', 'format', 'ticket']);
     const filter = ['projectId', 'status[]', 'tag', 'rootId', 'executionIds[]'];
     const multi = [...filter, 'types[]', 'from', 'lastEventId'];
     expect(names('streamExecutions')).toEqual([...multi, 'ticket']);

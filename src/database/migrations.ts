@@ -7,6 +7,7 @@ import { projectStats } from './project-stats.migration.js';
 import { schedules } from './schedules.migration.js';
 import { secrets } from './secrets.migration.js';
 import { treeCosts } from './tree-costs.migration.js';
+import { threads } from './threads.migration.js';
 import { webhooks } from './webhooks.migration.js';
 
 /** The schema of every table. */
@@ -499,4 +500,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0015-schedules': schedules,
   '0016-bulk-operations': bulkOperations,
   '0017-project-stats': projectStats,
+  '0018-threads': threads,
 };

@@ -381,6 +381,15 @@ interface OperationItemsTable {
   execution_id: string;
 }
 
+/** The conversations of clients that executions belong to. */
+interface ThreadsTable {
+  execution_id: string;
+  project_id: string;
+  protocol: string;
+  thread_id: string;
+  data: JsonColumn<Json>;
+}
+
 export interface Schema {
   executions: ExecutionsTable;
   processes: ProcessesTable;
@@ -402,4 +411,5 @@ export interface Schema {
   deleted_requests: DeletedRequestsTable;
   operations: OperationsTable;
   operation_items: OperationItemsTable;
+  threads: ThreadsTable;
 }

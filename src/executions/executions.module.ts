@@ -32,6 +32,10 @@ import { StartValidator } from './starts/start-validator.js';
 import { StartsController } from './starts/starts.controller.js';
 import { StreamStarter } from './starts/stream-starter.js';
 import { WaitingStarter } from './starts/waiting-starter.js';
+import { FormatReader } from './streams/format-reader.js';
+import { FormatSessions } from './streams/format-sessions.js';
+import { FormattedStreams } from './streams/formatted-streams.js';
+import { ExecutionThreads } from './threads/execution-threads.js';
 import { ExecutionLookup } from './streams/execution-lookup.js';
 import { MultiStreamResolver } from './streams/multi-stream-resolver.js';
 import { MultiStreamsController } from './streams/multi-streams.controller.js';
@@ -82,12 +86,26 @@ import { StreamsController } from './streams/streams.controller.js';
     StreamMembersRepository,
     MultiStreamResolver,
     StreamAdmission,
+    ExecutionThreads,
+    FormatSessions,
+    FormattedStreams,
+    FormatReader,
     ExecutionEnds,
     WaitingStarter,
     StreamStarter,
     StartValidator,
     BatchStarter,
   ],
-  exports: [ExecutionStarter, ExecutionControl, ExecutionRerunner, ApprovalRecorder, ExecutionReader],
+  exports: [
+    ExecutionStarter,
+    ExecutionControl,
+    ExecutionRerunner,
+    ApprovalRecorder,
+    ExecutionReader,
+    ExecutionThreads,
+    FormatReader,
+    FormattedStreams,
+    StreamStarter,
+  ],
 })
 export class ExecutionsModule {}

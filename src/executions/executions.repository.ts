@@ -5,6 +5,7 @@ import { Database } from '../database/database.js';
 import type { DesiredState, KeptWork } from '../database/schema.js';
 import { NotFoundError } from '../problems/problem.error.js';
 import type { ExecutionRow, ShownRow } from '../engine/execution-row.js';
+import type { ExecutionThread } from '../streaming/formats/event-format.js';
 
 // A re-run redacts the secrets that the execution has used whose work it keeps.
 const INSERT = `
@@ -46,6 +47,14 @@ export interface ExecutionHead {
   readonly lastSequence: number;
 }
 
+// In one statement, so that an execution of a conversation never stands without it.
+const INSERT_WITH_THREAD = `
+  WITH inserted AS (${INSERT}), thread AS (
+    INSERT INTO cloutagent.threads (execution_id, project_id, protocol, thread_id, data)
+    SELECT id, project_id, $15, $16, $17::json FROM inserted
+  )
+  SELECT * FROM inserted`;
+
 /** What an execution is made of, once the saved workflow that its request names has been read. */
 export interface NewExecution extends Pick<
   StartExecution,
@@ -54,6 +63,8 @@ export interface NewExecution extends Pick<
   readonly workflow: Workflow;
   /** The saved workflow that `workflow` is a version of. */
   readonly savedAs?: WorkflowVersionRef | undefined;
+  /** The conversation of a client that it belongs to. Only a single execution may have one. */
+  readonly thread?: ExecutionThread | undefined;
 }
 
 /** The execution that a new one repeats. */
@@ -138,9 +149,10 @@ export class ExecutionsRepository {
     { createdBy, idempotencyKey, requestHash }: Origin,
     repeated?: Repeated,
   ): Promise<ExecutionRow> {
+    const { thread } = request;
     const query = {
-      name: 'execution-insert',
-      text: INSERT,
+      name: thread ? 'execution-of-thread-insert' : 'execution-insert',
+      text: thread ? INSERT_WITH_THREAD : INSERT,
       values: [
         uuidv7(),
         request.projectId,
@@ -156,6 +168,7 @@ export class ExecutionsRepository {
         request.savedAs?.name ?? null,
         request.savedAs?.version ?? null,
         request.startAt ?? null,
+        ...(thread ? [thread.protocol, thread.threadId, JSON.stringify(thread.data)] : []),
       ],
     };
     if (!repeated) return (await this.database.pool.query<ExecutionRow>(query)).rows[0]!;

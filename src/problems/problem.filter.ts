@@ -6,6 +6,7 @@ import zlib from 'node:zlib';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { Logger } from '../logging/logger.js';
 import { allowedMethods } from './allowed-methods.js';
+import { ProblemForms } from './problem-forms.js';
 import { NoContentSignal } from './no-content.signal.js';
 import { isDatabaseOutage, isWriteRefusal } from './database-outage.js';
 import { problemBody } from './problem-body.js';
@@ -40,7 +41,10 @@ interface Description {
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
 
-  constructor(private readonly secrets: SecretRedactor) {}
+  constructor(
+    private readonly secrets: SecretRedactor,
+    private readonly forms: ProblemForms,
+  ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
@@ -66,11 +70,20 @@ export class ProblemFilter implements ExceptionFilter {
     // The file server may already have allowed caches to keep the response for a year when it failed.
     response.setHeader('Cache-Control', 'no-store');
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
+    const form = this.forms.of(request.path)?.(problem);
+    const {
+      status = problem.status,
+      contentType,
+      body,
+    } = form ?? {
+      contentType: 'application/problem+json',
+      body: problem,
+    };
     response
-      .status(problem.status)
+      .status(status)
       .set(headers)
-      .type('application/problem+json')
-      .send(this.secrets.forProcess.json(JSON.stringify(problem)));
+      .type(contentType)
+      .send(this.secrets.forProcess.json(JSON.stringify(body)));
   }
 
   private describe(error: unknown, request: Request): Description {

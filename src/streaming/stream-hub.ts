@@ -2,29 +2,41 @@ import { Inject, Injectable, type MessageEvent, type OnModuleDestroy } from '@ne
 import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import { Settings } from '../config/settings.js';
+import type { RecordedEvent } from '../events/recorded-event.js';
 import { DeletionNotices } from '../journal/deletion-notices.js';
+import { JournalReader } from '../journal/journal-reader.js';
 import { StatusChanges } from '../journal/status-changes.js';
 import { Logger } from '../logging/logger.js';
+import type { Channel } from './channel/channel.js';
 import { ChannelPool } from './channel/channel-pool.js';
 import { SseConnection, type StreamRules } from './connection/sse-connection.js';
 import { type StreamHandle, SseResponse } from './connection/sse-response.js';
 import { TcpSendQueues } from './connection/tcp-send-queues.js';
 import type { ChunkEncoder } from './frames/chunk-encoder.js';
-import { encodeEstablished } from './frames/sse-frame.js';
+import { HttpChunk } from './frames/http-chunk.js';
+import { encodeEstablished, encodeFormatStart } from './frames/sse-frame.js';
 import { TypeFilter } from './frames/type-filter.js';
+import { FormatEncoder, framesText, framesWithoutId } from './formats/format-encoder.js';
 import { codingFor } from './gzip/accept-encoding.js';
 import { Compressor } from './gzip/compressor.js';
 import { GzipBody } from './gzip/gzip-body.js';
 import { FilterMembership } from './multi/filter-membership.js';
 import { FilterMembershipUpdater } from './multi/membership-updater.js';
 import { MultiSubscription } from './multi/multi-subscription.js';
+import { ExecutionFollower } from './single/execution-follower.js';
 import { ExecutionSubscription } from './single/execution-subscription.js';
-import type { CommonStreamRequest, MultiStreamRequest, StreamRequest } from './stream-request.js';
+import type {
+  CommonStreamRequest,
+  FormattedStream,
+  MultiStreamRequest,
+  StreamRequest,
+} from './stream-request.js';
 import { StreamStats } from './stream-stats.js';
 
 /** Ages of streams differ by up to this fraction, so that many clients do not reconnect at once. */
 const AGE_SPREAD = 0.1;
 const LEASE = { keepsManyEvents: true };
+const FOLLOWED_PAGE = { limit: 1_000, bytes: 1_048_576 };
 
 /** All open streams of this process. */
 @Injectable()
@@ -34,10 +46,12 @@ export class StreamHub implements OnModuleDestroy {
   private readonly connections = new Map<SseConnection, string>();
   private readonly rules: StreamRules;
   private readonly compressor: Compressor | undefined;
+  private readonly followers = new Set<ExecutionFollower>();
   private isClosing = false;
 
   constructor(
     private readonly pool: ChannelPool,
+    private readonly journal: JournalReader,
     @Inject(Settings) private readonly settings: Settings,
     private readonly stats: StreamStats,
     private readonly changes: StatusChanges,
@@ -67,16 +81,17 @@ export class StreamHub implements OnModuleDestroy {
   onModuleDestroy(): void {
     this.isClosing = true;
     for (const connection of this.connections.keys()) connection.endWithRetry();
+    for (const follower of this.followers) follower.endWithRetry();
   }
 
   /** Returns the number of streams that watch an execution here. */
   getClientCount(executionId: string): number {
-    return this.pool.get(executionId)?.watchers.size ?? 0;
+    return this.pool.of(executionId).reduce((sum, { watchers }) => sum + watchers.size, 0);
   }
 
   /** Returns whether an execution is watched here. */
   hasExecution(executionId: string): boolean {
-    return this.pool.get(executionId) !== undefined;
+    return this.pool.of(executionId).length > 0;
   }
 
   /** Returns the number of open streams, and of those whose socket is full at the moment. */
@@ -127,6 +142,38 @@ export class StreamHub implements OnModuleDestroy {
     return response.observe(() => this.openMulti(request, response));
   }
 
+  /**
+   * Yields the events of an execution, from the first one, and then each new one until the terminal event. It returns earlier
+   * when `signal` aborts, the server stops, or the execution is deleted. Unlike a stream, it is for code of this server.
+   */
+  async *follow(executionId: string, signal: AbortSignal): AsyncGenerator<RecordedEvent> {
+    using lease = this.pool.join(executionId, { keepsManyEvents: false });
+    await lease.ready;
+    const { channel } = lease;
+    const follower = new ExecutionFollower();
+    const stop = () => follower.endWithRetry();
+    signal.addEventListener('abort', stop);
+    channel.watchers.add(follower);
+    this.followers.add(follower);
+    try {
+      for (let position = 0; !(channel.end !== undefined && position >= channel.end);) {
+        if (signal.aborted || this.isClosing || follower.hasEnded || channel.isDeleted) return;
+        if (position >= channel.position) {
+          await follower.next();
+          continue;
+        }
+        const events = await this.journal.read(executionId, position, FOLLOWED_PAGE);
+        if (events.length === 0) return;
+        yield* events;
+        position = events.at(-1)!.sequence;
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      channel.watchers.delete(follower);
+      this.followers.delete(follower);
+    }
+  }
+
   /** Returns the result of an `@Sse()` method for a HEAD request: the headers of a stream. */
   head(response: ServerResponse): Observable<MessageEvent> {
     return new SseResponse(response).head();
@@ -135,7 +182,8 @@ export class StreamHub implements OnModuleDestroy {
   // The handles returned here live as long as the stream, and so does every variable that their functions use.
 
   private openSingle(request: StreamRequest, response: SseResponse): StreamHandle {
-    const { executionId, after, types, established, enter } = request;
+    const { executionId, after, types, established, format, enter } = request;
+    if (format) return this.openFormatted(request, format, response);
     const admission = enter();
     const lease = this.pool.join(executionId, LEASE);
     const finish = (error?: Error) => this.finish(response, `execution ${executionId}`, error);
@@ -156,6 +204,49 @@ export class StreamHub implements OnModuleDestroy {
         admission.release();
       },
     };
+  }
+
+  private openFormatted(
+    request: StreamRequest,
+    format: FormattedStream,
+    response: SseResponse,
+  ): StreamHandle {
+    const { executionId, after, enter } = request;
+    const { session, skip, endsWhenIdle } = format;
+    const begin = () => FormatEncoder.begin(session);
+    const admission = enter();
+    const lease = this.pool.join(executionId, LEASE, { name: session.name, begin });
+    const finish = (error?: Error) => this.finish(response, `execution ${executionId}`, error);
+    const headers = session.format.headers?.(session.execution) ?? {};
+    for (const [name, value] of Object.entries(headers)) request.response.setHeader(name, value);
+    response.encoder = this.negotiate(request.response, { sharesChunks: true });
+    const frames = session.format.interrupted?.() ?? [];
+    const interruption = frames.length > 0 ? HttpChunk.of(framesWithoutId(frames)) : undefined;
+    const connection = this.connect(request, response.encoder, finish, interruption);
+    const position = skip > 0 ? after + 1 : after;
+    const idleAfter = endsWhenIdle ? after : undefined;
+    const subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(), position, idleAfter);
+    const rest = lease.ready.then(() => (skip > 0 ? this.restOf(lease.channel, after, skip) : ''));
+    return {
+      ready: rest,
+      start: (text) => {
+        subscription.start(encodeFormatStart(text as string, this.settings.STREAM_RETRY_MS));
+        if (this.isClosing) connection.endWithRetry();
+      },
+      fail: (error) => connection.endWithRetry(error),
+      close: () => {
+        this.close(connection);
+        admission.release();
+      },
+    };
+  }
+
+  /** Returns the frames of event `after + 1` that follow the first `skip` ones. */
+  private async restOf(channel: Channel, after: number, skip: number): Promise<string> {
+    const encoder = await channel.encoderAfter(after);
+    const event = await this.journal.at(channel.executionId, after + 1);
+    if (!(encoder instanceof FormatEncoder) || !event) return '';
+    return framesText(event.sequence, encoder.frames(event), skip);
   }
 
   private openMulti(request: MultiStreamRequest, response: SseResponse): StreamHandle {
@@ -213,9 +304,17 @@ export class StreamHub implements OnModuleDestroy {
     { response, principalId, expiresAt }: CommonStreamRequest,
     encoder: ChunkEncoder | undefined,
     finish: (error?: Error) => void,
+    interruption?: HttpChunk,
   ): SseConnection {
     const until = this.endOfLife(expiresAt);
-    const connection = new SseConnection({ response, encoder, until, rules: this.rules, finish });
+    const connection = new SseConnection({
+      response,
+      encoder,
+      until,
+      interruption,
+      rules: this.rules,
+      finish,
+    });
     this.connections.set(connection, principalId);
     this.stats.opened += 1;
     this.pool.wheel.add(connection, 0);

@@ -1,6 +1,7 @@
 import type { ConnectionEstablished, EventType } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
 import type { Holder } from '../common/holder.js';
+import type { FormatSession } from './formats/format-encoder.js';
 import type { StreamPosition } from './multi/stream-position.js';
 
 /** The fields that every stream needs. */
@@ -25,8 +26,19 @@ export interface StreamRequest extends CommonStreamRequest {
   executionId: string;
   /** Events after this sequence are sent. */
   after: number;
-  /** Fields of the first frame's data. The stream adds the others. */
+  /** Undefined for the format of this server. */
+  format?: FormattedStream | undefined;
+  /** Fields of the first frame's data. A stream in another format has no such frame. The stream adds the others. */
   established: Pick<ConnectionEstablished, 'executionId' | 'message' | 'status'>;
+}
+
+/** How a stream is sent in another format. */
+export interface FormattedStream {
+  readonly session: FormatSession;
+  /** Number of the frames of event `after + 1` that the client has. */
+  readonly skip: number;
+  /** Whether the stream ends when the client has to act before there are more frames. */
+  readonly endsWhenIdle: boolean;
 }
 
 /** Opens a stream of many executions. */

@@ -243,6 +243,10 @@ export const OpenStream = z
         'Id of the last event received; the stream resumes after it. The header Last-Event-ID wins.',
     }),
     types,
+    format: z.string().max(64).optional().meta({
+      description:
+        'The protocol of the frames, such as `ai-sdk`. Left out: the events of this server. Cannot be combined with `types`.',
+    }),
     ticket: z.string().max(200).optional(),
   })
   .meta({ id: 'OpenStream' });

@@ -8,6 +8,7 @@ import { credentialWarnings } from '../../definitions/values/value-permission.js
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { NotFoundError } from '../../problems/problem.error.js';
 import type { NewExecution } from '../executions.repository.js';
+import type { ExecutionThread } from '../../streaming/formats/event-format.js';
 import {
   ExecutionInserter,
   type OnceOrigin,
@@ -36,6 +37,7 @@ export class ExecutionStarter {
   /**
    * Queues an execution.
    * @param idempotencyKey a repeated key with an equivalent body starts nothing and returns the first execution
+   * @param thread the conversation of a client that the execution belongs to
    * @returns the execution, and whether an earlier request with the same key started it
    * @throws NotFoundError if the project is not the principal's, or has no such saved workflow
    * @throws ValidationFailedError if the workflow cannot run
@@ -46,10 +48,12 @@ export class ExecutionStarter {
     request: StartExecution,
     principal: Principal,
     idempotencyKey?: string,
+    thread?: ExecutionThread,
   ): Promise<StartedExecution> {
     const prepared = await this.prepare(request, principal, idempotencyKey);
     if (!('origin' in prepared)) return prepared;
-    const { execution, origin, warnings } = prepared;
+    const { origin, warnings } = prepared;
+    const execution = { ...prepared.execution, thread };
     return shownTo(principal, withWarnings(await this.inserter.insert(execution, origin), warnings));
   }
 

@@ -7,6 +7,9 @@ import { NoContentSignal } from '../../problems/no-content.signal.js';
 import { ProblemError } from '../../problems/problem.error.js';
 import { StreamHub } from '../../streaming/stream-hub.js';
 import { ExecutionStarter } from '../commands/execution-starter.js';
+import type { ExecutionThread } from '../../streaming/formats/event-format.js';
+import { FIRST_PLACE, parseFramePlace } from '../streams/frame-place.js';
+import { FormattedStreams } from '../streams/formatted-streams.js';
 import { parseLastEventId } from '../streams/last-event-id.js';
 import { StreamAdmission } from '../streams/stream-admission.js';
 import { establishedOf, StreamResolver } from '../streams/stream-resolver.js';
@@ -18,6 +21,10 @@ export interface StreamedStart {
   /** As the client sent it. */
   lastEventId: string | undefined;
   types: OpenStream['types'];
+  /** Undefined for the format of this server. */
+  format?: { readonly name: string; readonly endsWhenIdle: boolean } | undefined;
+  /** The conversation of a client that the execution belongs to. */
+  thread?: ExecutionThread | undefined;
 }
 
 /** Starts executions whose requests are answered with their streams. */
@@ -28,6 +35,7 @@ export class StreamStarter {
     private readonly resolver: StreamResolver,
     private readonly admission: StreamAdmission,
     private readonly hub: StreamHub,
+    private readonly formats: FormattedStreams,
   ) {}
 
   /**
@@ -43,32 +51,43 @@ export class StreamStarter {
     request: Request,
     response: Response,
   ): Promise<void> {
-    const { body, idempotencyKey, lastEventId, types } = start;
+    const { body, idempotencyKey, lastEventId, types, format, thread } = start;
     if (!principal.scopes.includes('executions:read'))
       throw new ProblemError(
         'insufficient_scope',
         'The stream requires the scope executions:read, which your credential does not have. Accept application/json instead.',
       );
-    if (parseLastEventId(lastEventId) > 0 && idempotencyKey === undefined)
+    const place = format ? parseFramePlace(lastEventId) : FIRST_PLACE;
+    const after = format ? place.sequence : parseLastEventId(lastEventId);
+    if (after > 0 && idempotencyKey === undefined)
       throw new ProblemError(
         'invalid_last_event_id',
         'Last-Event-ID continues the stream of an execution that exists: repeat its Idempotency-Key, or leave Last-Event-ID out.',
       );
     const admitted = this.admission.prepare(principal, undefined, request)();
-    let place: Holder | undefined;
+    let joined: Holder | undefined;
     const admission = new Holder(() => {
-      place?.release();
+      joined?.release();
       admitted.release();
     });
     try {
-      const started = await this.starter.start(body, principal, idempotencyKey);
+      const started = await this.starter.start(body, principal, idempotencyKey, thread);
       showStarted(started, response);
       const executionId = started.execution.id;
       // The execution of the key may have been deleted. Then another one has started, and the client receives all of it.
+      if (format) {
+        const { name, endsWhenIdle } = format;
+        const from = started.replayed ? place : FIRST_PLACE;
+        const stream = { executionId, format: name, place: from, endsWhenIdle };
+        joined = this.admission.joinExecution(executionId);
+        const isOpen = await this.formats.openAdmitted(stream, principal, response, () => admission);
+        if (!isOpen) admission.release();
+        return;
+      }
       const position = started.replayed ? lastEventId : undefined;
       const found = await this.resolver.resolve(executionId, position, types, principal);
       if (!found) throw new NoContentSignal();
-      place = this.admission.joinExecution(executionId);
+      joined = this.admission.joinExecution(executionId);
       const isOpen = this.hub.open({
         executionId,
         after: found.after,

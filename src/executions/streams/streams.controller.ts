@@ -20,9 +20,12 @@ import type { Principal } from '../../auth/principal.js';
 import { TicketsService } from '../../auth/tickets.service.js';
 import { Documented } from '../../openapi/documented.decorator.js';
 import { NoContentSignal } from '../../problems/no-content.signal.js';
+import { ValidationFailedError } from '../../problems/problem.error.js';
 import { StreamHub } from '../../streaming/stream-hub.js';
 import { EXAMPLE_STREAM, EXAMPLE_TICKET } from '../examples.js';
 import { FRAMING } from './framing.js';
+import { FormattedStreams } from './formatted-streams.js';
+import { parseFramePlace } from './frame-place.js';
 import { ExecutionLookup } from './execution-lookup.js';
 import { StreamAdmission } from './stream-admission.js';
 import { establishedOf, StreamResolver } from './stream-resolver.js';
@@ -32,6 +35,7 @@ export class StreamsController implements OnModuleInit {
   constructor(
     private readonly resolver: StreamResolver,
     private readonly executions: ExecutionLookup,
+    private readonly formatted: FormattedStreams,
     private readonly hub: StreamHub,
     private readonly admission: StreamAdmission,
     private readonly revocations: RevocationMonitor,
@@ -50,7 +54,7 @@ export class StreamsController implements OnModuleInit {
     id: 'streamExecution',
     tag: 'Streams',
     summary: 'Watch an execution as server-sent events',
-    description: `The first frame is \`connection:established\`, which has no id. It is followed by every recorded event after \`Last-Event-ID\`, in order. The server closes the stream after the last event of the execution. ${FRAMING}`,
+    description: `The first frame is \`connection:established\`, which has no id. It is followed by every recorded event after \`Last-Event-ID\`, in order. The server closes the stream after the last event of the execution. ${FRAMING} With \`format\` the frames are those of another protocol, without \`connection:established\`.`,
     status: 200,
     noContent: 'The execution has ended and has no further events. `EventSource` does not connect again.',
     params: { executionId: ExecutionId },
@@ -70,6 +74,17 @@ export class StreamsController implements OnModuleInit {
     @Res({ passthrough: true }) response: Response,
   ): Promise<Observable<MessageEvent>> {
     const position = lastEventId || query.lastEventId;
+    if (query.format !== undefined) {
+      refuseTypes(query);
+      const place = parseFramePlace(position);
+      const stream = await this.formatted.resolve(
+        { executionId: id, format: query.format, place },
+        principal,
+      );
+      if (request.method === 'HEAD') return this.hub.head(response);
+      const enter = this.admission.prepare(principal, stream.executionId, request);
+      return this.hub.subscribe({ ...stream, response, enter });
+    }
     const start = await this.resolver.resolve(id, position, query.types, principal);
     if (!start) throw new NoContentSignal();
     const { executionId, after } = start;
@@ -110,4 +125,11 @@ export class StreamsController implements OnModuleInit {
     const { ticket, expiresAt } = await this.tickets.issue(principal, { executionId });
     return { ticket, expiresAt, url: `${baseUrl}/api/executions/${executionId}/stream?ticket=${ticket}` };
   }
+}
+
+function refuseTypes({ types }: OpenStream): void {
+  if (types)
+    throw new ValidationFailedError([
+      { path: 'types', message: 'must be left out with format: a format needs all events' },
+    ]);
 }

@@ -3,6 +3,8 @@ import type { Channel } from './channel.js';
 /** A channel and how many streams use it. */
 export interface ChannelUsers {
   readonly channel: Channel;
+  /** The name of its format; undefined for the format of this server. */
+  readonly format: string | undefined;
   /** Resolves once the channel knows the journal's position. */
   readonly ready: Promise<void>;
   leases: number;

@@ -8,18 +8,21 @@ import { Logger } from '../../logging/logger.js';
 import { FlushScheduler } from '../scheduling/flush-scheduler.js';
 import { TimerWheel } from '../scheduling/timer-wheel.js';
 import { StreamStats } from '../stream-stats.js';
-import { Channel, type ChannelContext } from './channel.js';
+import { FormatError } from '../frames/frame-encoder.js';
+import { Channel, type ChannelContext, type ChannelFormat } from './channel.js';
 import { ChannelLease, type ChannelUsers, type LeaseOptions } from './channel-lease.js';
 import { PageCache } from './page-cache.js';
 
 /** The wheel has this many ticks in the shortest interval that it serves. */
 const TICKS_PER_INTERVAL = 20;
 
-/** The channels of this process, one per watched execution, and their common flush scheduler, timer and page cache. */
+/** The channels of this process, one per watched execution and format, and their common flush scheduler, timer and page cache. */
 @Injectable()
 export class ChannelPool implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(ChannelPool.name);
   private readonly channels = new Map<string, ChannelUsers>();
+  /** Those with another format than that of this server, by its name. */
+  private readonly formatted = new Map<string, Map<string, ChannelUsers>>();
   private readonly pages: PageCache;
   private readonly context: ChannelContext;
   readonly wheel: TimerWheel;
@@ -52,20 +55,24 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
       limits,
       stats,
       onError: (error, executionId) =>
-        this.logger.warn(`the journal could not be read: ${String(error)}`, { executionId }),
+        this.logger.warn(
+          error instanceof FormatError ? error.message : `the journal could not be read: ${String(error)}`,
+          { executionId },
+        ),
     };
   }
 
   onModuleInit(): void {
-    this.notifications.hints.subscribe(({ executionId, sequence }) =>
-      this.channels.get(executionId)?.channel.check(sequence),
-    );
+    this.notifications.hints.subscribe(({ executionId, sequence }) => {
+      this.channels.get(executionId)?.channel.check(sequence);
+      for (const { channel } of this.formatted.get(executionId)?.values() ?? []) channel.check(sequence);
+    });
     this.deletions.deleted.subscribe((executionId) => {
-      this.channels.get(executionId)?.channel.drop();
+      for (const channel of this.of(executionId)) channel.drop();
       this.pages.forget(executionId);
     });
     this.notifications.missed.subscribe(() => {
-      for (const { channel } of this.channels.values()) void channel.verify();
+      for (const channel of this.all()) void channel.verify();
     });
   }
 
@@ -73,29 +80,37 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
     this.wheel.stop();
   }
 
-  /** Returns the channel of an execution if it has watchers here. */
-  get(executionId: string): Channel | undefined {
-    return this.channels.get(executionId)?.channel;
+  /** Returns the channels of an execution that have watchers here: one for each format. */
+  of(executionId: string): Channel[] {
+    const own = this.channels.get(executionId);
+    const formatted = this.formatted.get(executionId)?.values() ?? [];
+    return [...(own ? [own] : []), ...formatted].map(({ channel }) => channel);
   }
 
   /** Returns the channels of all watched executions. */
   *all(): Iterable<Channel> {
     for (const { channel } of this.channels.values()) yield channel;
+    for (const formats of this.formatted.values()) for (const { channel } of formats.values()) yield channel;
   }
 
-  /** Returns a lease of an execution's channel, which is created for the first lease and closed with the last one. */
-  join(executionId: string, options: LeaseOptions): ChannelLease {
-    const users = this.channels.get(executionId) ?? this.open(executionId);
+  /**
+   * Returns a lease of an execution's channel, which is created for the first lease and closed with the last one.
+   * @param format undefined for the format of this server
+   */
+  join(executionId: string, options: LeaseOptions, format?: ChannelFormat): ChannelLease {
+    const known = format ? this.formatted.get(executionId)?.get(format.name) : this.channels.get(executionId);
+    const users = known ?? this.open(executionId, format);
     users.leases += 1;
     if (options.keepsManyEvents) users.keepingMany += 1;
     this.resize(users);
     return new ChannelLease(users, options, this.onRelease);
   }
 
-  private open(executionId: string): ChannelUsers {
-    const channel = new Channel(executionId, this.context);
-    const users = { channel, ready: channel.open(), leases: 0, keepingMany: 0 };
-    this.channels.set(executionId, users);
+  private open(executionId: string, format: ChannelFormat | undefined): ChannelUsers {
+    const channel = new Channel(executionId, this.context, format);
+    const users = { channel, format: format?.name, ready: channel.open(), leases: 0, keepingMany: 0 };
+    if (format) this.formatsOf(executionId).set(format.name, users);
+    else this.channels.set(executionId, users);
     this.wheel.add(channel, this.settings.JOURNAL_POLL_INTERVAL_MS);
     return users;
   }
@@ -105,12 +120,21 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
     if (options.keepsManyEvents) users.keepingMany -= 1;
     this.resize(users);
     if (users.leases > 0) return;
-    const { channel } = users;
+    const { channel, format } = users;
+    const { executionId } = channel;
     channel.close();
     this.wheel.remove(channel);
-    this.pages.forget(channel.executionId);
-    this.channels.delete(channel.executionId);
+    if (format === undefined) this.channels.delete(executionId);
+    else this.formatsOf(executionId).delete(format);
+    if (this.formatted.get(executionId)?.size === 0) this.formatted.delete(executionId);
+    if (this.of(executionId).length === 0) this.pages.forget(executionId);
   };
+
+  private formatsOf(executionId: string): Map<string, ChannelUsers> {
+    let formats = this.formatted.get(executionId);
+    if (!formats) this.formatted.set(executionId, (formats = new Map()));
+    return formats;
+  }
 
   private resize({ channel, keepingMany }: ChannelUsers): void {
     const { CHANNEL_BUFFER_MAX_BYTES, MULTI_STREAM_BUFFER_MAX_BYTES } = this.settings;

@@ -1,4 +1,4 @@
-import type { EventType } from '@cloutagent/contract';
+import type { EventType, ExecutionEvent } from '@cloutagent/contract';
 import fc from 'fast-check';
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -16,6 +16,8 @@ import { TcpSendQueues } from '../connection/tcp-send-queues.js';
 import { StreamStats } from '../stream-stats.js';
 import { ExecutionSubscription } from '../single/execution-subscription.js';
 import { FlushScheduler } from '../scheduling/flush-scheduler.js';
+import type { EventFormat } from '../formats/event-format.js';
+import { FormatEncoder, type FormatSession } from '../formats/format-encoder.js';
 import { TypeFilter } from '../frames/type-filter.js';
 
 /** A journal in memory that answers some event loop iterations later, as a database does. */
@@ -71,6 +73,7 @@ class MemoryJournal {
 /** A response whose socket is full while `full` is true. */
 class MemoryResponse extends EventEmitter {
   readonly received: number[] = [];
+  body = '';
   readonly socket = this;
   readonly req = { method: 'GET' };
   readonly chunkedEncoding = true;
@@ -79,7 +82,8 @@ class MemoryResponse extends EventEmitter {
   full = false;
 
   write(buffer: Buffer): boolean {
-    expect(buffer.toString()).toMatch(/^[\da-f]+\r\n(?:[^\r]*)\r\n$/);
+    expect(buffer.toString()).toMatch(/^[1-9a-f][\da-f]*\r\n(?:[^\r]+)\r\n$/);
+    this.body += buffer.toString().slice(buffer.indexOf('\n') + 1, -2);
     for (const [, id] of buffer.toString().matchAll(/^id: (\d+)$/gm)) this.received.push(Number(id));
     return !this.full;
   }
@@ -95,6 +99,40 @@ function contextOf(
   const reader = journal as unknown as JournalReader;
   const pages = new PageCache(reader, limits, stats);
   return { bus: journal as unknown as EventBus, journal: reader, pages, scheduler, limits, stats, onError };
+}
+
+/** A format with a state, whose events have no frame, one frame or several ones. The frames of some are large. */
+const counting: EventFormat<{ seen: number }> = {
+  begin: () => ({ seen: 0 }),
+  encode: (event, state) => {
+    const { sequence, pad } = event as ExecutionEvent & { pad: string };
+    state.seen += pad.length;
+    return Array.from({ length: sequence % 4 }, (_unused, index) => ({
+      event: `part-${index}`,
+      data: { seen: state.seen, pad },
+    }));
+  },
+};
+const session: FormatSession = {
+  name: 'counting',
+  format: counting,
+  execution: {
+    id: 'e',
+    projectId: 'demo',
+    createdAt: '',
+    input: null,
+    workflow: { nodes: [], edges: [] },
+  },
+};
+
+/** Returns the frames of the events after a position in the format. */
+function formatted(events: readonly RecordedEvent[], from: number): string {
+  const encoder = FormatEncoder.begin(session);
+  return events
+    .map((event) => ({ event, text: encoder.encode(event) }))
+    .filter(({ event }) => event.sequence > from)
+    .map(({ text }) => text)
+    .join('');
 }
 
 type Move =
@@ -128,7 +166,8 @@ it('every watcher gets events 1…n, however appends, lost notifications, stalls
       fc.constantFrom(100, 400),
       fc.integer({ min: 0, max: 4_000 }),
       fc.boolean(),
-      async (moves, bufferBytes, batchBytes, cacheBytes, isThrottled) => {
+      fc.boolean(),
+      async (moves, bufferBytes, batchBytes, cacheBytes, isThrottled, isFormatted) => {
         const journal = new MemoryJournal();
         let ms = 0;
         // This clock advances with each reading, so every flush is a long one.
@@ -139,7 +178,8 @@ it('every watcher gets events 1…n, however appends, lost notifications, stalls
         };
         const context = contextOf(journal, limits, onError, scheduler);
         const { stats } = context;
-        const channel = new Channel('e', context);
+        const format = { name: 'counting', begin: () => FormatEncoder.begin(session) };
+        const channel = new Channel('e', context, isFormatted ? format : undefined);
         const opened = channel.open();
         const watchers: {
           response: MemoryResponse;
@@ -169,7 +209,8 @@ it('every watcher gets events 1…n, however appends, lost notifications, stalls
         };
         const join = (from: number) => {
           const response = new MemoryResponse();
-          const types: EventType[] | undefined = watchers.length % 2 === 0 ? undefined : ['execution:step'];
+          const types: EventType[] | undefined =
+            isFormatted || watchers.length % 2 === 0 ? undefined : ['execution:step'];
           const watcher = {
             response,
             from,
@@ -198,7 +239,7 @@ it('every watcher gets events 1…n, however appends, lost notifications, stalls
               connection.close();
             },
           });
-          const users = { channel, ready: opened, leases: 1, keepingMany: 1 };
+          const users = { channel, format: undefined, ready: opened, leases: 1, keepingMany: 1 };
           const lease = new ChannelLease(users, { keepsManyEvents: true }, () => (watcher.released += 1));
           watcher.connection = connection;
           watcher.subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(types), from);
@@ -244,7 +285,10 @@ it('every watcher gets events 1…n, however appends, lost notifications, stalls
             .map((event) => event.sequence);
           expect(ended || left).toBe(true);
           expect(released).toBe(1);
-          expect(response.received).toEqual(left ? due.slice(0, response.received.length) : due);
+          if (isFormatted) {
+            const expected = `: hello\n\n${formatted(journal.events, from)}`;
+            expect(response.body).toBe(left ? expected.slice(0, response.body.length) : expected);
+          } else expect(response.received).toEqual(left ? due.slice(0, response.received.length) : due);
         }
         channel.close();
       },

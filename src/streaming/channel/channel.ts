@@ -5,11 +5,13 @@ import type { RecordedEvent } from '../../events/recorded-event.js';
 import type { JournalReader } from '../../journal/journal-reader.js';
 import type { BlockRange } from '../frames/block-range.js';
 import { joinRanges, type FrameBatch } from '../frames/frame-batch.js';
+import { type FrameEncoder, OWN_FORMAT } from '../frames/frame-encoder.js';
 import type { TypeFilter } from '../frames/type-filter.js';
 import { type Flushable, type FlushScheduler, FlushTiming } from '../scheduling/flush-scheduler.js';
 import { WheelEntry } from '../scheduling/timer-wheel.js';
 import type { StreamStats } from '../stream-stats.js';
-import type { PageCache } from './page-cache.js';
+import { Checkpoints } from './checkpoints.js';
+import type { PageCache, PageContent } from './page-cache.js';
 import { RecentBatchCache } from './recent-batch-cache.js';
 import { RecentEvents } from './recent-events.js';
 import type { Watcher } from './watcher.js';
@@ -36,6 +38,13 @@ export interface ChannelLimits {
   batchBytes: number;
   /** How often a channel without events polls the journal, in ms. */
   pollMs: number;
+}
+
+/** The format of a channel's frames. */
+export interface ChannelFormat {
+  readonly name: string;
+  /** Returns an encoder for the first event. */
+  readonly begin: () => FrameEncoder;
 }
 
 /** The objects that all channels of a process share. */
@@ -72,12 +81,33 @@ export class Channel extends WheelEntry implements Flushable {
   private unflushedBytes = 0;
   private reading: Promise<void> | undefined;
   private newest: NewestEvent | undefined;
+  /**
+   * Encodes the next event. Undefined while a format needs the events before, and after it has failed. Streams then read
+   * pages.
+   */
+  private encoder: FrameEncoder | undefined;
+  /** The pages of a format. */
+  private readonly formatted: (PageContent & { readonly checkpoints: Checkpoints }) | undefined;
+  /** The event up to which the format has encoded pages when it took over. */
+  private encodedTo = 0;
+  /** Events that wait until the format can encode them. */
+  private held: RecordedEvent[] = [];
+  private heldLength = 0;
+  private priming: Promise<void> | undefined;
+  private isClosed = false;
+  /** Whether the next flush wakes streams for events that are not in memory. */
+  private isWakeDue = false;
 
+  /** @param format undefined for the format of this server */
   constructor(
     readonly executionId: string,
     private readonly context: ChannelContext,
+    format?: ChannelFormat,
   ) {
     super();
+    if (format)
+      this.formatted = { key: `format ${format.name}`, checkpoints: new Checkpoints(format.begin()) };
+    else this.encoder = OWN_FORMAT;
     const { bus, limits } = context;
     this.recentEvents = new RecentEvents(limits.bufferBytes, limits.batchBytes);
     this.batches = new RecentBatchCache(this.recentEvents, limits.bufferBytes);
@@ -93,10 +123,36 @@ export class Channel extends WheelEntry implements Flushable {
       this.position = Math.max(this.position, newest?.sequence ?? 0);
     }
     if (newest && isTerminalEvent(newest.type)) this.end = newest.sequence;
+    this.startPriming();
   }
 
   close(): void {
+    this.isClosed = true;
     this.subscription.unsubscribe();
+  }
+
+  /** Whether the client of a stream at this position has to act before there are more frames. */
+  isIdleAt(position: number): boolean {
+    return position === this.position && position >= this.encodedTo && this.encoder?.isIdle === true;
+  }
+
+  /**
+   * Returns an encoder of the channel's format for the event after a position.
+   * @returns undefined if the channel has no format, or the execution was deleted
+   */
+  async encoderAfter(position: number): Promise<FrameEncoder | undefined> {
+    if (!this.formatted) return undefined;
+    const { position: from, encoder } = this.formatted.checkpoints.before(position);
+    const fork = encoder.fork();
+    const { journal, limits } = this.context;
+    for (let read = from; read < position;) {
+      const page = { limit: Math.min(CATCH_UP_EVENTS, position - read), bytes: limits.pageBytes };
+      const events = await journal.read(this.executionId, read, page);
+      if (events.length === 0) return undefined;
+      for (const event of events) fork.encode(event);
+      read = events.at(-1)!.sequence;
+    }
+    return fork;
   }
 
   /** Sets how many bytes of recent events are kept from now on. */
@@ -165,6 +221,7 @@ export class Channel extends WheelEntry implements Flushable {
    */
   override onTimer(now: number): number {
     const { pollMs } = this.context.limits;
+    this.startPriming();
     if (this.end !== undefined) {
       this.checkExists().catch((error: unknown) => this.context.onError(error, this.executionId));
       return pollMs;
@@ -184,6 +241,10 @@ export class Channel extends WheelEntry implements Flushable {
   /** Writes the events since the last flush, with one buffer for all watchers that are up to date and have the same filter. */
   flush(now: number): void {
     const ranges = this.unflushed.splice(0);
+    if (this.isWakeDue) {
+      this.isWakeDue = false;
+      this.wakeAll();
+    }
     if (ranges.length === 0) return;
     this.unflushedBytes = 0;
     this.lastFlush = now;
@@ -226,16 +287,87 @@ export class Channel extends WheelEntry implements Flushable {
   }
 
   private add(event: RecordedEvent): void {
+    if (!this.encoder || event.sequence <= this.encodedTo) {
+      this.skip(event);
+      return;
+    }
+    const frame = this.encode(this.encoder, event);
+    if (frame === undefined) return;
     const { scheduler, stats } = this.context;
     const latest = this.unflushed.at(-1);
     const latestBytes = latest?.bytes ?? 0;
-    const range = this.recentEvents.push(event, latest);
+    const range = this.recentEvents.push(event, latest, frame);
     const wasFull = this.isFull;
     this.unflushedBytes += range === latest ? range.bytes - latestBytes : range.bytes;
     if (range !== latest) this.unflushed.push(range);
     stats.evicted += this.recentEvents.drop();
     this.remember(event);
     if (!latest || (this.isFull && !wasFull)) scheduler.add(this);
+  }
+
+  /** @returns undefined if the format has failed; then its streams end */
+  private encode(encoder: FrameEncoder, event: RecordedEvent): string | undefined {
+    try {
+      return encoder.encode(event);
+    } catch (error) {
+      this.encoder = undefined;
+      this.remember(event);
+      this.endAll(error);
+      return undefined;
+    }
+  }
+
+  /** Passes over an event that streams read from the journal. Keeps it until the format can encode it. */
+  private skip(event: RecordedEvent): void {
+    this.remember(event);
+    if (!this.encoder) {
+      this.held.push(event);
+      this.heldLength += event.data.length;
+      if (this.heldLength > this.context.limits.bufferBytes) this.dropHeld();
+    }
+    if (this.isWakeDue) return;
+    this.isWakeDue = true;
+    this.context.scheduler.add(this);
+  }
+
+  private dropHeld(): void {
+    this.held = [];
+    this.heldLength = 0;
+  }
+
+  private startPriming(): void {
+    if (!this.formatted || this.encoder || this.priming || this.isClosed) return;
+    this.priming = this.prime(this.formatted)
+      .catch((error: unknown) => this.context.onError(error, this.executionId))
+      .finally(() => (this.priming = undefined));
+  }
+
+  /** Brings the format to the channel's position: it reads the journal up to there and then takes the events that were held. */
+  private async prime(content: NonNullable<Channel['formatted']>): Promise<void> {
+    while (!this.isClosed && !this.isDeleted) {
+      const found = await this.context.pages.encoderAt(this.executionId, content, this.position);
+      if (!found) return;
+      const { position, encoder } = found;
+      const next = this.held.findIndex(({ sequence }) => sequence === position + 1);
+      if (position < this.position && next === -1) continue;
+      const events = next === -1 ? [] : this.held.slice(next);
+      this.dropHeld();
+      this.encodedTo = position;
+      this.encoder = encoder;
+      for (const event of events) {
+        const frame = this.encode(encoder, event);
+        if (frame === undefined) return;
+        this.recentEvents.push(event, undefined, frame);
+      }
+      this.context.stats.evicted += this.recentEvents.drop();
+      this.wakeAll();
+      return;
+    }
+  }
+
+  private wakeAll(): void {
+    // A copy, because a stream that ends removes itself.
+    for (const watcher of Array.from(this.watchers)) watcher.wake();
   }
 
   private remember({ sequence, type, data }: RecordedEvent): void {
@@ -273,14 +405,19 @@ export class Channel extends WheelEntry implements Flushable {
 
   private async nextPage(position: number, filter: TypeFilter): Promise<FrameBatch> {
     const { pages } = this.context;
-    const batch = await pages.next(this.executionId, filter, position, this.position);
+    const batch = await pages.next(this.executionId, this.formatted ?? filter, position, this.position);
     if (batch) return batch;
     this.drop();
     return { from: position, to: position, chunk: undefined, count: 0 };
   }
 
   private abandon(reason: string): void {
-    this.context.onError(new Error(`${reason}; its streams end`), this.executionId);
-    for (const watcher of this.watchers) watcher.endWithRetry();
+    this.endAll(new Error(`${reason}; its streams end`));
+  }
+
+  private endAll(error: unknown): void {
+    this.context.onError(error, this.executionId);
+    // A copy, because a stream that ends removes itself.
+    for (const watcher of Array.from(this.watchers)) watcher.endWithRetry();
   }
 }

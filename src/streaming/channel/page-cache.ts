@@ -1,11 +1,14 @@
 import { ByteLimitedCache } from '../../common/byte-limited-cache.js';
 import { Semaphore } from '../../common/semaphore.js';
 import type { JournalReader } from '../../journal/journal-reader.js';
+import type { EventType } from '@cloutagent/contract';
 import { joinRanges, type FrameBatch } from '../frames/frame-batch.js';
 import { BlockRange } from '../frames/block-range.js';
 import { type FrameBlock, blocksOf } from '../frames/frame-block.js';
+import { type FrameEncoder, OWN_FORMAT } from '../frames/frame-encoder.js';
 import { TypeFilter } from '../frames/type-filter.js';
 import type { StreamStats } from '../stream-stats.js';
+import type { Checkpoint, Checkpoints } from './checkpoints.js';
 
 /** Most events of a page. Pages begin at multiples of this where possible, so that streams at different positions share them. */
 const PAGE_EVENTS = 1_000;
@@ -14,16 +17,28 @@ const PAGE_OVERHEAD_BYTES = 512;
 /** A page holds only events that its filter admits, so its blocks need no further filter. */
 const ALL_TYPES = TypeFilter.of();
 
+/** What pages contain: the events that a filter admits, or all events in a format. */
+export interface PageContent {
+  /** Equal for equal content of an execution. */
+  readonly key: string;
+  /** The types of the events; all if undefined. */
+  readonly types?: readonly EventType[] | undefined;
+  /** Where the format can begin; undefined for the format of this server, which can begin everywhere. */
+  readonly checkpoints?: Checkpoints;
+}
+
 /** The events of the journal after `from` up to `to` that one filter admits, encoded. */
 interface Page {
   readonly key: string;
   readonly executionId: string;
-  readonly filterKey: string;
+  readonly contentKey: string;
   readonly from: number;
   readonly to: number;
   readonly blocks: readonly FrameBlock[];
   /** Bytes of memory. */
   readonly bytes: number;
+  /** Ready for the event after `to`. It must be forked before it is used. */
+  readonly encoder: FrameEncoder;
 }
 
 export interface PageLimits {
@@ -70,18 +85,35 @@ export class PageCache {
    */
   async next(
     executionId: string,
-    filter: TypeFilter,
+    content: PageContent,
     position: number,
     known: number,
   ): Promise<FrameBatch | undefined> {
     const page =
-      this.covering(executionId, filter, position) ?? (await this.find(executionId, filter, position, known));
+      this.covering(executionId, content, position) ??
+      (await this.find(executionId, content, position, known));
     if (!page) return undefined;
     const block = page.blocks.find(({ last }) => last > position);
     const range = block && BlockRange.after(block, position);
     // Streams at the start of a block share its buffer. A stream in the middle of a block gets a copy of the rest.
     if (range) return joinRanges([range], position, ALL_TYPES, Infinity)[0]!;
     return { from: position, to: page.to, chunk: undefined, count: 0 };
+  }
+
+  /**
+   * Returns an encoder for the event after a position, or after a later one if a page goes further.
+   * @returns undefined if the execution was deleted
+   */
+  async encoderAt(
+    executionId: string,
+    content: PageContent & { readonly checkpoints: Checkpoints },
+    position: number,
+  ): Promise<Checkpoint | undefined> {
+    const known = content.checkpoints.before(position);
+    if (known.position === position) return { position, encoder: known.encoder.fork() };
+    // The page with the event before the position.
+    const page = await this.find(executionId, content, position - 1, position);
+    return page && { position: page.to, encoder: page.encoder.fork() };
   }
 
   /** Drops the pages of an execution that has no watchers any more, or that was deleted, also those being read. */
@@ -94,41 +126,62 @@ export class PageCache {
    * Returns a cached page that continues after a position, wherever the page begins. At the end of that page the stream is
    * at the same position as all others that read it.
    */
-  private covering(executionId: string, filter: TypeFilter, position: number): Page | undefined {
+  private covering(executionId: string, content: PageContent, position: number): Page | undefined {
     for (const page of this.byExecution.get(executionId) ?? [])
-      if (page.filterKey === filter.key && page.from <= position && position < page.to)
+      if (page.contentKey === content.key && page.from <= position && position < page.to)
         return this.cache.get(page.key);
     return undefined;
   }
 
   private async find(
     executionId: string,
-    filter: TypeFilter,
+    content: PageContent,
     position: number,
     known: number,
   ): Promise<Page | undefined> {
-    let page = await this.page(executionId, filter, position - (position % PAGE_EVENTS), known);
+    const { checkpoints } = content;
+    if (checkpoints) return this.findFrom(checkpoints, executionId, content, position, known);
+    let page = await this.page(executionId, content, position - (position % PAGE_EVENTS), known);
     if (!page || page.to > position) return page;
     // The page ends before the position because its events are large. Estimates how many such events make a page.
     const fitting = 2 ** Math.floor(Math.log2(Math.max(1, (page.to - page.from) / 2)));
-    page = await this.page(executionId, filter, position - (position % fitting), known);
+    page = await this.page(executionId, content, position - (position % fitting), known);
     if (!page || page.to > position) return page;
-    return this.page(executionId, filter, position, known);
+    return this.page(executionId, content, position, known);
+  }
+
+  /** Finds the page of a format. It begins with the state at a checkpoint, and reads the pages between that and the position. */
+  private async findFrom(
+    checkpoints: Checkpoints,
+    executionId: string,
+    content: PageContent,
+    position: number,
+    known: number,
+  ): Promise<Page | undefined> {
+    let start = checkpoints.before(position);
+    for (;;) {
+      const page = await this.page(executionId, content, start.position, known, start.encoder);
+      if (!page || page.to === start.position) return page;
+      checkpoints.add(page.to, page.encoder);
+      if (page.to > position) return page;
+      start = { position: page.to, encoder: page.encoder };
+    }
   }
 
   private page(
     executionId: string,
-    filter: TypeFilter,
+    content: PageContent,
     from: number,
     known: number,
+    encoder = OWN_FORMAT,
   ): Promise<Page | undefined> | Page {
-    const key = `${executionId} ${filter.key} ${from}`;
+    const key = `${executionId} ${content.key} ${from}`;
     const cached = this.cache.get(key);
     // An empty page was read at the end of the journal. It is read again once the journal has grown.
     if (cached && (cached.to > from || known <= from)) return cached;
     let reading = this.reading.get(key);
     if (!reading) {
-      reading = this.readAndKeep(key, executionId, filter, from, known);
+      reading = this.readAndKeep(key, executionId, content, from, known, encoder.fork());
       this.reading.set(key, reading);
     }
     return reading;
@@ -147,14 +200,15 @@ export class PageCache {
   private async read(
     key: string,
     executionId: string,
-    filter: TypeFilter,
+    content: PageContent,
     from: number,
     known: number,
+    encoder: FrameEncoder,
   ): Promise<Page | undefined> {
     const permit = await this.permits.acquire();
     try {
       const { pageBytes, batchBytes } = this.limits;
-      const options = { types: filter.types, limit: PAGE_EVENTS, bytes: pageBytes };
+      const options = { types: content.types, limit: PAGE_EVENTS, bytes: pageBytes };
       this.stats.catchUpReads += 1;
       const events = await this.journal.read(executionId, from, options);
       const read = events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
@@ -162,9 +216,9 @@ export class PageCache {
       // Without the newest known event in the page, the execution may be gone: the stream must not end as if it had sent all.
       if (last < known && !(await this.hasAll(executionId, events.length, read))) return undefined;
       const to = events.length === PAGE_EVENTS || read >= pageBytes ? last : Math.max(last, known);
-      const blocks = blocksOf(events, batchBytes);
+      const blocks = blocksOf(events, batchBytes, (event) => encoder.encode(event));
       const bytes = blocks.reduce((sum, { size }) => sum + size, PAGE_OVERHEAD_BYTES);
-      return { key, executionId, filterKey: filter.key, from, to, blocks, bytes };
+      return { key, executionId, contentKey: content.key, from, to, blocks, bytes, encoder };
     } finally {
       permit.release();
     }

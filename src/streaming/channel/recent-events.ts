@@ -39,10 +39,11 @@ export class RecentEvents {
   /**
    * Adds an event.
    * @param range a range that ends with the newest event; it grows if the added event is in the same block
+   * @param frame the encoded event; empty if it has no frames in the stream's format
    * @returns the range that the event is in now: `range` or a new one with this event alone
    */
-  push(event: RecordedEvent, range?: BlockRange): BlockRange {
-    const frame = frameOf(event);
+  push(event: RecordedEvent, range?: BlockRange, frame = frameOf(event)): BlockRange {
+    if (frame === '') return this.skip(event.sequence, range);
     const newest = this.blocks.at(-1);
     const added = frame.length < LARGE_EVENT_BYTES && newest?.add(event.sequence, frame);
     if (newest && added) {
@@ -76,9 +77,22 @@ export class RecentEvents {
     while (this.bytes > this.maxBytes) {
       const oldest = this.blocks.shift()!;
       this.bytes -= oldest.size;
-      dropped += oldest.length;
+      dropped += oldest.last - oldest.first + 1;
     }
     return dropped;
+  }
+
+  private skip(sequence: number, range: BlockRange | undefined): BlockRange {
+    let newest = this.blocks.at(-1);
+    if (!newest) {
+      newest = new FrameBlock(this.capacityAfter(undefined));
+      this.blocks.push(newest);
+      this.bytes += newest.size;
+    }
+    newest.skip(sequence);
+    if (range?.block !== newest) return BlockRange.ofSkipped(newest);
+    range.grow(0);
+    return range;
   }
 
   private capacityAfter(block: FrameBlock | undefined): number {

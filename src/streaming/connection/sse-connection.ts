@@ -34,6 +34,8 @@ export interface ConnectionOptions {
   encoder: ChunkEncoder | undefined;
   /** When the stream ends by itself, in ms of the monotonic clock. */
   until: number;
+  /** Written when the server ends the stream before its source does, in addition to when to reconnect. */
+  interruption?: HttpChunk | undefined;
   rules: StreamRules;
   /** Ends the response. An error is logged. */
   finish: (error?: Error) => void;
@@ -55,13 +57,15 @@ export class SseConnection extends WheelEntry implements DrainListener {
   private source: StreamSource | undefined;
   private readonly writer: SocketWriter;
   private readonly until: number;
+  private readonly interruption: HttpChunk | undefined;
   private writtenAt = performance.now();
   private readonly spread = 1 - Math.random() * HEARTBEAT_SPREAD;
   /** The bytes that a full socket and the kernel still had to send at the last check, and since when they are the same. */
   private stall: { since: number; pending: number; kernel: number | undefined } | undefined;
 
-  constructor({ response, encoder, until, rules, finish }: ConnectionOptions) {
+  constructor({ response, encoder, until, interruption, rules, finish }: ConnectionOptions) {
     super();
+    this.interruption = interruption;
     this.rules = rules;
     this.finish = finish;
     this.until = until;
@@ -95,12 +99,17 @@ export class SseConnection extends WheelEntry implements DrainListener {
     return this.writer.isClosed;
   }
 
-  /** Writes when to reconnect, if the socket is not full, and ends the stream. */
-  endWithRetry(): void {
+  /**
+   * Writes when to reconnect, if the socket is not full, and ends the stream. An interruption is written in any case, because
+   * its client would take the end of the stream for the end of the answer.
+   * @param error is logged
+   */
+  endWithRetry(error?: Error): void {
     if (this.hasEnded) return;
-    if (this.hasStarted && !this.writer.isBlocked)
-      this.write(encodeRetry(this.rules.retryMs), performance.now());
-    this.finish();
+    const now = performance.now();
+    if (this.hasStarted && !this.writer.isBlocked) this.write(encodeRetry(this.rules.retryMs), now);
+    if (this.interruption) this.write(this.interruption, now);
+    this.finish(error);
   }
 
   /**

@@ -9,7 +9,10 @@ import { detachHttpParser, mayBeLast, releaseRequestMemory } from './release-req
 export interface StreamHandle {
   /** Resolves when the stream can start. */
   readonly ready: Promise<unknown>;
-  readonly start: () => void;
+  /** @param result what `ready` resolves to */
+  readonly start: (result: unknown) => void;
+  /** Called if `ready` is rejected, for a stream whose client would take an empty response for a complete answer. */
+  readonly fail?: (error: Error) => void;
   /** Called once when the stream has ended, whatever the reason. */
   readonly close: () => void;
 }
@@ -123,10 +126,13 @@ export class SseResponse {
 
   private startWhenReady(handle: StreamHandle): void {
     handle.ready.then(
-      () => {
-        if (this.onClose) handle.start();
+      (result) => {
+        if (this.onClose) handle.start(result);
       },
-      () => this.end(),
+      (error: Error) => {
+        if (handle.fail && this.onClose) handle.fail(error);
+        else this.end();
+      },
     );
   }
 

@@ -1,7 +1,7 @@
 import type { EventType } from '@cloutagent/contract';
 import type { FrameBlock } from './frame-block.js';
 import type { HttpChunk } from './http-chunk.js';
-import { framesOf } from './sse-frame.js';
+import { eventsOf, framesOf } from './sse-frame.js';
 import type { TypeFilter } from './type-filter.js';
 
 /** Consecutive events of a block, or those of them that a filter admits. */
@@ -17,7 +17,7 @@ export class BlockRange {
    * The range ends where the block ends at present.
    * @param offset of the first frame among the block's frames, in bytes
    * @param first sequence of the first event
-   * @param count events in the range
+   * @param count events in the range that have frames
    */
   constructor(
     readonly block: FrameBlock,
@@ -39,7 +39,7 @@ export class BlockRange {
     if (position >= block.last) return undefined;
     let [offset, skipped, first] = [0, 0, block.first];
     if (position >= first)
-      for (const { sequence, end } of framesOf(block.frames(0, block.bytes))) {
+      for (const { sequence, end } of eventsOf(block.frames(0, block.bytes))) {
         first = sequence;
         if (sequence > position) break;
         offset = end;
@@ -48,11 +48,19 @@ export class BlockRange {
     return new BlockRange(block, offset, first, block.length - skipped);
   }
 
-  /** Takes in the event that was just added to the block. */
-  grow(): void {
+  /** Makes a range of the newest event of a block, which has no frames. */
+  static ofSkipped(block: FrameBlock): BlockRange {
+    return new BlockRange(block, block.bytes, block.last, 0);
+  }
+
+  /**
+   * Takes in the event that was just added to the block.
+   * @param count 0 if the event has no frames
+   */
+  grow(count = 1): void {
     this.bytes = this.block.bytes - this.offset;
     this.last = this.block.last;
-    this.count += 1;
+    this.count += count;
   }
 
   /** The frames, as views of the block. */
@@ -62,7 +70,7 @@ export class BlockRange {
 
   /** The chunk of the whole block, if the range holds all its events and the block is full. */
   get whole(): HttpChunk | undefined {
-    return this.count === this.block.length ? this.block.whole : undefined;
+    return this.count > 0 && this.count === this.block.length ? this.block.whole : undefined;
   }
 
   /** Returns the events that a filter admits, as a range with the same `first` and `last`. */

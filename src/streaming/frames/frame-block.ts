@@ -10,7 +10,7 @@ export const LARGE_EVENT_BYTES = 8_192;
  * frames for the framing of an HTTP chunk, so that a full block is written without a copy.
  */
 export class FrameBlock {
-  /** Number of events. */
+  /** Number of events that have frames. */
   length = 0;
   /** Sequence of the first event. */
   first = 0;
@@ -43,7 +43,7 @@ export class FrameBlock {
 
   /**
    * Adds an event if the block has space for it.
-   * @param frame the event as `frameOf` encodes it
+   * @param frame the event as `frameOf` or a format encodes it; not empty
    * @returns the bytes of the frame; 0 if it does not fit
    */
   add(sequence: number, frame: string): number {
@@ -52,10 +52,15 @@ export class FrameBlock {
     if (frame.length * 3 > free && Buffer.byteLength(frame) > free) return 0;
     const bytes = this.buffer.write(frame, this.end);
     this.end += bytes;
-    if (this.length === 0) this.first = sequence;
-    this.last = sequence;
+    this.skip(sequence);
     this.length += 1;
     return bytes;
+  }
+
+  /** Adds an event that has no frames in the stream's format. A sealed block takes it too. */
+  skip(sequence: number): void {
+    if (this.first === 0) this.first = sequence;
+    this.last = sequence;
   }
 
   /** Marks the block as full. No event may be added afterwards. */
@@ -75,8 +80,15 @@ export class FrameBlock {
   }
 }
 
-/** Encodes events into blocks of exactly the size they need. A block has at most `maxBytes`, unless it holds a single larger event. */
-export function blocksOf(events: readonly RecordedEvent[], maxBytes: number): FrameBlock[] {
+/**
+ * Encodes events into blocks of exactly the size they need. A block has at most `maxBytes`, unless it holds a single larger event.
+ * Events without frames are in no block.
+ */
+export function blocksOf(
+  events: readonly RecordedEvent[],
+  maxBytes: number,
+  encode: (event: RecordedEvent) => string = frameOf,
+): FrameBlock[] {
   const blocks: FrameBlock[] = [];
   let group: [number, string][] = [];
   let bytes = 0;
@@ -89,7 +101,8 @@ export function blocksOf(events: readonly RecordedEvent[], maxBytes: number): Fr
     [group, bytes] = [[], 0];
   };
   for (const event of events) {
-    const frame = frameOf(event);
+    const frame = encode(event);
+    if (frame === '') continue;
     const size = Buffer.byteLength(frame);
     if (bytes + size > maxBytes) close();
     group.push([event.sequence, frame]);

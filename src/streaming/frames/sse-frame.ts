@@ -65,6 +65,32 @@ export function* framesOf(body: Buffer): Generator<FrameOffsets> {
   }
 }
 
+const FRAME_END = Buffer.from('\n\n');
+const SPACE = 0x20;
+const DOT = 0x2e;
+
+/**
+ * Finds the ends of events in a buffer of frames, as `frameOf` or a format encodes them. An event in a format may have several
+ * frames. All but the last one have an id with a part, such as `12.1`.
+ */
+export function* eventsOf(body: Buffer): Generator<{ readonly sequence: number; readonly end: number }> {
+  for (let start = 0; start < body.length;) {
+    const end = body.indexOf(FRAME_END, start) + FRAME_END.length;
+    start = end;
+    let sequence = 0;
+    let unit = 1;
+    for (let at = end - FRAME_END.length - 1; body[at] !== SPACE; at -= 1) {
+      if (body[at] === DOT) {
+        unit = 0;
+        break;
+      }
+      sequence += (body[at]! - ZERO) * unit;
+      unit *= 10;
+    }
+    if (unit > 0) yield { sequence, end };
+  }
+}
+
 /**
  * Encodes the first frame. The retry time has jitter, so that many clients do not return at once. On a stream of one
  * execution the frame has no id: the client keeps its `Last-Event-ID`, and a client without one begins again where it
@@ -80,6 +106,10 @@ export const encodeEstablished = (
   const data = JSON.stringify({ type, ...fields });
   return HttpChunk.of(`retry: ${withJitter(retryMs)}\nevent: ${type}\ndata: ${data}\n${id}\n`);
 };
+
+/** Encodes the first frame of a stream in a format: when to reconnect, and the rest of an event that the client has in part. */
+export const encodeFormatStart = (rest: string, retryMs: number): HttpChunk =>
+  HttpChunk.of(`retry: ${withJitter(retryMs)}\n\n${rest}`);
 
 /** Encodes when the client should reconnect. A client dispatches no event for this frame. */
 export const encodeRetry = (retryMs: number): HttpChunk => HttpChunk.of(`retry: ${withJitter(retryMs)}\n\n`);

@@ -20,12 +20,15 @@ export class ExecutionSubscription implements StreamSource, Watcher {
   /**
    * @param lease released when the stream ends
    * @param position events after it are sent
+   * @param idleAfter the stream ends when it has sent an event after this one and the client has to act; undefined if it does
+   * not end then
    */
   constructor(
     private readonly connection: SseConnection,
     private readonly lease: ChannelLease,
     readonly filter: TypeFilter,
     private position: number,
+    private readonly idleAfter?: number,
   ) {
     this.channel = lease.channel;
     connection.attach(this);
@@ -94,7 +97,7 @@ export class ExecutionSubscription implements StreamSource, Watcher {
     this.isCatchingUp = true;
     // Until the stream is up to date again the channel's flush must not deliver to it, or events would come twice.
     this.isUpToDate = false;
-    this.catchUp().catch((error: Error) => this.connection.finish(error));
+    this.catchUp().catch((error: Error) => this.connection.endWithRetry(error));
   }
 
   private async catchUp(): Promise<void> {
@@ -120,6 +123,16 @@ export class ExecutionSubscription implements StreamSource, Watcher {
 
   private endIfComplete(): void {
     const { end } = this.channel;
-    if (!this.connection.hasEnded && end !== undefined && this.position >= end) this.connection.finish();
+    if (this.connection.hasEnded) return;
+    if (end === undefined ? this.isIdle() : this.position >= end) this.connection.finish();
+  }
+
+  private isIdle(): boolean {
+    return (
+      this.idleAfter !== undefined &&
+      this.position > this.idleAfter &&
+      this.isUpToDate &&
+      this.channel.isIdleAt(this.position)
+    );
   }
 }
