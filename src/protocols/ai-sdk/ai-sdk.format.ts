@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { ExecutionEvent, ExecutionEventOf } from '@cloutagent/contract';
+import { type ExecutionEvent, type ExecutionEventOf, isTerminalEvent } from '@cloutagent/contract';
 import type { EventFormat, FormattedExecution, OutputFrame } from '../../streaming/formats/event-format.js';
 import { StreamFormat } from '../../streaming/formats/stream-format.decorator.js';
 import { applyEnd } from './execution-end.js';
@@ -45,18 +45,21 @@ export class AiSdkFormat implements EventFormat<UiState> {
 
   encode(event: ExecutionEvent, state: UiState): readonly OutputFrame[] {
     const frames: OutputFrame[] = [];
+    const begin = () => {
+      if (state.hasStarted && !state.isIdle) return;
+      frames.push({ data: start(state) });
+      state.hasStarted = true;
+      state.isIdle = false;
+    };
     const send = (chunk: UiChunk) => {
-      if (!state.hasStarted || state.isIdle) {
-        state.isIdle = false;
-        frames.push({ data: start(state) });
-        state.hasStarted = true;
-      }
+      begin();
       frames.push({ data: chunk });
     };
+    // The client sees at once that its message has an answer.
+    if (!state.hasStarted) begin();
     apply(event, state, send);
     if (isWaitingForClient(state, event)) applyIdle(state, event.sequence, send);
-    if (event.type === 'execution:completed' || event.type === 'execution:failed') frames.push(DONE);
-    if (event.type === 'execution:cancelled') frames.push(DONE);
+    if (isTerminalEvent(event.type)) frames.push(DONE);
     return frames;
   }
 
@@ -86,8 +89,6 @@ function apply(event: ExecutionEvent, state: UiState, send: (chunk: UiChunk) => 
   switch (event.type) {
     case 'execution:started':
       state.status = activeStatus(state);
-      // The client sees at once that its message has an answer.
-      if (!state.hasStarted) send({ type: 'message-metadata', messageMetadata: { status: 'running' } });
       break;
     case 'execution:resumed':
       state.status = activeStatus(state);

@@ -181,7 +181,7 @@ function repeat(state: UiState, part: Part, send: Send): void {
       return sendNode(state, part.nodeId, send);
     case 'tool':
       sendInput(state, part, send);
-      sendRequest(part, send);
+      if (!part.result) sendRequest(part, send);
       return sendResult(part, send);
     default: {
       const { kind, id, text, isOpen } = part;
@@ -220,8 +220,13 @@ function sendRequest({ toolCallId, approval }: ToolPart, send: Send): void {
   });
 }
 
-function sendResult({ toolCallId, approval, decision, result }: ToolPart, send: Send): void {
-  if (approval && decision) send({ type: 'tool-approval-response', approvalId: approval.id, ...decision });
+function sendResult(part: ToolPart, send: Send): void {
+  const { toolCallId, approval, decision, result } = part;
+  if (approval && decision) {
+    // A client that has answered with `addToolOutput` does not have the request any more.
+    sendRequest(part, send);
+    send({ type: 'tool-approval-response', approvalId: approval.id, ...decision });
+  }
   switch (result?.kind) {
     case 'output':
       return send({ type: 'tool-output-available', toolCallId, output: result.output, dynamic: true });

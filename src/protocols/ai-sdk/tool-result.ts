@@ -3,7 +3,7 @@ import { isDenial } from '../../engine/agents/denied-call.js';
 import { answerText } from '../answer-nodes.js';
 import { askedTool, openCall, setInput, setResult } from './message-parts.js';
 import type { Send } from './ui-chunk.js';
-import type { ToolPart, ToolResult, UiState } from './ui-state.js';
+import type { ToolResult, UiState } from './ui-state.js';
 
 /** Applies the result of a call. A result without a call in the message is left out. */
 export function applyResult(
@@ -32,11 +32,9 @@ export function applyWaitEnded(
   if (!part || part.toolId !== undefined || part.result) return;
   // The output of an approval is that of its node.
   if (kind === 'approval' && outcome === 'answered') return;
-  setResult(state, part, outcomeResult(part, outcome), undefined, send);
+  const result: ToolResult =
+    outcome === 'cancelled'
+      ? { kind: 'error', text: 'The execution has ended.' }
+      : { kind: 'output', output: { outcome } };
+  setResult(state, part, result, undefined, send);
 }
-
-/** Returns the result of a call that stands for a wait with an unknown answer. */
-export const outcomeResult = (_part: ToolPart, outcome: string): ToolResult =>
-  outcome === 'cancelled'
-    ? { kind: 'error', text: 'The execution has ended.' }
-    : { kind: 'output', output: { outcome } };
