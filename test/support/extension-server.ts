@@ -11,7 +11,7 @@ const IMPORTS = `
   import { z } from 'zod';
   import {
     ExecutionReader, NodeError, NodeHandler, type NodeRun, OnExecutionEvent, parseSettings, ProvidesModels, ProvidesTools,
-    StepInterceptor, StepRefusedError, TransientError,
+    StepInterceptor, StepRefusedError, StreamFormat, TransientError,
   } from '../index.js';
   import { createApp } from '../create-app.js';
   import { ExecutionsModule } from '../executions/executions.module.js';
