@@ -12,6 +12,7 @@ import { ExtensionDiscoveryModule } from './discovery/discovery.module.js';
 import { ExecutionsModule } from './executions/executions.module.js';
 import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
+import { AiSdkModule } from './protocols/ai-sdk/ai-sdk.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { PublicServicesModule } from './public-services.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
@@ -62,6 +63,7 @@ export class AppModule {
         OperationsModule,
         BulkModule,
         StatsModule,
+        AiSdkModule,
         PublicServicesModule,
         ...imports,
         ...(dashboard ? [DashboardModule] : []),

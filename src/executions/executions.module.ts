@@ -102,6 +102,7 @@ import { StreamsController } from './streams/streams.controller.js';
     ExecutionRerunner,
     ApprovalRecorder,
     ExecutionReader,
+    ExecutionLookup,
     ExecutionThreads,
     FormatReader,
     FormattedStreams,

@@ -212,7 +212,7 @@ export class StreamHub implements OnModuleDestroy {
     response: SseResponse,
   ): StreamHandle {
     const { executionId, after, enter } = request;
-    const { session, skip, endsWhenIdle } = format;
+    const { session, skip, endsWhenIdle, onComplete } = format;
     const begin = () => FormatEncoder.begin(session);
     const admission = enter();
     const lease = this.pool.join(executionId, LEASE, { name: session.name, begin });
@@ -225,7 +225,14 @@ export class StreamHub implements OnModuleDestroy {
     const connection = this.connect(request, response.encoder, finish, interruption);
     const position = skip > 0 ? after + 1 : after;
     const idleAfter = endsWhenIdle ? after : undefined;
-    const subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(), position, idleAfter);
+    const subscription = new ExecutionSubscription(
+      connection,
+      lease,
+      TypeFilter.of(),
+      position,
+      idleAfter,
+      onComplete,
+    );
     const rest = lease.ready.then(() => (skip > 0 ? this.restOf(lease.channel, after, skip) : ''));
     return {
       ready: rest,

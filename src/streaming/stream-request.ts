@@ -39,6 +39,12 @@ export interface FormattedStream {
   readonly skip: number;
   /** Whether the stream ends when the client has to act before there are more frames. */
   readonly endsWhenIdle: boolean;
+  /**
+   * Called when all frames have been written: up to the end of the execution, or up to where the client has to act. It is not
+   * called for a stream that ends before.
+   * @param sequence of the last event
+   */
+  readonly onComplete?: ((sequence: number) => void) | undefined;
 }
 
 /** Opens a stream of many executions. */

@@ -22,6 +22,8 @@ export interface FormattedStreamRequest {
   place?: FramePlace | undefined;
   /** Whether the stream ends when the client has to act before there are more frames. Default: false. */
   endsWhenIdle?: boolean | undefined;
+  /** Called with the last event, when everything has been written. */
+  onComplete?: ((sequence: number) => void) | undefined;
 }
 
 /** Opens streams of executions in the formats of other protocols. */
@@ -68,7 +70,7 @@ export class FormattedStreams {
    * @throws what `open` throws
    */
   async resolve(
-    { executionId, format, place = FIRST_PLACE, endsWhenIdle = false }: FormattedStreamRequest,
+    { executionId, format, place = FIRST_PLACE, endsWhenIdle = false, onComplete }: FormattedStreamRequest,
     principal: Principal,
   ): Promise<Omit<StreamRequest, 'response' | 'enter'>> {
     const { id, status, lastSequence } = await this.executions.find(executionId, principal);
@@ -86,7 +88,7 @@ export class FormattedStreams {
       principalId: principal.id,
       expiresAt: principal.expiresAt,
       established: establishedOf({ executionId: id, status, after }),
-      format: { session, skip: place.part, endsWhenIdle },
+      format: { session, skip: place.part, endsWhenIdle, onComplete },
     };
   }
 }

@@ -247,16 +247,19 @@ describe('the UI message stream', () => {
   ])('shows an approval as a call of the tool approval: %j %s', async (output, status, state) => {
     const end = { output, ...(status === 'failed' && { code: 'approval_rejected', error: 'x: no' }) };
     const step = (of: string, more: object = {}) => ({ ...a.step(1, of, more), nodeType: 'approval' });
-    const message = await messageOf(graph([node('a', 'approval'), node('b')], [{ source: 'a', target: 'b' }]), [
-      started,
-      step('running'),
-      a.output(1, 'Send it?'),
-      step('waiting'),
-      waiting('a', 'w1', 'approval', { message: 'Send it?', schema: { type: 'object' } }),
-      waitEnded('a', 'w1', 'approval'),
-      step('running'),
-      step(status, end),
-    ]);
+    const message = await messageOf(
+      graph([node('a', 'approval'), node('b')], [{ source: 'a', target: 'b' }]),
+      [
+        started,
+        step('running'),
+        a.output(1, 'Send it?'),
+        step('waiting'),
+        waiting('a', 'w1', 'approval', { message: 'Send it?', schema: { type: 'object' } }),
+        waitEnded('a', 'w1', 'approval'),
+        step('running'),
+        step(status, end),
+      ],
+    );
     expect(tools(message)).toMatchObject([
       { toolName: 'approval', state, input: { message: 'Send it?', schema: { type: 'object' } } },
     ]);

@@ -1,13 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ExecutionEventOf, Json } from '@cloutagent/contract';
 import { sendNode } from './node-state.js';
+import { APPROVAL_TOOL } from './tool-parts.js';
 import type { Send } from './ui-chunk.js';
 import type { OpenWait, Part, TextPart, ToolPart, ToolResult, UiState } from './ui-state.js';
 
 /** The most JSON characters of results that a step of the message keeps for a reset, unless they belong to one call. */
 const MAX_RESULT_LENGTH = 262_144;
-/** The name of the tool that stands for a node that waits for an approval. */
-const APPROVAL_TOOL = 'approval';
 
 /** Adds a chunk to the open text of a node, or begins a part with it. */
 export function addChunk(

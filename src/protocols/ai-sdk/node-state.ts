@@ -140,4 +140,6 @@ export function setOutput(node: NodeState, output: Json | undefined): void {
 
 /** Cuts a text, and no character in two. */
 export const cut = (text: string, length: number): string =>
-  text.length <= length ? text : text.slice(0, /[\uD800-\uDBFF]/.test(text[length - 1]!) ? length - 1 : length);
+  text.length <= length
+    ? text
+    : text.slice(0, /[\uD800-\uDBFF]/.test(text[length - 1]!) ? length - 1 : length);

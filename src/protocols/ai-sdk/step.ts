@@ -35,7 +35,12 @@ export function applyStep(state: UiState, node: NodeState, event: StepEvent, sen
   sendNode(state, nodeId, send);
 }
 
-function complete(state: UiState, node: NodeState, { nodeId, sequence, output }: StepEvent, send: Send): void {
+function complete(
+  state: UiState,
+  node: NodeState,
+  { nodeId, sequence, output }: StepEvent,
+  send: Send,
+): void {
   setOutput(node, output);
   if (!node.isAnswer || node.hasText) return;
   if (state.parts.some((part) => part.kind === 'text' && part.nodeId === nodeId)) return;

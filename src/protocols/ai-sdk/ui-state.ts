@@ -87,7 +87,8 @@ export interface ToolPart {
 }
 
 /** What has become of a call. */
-export type ToolResult = { kind: 'output'; output: Json } | { kind: 'error'; text: string } | { kind: 'denied' };
+export type ToolResult =
+  { kind: 'output'; output: Json } | { kind: 'error'; text: string } | { kind: 'denied' };
 
 /** The `data-node` part of a node. */
 export interface DataPart {
