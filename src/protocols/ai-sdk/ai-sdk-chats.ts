@@ -133,27 +133,20 @@ export class AiSdkChats {
   }
 
   private async continueAnswer(ref: ChatRef, message: UiMessage, exchange: ChatExchange): Promise<void> {
-    const { principal } = exchange;
     const execution = await this.executionOf(ref, message);
-    if (!execution)
-      throw new ValidationFailedError([
-        {
-          path: 'messages',
-          message:
-            'must end with a message of the user: the last one is of the assistant, and this chat has no execution that wrote it',
-        },
-      ]);
+    if (!execution) throw notContinued('and this chat has no execution that wrote it');
+    if (isWhole(message)) throw answerIsOver();
+    const waitIds = this.answers.waitIds(message);
+    if (waitIds.length === 0)
+      throw notContinued('without an answer to an approval. To receive the rest of it, resume the stream');
+    const { principal } = exchange;
     const { executionId } = execution;
     await this.answers.record(executionId, message, principal);
-    const place = await this.placeOf(executionId, message, principal);
+    const place = await this.placeOf(executionId, message, waitIds, principal);
     try {
       await this.open(executionId, place, exchange);
     } catch (error) {
-      if (!(error instanceof NoContentSignal)) throw error;
-      throw new ProblemError(
-        'execution_over',
-        'The last message is an answer of the assistant that is complete: send a message of the user.',
-      );
+      throw error instanceof NoContentSignal ? answerIsOver() : error;
     }
   }
 
@@ -167,14 +160,13 @@ export class AiSdkChats {
   private async placeOf(
     executionId: string,
     message: UiMessage,
+    waitIds: readonly string[],
     principal: Principal,
   ): Promise<FramePlace | undefined> {
-    const { metadata } = message;
-    const { sequence, executionId: from } = (metadata ?? {}) as Record<string, unknown>;
+    const { sequence, executionId: from } = metadataOf(message);
     const { lastSequence } = await this.executions.find(executionId, principal);
     const isPlace = typeof sequence === 'number' && Number.isInteger(sequence) && sequence > 0;
     if (isPlace && sequence <= lastSequence && from === executionId) return afterEvent(sequence);
-    const waitIds = this.answers.waitIds(message);
     const { frames } = await this.formats.read(executionId, AI_SDK, principal, { frames: true });
     const asked = frames.findLast(({ data }) => {
       const chunk = data as UiChunk;
@@ -224,3 +216,24 @@ const threadOf = ({ projectId, workflowRef, chatId }: ChatRef) => ({
 });
 
 const afterEvent = (sequence: number): FramePlace => ({ sequence: sequence + 1, part: 0 });
+
+const metadataOf = ({ metadata }: UiMessage): Record<string, unknown> =>
+  typeof metadata === 'object' && metadata !== null ? (metadata as Record<string, unknown>) : {};
+
+/** Whether the client has an answer to its end. */
+const isWhole = (message: UiMessage): boolean =>
+  ['completed', 'failed', 'cancelled'].includes(String(metadataOf(message)['status']));
+
+const notContinued = (reason: string): ValidationFailedError =>
+  new ValidationFailedError([
+    {
+      path: 'messages',
+      message: `must end with a message of the user: the last one is of the assistant, ${reason}`,
+    },
+  ]);
+
+const answerIsOver = (): ProblemError =>
+  new ProblemError(
+    'execution_over',
+    'The last message is an answer of the assistant that is complete: send a message of the user.',
+  );

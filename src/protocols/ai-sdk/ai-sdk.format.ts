@@ -52,6 +52,12 @@ export class AiSdkFormat implements EventFormat<UiState> {
       state.isIdle = false;
     };
     const send = (chunk: UiChunk) => {
+      if (state.isIdle && QUIET_EVENTS.includes(event.type)) {
+        const { messageMetadata } = chunk as Extract<UiChunk, { type: 'message-metadata' }>;
+        const data = { ...chunk, messageMetadata: { ...messageMetadata, sequence: event.sequence } };
+        frames.push({ data });
+        return;
+      }
       begin();
       frames.push({ data: chunk });
     };
@@ -71,6 +77,13 @@ export class AiSdkFormat implements EventFormat<UiState> {
     return [{ data: { type: 'error', errorText: INTERRUPTED } satisfies UiChunk }];
   }
 }
+
+/** They only change the metadata of the message, also while it waits for the client. */
+const QUIET_EVENTS: readonly string[] = [
+  'execution:progress',
+  'execution:token-usage',
+  'execution:cost-update',
+];
 
 const DONE: OutputFrame = { data: '[DONE]' };
 const INTERRUPTED =
