@@ -14,6 +14,7 @@ import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { AiSdkModule } from './protocols/ai-sdk/ai-sdk.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
+import { AgUiModule } from './protocols/ag-ui/ag-ui.module.js';
 import { PublicServicesModule } from './public-services.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 import { ReplacementsModule } from './replacements.module.js';
@@ -63,6 +64,7 @@ export class AppModule {
         OperationsModule,
         BulkModule,
         StatsModule,
+        AgUiModule,
         AiSdkModule,
         PublicServicesModule,
         ...imports,

@@ -64,7 +64,7 @@ describe('examples/extension', () => {
   it('passes its own build and tests, which leave no process and no data', async () => {
     await inShell('npm run build', project);
     const printed = await inShell('npm test', project, { ...shellEnv(), TMPDIR: temporary });
-    expect(/^ℹ pass (\d+)$/m.exec(printed)?.[1]).toBe('13');
+    expect(/^ℹ pass (\d+)$/m.exec(printed)?.[1]).toBe('14');
     expect(printed).toMatch(/^ℹ fail 0$/m);
     expect((await readdir(temporary)).filter((name) => name.startsWith('cloutagent'))).toEqual([]);
     expect(await processesOfProject()).toEqual([]);

@@ -1,4 +1,6 @@
 import type { EventFormat } from '../src/streaming/formats/event-format.js';
+import { checkAgUi } from './support/ag-ui-journal.js';
+import { checkAiSdk } from './support/ai-sdk-property.js';
 import { checkPure } from './support/format-journal.js';
 import { randomJournals, type EndedJournal } from './support/random-journals.js';
 
@@ -20,6 +22,8 @@ const counting: EventFormat<{ seen: number; nodes: Record<string, number> }> = {
  */
 const PROTOCOLS: Record<string, (journal: EndedJournal) => void | Promise<void>> = {
   'a format that counts': (journal) => checkPure(counting, journal),
+  'ai-sdk': checkAiSdk,
+  'ag-ui': checkAgUi,
 };
 
 describe('every execution in the protocols', () => {

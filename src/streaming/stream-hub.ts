@@ -224,7 +224,8 @@ export class StreamHub implements OnModuleDestroy {
     const interruption = frames.length > 0 ? HttpChunk.of(framesWithoutId(frames)) : undefined;
     const connection = this.connect(request, response.encoder, finish, interruption);
     const position = skip > 0 ? after + 1 : after;
-    const idleAfter = endsWhenIdle ? after : undefined;
+    const from = typeof endsWhenIdle === 'object' ? Math.max(after, endsWhenIdle.after) : after;
+    const idleAfter = endsWhenIdle === false ? undefined : from;
     const subscription = new ExecutionSubscription(
       connection,
       lease,

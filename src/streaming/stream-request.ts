@@ -37,8 +37,11 @@ export interface FormattedStream {
   readonly session: FormatSession;
   /** Number of the frames of event `after + 1` that the client has. */
   readonly skip: number;
-  /** Whether the stream ends when the client has to act before there are more frames. */
-  readonly endsWhenIdle: boolean;
+  /**
+   * Whether the stream ends when the client has to act before there are more frames. With `after`, only after an event past
+   * this sequence.
+   */
+  readonly endsWhenIdle: boolean | { readonly after: number };
   /**
    * Called when all frames have been written: up to the end of the execution, or up to where the client has to act. It is not
    * called for a stream that ends before.

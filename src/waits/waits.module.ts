@@ -15,6 +15,6 @@ import { WaitsController } from './waits.controller.js';
   imports: [AuthModule, EngineModule, ExecutionsModule],
   controllers: [WaitsController, SignalsController, CallbacksController],
   providers: [ListedWaitsRepository, WaitList, AnswerRecorder, SignalSender],
-  exports: [AnswerRecorder],
+  exports: [AnswerRecorder, WaitList],
 })
 export class WaitsModule {}

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { CardRedaction } from './card-redaction.interceptor.js';
+import { Captions } from './captions.format.js';
 import { CustomerTools } from './customer.tools.js';
 import { CustomersController } from './customers.controller.js';
 import { Failures } from './failures.listener.js';
@@ -14,6 +15,7 @@ import { Webhook } from './webhook.listener.js';
 @Module({
   controllers: [CustomersController],
   providers: [
+    Captions,
     CardRedaction,
     CustomerTools,
     Failures,

@@ -87,6 +87,18 @@ it('lets an agent search customers', async () => {
   assert.deepEqual(events[0]?.result, [{ email: 'ada@example.com', name: 'Ada Lovelace' }]);
 });
 
+it('streams an execution as captions', async () => {
+  const { id } = await run('agent', {
+    model: 'demo/echo',
+    prompt: 'x',
+    providerOptions: { demo: { text: 'Hello', chunks: 1, delayMs: 0 } },
+  });
+  const response = await get(`executions/${id}/stream?format=captions`, await bearer(['executions:read']));
+  const text = await response.text();
+  assert.match(text, /^event: caption\ndata: \{"text":"Hello","characters":5\}$/m);
+  assert.match(text, /^event: end\ndata: \{"characters":5\}$/m);
+});
+
 it('knows the owners of client certificates', async () => {
   const ann = { 'X-Client-Cert-Subject': 'CN=ann,O=Example' };
   const me = (await (await get('me', ann)).json()) as { id: string; projects: string[] };

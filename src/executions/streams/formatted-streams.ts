@@ -20,8 +20,11 @@ export interface FormattedStreamRequest {
   format: string;
   /** The frames after this place are sent. Default: all. */
   place?: FramePlace | undefined;
-  /** Whether the stream ends when the client has to act before there are more frames. Default: false. */
-  endsWhenIdle?: boolean | undefined;
+  /**
+   * Whether the stream ends when the client has to act before there are more frames. With `after`, only after an event past
+   * this sequence. Default: false.
+   */
+  endsWhenIdle?: boolean | { readonly after: number } | undefined;
   /** Called with the last event, when everything has been written. */
   onComplete?: ((sequence: number) => void) | undefined;
 }

@@ -336,7 +336,8 @@ export class Channel extends WheelEntry implements Flushable {
   }
 
   private startPriming(): void {
-    if (!this.formatted || this.encoder || this.priming || this.isClosed) return;
+    // Streams of an ended execution read pages.
+    if (!this.formatted || this.encoder || this.priming || this.isClosed || this.end !== undefined) return;
     this.priming = this.prime(this.formatted)
       .catch((error: unknown) => this.context.onError(error, this.executionId))
       .finally(() => (this.priming = undefined));

@@ -16,7 +16,7 @@ export interface Checkpoint {
  */
 export class Checkpoints {
   /** In the order of their positions. */
-  private spread: Checkpoint[];
+  private readonly spread: Checkpoint[];
   private recent: Checkpoint[] = [];
 
   /** @param first for the first event */
@@ -31,7 +31,19 @@ export class Checkpoints {
     const index = this.spread.findLastIndex((known) => known.position <= position);
     if (this.spread[index]!.position === position) return;
     this.spread.splice(index + 1, 0, checkpoint);
-    if (this.spread.length > MAX_CHECKPOINTS) this.spread = this.spread.filter((_, at) => at % 2 === 0);
+    if (this.spread.length > MAX_CHECKPOINTS) this.spread.splice(this.leastUseful(), 1);
+  }
+
+  /** Returns the index of the one whose neighbours are nearest to each other. */
+  private leastUseful(): number {
+    let best = 1;
+    let smallest = Infinity;
+    for (let at = 1; at < this.spread.length - 1; at += 1) {
+      const gap = this.spread[at + 1]!.position - this.spread[at - 1]!.position;
+      if (gap >= smallest) continue;
+      [best, smallest] = [at, gap];
+    }
+    return best;
   }
 
   /** Returns the last one at or before a position. Its encoder must be forked before it is used. */

@@ -1,0 +1,146 @@
+import { Injectable } from '@nestjs/common';
+import { isDeepStrictEqual } from 'node:util';
+import type { Json } from '@cloutagent/contract';
+import type { Principal } from '../../auth/principal.js';
+import { isUuid } from '../../common/uuid.js';
+import { parseAnswer } from '../../engine/waits/answer-shape.js';
+import { type AnswerableWait, WaitAnswers } from '../../engine/waits/wait-answers.js';
+import { FormatReader } from '../../executions/streams/format-reader.js';
+import type { FramePlace } from '../../executions/streams/frame-place.js';
+import { ProblemError } from '../../problems/problem.error.js';
+import { AnswerRecorder } from '../../waits/commands/answer-recorder.js';
+import { AG_UI } from './ag-ui-format.js';
+import type { AgUiState, InterruptPoint } from './ag-ui-state.js';
+import { answerOf } from './resume-answer.js';
+import type { ResumeEntry } from './run-agent-input.js';
+import { RunRefusedError } from './run-error.js';
+
+/** How long a run with `resume` waits for its answers to be recorded, in ms. */
+const RECORD_TIMEOUT_MS = 3_000;
+
+/** Where a stream continues after an interrupt. */
+export interface Continuation {
+  readonly place: FramePlace;
+  /** The stream does not end at an interrupt up to this sequence: the client has answered it. */
+  readonly idleAfter: number;
+}
+
+/** Answers the waits of an execution by which it has interrupted its run. */
+@Injectable()
+export class RunResumer {
+  constructor(
+    private readonly formats: FormatReader,
+    private readonly waits: WaitAnswers,
+    private readonly answers: AnswerRecorder,
+  ) {}
+
+  /**
+   * Answers the interrupts of a run. The same entries again change nothing.
+   * @returns where the next run begins
+   * @throws RunRefusedError if an entry does not fit, or if one is missing
+   * @throws NotFoundError if the execution was deleted
+   */
+  async resume(
+    executionId: string,
+    entries: readonly ResumeEntry[],
+    principal: Principal,
+  ): Promise<Continuation> {
+    const { state } = await this.formats.read<AgUiState>(executionId, AG_UI, principal);
+    const { sequence } = pointOf(state.points, entries);
+    for (const entry of entries) await this.answer(entry, principal);
+    const idleAfter = await this.recorded(executionId, entries, principal, sequence);
+    return { place: { sequence: sequence + 1, part: 0 }, idleAfter };
+  }
+
+  /**
+   * Waits until the journal has the ends of all answered waits, but no longer than `RECORD_TIMEOUT_MS`: a paused execution
+   * records them when it is resumed.
+   * @returns the sequence of the last one, or the newest one there is
+   */
+  private async recorded(
+    executionId: string,
+    entries: readonly ResumeEntry[],
+    principal: Principal,
+    after: number,
+  ): Promise<number> {
+    const open = new Set(entries.map(({ interruptId }) => interruptId));
+    const signal = AbortSignal.timeout(RECORD_TIMEOUT_MS);
+    let newest = after;
+    for await (const { sequence, state } of this.formats.follow<AgUiState>(
+      executionId,
+      AG_UI,
+      principal,
+      signal,
+      after,
+    )) {
+      newest = sequence;
+      for (const id of open) if (!state.waits.some(({ waitId }) => waitId === id)) open.delete(id);
+      // The execution may wait for the client again with this event.
+      if (open.size === 0) return sequence - 1;
+    }
+    return newest;
+  }
+
+  private async answer(entry: ResumeEntry, principal: Principal): Promise<void> {
+    const { interruptId, status } = entry;
+    const wait = isUuid(interruptId) ? await this.waits.find(interruptId) : undefined;
+    if (!wait) throw unknownInterrupt(interruptId);
+    // The client gives up a question that has been settled in another way.
+    if (status === 'cancelled' && wait.outcome !== null) return;
+    const answer = answerOf(wait.kind, entry);
+    if (isRepeated(wait, answer)) return;
+    try {
+      await this.answers.record(wait.id, answer, principal);
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      // Another request with the same entry may have been faster.
+      const now = await this.waits.find(wait.id);
+      if (now && isRepeated(now, answer)) return;
+      throw new RunRefusedError(error.code, messageOf(error, interruptId));
+    }
+  }
+}
+
+/** Whether a wait has ended by this answer. */
+function isRepeated({ kind, outcome, answer: stored }: AnswerableWait, given: Record<string, Json>): boolean {
+  if (outcome !== 'answered' && outcome !== 'signalled') return false;
+  const { answer } = parseAnswer(kind, given);
+  return answer !== undefined && isDeepStrictEqual(JSON.parse(JSON.stringify(answer)), stored);
+}
+
+function messageOf({ code, message, extra: { errors = [] } }: ProblemError, interruptId: string): string {
+  const paths = errors.map(({ path, message: problem }) => `${path || 'payload'}: ${problem}`).join('; ');
+  const hint =
+    code === 'wait_already_answered' || code === 'wait_expired'
+      ? ' To continue the thread, send the entry again with the status cancelled.'
+      : '';
+  return `The interrupt ${interruptId}: ${message}${paths && ` (${paths})`}${hint}`;
+}
+
+/**
+ * Finds the end of the run that the client continues: the newest one whose interrupts have all got an entry. A client may not
+ * know the runs after it, because a timer can continue the execution meanwhile.
+ */
+function pointOf(points: readonly InterruptPoint[], entries: readonly ResumeEntry[]): InterruptPoint {
+  const given = new Set(entries.map(({ interruptId }) => interruptId));
+  if (given.size < entries.length)
+    throw new RunRefusedError(
+      'resume_invalid',
+      'resume has two entries for one interrupt. Send one for each.',
+    );
+  const known = new Set(points.flatMap(({ waitIds }) => waitIds));
+  for (const id of given) if (!known.has(id)) throw unknownInterrupt(id);
+  const point = points.findLast(({ waitIds }) => waitIds.every((id) => given.has(id)));
+  if (point) return point;
+  const missing = points.at(-1)!.waitIds.filter((id) => !given.has(id));
+  throw new RunRefusedError(
+    'resume_invalid',
+    `resume must have an entry for every interrupt of the run. Add: ${missing.join(', ')}.`,
+  );
+}
+
+const unknownInterrupt = (id: string): RunRefusedError =>
+  new RunRefusedError(
+    'resume_invalid',
+    `The newest run of this thread has no interrupt ${id}. Send the ids of its RUN_FINISHED.`,
+  );
