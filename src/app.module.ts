@@ -14,8 +14,10 @@ import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { AiSdkModule } from './protocols/ai-sdk/ai-sdk.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
+import { A2aModule } from './protocols/a2a/a2a.module.js';
 import { AgUiModule } from './protocols/ag-ui/ag-ui.module.js';
 import { PublicServicesModule } from './public-services.module.js';
+import { OpenAiModule } from './protocols/openai/openai.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 import { ReplacementsModule } from './replacements.module.js';
 import { StatsModule } from './stats/stats.module.js';
@@ -64,8 +66,10 @@ export class AppModule {
         OperationsModule,
         BulkModule,
         StatsModule,
+        A2aModule,
         AgUiModule,
         AiSdkModule,
+        OpenAiModule,
         PublicServicesModule,
         ...imports,
         ...(dashboard ? [DashboardModule] : []),

@@ -65,6 +65,14 @@ describe('the OpenAPI document', () => {
         'validateExecution: POST /api/executions/validate',
         'streamExecution: GET /api/executions/{executionId}/stream',
         'streamExecutions: GET /api/executions/stream',
+        'createOpenAiResponse: POST /v1/responses',
+        'getOpenAiResponse: GET /v1/responses/{responseId}',
+        'cancelOpenAiResponse: POST /v1/responses/{responseId}/cancel',
+        'deleteOpenAiResponse: DELETE /v1/responses/{responseId}',
+        'listOpenAiInputItems: GET /v1/responses/{responseId}/input_items',
+        'createOpenAiChatCompletion: POST /v1/chat/completions',
+        'listOpenAiModels: GET /v1/models',
+        'getOpenAiModel: GET /v1/models/{model}',
         'listWaits: GET /api/waits',
         'answerWait: POST /api/waits/{waitId}/answer',
         'sendSignal: POST /api/executions/{executionId}/signals/{name}',
@@ -114,6 +122,19 @@ describe('the OpenAPI document', () => {
         'listWebhookDeliveries: GET /api/webhooks/{projectId}/{name}/deliveries',
         'getWebhookDelivery: GET /api/webhooks/{projectId}/{name}/deliveries/{deliveryId}',
         'replayWebhook: POST /api/webhooks/{projectId}/{name}/replay',
+        'answerAiSdkChat: POST /api/ai-sdk/{projectId}/{name}',
+        'resumeAiSdkChat: GET /api/ai-sdk/{projectId}/{name}/{chatId}/stream',
+        'cancelAiSdkChat: POST /api/ai-sdk/{projectId}/{name}/{chatId}/cancel',
+        'getAgentCard: GET /api/a2a/{projectId}/{name}/.well-known/agent-card.json',
+        'callAgent: POST /api/a2a/{projectId}/{name}',
+        'sendAgentMessage: POST /api/a2a/{projectId}/{name}/message:send',
+        'streamAgentMessage: POST /api/a2a/{projectId}/{name}/message:stream',
+        'listAgentTasks: GET /api/a2a/{projectId}/{name}/tasks',
+        'getAgentTask: GET /api/a2a/{projectId}/{name}/tasks/{taskId}',
+        'cancelAgentTask: POST /api/a2a/{projectId}/{name}/tasks/{taskId}:cancel',
+        'subscribeToAgentTask: POST /api/a2a/{projectId}/{name}/tasks/{taskId}:subscribe',
+        'watchAgentTask: GET /api/a2a/{projectId}/{name}/tasks/{taskId}:subscribe',
+        'getExtendedAgentCard: GET /api/a2a/{projectId}/{name}/extendedAgentCard',
       ].toSorted(),
     );
   });
@@ -155,10 +176,15 @@ describe('the OpenAPI document', () => {
     for (const route of routes) {
       for (const [status, { content }] of responsesOf(route)) {
         if (!(Number(status) >= 400)) continue;
-        const { examples = {} } = content!['application/problem+json']!;
+        const [[type, { examples = {} }] = ['', {} as Media]] = Object.entries(content!);
+        const isProblem = type === 'application/problem+json';
+        // The protocols of other products have forms of their own.
+        expect([nameOf(route), isProblem || !route.path.startsWith('/api/')]).toEqual([nameOf(route), true]);
         expect([nameOf(route), Object.keys(examples).length > 0]).toEqual([nameOf(route), true]);
         for (const [code, example] of Object.entries(examples))
-          expect(validator.resolve(example).value).toMatchObject({ code, status: Number(status) });
+          if (isProblem)
+            expect(validator.resolve(example).value).toMatchObject({ code, status: Number(status) });
+          else expect(JSON.stringify(validator.resolve(example).value)).toContain(`"${code}"`);
       }
     }
   });

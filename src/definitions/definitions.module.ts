@@ -17,6 +17,6 @@ import { WorkflowsController } from './workflows.controller.js';
   imports: [ExtensionModule, NodesModule, SecretsModule, WorkflowChecksModule],
   controllers: [WorkflowsController, WorkflowVersionsController, SecretsController, VariablesController],
   providers: [ValuePermission, WorkflowSaver, WorkflowStore, WorkflowValidator],
-  exports: [ValuePermission, WorkflowValidator],
+  exports: [ValuePermission, WorkflowStore, WorkflowValidator],
 })
 export class DefinitionsModule {}

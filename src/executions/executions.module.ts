@@ -99,6 +99,7 @@ import { StreamsController } from './streams/streams.controller.js';
   exports: [
     ExecutionStarter,
     ExecutionControl,
+    ExecutionEnds,
     ExecutionRerunner,
     ApprovalRecorder,
     ExecutionReader,
@@ -106,6 +107,7 @@ import { StreamsController } from './streams/streams.controller.js';
     ExecutionThreads,
     FormatReader,
     FormattedStreams,
+    StreamAdmission,
     StreamStarter,
   ],
 })

@@ -1,12 +1,12 @@
 import { STATUS_CODES } from 'node:http';
 import type { z } from 'zod';
 import type { ComponentSchemas } from './component-schemas.js';
-import type { Documentation } from './documented.decorator.js';
+import type { Documentation, ErrorForm } from './documented.decorator.js';
 import { headerReferences, HEADERS_OF_DEPRECATED, headersOfEvery, type ResponseHeader } from './headers.js';
 import type { JsonSchema } from './json-schema.js';
 import type { OperationObject, ParameterObject, ResponseObject } from './operation.js';
 import { usualCodes } from './problem-codes.js';
-import { problemResponses } from './problem-responses.js';
+import { type ProblemContent, problemResponses } from './problem-responses.js';
 import type { RouteAccess } from './route-access.js';
 import type { ScannedRoute } from './scanned-routes.js';
 import { securityOf, withScope } from './security.js';
@@ -57,10 +57,23 @@ export function documentedOperation(
         [...headersOfEvery(access.isThrottled), ...(isDeprecated ? HEADERS_OF_DEPRECATED : [])],
         schemas,
       ),
-      ...problemResponses([...(documentation.errors ?? []), ...codes], access.isThrottled),
+      ...problemResponses(
+        [...(documentation.errors ?? []), ...codes],
+        access.isThrottled,
+        documentation.errorForm && contentOf(documentation.errorForm, schemas),
+      ),
     },
   };
 }
+
+const contentOf =
+  ({ contentType, schema, example }: ErrorForm, schemas: ComponentSchemas): ProblemContent =>
+  (codes) => ({
+    [contentType]: {
+      schema: schemas.convert(schema, 'output'),
+      examples: Object.fromEntries(codes.map((code) => [code, { value: example(code) }])),
+    },
+  });
 
 /** Returns the names of the parameters in a path such as `/api/keys/{keyId}`. */
 export const pathParameters = (path: string): string[] =>

@@ -40,6 +40,16 @@ export interface Documentation {
   responseHeaders?: readonly ResponseHeader[];
   /** Codes of the problems of this route, in addition to those that follow from its parameters, body and access. */
   errors?: readonly ProblemCode[];
+  /** How the route answers errors, if not as problems: `ProblemForms` has the form of its path. */
+  errorForm?: ErrorForm;
+}
+
+/** The form in which a protocol answers errors. */
+export interface ErrorForm {
+  contentType: string;
+  schema: z.ZodType;
+  /** Returns the error with a code. */
+  example: (code: ProblemCode) => object;
 }
 
 /** A successful response that is not the usual one. */

@@ -12,10 +12,17 @@ const HEADERS: Partial<Record<number, readonly ResponseHeader[]>> = {
   503: ['Retry-After'],
 };
 
-/** Returns a response for each status that the codes have. */
+/** The content of an error response with some codes. */
+export type ProblemContent = (codes: readonly ProblemCode[]) => NonNullable<ResponseObject['content']>;
+
+/**
+ * Returns a response for each status that the codes have.
+ * @param content of errors that are no problems
+ */
 export function problemResponses(
   codes: readonly ProblemCode[],
   isThrottled: boolean,
+  content: ProblemContent = asProblem,
 ): Record<string, ResponseObject> {
   const byStatus = Map.groupBy([...new Set(codes)].toSorted(), (code) => PROBLEM_CODES[code].status);
   return {
@@ -26,7 +33,7 @@ export function problemResponses(
           // The text of a code is a sentence for programmers, and with several the examples have them.
           ofStatus.length === 1 ? PROBLEM_CODES[ofStatus[0]!].text : (STATUS_CODES[status] ?? ''),
           [...headersOfEvery(isThrottled), ...(HEADERS[status] ?? [])],
-          ofStatus,
+          content(ofStatus),
         ),
       ]),
     ),
@@ -38,22 +45,22 @@ export function problemResponses(
 const OTHER_PROBLEM: ResponseObject = problemResponse(
   'Any other problem, such as one of a request that the HTTP parser refuses.',
   ['X-Request-Id', 'Retry-After'],
-  OF_NO_OPERATION,
+  asProblem(OF_NO_OPERATION),
 );
 
 function problemResponse(
   description: string,
   headers: readonly ResponseHeader[],
-  codes: readonly ProblemCode[],
+  content: NonNullable<ResponseObject['content']>,
 ): ResponseObject {
+  return { description, headers: headerReferences(headers), content };
+}
+
+function asProblem(codes: readonly ProblemCode[]): NonNullable<ResponseObject['content']> {
   return {
-    description,
-    headers: headerReferences(headers),
-    content: {
-      'application/problem+json': {
-        schema: { $ref: '#/components/schemas/Problem' },
-        examples: Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
-      },
+    'application/problem+json': {
+      schema: { $ref: '#/components/schemas/Problem' },
+      examples: Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
     },
   };
 }

@@ -10,6 +10,7 @@ export const TAGS = {
   Variables: 'Set the variables of a project: plain values that workflows refer to.',
   Protocols: 'Run saved workflows from clients of other protocols.',
   Streams: 'Watch executions live, as server-sent events.',
+  OpenAI: 'Run saved workflows with the clients of OpenAI.',
   Keys: 'Manage API keys, and see what your own credential may do.',
   Schedules: 'Start saved workflows at times that recur.',
   Triggers: 'Start saved workflows by the webhooks of other services.',

@@ -9,7 +9,7 @@ import {
 import { ADMIN_KEY } from './server.js';
 
 /** The metadata of the messages of an assistant. */
-export interface Metadata {
+interface Metadata {
   executionId: string;
   status: string;
   sequence?: number;
@@ -108,7 +108,7 @@ export class TestChat {
 export const textOf = (message: Message | undefined): string =>
   (message?.parts ?? []).flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('');
 
-export const tools = (message: Message | undefined): DynamicToolUIPart[] =>
+const tools = (message: Message | undefined): DynamicToolUIPart[] =>
   (message?.parts ?? []).filter((part): part is DynamicToolUIPart => part.type === 'dynamic-tool');
 
 /** The `data-node` parts of a message by the id of the node. */

@@ -34,6 +34,14 @@ export const PROBLEM_CODES = {
     status: 400,
     text: 'The input does not fit the inputSchema of the saved workflow; `errors` lists every path to correct.',
   },
+  unsupported_operation: {
+    status: 400,
+    text: 'The protocol has this operation, and this server or this resource does not support it.',
+  },
+  unsupported_protocol_version: {
+    status: 400,
+    text: 'This server does not speak the version of the protocol that the request names.',
+  },
   schedule_invalid: {
     status: 400,
     text: 'The schedule cannot be used; `errors` says which part and why.',
@@ -194,6 +202,14 @@ export const PROBLEM_CODES = {
   expectation_failed: {
     status: 417,
     text: 'The only value of Expect that this server supports is 100-continue.',
+  },
+  response_not_ended: {
+    status: 422,
+    text: 'The response has not ended within OPENAI_WAIT_TIMEOUT_MS, and continues. Get it later by its id, or start it with background or stream.',
+  },
+  execution_not_completed: {
+    status: 422,
+    text: 'The execution has failed or was cancelled, so there is no answer. `error.message` has the code of its failure.',
   },
   idempotency_key_reused: {
     status: 422,

@@ -9,6 +9,7 @@ import { StreamHub } from '../../streaming/stream-hub.js';
 import { ExecutionStarter } from '../commands/execution-starter.js';
 import type { ExecutionThread } from '../../streaming/formats/event-format.js';
 import { FIRST_PLACE, parseFramePlace } from '../streams/frame-place.js';
+import type { OwnFormat } from '../streams/format-sessions.js';
 import { FormattedStreams } from '../streams/formatted-streams.js';
 import { parseLastEventId } from '../streams/last-event-id.js';
 import { StreamAdmission } from '../streams/stream-admission.js';
@@ -16,7 +17,7 @@ import { establishedOf, StreamResolver } from '../streams/stream-resolver.js';
 import { showStarted } from './show-started.js';
 
 interface StartedFormat {
-  readonly name: string;
+  readonly name: string | OwnFormat;
   readonly endsWhenIdle: boolean;
   /** Called with the id of the execution and its last event, when everything has been written. */
   readonly onComplete?: ((executionId: string, sequence: number) => void) | undefined;

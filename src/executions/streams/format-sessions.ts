@@ -1,11 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { NotFoundError } from '../../problems/problem.error.js';
-import type { FormattedExecution } from '../../streaming/formats/event-format.js';
+import type { EventFormat, FormattedExecution } from '../../streaming/formats/event-format.js';
 import type { FormatSession } from '../../streaming/formats/format-encoder.js';
 import { StreamFormats } from '../../streaming/formats/stream-formats.js';
 import { ExecutionsRepository } from '../executions.repository.js';
 import { ExecutionThreads } from '../threads/execution-threads.js';
+
+/** A format that no module provides by a name. */
+export interface OwnFormat {
+  /** Names all that the frames depend on besides the events: streams with the same name share their frames. */
+  readonly name: string;
+  readonly format: EventFormat;
+}
 
 /** Reads what the formats of streams know of an execution. */
 @Injectable()
@@ -18,11 +25,13 @@ export class FormatSessions {
 
   /**
    * Returns a format with an execution.
+   * @param wanted the name of a format, or a format of the caller
    * @throws NotFoundError if the execution does not exist
    * @throws ValidationFailedError if there is no such format
    */
-  async of(executionId: string, name: string): Promise<FormatSession> {
-    const format = this.formats.find(name);
+  async of(executionId: string, wanted: string | OwnFormat): Promise<FormatSession> {
+    const { name, format } =
+      typeof wanted === 'string' ? { name: wanted, format: this.formats.find(wanted) } : wanted;
     const row = await this.repository.find(executionId);
     if (!row) throw new NotFoundError();
     return { name, format, execution: await this.describe(row) };

@@ -75,6 +75,8 @@ export class AiSdkChats {
       if (execution) await this.answers.record(execution.executionId, answered, exchange.principal);
     }
     const { projectId, workflowRef } = ref;
+    // Not the request, which would stay in memory as long as the stream.
+    const { socket } = exchange.request;
     const input = await this.inputOf(ref, chat);
     await this.starter.open(
       {
@@ -85,7 +87,7 @@ export class AiSdkChats {
         format: {
           name: AI_SDK,
           endsWhenIdle: true,
-          onComplete: (executionId, sequence) => this.onComplete(executionId, sequence, exchange),
+          onComplete: (executionId, sequence) => this.delivered.written(executionId, sequence, socket),
         },
         thread: { ...threadOf(ref), data: {} },
       },
@@ -189,22 +191,19 @@ export class AiSdkChats {
 
   private open(executionId: string, place: FramePlace | undefined, exchange: ChatExchange): Promise<void> {
     const { principal, request, response } = exchange;
+    const { socket } = request;
     return this.streams.open(
       {
         executionId,
         format: AI_SDK,
         place,
         endsWhenIdle: true,
-        onComplete: (sequence) => this.onComplete(executionId, sequence, exchange),
+        onComplete: (sequence) => this.delivered.written(executionId, sequence, socket),
       },
       principal,
       request,
       response,
     );
-  }
-
-  private onComplete(executionId: string, sequence: number, { request }: ChatExchange): void {
-    this.delivered.written(executionId, sequence, request.socket);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Send } from './ui-chunk.js';
 import type { DataPart, NodeState, OpenWait, UiState } from './ui-state.js';
 
 /** The most characters of text, and of an output as JSON, in a `data-node` part. The client sends them back in each request. */
-export const MAX_TEXT = 2_000;
+const MAX_TEXT = 2_000;
 /** A `data-node` part repeats the text so far, so it is sent only when this many characters are new. */
 const TEXT_STEP = 200;
 
@@ -139,7 +139,7 @@ export function setOutput(node: NodeState, output: Json | undefined): void {
 }
 
 /** Cuts a text, and no character in two. */
-export const cut = (text: string, length: number): string =>
+const cut = (text: string, length: number): string =>
   text.length <= length
     ? text
     : text.slice(0, /[\uD800-\uDBFF]/.test(text[length - 1]!) ? length - 1 : length);
