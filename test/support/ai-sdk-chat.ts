@@ -49,14 +49,15 @@ export class TestChat {
         headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers },
         ...(body && { body }),
         fetch: async (input, given) => {
+          const path = input as string;
           const sent: SentRequest = {
             method: given?.method ?? 'GET',
-            path: String(input),
+            path,
             body:
               typeof given?.body === 'string' ? (JSON.parse(given.body) as SentRequest['body']) : undefined,
           };
           this.requests.push(sent);
-          const response = await fetch(new URL(String(input), url()), given);
+          const response = await fetch(new URL(path, url()), given);
           sent.status = response.status;
           return response;
         },

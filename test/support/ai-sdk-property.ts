@@ -124,7 +124,7 @@ function checkContent({ execution, events }: EndedJournal, { id, parts }: UIMess
   });
   const texts = parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
   // Nodes write at the same time, so their parts may take turns.
-  expect([...texts.join('')].toSorted()).toEqual([...expected.join('')].toSorted());
+  expect(texts.join('').split('').toSorted()).toEqual(expected.join('').split('').toSorted());
   const shown = parts.flatMap((part) =>
     part.type === 'data-node' ? [[part.id, (part.data as { status: string }).status]] : [],
   );

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 
 type RouteHandler = (
@@ -25,10 +26,9 @@ export async function serveRoute(
       .map((part) => decodeURIComponent(part));
     const request = new Request(new URL(url, 'http://127.0.0.1'), {
       method,
-      body: method === 'POST' ? Readable.toWeb(incoming) : null,
+      body: method === 'POST' ? await text(incoming) : null,
       signal: left.signal,
-      duplex: 'half',
-    } as RequestInit);
+    });
     const response = await handlers[method]!(request, { params: Promise.resolve({ path }) });
     outgoing.writeHead(response.status, Object.fromEntries(response.headers));
     outgoing.flushHeaders();

@@ -1,6 +1,11 @@
 import type { ExecutionEvent, Workflow } from '@cloutagent/contract';
-import { type DynamicToolUIPart, type UIMessage, type UIMessageChunk, uiMessageChunkSchema } from 'ai';
-import { readUIMessageStream } from 'ai';
+import {
+  type DynamicToolUIPart,
+  readUIMessageStream,
+  type UIMessage,
+  type UIMessageChunk,
+  uiMessageChunkSchema,
+} from 'ai';
 import { agentEvents, type EventDraft } from '../../../test/support/agent-journal.js';
 import { copyState } from '../../streaming/formats/copy-state.js';
 import { AiSdkFormat } from './ai-sdk.format.js';
@@ -69,7 +74,7 @@ async function read(chunks: UIMessageChunk[]): Promise<{ message: UIMessage | un
   const schema = uiMessageChunkSchema();
   for (const chunk of chunks) expect(await schema.validate!(chunk)).toMatchObject({ success: true });
   for await (const next of readUIMessageStream({
-    stream: ReadableStream.from(chunks) as ReadableStream<UIMessageChunk>,
+    stream: ReadableStream.from(chunks),
     onError: (given) => (error ??= given),
   }))
     message = next;
