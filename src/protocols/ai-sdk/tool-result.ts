@@ -1,7 +1,7 @@
 import type { ExecutionEventOf } from '@cloutagent/contract';
 import { isDenial } from '../../engine/agents/denied-call.js';
 import { answerText } from '../answer-nodes.js';
-import { askedTool, openCall, setInput, setResult } from './message-parts.js';
+import { askedTool, closeTexts, openCall, setInput, setResult } from './message-parts.js';
 import type { Send } from './ui-chunk.js';
 import type { ToolResult, UiState } from './ui-state.js';
 
@@ -11,6 +11,8 @@ export function applyResult(
   { nodeId, toolId, result, isError, toolArgs }: ExecutionEventOf<'execution:tool-result'>,
   send: Send,
 ): void {
+  // What was written before the result is kept with it, and what follows may be dropped.
+  closeTexts(state, nodeId, send);
   const part = openCall(state, nodeId, toolId);
   if (!part) return;
   if (toolArgs !== undefined) setInput(state, part, toolArgs, send);
