@@ -312,3 +312,42 @@ describe('the UI message stream', () => {
     expect(sent.length).toBeLessThan(20);
   });
 });
+
+describe('long executions', () => {
+  it('do not keep the results of a node beside one that writes', async () => {
+    const workflow = graph([node('a'), node('b')]);
+    const result = 'r'.repeat(100_000);
+    const rounds = Array.from({ length: 20 }, (_, index) => [
+      b.call(1, `c${index}`, 'find', { index }),
+      b.result(1, `c${index}`, result),
+      a.output(1, `${index} `),
+    ]).flat();
+    const drafts = [started, a.step(1, 'running'), b.step(1, 'running'), ...rounds];
+    let state = format.begin({ id: ID, projectId: 'demo', createdAt: '', input: null, workflow });
+    let largest = 0;
+    for (const event of numbered(drafts)) {
+      format.encode(event, state);
+      state = copyState(state, 'ai-sdk') as typeof state;
+      largest = Math.max(largest, JSON.stringify(state).length);
+    }
+    expect(largest).toBeLessThan(600_000);
+    const message = await messageOf(workflow, drafts);
+    expect(tools(message).map(({ state: shown }) => shown)).toEqual(
+      rounds.slice(0, 20).map(() => 'output-available'),
+    );
+    expect(texts(message).join('')).toBe(Array.from({ length: 20 }, (_, index) => `${index} `).join(''));
+  });
+
+  it('keep only the text of the answer of 200,000 events', () => {
+    const drafts = [
+      started,
+      a.step(1, 'running'),
+      ...Array.from({ length: 200_000 }, () => a.output(1, 'word ')),
+    ];
+    const state = format.begin({ id: ID, projectId: 'demo', createdAt: '', input: null, workflow: CHAT });
+    let length = 0;
+    for (const event of numbered(drafts)) length += JSON.stringify(format.encode(event, state)).length;
+    expect(JSON.stringify(state).length).toBeLessThan(200_000 * 5 + 2_000);
+    expect(length).toBeLessThan(200_000 * 100);
+  });
+});
