@@ -212,7 +212,7 @@ export class StreamHub implements OnModuleDestroy {
     response: SseResponse,
   ): StreamHandle {
     const { executionId, after, enter } = request;
-    const { session, skip, endsWhenIdle } = format;
+    const { session, skip, endsWhenIdle, onComplete } = format;
     const begin = () => FormatEncoder.begin(session);
     const admission = enter();
     const lease = this.pool.join(executionId, LEASE, { name: session.name, begin });
@@ -228,7 +228,14 @@ export class StreamHub implements OnModuleDestroy {
     const position = skip > 0 && !hasOpening ? after + 1 : after;
     const from = typeof endsWhenIdle === 'object' ? Math.max(after, endsWhenIdle.after) : after;
     const idleAfter = endsWhenIdle === false ? undefined : from;
-    const subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(), position, idleAfter);
+    const subscription = new ExecutionSubscription(
+      connection,
+      lease,
+      TypeFilter.of(),
+      position,
+      idleAfter,
+      onComplete,
+    );
     const first = lease.ready.then(() =>
       hasOpening ? openingOf(lease.channel, after) : skip > 0 ? this.restOf(lease.channel, after, skip) : '',
     );

@@ -16,6 +16,13 @@ import { StreamAdmission } from '../streams/stream-admission.js';
 import { establishedOf, StreamResolver } from '../streams/stream-resolver.js';
 import { showStarted } from './show-started.js';
 
+interface StartedFormat {
+  readonly name: string | OwnFormat;
+  readonly endsWhenIdle: boolean;
+  /** Called with the id of the execution and its last event, when everything has been written. */
+  readonly onComplete?: ((executionId: string, sequence: number) => void) | undefined;
+}
+
 export interface StreamedStart {
   body: StartExecution;
   idempotencyKey: string | undefined;
@@ -23,7 +30,7 @@ export interface StreamedStart {
   lastEventId: string | undefined;
   types: OpenStream['types'];
   /** Undefined for the format of this server. */
-  format?: { readonly name: string | OwnFormat; readonly endsWhenIdle: boolean } | undefined;
+  format?: StartedFormat | undefined;
   /** The conversation of a client that the execution belongs to. */
   thread?: ExecutionThread | undefined;
 }
@@ -77,9 +84,15 @@ export class StreamStarter {
       const executionId = started.execution.id;
       // The execution of the key may have been deleted. Then another one has started, and the client receives all of it.
       if (format) {
-        const { name, endsWhenIdle } = format;
+        const { name, endsWhenIdle, onComplete } = format;
         const from = started.replayed ? place : FIRST_PLACE;
-        const stream = { executionId, format: name, place: from, endsWhenIdle };
+        const stream = {
+          executionId,
+          format: name,
+          place: from,
+          endsWhenIdle,
+          onComplete: onComplete && ((sequence: number) => onComplete(executionId, sequence)),
+        };
         joined = this.admission.joinExecution(executionId);
         const isOpen = await this.formats.openAdmitted(stream, principal, response, () => admission);
         if (!isOpen) admission.release();

@@ -25,6 +25,8 @@ export interface FormattedStreamRequest {
    * this sequence. Default: false.
    */
   endsWhenIdle?: boolean | { readonly after: number } | undefined;
+  /** Called with the last event, when everything has been written. */
+  onComplete?: ((sequence: number) => void) | undefined;
 }
 
 /** Opens streams of executions in the formats of other protocols. */
@@ -71,7 +73,13 @@ export class FormattedStreams {
    * @throws what `open` throws
    */
   async resolve(
-    { executionId, format, place: wanted = FIRST_PLACE, endsWhenIdle = false }: FormattedStreamRequest,
+    {
+      executionId,
+      format,
+      place: wanted = FIRST_PLACE,
+      endsWhenIdle = false,
+      onComplete,
+    }: FormattedStreamRequest,
     principal: Principal,
   ): Promise<Omit<StreamRequest, 'response' | 'enter'>> {
     const { id, status, lastSequence } = await this.executions.find(executionId, principal);
@@ -90,7 +98,7 @@ export class FormattedStreams {
       principalId: principal.id,
       expiresAt: principal.expiresAt,
       established: establishedOf({ executionId: id, status, after }),
-      format: { session, skip: place.part, endsWhenIdle },
+      format: { session, skip: place.part, endsWhenIdle, onComplete },
     };
   }
 }
