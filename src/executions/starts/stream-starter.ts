@@ -9,6 +9,7 @@ import { StreamHub } from '../../streaming/stream-hub.js';
 import { ExecutionStarter } from '../commands/execution-starter.js';
 import type { ExecutionThread } from '../../streaming/formats/event-format.js';
 import { FIRST_PLACE, parseFramePlace } from '../streams/frame-place.js';
+import { FormatSessions } from '../streams/format-sessions.js';
 import { FormattedStreams } from '../streams/formatted-streams.js';
 import { parseLastEventId } from '../streams/last-event-id.js';
 import { StreamAdmission } from '../streams/stream-admission.js';
@@ -36,13 +37,14 @@ export class StreamStarter {
     private readonly admission: StreamAdmission,
     private readonly hub: StreamHub,
     private readonly formats: FormattedStreams,
+    private readonly sessions: FormatSessions,
   ) {}
 
   /**
    * Starts an execution and opens its stream as the response. A repeated key opens the stream of the first execution.
    * Everything that can be refused is refused before the execution starts.
    * @throws what `ExecutionStarter.start` and `StreamResolver.resolve` throw
-   * @throws ProblemError 403 `insufficient_scope`, 429 `too_many_streams`
+   * @throws ProblemError 403 `insufficient_scope`, 429 `too_many_streams`, 505 `http_version_too_old`
    * @throws NoContentSignal if the first execution has ended and has no further events
    */
   async open(
@@ -57,6 +59,7 @@ export class StreamStarter {
         'insufficient_scope',
         'The stream requires the scope executions:read, which your credential does not have. Accept application/json instead.',
       );
+    if (format) this.sessions.check(format.name, request);
     const place = format ? parseFramePlace(lastEventId) : FIRST_PLACE;
     const after = format ? place.sequence : parseLastEventId(lastEventId);
     if (after > 0 && idempotencyKey === undefined)

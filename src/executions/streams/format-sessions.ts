@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import type { Request } from 'express';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { NotFoundError } from '../../problems/problem.error.js';
 import type { FormattedExecution } from '../../streaming/formats/event-format.js';
 import type { FormatSession } from '../../streaming/formats/format-encoder.js';
+import { requireChunkedBody } from '../../streaming/formats/require-chunked-body.js';
 import { StreamFormats } from '../../streaming/formats/stream-formats.js';
 import { ExecutionsRepository } from '../executions.repository.js';
 import { ExecutionThreads } from '../threads/execution-threads.js';
@@ -15,6 +17,15 @@ export class FormatSessions {
     private readonly threads: ExecutionThreads,
     private readonly formats: StreamFormats,
   ) {}
+
+  /**
+   * Checks a request for a stream in a format before anything is done for it.
+   * @throws ProblemError 505 `http_version_too_old`
+   * @throws ValidationFailedError if there is no such format
+   */
+  check(name: string, request: Request): void {
+    requireChunkedBody(this.formats.find(name), request);
+  }
 
   /**
    * Returns a format with an execution.

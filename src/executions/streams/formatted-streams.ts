@@ -41,7 +41,8 @@ export class FormattedStreams {
    * Opens a stream as the response of a handler that writes its response itself (`@Res()`).
    * @throws NotFoundError if the execution does not exist or is not the principal's
    * @throws NoContentSignal if the execution has ended and there are no frames after the place
-   * @throws ProblemError 400 `invalid_last_event_id` if the place is past the newest event, 429 `too_many_streams`
+   * @throws ProblemError 400 `invalid_last_event_id` if the place is past the newest event, 429 `too_many_streams`,
+   *   505 `http_version_too_old`
    */
   async open(
     request: FormattedStreamRequest,
