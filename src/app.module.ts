@@ -13,6 +13,7 @@ import { ExecutionsModule } from './executions/executions.module.js';
 import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
+import { A2aModule } from './protocols/a2a/a2a.module.js';
 import { AgUiModule } from './protocols/ag-ui/ag-ui.module.js';
 import { PublicServicesModule } from './public-services.module.js';
 import { OpenAiModule } from './protocols/openai/openai.module.js';
@@ -64,6 +65,7 @@ export class AppModule {
         OperationsModule,
         BulkModule,
         StatsModule,
+        A2aModule,
         AgUiModule,
         OpenAiModule,
         PublicServicesModule,

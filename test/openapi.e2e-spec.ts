@@ -122,6 +122,16 @@ describe('the OpenAPI document', () => {
         'listWebhookDeliveries: GET /api/webhooks/{projectId}/{name}/deliveries',
         'getWebhookDelivery: GET /api/webhooks/{projectId}/{name}/deliveries/{deliveryId}',
         'replayWebhook: POST /api/webhooks/{projectId}/{name}/replay',
+        'getAgentCard: GET /api/a2a/{projectId}/{name}/.well-known/agent-card.json',
+        'callAgent: POST /api/a2a/{projectId}/{name}',
+        'sendAgentMessage: POST /api/a2a/{projectId}/{name}/message:send',
+        'streamAgentMessage: POST /api/a2a/{projectId}/{name}/message:stream',
+        'listAgentTasks: GET /api/a2a/{projectId}/{name}/tasks',
+        'getAgentTask: GET /api/a2a/{projectId}/{name}/tasks/{taskId}',
+        'cancelAgentTask: POST /api/a2a/{projectId}/{name}/tasks/{taskId}:cancel',
+        'subscribeToAgentTask: POST /api/a2a/{projectId}/{name}/tasks/{taskId}:subscribe',
+        'watchAgentTask: GET /api/a2a/{projectId}/{name}/tasks/{taskId}:subscribe',
+        'getExtendedAgentCard: GET /api/a2a/{projectId}/{name}/extendedAgentCard',
       ].toSorted(),
     );
   });

@@ -156,6 +156,8 @@ const SettingsSchema = z
     BATCH_MAX_JSON_PARTS: count(100_000),
     MAX_PREFER_WAIT_MS: ms(60_000, 0),
     OPENAI_WAIT_TIMEOUT_MS: ms(600_000, 0),
+    A2A_WAIT_TIMEOUT_MS: ms(600_000, 0),
+    MAX_TASKS_PER_A2A_CONTEXT: count(50, 0, 1_000),
     RATE_LIMIT_REQUESTS: count(10_000),
     RATE_LIMIT_WINDOW_MS: ms(60_000),
     MAX_JSON_DEPTH: count(32, 1, 1_000),

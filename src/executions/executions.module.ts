@@ -106,6 +106,7 @@ import { StreamsController } from './streams/streams.controller.js';
     ExecutionThreads,
     FormatReader,
     FormattedStreams,
+    StreamAdmission,
     StreamStarter,
   ],
 })

@@ -8,6 +8,7 @@ export const TAGS = {
   Projects: 'Read the figures of a project.',
   Secrets: 'Set the secrets of a project, which no route returns.',
   Variables: 'Set the variables of a project: plain values that workflows refer to.',
+  Protocols: 'Run saved workflows from clients of other protocols.',
   Streams: 'Watch executions live, as server-sent events.',
   OpenAI: 'Run saved workflows with the clients of OpenAI.',
   Keys: 'Manage API keys, and see what your own credential may do.',

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Problem } from '@cloutagent/contract';
+import type { Request } from 'express';
 
 /** How a protocol answers an error. */
 export interface ProblemAnswer {
@@ -10,7 +11,13 @@ export interface ProblemAnswer {
   readonly status?: number | undefined;
 }
 
-export type ProblemForm = (problem: Problem) => ProblemAnswer;
+/** What a problem describes. */
+export interface ProblemSource {
+  readonly error: unknown;
+  readonly request: Request;
+}
+
+export type ProblemForm = (problem: Problem, source: ProblemSource) => ProblemAnswer;
 
 /** The forms in which protocols answer errors instead of RFC 9457 problems, by the beginnings of their paths. */
 @Injectable()

@@ -70,7 +70,7 @@ export class ProblemFilter implements ExceptionFilter {
     // The file server may already have allowed caches to keep the response for a year when it failed.
     response.setHeader('Cache-Control', 'no-store');
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-    const form = this.forms.of(request.path)?.(problem);
+    const form = this.forms.of(request.path)?.(problem, { error, request });
     const {
       status = problem.status,
       contentType,

@@ -225,13 +225,16 @@ export class StreamHub implements OnModuleDestroy {
     const frames = session.format.interrupted?.() ?? [];
     const interruption = frames.length > 0 ? HttpChunk.of(framesWithoutId(frames)) : undefined;
     const connection = this.connect(request, response.encoder, finish, interruption);
-    const position = skip > 0 ? after + 1 : after;
+    const hasOpening = session.format.opening !== undefined;
+    const position = skip > 0 && !hasOpening ? after + 1 : after;
     const from = typeof endsWhenIdle === 'object' ? Math.max(after, endsWhenIdle.after) : after;
     const idleAfter = endsWhenIdle === false ? undefined : from;
     const subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(), position, idleAfter);
-    const rest = lease.ready.then(() => (skip > 0 ? this.restOf(lease.channel, after, skip) : ''));
+    const first = lease.ready.then(() =>
+      hasOpening ? openingOf(lease.channel, after) : skip > 0 ? this.restOf(lease.channel, after, skip) : '',
+    );
     return {
-      ready: rest,
+      ready: first,
       start: (text) => {
         subscription.start(encodeFormatStart(text as string, this.settings.STREAM_RETRY_MS));
         if (this.isClosing) connection.endWithRetry();
@@ -352,4 +355,10 @@ export class StreamHub implements OnModuleDestroy {
     // A connection that is not closed stays in the wheel: the stall limit applies until the socket has taken all bytes.
     if (connection.isClosed) this.pool.wheel.remove(connection);
   }
+}
+
+/** Returns the frames with which a stream in a format begins. */
+async function openingOf(channel: Channel, after: number): Promise<string> {
+  const encoder = await channel.encoderAfter(after);
+  return encoder instanceof FormatEncoder ? framesWithoutId(encoder.opening()) : '';
 }

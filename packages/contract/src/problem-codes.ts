@@ -34,6 +34,14 @@ export const PROBLEM_CODES = {
     status: 400,
     text: 'The input does not fit the inputSchema of the saved workflow; `errors` lists every path to correct.',
   },
+  unsupported_operation: {
+    status: 400,
+    text: 'The protocol has this operation, and this server or this resource does not support it.',
+  },
+  unsupported_protocol_version: {
+    status: 400,
+    text: 'This server does not speak the version of the protocol that the request names.',
+  },
   schedule_invalid: {
     status: 400,
     text: 'The schedule cannot be used; `errors` says which part and why.',

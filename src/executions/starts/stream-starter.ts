@@ -9,7 +9,7 @@ import { StreamHub } from '../../streaming/stream-hub.js';
 import { ExecutionStarter } from '../commands/execution-starter.js';
 import type { ExecutionThread } from '../../streaming/formats/event-format.js';
 import { FIRST_PLACE, parseFramePlace } from '../streams/frame-place.js';
-import { FormatSessions } from '../streams/format-sessions.js';
+import type { OwnFormat } from '../streams/format-sessions.js';
 import { FormattedStreams } from '../streams/formatted-streams.js';
 import { parseLastEventId } from '../streams/last-event-id.js';
 import { StreamAdmission } from '../streams/stream-admission.js';
@@ -23,7 +23,7 @@ export interface StreamedStart {
   lastEventId: string | undefined;
   types: OpenStream['types'];
   /** Undefined for the format of this server. */
-  format?: { readonly name: string; readonly endsWhenIdle: boolean } | undefined;
+  format?: { readonly name: string | OwnFormat; readonly endsWhenIdle: boolean } | undefined;
   /** The conversation of a client that the execution belongs to. */
   thread?: ExecutionThread | undefined;
 }
@@ -37,7 +37,6 @@ export class StreamStarter {
     private readonly admission: StreamAdmission,
     private readonly hub: StreamHub,
     private readonly formats: FormattedStreams,
-    private readonly sessions: FormatSessions,
   ) {}
 
   /**
@@ -59,7 +58,7 @@ export class StreamStarter {
         'insufficient_scope',
         'The stream requires the scope executions:read, which your credential does not have. Accept application/json instead.',
       );
-    if (format) this.sessions.check(format.name, request);
+    if (format) this.formats.check(format.name, request);
     const place = format ? parseFramePlace(lastEventId) : FIRST_PLACE;
     const after = format ? place.sequence : parseLastEventId(lastEventId);
     if (after > 0 && idempotencyKey === undefined)

@@ -9,17 +9,17 @@ import { StreamHub } from '../../streaming/stream-hub.js';
 import type { StreamRequest } from '../../streaming/stream-request.js';
 import { ExecutionLookup } from './execution-lookup.js';
 import { FIRST_PLACE, type FramePlace } from './frame-place.js';
-import { FormatSessions } from './format-sessions.js';
+import { FormatSessions, type OwnFormat } from './format-sessions.js';
 import { StreamAdmission } from './stream-admission.js';
 import { establishedOf } from './stream-resolver.js';
 
 /** Opens the stream of an execution in a format. */
 export interface FormattedStreamRequest {
   executionId: string;
-  /** The name of the format. */
-  format: string;
-  /** The frames after this place are sent. Default: all. */
-  place?: FramePlace | undefined;
+  /** The name of the format, or a format of the caller. */
+  format: string | OwnFormat;
+  /** The frames after this place are sent; `newest`: those of events after the newest one. Default: all. */
+  place?: FramePlace | 'newest' | undefined;
   /**
    * Whether the stream ends when the client has to act before there are more frames. With `after`, only after an event past
    * this sequence. Default: false.
@@ -36,6 +36,14 @@ export class FormattedStreams {
     private readonly admission: StreamAdmission,
     private readonly hub: StreamHub,
   ) {}
+
+  /**
+   * Checks a request for a stream before anything is done for it.
+   * @throws ProblemError 505 `http_version_too_old`
+   */
+  check(format: string | OwnFormat, httpRequest: Request): void {
+    this.sessions.check(format, httpRequest);
+  }
 
   /**
    * Opens a stream as the response of a handler that writes its response itself (`@Res()`).
@@ -72,10 +80,11 @@ export class FormattedStreams {
    * @throws what `open` throws
    */
   async resolve(
-    { executionId, format, place = FIRST_PLACE, endsWhenIdle = false }: FormattedStreamRequest,
+    { executionId, format, place: wanted = FIRST_PLACE, endsWhenIdle = false }: FormattedStreamRequest,
     principal: Principal,
   ): Promise<Omit<StreamRequest, 'response' | 'enter'>> {
     const { id, status, lastSequence } = await this.executions.find(executionId, principal);
+    const place = wanted === 'newest' ? { sequence: lastSequence + 1, part: 0 } : wanted;
     const after = Math.max(0, place.sequence - 1);
     if (place.part === 0 ? after > lastSequence : place.sequence > lastSequence)
       throw new ProblemError(

@@ -33,7 +33,7 @@ export interface AgUiInterrupt {
   subagentRunId?: string;
 }
 
-export interface AgUiToolCall {
+interface AgUiToolCall {
   id: string;
   type: 'function';
   function: { name: string; arguments: string };

@@ -31,7 +31,7 @@ type StepEvent = ExecutionEventOf<'execution:step'>;
 export const AG_UI = 'ag-ui';
 
 /** The code of RUN_ERROR when the server ends a stream before the execution has ended. */
-export const STREAM_CLOSED = 'stream_closed';
+const STREAM_CLOSED = 'stream_closed';
 
 /**
  * AG-UI 1.0: messages, steps, subagents, state and interrupts (https://docs.ag-ui.com/concepts/events). An execution is one

@@ -12,7 +12,7 @@ import type { AgUiAssistantMessage, AgUiToolMessage, AgUiUsage } from './ag-ui-e
 import type { ThreadData } from './thread-data.js';
 
 /** What the engine's rules about edges need of a workflow. */
-export interface GraphShape {
+interface GraphShape {
   readonly nodes: {
     id: string;
     type: string;
@@ -69,7 +69,7 @@ export interface InterruptPoint {
 }
 
 /** The member `execution` of the state that the client shares. */
-export interface SharedExecution {
+interface SharedExecution {
   readonly id: string;
   status: ExecutionStatus;
   progress: ExecutionProgress;

@@ -35,7 +35,7 @@ export function addText(writer: FrameWriter, step: OpenStep, chunk: string, sequ
 }
 
 /** @param metadata what the end of the message adds to its metadata */
-export function closeText(writer: FrameWriter, step: OpenStep, metadata?: Record<string, Json>): void {
+function closeText(writer: FrameWriter, step: OpenStep, metadata?: Record<string, Json>): void {
   if (step.text === undefined) return;
   const { message } = writer.state.messages[step.text]!;
   if (metadata) message.metadata = { ...message.metadata, ...metadata };
@@ -62,7 +62,7 @@ export function addReasoning(writer: FrameWriter, step: OpenStep, chunk: string)
   writer.addDelta('REASONING_MESSAGE_CONTENT', step.reasoning, chunk);
 }
 
-export function closeReasoning(writer: FrameWriter, step: OpenStep): void {
+function closeReasoning(writer: FrameWriter, step: OpenStep): void {
   if (step.reasoning === undefined) return;
   writer.add('REASONING_MESSAGE_END', { messageId: step.reasoning });
   writer.add('REASONING_END', { messageId: step.reasoning });

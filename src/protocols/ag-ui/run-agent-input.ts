@@ -14,27 +14,21 @@ const ToolCall = z.looseObject({
   function: z.looseObject({ name: z.string().min(1), arguments: z.string() }),
 });
 
+const message = <Role extends string, Shape extends z.ZodRawShape>(role: Role, shape: Shape) =>
+  z
+    .looseObject({ id: z.string(), role: z.literal(role), ...shape })
+    .meta({ id: `AgUi${role[0]!.toUpperCase()}${role.slice(1)}Message` });
+
 const Message = z.discriminatedUnion(
   'role',
   [
-    z.looseObject({ id: z.string(), role: z.literal('user'), content: Content }),
-    z.looseObject({ id: z.string(), role: z.literal('developer'), content: Text }),
-    z.looseObject({ id: z.string(), role: z.literal('system'), content: Text }),
-    z.looseObject({
-      id: z.string(),
-      role: z.literal('assistant'),
-      content: absent(Text),
-      toolCalls: absent(z.array(ToolCall)),
-    }),
-    z.looseObject({
-      id: z.string(),
-      role: z.literal('tool'),
-      toolCallId: z.string(),
-      content: Content,
-      error: absent(Text),
-    }),
-    z.looseObject({ id: z.string(), role: z.literal('reasoning') }),
-    z.looseObject({ id: z.string(), role: z.literal('activity') }),
+    message('user', { content: Content }),
+    message('developer', { content: Text }),
+    message('system', { content: Text }),
+    message('assistant', { content: absent(Text), toolCalls: absent(z.array(ToolCall)) }),
+    message('tool', { toolCallId: z.string(), content: Content, error: absent(Text) }),
+    message('reasoning', {}),
+    message('activity', {}),
   ],
   'must have one of the roles user, assistant, tool, system, developer, reasoning or activity',
 );

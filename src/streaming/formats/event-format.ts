@@ -52,6 +52,12 @@ export interface EventFormat<State extends object = object> {
    */
   encode(event: ExecutionEvent, state: State): readonly OutputFrame[];
   /**
+   * Returns the frames with which each stream begins, also one that begins in the middle: what a client needs that has none
+   * of the frames before. They have no ids. A format with this method sends all frames of an event again to a client that
+   * has received some of them. Without it, a stream begins with the frames of the next event.
+   */
+  opening?(state: State): readonly OutputFrame[];
+  /**
    * Returns whether the client has to act before more frames come, such as to answer a wait. Streams that are answers to a
    * request of the protocol end then.
    */

@@ -52,6 +52,11 @@ export class FormatEncoder implements FrameEncoder {
     return new FormatEncoder(this.session, copyState(this.state, this.session.name));
   }
 
+  /** The frames with which a stream begins that is to send the next event first. */
+  opening(): readonly OutputFrame[] {
+    return this.session.format.opening?.(this.state) ?? [];
+  }
+
   get isIdle(): boolean {
     return this.session.format.isIdle?.(this.state) ?? false;
   }

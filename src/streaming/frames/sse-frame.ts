@@ -107,9 +107,13 @@ export const encodeEstablished = (
   return HttpChunk.of(`retry: ${withJitter(retryMs)}\nevent: ${type}\ndata: ${data}\n${id}\n`);
 };
 
-/** Encodes the first frame of a stream in a format: when to reconnect, and the rest of an event that the client has in part. */
-export const encodeFormatStart = (rest: string, retryMs: number): HttpChunk =>
-  HttpChunk.of(`retry: ${withJitter(retryMs)}\n\n${rest}`);
+/**
+ * Encodes the beginning of a stream in a format: when to reconnect.
+ * @param frames the frames that only this stream sends: those with which it begins, or the rest of an event that the client
+ *   has in part
+ */
+export const encodeFormatStart = (frames: string, retryMs: number): HttpChunk =>
+  HttpChunk.of(`retry: ${withJitter(retryMs)}\n\n${frames}`);
 
 /** Encodes when the client should reconnect. A client dispatches no event for this frame. */
 export const encodeRetry = (retryMs: number): HttpChunk => HttpChunk.of(`retry: ${withJitter(retryMs)}\n\n`);

@@ -13,6 +13,8 @@ const textOf = (frames: readonly string[]): string =>
   [...new Set(frames.flatMap((frame) => frame.match(WORD) ?? []))].join('');
 
 const idOf = (frame: string): string | undefined => /^id: (.*)$/m.exec(frame)?.[1];
+/** Without an error that ends the stream, and what a format repeats at the beginning of each stream. */
+const withIds = ({ all }: Frames): string[] => all.filter((frame) => idOf(frame) !== undefined);
 const isEnd = (frame: string): boolean => /^event: execution:(completed|failed|cancelled)$/m.test(frame);
 const isFrame = (text: string): boolean =>
   text !== '' &&
@@ -57,18 +59,18 @@ const raw = (format?: string): ProtocolClient => ({
       async (onText) => {
         id = await start(site);
         url = `${site.origin}/api/executions/${id}/stream${format === undefined ? '' : `?format=${format}`}`;
-        const { all, isBroken } = await read(url, headers, onText);
-        seen = all.filter((frame) => idOf(frame) !== undefined);
-        if (isBroken) throw new Error('the connection broke');
-        const last = all.at(-1) ?? '';
+        const frames = await read(url, headers, onText);
+        seen = withIds(frames);
+        if (frames.isBroken) throw new Error('the connection broke');
+        const last = frames.all.at(-1) ?? '';
         if (idOf(last) === undefined) throw new Error(last.replaceAll('\n', ' '));
         if (format === undefined && !isEnd(last)) throw new Error('the last event is not an end');
         return textOf(seen);
       },
       async () => {
         const place = seen.length > 0 && { 'last-event-id': idOf(seen.at(-1)!)! };
-        const { all: more } = await read(url, { ...headers, ...place });
-        const { all: whole } = await read(url, headers);
+        const more = withIds(await read(url, { ...headers, ...place }));
+        const whole = withIds(await read(url, headers));
         const joined = [...seen, ...more];
         if (joined.join() !== whole.join()) throw new Error('the joined streams differ from a whole one');
         return joined.at(-1)?.includes('"answer_repeated"') ? outputOf(site, id) : textOf(joined);
@@ -99,4 +101,5 @@ export const RAW: readonly ProtocolClient[] = [
   raw('ag-ui'),
   raw('openai-responses'),
   raw('openai-chat'),
+  raw('a2a'),
 ];
