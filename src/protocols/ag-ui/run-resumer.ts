@@ -8,7 +8,7 @@ import { type AnswerableWait, WaitAnswers } from '../../engine/waits/wait-answer
 import { FormatReader } from '../../executions/streams/format-reader.js';
 import type { FramePlace } from '../../executions/streams/frame-place.js';
 import { ProblemError } from '../../problems/problem.error.js';
-import { AnswerRecorder } from '../../waits/commands/answer-recorder.js';
+import { AnswerRecorder, type CheckedAnswer } from '../../waits/commands/answer-recorder.js';
 import { AG_UI } from './ag-ui-format.js';
 import type { AgUiState, InterruptPoint } from './ag-ui-state.js';
 import { answerOf } from './resume-answer.js';
@@ -47,7 +47,7 @@ export class RunResumer {
   ): Promise<Continuation> {
     const { state } = await this.formats.read<AgUiState>(executionId, AG_UI, principal);
     const { sequence } = pointOf(state.points, entries);
-    for (const entry of entries) await this.answer(entry, principal);
+    await this.answer(entries, principal);
     const idleAfter = await this.recorded(executionId, entries, principal, sequence);
     return { place: { sequence: sequence + 1, part: 0 }, idleAfter };
   }
@@ -81,21 +81,33 @@ export class RunResumer {
     return newest;
   }
 
-  private async answer(entry: ResumeEntry, principal: Principal): Promise<void> {
+  /** Records the answers of all entries, or of none if one is wrong. */
+  private async answer(entries: readonly ResumeEntry[], principal: Principal): Promise<void> {
+    const checked = [];
+    for (const entry of entries) {
+      const answer = await this.check(entry, principal);
+      if (answer) checked.push(answer);
+    }
+    // Another request may have been faster. If it had the same entries, this one changes nothing.
+    for (const id of await this.answers.recordTogether(checked))
+      await this.check(
+        entries.find(({ interruptId }) => interruptId === id)!,
+        principal,
+      );
+  }
+
+  /** @returns undefined if the wait has ended by this entry, or if the client gives it up */
+  private async check(entry: ResumeEntry, principal: Principal): Promise<CheckedAnswer | undefined> {
     const { interruptId, status } = entry;
     const wait = isUuid(interruptId) ? await this.waits.find(interruptId) : undefined;
     if (!wait) throw unknownInterrupt(interruptId);
-    // The client gives up a question that has been settled in another way.
-    if (status === 'cancelled' && wait.outcome !== null) return;
+    if (status === 'cancelled' && (wait.outcome !== null || wait.isLate)) return undefined;
     const answer = answerOf(wait.kind, entry);
-    if (isRepeated(wait, answer)) return;
+    if (isRepeated(wait, answer)) return undefined;
     try {
-      await this.answers.record(wait.id, answer, principal);
+      return await this.answers.check(wait.id, answer, principal);
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
-      // Another request with the same entry may have been faster.
-      const now = await this.waits.find(wait.id);
-      if (now && isRepeated(now, answer)) return;
       throw new RunRefusedError(error.code, messageOf(error, interruptId));
     }
   }
