@@ -64,7 +64,13 @@ export class Application {
   }
 
   async createKey(projectId: string): Promise<string> {
-    const scopes = ['executions:read', 'executions:write', 'executions:control', 'keys:manage'];
+    const scopes = [
+      'executions:read',
+      'executions:write',
+      'executions:control',
+      'workflows:read',
+      'keys:manage',
+    ];
     const { json } = await this.call('POST', '/api/keys', { name: projectId, projects: [projectId], scopes });
     return json['key'] as string;
   }
