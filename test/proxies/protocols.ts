@@ -6,12 +6,14 @@ import type { Application } from './application.ts';
 import { describe, type ProtocolClient, type Site, type Watch } from './protocols/client.ts';
 import { A2A } from './protocols/a2a.ts';
 import { AG_UI } from './protocols/ag-ui.ts';
+import { AI_SDK } from './protocols/ai-sdk.ts';
+import { MCP } from './protocols/mcp.ts';
 import { OPENAI } from './protocols/openai.ts';
 import { RAW } from './protocols/raw.ts';
 import { PROXIES } from './proxies.ts';
 import { findProgram, ProxyServer, type Replacement } from './proxy-server.ts';
 
-const CLIENTS: readonly ProtocolClient[] = [...AG_UI, ...OPENAI, ...A2A, ...RAW];
+const CLIENTS: readonly ProtocolClient[] = [...AI_SDK, ...AG_UI, ...OPENAI, ...MCP, ...A2A, ...RAW];
 const WORDS = 80;
 const WORD_MS = 50;
 /** The cut comes at a random time after all clients have text, when none of them can have the whole answer. */

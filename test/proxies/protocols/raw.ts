@@ -102,4 +102,5 @@ export const RAW: readonly ProtocolClient[] = [
   raw('openai-responses'),
   raw('openai-chat'),
   raw('a2a'),
+  raw('ai-sdk'),
 ];
