@@ -1,9 +1,13 @@
 import { TaskNotCancelableError, TaskNotFoundError, UnsupportedOperationError } from '@a2a-js/sdk/errors';
 import type { Client } from '@a2a-js/sdk/client';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { BINDINGS, clientOf, message, readAll, say, type TaskJson, taskJson } from './support/a2a-client.js';
 import { taskOfStream, withJoinedTexts } from './support/a2a-task.js';
-import { createDatabase, Server } from './support/server.js';
+import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 
+const run = promisify(execFile);
 const demo = (id: string, prompt: string, chunks = 5, delayMs = 2) => ({
   id,
   type: 'agent',
@@ -42,6 +46,19 @@ const WORKFLOWS: Record<string, object> = {
       edges: [],
     },
   },
+  support: {
+    workflow: {
+      nodes: [
+        {
+          id: 'answer',
+          type: 'agent',
+          data: { config: { model: 'demo/echo', messages: '{{input.messages}}' } },
+        },
+      ],
+      edges: [],
+    },
+  },
+  review: { workflow: { nodes: [approval], edges: [] } },
   fail: {
     workflow: {
       nodes: [{ id: 'boom', type: 'transform', data: { config: { expression: '$error("boom")' } } }],
@@ -69,7 +86,7 @@ describe('an A2A client', () => {
   afterAll(() => server.kill('SIGTERM'));
 
   const makeKey = async (body: object): Promise<string> =>
-    (await server.call('POST', '/api/keys', { name: 'a2a', ...body })).body.key as string;
+    (await server.call('POST', '/api/keys', { name: 'a2a', ...body })).body.key;
   const a2a = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
     server.call(method, `/api/a2a/demo/${path}`, body, { 'a2a-version': '1.0', ...headers });
 
@@ -396,6 +413,31 @@ describe('an A2A client', () => {
       supportedInterfaces: [{ url: `${server.url.replace(/\/$/, '')}/api/a2a/demo/form@1` }, {}],
       defaultInputModes: ['application/json'],
       capabilities: { extensions: [{ params: { inputSchema: { type: 'object' } } }] },
+    });
+  });
+
+  it('has a page whose code runs', async () => {
+    const page = await readFile('docs/protocols/a2a.md', 'utf8');
+    const blocks = (language: string) =>
+      [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map(([, code]) => code!);
+    const env = { PATH: process.env['PATH'], CLOUTAGENT_API_KEY: ADMIN_KEY, KEY: ADMIN_KEY, URL: server.url };
+    const [code, ...otherCode] = blocks('ts');
+    const [send, answer, ...otherCommands] = blocks('bash');
+    expect([otherCode, otherCommands]).toEqual([[], []]);
+    const here = code!.replaceAll('http://127.0.0.1:3000', server.url);
+    const printed = await run(process.execPath, ['--input-type=module-typescript', '-e', here], { env });
+    const [first, ...lines] = printed.stdout.split('\n');
+    expect([first, lines.includes('artifactUpdate')]).toEqual(['task', true]);
+    expect(printed.stdout).toContain('"state": "TASK_STATE_COMPLETED"');
+    const task = (output: { stdout: string }) => (JSON.parse(output.stdout) as { task: TaskJson }).task;
+    expect(stateOf(task(await run('bash', ['-c', send!], { env })))).toBe('TASK_STATE_COMPLETED');
+    const asking = taskJson(
+      await (await clientOf(server.url, 'demo/review', 'JSONRPC')).sendMessage(say('the text')),
+    );
+    const answered = task(await run('bash', ['-c', answer!], { env: { ...env, TASK: asking.id } }));
+    expect(answered.artifacts?.[0]?.parts.at(-1)?.data).toMatchObject({
+      approved: true,
+      comment: 'but be quick',
     });
   });
 

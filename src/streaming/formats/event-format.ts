@@ -42,6 +42,11 @@ export interface OutputFrame {
  * earlier state for a stream that is behind.
  */
 export interface EventFormat<State extends object = object> {
+  /**
+   * Whether every blank line of a stream ends a frame: no `retry` and no heartbeat stands alone. For clients that read an event
+   * without data there, and fail, such as OpenAI's client for Python. Default: false.
+   */
+  readonly sendsOnlyFrames?: boolean;
   /** Returns headers of the response in addition to those of every stream. */
   headers?(execution: FormattedExecution): Readonly<Record<string, string>>;
   /** Returns the state before the first event. */
@@ -64,7 +69,8 @@ export interface EventFormat<State extends object = object> {
   isIdle?(state: State): boolean;
   /**
    * Returns the frames that a client receives if the server ends its stream before the execution has ended, such as when the
-   * server restarts. Protocols that take the end of the stream for the end of the answer need an error here.
+   * server restarts. Protocols that take the end of the stream for the end of the answer need an error here. A format with this
+   * method is refused over HTTP/1.0, in which a broken connection looks like the end.
    */
   interrupted?(): readonly OutputFrame[];
 }
