@@ -22,6 +22,7 @@ describe('the clients of OpenAI', () => {
       DATABASE_URL: await createDatabase(),
       RETRY_BASE_MS: '1',
       PROCESS_RECONNECT_TIMEOUT_MS: '500',
+      HEARTBEAT_INTERVAL_MS: '50',
     };
     server = await Server.start(settings);
     await saveOpenAiWorkflows(server);
@@ -285,6 +286,26 @@ describe('the clients of OpenAI', () => {
       expect((await client.responses.retrieve(id)).output_text).toBe('Thank you.');
     });
 
+    it('has data before every blank line, because the Python client reads an event there', async () => {
+      const response = await fetch(`${server.url}/v1/responses`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'ask', input: 'x', stream: true }),
+      });
+      let text = '';
+      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+        text += chunk;
+        const id = /"id":"resp_([^"]+)"/.exec(text)?.[1];
+        // Two heartbeats have come while nothing happened.
+        if (id !== undefined && /\n\n(: ping\n){2,}$/.test(text))
+          await server.call('POST', `/api/executions/${id}/approve`, { approved: true });
+      }
+      const blocks = text.split('\n\n').slice(0, -1);
+      expect(blocks.at(-1)).toContain('event: response.completed\n');
+      expect(blocks.filter((block) => !/^data: \{/m.test(block))).toEqual([]);
+      expect(text).not.toContain('retry:');
+    });
+
     it('is deleted once it has ended', async () => {
       const { id } = await startSlow();
       expect(await errorOf(client.responses.delete(id))).toBeInstanceOf(ConflictError);
@@ -472,6 +493,8 @@ describe('the clients of OpenAI', () => {
       expect(early).toBeInstanceOf(ConflictError);
       expect(early).toMatchObject({ code: 'execution_not_ended', param: 'previous_response_id' });
       await client.responses.cancel(id);
+      const { body: refused } = await server.call('PUT', '/v1/models');
+      expect(refused).toMatchObject({ error: { code: 'method_not_allowed' } });
       const malformed = await server.call('POST', '/v1/responses', '{');
       expect(malformed.body).toEqual({
         error: {
@@ -536,6 +559,12 @@ describe('the clients of OpenAI', () => {
         const error = await errorOf(limited.responses.create({ model: 'slow', input: 'x' }));
         expect(error).toBeInstanceOf(UnprocessableEntityError);
         expect(error).toMatchObject({ code: 'response_not_ended' });
+        // Its duration says nothing about the server.
+        const metrics = await impatient.call('GET', '/metrics');
+        expect(metrics.text).toMatch(/cloutagent_http_requests_total\{[^}]*route="\/v1\/responses"/);
+        expect(metrics.text).not.toMatch(
+          /cloutagent_http_request_seconds_count\{[^}]*route="\/v1\/responses"/,
+        );
         const [id] = /resp_[0-9a-f-]+/.exec((error as Error).message)!;
         expect(await client.responses.cancel(id)).toMatchObject({ id, status: 'cancelled' });
         const refused = () =>

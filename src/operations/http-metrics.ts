@@ -60,11 +60,11 @@ export class HttpMetrics {
       const route = (request.route as { path?: string } | undefined)?.path ?? 'none';
       const status = response.headersSent ? String(response.statusCode) : 'closed';
       this.requests.inc({ method, route, status });
-      // How long a request waits that prefers to wait is up to the execution.
-      const isWait = response.hasHeader('Preference-Applied');
+      const { problem, waits } = response.locals as { problem?: string; waits?: boolean };
+      // How long a request waits for the end of an execution is up to the execution.
+      const isWait = waits === true || response.hasHeader('Preference-Applied');
       if (!isWait && !String(response.getHeader('Content-Type')).startsWith('text/event-stream'))
         this.seconds.observe({ method, route }, (performance.now() - began) / 1000);
-      const { problem } = response.locals as { problem?: string };
       if (problem === undefined) return;
       if (AUTH_FAILURES.has(problem)) this.authFailures.inc({ code: problem });
       if (REFUSALS.has(problem)) this.refusals.inc({ code: problem });

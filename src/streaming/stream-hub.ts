@@ -9,12 +9,12 @@ import { StatusChanges } from '../journal/status-changes.js';
 import { Logger } from '../logging/logger.js';
 import type { Channel } from './channel/channel.js';
 import { ChannelPool } from './channel/channel-pool.js';
-import { SseConnection, type StreamRules } from './connection/sse-connection.js';
+import { type ConnectionOptions, SseConnection, type StreamRules } from './connection/sse-connection.js';
 import { type StreamHandle, SseResponse } from './connection/sse-response.js';
 import { TcpSendQueues } from './connection/tcp-send-queues.js';
 import type { ChunkEncoder } from './frames/chunk-encoder.js';
 import { HttpChunk } from './frames/http-chunk.js';
-import { encodeEstablished, encodeFormatStart } from './frames/sse-frame.js';
+import { encodeBareStart, encodeEstablished, encodeFormatStart } from './frames/sse-frame.js';
 import { TypeFilter } from './frames/type-filter.js';
 import { FormatEncoder, framesText, framesWithoutId } from './formats/format-encoder.js';
 import { codingFor } from './gzip/accept-encoding.js';
@@ -222,7 +222,8 @@ export class StreamHub implements OnModuleDestroy {
     response.encoder = this.negotiate(request.response, { sharesChunks: true });
     const frames = session.format.interrupted?.() ?? [];
     const interruption = frames.length > 0 ? HttpChunk.of(framesWithoutId(frames)) : undefined;
-    const connection = this.connect(request, response.encoder, finish, interruption);
+    const { sendsOnlyFrames = false } = session.format;
+    const connection = this.connect(request, response.encoder, finish, { interruption, sendsOnlyFrames });
     const hasOpening = session.format.opening !== undefined;
     const position = skip > 0 && !hasOpening ? after + 1 : after;
     const from = typeof endsWhenIdle === 'object' ? Math.max(after, endsWhenIdle.after) : after;
@@ -234,7 +235,12 @@ export class StreamHub implements OnModuleDestroy {
     return {
       ready: first,
       start: (text) => {
-        subscription.start(encodeFormatStart(text as string, this.settings.STREAM_RETRY_MS));
+        const missed = text as string;
+        subscription.start(
+          sendsOnlyFrames
+            ? encodeBareStart(missed)
+            : encodeFormatStart(missed, this.settings.STREAM_RETRY_MS),
+        );
         if (this.isClosing) connection.endWithRetry();
       },
       fail: (error) => connection.endWithRetry(error),
@@ -308,14 +314,14 @@ export class StreamHub implements OnModuleDestroy {
     { response, principalId, expiresAt }: CommonStreamRequest,
     encoder: ChunkEncoder | undefined,
     finish: (error?: Error) => void,
-    interruption?: HttpChunk,
+    formatted: Pick<ConnectionOptions, 'interruption' | 'sendsOnlyFrames'> = {},
   ): SseConnection {
     const until = this.endOfLife(expiresAt);
     const connection = new SseConnection({
       response,
       encoder,
       until,
-      interruption,
+      ...formatted,
       rules: this.rules,
       finish,
     });

@@ -3,7 +3,7 @@ import { KeptWork } from '@cloutagent/contract/reduce';
 import fc from 'fast-check';
 import type { FormattedExecution } from '../../src/streaming/formats/event-format.js';
 
-export const EXECUTION_ID = '0199c0de-0000-7000-8000-000000000001';
+const EXECUTION_ID = '0199c0de-0000-7000-8000-000000000001';
 const AT = '2026-11-28T00:00:00.000Z';
 
 /** Two nodes answer, in parallel, after one that does not. */
@@ -25,11 +25,6 @@ export const formatted = (thread?: FormattedExecution['thread']): FormattedExecu
   thread,
 });
 
-/** An event without what every event has. */
-type Draft = {
-  [T in ExecutionEvent['type']]: Omit<ExecutionEventOf<T>, 'sequence' | 'executionId' | 'timestamp'>;
-}[ExecutionEvent['type']];
-
 /** Writes a journal as the engine does. */
 export class JournalWriter {
   readonly events: ExecutionEvent[] = [];
@@ -37,7 +32,7 @@ export class JournalWriter {
   add(...drafts: readonly object[]): this {
     for (const draft of drafts)
       this.events.push({
-        ...(draft as Draft),
+        ...draft,
         sequence: this.events.length + 1,
         executionId: EXECUTION_ID,
         timestamp: AT,

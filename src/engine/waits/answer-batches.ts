@@ -29,11 +29,21 @@ export class AnswerBatches {
    * @returns when the wait ended; undefined if it had ended before
    * @throws the error of the database
    */
-  end(answer: Answer): Promise<Date | undefined> {
-    const pending = { answer, ...Promise.withResolvers<Date | undefined>() };
-    this.pending.push(pending);
+  async end(answer: Answer): Promise<Date | undefined> {
+    return (await this.endTogether([answer]))[0];
+  }
+
+  /**
+   * Ends waits of one execution by answers, in one transaction if there are no more than `MAX_ANSWERS`. So the execution
+   * continues with all of them at once.
+   * @returns for each answer when its wait ended; undefined if it had ended before
+   * @throws the error of the database
+   */
+  endTogether(answers: readonly Answer[]): Promise<(Date | undefined)[]> {
+    const pending = answers.map((answer) => ({ answer, ...Promise.withResolvers<Date | undefined>() }));
+    this.pending.push(...pending);
     void this.store();
-    return pending.promise;
+    return Promise.all(pending.map(({ promise }) => promise));
   }
 
   /** Never rejects: each answer gets its own result. */

@@ -5,7 +5,7 @@ import { Database } from '../../database/database.js';
 import type { WaitDetails } from '../../database/schema.js';
 import { JsonSchemas } from '../nodes/json-schemas.js';
 import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
-import { AnswerBatches } from './answer-batches.js';
+import { type Answer, AnswerBatches } from './answer-batches.js';
 import { parseAnswer, type StoredAnswer } from './answer-shape.js';
 import { InvalidAnswerError, WaitEndedError } from './wait-errors.js';
 import { WaitSettlement } from './wait-settlement.js';
@@ -82,6 +82,18 @@ export class WaitAnswers {
     given: Readonly<Record<string, unknown>>,
     by: string,
   ): Promise<{ outcome: WaitOutcome; settledAt: Date }> {
+    const answer = await this.check(wait, given, by);
+    const settledAt = await this.batches.end(answer);
+    if (settledAt) return { outcome: answer.outcome, settledAt };
+    const now = await this.find(wait.id);
+    throw new WaitEndedError(now?.outcome ?? null, now?.settledBy ?? null);
+  }
+
+  /**
+   * Checks an answer, and does not record it.
+   * @throws ProblemError as `answer`
+   */
+  async check(wait: AnswerableWait, given: Readonly<Record<string, unknown>>, by: string): Promise<Answer> {
     if (wait.outcome !== null || wait.isLate) throw new WaitEndedError(wait.outcome, wait.settledBy);
     const { answer: parsed, problems } = parseAnswer(wait.kind, given);
     if (problems) throw new InvalidAnswerError(problems);
@@ -90,10 +102,16 @@ export class WaitAnswers {
     await this.checkForm(wait, answer);
     const outcome = wait.kind === 'signal' ? 'signalled' : 'answered';
     const { id: waitId, executionId } = wait;
-    const settledAt = await this.batches.end({ waitId, executionId, outcome, answer, by });
-    if (settledAt) return { outcome, settledAt };
-    const now = await this.find(wait.id);
-    throw new WaitEndedError(now?.outcome ?? null, now?.settledBy ?? null);
+    return { waitId, executionId, outcome, answer, by };
+  }
+
+  /**
+   * Ends waits of one execution by checked answers, so that the execution continues with all of them at once.
+   * @returns the ids of the waits that had ended before
+   */
+  async answerTogether(answers: readonly Answer[]): Promise<string[]> {
+    const settled = await this.batches.endTogether(answers);
+    return answers.filter((_answer, index) => settled[index] === undefined).map(({ waitId }) => waitId);
   }
 
   /** The answer is stored as the execution would record it. */

@@ -13,6 +13,9 @@ export const WORK_PREFIX = 'work-';
 /** Clients refuse frames of 10 Mi characters. Conversations that are larger than this get no snapshots of messages. */
 const MAX_SNAPSHOT_CHARACTERS = 8_000_000;
 
+/** How many characters are added to a text before it is stored in one piece. */
+const PIECE_CHARACTERS = 32_768;
+
 /** The tag of what a subagent emits. */
 const tagOf = ({ nodeType, stepId }: OpenStep): { subagentRunId?: string } =>
   nodeType === 'subagent' ? { subagentRunId: stepId } : {};
@@ -29,7 +32,7 @@ export function addText(writer: FrameWriter, step: OpenStep, chunk: string, sequ
     writer.add('TEXT_MESSAGE_START', { messageId: message.id, role: 'assistant', metadata, ...tagOf(step) });
   }
   const { message } = state.messages[step.text]!;
-  message.content += chunk;
+  message.content = joined(message.content ?? '', chunk);
   state.size += chunk.length;
   writer.addDelta('TEXT_MESSAGE_CONTENT', step.text, chunk);
 }
@@ -238,6 +241,17 @@ function newMessage(
 function nextId(step: OpenStep): string {
   step.parts += 1;
   return step.parts === 1 ? step.stepId : `${step.stepId}.${step.parts}`;
+}
+
+/**
+ * Appends to a text. V8 joins texts lazily and keeps every part: 200,000 chunks of 18 characters take four times the memory of
+ * the text. A regular expression makes V8 store the text in one piece.
+ */
+function joined(text: string, chunk: string): string {
+  const result = text + chunk;
+  const isDue = Math.floor(text.length / PIECE_CHARACTERS) < Math.floor(result.length / PIECE_CHARACTERS);
+  if (isDue) /^\w?/.test(result);
+  return result;
 }
 
 const sizeOf = ({ message: { content = '', toolCalls = [] }, results }: StoredMessage): number =>

@@ -57,6 +57,8 @@ export class EndedResponses {
   ): Promise<ResponseState | undefined> {
     using _place = this.quota.acquire(principal.id, undefined, addressOf(request));
     const executionId = await this.start(start, idempotencyKey, principal, response);
+    // The metrics of the durations of requests leave it out.
+    response.locals['waits'] = true;
     const outcome = await this.ends.wait(executionId, this.settings.OPENAI_WAIT_TIMEOUT_MS, response);
     if (outcome === 'client-left') return undefined;
     if (outcome === 'ended') return this.read(executionId, principal);

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ChunkEncoder, EncodeOptions } from '../frames/chunk-encoder.js';
 import type { HttpChunk } from '../frames/http-chunk.js';
-import { encodeRetry, PING } from '../frames/sse-frame.js';
+import { encodeRetry, PING, PING_BEFORE_FRAME } from '../frames/sse-frame.js';
 import { WheelEntry } from '../scheduling/timer-wheel.js';
 import type { StreamStats } from '../stream-stats.js';
 import { type DrainListener, SocketWriter } from './socket-writer.js';
@@ -36,6 +36,8 @@ export interface ConnectionOptions {
   until: number;
   /** Written when the server ends the stream before its source does, in addition to when to reconnect. */
   interruption?: HttpChunk | undefined;
+  /** Whether it writes neither `retry` nor heartbeats that stand alone. */
+  sendsOnlyFrames?: boolean | undefined;
   rules: StreamRules;
   /** Ends the response. An error is logged. */
   finish: (error?: Error) => void;
@@ -58,14 +60,24 @@ export class SseConnection extends WheelEntry implements DrainListener {
   private readonly writer: SocketWriter;
   private readonly until: number;
   private readonly interruption: HttpChunk | undefined;
+  private readonly sendsOnlyFrames: boolean;
   private writtenAt = performance.now();
   private readonly spread = 1 - Math.random() * HEARTBEAT_SPREAD;
   /** The bytes that a full socket and the kernel still had to send at the last check, and since when they are the same. */
   private stall: { since: number; pending: number; kernel: number | undefined } | undefined;
 
-  constructor({ response, encoder, until, interruption, rules, finish }: ConnectionOptions) {
+  constructor({
+    response,
+    encoder,
+    until,
+    interruption,
+    sendsOnlyFrames = false,
+    rules,
+    finish,
+  }: ConnectionOptions) {
     super();
     this.interruption = interruption;
+    this.sendsOnlyFrames = sendsOnlyFrames;
     this.rules = rules;
     this.finish = finish;
     this.until = until;
@@ -107,7 +119,8 @@ export class SseConnection extends WheelEntry implements DrainListener {
   endWithRetry(error?: Error): void {
     if (this.hasEnded) return;
     const now = performance.now();
-    if (this.hasStarted && !this.writer.isBlocked) this.write(encodeRetry(this.rules.retryMs), now);
+    if (this.hasStarted && !this.writer.isBlocked && !this.sendsOnlyFrames)
+      this.write(encodeRetry(this.rules.retryMs), now);
     if (this.interruption) this.write(this.interruption, now);
     this.finish(error);
   }
@@ -132,7 +145,7 @@ export class SseConnection extends WheelEntry implements DrainListener {
       return Math.min(stallMs / CHECKS_PER_STALL, this.hasEnded ? Infinity : this.until - now);
     }
     const beatMs = heartbeatMs * this.spread;
-    if (now - this.writtenAt >= beatMs) this.write(PING, now);
+    if (now - this.writtenAt >= beatMs) this.write(this.sendsOnlyFrames ? PING_BEFORE_FRAME : PING, now);
     return Math.min(this.writtenAt + beatMs - now, this.until - now);
   }
 

@@ -42,6 +42,11 @@ export interface OutputFrame {
  * earlier state for a stream that is behind.
  */
 export interface EventFormat<State extends object = object> {
+  /**
+   * Whether every blank line of a stream ends a frame: no `retry` and no heartbeat stands alone. For clients that read an event
+   * without data there, and fail, such as OpenAI's client for Python. Default: false.
+   */
+  readonly sendsOnlyFrames?: boolean;
   /** Returns headers of the response in addition to those of every stream. */
   headers?(execution: FormattedExecution): Readonly<Record<string, string>>;
   /** Returns the state before the first event. */

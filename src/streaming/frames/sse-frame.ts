@@ -120,5 +120,10 @@ export const encodeRetry = (retryMs: number): HttpChunk => HttpChunk.of(`retry: 
 
 /** A heartbeat. */
 export const PING = HttpChunk.of(': ping\n\n');
+/** A heartbeat that belongs to the next frame, because no blank line follows. */
+export const PING_BEFORE_FRAME = HttpChunk.of(': ping\n');
+
+/** Encodes the first bytes of a stream that sends only frames. */
+export const encodeBareStart = (rest: string): HttpChunk => HttpChunk.of(`: ping\n${rest}`);
 
 const withJitter = (ms: number): number => Math.round(ms * (0.5 + Math.random()));

@@ -24,7 +24,7 @@ function fold(events: readonly ExecutionEvent[], thread?: typeof THREAD) {
   const data: (Chunk | string)[] = [];
   for (const event of events) {
     state = JSON.parse(JSON.stringify(state)) as typeof state;
-    for (const frame of format.encode(event, state)) data.push(frame.data as Chunk | string);
+    for (const frame of format.encode(event, state)) data.push(frame.data);
   }
   const chunks = data.filter((each): each is Chunk => typeof each !== 'string');
   const text = chunks.map(({ choices }) => choices?.[0]?.delta.content ?? '').join('');

@@ -26,6 +26,8 @@ export const CHAT_FORMAT = 'openai-chat';
 @Injectable()
 @StreamFormat(CHAT_FORMAT)
 export class ChatFormat implements EventFormat<ChatState> {
+  readonly sendsOnlyFrames = true;
+
   begin(execution: FormattedExecution): ChatState {
     return {
       id: completionIdOf(execution.id),

@@ -14,8 +14,8 @@ export class Conversation {
       if (role === 'system') this.systems.push(message);
       else this.messages.push({ role: role!, content: Array.isArray(content) ? [...content] : content! });
       for (const part of Array.isArray(content) ? content : []) {
-        const { type, toolCallId, toolName } = part as Record<string, Json>;
-        if (type === 'tool-call') this.tools.set(String(toolCallId), String(toolName));
+        const { type, toolCallId, toolName } = part as Record<string, string>;
+        if (type === 'tool-call') this.tools.set(toolCallId!, toolName!);
       }
     }
   }
@@ -64,7 +64,7 @@ export class Conversation {
   /** The parts of the last message if it has this role, otherwise those of a new one. */
   private partsOf(role: 'assistant' | 'tool'): Json[] {
     const last = this.messages.at(-1);
-    if (last?.['role'] === role && Array.isArray(last['content'])) return last['content'] as Json[];
+    if (last?.['role'] === role && Array.isArray(last['content'])) return last['content'];
     const content: Json[] = [];
     this.messages.push({ role, content });
     return content;

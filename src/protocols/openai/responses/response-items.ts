@@ -1,5 +1,5 @@
 /** A part of a message of the assistant. */
-export interface OutputText {
+interface OutputText {
   type: 'output_text';
   text: string;
   annotations: never[];

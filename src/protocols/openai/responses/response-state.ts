@@ -21,7 +21,7 @@ export interface NodeState extends NodeAttempts {
 }
 
 /** The members of a response that do not change, in the form of OpenAI. */
-export interface ResponseBase {
+interface ResponseBase {
   readonly id: string;
   readonly created_at: number;
   readonly model: string;

@@ -26,6 +26,8 @@ export const RESPONSES_FORMAT = 'openai-responses';
 @Injectable()
 @StreamFormat(RESPONSES_FORMAT)
 export class ResponsesFormat implements EventFormat<ResponseState> {
+  readonly sendsOnlyFrames = true;
+
   begin(execution: FormattedExecution): ResponseState {
     const record = recordOf(execution);
     return {
