@@ -13,6 +13,7 @@ import { ExecutionsModule } from './executions/executions.module.js';
 import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { McpServerModule } from './protocols/mcp-server/mcp-server.module.js';
+import { AiSdkModule } from './protocols/ai-sdk/ai-sdk.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { A2aModule } from './protocols/a2a/a2a.module.js';
 import { AgUiModule } from './protocols/ag-ui/ag-ui.module.js';
@@ -69,6 +70,7 @@ export class AppModule {
         McpServerModule,
         A2aModule,
         AgUiModule,
+        AiSdkModule,
         OpenAiModule,
         PublicServicesModule,
         ...imports,

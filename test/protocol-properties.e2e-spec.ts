@@ -1,6 +1,7 @@
 import type { EventFormat } from '../src/streaming/formats/event-format.js';
 import { checkA2a } from './support/a2a-journal.js';
 import { checkAgUi } from './support/ag-ui-journal.js';
+import { checkAiSdk } from './support/ai-sdk-property.js';
 import { checkPure } from './support/format-journal.js';
 import { checkMcp } from './support/mcp-journal.js';
 import { checkChat, checkResponses } from './support/openai-properties.js';
@@ -24,6 +25,7 @@ const counting: EventFormat<{ seen: number; nodes: Record<string, number> }> = {
  */
 const PROTOCOLS: Record<string, (journal: EndedJournal) => void | Promise<void>> = {
   'a format that counts': (journal) => checkPure(counting, journal),
+  'ai-sdk': checkAiSdk,
   a2a: checkA2a,
   'ag-ui': checkAgUi,
   'openai-responses': checkResponses,

@@ -104,6 +104,7 @@ import { StreamsController } from './streams/streams.controller.js';
     ApprovalRecorder,
     ExecutionReader,
     ExecutionList,
+    ExecutionLookup,
     ExecutionThreads,
     FormatReader,
     FormattedStreams,

@@ -17,6 +17,7 @@ import { HttpChunk } from './frames/http-chunk.js';
 import { encodeBareStart, encodeEstablished, encodeFormatStart } from './frames/sse-frame.js';
 import { TypeFilter } from './frames/type-filter.js';
 import { FormatEncoder, framesText, framesWithoutId } from './formats/format-encoder.js';
+import { requireChunkedBody } from './formats/require-chunked-body.js';
 import { codingFor } from './gzip/accept-encoding.js';
 import { Compressor } from './gzip/compressor.js';
 import { GzipBody } from './gzip/gzip-body.js';
@@ -212,7 +213,8 @@ export class StreamHub implements OnModuleDestroy {
     response: SseResponse,
   ): StreamHandle {
     const { executionId, after, enter } = request;
-    const { session, skip, endsWhenIdle } = format;
+    requireChunkedBody(format.session.format, request.response.req);
+    const { session, skip, endsWhenIdle, onComplete } = format;
     const begin = () => FormatEncoder.begin(session);
     const admission = enter();
     const lease = this.pool.join(executionId, LEASE, { name: session.name, begin });
@@ -228,7 +230,14 @@ export class StreamHub implements OnModuleDestroy {
     const position = skip > 0 && !hasOpening ? after + 1 : after;
     const from = typeof endsWhenIdle === 'object' ? Math.max(after, endsWhenIdle.after) : after;
     const idleAfter = endsWhenIdle === false ? undefined : from;
-    const subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(), position, idleAfter);
+    const subscription = new ExecutionSubscription(
+      connection,
+      lease,
+      TypeFilter.of(),
+      position,
+      idleAfter,
+      onComplete,
+    );
     const first = lease.ready.then(() =>
       hasOpening ? openingOf(lease.channel, after) : skip > 0 ? this.restOf(lease.channel, after, skip) : '',
     );

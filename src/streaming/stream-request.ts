@@ -42,6 +42,12 @@ export interface FormattedStream {
    * this sequence.
    */
   readonly endsWhenIdle: boolean | { readonly after: number };
+  /**
+   * Called when all frames have been written: up to the end of the execution, or up to where the client has to act. It is not
+   * called for a stream that ends before.
+   * @param sequence of the last event
+   */
+  readonly onComplete?: ((sequence: number) => void) | undefined;
 }
 
 /** Opens a stream of many executions. */

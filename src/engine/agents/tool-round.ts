@@ -10,6 +10,7 @@ import type { Conditions } from '../nodes/conditions.js';
 import type { AgentTool, ToolApproval, ToolOutput } from '../tools/agent-tool.js';
 import type { AgentTools } from './agent-tools.js';
 import type { AnswerCall } from './answer.js';
+import { denial } from './denied-call.js';
 
 const UNKNOWN_EFFECT =
   'It is not known whether this call had its effect: it was under way when the server stopped or a time limit was reached. Check that before you call the tool again.';
@@ -122,10 +123,7 @@ export class ToolRounds {
       if (onExpire === 'deny') return undefined;
       throw new NodeError('approval_expired', `No person has allowed the call of ${call.toolName} in time.`);
     }
-    if (answer.action === 'deny') {
-      const reason = answer.reason === null ? '' : ` Reason: ${answer.reason}`;
-      return this.fail(call, `A person has denied this call, so it was not sent.${reason}`);
-    }
+    if (answer.action === 'deny') return this.fail(call, denial(answer.reason));
     return this.sendLate(call, tool, this.argsOf(call));
   }
 

@@ -16,6 +16,13 @@ import { StreamAdmission } from '../streams/stream-admission.js';
 import { establishedOf, StreamResolver } from '../streams/stream-resolver.js';
 import { showStarted } from './show-started.js';
 
+interface StartedFormat {
+  readonly name: string | OwnFormat;
+  readonly endsWhenIdle: boolean;
+  /** Called with the id of the execution and its last event, when everything has been written. */
+  readonly onComplete?: ((executionId: string, sequence: number) => void) | undefined;
+}
+
 export interface StreamedStart {
   body: StartExecution;
   idempotencyKey: string | undefined;
@@ -23,7 +30,7 @@ export interface StreamedStart {
   lastEventId: string | undefined;
   types: OpenStream['types'];
   /** Undefined for the format of this server. */
-  format?: { readonly name: string | OwnFormat; readonly endsWhenIdle: boolean } | undefined;
+  format?: StartedFormat | undefined;
   /** The conversation of a client that the execution belongs to. */
   thread?: ExecutionThread | undefined;
 }
@@ -43,7 +50,7 @@ export class StreamStarter {
    * Starts an execution and opens its stream as the response. A repeated key opens the stream of the first execution.
    * Everything that can be refused is refused before the execution starts.
    * @throws what `ExecutionStarter.start` and `StreamResolver.resolve` throw
-   * @throws ProblemError 403 `insufficient_scope`, 429 `too_many_streams`
+   * @throws ProblemError 403 `insufficient_scope`, 429 `too_many_streams`, 505 `http_version_too_old`
    * @throws NoContentSignal if the first execution has ended and has no further events
    */
   async open(
@@ -58,6 +65,7 @@ export class StreamStarter {
         'insufficient_scope',
         'The stream requires the scope executions:read, which your credential does not have. Accept application/json instead.',
       );
+    if (format) this.formats.check(format.name, request);
     const place = format ? parseFramePlace(lastEventId) : FIRST_PLACE;
     const after = format ? place.sequence : parseLastEventId(lastEventId);
     if (after > 0 && idempotencyKey === undefined)
@@ -77,9 +85,15 @@ export class StreamStarter {
       const executionId = started.execution.id;
       // The execution of the key may have been deleted. Then another one has started, and the client receives all of it.
       if (format) {
-        const { name, endsWhenIdle } = format;
+        const { name, endsWhenIdle, onComplete } = format;
         const from = started.replayed ? place : FIRST_PLACE;
-        const stream = { executionId, format: name, place: from, endsWhenIdle };
+        const stream = {
+          executionId,
+          format: name,
+          place: from,
+          endsWhenIdle,
+          onComplete: onComplete && ((sequence: number) => onComplete(executionId, sequence)),
+        };
         joined = this.admission.joinExecution(executionId);
         const isOpen = await this.formats.openAdmitted(stream, principal, response, () => admission);
         if (!isOpen) admission.release();

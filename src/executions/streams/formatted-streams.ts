@@ -25,6 +25,8 @@ export interface FormattedStreamRequest {
    * this sequence. Default: false.
    */
   endsWhenIdle?: boolean | { readonly after: number } | undefined;
+  /** Called with the last event, when everything has been written. */
+  onComplete?: ((sequence: number) => void) | undefined;
 }
 
 /** Opens streams of executions in the formats of other protocols. */
@@ -38,10 +40,19 @@ export class FormattedStreams {
   ) {}
 
   /**
+   * Checks a request for a stream before anything is done for it.
+   * @throws ProblemError 505 `http_version_too_old`
+   */
+  check(format: string | OwnFormat, httpRequest: Request): void {
+    this.sessions.check(format, httpRequest);
+  }
+
+  /**
    * Opens a stream as the response of a handler that writes its response itself (`@Res()`).
    * @throws NotFoundError if the execution does not exist or is not the principal's
    * @throws NoContentSignal if the execution has ended and there are no frames after the place
-   * @throws ProblemError 400 `invalid_last_event_id` if the place is past the newest event, 429 `too_many_streams`
+   * @throws ProblemError 400 `invalid_last_event_id` if the place is past the newest event, 429 `too_many_streams`,
+   *   505 `http_version_too_old`
    */
   async open(
     request: FormattedStreamRequest,
@@ -71,7 +82,13 @@ export class FormattedStreams {
    * @throws what `open` throws
    */
   async resolve(
-    { executionId, format, place: wanted = FIRST_PLACE, endsWhenIdle = false }: FormattedStreamRequest,
+    {
+      executionId,
+      format,
+      place: wanted = FIRST_PLACE,
+      endsWhenIdle = false,
+      onComplete,
+    }: FormattedStreamRequest,
     principal: Principal,
   ): Promise<Omit<StreamRequest, 'response' | 'enter'>> {
     const { id, status, lastSequence } = await this.executions.find(executionId, principal);
@@ -90,7 +107,7 @@ export class FormattedStreams {
       principalId: principal.id,
       expiresAt: principal.expiresAt,
       established: establishedOf({ executionId: id, status, after }),
-      format: { session, skip: place.part, endsWhenIdle },
+      format: { session, skip: place.part, endsWhenIdle, onComplete },
     };
   }
 }

@@ -44,6 +44,15 @@ export class ExecutionThreads {
     return rows;
   }
 
+  /** Replaces what a protocol knows of an execution. Nothing happens if the execution is in no conversation. */
+  async setData(executionId: string, data: Json): Promise<void> {
+    await this.database.pool.query({
+      name: 'thread-data',
+      text: 'UPDATE cloutagent.threads SET data = $2 WHERE execution_id = $1',
+      values: [executionId, JSON.stringify(data)],
+    });
+  }
+
   /** Returns the conversation of an execution. */
   async of(executionId: string): Promise<ExecutionThread | undefined> {
     const { rows } = await this.database.pool.query<ExecutionThread>({

@@ -118,6 +118,7 @@ export class RestController {
       'unsupported_operation',
       'unsupported_protocol_version',
       'too_many_streams',
+      'http_version_too_old',
     ],
   })
   async stream(
@@ -203,7 +204,7 @@ export class RestController {
     response: StreamText,
     contentType: 'text/event-stream',
     examples: { frames: { value: EXAMPLE_FRAMES } },
-    errors: ['not_found', 'unsupported_protocol_version', 'too_many_streams'],
+    errors: ['not_found', 'unsupported_protocol_version', 'too_many_streams', 'http_version_too_old'],
   })
   async subscribe(
     @Param('projectId') projectId: string,
@@ -231,7 +232,7 @@ export class RestController {
     response: StreamText,
     contentType: 'text/event-stream',
     examples: { frames: { value: EXAMPLE_FRAMES } },
-    errors: ['not_found', 'unsupported_protocol_version', 'too_many_streams'],
+    errors: ['not_found', 'unsupported_protocol_version', 'too_many_streams', 'http_version_too_old'],
   })
   async watch(
     @Param('projectId') projectId: string,

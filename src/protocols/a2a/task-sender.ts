@@ -112,6 +112,7 @@ export class TaskSender {
       return;
     }
     // Before the answer is recorded, because a client that is refused sends it again.
+    this.streams.check(format, request);
     const admitted = this.admission.prepare(principal, message.taskId, request)();
     try {
       const { taskId: executionId, after } = await this.answer(agent, message, principal);

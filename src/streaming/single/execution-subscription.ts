@@ -22,6 +22,7 @@ export class ExecutionSubscription implements StreamSource, Watcher {
    * @param position events after it are sent
    * @param idleAfter the stream ends when it has sent an event after this one and the client has to act; undefined if it does
    * not end then
+   * @param onComplete called with the last event, when the stream ends because it has sent everything
    */
   constructor(
     private readonly connection: SseConnection,
@@ -29,6 +30,7 @@ export class ExecutionSubscription implements StreamSource, Watcher {
     readonly filter: TypeFilter,
     private position: number,
     private readonly idleAfter?: number,
+    private readonly onComplete?: (sequence: number) => void,
   ) {
     this.channel = lease.channel;
     connection.attach(this);
@@ -124,7 +126,9 @@ export class ExecutionSubscription implements StreamSource, Watcher {
   private endIfComplete(): void {
     const { end } = this.channel;
     if (this.connection.hasEnded) return;
-    if (end === undefined ? this.isIdle() : this.position >= end) this.connection.finish();
+    if (end === undefined ? !this.isIdle() : this.position < end) return;
+    this.connection.finish();
+    this.onComplete?.(this.position);
   }
 
   private isIdle(): boolean {
