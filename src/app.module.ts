@@ -12,6 +12,7 @@ import { ExtensionDiscoveryModule } from './discovery/discovery.module.js';
 import { ExecutionsModule } from './executions/executions.module.js';
 import { ListenersModule } from './listeners/listeners.module.js';
 import { OperationsModule } from './operations/operations.module.js';
+import { McpServerModule } from './protocols/mcp-server/mcp-server.module.js';
 import { AiSdkModule } from './protocols/ai-sdk/ai-sdk.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 import { A2aModule } from './protocols/a2a/a2a.module.js';
@@ -66,6 +67,7 @@ export class AppModule {
         OperationsModule,
         BulkModule,
         StatsModule,
+        McpServerModule,
         A2aModule,
         AgUiModule,
         AiSdkModule,

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
 import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { until } from './support/until.js';
 
 const agentNode = (id: string, config: object = {}, more: object = {}) => ({
   id,
@@ -444,6 +445,56 @@ describe('AG-UI', () => {
         value: expect.objectContaining({ kind: 'timer' }) as object,
       }),
     );
+  });
+
+  it('continues where the client left, also if a timer has continued the execution meanwhile', async () => {
+    await save(
+      'meanwhile',
+      [
+        { id: 'ask', type: 'approval', data: { config: {} } },
+        { id: 'pause', type: 'delay', data: { config: { ms: 1_200 } } },
+        demo('later', 3, 1),
+        { id: 'end', type: 'transform', data: { config: { expression: '"The end."' } } },
+      ],
+      [
+        { source: 'pause', target: 'later' },
+        { source: 'later', target: 'end' },
+        { source: 'ask', target: 'end' },
+      ],
+    );
+    const agent = new Agent(server, 'meanwhile').say('Hello');
+    await agent.runAgent();
+    expect(agent.pendingInterrupts).toHaveLength(1);
+    // A page that is loaded later sees the run after the timer too.
+    const path = `/api/ag-ui/demo/meanwhile/${agent.threadId}/stream`;
+    await until(
+      'the branch of the timer has run',
+      async () => (await server.call('GET', path)).text.split('RUN_FINISHED').length === 3,
+    );
+    const resume = agent.pendingInterrupts.map(({ id }) => ({
+      interruptId: id,
+      status: 'resolved' as const,
+    }));
+    agent.events.length = 0;
+    await agent.runAgent({ resume });
+    expect(agent.types().filter((type) => type.startsWith('RUN_'))).toHaveLength(4);
+    const later = agent.messages.filter(({ id }) => id.startsWith('work-'));
+    expect(later).toHaveLength(1);
+    expect(agent.messages.at(-1)).toMatchObject({ content: 'The end.' });
+    expect(agent.pendingInterrupts).toEqual([]);
+    // That page answers the second run, and gets only what follows.
+    const [, second] = framesOf((await server.call('GET', path)).text)
+      .map(({ event }) => event)
+      .flatMap(({ outcome }) => (outcome as { interrupts?: { id: string }[] } | undefined)?.interrupts ?? [])
+      .map(({ id }) => id);
+    const answer = { ...resume[0], interruptId: second };
+    const rest = await post('meanwhile', {
+      threadId: agent.threadId,
+      runId: 'r',
+      messages: [],
+      resume: [answer],
+    });
+    expect(framesOf(rest.text).filter(({ event }) => event['type'] === 'RUN_STARTED')).toHaveLength(1);
   });
 
   it('ends as cancelled when the thread is cancelled, and only closes the connection on abortRun', async () => {

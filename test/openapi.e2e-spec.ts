@@ -75,6 +75,8 @@ describe('the OpenAPI document', () => {
         'createOpenAiChatCompletion: POST /v1/chat/completions',
         'listOpenAiModels: GET /v1/models',
         'getOpenAiModel: GET /v1/models/{model}',
+        'postMcp: POST /mcp',
+        'resumeMcp: GET /mcp',
         'listWaits: GET /api/waits',
         'answerWait: POST /api/waits/{waitId}/answer',
         'sendSignal: POST /api/executions/{executionId}/signals/{name}',
@@ -182,8 +184,8 @@ describe('the OpenAPI document', () => {
         const [[type, { examples = {} }] = ['', {}]] = Object.entries(content!);
         const isProblem = type === 'application/problem+json';
         // The protocols of other products have forms of their own.
-        const isOurs = route.path.startsWith('/api/') && !route.path.startsWith('/api/a2a/');
-        expect([nameOf(route), isProblem || !isOurs]).toEqual([nameOf(route), true]);
+        const mayHaveOwnForm = /^\/(v1|mcp|api\/(a2a|ag-ui|ai-sdk))\b/.test(route.path);
+        expect([nameOf(route), isProblem || mayHaveOwnForm]).toEqual([nameOf(route), true]);
         expect([nameOf(route), Object.keys(examples).length > 0]).toEqual([nameOf(route), true]);
         for (const [code, example] of Object.entries(examples))
           if (isProblem)

@@ -3,6 +3,7 @@ import { checkA2a } from './support/a2a-journal.js';
 import { checkAgUi } from './support/ag-ui-journal.js';
 import { checkAiSdk } from './support/ai-sdk-property.js';
 import { checkPure } from './support/format-journal.js';
+import { checkMcp } from './support/mcp-journal.js';
 import { checkChat, checkResponses } from './support/openai-properties.js';
 import { randomJournals, type EndedJournal } from './support/random-journals.js';
 
@@ -29,6 +30,7 @@ const PROTOCOLS: Record<string, (journal: EndedJournal) => void | Promise<void>>
   'ag-ui': checkAgUi,
   'openai-responses': checkResponses,
   'openai-chat': checkChat,
+  mcp: checkMcp,
 };
 
 describe('every execution in the protocols', () => {

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { ExtensionServer } from './support/extension-server.js';
@@ -210,6 +211,30 @@ describe('a stream in a format of a module', () => {
       ]);
     const other = await get('00000000-0000-7000-8000-000000000000');
     expect(other.status).toBe(404);
+  });
+
+  it('is refused over HTTP/1.0, in which a connection that breaks looks like the end, before anything starts', async () => {
+    const overHttp10 = async (method: string, path: string, body = ''): Promise<string> => {
+      const { hostname, port } = new URL(team.server.url);
+      const socket = connect({ host: hostname, port: Number(port) }).setEncoding('utf8');
+      const head = `${method} ${path} HTTP/1.0\r\nAuthorization: Bearer ${ADMIN_KEY}\r\nContent-Type: application/json`;
+      socket.write(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      let text = '';
+      for await (const chunk of socket) text += chunk as string;
+      return text;
+    };
+    const refused = /^HTTP\/1\.1 505 .*"code":"http_version_too_old"/s;
+    const id = await run(talk(3));
+    const path = `/api/executions/${id}/stream`;
+    expect(await overHttp10('GET', `${path}?format=letters`)).toMatch(refused);
+    expect(await overHttp10('GET', path)).toContain('event: execution:completed');
+    await team.server.call('PUT', '/api/workflows/old/talk', { workflow: talk(3).workflow });
+    const body = JSON.stringify({ model: 'old/talk', input: 'x', stream: true });
+    const answer = await overHttp10('POST', '/v1/responses', body);
+    expect(answer).toMatch(refused);
+    expect(answer).toContain('proxy_http_version 1.1;');
+    const { body: list } = await team.server.call('GET', '/api/executions?projectId=old');
+    expect(list).toMatchObject({ executions: [] });
   });
 
   it('sends the interruption when the server stops, and continues after the restart', async () => {

@@ -302,6 +302,8 @@ const SettingsSchema = z
     MCP_TOTAL_TIMEOUT_MS: ms(300_000),
     MCP_MAX_TOOLS: count(128, 1, 10_000),
     MCP_RESPONSE_MAX_BYTES: count(2_097_152, 1_024),
+    MCP_TOOL_WAIT_MS: ms(50_000, 0),
+    MCP_ELICITATION_TIMEOUT_MS: ms(600_000),
 
     SECRETS_KEY: SecretKeysSetting.optional(),
     MAX_SECRETS_PER_PROJECT: count(1_000, 0),

@@ -103,6 +103,7 @@ import { StreamsController } from './streams/streams.controller.js';
     ExecutionRerunner,
     ApprovalRecorder,
     ExecutionReader,
+    ExecutionList,
     ExecutionLookup,
     ExecutionThreads,
     FormatReader,

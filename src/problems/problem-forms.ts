@@ -12,7 +12,7 @@ export interface ProblemAnswer {
 }
 
 /** What a problem describes. */
-export interface ProblemSource {
+interface ProblemSource {
   readonly error: unknown;
   readonly request: Request;
 }

@@ -17,6 +17,7 @@ import { HttpChunk } from './frames/http-chunk.js';
 import { encodeBareStart, encodeEstablished, encodeFormatStart } from './frames/sse-frame.js';
 import { TypeFilter } from './frames/type-filter.js';
 import { FormatEncoder, framesText, framesWithoutId } from './formats/format-encoder.js';
+import { requireChunkedBody } from './formats/require-chunked-body.js';
 import { codingFor } from './gzip/accept-encoding.js';
 import { Compressor } from './gzip/compressor.js';
 import { GzipBody } from './gzip/gzip-body.js';
@@ -212,6 +213,7 @@ export class StreamHub implements OnModuleDestroy {
     response: SseResponse,
   ): StreamHandle {
     const { executionId, after, enter } = request;
+    requireChunkedBody(format.session.format, request.response.req);
     const { session, skip, endsWhenIdle, onComplete } = format;
     const begin = () => FormatEncoder.begin(session);
     const admission = enter();

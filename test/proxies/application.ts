@@ -35,6 +35,7 @@ export class Application {
         TRUST_PROXY: '1',
         HSTS_MAX_AGE_SECONDS: '60',
         HEARTBEAT_INTERVAL_MS: '2000',
+        PROCESS_RECONNECT_TIMEOUT_MS: '500',
         LOG_LEVEL: 'error',
       },
       // The application reads its checkout, which the user `nobody` may not be permitted to read.
@@ -51,13 +52,25 @@ export class Application {
     await this.process?.stop();
   }
 
+  /** Kills the process, so that it cannot end its streams. */
+  async kill(): Promise<void> {
+    this.process?.kill('SIGKILL');
+    await this.process?.ended;
+  }
+
   /** Sends a request as the administrator, directly to the application. */
   call(method: string, path: string, body?: unknown): Promise<Reply> {
     return this.fetch(path, { method, headers: this.admin, body }).then((reply) => reply.done());
   }
 
   async createKey(projectId: string): Promise<string> {
-    const scopes = ['executions:read', 'executions:write', 'keys:manage'];
+    const scopes = [
+      'executions:read',
+      'executions:write',
+      'executions:control',
+      'workflows:read',
+      'keys:manage',
+    ];
     const { json } = await this.call('POST', '/api/keys', { name: projectId, projects: [projectId], scopes });
     return json['key'] as string;
   }

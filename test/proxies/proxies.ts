@@ -64,7 +64,10 @@ export const PROXIES: readonly Proxy[] = [
     http2: true,
     modules: ['/usr/lib/apache2/modules', '/usr/lib64/httpd/modules', '/usr/libexec/apache2'],
     needed: [
-      ['SetEnvIf Request_URI "^/api/executions/(.+/)?stream$" no-gzip=1\n', ''],
+      [
+        'SetEnvIf Request_URI "^/(api/executions/(.+/)?stream$|api/(ai-sdk|ag-ui|a2a)/|v1/|mcp$)" no-gzip=1\n',
+        '',
+      ],
       [' retry=0 flushpackets=on', ''],
     ],
   },
@@ -77,7 +80,10 @@ export const PROXIES: readonly Proxy[] = [
     version: ['-V'],
     http2: false,
     needed: [
-      ['  if (req.url ~ "^/api/executions/([^?]+/)?stream([?]|$)") { return (pipe); }\n', ''],
+      [
+        '  if (req.url ~ "^/(api/executions/([^?]+/)?stream([?]|$)|api/(ai-sdk|ag-ui|a2a)/|v1/|mcp([?]|$))") { return (pipe); }\n',
+        '',
+      ],
       ['  set req.http.X-Forwarded-Proto = "http";\n', ''],
     ],
   },

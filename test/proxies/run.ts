@@ -1,25 +1,29 @@
 // Runs the application behind proxies that are configured as in docs/proxies.md, and prints how streams behave through
 // them. Runs each installed proxy without privileges, on loopback ports and in a temporary folder. `--only nginx,squid`
 // runs some of them, `--defaults` adds a row for each without the lines that this application needs, `--app FOLDER` uses
-// another build of the application.
-import { existsSync, readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+// another build of the application. Then clients of the protocols watch answers through nginx while the application or nginx
+// is ended: `--protocols` runs only this part, `--rounds 10` repeats it.
+import { rm } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Application, until } from './application.ts';
+import { Application } from './application.ts';
 import { type Fetch, overHttp1, overHttp2 } from './client.ts';
 import { type Figures, measureProxy, measureStreams } from './measure.ts';
 import { freePorts } from '../support/free-ports.ts';
-import { interrupted, makeFolder, Process, stopAll } from './processes.ts';
+import { interrupted, makeFolder, stopAll } from './processes.ts';
 import { PROXIES, type Proxy } from './proxies.ts';
+import { testProtocols } from './protocols.ts';
+import { ProxyServer, findProgram } from './proxy-server.ts';
 
 const { values: given } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     defaults: { type: 'boolean', default: false },
+    protocols: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '2' },
     app: { type: 'string', default: join(import.meta.dirname, '../..') },
   },
 });
@@ -28,26 +32,9 @@ const { EmbeddedPostgres } = (await import(
   pathToFileURL(join(root, 'dist/database/embedded-postgres.js')).href
 )) as typeof import('../../src/database/embedded-postgres.js');
 
-/** Finds a program. Servers are often outside the PATH of an ordinary user. */
-function find(programs: readonly string[]): string | undefined {
-  const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin:/opt/homebrew/sbin`;
-  const folders = path.split(delimiter);
-  return programs.flatMap((program) => folders.map((folder) => join(folder, program))).find(existsSync);
-}
-
 function versionOf(program: string, { version }: Proxy): string {
   const { stdout, stderr } = spawnSync(program, version, { encoding: 'utf8' });
   return /\d+(\.\d+)+/.exec(`${stdout}${stderr}`)?.[0] ?? '?';
-}
-
-/** Returns the configuration with its placeholders filled in. @throws Error if a needed text is missing */
-function configure(proxy: Proxy, values: Record<string, string>, byDefault: boolean): string {
-  let text = readFileSync(join(import.meta.dirname, proxy.config), 'utf8');
-  for (const [needed, instead] of proxy.needed) {
-    if (!text.includes(needed)) throw new Error(`${proxy.config} does not have ${JSON.stringify(needed)}`);
-    if (byDefault) text = text.replace(needed, instead);
-  }
-  return text.replaceAll(/@([A-Z][A-Z0-9_]*)@/g, (_all, name: string) => values[name]!);
 }
 
 async function run(
@@ -57,27 +44,14 @@ async function run(
   parent: string,
   byDefault: boolean,
 ): Promise<void> {
-  const folder = await makeFolder(parent, proxy.name);
-  const [port = 0, port2 = 0] = await freePorts(2);
-  const values = {
-    PORT: String(port),
-    PORT2: String(port2),
-    HOST: '127.0.0.1',
-    UPSTREAM_PORT: String(app.port),
-    UPSTREAM: `127.0.0.1:${app.port}`,
-    FOLDER: folder,
-    MODULES: proxy.modules?.find(existsSync) ?? '',
-  };
-  const config = join(folder, proxy.config);
-  await writeFile(config, configure(proxy, values, byDefault));
-  const log = join(folder, 'output.log');
-  const server = new Process(program, proxy.args(config, folder, port), { folder, log });
+  const replacements = byDefault ? proxy.needed : [];
+  const server = await ProxyServer.start(proxy, program, { parent, upstreamPort: app.port, replacements });
   try {
-    const http1 = overHttp1(`http://127.0.0.1:${port}`);
-    await until(proxy.name, server, async () => (await http1('/health/live')).status === 200);
+    const http1 = overHttp1(server.origin);
     const name = byDefault ? `${proxy.name}, defaults` : `${proxy.name} ${versionOf(program, proxy)}`;
     await add(name, app, http1, () => measureProxy(app, http1));
-    if (proxy.http2 && !byDefault) await add(`${name}, HTTP/2`, app, overHttp2(`http://127.0.0.1:${port2}`));
+    if (proxy.http2 && !byDefault)
+      await add(`${name}, HTTP/2`, app, overHttp2(`http://127.0.0.1:${server.port2}`));
   } finally {
     await server.stop();
   }
@@ -97,13 +71,13 @@ async function add(
   console.log(`${name}: ${JSON.stringify(figures)}`);
 }
 
-async function runAll(app: Application, folder: string): Promise<void> {
-  await app.start();
+const only = given.only.split(',').filter(Boolean);
+
+async function measureAll(app: Application, folder: string): Promise<void> {
   await add('none', app, app.fetch);
-  const only = given.only.split(',').filter(Boolean);
   for (const proxy of PROXIES) {
     if (only.length > 0 && !only.includes(proxy.name)) continue;
-    const program = find(proxy.programs);
+    const program = findProgram(proxy.programs);
     if (program === undefined) {
       console.log(`${proxy.name}: skipped, it is not installed`);
       continue;
@@ -114,6 +88,14 @@ async function runAll(app: Application, folder: string): Promise<void> {
         console.log(`${proxy.name}: ${error.message}`);
       });
   }
+  console.table(rows);
+}
+
+async function runAll(app: Application, folder: string): Promise<void> {
+  await app.start();
+  if (!given.protocols) await measureAll(app, folder);
+  if (only.length > 0 && !only.includes('nginx')) return;
+  if (!(await testProtocols(app, folder, Number(given.rounds)))) process.exitCode = 1;
 }
 
 const folder = await makeFolder(tmpdir(), 'cloutagent-proxies');
@@ -130,5 +112,4 @@ try {
 } finally {
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }
-console.table(rows);
 process.exit();

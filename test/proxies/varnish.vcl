@@ -11,7 +11,7 @@ sub vcl_recv {
   # Varnish itself adds the caller to X-Forwarded-For.
   set req.http.X-Forwarded-Proto = "http";
   # Varnish would otherwise end a stream after 10 minutes (send_timeout).
-  if (req.url ~ "^/api/executions/([^?]+/)?stream([?]|$)") { return (pipe); }
+  if (req.url ~ "^/(api/executions/([^?]+/)?stream([?]|$)|api/(ai-sdk|ag-ui|a2a)/|v1/|mcp([?]|$))") { return (pipe); }
 }
 
 sub vcl_pipe {

@@ -268,6 +268,10 @@ export const PROBLEM_CODES = {
   },
   not_ready: { status: 503, text: 'The server is starting or stopping. Try again soon.' },
   database_unavailable: { status: 503, text: 'The database is unavailable. Try again soon.' },
+  http_version_too_old: {
+    status: 505,
+    text: 'The server received this request over HTTP/1.0, in which a stream that breaks off looks complete. Use HTTP/1.1. Behind nginx, set `proxy_http_version 1.1;`.',
+  },
 } as const satisfies Record<string, { status: number; text: string }>;
 
 /** A problem code of this server. */

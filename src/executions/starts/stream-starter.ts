@@ -50,7 +50,7 @@ export class StreamStarter {
    * Starts an execution and opens its stream as the response. A repeated key opens the stream of the first execution.
    * Everything that can be refused is refused before the execution starts.
    * @throws what `ExecutionStarter.start` and `StreamResolver.resolve` throw
-   * @throws ProblemError 403 `insufficient_scope`, 429 `too_many_streams`
+   * @throws ProblemError 403 `insufficient_scope`, 429 `too_many_streams`, 505 `http_version_too_old`
    * @throws NoContentSignal if the first execution has ended and has no further events
    */
   async open(
@@ -65,6 +65,7 @@ export class StreamStarter {
         'insufficient_scope',
         'The stream requires the scope executions:read, which your credential does not have. Accept application/json instead.',
       );
+    if (format) this.formats.check(format.name, request);
     const place = format ? parseFramePlace(lastEventId) : FIRST_PLACE;
     const after = format ? place.sequence : parseLastEventId(lastEventId);
     if (after > 0 && idempotencyKey === undefined)

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import type { Request } from 'express';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { NotFoundError } from '../../problems/problem.error.js';
 import type { EventFormat, FormattedExecution } from '../../streaming/formats/event-format.js';
 import type { FormatSession } from '../../streaming/formats/format-encoder.js';
+import { requireChunkedBody } from '../../streaming/formats/require-chunked-body.js';
 import { StreamFormats } from '../../streaming/formats/stream-formats.js';
 import { ExecutionsRepository } from '../executions.repository.js';
 import { ExecutionThreads } from '../threads/execution-threads.js';
@@ -24,17 +26,29 @@ export class FormatSessions {
   ) {}
 
   /**
+   * Checks a request for a stream in a format before anything is done for it.
+   * @throws ProblemError 505 `http_version_too_old`
+   * @throws ValidationFailedError if there is no such format
+   */
+  check(wanted: string | OwnFormat, request: Request): void {
+    requireChunkedBody(this.named(wanted).format, request);
+  }
+
+  /**
    * Returns a format with an execution.
    * @param wanted the name of a format, or a format of the caller
    * @throws NotFoundError if the execution does not exist
    * @throws ValidationFailedError if there is no such format
    */
   async of(executionId: string, wanted: string | OwnFormat): Promise<FormatSession> {
-    const { name, format } =
-      typeof wanted === 'string' ? { name: wanted, format: this.formats.find(wanted) } : wanted;
+    const { name, format } = this.named(wanted);
     const row = await this.repository.find(executionId);
     if (!row) throw new NotFoundError();
     return { name, format, execution: await this.describe(row) };
+  }
+
+  private named(wanted: string | OwnFormat): OwnFormat {
+    return typeof wanted === 'string' ? { name: wanted, format: this.formats.find(wanted) } : wanted;
   }
 
   private async describe(row: ExecutionRow): Promise<FormattedExecution> {

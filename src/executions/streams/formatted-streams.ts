@@ -40,10 +40,19 @@ export class FormattedStreams {
   ) {}
 
   /**
+   * Checks a request for a stream before anything is done for it.
+   * @throws ProblemError 505 `http_version_too_old`
+   */
+  check(format: string | OwnFormat, httpRequest: Request): void {
+    this.sessions.check(format, httpRequest);
+  }
+
+  /**
    * Opens a stream as the response of a handler that writes its response itself (`@Res()`).
    * @throws NotFoundError if the execution does not exist or is not the principal's
    * @throws NoContentSignal if the execution has ended and there are no frames after the place
-   * @throws ProblemError 400 `invalid_last_event_id` if the place is past the newest event, 429 `too_many_streams`
+   * @throws ProblemError 400 `invalid_last_event_id` if the place is past the newest event, 429 `too_many_streams`,
+   *   505 `http_version_too_old`
    */
   async open(
     request: FormattedStreamRequest,

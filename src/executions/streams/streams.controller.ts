@@ -63,7 +63,7 @@ export class StreamsController implements OnModuleInit {
     response: StreamData,
     contentType: 'text/event-stream',
     examples: EXAMPLE_STREAM,
-    errors: ['invalid_last_event_id', 'not_found', 'too_many_streams'],
+    errors: ['invalid_last_event_id', 'not_found', 'too_many_streams', 'http_version_too_old'],
   })
   async stream(
     @Param('executionId') id: string,

@@ -39,7 +39,7 @@ import { taskOf } from './task-state.js';
 import { pushNotificationsUnsupported, TaskSender } from './task-sender.js';
 import { A2aVersionGuard } from './version.guard.js';
 
-export const A2A_CONTENT_TYPE = 'application/a2a+json';
+const A2A_CONTENT_TYPE = 'application/a2a+json';
 const BODY = { schema: SendMessageBody, required: true, examples: { hello: { value: EXAMPLE_SEND } } };
 const SEND_SCOPES =
   'Needs the scopes `executions:read` and `executions:write`, or `executions:control` for a message with a `taskId`, which answers ' +
@@ -118,6 +118,7 @@ export class RestController {
       'unsupported_operation',
       'unsupported_protocol_version',
       'too_many_streams',
+      'http_version_too_old',
     ],
   })
   async stream(
@@ -203,7 +204,7 @@ export class RestController {
     response: StreamText,
     contentType: 'text/event-stream',
     examples: { frames: { value: EXAMPLE_FRAMES } },
-    errors: ['not_found', 'unsupported_protocol_version', 'too_many_streams'],
+    errors: ['not_found', 'unsupported_protocol_version', 'too_many_streams', 'http_version_too_old'],
   })
   async subscribe(
     @Param('projectId') projectId: string,
@@ -231,7 +232,7 @@ export class RestController {
     response: StreamText,
     contentType: 'text/event-stream',
     examples: { frames: { value: EXAMPLE_FRAMES } },
-    errors: ['not_found', 'unsupported_protocol_version', 'too_many_streams'],
+    errors: ['not_found', 'unsupported_protocol_version', 'too_many_streams', 'http_version_too_old'],
   })
   async watch(
     @Param('projectId') projectId: string,

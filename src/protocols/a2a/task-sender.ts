@@ -25,7 +25,7 @@ import { parseRequest } from './parse-request.js';
 import { requireScopes } from './require-scope.js';
 import type { SendMessageRequest, UserMessage } from './requests.js';
 import { TaskListRepository } from './task-list.repository.js';
-import { type AgentRef, nameOf, TaskReader, withHistory } from './task-reader.js';
+import { type AgentRef, TaskReader, withHistory } from './task-reader.js';
 import { taskOf, type TaskState, waitsForClient } from './task-state.js';
 import type { TaskThread } from './task-thread.js';
 import { type EarlierTurn, inputOfMessage } from './user-message.js';
@@ -112,6 +112,7 @@ export class TaskSender {
       return;
     }
     // Before the answer is recorded, because a client that is refused sends it again.
+    this.streams.check(format, request);
     const admitted = this.admission.prepare(principal, message.taskId, request)();
     try {
       const { taskId: executionId, after } = await this.answer(agent, message, principal);

@@ -25,7 +25,7 @@ export function inputOfMessage(
     isObject(inputSchema) &&
     inputSchema['type'] === 'object'
   )
-    return only.data as Json;
+    return only.data;
   return inputOf(chatOf(message, contextId, earlier), inputSchema);
 }
 

@@ -1,4 +1,4 @@
-import type { AnswerWait, Json } from '@cloutagent/contract';
+import type { Json } from '@cloutagent/contract';
 import { ProblemError } from '../../problems/problem.error.js';
 import type { Message } from './a2a-types.js';
 import type { ClientWait } from './open-waits.js';
@@ -6,7 +6,8 @@ import type { ClientWait } from './open-waits.js';
 /** What a message answers, and how. */
 export interface MessageAnswer {
   readonly waitId: string;
-  readonly answer: AnswerWait;
+  /** In the form of `AnswerWait`, not checked yet. */
+  readonly answer: Record<string, Json>;
 }
 
 const YES_OR_NO =
@@ -33,7 +34,7 @@ export function answerOf({ parts }: Message, waits: readonly ClientWait[]): Mess
   const wait = choose(waits, waitId);
   const answer =
     data === undefined ? fromText(wait, text) : fromData(wait, rest, text === '' ? undefined : text);
-  return { waitId: wait.waitId, answer: answer as AnswerWait };
+  return { waitId: wait.waitId, answer };
 }
 
 const isObject = (value: unknown): value is Record<string, Json> =>
@@ -42,7 +43,7 @@ const isObject = (value: unknown): value is Record<string, Json> =>
 function separate(data: Json | undefined): { waitId: string | undefined; rest: Json } {
   if (!isObject(data) || typeof data['waitId'] !== 'string') return { waitId: undefined, rest: data ?? null };
   const { waitId, ...rest } = data;
-  return { waitId: waitId as string, rest };
+  return { waitId, rest };
 }
 
 function choose(waits: readonly ClientWait[], waitId: string | undefined): ClientWait {

@@ -59,7 +59,7 @@ const completed: EventDraft = {
 };
 const step = (
   nodeId: string,
-  status: 'running' | 'waiting' | 'completed' | 'failed' | 'retrying' | 'cancelled',
+  status: 'running' | 'waiting' | 'completed' | 'failed' | 'retrying' | 'cancelled' | 'skipped',
   more: { stepId?: string; nodeType?: string; [field: string]: unknown } = {},
 ): EventDraft => ({
   type: 'execution:step',
@@ -278,7 +278,7 @@ describe('AgUiFormat', () => {
     const { frames, state } = fold(workflowOf([{ id: 'a', type: 'subagent' }]), drafts);
     expect(types(frames).filter((type) => type.startsWith('RUN_'))).toEqual(['RUN_STARTED', 'RUN_FINISHED']);
     expect(format.isIdle(state)).toBe(true);
-    expect(state.points).toEqual([{ sequence: 7, part: 5, waitIds: ['w1', 'w2'] }]);
+    expect(state.points).toEqual([{ sequence: 7, ids: ['w1', 'w2'] }]);
     const { agent } = await received(frames);
     expect(agent.pendingInterrupts.map(({ id, reason, toolCallId }) => [id, reason, toolCallId])).toEqual([
       ['w1', 'tool_call', 'call-s-a.4'],
@@ -378,6 +378,52 @@ describe('AgUiFormat', () => {
     expect(frames.at(-1)).toMatchObject({ type: 'RUN_FINISHED', outcome: { type: 'cancelled' } });
     const { messages } = await received(frames);
     expect(messages.at(-1)).toMatchObject({ role: 'tool', metadata: { isError: true } });
+  });
+
+  test('waits for the edges of a node before it ends a run', () => {
+    const workflow = Workflow.parse({
+      nodes: [
+        { id: 'ask', type: 'approval' },
+        { id: 'a', type: 'agent' },
+        { id: 'b', type: 'agent' },
+      ],
+      edges: [{ source: 'a', target: 'b', when: 'false' }],
+    });
+    const branch = { nodeId: 'a', stepId: 's-a', taken: [], notTaken: ['edges[0]'] };
+    const { frames } = fold(workflow, [
+      started,
+      step('ask', 'running', { nodeType: 'approval' }),
+      step('a', 'running'),
+      step('ask', 'waiting', { nodeType: 'approval' }),
+      waiting('ask', 'approval', 'w1'),
+      step('a', 'completed'),
+      { type: 'execution:branch', fields: branch },
+      progress(1, 3),
+      step('b', 'skipped'),
+      progress(2, 3),
+    ]);
+    expect(types(frames).indexOf('RUN_FINISHED')).toBe(frames.length - 1);
+    const state = frames.findLast(({ type }) => type === 'STATE_DELTA');
+    expect(state).toMatchObject({ delta: [{ value: { completedSteps: 2 } }] });
+  });
+
+  test('survives journals that lack events of steps', async () => {
+    const { frames } = fold(workflowOf([{ id: 'a', type: 'subagent' }, 'b']), [
+      started,
+      // Without the beginning of its step, and twice for one node.
+      output('a', 'A1'),
+      step('a', 'running', { stepId: 's-a2', nodeType: 'subagent' }),
+      output('a', 'A2', 's-a2'),
+      step('a', 'completed', { stepId: 's-a2', nodeType: 'subagent' }),
+      // After the end of its step.
+      output('a', 'late', 's-a2'),
+      toolResult('b', 'unknown'),
+      { type: 'execution:later', fields: {} } as unknown as EventDraft,
+      completed,
+    ]);
+    const { messages } = await received(frames);
+    expect(textOf(messages)).toContain('A2');
+    expect(textOf(messages).join()).not.toContain('late');
   });
 
   test('leaves out a result that is null, which clients refuse', () => {

@@ -142,6 +142,7 @@ export class AgUiRuns {
           'insufficient_scope',
           `A run with resume requires the scope ${scope}, which your credential does not have.`,
         );
+    this.streams.check(AG_UI, request);
     const { place, idleAfter } = await this.resumer.resume(executionId, entries, principal);
     const stream = { executionId, format: AG_UI, place, endsWhenIdle: { after: idleAfter } };
     await this.streams.open(stream, principal, request, response);

@@ -63,9 +63,8 @@ export interface OpenCall {
 /** Where a run has ended with interrupts. A resumed stream begins after it. */
 export interface InterruptPoint {
   readonly sequence: number;
-  /** Number of frames of the event. */
-  readonly part: number;
-  readonly waitIds: string[];
+  /** The ids of the interrupts. */
+  readonly ids: string[];
 }
 
 /** The member `execution` of the state that the client shares. */

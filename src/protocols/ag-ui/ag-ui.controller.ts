@@ -66,6 +66,7 @@ export class AgUiController {
       'invalid_last_event_id',
       'too_many_streams',
       'no_worker_free',
+      'http_version_too_old',
     ],
   })
   async run(
@@ -103,7 +104,7 @@ export class AgUiController {
     response: STREAM_TEXT,
     contentType: 'text/event-stream',
     examples: { run: { value: EXAMPLE_RUN_FRAMES } },
-    errors: ['not_found', 'invalid_last_event_id', 'too_many_streams'],
+    errors: ['not_found', 'invalid_last_event_id', 'too_many_streams', 'http_version_too_old'],
   })
   async stream(
     @Param('projectId') projectId: string,

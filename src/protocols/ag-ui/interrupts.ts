@@ -6,6 +6,15 @@ import { INTERRUPT_KINDS } from './pending-work.js';
 
 const TEXT = { type: 'string' };
 
+/**
+ * Returns the id of an interrupt: that of the wait, with the number of the run from the second one on. If a wait stays open over
+ * several runs, the answer of a client so says which of them it has seen.
+ */
+const interruptId = (waitId: string, run: number): string => (run === 1 ? waitId : `${waitId}.${run}`);
+
+/** Returns the id of the wait of an interrupt. */
+export const waitOfInterrupt = (id: string): string => id.split('.')[0]!;
+
 /** Returns the questions to the client: the open waits that it can end, in the order in which they began. */
 export function interruptsOf(state: AgUiState): AgUiInterrupt[] {
   const taken = new Set<string>();
@@ -15,26 +24,16 @@ export function interruptsOf(state: AgUiState): AgUiInterrupt[] {
       const toolCallId = wait.kind === 'tool' ? callOf(state, wait, taken) : undefined;
       if (toolCallId !== undefined) taken.add(toolCallId);
       const step = state.steps[wait.stepId];
-      const {
-        waitId: id,
-        kind,
-        nodeId,
-        stepId,
-        message,
-        until,
-        assignees,
-        signal,
-        toolName,
-        toolArgs,
-      } = wait;
+      const { waitId, kind, nodeId, stepId, message, until, assignees, signal, toolName, toolArgs } = wait;
       return {
-        id,
+        id: interruptId(waitId, state.runs),
         reason: reasonOf(wait, toolCallId),
         ...messageOf(wait, message),
         ...(toolCallId !== undefined && { toolCallId }),
         responseSchema: responseSchemaOf(wait),
         ...(until !== undefined && { expiresAt: until }),
         metadata: {
+          waitId,
           kind,
           nodeId,
           stepId,

@@ -11,6 +11,7 @@ import { ProblemError } from '../../problems/problem.error.js';
 import { AnswerRecorder, type CheckedAnswer } from '../../waits/commands/answer-recorder.js';
 import { AG_UI } from './ag-ui-format.js';
 import type { AgUiState, InterruptPoint } from './ag-ui-state.js';
+import { waitOfInterrupt } from './interrupts.js';
 import { answerOf } from './resume-answer.js';
 import type { ResumeEntry } from './run-agent-input.js';
 import { RunRefusedError } from './run-error.js';
@@ -63,7 +64,7 @@ export class RunResumer {
     principal: Principal,
     after: number,
   ): Promise<number> {
-    const open = new Set(entries.map(({ interruptId }) => interruptId));
+    const open = new Set(entries.map(({ interruptId }) => waitOfInterrupt(interruptId)));
     const signal = AbortSignal.timeout(RECORD_TIMEOUT_MS);
     let newest = after;
     for await (const { sequence, state } of this.formats.follow<AgUiState>(
@@ -91,7 +92,7 @@ export class RunResumer {
     // Another request may have been faster. If it had the same entries, this one changes nothing.
     for (const id of await this.answers.recordTogether(checked))
       await this.check(
-        entries.find(({ interruptId }) => interruptId === id)!,
+        entries.find(({ interruptId }) => waitOfInterrupt(interruptId) === id)!,
         principal,
       );
   }
@@ -99,7 +100,8 @@ export class RunResumer {
   /** @returns undefined if the wait has ended by this entry, or if the client gives it up */
   private async check(entry: ResumeEntry, principal: Principal): Promise<CheckedAnswer | undefined> {
     const { interruptId, status } = entry;
-    const wait = isUuid(interruptId) ? await this.waits.find(interruptId) : undefined;
+    const waitId = waitOfInterrupt(interruptId);
+    const wait = isUuid(waitId) ? await this.waits.find(waitId) : undefined;
     if (!wait) throw unknownInterrupt(interruptId);
     if (status === 'cancelled' && (wait.outcome !== null || wait.isLate)) return undefined;
     const answer = answerOf(wait.kind, entry);
@@ -129,10 +131,7 @@ function messageOf({ code, message, extra: { errors = [] } }: ProblemError, inte
   return `The interrupt ${interruptId}: ${message}${paths && ` (${paths})`}${hint}`;
 }
 
-/**
- * Finds the end of the run that the client continues: the newest one whose interrupts have all got an entry. A client may not
- * know the runs after it, because a timer can continue the execution meanwhile.
- */
+/** Finds the end of the run that the client continues. */
 function pointOf(points: readonly InterruptPoint[], entries: readonly ResumeEntry[]): InterruptPoint {
   const given = new Set(entries.map(({ interruptId }) => interruptId));
   if (given.size < entries.length)
@@ -140,11 +139,11 @@ function pointOf(points: readonly InterruptPoint[], entries: readonly ResumeEntr
       'resume_invalid',
       'resume has two entries for one interrupt. Send one for each.',
     );
-  const known = new Set(points.flatMap(({ waitIds }) => waitIds));
-  for (const id of given) if (!known.has(id)) throw unknownInterrupt(id);
-  const point = points.findLast(({ waitIds }) => waitIds.every((id) => given.has(id)));
-  if (point) return point;
-  const missing = points.at(-1)!.waitIds.filter((id) => !given.has(id));
+  // A timer may have continued the execution since, so this is not always the newest one.
+  const point = points.findLast(({ ids }) => ids.some((id) => given.has(id)));
+  for (const id of given) if (!point?.ids.includes(id)) throw unknownInterrupt(id);
+  const missing = point!.ids.filter((id) => !given.has(id));
+  if (missing.length === 0) return point!;
   throw new RunRefusedError(
     'resume_invalid',
     `resume must have an entry for every interrupt of the run. Add: ${missing.join(', ')}.`,
@@ -154,5 +153,5 @@ function pointOf(points: readonly InterruptPoint[], entries: readonly ResumeEntr
 const unknownInterrupt = (id: string): RunRefusedError =>
   new RunRefusedError(
     'resume_invalid',
-    `The newest run of this thread has no interrupt ${id}. Send the ids of its RUN_FINISHED.`,
+    `The run that ended with the other interrupts has no interrupt ${id}. Send the ids of its RUN_FINISHED.`,
   );

@@ -80,8 +80,7 @@ export function interruptRun(writer: FrameWriter, sequence: number): void {
   });
   state.phase = 'interrupted';
   state.usage = [];
-  const waitIds = interrupts.map(({ id }) => id);
-  state.points.push({ sequence, part: writer.events.length, waitIds });
+  state.points.push({ sequence, ids: interrupts.map(({ id }) => id) });
 }
 
 /** Ends the last run, as the execution has ended. All steps are closed. */

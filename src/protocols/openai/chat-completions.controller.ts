@@ -65,6 +65,7 @@ export class ChatCompletionsController {
       'execution_not_completed',
       'too_many_streams',
       'no_worker_free',
+      'http_version_too_old',
     ],
     errorForm: OPENAI_ERROR,
   })

@@ -92,6 +92,7 @@ export class ResponsesController {
       'response_not_ended',
       'too_many_streams',
       'no_worker_free',
+      'http_version_too_old',
     ],
     errorForm: OPENAI_ERROR,
   })
@@ -151,7 +152,7 @@ export class ResponsesController {
         },
       },
     ],
-    errors: ['not_found', 'invalid_last_event_id', 'too_many_streams'],
+    errors: ['not_found', 'invalid_last_event_id', 'too_many_streams', 'http_version_too_old'],
     errorForm: OPENAI_ERROR,
   })
   async retrieve(

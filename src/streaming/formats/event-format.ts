@@ -69,7 +69,8 @@ export interface EventFormat<State extends object = object> {
   isIdle?(state: State): boolean;
   /**
    * Returns the frames that a client receives if the server ends its stream before the execution has ended, such as when the
-   * server restarts. Protocols that take the end of the stream for the end of the answer need an error here.
+   * server restarts. Protocols that take the end of the stream for the end of the answer need an error here. A format with this
+   * method is refused over HTTP/1.0, in which a broken connection looks like the end.
    */
   interrupted?(): readonly OutputFrame[];
 }
