@@ -35,17 +35,17 @@ export class TestChat {
   /** How the answers ended, in order. */
   readonly ends: { isError: boolean; isDisconnect: boolean; finishReason?: string | undefined }[] = [];
 
-  /** @param path such as `demo/support` */
+  /** @param workflow such as `demo/support` */
   constructor(
     url: () => string,
-    path: string,
+    workflow: string,
     options: { id?: string; messages?: Message[]; headers?: Record<string, string>; body?: object } = {},
   ) {
     const { headers = {}, body, ...init } = options;
     this.chat = new Chat<Message>({
       ...init,
       transport: new DefaultChatTransport({
-        api: `/api/ai-sdk/${path}`,
+        api: `/api/ai-sdk/${workflow}`,
         headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers },
         ...(body && { body }),
         fetch: async (input, given) => {

@@ -1,7 +1,7 @@
 import type { ExecutionEvent, Workflow } from '@cloutagent/contract';
 import fc from 'fast-check';
-import { agentEvents, type EventDraft } from '../../../test/support/agent-journal.js';
-import { checkAiSdk } from '../../../test/support/ai-sdk-property.js';
+import { agentEvents, type EventDraft } from './support/agent-journal.js';
+import { checkAiSdk } from './support/ai-sdk-property.js';
 
 const ID = '0199c0de-0000-7000-8000-000000000001';
 
