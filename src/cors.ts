@@ -6,6 +6,8 @@ const ALLOWED_HEADERS = [
   'Authorization',
   'X-API-Key',
   'Content-Type',
+  'A2A-Version',
+  'A2A-Extensions',
   'Idempotency-Key',
   'If-Match',
   'If-None-Match',

@@ -129,9 +129,7 @@ async function ask(method: string, path: string, headers: Record<string, string>
     headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers },
   });
   const text = await response.text();
-  // AG-UI's clients parse only errors with this type.
-  const type = path.startsWith('/api/ag-ui/') ? 'application/json' : 'application/problem+json';
-  const isProblem = response.headers.get('content-type')?.startsWith(type);
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
   return {
     status: response.status,
     allow: response.headers.get('allow'),

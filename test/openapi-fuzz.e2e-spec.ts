@@ -54,7 +54,8 @@ describe('answers to generated requests', () => {
     });
     const { text } = await server.call('GET', '/docs/openapi.json');
     validator = new OpenApiValidator(JSON.parse(text) as OpenApiDocument);
-    routes = validator.operations();
+    // MCP is JSON-RPC, whose messages the document does not describe. Its conformance suite tests the endpoint.
+    routes = validator.operations().filter(({ path }) => path !== '/mcp');
     const key = await server.call('POST', '/api/keys', {
       name: 'weak',
       projects: ['other'],

@@ -53,7 +53,7 @@ function outputOf({
 /** Numbers and booleans arrive as texts. */
 function asJson(output: unknown): unknown {
   if (typeof output === 'object') return output;
-  return output === '' ? null : String(output);
+  return output === '' ? null : typeof output === 'string' ? output : JSON.stringify(output);
 }
 
 function checkError(

@@ -122,7 +122,7 @@ export async function keyOf(server: Server, more: object = {}): Promise<string> 
     scopes: ['executions:read', 'executions:write', 'executions:control'],
     ...more,
   });
-  return body.key as string;
+  return body.key;
 }
 
 export const ERAS = ['modern', 'legacy'] as const;

@@ -25,7 +25,7 @@ import { parseRequest } from './parse-request.js';
 import { requireScopes } from './require-scope.js';
 import type { SendMessageRequest, UserMessage } from './requests.js';
 import { TaskListRepository } from './task-list.repository.js';
-import { type AgentRef, nameOf, TaskReader, withHistory } from './task-reader.js';
+import { type AgentRef, TaskReader, withHistory } from './task-reader.js';
 import { taskOf, type TaskState, waitsForClient } from './task-state.js';
 import type { TaskThread } from './task-thread.js';
 import { type EarlierTurn, inputOfMessage } from './user-message.js';

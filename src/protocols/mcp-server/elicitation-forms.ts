@@ -12,7 +12,7 @@ export interface ElicitationForm {
 }
 
 /** A field of a form. MCP allows values that are not objects, and lists of texts to choose from. */
-export interface FormField {
+interface FormField {
   [keyword: string]: unknown;
   type: 'string' | 'number' | 'integer' | 'boolean' | 'array';
 }

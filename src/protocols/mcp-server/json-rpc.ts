@@ -20,7 +20,7 @@ const INTERNAL_ERROR = -32_603;
 const SERVER_ERROR = -32_000;
 
 /** Makes the error of JSON-RPC for a problem: `data.code` is the code of the API. */
-export const rpcError = ({ code, status, detail, errors }: Problem): RpcError => ({
+const rpcError = ({ code, status, detail, errors }: Problem): RpcError => ({
   code: rpcCode(code, status),
   message: detail,
   data: { code, status, ...(errors && { errors }) },

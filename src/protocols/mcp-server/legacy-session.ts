@@ -69,7 +69,7 @@ export function decodePlace(eventId: string): CallPlace | undefined {
   }
 }
 
-export const isRequestId = (value: unknown): value is RequestId =>
+const isRequestId = (value: unknown): value is RequestId =>
   typeof value === 'string' || typeof value === 'number';
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -188,7 +188,8 @@ class ModernClient implements CallClient {
  */
 function placeOf(state: unknown): { executionId: string; sequence: number } | undefined {
   if (state === undefined) return undefined;
-  const [, executionId, sequence] = /^([0-9a-f-]{36})\.([0-9]{1,10})$/.exec(String(state)) ?? [];
+  const [, executionId, sequence] =
+    /^([0-9a-f-]{36})\.([0-9]{1,10})$/.exec(typeof state === 'string' ? state : '') ?? [];
   if (executionId === undefined)
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Send requestState back as it was received.', {
       code: 'validation_failed',

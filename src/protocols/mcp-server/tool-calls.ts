@@ -9,7 +9,7 @@ import { FormatReader } from '../../executions/streams/format-reader.js';
 import { Logger } from '../../logging/logger.js';
 import { checkIdempotencyKey } from '../../problems/idempotency-key.js';
 import { itemProblem } from '../../problems/problem-body.js';
-import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
+import { NotFoundError, ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 import { refusedResult, type ToolResult } from './call-results.js';
 import { type CallResponse, MCP_FORMAT, type ProgressNotification } from './mcp-format.js';
 import type { AskedWait, McpState } from './mcp-state.js';
@@ -80,7 +80,11 @@ export class ToolCalls implements OnModuleDestroy {
    * @throws ProblemError as `ExecutionStarter.start`, except for `input_invalid`
    */
   async start({ tool, args, idempotencyKey }: ToolCall, principal: Principal): Promise<string | ToolResult> {
-    const key = checkIdempotencyKey(idempotencyKey === undefined ? undefined : String(idempotencyKey));
+    if (idempotencyKey !== undefined && typeof idempotencyKey !== 'string')
+      throw new ValidationFailedError([
+        { path: '_meta.cloutagent/idempotencyKey', message: 'must be a text' },
+      ]);
+    const key = checkIdempotencyKey(idempotencyKey);
     const found = await this.catalog.find(principal, tool);
     if (!found) throw new NotFoundError('tool', tool);
     const { projectId, name, version } = found;
