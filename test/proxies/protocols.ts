@@ -116,10 +116,10 @@ async function checkRefusals(
   const projectId = await makeProject(app);
   const site = await siteOf(app, nginx, projectId);
   const failures: string[] = [];
-  for (const { name, watch } of all.filter(({ seesCuts }) => !seesCuts)) {
-    const { text, problem } = await watch(site).ended;
+  for (const client of all.filter(({ seesCuts }) => !seesCuts)) {
+    const { text, problem } = await client.watch(site).ended;
     if (problem?.includes('proxy_http_version 1.1') !== true)
-      failures.push(`nginx with HTTP/1.0, ${name}: not refused, but ${problem ?? shorten(text)}`);
+      failures.push(`nginx with HTTP/1.0, ${client.name}: not refused, but ${problem ?? shorten(text)}`);
   }
   return failures;
 }
@@ -168,9 +168,9 @@ async function watchAll(
 }
 
 /** Continues while the server is away. It must not make a difference later, such as by a 502 that nginx keeps. */
-async function continueWhileAway({ ended, resume }: Watch): Promise<void> {
-  const answer = await Promise.race([ended, sleep(AWAY_MS)]);
-  if (answer && answer.problem !== undefined) await resume().catch(() => undefined);
+async function continueWhileAway(watch: Watch): Promise<void> {
+  const answer = await Promise.race([watch.ended, sleep(AWAY_MS)]);
+  if (answer && answer.problem !== undefined) await watch.resume().catch(() => undefined);
 }
 
 /**
