@@ -48,7 +48,7 @@ async function startServer(databaseUrl: string): Promise<{ url: string; server: 
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';
-  for await (const chunk of server.stdout!) {
+  for await (const chunk of server.stdout) {
     output += String(chunk);
     const url = /listens on (\S+);/.exec(output)?.[1];
     if (url) return { url, server };

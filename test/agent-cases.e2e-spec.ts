@@ -1,5 +1,6 @@
 import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
-import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
+import type { FakeAnswer } from './support/fake-answer.js';
+import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
 import { createDatabase, Server } from './support/server.js';
 import { type Frame, pathOf, Watch } from './support/watch.js';
 

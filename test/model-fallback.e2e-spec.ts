@@ -1,4 +1,5 @@
-import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
+import type { FakeAnswer } from './support/fake-answer.js';
+import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
 import { createDatabase, Server } from './support/server.js';
 import { type Frame, pathOf, Watch } from './support/watch.js';
 

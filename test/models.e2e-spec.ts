@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
+import type { FakeAnswer } from './support/fake-answer.js';
+import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
 import { createDatabase, Server } from './support/server.js';
 import { type Frame, ids, start, upTo, Watch } from './support/watch.js';
 

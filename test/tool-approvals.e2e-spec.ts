@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { type FakeHttpServer, startFakeHttpServer } from './support/fake-http-server.js';
-import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
+import type { FakeAnswer } from './support/fake-answer.js';
+import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
 import { createDatabase, Server } from './support/server.js';
 import { type Frame, ids, pathOf, TERMINAL, upTo, Watch } from './support/watch.js';
 

@@ -1,5 +1,6 @@
 import { TokenUsage } from '@cloutagent/contract';
-import { type FakeAnswer, type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
+import type { FakeAnswer } from './support/fake-answer.js';
+import { type FakeModelServer, startFakeModelServer } from './support/fake-providers.js';
 import { createDatabase, Server } from './support/server.js';
 import { start, Watch } from './support/watch.js';
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { anthropicFrames } from '../support/fake-anthropic.ts';
 import { openAIFrames } from '../support/fake-openai.ts';
-import type { FakeAnswer } from '../support/fake-providers.ts';
+import type { FakeAnswer } from '../support/fake-answer.ts';
 import type { Fault, FaultController, Point } from './faults.ts';
 import { caseIn, SCRIPT, toolCallId, type ScriptedAnswer, type Wire } from './script.ts';
 import { readTranscript, transcriptProblems, type TranscriptItem } from './transcript.ts';

@@ -1,4 +1,4 @@
-import type { FakeAnswer } from './fake-providers.js';
+import type { FakeAnswer } from './fake-answer.js';
 
 const STOP = { end: 'end_turn', length: 'max_tokens', filter: 'refusal' } as const;
 

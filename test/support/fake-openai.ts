@@ -1,4 +1,4 @@
-import type { FakeAnswer } from './fake-providers.js';
+import type { FakeAnswer } from './fake-answer.js';
 
 const STOP = { end: 'stop', length: 'length', filter: 'content_filter' } as const;
 

@@ -12,7 +12,7 @@ import { FormatSessions } from './format-sessions.js';
 const PAGE = { limit: 1_000, bytes: 1_048_576 };
 
 /** A frame, and its place among the frames of the execution. */
-export interface PlacedFrame extends OutputFrame {
+interface PlacedFrame extends OutputFrame {
   readonly sequence: number;
   /** Number of the frame among those of its event, from 1. */
   readonly part: number;

@@ -119,7 +119,7 @@ export class TaskReader {
 }
 
 /** The name of an agent's workflow. */
-export const nameOf = ({ ref }: AgentRef): string => ref.split('@')[0]!;
+const nameOf = ({ ref }: AgentRef): string => ref.split('@')[0]!;
 
 /** Cuts the history to the newest messages. @param length as the client wants it; undefined: all */
 export function withHistory(task: Task, length: number | undefined): Task {
