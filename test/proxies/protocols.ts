@@ -13,7 +13,7 @@ import { RAW } from './protocols/raw.ts';
 import { PROXIES } from './proxies.ts';
 import { findProgram, ProxyServer, type Replacement } from './proxy-server.ts';
 
-const CLIENTS: readonly ProtocolClient[] = [...AI_SDK, ...AG_UI, ...OPENAI, ...MCP, ...A2A, ...RAW];
+const ALL: readonly ProtocolClient[] = [...AI_SDK, ...AG_UI, ...OPENAI, ...MCP, ...A2A, ...RAW];
 const WORDS = 80;
 const WORD_MS = 50;
 /** The cut comes at a random time after all clients have text, when none of them can have the whole answer. */
@@ -60,11 +60,17 @@ const CONFIGURATIONS: readonly (readonly [name: string, replacements: readonly R
 const WITH_HTTP_1_0: readonly Replacement[] = [[HTTP_1_1, '']];
 
 /**
- * Runs all clients through nginx and prints what they saw.
- * @param rounds how often each cut is made
+ * Runs clients through nginx and prints what they saw.
+ * @param options.rounds how often each cut is made
+ * @param options.clients a part of the names of the clients; empty for all
  * @returns whether all checks passed; also if nginx is not installed
  */
-export async function testProtocols(app: Application, folder: string, rounds: number): Promise<boolean> {
+export async function testProtocols(
+  app: Application,
+  folder: string,
+  { rounds, clients: part }: { rounds: number; clients: string },
+): Promise<boolean> {
+  const clients = ALL.filter(({ name }) => name.includes(part));
   const nginx = PROXIES.find(({ name }) => name === 'nginx')!;
   const program = findProgram(nginx.programs);
   if (program === undefined) {
@@ -79,7 +85,7 @@ export async function testProtocols(app: Application, folder: string, rounds: nu
     const table = new Map<string, Record<string, string>>();
     for (let round = 1; round <= rounds; round += 1)
       for (const cut of CUTS)
-        for (const { client, saw, failure } of await watchAll(app, proxy, cut)) {
+        for (const { client, saw, failure } of await watchAll(clients, app, proxy, cut)) {
           table.set(client, {
             ...table.get(client),
             [cut.name]: failure === undefined ? saw.slice(0, 40) : 'FAILED',
@@ -92,7 +98,7 @@ export async function testProtocols(app: Application, folder: string, rounds: nu
     console.table(Object.fromEntries(table));
   }
   const proxy = await start(WITH_HTTP_1_0);
-  failures.push(...(await checkRefusals(app, proxy)));
+  failures.push(...(await checkRefusals(clients, app, proxy)));
   await proxy.stop();
   for (const failure of failures) console.log(failure.replaceAll(/\s+/g, ' ').slice(0, 300));
   console.log(
@@ -102,15 +108,18 @@ export async function testProtocols(app: Application, folder: string, rounds: nu
 }
 
 /** Returns what is wrong if nginx speaks HTTP/1.0: every stream whose cut a client would not see is refused before its start. */
-async function checkRefusals(app: Application, nginx: ProxyServer): Promise<string[]> {
+async function checkRefusals(
+  all: readonly ProtocolClient[],
+  app: Application,
+  nginx: ProxyServer,
+): Promise<string[]> {
   const projectId = await makeProject(app);
   const site = await siteOf(app, nginx, projectId);
   const failures: string[] = [];
-  const clients = CLIENTS.filter(({ seesCuts }) => !seesCuts);
-  for (const { name, watch } of clients) {
-    const { text, problem } = await watch(site).ended;
+  for (const client of all.filter(({ seesCuts }) => !seesCuts)) {
+    const { text, problem } = await client.watch(site).ended;
     if (problem?.includes('proxy_http_version 1.1') !== true)
-      failures.push(`nginx with HTTP/1.0, ${name}: not refused, but ${problem ?? shorten(text)}`);
+      failures.push(`nginx with HTTP/1.0, ${client.name}: not refused, but ${problem ?? shorten(text)}`);
   }
   return failures;
 }
@@ -139,32 +148,48 @@ interface Result {
   failure?: string | undefined;
 }
 
-async function watchAll(app: Application, nginx: ProxyServer, cut: Cut): Promise<Result[]> {
+async function watchAll(
+  clients: readonly ProtocolClient[],
+  app: Application,
+  nginx: ProxyServer,
+  cut: Cut,
+): Promise<Result[]> {
   const projectId = await makeProject(app);
   const site = await siteOf(app, nginx, projectId);
-  const watches = CLIENTS.map((client) => ({ name: client.name, watch: client.watch(site) }));
+  const watches = clients.map((client) => ({ name: client.name, watch: client.watch(site) }));
   await Promise.race([Promise.all(watches.map(({ watch }) => watch.begun)), sleep(BEGIN_MS)]);
   await sleep(Math.random() * MAX_CUT_MS);
   await cut.end(app, nginx);
   await Promise.all(watches.map(({ watch }) => continueWhileAway(watch)));
   await cut.back(app, nginx);
   const results = await Promise.all(watches.map(({ name, watch }) => check(name, watch)));
-  const problem = await problemOf(app, projectId);
+  const problem = await problemOf(app, projectId, clients);
   return problem === undefined ? results : [...results, { client: 'journal', saw: '', failure: problem }];
 }
 
 /** Continues while the server is away. It must not make a difference later, such as by a 502 that nginx keeps. */
-async function continueWhileAway({ ended, resume }: Watch): Promise<void> {
-  const answer = await Promise.race([ended, sleep(AWAY_MS)]);
-  if (answer && answer.problem !== undefined) await resume().catch(() => undefined);
+async function continueWhileAway(watch: Watch): Promise<void> {
+  const answer = await Promise.race([watch.ended, sleep(AWAY_MS)]);
+  if (answer && answer.problem !== undefined) await watch.resume().catch(() => undefined);
 }
 
-/** Returns what is wrong with the executions of a project: each client starts one, which is completed with the story. */
-async function problemOf(app: Application, projectId: string): Promise<string | undefined> {
+/**
+ * Returns what is wrong with the executions of a project: each client starts one, which is completed with the story. One that was
+ * cancelled because its client had left is followed by another one.
+ */
+async function problemOf(
+  app: Application,
+  projectId: string,
+  clients: readonly ProtocolClient[],
+): Promise<string | undefined> {
   const { json } = await app.call('GET', `/api/executions?projectId=${projectId}&limit=100`);
-  const executions = json['executions'] as { id: string }[];
-  if (executions.length !== CLIENTS.length) return `${executions.length} executions have started`;
-  for (const { id } of executions) {
+  const executions = json['executions'] as { id: string; status: string }[];
+  const cancelled = executions.filter(({ status }) => status === 'cancelled');
+  if (cancelled.length > clients.filter(({ cancelsByLeaving }) => cancelsByLeaving).length)
+    return `${cancelled.length} executions were cancelled`;
+  const others = executions.filter(({ status }) => status !== 'cancelled');
+  if (others.length !== clients.length) return `${others.length} executions have started`;
+  for (const { id } of others) {
     const { status, output } = (await app.call('GET', `/api/executions/${id}`)).json;
     if (status !== 'completed' || output !== STORY) return `${id} is ${String(status)}`;
   }

@@ -2,7 +2,7 @@
 // them. Runs each installed proxy without privileges, on loopback ports and in a temporary folder. `--only nginx,squid`
 // runs some of them, `--defaults` adds a row for each without the lines that this application needs, `--app FOLDER` uses
 // another build of the application. Then clients of the protocols watch answers through nginx while the application or nginx
-// is ended: `--protocols` runs only this part, `--rounds 10` repeats it.
+// is ended: `--protocols` runs only this part, `--clients MCP` some of the clients, `--rounds 10` repeats it.
 import { rm } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -23,6 +23,7 @@ const { values: given } = parseArgs({
     only: { type: 'string', default: '' },
     defaults: { type: 'boolean', default: false },
     protocols: { type: 'boolean', default: false },
+    clients: { type: 'string', default: '' },
     rounds: { type: 'string', default: '2' },
     app: { type: 'string', default: join(import.meta.dirname, '../..') },
   },
@@ -95,7 +96,8 @@ async function runAll(app: Application, folder: string): Promise<void> {
   await app.start();
   if (!given.protocols) await measureAll(app, folder);
   if (only.length > 0 && !only.includes('nginx')) return;
-  if (!(await testProtocols(app, folder, Number(given.rounds)))) process.exitCode = 1;
+  if (!(await testProtocols(app, folder, { rounds: Number(given.rounds), clients: given.clients })))
+    process.exitCode = 1;
 }
 
 const folder = await makeFolder(tmpdir(), 'cloutagent-proxies');

@@ -52,6 +52,7 @@ export class AiSdkController {
       'idempotency_key_reused',
       'too_many_streams',
       'no_worker_free',
+      'http_version_too_old',
     ],
   })
   async answer(
@@ -85,7 +86,7 @@ export class AiSdkController {
     response: Chunk,
     contentType: 'text/event-stream',
     examples: EXAMPLE_CHUNKS,
-    errors: ['not_found', 'too_many_streams'],
+    errors: ['not_found', 'too_many_streams', 'http_version_too_old'],
   })
   async resume(
     @Param('projectId') projectId: string,

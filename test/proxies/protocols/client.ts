@@ -30,6 +30,8 @@ export interface ProtocolClient {
   readonly name: string;
   /** Whether it sees a cut that looks like the end of the response: then the server does not refuse HTTP/1.0. */
   readonly seesCuts?: boolean;
+  /** Whether a client that leaves cancels its execution. */
+  readonly cancelsByLeaving?: boolean;
   /** Starts an execution of the workflow and watches its answer. */
   watch(site: Site): Watch;
 }

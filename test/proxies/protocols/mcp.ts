@@ -1,8 +1,13 @@
 import { type CallToolResult, Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { randomUUID } from 'node:crypto';
-import { bearer, type ProtocolClient, QUESTION, type Site, watch } from './client.ts';
+import { bearer, describe, type ProtocolClient, QUESTION, type Site, watch } from './client.ts';
 
 type Era = 'modern' | 'legacy';
+/**
+ * How long a client waits without progress. In the newest revision, version 2.4.0 of the SDK does not report a stream that ends
+ * without a result, so that only this limit ends the call. In the ones before, the client continues by itself meanwhile.
+ */
+const TIMEOUT_MS = { modern: 5_000, legacy: 40_000 };
 
 async function connect({ origin, key }: Site, era: Era): Promise<Client> {
   const client = new Client(
@@ -11,6 +16,13 @@ async function connect({ origin, key }: Site, era: Era): Promise<Client> {
   );
   const transport = new StreamableHTTPClientTransport(new URL('/mcp', origin), {
     requestInit: { headers: bearer(key) },
+    // Two retries, the default, may both come while the server restarts.
+    reconnectionOptions: {
+      initialReconnectionDelay: 500,
+      maxReconnectionDelay: 2_000,
+      reconnectionDelayGrowFactor: 1.5,
+      maxRetries: 20,
+    },
   });
   await client.connect(transport);
   return client;
@@ -34,7 +46,11 @@ async function call(
         arguments: { text: QUESTION },
         _meta: { 'cloutagent/idempotencyKey': idempotencyKey },
       },
-      { onprogress: ({ message = '' }) => message.includes('word') && onText?.(message) },
+      {
+        onprogress: ({ message = '' }) => message.includes('word') && onText?.(message),
+        timeout: TIMEOUT_MS[era],
+        resetTimeoutOnProgress: true,
+      },
     );
     const text = textOf(result);
     if (result._meta?.['cloutagent/status'] !== 'completed') throw new Error(text);
@@ -47,11 +63,17 @@ async function call(
 const tool = (era: Era): ProtocolClient => ({
   name: `MCP, ${era}`,
   seesCuts: true,
+  cancelsByLeaving: era === 'modern',
   watch: (site) => {
     const key = randomUUID();
     return watch(
       (onText) => call(site, era, key, onText),
-      () => call(site, era, key),
+      () =>
+        call(site, era, key).catch((error: unknown) => {
+          // A client that leaves cancels its execution in the newest revision, and nginx leaves for its clients.
+          if (era === 'legacy' || !describe(error).includes('was cancelled')) throw error;
+          return call(site, era, randomUUID());
+        }),
     );
   },
 });
