@@ -29,15 +29,8 @@ export class StreamFormats implements OnModuleInit {
     }
   }
 
-  /** Returns a format that the code of this server names. */
-  get(name: string): EventFormat {
-    const format = this.formats.get(name);
-    if (!format) throw new Error(`no module provides the format ${name}`);
-    return format;
-  }
-
   /**
-   * Returns the format that a client names.
+   * Returns the format with a name.
    * @throws ValidationFailedError if there is none
    */
   find(name: string): EventFormat {
