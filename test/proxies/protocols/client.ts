@@ -9,7 +9,7 @@ export interface Site {
 }
 
 /** What a client has when its stream has ended. */
-export interface Answer {
+interface Answer {
   readonly text: string;
   /** Why the client does not take the text for the whole answer. Undefined if it does. */
   readonly problem?: string | undefined;
