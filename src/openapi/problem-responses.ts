@@ -37,7 +37,7 @@ export function problemResponses(
         ),
       ]),
     ),
-    default: OTHER_PROBLEM,
+    default: content === asProblem ? OTHER_PROBLEM : otherError(content),
   };
 }
 
@@ -47,6 +47,12 @@ const OTHER_PROBLEM: ResponseObject = problemResponse(
   ['X-Request-Id', 'Retry-After'],
   asProblem(OF_NO_OPERATION),
 );
+
+/** The same for a route whose errors have the form of a protocol. A request that the HTTP parser refuses gets a problem. */
+const otherError = (content: ProblemContent): ResponseObject => ({
+  ...OTHER_PROBLEM,
+  content: { ...OTHER_PROBLEM.content, ...content(OF_NO_OPERATION) },
+});
 
 function problemResponse(
   description: string,

@@ -1,5 +1,12 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
-import { Execution, type Problem, ProjectId, WorkflowRef } from '@cloutagent/contract';
+import {
+  Execution,
+  Problem,
+  PROBLEM_CODES,
+  type ProblemCode,
+  ProjectId,
+  WorkflowRef,
+} from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
@@ -27,6 +34,15 @@ export const runErrorForm = (problem: Problem): { contentType: string; body: obj
   body: { ...problem, type: 'RUN_ERROR', message: problem.detail },
 });
 
+const RUN_ERROR_FORM = {
+  contentType: 'application/json',
+  schema: Problem.extend({ type: z.literal('RUN_ERROR'), message: z.string() }).meta({ id: 'AgUiRunError' }),
+  example: (code: ProblemCode): object => {
+    const { status, text } = PROBLEM_CODES[code];
+    return runErrorForm({ type: 'about:blank', title: '', status, detail: text, code }).body;
+  },
+};
+
 /** AG-UI over saved workflows (https://docs.ag-ui.com). */
 @Controller('api/ag-ui')
 export class AgUiController {
@@ -40,6 +56,7 @@ export class AgUiController {
   @RequireScope('executions:write')
   @Documented({
     id: 'runAgUi',
+    errorForm: RUN_ERROR_FORM,
     tag: 'Executions',
     summary: 'Run a saved workflow for a client of AG-UI',
     description:
@@ -92,6 +109,7 @@ export class AgUiController {
   @RequireScope('executions:read')
   @Documented({
     id: 'streamAgUiThread',
+    errorForm: RUN_ERROR_FORM,
     tag: 'Streams',
     summary: 'Watch the newest execution of a thread of AG-UI',
     description:
@@ -123,6 +141,7 @@ export class AgUiController {
   @RequireScope('executions:control')
   @Documented({
     id: 'cancelAgUiThread',
+    errorForm: RUN_ERROR_FORM,
     tag: 'Control',
     summary: 'Cancel the newest execution of a thread of AG-UI',
     description:
