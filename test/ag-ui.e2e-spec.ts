@@ -620,7 +620,7 @@ describe('AG-UI', () => {
     const printed = await run(approval!);
     expect([printed[0], printed.at(-1)]).toEqual([
       expect.stringMatching(/^May this go out\? \{/),
-      'Looks right',
+      'All is right',
     ]);
     expect(await run(connect!)).toEqual(['user,assistant 0']);
     await run(

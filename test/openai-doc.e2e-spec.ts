@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { keyFor, saveOpenAiWorkflows } from './support/openai-workflows.js';
+import { keyFor } from './support/openai-workflows.js';
+import { saveWorkflow } from './support/saved-workflow.js';
 import { createDatabase, Server } from './support/server.js';
 
 const run = promisify(execFile);
@@ -19,7 +20,13 @@ describe('docs/protocols/openai.md', () => {
   let env: Record<string, string | undefined>;
   beforeAll(async () => {
     server = await Server.start({ DATABASE_URL: await createDatabase() });
-    await saveOpenAiWorkflows(server);
+    await saveWorkflow(server.url, 'support', [
+      {
+        id: 'answer',
+        type: 'agent',
+        data: { config: { model: 'demo/echo', messages: '{{input.messages}}' } },
+      },
+    ]);
     env = { PATH: process.env['PATH'], CLOUTAGENT_API_KEY: await keyFor(server) };
   });
   afterAll(() => server.kill('SIGTERM'));

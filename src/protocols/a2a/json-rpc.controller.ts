@@ -136,7 +136,7 @@ export class JsonRpcController {
         throw new A2aError(
           'METHOD_NOT_FOUND',
           'unsupported_operation',
-          `A2A ${method.startsWith('tasks/') || method.startsWith('message/') ? '1.0 has no method of this name. It was one of version 0.3' : 'has no such method'}.`,
+          `${method.startsWith('tasks/') || method.startsWith('message/') ? 'This is a method of A2A 0.3, and the agent speaks 1.0' : 'A2A has no such method'}. Use a method of A2A 1.0, such as SendMessage or GetTask.`,
         );
     }
   }

@@ -153,5 +153,5 @@ function pointOf(points: readonly InterruptPoint[], entries: readonly ResumeEntr
 const unknownInterrupt = (id: string): RunRefusedError =>
   new RunRefusedError(
     'resume_invalid',
-    `The run that ended with the other interrupts has no interrupt ${id}. Send the ids of its RUN_FINISHED.`,
+    `No run of this thread ended with the interrupt ${id}, or not with the others of resume. Send the ids of one RUN_FINISHED.`,
   );

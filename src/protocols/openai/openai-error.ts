@@ -20,7 +20,7 @@ export function openAiError({ status, detail, code, errors }: Problem): ProblemA
   const details = errors?.map(({ path, message }) => `${path}: ${message}`).join('; ');
   const body: OpenAiError = {
     error: {
-      message: details && code === 'validation_failed' ? details : detail,
+      message: details && (code === 'validation_failed' || code === 'input_invalid') ? details : detail,
       type: typeOf(status),
       param: errors?.[0]?.path ?? null,
       code,
