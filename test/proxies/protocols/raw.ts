@@ -16,11 +16,10 @@ const idOf = (frame: string): string | undefined => /^id: (.*)$/m.exec(frame)?.[
 /** Without an error that ends the stream, and what a format repeats at the beginning of each stream. */
 const withIds = ({ all }: Frames): string[] => all.filter((frame) => idOf(frame) !== undefined);
 const isEnd = (frame: string): boolean => /^event: execution:(completed|failed|cancelled)$/m.test(frame);
+/** A heartbeat may be a line of the next frame. */
+const withoutComments = (block: string): string => block.replaceAll(/^:.*\n?/gm, '');
 const isFrame = (text: string): boolean =>
-  text !== '' &&
-  !text.startsWith(':') &&
-  !/^retry: \d+$/.test(text) &&
-  !text.includes('event: connection:established');
+  text !== '' && !/^retry: \d+$/.test(text) && !text.includes('event: connection:established');
 
 async function read(
   url: string,
@@ -36,7 +35,7 @@ async function read(
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       const blocks = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
       rest = blocks.pop()!;
-      frames.all.push(...blocks.filter(isFrame));
+      frames.all.push(...blocks.map(withoutComments).filter(isFrame));
       const text = textOf(blocks);
       if (text !== '') onText?.(text);
     }
