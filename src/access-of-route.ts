@@ -1,5 +1,6 @@
 import { Reflector } from '@nestjs/core';
-import { AllowAnyScope, AllowOperator, AllowTicket, Public, RequireScope } from './auth/access.decorators.js';
+import { AllowOperator, AllowTicket } from './auth/access.decorators.js';
+import { ruleOf } from './auth/route-rule.js';
 import type { AccessOf } from './openapi/route-access.js';
 
 /** Metadata key of `@SkipThrottle()` for the throttler without a name. @nestjs/throttler does not export it. */
@@ -10,11 +11,10 @@ const reflector = new Reflector();
 /** Reads the decorators as the guards do: those of the handler win over those of the controller. */
 export const accessOf: AccessOf = (handler, controller) => {
   const targets = [handler, controller];
+  const rule = ruleOf(reflector, targets);
   return {
-    isPublic: reflector.getAllAndOverride(Public, targets) ?? false,
-    scope: reflector.getAllAndOverride(AllowAnyScope, targets)
-      ? undefined
-      : reflector.getAllAndOverride(RequireScope, targets),
+    isPublic: rule?.kind === 'public',
+    scope: rule?.kind === 'credential' ? rule.scope : undefined,
     acceptsTicket: reflector.get(AllowTicket, handler) !== undefined,
     isForOperators: reflector.getAllAndOverride(AllowOperator, targets) ?? false,
     isThrottled: !reflector.getAllAndOverride<boolean | undefined>(SKIP_THROTTLE, targets),

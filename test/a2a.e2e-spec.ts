@@ -1,4 +1,5 @@
 import { TaskNotCancelableError, TaskNotFoundError, UnsupportedOperationError } from '@a2a-js/sdk/errors';
+import { SendMessageRequest } from '@a2a-js/sdk';
 import type { Client } from '@a2a-js/sdk/client';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -415,6 +416,20 @@ describe('an A2A client', () => {
       capabilities: { extensions: [{ params: { inputSchema: { type: 'object' } } }] },
     });
   });
+
+  it.each(['executions:write', 'executions:control', 'workflows:read'])(
+    'shows no task to a key with only the scope %s',
+    async (scope) => {
+      const sent = await a2a('POST', 'chat/message:send', SendMessageRequest.toJSON(say('secret')));
+      const { id } = (sent.body as unknown as { task: TaskJson }).task;
+      const headers = { authorization: `Bearer ${await makeKey({ projects: ['demo'], scopes: [scope] })}` };
+      for (const path of [`tasks/${id}`, 'tasks?includeArtifacts=true']) {
+        expect(await a2a('GET', `chat/${path}`)).toMatchObject({ status: 200 });
+        const { status, body } = await a2a('GET', `chat/${path}`, undefined, headers);
+        expect([status, JSON.stringify(body)]).toEqual([403, expect.stringContaining('executions:read')]);
+      }
+    },
+  );
 
   it('has a page whose code runs', async () => {
     const page = await readFile('docs/protocols/a2a.md', 'utf8');

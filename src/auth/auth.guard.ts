@@ -4,14 +4,7 @@ import type { Request } from 'express';
 import { Settings } from '../config/settings.js';
 import { Logger } from '../logging/logger.js';
 import { ProblemError } from '../problems/problem.error.js';
-import {
-  AllowAnyScope,
-  AllowOperator,
-  AllowTicket,
-  Public,
-  RequireScope,
-  type TicketTargetOf,
-} from './access.decorators.js';
+import { AllowOperator, AllowTicket, type TicketTargetOf } from './access.decorators.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { CredentialsMissingError, InvalidCredentialsError, InvalidTicketError } from './auth.errors.js';
 import { addressOf } from './client-address.js';
@@ -21,6 +14,7 @@ import { FailureLimiter } from './failure-limiter.js';
 import { JwtVerifier } from './jwt-verifier.js';
 import { MetricsAccess } from './metrics-access.js';
 import type { Principal } from './principal.js';
+import { ruleOf, type RouteRule } from './route-rule.js';
 import { AuthStrategies } from './strategies/auth-strategies.js';
 import { TicketsService } from './tickets.service.js';
 
@@ -48,7 +42,8 @@ export class AuthGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const targets = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride(Public, targets)) return true;
+    const rule = ruleOf(this.reflector, targets);
+    if (rule?.kind === 'public') return true;
     const request = context.switchToHttp().getRequest<Request>();
     const address = addressOf(request);
     this.limiter.check(address);
@@ -62,15 +57,19 @@ export class AuthGuard implements CanActivate {
         this.limiter.record(address);
       throw error;
     });
-    if (!this.reflector.getAllAndOverride(AllowAnyScope, targets)) this.checkScope(principal, context);
+    this.checkScope(principal, rule, context);
     request.principal = principal;
     return true;
   }
 
   /** @throws ProblemError 403 */
-  private checkScope(principal: Principal, context: ExecutionContext): void {
-    const targets = [context.getHandler(), context.getClass()];
-    const scope = this.reflector.getAllAndOverride(RequireScope, targets);
+  private checkScope(
+    principal: Principal,
+    rule: Exclude<RouteRule, { kind: 'public' }> | undefined,
+    context: ExecutionContext,
+  ): void {
+    if (rule && !rule.scope) return;
+    const scope = rule?.scope;
     if (!scope)
       this.logger.error(
         `${context.getClass().name}.${context.getHandler().name} names no scope: add @RequireScope, @AllowAnyScope or @Public`,

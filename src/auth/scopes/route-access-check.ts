@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import { Logger } from '../../logging/logger.js';
-import { AllowAnyScope, Public, RequireScope } from '../access.decorators.js';
+import { ruleOf } from '../route-rule.js';
 import { ScopeRegistry } from './scope-registry.js';
 
 type Handler = (...parameters: unknown[]) => unknown;
@@ -36,16 +36,14 @@ export class RouteAccessCheck implements OnModuleInit {
   }
 
   private check(targets: [Handler, Handler], route: string): void {
-    if (this.reflector.getAllAndOverride(Public, targets)) return;
-    if (this.reflector.getAllAndOverride(AllowAnyScope, targets)) return;
-    const scope = this.reflector.getAllAndOverride(RequireScope, targets);
-    if (!scope)
+    const rule = ruleOf(this.reflector, targets);
+    if (!rule)
       this.logger.warn(
         `${route} refuses every caller, because it names no scope: add @RequireScope, @AllowAnyScope or @Public`,
       );
-    else if (!this.scopes.has(scope))
+    else if (rule.kind === 'credential' && rule.scope && !this.scopes.has(rule.scope))
       throw new Error(
-        `${route} requires a scope that no module declares: ${this.scopes.problem(scope)}. Correct the name, or declare it: @DeclaresScopes({ '${scope}': 'what it permits' }).`,
+        `${route} requires a scope that no module declares: ${this.scopes.problem(rule.scope)}. Correct the name, or declare it: @DeclaresScopes({ '${rule.scope}': 'what it permits' }).`,
       );
   }
 }
