@@ -431,6 +431,15 @@ describe('an A2A client', () => {
     },
   );
 
+  it('refuses a contextId that the database cannot store', async () => {
+    const message = {
+      ...(SendMessageRequest.toJSON(say('x')) as { message: object }).message,
+      contextId: 'a\0b',
+    };
+    expect(await a2a('POST', 'chat/message:send', { message })).toMatchObject({ status: 400 });
+    expect(await a2a('GET', 'chat/tasks?contextId=a%00b')).toMatchObject({ status: 400 });
+  });
+
   it('has a page whose code runs', async () => {
     const page = await readFile('docs/protocols/a2a.md', 'utf8');
     const blocks = (language: string) =>

@@ -36,6 +36,8 @@ export class ExecutionThreads {
 
   /** Returns executions of a conversation, the newest first. */
   async list({ projectId, protocol, threadId }: ThreadRef, limit: number): Promise<ThreadExecution[]> {
+    // PostgreSQL stores no U+0000 in texts, so no conversation has such an id.
+    if (threadId.includes('\0')) return [];
     const { rows } = await this.database.pool.query<ThreadExecution>({
       name: 'thread-executions',
       text: NEWEST,

@@ -29,7 +29,10 @@ const Part = z
 
 const MessageId = z.string().min(1).max(200);
 /** Id of a context: one that this server has made, or one of the client's own. */
-const ContextId = z.string().max(200);
+const ContextId = z
+  .string()
+  .max(200)
+  .refine((id) => !id.includes('\0'), 'must not contain U+0000');
 
 /** A message of a client. */
 export const UserMessage = z.object({
