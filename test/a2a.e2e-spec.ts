@@ -432,11 +432,11 @@ describe('an A2A client', () => {
   );
 
   it('refuses a contextId that the database cannot store', async () => {
-    const message = {
+    const given = {
       ...(SendMessageRequest.toJSON(say('x')) as { message: object }).message,
       contextId: 'a\0b',
     };
-    expect(await a2a('POST', 'chat/message:send', { message })).toMatchObject({ status: 400 });
+    expect(await a2a('POST', 'chat/message:send', { message: given })).toMatchObject({ status: 400 });
     expect(await a2a('GET', 'chat/tasks?contextId=a%00b')).toMatchObject({ status: 400 });
   });
 

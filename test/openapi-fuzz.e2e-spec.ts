@@ -102,7 +102,7 @@ describe('answers to generated requests', () => {
     await Promise.all(Array.from({ length: PARALLEL }, work));
     expect(faults).toEqual([]);
     // Other requests have deleted most executions that have ended.
-    const again = await server.call('POST', `/api/executions/${await ended()}/rerun`, {});
+    const again = await server.call('POST', `/api/executions/${await ended()}/rerun`, { from: ['answer'] });
     statuses.get('rerunExecution')!.add(again.status);
     // Every operation was also used as it is meant to be, except on resources that this server has none of.
     const unused = routes.filter(

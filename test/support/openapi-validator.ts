@@ -113,7 +113,7 @@ export class OpenApiValidator {
   /** Whether a body has a documented code, as a value of any member. */
   private hasCode(text: string): boolean {
     const known = this.document.components.examples;
-    return Array.from(text.matchAll(/"code":"([a-z_0-9]+)"/g)).some(([, code]) => code! in known);
+    return Array.from(text.matchAll(/"code":"([a-z_0-9]+)"/g)).some(([, code = '']) => code in known);
   }
 
   private responseOf(
