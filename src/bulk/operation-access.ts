@@ -1,6 +1,6 @@
 import type { Operation, Scope } from '@cloutagent/contract';
 import type { Principal } from '../auth/principal.js';
-import { ProblemError } from '../problems/problem.error.js';
+import { insufficientScope, requireScopes } from '../auth/require-scopes.js';
 
 const SCOPE_OF: Record<Operation['action'], Scope> = {
   cancel: 'executions:control',
@@ -11,8 +11,8 @@ const SCOPE_OF: Record<Operation['action'], Scope> = {
  * Checks that a principal may start an operation.
  * @throws ProblemError 403 `insufficient_scope`
  */
-export function checkMayStart(action: Operation['action'], { scopes }: Principal): void {
-  if (!scopes.includes(SCOPE_OF[action])) throw insufficientScope(SCOPE_OF[action]);
+export function checkMayStart(action: Operation['action'], principal: Principal): void {
+  requireScopes(principal, [SCOPE_OF[action]]);
 }
 
 /**
@@ -26,9 +26,3 @@ export function visibleActions({ scopes }: Principal): Operation['action'][] {
   if (actions.length === 0) throw insufficientScope('executions:read');
   return actions;
 }
-
-const insufficientScope = (scope: Scope): ProblemError =>
-  new ProblemError(
-    'insufficient_scope',
-    `This requires the scope ${scope}, which your credential does not have.`,
-  );

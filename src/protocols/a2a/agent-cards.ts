@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { ownsProject, type Principal } from '../../auth/principal.js';
+import { requireScopes } from '../../auth/require-scopes.js';
 import { Settings } from '../../config/settings.js';
 import { WorkflowStore } from '../../definitions/workflow-store.js';
 import { NotFoundError } from '../../problems/problem.error.js';
 import { agentCard } from './agent-card.js';
-import { requireScopes } from './require-scope.js';
 import type { AgentRef } from './task-reader.js';
 
 /** Makes the cards of agents. */
@@ -21,7 +21,7 @@ export class AgentCards {
    * @throws NotFoundError if the project is not the principal's, or has no such saved workflow
    */
   async get({ projectId, ref }: AgentRef, principal: Principal, request: Request): Promise<object> {
-    requireScopes(principal, 'workflows:read');
+    requireScopes(principal, ['workflows:read']);
     if (!ownsProject(principal, projectId)) throw new NotFoundError('saved workflow', ref);
     const [name = '', version] = ref.split('@');
     const saved = await this.workflows.get(projectId, name, version);

@@ -3,6 +3,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { AllowAnyScope, CurrentPrincipal } from '../../auth/access.decorators.js';
 import type { Principal } from '../../auth/principal.js';
+import { requireScopes } from '../../auth/require-scopes.js';
 import { Documented } from '../../openapi/documented.decorator.js';
 import { checkIdempotencyKey } from '../../problems/idempotency-key.js';
 import { A2aError } from './a2a-errors.js';
@@ -19,7 +20,6 @@ import {
 import { EXAMPLE_FRAMES, EXAMPLE_RPC, EXAMPLE_RPC_ANSWER } from './examples.js';
 import { jsonRpcFormat } from './json-rpc.format.js';
 import { parseRequest } from './parse-request.js';
-import { requireScopes } from './require-scope.js';
 import { GetTaskRequest, ListTasksRequest, SendMessageRequest, TaskRequest } from './requests.js';
 import { TaskControl } from './task-control.js';
 import { TaskReader, withHistory } from './task-reader.js';
@@ -116,12 +116,12 @@ export class JsonRpcController {
       case 'SendMessage':
         return { task: await this.sender.send(agent, parseRequest(SendMessageRequest, params), sender) };
       case 'GetTask': {
-        requireScopes(principal, 'executions:read');
+        requireScopes(principal, ['executions:read']);
         const { id, historyLength } = parseRequest(GetTaskRequest, params);
         return withHistory(taskOf((await this.tasks.read(agent, id, principal)).state), historyLength);
       }
       case 'ListTasks':
-        requireScopes(principal, 'executions:read');
+        requireScopes(principal, ['executions:read']);
         return this.tasks.list(agent, parseRequest(ListTasksRequest, params), principal);
       case 'CancelTask':
         return this.control.cancel(agent, parseRequest(TaskRequest, params).id, principal);

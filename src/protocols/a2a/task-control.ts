@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { isTerminal } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import type { Principal } from '../../auth/principal.js';
+import { requireScopes } from '../../auth/require-scopes.js';
 import { Settings } from '../../config/settings.js';
 import { ExecutionControl } from '../../executions/commands/execution-control.js';
 import { FormatReader } from '../../executions/streams/format-reader.js';
@@ -11,7 +12,6 @@ import { NoContentSignal } from '../../problems/no-content.signal.js';
 import { ProblemError } from '../../problems/problem.error.js';
 import { A2aError } from './a2a-errors.js';
 import type { Task } from './a2a-types.js';
-import { requireScopes } from './require-scope.js';
 import { type AgentRef, TaskReader } from './task-reader.js';
 import { taskOf } from './task-state.js';
 
@@ -32,7 +32,7 @@ export class TaskControl {
    * @throws A2aError `TASK_NOT_FOUND`, or `TASK_NOT_CANCELABLE` if it has ended in another way
    */
   async cancel(agent: AgentRef, taskId: string, principal: Principal): Promise<Task> {
-    requireScopes(principal, 'executions:control', 'executions:read');
+    requireScopes(principal, ['executions:control', 'executions:read']);
     const { id } = await this.tasks.find(agent, taskId, principal);
     try {
       await this.control.request(id, 'cancel', principal);
@@ -62,7 +62,7 @@ export class TaskControl {
     format: string | OwnFormat,
     { principal, request, response }: { principal: Principal; request: Request; response: Response },
   ): Promise<void> {
-    requireScopes(principal, 'executions:read');
+    requireScopes(principal, ['executions:read']);
     const { id, status } = await this.tasks.find(agent, taskId, principal);
     if (isTerminal(status)) throw ended();
     try {

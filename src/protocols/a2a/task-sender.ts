@@ -4,6 +4,7 @@ import type { Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { addressOf } from '../../auth/client-address.js';
 import { ownsProject, type Principal } from '../../auth/principal.js';
+import { requireScopes } from '../../auth/require-scopes.js';
 import { Settings } from '../../config/settings.js';
 import { SavedWorkflows } from '../../engine/extension/saved-workflows.js';
 import { ExecutionStarter } from '../../executions/commands/execution-starter.js';
@@ -22,7 +23,6 @@ import { A2aError } from './a2a-errors.js';
 import { ENDED_STATES, type Message, type Task } from './a2a-types.js';
 import { isForClient } from './open-waits.js';
 import { parseRequest } from './parse-request.js';
-import { requireScopes } from './require-scope.js';
 import type { SendMessageRequest, UserMessage } from './requests.js';
 import { TaskListRepository } from './task-list.repository.js';
 import { type AgentRef, TaskReader, withHistory } from './task-reader.js';
@@ -82,7 +82,7 @@ export class TaskSender {
     let after = 0;
     if (message.taskId) ({ taskId, after } = await this.answer(agent, message, principal));
     else {
-      requireScopes(principal, 'executions:write', 'executions:read');
+      requireScopes(principal, ['executions:write', 'executions:read']);
       const { body, thread } = await this.prepare(agent, message, principal);
       taskId = (await this.starter.start(body, principal, idempotencyKey, thread)).execution.id;
     }
@@ -104,7 +104,7 @@ export class TaskSender {
     const { message } = sent;
     refusePushNotifications(sent);
     if (!message.taskId) {
-      requireScopes(principal, 'executions:write', 'executions:read');
+      requireScopes(principal, ['executions:write', 'executions:read']);
       const { body, thread } = await this.prepare(agent, message, principal);
       const start = { body, thread, idempotencyKey, lastEventId: undefined, types: undefined };
       const formatted = { ...start, format: { name: format, endsWhenIdle: true } };
@@ -173,7 +173,7 @@ export class TaskSender {
     message: UserMessage,
     principal: Principal,
   ): Promise<{ taskId: string; after: number }> {
-    requireScopes(principal, 'executions:control', 'executions:read');
+    requireScopes(principal, ['executions:control', 'executions:read']);
     const { state, lastSequence } = await this.tasks.read(agent, message.taskId!, principal);
     if (message.contextId && message.contextId !== state.contextId)
       throw new ProblemError('validation_failed', undefined, {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { INBOX_KINDS, type Json, StartExecution, WorkflowRef } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { ownsProject, type Principal } from '../../auth/principal.js';
+import { requireScopes } from '../../auth/require-scopes.js';
 import { sha256 } from '../../common/sha256.js';
 import { SavedWorkflows } from '../../engine/extension/saved-workflows.js';
 import { ExecutionReader } from '../../executions/queries/execution-reader.js';
@@ -9,7 +10,7 @@ import { StreamStarter } from '../../executions/starts/stream-starter.js';
 import { FormattedStreams } from '../../executions/streams/formatted-streams.js';
 import { parseFramePlace } from '../../executions/streams/frame-place.js';
 import { ExecutionThreads, type ThreadExecution } from '../../executions/threads/execution-threads.js';
-import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
+import { NotFoundError } from '../../problems/problem.error.js';
 import { WaitList } from '../../waits/queries/wait-list.js';
 import { inputOf } from '../chat-input.js';
 import { AG_UI } from './ag-ui-format.js';
@@ -136,12 +137,7 @@ export class AgUiRuns {
     entries: NonNullable<RunAgentInput['resume']>,
     { principal, request, response }: RunExchange,
   ): Promise<void> {
-    for (const scope of ['executions:control', 'executions:read'] as const)
-      if (!principal.scopes.includes(scope))
-        throw new ProblemError(
-          'insufficient_scope',
-          `A run with resume requires the scope ${scope}, which your credential does not have.`,
-        );
+    requireScopes(principal, ['executions:control', 'executions:read'], 'A run with resume');
     this.streams.check(AG_UI, request);
     const { place, idleAfter } = await this.resumer.resume(executionId, entries, principal);
     const stream = { executionId, format: AG_UI, place, endsWhenIdle: { after: idleAfter } };

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AnswerWait } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
+import { requireScopes } from '../../auth/require-scopes.js';
 import { isUuid } from '../../common/uuid.js';
 import { type AnswerableWait, WaitAnswers } from '../../engine/waits/wait-answers.js';
 import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
@@ -39,11 +40,7 @@ export class ChatAnswers {
     );
     for (const { part, wait } of open) {
       if (!wait || wait.executionId !== executionId || wait.outcome !== null) continue;
-      if (!principal.scopes.includes('executions:control'))
-        throw new ProblemError(
-          'insufficient_scope',
-          'An approval requires the scope executions:control, which your credential does not have.',
-        );
+      requireScopes(principal, ['executions:control'], 'An approval');
       await this.recorder
         .record(wait.id, checked(answerOf(part, wait)), principal)
         .catch((error: unknown) => {

@@ -3,6 +3,7 @@ import { Json, PROBLEM_CODES } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import type { Principal } from '../../auth/principal.js';
+import { requireScopes } from '../../auth/require-scopes.js';
 import { Settings } from '../../config/settings.js';
 import { Documented, type ErrorForm } from '../../openapi/documented.decorator.js';
 import { ProblemForms } from '../../problems/problem-forms.js';
@@ -95,16 +96,12 @@ export class McpController implements OnModuleInit {
   }
 
   /** @throws ProblemError 403 */
-  private check({ scopes }: Principal, { headers: { origin, host } }: Request): void {
+  private check(principal: Principal, { headers: { origin, host } }: Request): void {
     if (!isAllowedOrigin(origin, host, this.settings))
       throw new ProblemError(
         'cross_site_request',
         `Pages of ${origin} may not use this server. Add the origin to CORS_ORIGINS if they should.`,
       );
-    if (!scopes.includes('executions:read'))
-      throw new ProblemError(
-        'insufficient_scope',
-        'MCP requires the scope executions:read, which your credential does not have.',
-      );
+    requireScopes(principal, ['executions:read'], 'MCP');
   }
 }

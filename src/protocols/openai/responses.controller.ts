@@ -41,6 +41,18 @@ import { DeletedResponse, InputItemList, ResponseId, ResponseObject, StreamText 
 import { placeAfter } from './sequence-number.js';
 import { StartRequests } from './start-request.js';
 
+/** What a response answers with: itself, or the stream of its events. */
+const RESPONSE_OR_STREAM = [
+  {
+    status: 200,
+    description: 'The response. With `stream`: its events.',
+    content: {
+      'application/json': { schema: ResponseObject, examples: { completed: { value: EXAMPLE_RESPONSE } } },
+      'text/event-stream': { schema: StreamText, examples: { stream: { value: EXAMPLE_STREAM } } },
+    },
+  },
+];
+
 /** OpenAI's Responses API. A response is an execution of a saved workflow. */
 @Controller('v1/responses')
 export class ResponsesController {
@@ -70,19 +82,7 @@ export class ResponsesController {
     body: { schema: CreateResponse, required: true, examples: { create: { value: EXAMPLE_CREATE } } },
     response: ResponseObject,
     examples: { completed: { value: EXAMPLE_RESPONSE } },
-    alternatives: [
-      {
-        status: 200,
-        description: 'The response. With `stream`: its events.',
-        content: {
-          'application/json': {
-            schema: ResponseObject,
-            examples: { completed: { value: EXAMPLE_RESPONSE } },
-          },
-          'text/event-stream': { schema: StreamText, examples: { stream: { value: EXAMPLE_STREAM } } },
-        },
-      },
-    ],
+    alternatives: RESPONSE_OR_STREAM,
     responseHeaders: ['Location', 'Idempotency-Replayed'],
     errors: [
       'not_found',
@@ -139,19 +139,7 @@ export class ResponsesController {
     query: RetrieveResponse,
     response: ResponseObject,
     examples: { completed: { value: EXAMPLE_RESPONSE } },
-    alternatives: [
-      {
-        status: 200,
-        description: 'The response. With `stream`: its events.',
-        content: {
-          'application/json': {
-            schema: ResponseObject,
-            examples: { completed: { value: EXAMPLE_RESPONSE } },
-          },
-          'text/event-stream': { schema: StreamText, examples: { stream: { value: EXAMPLE_STREAM } } },
-        },
-      },
-    ],
+    alternatives: RESPONSE_OR_STREAM,
     errors: ['not_found', 'invalid_last_event_id', 'too_many_streams', 'http_version_too_old'],
     errorForm: OPENAI_ERROR,
   })
