@@ -38,7 +38,7 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
   switch (event.type) {
     case 'execution:started':
     case 'execution:resumed':
-      state.status = activeStatus(state);
+      state.status = activeStatusOf(state);
       break;
     case 'execution:paused':
       state.status = 'paused';
@@ -87,11 +87,17 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
  * The status of an execution that is neither queued, paused nor ended: `waiting` if no step runs and at least one wait is
  * open, otherwise `running`.
  */
-const activeStatus = ({ steps, waits }: ExecutionState): ExecutionStatus =>
-  waits.length > 0 && !steps.some(({ status }) => status === 'running') ? 'waiting' : 'running';
+export const activeStatus = (hasRunningStep: boolean, hasOpenWait: boolean): 'running' | 'waiting' =>
+  hasOpenWait && !hasRunningStep ? 'waiting' : 'running';
+
+const activeStatusOf = ({ steps, waits }: ExecutionState): ExecutionStatus =>
+  activeStatus(
+    steps.some(({ status }) => status === 'running'),
+    waits.length > 0,
+  );
 
 function updateStatus(state: ExecutionState): void {
-  if (state.status === 'running' || state.status === 'waiting') state.status = activeStatus(state);
+  if (state.status === 'running' || state.status === 'waiting') state.status = activeStatusOf(state);
 }
 
 /** Sets an own member, also one that is called `__proto__`. */

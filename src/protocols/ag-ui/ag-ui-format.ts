@@ -1,4 +1,5 @@
 import {
+  activeStatus,
   type ExecutionEvent,
   type ExecutionEventOf,
   isTerminal,
@@ -246,9 +247,10 @@ function updateStatus(writer: FrameWriter, { type }: ExecutionEvent): void {
   const { shared } = state;
   const isActive = shared.status === 'running' || shared.status === 'waiting';
   const active = () =>
-    state.waits.length > 0 && !Object.values(state.steps).some(({ status }) => status === 'running')
-      ? 'waiting'
-      : 'running';
+    activeStatus(
+      Object.values(state.steps).some(({ status }) => status === 'running'),
+      state.waits.length > 0,
+    );
   const next = isTerminalEvent(type)
     ? (type.slice('execution:'.length) as 'completed' | 'failed' | 'cancelled')
     : type === 'execution:paused'

@@ -1,5 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { type ExecutionEvent, type ExecutionEventOf, isTerminalEvent } from '@cloutagent/contract';
+import {
+  activeStatus,
+  type ExecutionEvent,
+  type ExecutionEventOf,
+  isTerminalEvent,
+} from '@cloutagent/contract';
 import type { EventFormat, FormattedExecution, OutputFrame } from '../../streaming/formats/event-format.js';
 import { StreamFormat } from '../../streaming/formats/stream-format.decorator.js';
 import { applyEnd } from './execution-end.js';
@@ -101,10 +106,10 @@ const start = ({ executionId, workflow, createdAt, status, hasStarted }: UiState
 function apply(event: ExecutionEvent, state: UiState, send: (chunk: UiChunk) => void): void {
   switch (event.type) {
     case 'execution:started':
-      state.status = activeStatus(state);
+      state.status = activeStatusOf(state);
       break;
     case 'execution:resumed':
-      state.status = activeStatus(state);
+      state.status = activeStatusOf(state);
       send({ type: 'message-metadata', messageMetadata: { status: state.status } });
       break;
     case 'execution:paused':
@@ -197,11 +202,11 @@ function sealAgent(
 }
 
 function updateStatus(state: UiState): void {
-  if (state.status === 'running' || state.status === 'waiting') state.status = activeStatus(state);
+  if (state.status === 'running' || state.status === 'waiting') state.status = activeStatusOf(state);
 }
 
-/** The same rule as in the reducer of the contract. */
-const activeStatus = ({ nodes, waits }: UiState): 'running' | 'waiting' =>
-  waits.length > 0 && !Object.values(nodes).some(({ status }) => status === 'running')
-    ? 'waiting'
-    : 'running';
+const activeStatusOf = ({ nodes, waits }: UiState): 'running' | 'waiting' =>
+  activeStatus(
+    Object.values(nodes).some(({ status }) => status === 'running'),
+    waits.length > 0,
+  );

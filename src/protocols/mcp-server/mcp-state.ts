@@ -1,10 +1,11 @@
-import type {
-  ExecutionEvent,
-  ExecutionEventOf,
-  ExecutionStatus,
-  OpenWait,
-  TokenUsage,
-  WaitKind,
+import {
+  activeStatus,
+  type ExecutionEvent,
+  type ExecutionEventOf,
+  type ExecutionStatus,
+  type OpenWait,
+  type TokenUsage,
+  type WaitKind,
 } from '@cloutagent/contract';
 
 /** The kinds of waits that a person or a client can end. */
@@ -54,7 +55,7 @@ export function updateState(state: McpState, event: ExecutionEvent): void {
   switch (event.type) {
     case 'execution:started':
     case 'execution:resumed':
-      state.status = activeStatus(state);
+      state.status = activeStatusOf(state);
       break;
     case 'execution:paused':
       state.status = 'paused';
@@ -104,11 +105,11 @@ function applyStep(state: McpState, { stepId, status }: ExecutionEventOf<'execut
   settle(state);
 }
 
-const activeStatus = ({ running, timers, waits }: McpState): ExecutionStatus =>
-  running.length === 0 && timers.length + waits.length > 0 ? 'waiting' : 'running';
+const activeStatusOf = ({ running, timers, waits }: McpState): ExecutionStatus =>
+  activeStatus(running.length > 0, timers.length + waits.length > 0);
 
 function settle(state: McpState): void {
-  if (state.status === 'running' || state.status === 'waiting') state.status = activeStatus(state);
+  if (state.status === 'running' || state.status === 'waiting') state.status = activeStatusOf(state);
 }
 
 function forget(state: McpState, waitId: string): void {
