@@ -267,6 +267,7 @@ describe('a request as curl sends it', () => {
     ],
     ['that continues nothing', () => send('', { 'last-event-id': '7' }, 'GET'), 400, 'invalid_last_event_id'],
     ['that ends a session', () => send('', {}, 'DELETE'), 405, 'method_not_allowed'],
+    ['that waits for messages', () => send('', {}, 'GET'), 405, 'method_not_allowed'],
   ])('%s is refused in the form of JSON-RPC', async (_what, request, status, code) => {
     const { status: given, json, headers } = await request();
     expect(given).toBe(status);
@@ -288,7 +289,6 @@ describe('a request as curl sends it', () => {
   });
 
   it.each<[string, () => Promise<Reply>, number]>([
-    ['the server has no stream of its own', () => send('', {}, 'GET'), 405],
     [
       'the client does not accept server-sent events',
       () => send(callOf('add'), { accept: 'application/json' }),

@@ -4,7 +4,6 @@ import {
   Delete,
   Get,
   Headers,
-  HttpCode,
   Param,
   Post,
   Query,
@@ -164,7 +163,6 @@ export class RestController {
   }
 
   @Post('tasks/:taskId\\:cancel')
-  @HttpCode(200)
   @RequireScope('executions:control')
   @Documented({
     id: 'cancelAgentTask',

@@ -86,7 +86,7 @@ export class ToolCalls implements OnModuleDestroy {
       ]);
     const key = checkIdempotencyKey(idempotencyKey);
     const found = await this.catalog.find(principal, tool);
-    if (!found) throw new NotFoundError('tool', `${tool}. tools/list lists the tools that you can call`);
+    if (!found) throw new NotFoundError('tool', tool);
     const { projectId, name, version } = found;
     const request = { projectId, input: args, workflowRef: `${name}@${version}`, tags: [] };
     try {
