@@ -31,6 +31,24 @@ const REQUESTS: [what: string, path: string, body: object, headers: Record<strin
   ['a tool call of MCP, revision 2026-07-28', '/mcp', MODERN_CALL, MODERN_HEADERS],
 ];
 
+const SAY = { id: 'u1', role: 'user', content: 'Go.' };
+const USE_CHAT = {
+  id: 'chat-1',
+  messages: [{ id: 'u1', role: 'user', parts: [{ type: 'text', text: 'Go.' }] }],
+  trigger: 'submit-message',
+};
+const RPC = { jsonrpc: '2.0', id: 1, method: 'SendStreamingMessage', params: MESSAGE };
+
+/** Streams that a request opens. They end with the interruption of their protocol. */
+const STREAMS: typeof REQUESTS = [
+  ['a response of OpenAI', '/v1/responses', { model: 'slow', input: 'Go.', stream: true }, {}],
+  ['a chat completion', '/v1/chat/completions', { ...CHAT, stream: true }, {}],
+  ['useChat of the AI SDK', '/api/ai-sdk/demo/slow', USE_CHAT, {}],
+  ['a run of AG-UI', '/api/ag-ui/demo/slow', { threadId: 't1', runId: 'r1', messages: [SAY] }, {}],
+  ['a message of A2A', '/api/a2a/demo/slow/message:stream', MESSAGE, A2A],
+  ['a message of A2A, by JSON-RPC', '/api/a2a/demo/slow', RPC, A2A],
+];
+
 describe('a request that waits for the end of an execution', () => {
   let server: Server;
 
@@ -75,6 +93,11 @@ describe('a request that waits for the end of an execution', () => {
     expect(text).toContain('invalid_credentials');
     // A call of MCP has begun to answer.
     expect(status).toBe(request[1] === '/mcp' ? 200 : 401);
+  });
+
+  it.each(STREAMS)('is interrupted when its key is revoked: the stream of %s', async (...request) => {
+    const { status, text } = await sendAndLose(request, {}, (id) => server.call('DELETE', `/api/keys/${id}`));
+    expect([status, text]).toEqual([200, expect.stringMatching(/stream_closed|"type":"error"/)]);
   });
 
   it('is refused when its key expires', async () => {
