@@ -243,6 +243,42 @@ describe('an id of another project', () => {
   });
 });
 
+describe('a name with U+0000', () => {
+  it.each<[method: string, path: string, status: number, body?: object]>([
+    ['GET', '/api/a2a/demo/%00/tasks', 200],
+    ['GET', '/api/a2a/%00/chat/tasks', 404],
+    ['GET', '/api/a2a/demo/%00/extendedAgentCard', 404],
+    ['GET', '/api/a2a/%00/chat/extendedAgentCard', 404],
+    ['GET', '/api/ag-ui/%00/chat/thread/stream', 404],
+    ['POST', '/api/ag-ui/%00/chat/thread/cancel', 404],
+    ['GET', '/api/ai-sdk/%00/chat/thread/stream', 404],
+    ['POST', '/api/ai-sdk/%00/chat/thread/cancel', 404],
+    ['POST', '/v1/responses', 404, { model: '\0/chat', input: 'x' }],
+  ])('is the name of nothing: %s %s', async (method, path, status, body) => {
+    const answer = await server.call(method, path, body, A2A);
+    expect([answer.status, answer.text]).toEqual([status, expect.not.stringContaining('internal_error')]);
+  });
+});
+
+describe('a previous response', () => {
+  const respond = (model: string, more: object = {}) =>
+    server.call('POST', '/v1/responses', { model: `demo/${model}`, input: 'x', ...more });
+
+  it('is refused when it has not ended, and when it was deleted', async () => {
+    const open = (await respond('ask', { background: true })).body.id;
+    const waiting = await respond('chat', { previous_response_id: open });
+    expect([waiting.status, codeIn(waiting.body)]).toEqual([409, 'execution_not_ended']);
+    const ended = (await respond('chat')).body.id;
+    expect((await respond('chat', { previous_response_id: ended })).status).toBe(200);
+    await server.call('DELETE', `/v1/responses/${ended}`);
+    for (const id of [ended, 'resp_\0', 'resp_\ud800']) {
+      const { status, body } = await respond('chat', { previous_response_id: id });
+      expect([status, codeIn(body)]).toEqual([404, 'not_found']);
+    }
+    await server.call('POST', `/v1/responses/${open}/cancel`);
+  });
+});
+
 describe('a query of a protocol', () => {
   it.each([
     ['format=ai-sdk&format=ag-ui', 'validation_failed'],

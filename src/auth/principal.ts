@@ -28,7 +28,8 @@ export interface Principal {
  * ```
  */
 export const ownsProject = (principal: Principal, projectId: string): boolean =>
-  principal.projects.includes('*') || principal.projects.includes(projectId);
+  // PostgreSQL stores no U+0000 in texts, so no project has it in its id.
+  (principal.projects.includes('*') && !projectId.includes('\0')) || principal.projects.includes(projectId);
 
 /** Whether the name of a ref is one of those to which the principal is limited. True for a principal without such a limit. */
 export const mayStartName = ({ workflows }: Principal, ref: string): boolean =>

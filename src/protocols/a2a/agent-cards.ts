@@ -1,3 +1,4 @@
+import { WorkflowRef } from '@cloutagent/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { mayStartName, ownsProject, type Principal } from '../../auth/principal.js';
@@ -22,8 +23,8 @@ export class AgentCards {
    */
   async get({ projectId, ref }: AgentRef, principal: Principal, request: Request): Promise<object> {
     requireScopes(principal, ['workflows:read']);
-    if (!ownsProject(principal, projectId) || !mayStartName(principal, ref))
-      throw new NotFoundError('saved workflow', ref);
+    const isRef = ownsProject(principal, projectId) && WorkflowRef.safeParse(ref).success;
+    if (!isRef || !mayStartName(principal, ref)) throw new NotFoundError('saved workflow', ref);
     const [name = '', version] = ref.split('@');
     const saved = await this.workflows.get(projectId, name, version);
     const base =
