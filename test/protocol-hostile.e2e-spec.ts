@@ -191,7 +191,7 @@ describe('a wait that clients of several protocols answer at once', () => {
         server.call('POST', '/api/a2a/demo/ask/message:send', { message: reply }, A2A),
       ]);
       const results = answers.map(({ status, body }) => (status < 300 ? 'accepted' : codeIn(body)));
-      expect(results.toSorted()).toEqual(['accepted', LOST]);
+      expect(new Set(results)).toEqual(new Set(['accepted', LOST]));
     }
   });
 });
@@ -285,14 +285,14 @@ describe('a client that leaves in mid-answer', () => {
         },
       ];
       await server.call('PUT', '/api/workflows/demo/slow', { workflow: { nodes: slow, edges: [] } });
-      const text = JSON.stringify(body('Hello.', `left-${path}`)).replaceAll('demo/chat"', 'demo/slow"');
+      const given = JSON.stringify(body('Hello.', `left-${path}`)).replaceAll('demo/chat"', 'demo/slow"');
       const target = new URL(path.replace('/demo/chat', '/demo/slow'), server.url);
       const authorization = `Bearer ${ADMIN_KEY}`;
       const sent = request(target, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization, ...headers },
       });
-      sent.on('error', () => undefined).end(text);
+      sent.on('error', () => undefined).end(given);
       const running = await until('the execution runs', async () => {
         const { executions } = (await server.call('GET', '/api/executions?status=running')).body;
         return executions.find(({ workflow }) => workflow?.name === 'slow');

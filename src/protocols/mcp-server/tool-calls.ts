@@ -9,7 +9,7 @@ import { FormatReader } from '../../executions/streams/format-reader.js';
 import { Logger } from '../../logging/logger.js';
 import { checkIdempotencyKey } from '../../problems/idempotency-key.js';
 import { itemProblem } from '../../problems/problem-body.js';
-import { NotFoundError, ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
+import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 import { refusedResult, type ToolResult } from './call-results.js';
 import { type CallResponse, MCP_FORMAT, type ProgressNotification } from './mcp-format.js';
 import type { AskedWait, McpState } from './mcp-state.js';
