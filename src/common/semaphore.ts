@@ -21,6 +21,13 @@ export class Semaphore {
     return new Holder(() => this.release());
   }
 
+  /** Takes a permit that is free at once; undefined if none is. */
+  tryAcquire(): Holder | undefined {
+    if (this.free === 0) return undefined;
+    this.free -= 1;
+    return new Holder(() => this.release());
+  }
+
   private async wait(signal: AbortSignal | undefined): Promise<void> {
     const turn = Promise.withResolvers<void>();
     const onAbort = () => {

@@ -10,6 +10,7 @@ import { StreamingModule } from '../streaming/streaming.module.js';
 import { ApprovalRecorder } from './commands/approval-recorder.js';
 import { ExecutionControl } from './commands/execution-control.js';
 import { ExecutionInserter } from './commands/execution-inserter.js';
+import { InsertQueue } from './commands/insert-queue.js';
 import { ExecutionStarter } from './commands/execution-starter.js';
 import { StartPermission } from './commands/start-permission.js';
 import { StartResolver } from './commands/start-resolver.js';
@@ -68,6 +69,7 @@ import { StreamsController } from './streams/streams.controller.js';
   ],
   providers: [
     ExecutionsRepository,
+    InsertQueue,
     ExecutionInserter,
     ExecutionStarter,
     StartPermission,

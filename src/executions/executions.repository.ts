@@ -1,18 +1,63 @@
 import { Injectable } from '@nestjs/common';
-import type { ExecutionStatus, StartExecution, Workflow, WorkflowVersionRef } from '@cloutagent/contract';
+import type {
+  ExecutionOptions,
+  ExecutionStatus,
+  Json,
+  StartExecution,
+  Workflow,
+  WorkflowVersionRef,
+} from '@cloutagent/contract';
 import { v7 as uuidv7 } from '../common/uuid.js';
 import { Database } from '../database/database.js';
 import type { DesiredState, KeptWork } from '../database/schema.js';
 import { NotFoundError } from '../problems/problem.error.js';
-import type { ExecutionRow, ShownRow } from '../engine/execution-row.js';
+import type { InsertClaim } from '../engine/dispatch/execution-queue.js';
+import type { ExecutionRow } from '../engine/execution-row.js';
 import type { ExecutionThread } from '../streaming/formats/event-format.js';
 
+/** The columns of an execution that its request does not have. */
+const SMALL_COLUMNS = [
+  ...[
+    'id',
+    'project_id',
+    'status',
+    'tags',
+    'error',
+    'created_at',
+    'created_by',
+    'started_at',
+    'completed_at',
+  ],
+  ...[
+    'idempotency_key',
+    'request_hash',
+    'desired_state',
+    'desired_state_by',
+    'desired_state_reason',
+    'desired_state_at',
+  ],
+  ...[
+    'attempt',
+    'crash_count',
+    'crashed_owners',
+    'owner',
+    'runnable_at',
+    'idle',
+    'parked',
+    'wakes',
+    'parent_id',
+  ],
+  ...['parent_node_id', 'parent_index', 'parent_wait_id', 'superseded', 'root_id', 'depth', 'rerun_of'],
+  ...['workflow_name', 'workflow_version', 'start_at', 'secret_versions'],
+] as const satisfies readonly (keyof ExecutionRow)[];
+type SmallRow = Pick<ExecutionRow, (typeof SMALL_COLUMNS)[number]>;
+
 // A re-run redacts the secrets that the execution has used whose work it keeps.
-const INSERT = `
+const INSERT_RERUN = `
   INSERT INTO cloutagent.executions
     (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash, rerun_of, kept,
-     workflow_name, workflow_version, start_at, runnable_at, secret_versions)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, greatest(now(), $14),
+     workflow_name, workflow_version, runnable_at, secret_versions)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now(),
     coalesce((SELECT secret_versions FROM cloutagent.executions WHERE id = $10), '{}')) RETURNING *`;
 
 // A deletion waits for this lock, so its answer names the re-run. Its events were all there when they were copied.
@@ -21,21 +66,39 @@ const LOCK_REPEATED = 'SELECT FROM cloutagent.executions WHERE id = $1 FOR KEY S
 /**
  * Inserts many executions. Those whose idempotency key is taken are left out, also by an earlier one of the list. They are
  * inserted in the order of their keys, because statements with the same keys in another order would wait for each other. The
- * queue orders them by id. The large columns are not returned: the caller has them.
+ * queue orders them by id. The first ones that may run now are claimed for `$3`, at most `$5`. Those of a conversation never
+ * stand without it. The large columns are not returned: the caller has them.
  */
 const INSERT_ALL = `
-  INSERT INTO cloutagent.executions
-    (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash,
-     workflow_name, workflow_version, start_at, runnable_at)
-  SELECT id, project_id, input::json, workflow::json, options::json, tags, created_by, idempotency_key, request_hash,
-    workflow_name, workflow_version, start_at, greatest(now(), start_at)
-  FROM json_to_recordset($1) AS r(position int, id uuid, project_id text, input text, workflow text, options text,
-    tags text[], created_by text, idempotency_key text, request_hash text, workflow_name text, workflow_version int,
-    start_at timestamptz)
-  ORDER BY idempotency_key, project_id, position
-  ON CONFLICT (project_id, created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-  RETURNING id, project_id, status, tags, error, created_at, started_at, completed_at, parent_id, parent_node_id,
-    parent_index, root_id, rerun_of, workflow_name, workflow_version, start_at`;
+  WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset($1) AS r(position int, id uuid, project_id text, input text, workflow text,
+      options text, tags text[], created_by text, idempotency_key text, request_hash text, workflow_name text,
+      workflow_version int, start_at timestamptz, protocol text, thread_id text, thread_data text)
+  ), projects AS MATERIALIZED (
+    SELECT project_id, cloutagent.claimable($2, $3, project_id, $4) AS slots
+    FROM given WHERE $5 > 0 AND start_at IS NULL GROUP BY project_id
+  ), claimed AS MATERIALIZED (
+    SELECT id FROM (
+      SELECT id, position, row_number() OVER (PARTITION BY project_id ORDER BY position) <= slots AS has_slot
+      FROM given JOIN projects USING (project_id) WHERE start_at IS NULL
+    ) AS ranked WHERE has_slot ORDER BY position LIMIT $5
+  ), inserted AS (
+    INSERT INTO cloutagent.executions
+      (id, project_id, input, workflow, options, tags, created_by, idempotency_key, request_hash,
+       workflow_name, workflow_version, start_at, owner, attempt, runnable_at)
+    SELECT g.id, project_id, input::json, workflow::json, options::json, tags, created_by, idempotency_key, request_hash,
+      workflow_name, workflow_version, start_at, CASE WHEN c.id IS NOT NULL THEN $3 END,
+      CASE WHEN c.id IS NULL THEN 0 ELSE 1 END, CASE WHEN c.id IS NULL THEN greatest(now(), start_at) END
+    FROM given AS g LEFT JOIN claimed AS c ON c.id = g.id
+    ORDER BY idempotency_key, project_id, position
+    ON CONFLICT (project_id, created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING ${SMALL_COLUMNS.join()}
+  ), thread AS (
+    INSERT INTO cloutagent.threads (execution_id, project_id, protocol, thread_id, data)
+    SELECT id, g.project_id, protocol, g.thread_id, thread_data::json
+    FROM given AS g JOIN inserted USING (id) WHERE protocol IS NOT NULL
+  )
+  SELECT * FROM inserted`;
 
 /** The columns of an execution that are needed before its events are sent. */
 export interface ExecutionHead {
@@ -47,14 +110,6 @@ export interface ExecutionHead {
   readonly lastSequence: number;
 }
 
-// In one statement, so that an execution of a conversation never stands without it.
-const INSERT_WITH_THREAD = `
-  WITH inserted AS (${INSERT}), thread AS (
-    INSERT INTO cloutagent.threads (execution_id, project_id, protocol, thread_id, data)
-    SELECT id, project_id, $15, $16, $17::json FROM inserted
-  )
-  SELECT * FROM inserted`;
-
 /** What an execution is made of, once the saved workflow that its request names has been read. */
 export interface NewExecution extends Pick<
   StartExecution,
@@ -63,7 +118,7 @@ export interface NewExecution extends Pick<
   readonly workflow: Workflow;
   /** The saved workflow that `workflow` is a version of. */
   readonly savedAs?: WorkflowVersionRef | undefined;
-  /** The conversation of a client that it belongs to. Only a single execution may have one. */
+  /** The conversation of a client that it belongs to. A re-run has none. */
   readonly thread?: ExecutionThread | undefined;
 }
 
@@ -81,6 +136,46 @@ export interface Origin {
   /** SHA-256 of the request, in hex. */
   requestHash: string;
 }
+
+/** An execution that is to be inserted: its columns, those of JSON as texts, and its conversation. */
+export interface NewRow {
+  readonly id: string;
+  readonly project_id: string;
+  readonly input: string;
+  readonly workflow: string;
+  readonly options: string;
+  readonly tags: readonly string[];
+  readonly created_by: string;
+  readonly idempotency_key: string | undefined;
+  readonly request_hash: string;
+  readonly workflow_name: string | undefined;
+  readonly workflow_version: number | undefined;
+  readonly start_at: NewExecution['startAt'];
+  readonly protocol?: string;
+  readonly thread_id?: string;
+  readonly thread_data?: string;
+}
+
+/** Makes the row of a request, with a new id. */
+export const newRow = (request: NewExecution, origin: Origin): NewRow => ({
+  id: uuidv7(),
+  project_id: request.projectId,
+  input: JSON.stringify(request.input),
+  workflow: JSON.stringify(request.workflow),
+  options: JSON.stringify(request.options ?? {}),
+  tags: request.tags,
+  created_by: origin.createdBy,
+  idempotency_key: origin.idempotencyKey,
+  request_hash: origin.requestHash,
+  workflow_name: request.savedAs?.name,
+  workflow_version: request.savedAs?.version,
+  start_at: request.startAt,
+  ...(request.thread && {
+    protocol: request.thread.protocol,
+    thread_id: request.thread.threadId,
+    thread_data: JSON.stringify(request.thread.data),
+  }),
+});
 
 /** A request to pause, resume or cancel. */
 export interface StateRequest {
@@ -140,42 +235,24 @@ export class ExecutionsRepository {
   constructor(private readonly database: Database) {}
 
   /**
-   * Inserts an execution and queues it immediately. The execution that it repeats cannot be deleted until then.
+   * Inserts a re-run and queues it. The execution that it repeats cannot be deleted until then.
    * @throws NotFoundError if the execution that it repeats was deleted
    * @throws the database's unique violation (23505) if the idempotency key is taken
    */
-  async insert(
-    request: NewExecution,
-    { createdBy, idempotencyKey, requestHash }: Origin,
-    repeated?: Repeated,
-  ): Promise<ExecutionRow> {
-    const { thread } = request;
-    const query = {
-      name: thread ? 'execution-of-thread-insert' : 'execution-insert',
-      text: thread ? INSERT_WITH_THREAD : INSERT,
-      values: [
-        uuidv7(),
-        request.projectId,
-        JSON.stringify(request.input),
-        JSON.stringify(request.workflow),
-        JSON.stringify(request.options ?? {}),
-        request.tags,
-        createdBy,
-        idempotencyKey ?? null,
-        requestHash,
-        repeated?.rerunOf ?? null,
-        repeated ? JSON.stringify(repeated.kept) : null,
-        request.savedAs?.name ?? null,
-        request.savedAs?.version ?? null,
-        request.startAt ?? null,
-        ...(thread ? [thread.protocol, thread.threadId, JSON.stringify(thread.data)] : []),
-      ],
-    };
-    if (!repeated) return (await this.database.pool.query<ExecutionRow>(query)).rows[0]!;
+  async insertRerun(row: NewRow, { rerunOf, kept }: Repeated): Promise<ExecutionRow> {
     return this.database.transaction(async (client) => {
-      const { rowCount } = await client.query(LOCK_REPEATED, [repeated.rerunOf]);
+      const { rowCount } = await client.query(LOCK_REPEATED, [rerunOf]);
       if (rowCount === 0) throw new NotFoundError();
-      return (await client.query<ExecutionRow>(query)).rows[0]!;
+      const { rows } = await client.query<ExecutionRow>({
+        name: 'rerun-insert',
+        text: INSERT_RERUN,
+        values: [
+          ...[row.id, row.project_id, row.input, row.workflow, row.options, row.tags, row.created_by],
+          ...[row.idempotency_key ?? null, row.request_hash, rerunOf, JSON.stringify(kept)],
+          ...[row.workflow_name ?? null, row.workflow_version ?? null],
+        ],
+      });
+      return rows[0]!;
     });
   }
 
@@ -190,37 +267,34 @@ export class ExecutionsRepository {
   }
 
   /**
-   * Inserts many executions with one statement and queues them.
+   * Inserts many executions with one statement, claims those that may run now, and queues the others.
+   * @param claim how many it may claim, and for which process
    * @returns a row for each, in the same order; undefined if the idempotency key is taken
    */
   async insertAll(
-    executions: readonly { request: NewExecution; origin: Origin }[],
-  ): Promise<(ShownRow | undefined)[]> {
+    executions: readonly NewRow[],
+    { lock, owner, maxPerProject, limit }: InsertClaim,
+  ): Promise<(ExecutionRow | undefined)[]> {
     // JSON inside JSON, as texts: PostgreSQL would refuse a JSON with U+0000 as soon as it reads the list.
-    const given = executions.map(({ request, origin }, position) => ({
-      position,
-      id: uuidv7(),
-      project_id: request.projectId,
-      input: JSON.stringify(request.input),
-      workflow: JSON.stringify(request.workflow),
-      options: JSON.stringify(request.options ?? {}),
-      tags: request.tags,
-      created_by: origin.createdBy,
-      idempotency_key: origin.idempotencyKey,
-      request_hash: origin.requestHash,
-      workflow_name: request.savedAs?.name,
-      workflow_version: request.savedAs?.version,
-      start_at: request.startAt,
-    }));
-    const { rows } = await this.database.pool.query<Omit<ShownRow, 'input' | 'output'>>({
+    const given = JSON.stringify(executions.map((row, position) => ({ ...row, position })));
+    const { rows } = await this.database.pool.query<SmallRow>({
       name: 'executions-insert',
       text: INSERT_ALL,
-      values: [JSON.stringify(given)],
+      values: [given, lock, owner, maxPerProject, limit],
     });
     const byId = new Map(rows.map((row) => [row.id, row]));
-    return given.map(({ id }, index) => {
+    return executions.map(({ id, input, workflow, options }) => {
       const row = byId.get(id);
-      return row && { ...row, input: executions[index]!.request.input, output: null };
+      return (
+        row && {
+          ...row,
+          input: JSON.parse(input) as Json,
+          workflow: JSON.parse(workflow) as Workflow,
+          options: JSON.parse(options) as ExecutionOptions,
+          output: null,
+          kept: null,
+        }
+      );
     });
   }
 

@@ -1,8 +1,13 @@
+import type { ExecutionStatus } from '@cloutagent/contract';
 import { AppendQueue } from './append-queue.js';
 import type { PendingAppend } from './pending-append.js';
 
 /** Makes an append of some events; its name is its execution and its number. */
-function append(executionId: string, number: number, { attempt = 1, events = 1 } = {}): PendingAppend {
+function append(
+  executionId: string,
+  number: number,
+  { attempt = 1, events = 1, status }: { attempt?: number; events?: number; status?: ExecutionStatus } = {},
+): PendingAppend {
   const claim = { executionId, attempt };
   const recorded = Array.from({ length: events }, (_unused, index) => ({
     sequence: number + index,
@@ -15,7 +20,7 @@ function append(executionId: string, number: number, { attempt = 1, events = 1 }
     executionId,
     attempt,
     events: recorded,
-    change: undefined,
+    change: status && { status },
     uncertain: false,
     ...handlers,
   };
@@ -55,6 +60,18 @@ describe('AppendQueue', () => {
     const batch = queue.take(1, []);
     queue.putBack(batch);
     expect(names(queue.take(9, []))).toEqual(['a1', 'b1']);
+  });
+
+  it('takes the start of an execution and its end in two batches, and keeps what follows in order', () => {
+    const queue = queueOf(
+      append('a', 1, { status: 'running' }),
+      append('a', 2),
+      append('a', 3, { status: 'completed' }),
+      append('b', 1),
+      append('a', 4),
+    );
+    expect(names(queue.take(9, []))).toEqual(['a1', 'a2', 'b1']);
+    expect(names(queue.take(9, []))).toEqual(['a3', 'a4']);
   });
 
   it('removes the appends of one claim and keeps the others', () => {

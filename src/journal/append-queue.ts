@@ -18,7 +18,8 @@ export class AppendQueue {
   }
 
   /**
-   * Takes appends for one flush. All appends of one execution are of the same claim.
+   * Takes appends for one flush. All appends of one execution are of the same claim. The start of an execution and its next
+   * change of status are not in the same flush, because the row would then keep the second one alone.
    * @param maxEvents the batch ends with the append that reaches this number
    * @param busy executions that other flushes write: their appends are left in the queue
    */
@@ -26,10 +27,14 @@ export class AppendQueue {
     const batch: PendingAppend[] = [];
     const left: PendingAppend[] = [];
     const attempts = new Map<string, number>();
+    const started = new Set<string>();
+    const held = new Set<string>();
     let events = 0;
     for (const append of this.waiting) {
-      const { executionId } = append;
+      const { executionId, change } = append;
+      if (started.has(executionId) && change?.status !== undefined) held.add(executionId);
       const isLeft =
+        held.has(executionId) ||
         events >= maxEvents ||
         (attempts.get(executionId) ?? append.attempt) !== append.attempt ||
         busy.some((executions) => executions.has(executionId));
@@ -38,6 +43,7 @@ export class AppendQueue {
         continue;
       }
       attempts.set(executionId, append.attempt);
+      if (change?.status === 'running') started.add(executionId);
       batch.push(append);
       events += append.events.length;
     }

@@ -20,7 +20,7 @@ import { WaitSettlement } from '../waits/wait-settlement.js';
 import { type ActiveExecution, ActiveExecutions } from './active-executions.js';
 import { ControlNotifier } from './control-notifier.js';
 import { DispatchNotifier } from './dispatch-notifier.js';
-import { ExecutionQueue } from './execution-queue.js';
+import { ExecutionQueue, type InsertClaim } from './execution-queue.js';
 
 /** Executions of one claim. The rest is left to the other processes and to the next claim. */
 const MAX_EXECUTIONS_PER_CLAIM = 50;
@@ -123,6 +123,31 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
     this.notifier.notify();
   }
 
+  /**
+   * Runs a statement that inserts executions and claims as many of them as may run now. They start at once: a claim of their
+   * own would take another commit. The others are queued. While a claim runs, nothing is claimed in this way.
+   * @param insert returns what was inserted, the rows that it has claimed, and whether it has inserted others
+   */
+  async insertAndStart<Inserted extends { claimed: readonly ExecutionRow[]; hasQueued: boolean }>(
+    insert: (claim: InsertClaim) => Promise<Inserted>,
+  ): Promise<Inserted> {
+    const inserted = await this.insertAndClaim(insert);
+    if (inserted.hasQueued) this.notifyQueued();
+    return inserted;
+  }
+
+  private async insertAndClaim<Inserted extends { claimed: readonly ExecutionRow[] }>(
+    insert: (claim: InsertClaim) => Promise<Inserted>,
+  ): Promise<Inserted> {
+    using lock = this.isStopping ? undefined : this.claimLock.tryAcquire();
+    if (!lock) return await insert(this.queue.insertClaim(0));
+    return await this.recordingRequests(async () => {
+      const inserted = await insert(this.queue.insertClaim(this.claimLimit));
+      for (const row of inserted.claimed) this.start(row);
+      return inserted;
+    });
+  }
+
   private inBackground(name: string, work: () => Promise<void>): void {
     work().catch((error: Error) => this.logger.warn(`${name} failed: ${error.message}`));
   }
@@ -164,25 +189,37 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async runClaim(): Promise<void> {
-    this.requestedDuringClaim = new Set();
     try {
-      await this.underClaimLock(() => this.claimExecutions());
+      await this.underClaimLock(() => this.recordingRequests(() => this.claimExecutions()));
     } catch (error) {
       this.logger.warn(`claim failed: ${(error as Error).message}`);
+    }
+  }
+
+  /** Remembers the requests that arrive during a claim. Call it under the claim lock. */
+  private async recordingRequests<T>(claim: () => Promise<T>): Promise<T> {
+    this.requestedDuringClaim = new Set();
+    try {
+      return await claim();
     } finally {
       this.requestedDuringClaim = undefined;
     }
   }
 
-  private async claimExecutions(): Promise<void> {
-    if (this.isStopping) return;
+  /** How many executions the next claim may take. */
+  private get claimLimit(): number {
     const { MAX_EXECUTIONS_PER_PROCESS, MAX_WAITING_PER_PROCESS } = this.settings;
     const freeSlots = MAX_EXECUTIONS_PER_PROCESS - this.active.takenSlots(MAX_WAITING_PER_PROCESS);
-    if (freeSlots <= 0) {
+    return Math.max(0, Math.min(freeSlots, MAX_EXECUTIONS_PER_CLAIM));
+  }
+
+  private async claimExecutions(): Promise<void> {
+    if (this.isStopping) return;
+    const limit = this.claimLimit;
+    if (limit === 0) {
       this.hasMoreQueued = true;
       return;
     }
-    const limit = Math.min(freeSlots, MAX_EXECUTIONS_PER_CLAIM);
     const isShare = !this.claimsAll;
     this.claimsAll = false;
     const { rows, hasMore, hasLocked, nextInMs } = await this.queue.claim(limit, isShare);

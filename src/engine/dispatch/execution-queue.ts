@@ -14,6 +14,16 @@ const CLAIM_LOCK = 0x636c6169;
 const RECLAIM = `owner = NULL, idle = false, parked = false, runnable_at = now(),
   crash_count = crash_count + 1, crashed_owners = crashed_owners || owner`;
 
+/** What a statement that inserts executions needs in order to claim them (`cloutagent.claimable`). */
+export interface InsertClaim {
+  readonly lock: number;
+  /** Identity of this process. */
+  readonly owner: string;
+  readonly maxPerProject: number;
+  /** How many executions it may claim in all; 0 for none. */
+  readonly limit: number;
+}
+
 /** An execution that this process owns according to the database. */
 export interface OwnedExecution {
   id: string;
@@ -59,6 +69,12 @@ export class ExecutionQueue {
     const rows = found.filter(({ id }) => id !== null).toSorted((one, other) => (one.id < other.id ? -1 : 1));
     const queued = results[2]!.rows[0] as { hasMore: boolean; nextInMs: number | null };
     return { rows, ...queued, hasLocked: found.some(({ locked }) => locked > 0) };
+  }
+
+  /** Makes the claim of a statement that inserts executions. @param limit maximum number of executions */
+  insertClaim(limit: number): InsertClaim {
+    const { MAX_EXECUTIONS_PER_PROJECT: maxPerProject } = this.settings;
+    return { lock: CLAIM_LOCK, owner: this.identity.value, maxPerProject, limit };
   }
 
   /**

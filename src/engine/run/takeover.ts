@@ -76,8 +76,8 @@ export class Takeover {
   async start(row: ExecutionRow, onFailure: (error: unknown) => void): Promise<RestoredRun | undefined> {
     for (let tries = 1; ; tries += 1) {
       // At the first attempt there was no earlier owner and the journal is empty, so it is not read. If it were not empty,
-      // the append would find its sequence taken, and the next try would read the journal.
-      const isNew = row.attempt === 1 && tries === 1;
+      // the append would find its sequence taken, and the next attempt would read the journal.
+      const isNew = row.attempt === 1;
       const { state, waits, kept, spentMs, terminalEvent } = isNew
         ? newExecution()
         : await this.restore(row.id);
@@ -98,7 +98,8 @@ export class Takeover {
         type: 'execution:started',
         fields: { projectId: row.project_id, attempt: row.attempt },
       };
-      let isTakenOver = false;
+      // Only a later append can fail the run: a try whose first append is refused is repeated.
+      let isTakenOver = isNew;
       const onRefused = (error: unknown) => {
         if (isTakenOver) onFailure(error);
       };
@@ -107,7 +108,11 @@ export class Takeover {
         row.started_at ??= new Date();
         const change: RowChange = { status: 'running', at: row.started_at.toISOString() };
         const reused = state.status === 'queued' && row.kept ? keptEvents(row.kept, row.workflow) : [];
-        await log.append([started, ...retriedSteps(state, new KeptOutputs(kept)), ...reused], change);
+        const events = [started, ...retriedSteps(state, new KeptOutputs(kept)), ...reused];
+        // The first owner need not find out whether another one is still appending. So its first node runs during this
+        // commit, and what that node records does not wait for another turn.
+        if (isNew) log.record(events, change);
+        else await log.append(events, change);
         isTakenOver = true;
         return { log, waits, kept, spentMs };
       } catch (error) {

@@ -9,19 +9,28 @@ import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
 import {
   ExecutionsRepository,
   type NewExecution,
+  newRow,
   type Origin,
   type Repeated,
 } from '../executions.repository.js';
 import { ExecutionReader } from '../queries/execution-reader.js';
 import { withoutRecorded } from '../shown-execution.js';
+import { InsertQueue } from './insert-queue.js';
 
 const UNIQUE_VIOLATION = '23505';
+/** How often an execution is inserted whose key is taken although no execution has it. */
+const MAX_TRIES = 3;
 
 /** An execution, and whether an earlier request with the same Idempotency-Key made it. */
 export interface StartedExecution {
   execution: Execution;
   replayed: boolean;
 }
+
+const newExecution = (row: ExecutionRow): StartedExecution => ({
+  execution: toExecution(row, initialState()),
+  replayed: false,
+});
 
 /** Adds the warnings of a request to its answer. */
 export const withWarnings = (
@@ -48,6 +57,7 @@ export interface OnceOrigin extends Origin {
 export class ExecutionInserter {
   constructor(
     private readonly repository: ExecutionsRepository,
+    private readonly queue: InsertQueue,
     private readonly reader: ExecutionReader,
     private readonly dispatcher: Dispatcher,
     private readonly deleter: ExecutionDeleter,
@@ -74,15 +84,34 @@ export class ExecutionInserter {
   }
 
   /**
-   * Inserts an execution and queues it, or finds the one that a simultaneous request with the same key made.
+   * Inserts an execution and starts or queues it, or finds the one that a simultaneous request with the same key made.
+   * @throws ProblemError 422 `idempotency_key_reused`, 409 `execution_deleted`
+   */
+  async insert(request: NewExecution, origin: OnceOrigin): Promise<StartedExecution> {
+    for (let tries = 1; ; tries += 1) {
+      const row = await this.queue.insert(newRow(request, origin));
+      if (row) return newExecution(row);
+      const first = await this.findFirst(origin);
+      if (first) return first;
+      // Retention has deleted the one that had the key.
+      if (tries === MAX_TRIES) throw new ProblemError('idempotency_key_reused');
+    }
+  }
+
+  /**
+   * Inserts a re-run and queues it, or finds the one that a simultaneous request with the same key made.
    * @throws NotFoundError if the execution that it repeats was deleted meanwhile
    * @throws ProblemError 422 `idempotency_key_reused`, 409 `execution_deleted`
    */
-  async insert(request: NewExecution, origin: OnceOrigin, repeated?: Repeated): Promise<StartedExecution> {
+  async insertRerun(
+    request: NewExecution,
+    origin: OnceOrigin,
+    repeated: Repeated,
+  ): Promise<StartedExecution> {
     try {
-      const row = await this.repository.insert(request, origin, repeated);
+      const row = await this.repository.insertRerun(newRow(request, origin), repeated);
       this.dispatcher.notifyQueued();
-      return { execution: toExecution(row, initialState()), replayed: false };
+      return newExecution(row);
     } catch (error) {
       if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
       const first = await this.findFirst(origin);
@@ -92,23 +121,18 @@ export class ExecutionInserter {
   }
 
   /**
-   * Inserts executions with one statement and queues them, or finds those that other requests with the same keys made, or
-   * earlier ones of the list.
+   * Inserts executions with one statement and starts or queues them, or finds those that other requests with the same keys
+   * made, or earlier ones of the list.
    * @returns for each the execution, or the ProblemError 422 `idempotency_key_reused`
    */
   async insertAll(
     executions: readonly { request: NewExecution; origin: OnceOrigin }[],
   ): Promise<(StartedExecution | ProblemError)[]> {
     if (executions.length === 0) return [];
-    const rows = await this.repository.insertAll(executions);
-    this.dispatcher.notifyQueued();
+    const rows = await this.queue.insertNow(executions.map(({ request, origin }) => newRow(request, origin)));
     const started: (StartedExecution | ProblemError)[] = [];
     for (const [index, row] of rows.entries())
-      started.push(
-        row
-          ? { execution: toExecution(row, initialState()), replayed: false }
-          : await this.findOrInsert(executions[index]!),
-      );
+      started.push(row ? newExecution(row) : await this.findOrInsert(executions[index]!));
     return started;
   }
 

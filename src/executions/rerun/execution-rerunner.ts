@@ -83,7 +83,7 @@ export class ExecutionRerunner {
     if (request.input !== undefined) await this.resolver.checkNewInput(started);
     await this.values.check(started, started.savedAs ? undefined : principal);
     const kept = await this.keep(old, started, request.from);
-    const made = await this.inserter.insert(started, origin, { rerunOf: old.id, kept });
+    const made = await this.inserter.insertRerun(started, origin, { rerunOf: old.id, kept });
     return answerTo(principal, request, withWarnings(made, credentialWarnings(request.workflow)));
   }
 

@@ -99,8 +99,10 @@ export class StreamStarter {
         if (!isOpen) admission.release();
         return;
       }
-      const position = started.replayed ? lastEventId : undefined;
-      const found = await this.resolver.resolve(executionId, position, types, principal);
+      // What has just been inserted need not be read.
+      const found = started.replayed
+        ? await this.resolver.resolve(executionId, lastEventId, types, principal)
+        : { executionId, status: started.execution.status, after: 0 };
       if (!found) throw new NoContentSignal();
       joined = this.admission.joinExecution(executionId);
       const isOpen = this.hub.open({
