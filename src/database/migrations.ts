@@ -3,6 +3,7 @@ import type { Migration } from 'kysely/migration';
 import { agentRounds } from './agent-rounds.migration.js';
 import { definitions } from './definitions.migration.js';
 import { bulkOperations } from './operations.migration.js';
+import { packedJournals } from './packed-journals.migration.js';
 import { projectStats } from './project-stats.migration.js';
 import { schedules } from './schedules.migration.js';
 import { secrets } from './secrets.migration.js';
@@ -501,4 +502,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0016-bulk-operations': bulkOperations,
   '0017-project-stats': projectStats,
   '0018-threads': threads,
+  '0019-packed-journals': packedJournals,
 };
