@@ -69,7 +69,16 @@ const FOLDERS = {
     'create-app.ts',
   ],
   // These begin at an entry of packages/server, so they use files that compose the application.
-  cli: ['database', 'definitions', 'discovery', 'engine', 'executions', 'secrets', 'run-server.ts'],
+  cli: [
+    'database',
+    'definitions',
+    'discovery',
+    'engine',
+    'executions',
+    'journal',
+    'secrets',
+    'run-server.ts',
+  ],
   testing: ['database', 'engine', 'create-app.ts'],
 };
 

@@ -86,8 +86,9 @@ const secrets = new SecretRedactor(
   ['key', 'gateway', 'password'].map((name) => `${name}-`.padEnd(64, '0123')),
 );
 const redactors = new ExecutionRedactors(secrets, database, identity);
-const unowned = new UnownedAppend(database, new JournalReader(database), redactors);
-const journal = new Journal(database, listener, identity, bus, notifier, unowned, redactors, {
+const reader = new JournalReader(database);
+const unowned = new UnownedAppend(database, reader, redactors);
+const journal = new Journal(database, listener, identity, bus, notifier, unowned, reader, redactors, {
   MAX_EVENTS_PER_FLUSH: 5_000,
   MAX_FLUSHES_PER_PROCESS: 2,
 });

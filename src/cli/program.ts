@@ -6,6 +6,7 @@ import { addBatch } from './commands/batch.js';
 import { addApprove, addControl } from './commands/control.js';
 import { addDoctor } from './commands/doctor.js';
 import { addExecutions } from './commands/executions.js';
+import { addJournal } from './commands/journal.js';
 import { addKeys } from './commands/keys.js';
 import { addList } from './commands/list.js';
 import { addMe } from './commands/me.js';
@@ -91,6 +92,7 @@ export async function cloutagent(
     addSchedules,
     addTriggers,
     addKeys,
+    addJournal,
     addMe,
     addValidate,
     addDoctor,

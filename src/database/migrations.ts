@@ -4,6 +4,7 @@ import { agentRounds } from './agent-rounds.migration.js';
 import { claimAtStart } from './claim-at-start.migration.js';
 import { definitions } from './definitions.migration.js';
 import { bulkOperations } from './operations.migration.js';
+import { packedJournals } from './packed-journals.migration.js';
 import { projectStats } from './project-stats.migration.js';
 import { schedules } from './schedules.migration.js';
 import { secrets } from './secrets.migration.js';
@@ -503,4 +504,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0017-project-stats': projectStats,
   '0018-threads': threads,
   '0021-claim-at-start': claimAtStart,
+  '0019-packed-journals': packedJournals,
 };

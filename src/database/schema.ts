@@ -131,6 +131,8 @@ export interface ExecutionsTable {
   start_at: Instant | null;
   /** Ids of the versions of secrets that it has used. Their values are redacted in all that it records. */
   secret_versions: Generated<string[]>;
+  /** Whether its events are in `segments`. */
+  packed: Generated<boolean>;
 }
 
 interface EventsTable {
@@ -139,6 +141,28 @@ interface EventsTable {
   type: string;
   /** JSON of one line. Its frame has the same fields after `type` and `sequence`, which are not stored here. */
   data: string;
+}
+
+/** The events of executions that have ended, compressed. */
+interface SegmentsTable {
+  execution_id: string;
+  /** Sequence of the first event. The others follow without a gap. */
+  first: number;
+  last: number;
+  /** Bytes of the events' data before the compression. */
+  bytes: number;
+  /** The types of its events; null for an execution's only segment. */
+  types: string[] | null;
+  /** Type of the execution's last event. This column and the next three have values in an execution's last segment only. */
+  last_type: string | null;
+  /** The fields of its newest `execution:progress`, without `executionId` and `timestamp`. */
+  progress: JsonColumn<unknown> | null;
+  /** Those of its newest `execution:token-usage`. */
+  usage: JsonColumn<unknown> | null;
+  /** Those of its newest `execution:cost-update`. */
+  cost: JsonColumn<unknown> | null;
+  /** As `encodeSegment` makes it. */
+  data: Buffer;
 }
 
 /** Waits of nodes. A row is all that an open wait needs. */
@@ -394,6 +418,7 @@ export interface Schema {
   executions: ExecutionsTable;
   processes: ProcessesTable;
   events: EventsTable;
+  segments: SegmentsTable;
   waits: WaitsTable;
   signals: SignalsTable;
   callbacks: CallbacksTable;

@@ -10,6 +10,7 @@ import type {
 import { v7 as uuidv7 } from '../common/uuid.js';
 import { Database } from '../database/database.js';
 import type { DesiredState, KeptWork } from '../database/schema.js';
+import { lastSequenceOf } from '../journal/newest-events.js';
 import { NotFoundError } from '../problems/problem.error.js';
 import type { InsertClaim } from '../engine/dispatch/execution-queue.js';
 import type { ExecutionRow } from '../engine/execution-row.js';
@@ -224,7 +225,7 @@ const PAUSE_BELOW_PAUSED = `
 
 const HEADS = `
   SELECT id, project_id AS "projectId", root_id AS "rootId", status,
-    coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = e.id), 0) AS "lastSequence"
+    ${lastSequenceOf('e.id')} AS "lastSequence"
   FROM cloutagent.executions AS e WHERE id = ANY ($1::uuid[])`;
 
 const ENDED = `SELECT id FROM cloutagent.executions WHERE id = ANY ($1::uuid[]) AND completed_at IS NOT NULL`;

@@ -7,12 +7,9 @@ import {
   type Refusal,
   refusalsQuery,
 } from './append-statement.js';
+import type { JournalReader } from './journal-reader.js';
 import type { Claim, PendingAppend } from './pending-append.js';
 import type { RowChange } from './row-change.js';
-
-const STORED = `
-  SELECT execution_id AS id, sequence, data FROM cloutagent.events
-  JOIN unnest($1::uuid[], $2::int[]) AS a(id, first) ON execution_id = a.id AND sequence = a.first`;
 
 /** Sends batches of appends to the database. */
 export class AppendWriter {
@@ -23,6 +20,7 @@ export class AppendWriter {
   constructor(
     private readonly database: Database,
     private readonly owner: string,
+    private readonly reader: JournalReader,
   ) {}
 
   /**
@@ -60,16 +58,10 @@ export class AppendWriter {
 
   /** Finds the uncertain appends that are committed, by the event that is stored at their first sequence. */
   async findCommitted(uncertain: readonly PendingAppend[]): Promise<Set<PendingAppend>> {
-    const { rows } = await this.database.pool.query<{ id: string; sequence: number; data: string }>(STORED, [
-      uncertain.map((append) => append.executionId),
-      uncertain.map((append) => append.events[0]!.sequence),
-    ]);
-    const stored = new Map(rows.map(({ id, sequence, data }) => [`${id}:${sequence}`, data]));
-    return new Set(
-      uncertain.filter(({ executionId, events }) =>
-        isStored(events, stored.get(`${executionId}:${events[0]!.sequence}`)),
-      ),
+    const stored = await Promise.all(
+      uncertain.map(({ executionId, events }) => this.reader.at(executionId, events[0]!.sequence)),
     );
+    return new Set(uncertain.filter(({ events }, index) => isStored(events, stored[index]?.data)));
   }
 
   private async refusals(groups: readonly AppendGroup[], inserted: number | null): Promise<Refusal[]> {

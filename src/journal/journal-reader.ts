@@ -1,39 +1,88 @@
 import { Injectable } from '@nestjs/common';
-import type { EventType } from '@cloutagent/contract';
+import { type EventType, isTerminalEvent } from '@cloutagent/contract';
 import { BatchedLookup } from '../database/batched-lookup.js';
 import { Database } from '../database/database.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { isUuid } from '../common/uuid.js';
+import { lastSegment, lastSequenceOf } from './newest-events.js';
+import { SegmentReader, type StoredEvents } from './segment-reader.js';
 
-// The running sum ends the page at its size without cutting an event. The first event always fits.
+/** Segments that one statement reads at most. */
+const SEGMENTS_PER_READ = 8;
+
+// An execution has rows or segments. Each statement reads both, from one snapshot, so it finds all events while an execution
+// is packed or unpacked. Rows of a packed execution come from an owner that had lost it: they are no events.
+const HAS_NO_SEGMENT = (id: string) =>
+  `NOT EXISTS (SELECT FROM cloutagent.segments WHERE execution_id = ${id})`;
+
+// The running sum ends the page at its size without cutting an event. The first event always fits. A segment is read if the
+// page may need it: the events and bytes of the first one count only as far as they are known to be wanted.
 const PAGE = `
-  SELECT sequence, type, data FROM (
+  SELECT sequence, type, data, NULL::bytea AS packed FROM (
     SELECT sequence, type, data, sum(octet_length(data)) OVER (ORDER BY sequence) - octet_length(data) AS before
     FROM (
       SELECT sequence, type, data FROM cloutagent.events
-      WHERE execution_id = $1 AND sequence > $2 AND ($3::text[] IS NULL OR type = ANY ($3))
+      WHERE execution_id = $1 AND sequence > $2 AND ($3::text[] IS NULL OR type = ANY ($3)) AND ${HAS_NO_SEGMENT('$1')}
       ORDER BY sequence LIMIT $4
     ) AS page
-  ) AS sized WHERE before < $5 ORDER BY sequence`;
+  ) AS sized WHERE before < $5
+  UNION ALL
+  SELECT first, NULL, NULL, data FROM (
+    SELECT first, data, sum(last - greatest(first - 1, $2)) OVER w - last + greatest(first - 1, $2) AS events,
+      sum(bytes) OVER w - bytes AS before
+    FROM (
+      SELECT first, last, bytes, data FROM cloutagent.segments
+      WHERE execution_id = $1 AND last > $2 AND ($3::text[] IS NULL OR types IS NULL OR types && $3)
+      ORDER BY first LIMIT ${SEGMENTS_PER_READ}
+    ) AS next WINDOW w AS (ORDER BY first)
+  ) AS counted WHERE events < $4 AND before < $5`;
 
 const NEWEST = `
-  SELECT id, newest.sequence, newest.type FROM unnest($1::uuid[]) AS id,
-    LATERAL (SELECT sequence, type FROM cloutagent.events WHERE execution_id = id ORDER BY sequence DESC LIMIT 1) AS newest`;
+  SELECT id, coalesce(p.sequence, e.sequence) AS sequence, coalesce(p.type, e.type) AS type FROM unnest($1::uuid[]) AS id
+  LEFT JOIN LATERAL (${lastSegment('last AS sequence, last_type AS type', 'id')}) AS p ON true
+  LEFT JOIN LATERAL (
+    SELECT sequence, type FROM cloutagent.events WHERE execution_id = id AND p.sequence IS NULL
+    ORDER BY sequence DESC LIMIT 1
+  ) AS e ON true
+  WHERE coalesce(p.sequence, e.sequence) IS NOT NULL`;
 
 const AT = `
-  SELECT execution_id AS id, e.sequence, type, data FROM cloutagent.events AS e
-  JOIN unnest($1::uuid[], $2::int[]) AS a(id, sequence) ON execution_id = a.id AND e.sequence = a.sequence`;
+  SELECT a.id, a.sequence AS wanted, coalesce(s.first, e.sequence) AS sequence, e.type, e.data, s.data AS packed
+  FROM unnest($1::uuid[], $2::int[]) AS a(id, sequence)
+  LEFT JOIN LATERAL (
+    SELECT first, data FROM cloutagent.segments WHERE execution_id = a.id AND first <= a.sequence
+    ORDER BY first DESC LIMIT 1
+  ) AS s ON true
+  LEFT JOIN cloutagent.events AS e ON e.execution_id = a.id AND e.sequence = a.sequence AND s.first IS NULL
+  WHERE s.first IS NOT NULL OR e.sequence IS NOT NULL`;
+
+const NO_STATE: readonly string[] = ['execution:output', 'execution:thinking', 'execution:custom'];
 
 // Ordered inside the join: outside, PostgreSQL would sort events that its index already has in order.
 const STATES = `
-  SELECT i.id, newest.sequence AS "lastSequence", e.* FROM unnest($1::uuid[]) AS i(id), LATERAL (
+  SELECT i.id, coalesce(p.last, newest.sequence) AS "lastSequence", e.* FROM unnest($1::uuid[]) AS i(id)
+  LEFT JOIN LATERAL (${lastSegment('last', 'i.id')}) AS p ON true
+  CROSS JOIN LATERAL (
     SELECT max(sequence) AS sequence FROM cloutagent.events WHERE execution_id = i.id
   ) AS newest LEFT JOIN LATERAL (
-    SELECT sequence, type, data FROM cloutagent.events
+    (SELECT sequence, type, data, NULL::bytea AS packed FROM cloutagent.events
     WHERE execution_id = i.id AND type NOT IN ('execution:output', 'execution:thinking')
-      AND type <> 'execution:custom'
-    ORDER BY sequence
+      AND type <> 'execution:custom' AND p.last IS NULL
+    ORDER BY sequence)
+    UNION ALL
+    SELECT first, NULL, NULL, data FROM cloutagent.segments
+    WHERE execution_id = i.id AND (types IS NULL OR NOT types <@ $2)
   ) AS e ON true`;
+
+// One event that was found decides. A segment without `types`, or with a wanted one, is only a candidate.
+const HAS_AFTER = `
+  SELECT p.id, p.position, false AS packed FROM unnest($1::uuid[], $2::int[]) AS p(id, position) WHERE EXISTS (
+    SELECT FROM cloutagent.events WHERE execution_id = p.id AND sequence > p.position
+      AND ($3::text[] IS NULL OR type = ANY ($3)) AND ${HAS_NO_SEGMENT('p.id')})
+  UNION ALL
+  SELECT p.id, p.position, $3::text[] IS NOT NULL FROM unnest($1::uuid[], $2::int[]) AS p(id, position) WHERE EXISTS (
+    SELECT FROM cloutagent.segments WHERE execution_id = p.id AND last > p.position
+      AND ($3::text[] IS NULL OR types IS NULL OR types && $3))`;
 
 /** The events that make up an execution's state, and how far its journal has come. */
 export interface StateEvents {
@@ -46,6 +95,7 @@ export interface StateEvents {
 /** Reads the journal. A text that is not an execution id is treated as an execution without events. */
 @Injectable()
 export class JournalReader {
+  private readonly segments = new SegmentReader();
   private readonly newestOf = new BatchedLookup((ids) => this.readNewest(ids));
   private readonly found = new BatchedLookup((ids) => this.readExisting(ids));
   private readonly eventAt = new BatchedLookup((keys) => this.readAt(keys));
@@ -81,12 +131,28 @@ export class JournalReader {
     options: { types?: readonly EventType[] | undefined; limit: number; bytes: number },
   ): Promise<RecordedEvent[]> {
     if (!isUuid(executionId)) return [];
-    const { rows } = await this.database.pool.query<RecordedEvent>({
-      name: 'journal-page',
-      text: PAGE,
-      values: [executionId, after, options.types ?? null, options.limit, options.bytes],
-    });
-    return rows;
+    const page: RecordedEvent[] = [];
+    let bytes = 0;
+    for (let position = after; ;) {
+      const limit = options.limit - page.length;
+      const { rows } = await this.database.pool.query<StoredEvents>({
+        name: 'journal-page',
+        text: PAGE,
+        values: [executionId, position, options.types ?? null, limit, options.bytes - bytes],
+      });
+      const stored = await this.segments.events(executionId.toLowerCase(), rows);
+      if (!rows.some(({ packed }) => packed)) return page.concat(stored);
+      for (const event of stored) {
+        if (event.sequence <= position || (options.types && !options.types.includes(event.type))) continue;
+        if (page.length === options.limit || bytes >= options.bytes) return page;
+        page.push(event);
+        bytes += Buffer.byteLength(event.data);
+      }
+      const last = stored.at(-1)!;
+      if (page.length === options.limit || bytes >= options.bytes || isTerminalEvent(last.type)) return page;
+      // The filter has left out so many events that the page has room for those of the next segments.
+      position = last.sequence;
+    }
   }
 
   /** Reads the events that make up an execution's state, and its last sequence, from one snapshot. */
@@ -100,17 +166,20 @@ export class JournalReader {
     const { rows } = await this.database.pool.query<StateRow>({
       name: 'journal-states',
       text: STATES,
-      values: [executionIds],
+      values: [executionIds, NO_STATE],
     });
-    return new Map(
-      [...Map.groupBy(rows, ({ id }) => id)].map(([id, found]) => {
-        // Without state events there is one row, and its columns are null.
-        const events = found.filter((row): row is StateRow & RecordedEvent => row.sequence !== null);
-        // The join keeps the order, but SQL does not guarantee it. Sorting a sorted list takes one pass.
-        events.sort((one, other) => one.sequence - other.sequence);
-        return [id, { events, lastSequence: found[0]!.lastSequence ?? 0 }];
-      }),
-    );
+    const states = new Map<string, StateEvents>();
+    for (const [id, found] of Map.groupBy(rows, (row) => row.id)) {
+      // Without state events there is one row, and its columns are null.
+      const stored = found.filter((row): row is StateRow & StoredEvents => row.sequence !== null);
+      const events = await this.segments.events(id, stored);
+      const isPacked = stored.some(({ packed }) => packed);
+      states.set(id, {
+        events: isPacked ? events.filter(({ type }) => !NO_STATE.includes(type)) : events,
+        lastSequence: found[0]!.lastSequence ?? 0,
+      });
+    }
+    return states;
   }
 
   /** Checks whether any of these executions has an event of these types after its position. */
@@ -119,25 +188,24 @@ export class JournalReader {
     types: readonly EventType[] | undefined,
   ): Promise<boolean> {
     const known = positions.filter(({ executionId }) => isUuid(executionId));
-    const { rows } = await this.database.pool.query<{ found: boolean }>(
-      `SELECT EXISTS (
-         SELECT FROM unnest($1::uuid[], $2::int[]) AS p(id, position), LATERAL (
-           SELECT FROM cloutagent.events WHERE execution_id = p.id AND sequence > p.position
-             AND ($3::text[] IS NULL OR type = ANY ($3)) LIMIT 1
-         ) AS event
-       ) AS found`,
+    const { rows } = await this.database.pool.query<{ id: string; position: number; packed: boolean }>(
+      HAS_AFTER,
       [known.map(({ executionId }) => executionId), known.map(({ position }) => position), types ?? null],
     );
-    return rows[0]!.found;
+    for (const { id, position, packed } of rows) {
+      if (!packed) return true;
+      if ((await this.read(id, position, { types, limit: 1, bytes: 1 })).length > 0) return true;
+    }
+    return false;
   }
 
   /** Reads the last sequence of each execution; 0 without events. */
   async lastSequences(executionIds: readonly string[]): Promise<Map<string, number>> {
-    const { rows } = await this.database.pool.query<{ id: string; last: number | null }>(
-      `SELECT id, (SELECT max(sequence) FROM cloutagent.events WHERE execution_id = id) AS last FROM unnest($1::uuid[]) AS id`,
+    const { rows } = await this.database.pool.query<{ id: string; last: number }>(
+      `SELECT id, ${lastSequenceOf('id')} AS last FROM unnest($1::uuid[]) AS id`,
       [executionIds.filter(isUuid)],
     );
-    return new Map(rows.map((row) => [row.id, row.last ?? 0]));
+    return new Map(rows.map((row) => [row.id, row.last]));
   }
 
   private async readExisting(ids: readonly string[]): Promise<Map<string, true>> {
@@ -150,11 +218,17 @@ export class JournalReader {
 
   private async readAt(keys: readonly string[]): Promise<Map<string, RecordedEvent>> {
     const positions = keys.map((key) => key.split(':') as [string, string]);
-    const { rows } = await this.database.pool.query<RecordedEvent & { id: string }>(AT, [
+    const { rows } = await this.database.pool.query<StoredEvents & { id: string; wanted: number }>(AT, [
       positions.map(([id]) => id),
       positions.map(([, sequence]) => Number(sequence)),
     ]);
-    return new Map(rows.map((row) => [`${row.id}:${row.sequence}`, row]));
+    const found = new Map<string, RecordedEvent>();
+    for (const row of rows) {
+      const events = await this.segments.events(row.id, [row]);
+      const event = events.find(({ sequence }) => sequence === row.wanted);
+      if (event) found.set(`${row.id}:${row.wanted}`, event);
+    }
+    return found;
   }
 
   private async readNewest(
@@ -175,6 +249,4 @@ interface StateRow {
   id: string;
   lastSequence: number | null;
   sequence: number | null;
-  type: EventType | null;
-  data: string | null;
 }

@@ -5,6 +5,7 @@ import { DeletionNotices } from './deletion-notices.js';
 import { EventNotifier } from './event-notifier.js';
 import { ExecutionDeleter } from './execution-deleter.js';
 import { Journal } from './journal.js';
+import { JournalPacker } from './journal-packer.js';
 import { JournalReader } from './journal-reader.js';
 import { NotificationSource } from './notification-source.js';
 import { RetentionSweeper } from './retention-sweeper.js';
@@ -18,6 +19,7 @@ import { UnownedAppend } from './unowned-append.js';
     EventNotifier,
     ExecutionDeleter,
     Journal,
+    JournalPacker,
     JournalReader,
     NotificationSource,
     RetentionSweeper,
@@ -29,6 +31,7 @@ import { UnownedAppend } from './unowned-append.js';
     EventNotifier,
     ExecutionDeleter,
     Journal,
+    JournalPacker,
     JournalReader,
     NotificationSource,
     StatusChanges,

@@ -22,6 +22,7 @@ import type { Refusal } from './append-statement.js';
 import type { RowChange } from './row-change.js';
 import { AppendWriter } from './append-writer.js';
 import { EventNotifier } from './event-notifier.js';
+import { JournalReader } from './journal-reader.js';
 import { JournalStats } from './journal-stats.js';
 import type { Claim, PendingAppend } from './pending-append.js';
 import { redactChange, redactEvents } from './redact.js';
@@ -66,11 +67,12 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     private readonly bus: EventBus,
     private readonly notifier: EventNotifier,
     private readonly unowned: UnownedAppend,
+    reader: JournalReader,
     private readonly redactors: ExecutionRedactors,
     @Inject(Settings)
     private readonly settings: Pick<Settings, 'MAX_EVENTS_PER_FLUSH' | 'MAX_FLUSHES_PER_PROCESS'>,
   ) {
-    this.writer = new AppendWriter(database, identity.value);
+    this.writer = new AppendWriter(database, identity.value, reader);
   }
 
   onModuleInit(): void {

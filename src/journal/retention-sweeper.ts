@@ -6,7 +6,7 @@ import { Logger } from '../logging/logger.js';
 /** Roots that one transaction deletes. */
 const BATCH = 100;
 /** Advisory lock that lets one process sweep at a time. */
-const RETENTION_LOCK = 0x72657461;
+export const RETENTION_LOCK = 0x72657461;
 
 /** Undelivered events: those that are pending, and those that wait for an operator. */
 const UNDELIVERED = '(d.due_at IS NOT NULL OR d.dead_at IS NOT NULL)';

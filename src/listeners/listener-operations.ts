@@ -10,6 +10,7 @@ import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { DeliveryWorkers } from '../deliveries/delivery-workers.js';
 import { SubscriberRegistry } from '../deliveries/subscriber-registry.js';
+import { JournalReader } from '../journal/journal-reader.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
 import { listenerNameOf, LISTENERS, subscriberIdOf } from './subscriber-id.js';
 
@@ -26,11 +27,10 @@ const LIST = `
   ) AS d WHERE s.id LIKE $1 ORDER BY s.id`;
 
 const DEAD = `
-  SELECT d.execution_id AS "executionId", d.failed_sequence AS sequence, e.type, d.attempts, d.last_error AS error,
+  SELECT d.execution_id AS "executionId", d.failed_sequence AS sequence, d.attempts, d.last_error AS error,
     d.dead_at AS "diedAt"
   FROM cloutagent.deliveries AS d
-  JOIN cloutagent.events AS e ON e.execution_id = d.execution_id AND e.sequence = d.failed_sequence
-  WHERE d.subscriber = $1 AND d.dead_at IS NOT NULL AND ($2::uuid IS NULL OR d.execution_id > $2)
+  WHERE d.subscriber = $1 AND d.dead_at IS NOT NULL AND d.failed_sequence IS NOT NULL AND ($2::uuid IS NULL OR d.execution_id > $2)
   ORDER BY d.execution_id LIMIT $3`;
 
 const REVIVE = `dead_at = NULL, attempts = 0, failed_sequence = NULL, last_error = NULL, due_at = now()`;
@@ -50,6 +50,7 @@ export class ListenerOperations {
     private readonly database: Database,
     private readonly registry: SubscriberRegistry,
     private readonly workers: DeliveryWorkers,
+    private readonly journal: JournalReader,
     @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_POLL_INTERVAL_MS'>,
   ) {}
 
@@ -74,15 +75,21 @@ export class ListenerOperations {
    */
   async dead(name: string, { cursor, limit }: ListDeadDeliveries): Promise<DeadDeliveryPage> {
     await this.check(name);
-    const { rows } = await this.database.pool.query<Row<DeadDelivery, 'diedAt'>>(DEAD, [
+    const { rows } = await this.database.pool.query<Row<Omit<DeadDelivery, 'type'>, 'diedAt'>>(DEAD, [
       subscriberIdOf(name),
       cursor ?? null,
       limit + 1,
     ]);
-    const deliveries = rows
-      .slice(0, limit)
-      .map(({ diedAt, ...rest }) => ({ ...rest, diedAt: diedAt.toISOString() }));
-    return { deliveries, nextCursor: rows.length > limit ? deliveries.at(-1)!.executionId : null };
+    const page = rows.slice(0, limit);
+    const events = await Promise.all(
+      page.map(({ executionId, sequence }) => this.journal.at(executionId, sequence)),
+    );
+    // An execution that was deleted meanwhile has no event.
+    const deliveries = page.flatMap(({ diedAt, ...rest }, index) => {
+      const type = events[index]?.type;
+      return type === undefined ? [] : [{ ...rest, type, diedAt: diedAt.toISOString() }];
+    });
+    return { deliveries, nextCursor: rows.length > limit ? page.at(-1)!.executionId : null };
   }
 
   /**

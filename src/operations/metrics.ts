@@ -13,6 +13,7 @@ import { Dispatcher } from '../engine/dispatch/dispatcher.js';
 import { EngineStats } from '../engine/run/engine-stats.js';
 import { EventBus } from '../events/event-bus.js';
 import { Journal } from '../journal/journal.js';
+import { JournalPacker } from '../journal/journal-packer.js';
 import { StreamHub } from '../streaming/stream-hub.js';
 import { StreamStats } from '../streaming/stream-stats.js';
 import { Histogram } from '../common/histogram.js';
@@ -34,6 +35,7 @@ export class Metrics {
   constructor(
     bus: EventBus,
     journal: Journal,
+    packer: JournalPacker,
     hub: StreamHub,
     streams: StreamStats,
     engine: EngineStats,
@@ -91,6 +93,27 @@ export class Metrics {
       'journal_retried_appends_total',
       'Appends retried because the database did not answer or refused writes.',
       () => [[journal.stats.repeatedAppends]],
+    );
+
+    this.counter('journal_packed_executions_total', 'Executions whose events this process packed.', () => [
+      [packer.packed.executions],
+    ]);
+    this.counter('journal_packed_events_total', 'Events that this process packed.', () => [
+      [packer.packed.events],
+    ]);
+    this.counter(
+      'journal_packed_bytes_total',
+      'Bytes of the data of packed events, before and after the compression.',
+      ['when'],
+      () => [
+        [packer.packed.bytesBefore, { when: 'before' }],
+        [packer.packed.bytesAfter, { when: 'after' }],
+      ],
+    );
+    this.gauge(
+      'journal_pack_backlog',
+      'Executions whose events are due to be packed, for all processes together, up to 100,000.',
+      () => [[packer.backlog]],
     );
 
     this.gauge('executions_running', 'Executions that run in this process, including paused ones.', () => [

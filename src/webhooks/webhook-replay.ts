@@ -2,6 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ReplayWebhook } from '@cloutagent/contract';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
+import { JournalReader } from '../journal/journal-reader.js';
+import { lastSequenceOf } from '../journal/newest-events.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
 import type { WebhookRow } from './webhook-row.js';
 
@@ -18,10 +20,16 @@ const MATCHING = `
 /** The time of an event is the second field of its data, after the id of the execution. */
 const TIME = `substring(v.data FROM '"timestamp":"([^"]{1,40})"')::timestamptz`;
 
+const TIMESTAMP = /"timestamp":"([^"]{1,40})"/;
+
+/** Events of a packed execution that are read at once. */
+const PAGE = { limit: 1_000, bytes: 1_048_576 };
+
 const COUNT = `SELECT count(*)::int AS count FROM (SELECT e.id FROM ${MATCHING} LIMIT $5) AS counted`;
 
 const RANGES = `
-  SELECT b.id, r.first, r.last, (SELECT max(sequence) FROM cloutagent.events WHERE execution_id = b.id) AS newest
+  SELECT b.id, r.first, r.last, ${lastSequenceOf('b.id')} AS newest,
+    EXISTS (SELECT FROM cloutagent.segments WHERE execution_id = b.id) AS packed
   FROM (SELECT e.id, w.events FROM ${MATCHING} AND ($5::uuid IS NULL OR e.id > $5) ORDER BY e.id LIMIT ${BATCH}) AS b,
     LATERAL (
       SELECT min(v.sequence) AS first, max(v.sequence) AS last FROM cloutagent.events AS v
@@ -46,6 +54,7 @@ interface Range {
   first: number | null;
   last: number | null;
   newest: number;
+  packed: boolean;
 }
 
 /** Delivers events again: of one execution, or of a range of time. */
@@ -53,6 +62,7 @@ interface Range {
 export class WebhookReplay {
   constructor(
     private readonly database: Database,
+    private readonly reader: JournalReader,
     @Inject(Settings) private readonly settings: Pick<Settings, 'MAX_EXECUTIONS_PER_REPLAY'>,
   ) {}
 
@@ -74,13 +84,38 @@ export class WebhookReplay {
     for (let after: string | null = null; ;) {
       const batch: Range[] = (await this.database.pool.query<Range>(RANGES, [...selection, after])).rows;
       // One statement each: a statement that changes many rows could deadlock with an append.
-      for (const { id, first, last, newest } of batch) {
+      for (const range of batch) {
+        const { id, newest } = range;
+        const { first, last } = range.packed ? await this.packedRange(webhook, id, from, to) : range;
         if (first === null) continue;
         const { rowCount } = await this.database.pool.query(REPLAY, [webhook.id, id, first, last, newest]);
         replayed += rowCount ?? 0;
       }
       if (batch.length < BATCH) return replayed;
       after = batch.at(-1)!.id;
+    }
+  }
+
+  /** Finds the first and the last wanted event in the segments of an execution. */
+  private async packedRange(
+    { events: types }: WebhookRow,
+    executionId: string,
+    from: string | undefined,
+    to: string | undefined,
+  ): Promise<Pick<Range, 'first' | 'last'>> {
+    const [begin, end] = [timeOf(from)?.getTime() ?? -Infinity, timeOf(to)?.getTime() ?? Infinity];
+    let first: number | null = null;
+    let last: number | null = null;
+    for (let after = 0; ;) {
+      const events = await this.reader.read(executionId, after, { types, ...PAGE });
+      if (events.length === 0) return { first, last };
+      after = events.at(-1)!.sequence;
+      const matching = events.filter(({ data }) => {
+        const time = Date.parse(TIMESTAMP.exec(data)?.[1] ?? '');
+        return time >= begin && time < end;
+      });
+      first ??= matching[0]?.sequence ?? null;
+      last = matching.at(-1)?.sequence ?? last;
     }
   }
 

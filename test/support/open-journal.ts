@@ -26,9 +26,20 @@ export async function openJournal(url: string, more: Record<string, string> = {}
   const detector = new DeathDetector(presence, identity, settings);
   const notifier = new EventNotifier(database, listener, identity, detector);
   const redactors = new ExecutionRedactors(SecretRedactor.of(settings), database, identity);
-  const unowned = new UnownedAppend(database, new JournalReader(database), redactors);
+  const reader = new JournalReader(database);
+  const unowned = new UnownedAppend(database, reader, redactors);
   const bus = new EventBus(new EventEmitter2());
-  const journal = new Journal(database, listener, identity, bus, notifier, unowned, redactors, settings);
+  const journal = new Journal(
+    database,
+    listener,
+    identity,
+    bus,
+    notifier,
+    unowned,
+    reader,
+    redactors,
+    settings,
+  );
   journal.onModuleInit();
   return {
     database,

@@ -3,6 +3,7 @@ import { CliError } from '../cli-error.js';
 import type { CliContext } from '../cli-context.js';
 import { EXIT } from '../exit-codes.js';
 import type { RunAction } from '../run-action.js';
+import { withDatabase } from '../with-database.js';
 
 /** Adds `rotate` to the command `secrets`. */
 export function addRotateSecrets(secrets: Command, context: CliContext, run: RunAction): void {
@@ -41,31 +42,15 @@ export function addRotateSecrets(secrets: Command, context: CliContext, run: Run
 }
 
 async function rotate({ streams }: CliContext) {
-  const [
-    { InvalidSettingsError, parseSettings },
-    { Database, DatabaseError },
-    { CipherError, SecretCipher },
-    rotation,
-  ] = await Promise.all([
-    import('../../config/settings.js'),
-    import('../../database/database.js'),
+  const [{ CipherError, SecretCipher }, { rotateSecrets }] = await Promise.all([
     import('../../secrets/secret-cipher.js'),
     import('../../secrets/secret-rotation.js'),
   ]);
   try {
-    const settings = parseSettings(streams.environment);
-    for (const name of ['DATABASE_URL', 'SECRETS_KEY'] as const)
-      if (settings[name] === undefined)
-        throw new CliError(`Set ${name} as the servers have it: this command works on the database itself.`);
-    const database = await Database.connect(settings);
-    try {
-      return await rotation.rotateSecrets(database, new SecretCipher(settings));
-    } finally {
-      await database.onApplicationShutdown();
-    }
+    return await withDatabase(streams, ['DATABASE_URL', 'SECRETS_KEY'], (database, settings) =>
+      rotateSecrets(database, new SecretCipher(settings)),
+    );
   } catch (error) {
-    if (error instanceof InvalidSettingsError) throw new CliError(error.message);
-    if (error instanceof DatabaseError) throw new CliError(`${error.message}.`, EXIT.server);
     if (error instanceof CipherError)
       throw new CliError(
         `A value cannot be decrypted: ${error.message}. Keep the old keys in SECRETS_KEY, after the new one.`,

@@ -4,6 +4,7 @@ import { v7 as uuidv7 } from '../../common/uuid.js';
 import { Settings } from '../../config/settings.js';
 import { Database } from '../../database/database.js';
 import type { KeptChild } from '../../database/schema.js';
+import { newestFieldsOf } from '../../journal/newest-events.js';
 import type { NewChild, NewChildren, TreeUsage } from '../../journal/row-change.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeError } from '../extension/node-handler.js';
@@ -34,10 +35,7 @@ const USAGE = `
     sum((m.value ->> 'output')::bigint)::float8 AS output,
     CASE WHEN bool_and(m.value ->> 'costUSD' IS NOT NULL) THEN sum((m.value ->> 'costUSD')::numeric)::float8 END AS "costUSD"
   FROM cloutagent.executions AS c, LATERAL (
-    SELECT data::json -> 'modelUsage' AS usage FROM cloutagent.events
-    WHERE execution_id = c.id AND type = 'execution:cost-update'
-      AND type NOT IN ('execution:output', 'execution:thinking')
-    ORDER BY sequence DESC LIMIT 1
+    SELECT ${newestFieldsOf('execution:cost-update', 'c.id')} -> 'modelUsage' AS usage
   ) AS last, json_each(last.usage) AS m
   WHERE c.parent_id = $1 AND c.parent_wait_id = ANY ($2::uuid[])
   GROUP BY m.key`;

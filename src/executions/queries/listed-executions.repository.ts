@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EventFields, ExecutionFailure, ExecutionStatus } from '@cloutagent/contract';
 import { type RawBuilder, sql } from 'kysely';
 import { Database } from '../../database/database.js';
+import { type NewestType, lastSequenceOf, newestFieldsOf } from '../../journal/newest-events.js';
 import type { ListPosition } from './list-cursor.js';
 import { INPUT_READ } from './input-preview.js';
 
@@ -55,19 +56,10 @@ export interface ListedRow {
   nodes: number | null;
 }
 
-type ListedType = 'execution:progress' | 'execution:token-usage' | 'execution:cost-update';
+const newest = <T extends NewestType>(type: T): RawBuilder<EventFields[T] | null> =>
+  sql.raw(`(${newestFieldsOf(type, 'page.id')})`);
 
-/** Reads the newest event of a type. The second condition on the type lets PostgreSQL use the index that leaves out chunks. */
-const newest = <T extends ListedType>(type: T): RawBuilder<EventFields[T] | null> => sql`(
-  SELECT data::json FROM cloutagent.events
-  WHERE execution_id = page.id AND type = ${sql.lit(type)}
-    AND type NOT IN ('execution:output', 'execution:thinking')
-  ORDER BY sequence DESC LIMIT 1
-)`;
-
-const LAST_SEQUENCE = sql<number>`coalesce(
-  (SELECT max(sequence) FROM cloutagent.events WHERE execution_id = page.id), 0
-)`;
+const LAST_SEQUENCE = sql.raw<number>(`(${lastSequenceOf('page.id')})`);
 
 /** A workflow may be large, so it is read only while no event has the number of its nodes. */
 const NODES_BEFORE_PROGRESS = sql<number | null>`

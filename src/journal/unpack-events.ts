@@ -1,0 +1,66 @@
+import type pg from 'pg';
+import type { Database } from '../database/database.js';
+import { textArray } from './binary-array.js';
+import { RETENTION_LOCK } from './retention-sweeper.js';
+import { decodeSegment } from './segment.js';
+
+/** Executions that one transaction unpacks. */
+const BATCH = 20;
+
+const LOCK = `
+  SELECT id FROM cloutagent.executions WHERE packed AND id > $1 ORDER BY id LIMIT ${BATCH} FOR NO KEY UPDATE`;
+const SEGMENTS = `SELECT first FROM cloutagent.segments WHERE execution_id = $1 ORDER BY first`;
+const SEGMENT = `SELECT data FROM cloutagent.segments WHERE execution_id = $1 AND first = $2`;
+const INSERT = `
+  INSERT INTO cloutagent.events (execution_id, sequence, type, data)
+  SELECT $1, $2 + n - 1, type, data FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS e(type, data, n)
+  ON CONFLICT (execution_id, sequence) DO UPDATE SET type = excluded.type, data = excluded.data`;
+
+/**
+ * Turns the segments of all executions into rows again, for a release that knows no segments. Servers may run meanwhile if they
+ * do not pack. An interrupted call continues when it is called again.
+ * @returns the number of executions
+ * @throws DamagedSegmentError; the executions before it are unpacked
+ */
+export async function unpackAll(database: Database): Promise<number> {
+  let unpacked = 0;
+  for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
+    const ids = await database.transaction((client) => unpackBatch(client, after));
+    const last = ids.at(-1);
+    if (last === undefined) return unpacked;
+    unpacked += ids.length;
+    after = last;
+  }
+}
+
+async function unpackBatch(client: pg.PoolClient, after: string): Promise<string[]> {
+  // A sweep whose snapshot is older would leave the rows of an execution that it deletes.
+  await client.query('SELECT pg_advisory_xact_lock($1)', [RETENTION_LOCK]);
+  const { rows } = await client.query<{ id: string }>(LOCK, [after]);
+  const ids = rows.map(({ id }) => id);
+  if (ids.length === 0) return ids;
+  const triggers = await client.query(
+    `SELECT FROM pg_trigger WHERE tgrelid = 'cloutagent.events'::regclass AND NOT tgisinternal`,
+  );
+  // Events that were delivered long ago are no new ones. Appends wait until the transaction ends.
+  if (triggers.rowCount) await client.query('ALTER TABLE cloutagent.events DISABLE TRIGGER USER');
+  for (const id of ids) await unpackEvents(client, id);
+  if (triggers.rowCount) await client.query('ALTER TABLE cloutagent.events ENABLE TRIGGER USER');
+  return ids;
+}
+
+async function unpackEvents(client: pg.PoolClient, executionId: string): Promise<void> {
+  const { rows } = await client.query<{ first: number }>(SEGMENTS, [executionId]);
+  for (const { first } of rows) {
+    const found = await client.query<{ data: Buffer }>(SEGMENT, [executionId, first]);
+    const events = await decodeSegment(executionId, first, found.rows[0]!.data);
+    await client.query(INSERT, [
+      executionId,
+      first,
+      textArray(events.map(({ type }) => type)),
+      textArray(events.map(({ data }) => data)),
+    ]);
+  }
+  await client.query('DELETE FROM cloutagent.segments WHERE execution_id = $1', [executionId]);
+  await client.query('UPDATE cloutagent.executions SET packed = false WHERE id = $1', [executionId]);
+}
