@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { agentRounds } from './agent-rounds.migration.js';
 import { definitions } from './definitions.migration.js';
+import { listEntries } from './list-entries.migration.js';
 import { bulkOperations } from './operations.migration.js';
 import { projectStats } from './project-stats.migration.js';
 import { schedules } from './schedules.migration.js';
@@ -501,4 +502,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0016-bulk-operations': bulkOperations,
   '0017-project-stats': projectStats,
   '0018-threads': threads,
+  '0020-list-entries': listEntries,
 };
