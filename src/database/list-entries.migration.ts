@@ -21,9 +21,9 @@ export const REPLACED_INDEXES = [
 
 /** The indexes of trees and re-runs, in the order of lists. */
 export const TREE_INDEXES = {
-  executions_of_parent_newest: '(parent_id, created_at, id) WHERE parent_id IS NOT NULL',
-  executions_of_root_newest: '(root_id, created_at, id) WHERE root_id IS NOT NULL',
-  executions_reruns_newest: '(rerun_of, created_at, id) WHERE rerun_of IS NOT NULL',
+  executions_of_parent_newest: '(parent_id, status, created_at, id) WHERE parent_id IS NOT NULL',
+  executions_of_root_newest: '(root_id, status, created_at, id) WHERE root_id IS NOT NULL',
+  executions_reruns_newest: '(rerun_of, status, created_at, id) WHERE rerun_of IS NOT NULL',
 } as const;
 
 const NEWEST = (type: string): string => `(
@@ -145,14 +145,21 @@ async function createFunctions(run: (statement: string) => Promise<void>): Promi
       SELECT project_id, status, count(*) FROM inserted WHERE parent_id IS NULL GROUP BY 1, 2;
       RETURN NULL;
     END $$`);
-  // An execution without entries has ended before the migration, and has none yet.
+  // Each statement names its partition: to find the partition of a row would double the cost.
   await run(`
     CREATE FUNCTION cloutagent.move_list_entries() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-      UPDATE cloutagent.list_entries SET status = NEW.status, duration_ms = ${DURATION_MS('NEW')},
-        summary = CASE WHEN NEW.completed_at IS NOT NULL AND tag = '' THEN cloutagent.summary_of(NEW.id) END
-      WHERE execution_id = NEW.id AND status = OLD.status;
-      IF FOUND AND NEW.parent_id IS NULL THEN
+      IF NEW.completed_at IS NULL THEN
+        UPDATE cloutagent.open_list_entries SET status = NEW.status WHERE execution_id = NEW.id;
+      ELSE
+        WITH ended AS (DELETE FROM cloutagent.open_list_entries WHERE execution_id = NEW.id RETURNING *)
+        INSERT INTO cloutagent.ended_list_entries (execution_id, tag, status, project_id, is_root, workflow_name,
+          workflow_version, created_at, duration_ms, summary)
+        SELECT execution_id, tag, NEW.status, project_id, is_root, workflow_name, workflow_version, created_at,
+          ${DURATION_MS('NEW')}, CASE WHEN tag = '' THEN cloutagent.summary_of(NEW.id) END
+        FROM ended;
+      END IF;
+      IF NEW.parent_id IS NULL THEN
         INSERT INTO cloutagent.execution_count_changes (project_id, status, change)
         VALUES (NEW.project_id, OLD.status, -1), (NEW.project_id, NEW.status, 1);
       END IF;
@@ -179,7 +186,7 @@ async function createTriggers(run: (statement: string) => Promise<void>): Promis
   // A trigger after the statement sees the events that the same statement has inserted.
   await run(`
     CREATE TRIGGER executions_moved AFTER UPDATE OF status ON cloutagent.executions FOR EACH ROW
-      WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION cloutagent.move_list_entries()`);
+      WHEN (OLD.status <> NEW.status AND OLD.completed_at IS NULL) EXECUTE FUNCTION cloutagent.move_list_entries()`);
   await run(`
     CREATE TRIGGER executions_unlisted AFTER DELETE ON cloutagent.executions REFERENCING OLD TABLE AS deleted
       FOR EACH STATEMENT EXECUTE FUNCTION cloutagent.delete_list_entries()`);

@@ -77,36 +77,51 @@ function ofEntries(filter: ListFilter): ListStatement {
     );
   if (projectIds || workflow) conditions.push('l.project_id = p.project_id');
   conditions.push(...rangeOf(filter, values, 'l.created_at', 'l.execution_id'));
-  const text = `
-    SELECT page.* FROM ${from.join(' CROSS JOIN ')} CROSS JOIN LATERAL (
-      SELECT l.execution_id AS id, l.created_at FROM cloutagent.list_entries AS l
-      WHERE ${conditions.join(' AND ')}
-      ORDER BY l.created_at DESC, l.execution_id DESC LIMIT ${limit}
-    ) AS page ORDER BY created_at DESC, id DESC LIMIT ${limit}`;
+  const page = `
+    SELECT l.execution_id AS id, l.created_at FROM cloutagent.list_entries AS l WHERE ${conditions.join(' AND ')}
+    ORDER BY l.created_at DESC, l.execution_id DESC LIMIT ${limit}`;
+  const text = mergedPages(from.join(' CROSS JOIN '), page, limit);
   return { text, values: values.list, isBounded: true };
 }
 
-/** Reads the executions of one tree, or the re-runs of one execution. The other conditions are checked for each of them. */
+/**
+ * Reads the executions of one tree, or the re-runs of one execution, in the same way. The conditions on project, tag and workflow
+ * are checked for each of them.
+ */
 function ofRelated(filter: ListFilter): ListStatement {
-  const { projectIds, status, tag, parentId, rootId, rerunOf, withChildren, workflow, limit } = filter;
+  const {
+    projectIds,
+    status = STATUSES,
+    tag,
+    parentId,
+    rootId,
+    rerunOf,
+    withChildren,
+    workflow,
+    limit,
+  } = filter;
   const values = new Values();
-  const conditions: string[] = [];
+  const from = `unnest(${values.add(status, 'text[]')}) AS s(status)`;
+  const conditions = ['e.status = s.status'];
   if (parentId !== undefined) conditions.push(`e.parent_id = ${values.add(parentId, 'uuid')}`);
   if (rootId !== undefined) conditions.push(`e.root_id = ${values.add(rootId, 'uuid')}`);
   if (rerunOf !== undefined) conditions.push(`e.rerun_of = ${values.add(rerunOf, 'uuid')}`);
   if (parentId === undefined && rootId === undefined && !withChildren) conditions.push('e.parent_id IS NULL');
   if (projectIds) conditions.push(`e.project_id = ANY (${values.add(projectIds, 'text[]')})`);
-  if (status) conditions.push(`e.status = ANY (${values.add(status, 'text[]')})`);
   if (tag !== undefined) conditions.push(`${values.add(tag, 'text')} = ANY (e.tags)`);
   if (workflow) conditions.push(`e.workflow_name = ${values.add(workflow.name, 'text')}`);
   if (workflow?.version !== undefined)
     conditions.push(`e.workflow_version = ${values.add(workflow.version, 'bigint')}`);
   conditions.push(...rangeOf(filter, values, 'e.created_at', 'e.id'));
-  const text = `
+  const page = `
     SELECT e.id, e.created_at FROM cloutagent.executions AS e WHERE ${conditions.join(' AND ')}
     ORDER BY e.created_at DESC, e.id DESC LIMIT ${limit}`;
-  return { text, values: values.list, isBounded: false };
+  return { text: mergedPages(from, page, limit), values: values.list, isBounded: false };
 }
+
+const mergedPages = (from: string, page: string, limit: number): string => `
+  SELECT page.* FROM ${from} CROSS JOIN LATERAL (${page}) AS page
+  ORDER BY created_at DESC, id DESC LIMIT ${limit}`;
 
 /** The conditions on the time of an execution and on its place in the list. */
 function rangeOf(filter: ListFilter, values: Values, createdAt: string, id: string): string[] {
