@@ -123,12 +123,19 @@ describe('operations on many executions', () => {
     const [plain] = await startMany(1, later('f1'));
     const [ended] = await startMany(1, inProject('f1', [delay('a', 1)]));
     await allEnded([ended!]);
-    await database.query(
-      `UPDATE cloutagent.executions SET workflow_name = 'compare', workflow_version = CASE WHEN id = $1 THEN 2 ELSE 1 END
-       WHERE id = ANY ($2)`,
-      [tagged[0], tagged],
-    );
-    await database.query(`UPDATE cloutagent.executions SET created_at = '2020-01-01' WHERE id = $1`, [plain]);
+    for (const [table, id] of [
+      ['executions', 'id'],
+      ['list_entries', 'execution_id'],
+    ]) {
+      await database.query(
+        `UPDATE cloutagent.${table} SET workflow_name = 'compare',
+           workflow_version = CASE WHEN ${id} = $1 THEN 2 ELSE 1 END WHERE ${id} = ANY ($2)`,
+        [tagged[0], tagged],
+      );
+      await database.query(`UPDATE cloutagent.${table} SET created_at = '2020-01-01' WHERE ${id} = $1`, [
+        plain,
+      ]);
+    }
     const { status, body } = await post({ action: 'cancel', filter: { projectId: 'f1', ...filter } });
     expect([status, body.total]).toEqual([202, total]);
     await done(body.id);

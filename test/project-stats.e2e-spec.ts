@@ -74,6 +74,10 @@ describe('GET /api/projects/:projectId/stats', () => {
     for (const [n, id] of ids.entries()) {
       const at = new Date(base + Math.floor(n / 3) * 7 * HOUR_MS + n * 60_000);
       await database.query('UPDATE cloutagent.executions SET created_at = $2 WHERE id = $1', [id, at]);
+      await database.query('UPDATE cloutagent.list_entries SET created_at = $2 WHERE execution_id = $1', [
+        id,
+        at,
+      ]);
       await database.query('UPDATE cloutagent.root_usage SET created_at = $2 WHERE root_id = $1', [id, at]);
     }
     const shown = await Promise.all(

@@ -31,13 +31,13 @@ const INSERT = `
 // One statement sees one snapshot: executions that are created later do not belong to the operation.
 const SELECT_ITEMS = `
   INSERT INTO cloutagent.operation_items (operation_id, execution_id)
-  SELECT $1, e.id FROM cloutagent.executions AS e
-  WHERE e.project_id = $2 AND e.parent_id IS NULL
-    AND ($3::text[] IS NULL OR e.status = ANY ($3))
-    AND ($4::text IS NULL OR $4 = ANY (e.tags))
-    AND ($5::text IS NULL OR e.workflow_name = $5) AND ($6::bigint IS NULL OR e.workflow_version = $6)
-    AND ($7::timestamptz IS NULL OR e.created_at >= $7) AND ($8::timestamptz IS NULL OR e.created_at < $8)
-    AND ($9::uuid[] IS NULL OR e.id = ANY ($9))
+  SELECT $1, l.execution_id FROM cloutagent.list_entries AS l
+  WHERE l.project_id = $2 AND l.is_root AND l.tag = coalesce($4::text, '')
+    AND l.status = ANY (coalesce(
+      $3::text[], '{queued,running,waiting,paused,completed,failed,cancelled}'))
+    AND ($5::text IS NULL OR l.workflow_name = $5) AND ($6::bigint IS NULL OR l.workflow_version = $6)
+    AND ($7::timestamptz IS NULL OR l.created_at >= $7) AND ($8::timestamptz IS NULL OR l.created_at < $8)
+    AND ($9::uuid[] IS NULL OR l.execution_id = ANY ($9))
   LIMIT $10`;
 
 const COUNT_ITEMS = `

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Settings } from '../config/settings.js';
 import { Logger } from '../logging/logger.js';
+import { fillListEntries, needsListBackfill } from './list-backfill.js';
 import { MIGRATIONS, SCHEMA } from './migrations.js';
 import { isWriteRefusal } from '../problems/database-outage.js';
 import { isQueryTimeout, watchQueries } from './query-errors.js';
@@ -93,6 +94,7 @@ export class Database implements OnApplicationShutdown {
     try {
       await waitUntilReady(pool, url, settings.DATABASE_CONNECT_TIMEOUT_MS);
       if (!(await isUpToDate(pool))) await migrate(url);
+      if (await needsListBackfill(pool)) await completeLists(url);
       return database;
     } catch (error) {
       await pool.end();
@@ -197,6 +199,24 @@ async function migrate(url: string): Promise<void> {
     });
   } finally {
     await kysely.destroy();
+  }
+}
+
+/** Uses a connection of its own, for the same reason. */
+async function completeLists(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, application_name: 'cloutagent-migrations' });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    new Logger(Database.name).log(
+      'completing the entries of lists; processes of the release before may go on',
+    );
+    await fillListEntries(client);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseError(`the entries of lists could not be completed: ${reason}`, { cause: error });
+  } finally {
+    await client.end();
   }
 }
 

@@ -3,6 +3,7 @@ import type { Migration } from 'kysely/migration';
 import { agentRounds } from './agent-rounds.migration.js';
 import { claimAtStart } from './claim-at-start.migration.js';
 import { definitions } from './definitions.migration.js';
+import { listEntries } from './list-entries.migration.js';
 import { bulkOperations } from './operations.migration.js';
 import { packedJournals } from './packed-journals.migration.js';
 import { projectStats } from './project-stats.migration.js';
@@ -503,6 +504,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0016-bulk-operations': bulkOperations,
   '0017-project-stats': projectStats,
   '0018-threads': threads,
-  '0021-claim-at-start': claimAtStart,
   '0019-packed-journals': packedJournals,
+  '0020-list-entries': listEntries,
+  '0021-claim-at-start': claimAtStart,
 };

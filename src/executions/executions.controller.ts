@@ -35,7 +35,7 @@ export class ExecutionsController {
     query: ListExecutions,
     response: ExecutionPage,
     examples: { page: { value: EXAMPLE_PAGE } },
-    errors: ['not_found'],
+    errors: ['not_found', 'list_timeout'],
   })
   list(
     @Query({ schema: ListExecutions }) query: ListExecutions,

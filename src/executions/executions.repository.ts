@@ -49,7 +49,7 @@ const SMALL_COLUMNS = [
     'parent_id',
   ],
   ...['parent_node_id', 'parent_index', 'parent_wait_id', 'superseded', 'root_id', 'depth', 'rerun_of'],
-  ...['workflow_name', 'workflow_version', 'start_at', 'secret_versions'],
+  ...['workflow_name', 'workflow_version', 'start_at', 'secret_versions', 'packed'],
 ] as const satisfies readonly (keyof ExecutionRow)[];
 type SmallRow = Pick<ExecutionRow, (typeof SMALL_COLUMNS)[number]>;
 

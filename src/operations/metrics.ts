@@ -14,6 +14,7 @@ import { EngineStats } from '../engine/run/engine-stats.js';
 import { EventBus } from '../events/event-bus.js';
 import { Journal } from '../journal/journal.js';
 import { JournalPacker } from '../journal/journal-packer.js';
+import { ExecutionCounter } from '../stats/execution-counter.js';
 import { StreamHub } from '../streaming/stream-hub.js';
 import { StreamStats } from '../streaming/stream-stats.js';
 import { Histogram } from '../common/histogram.js';
@@ -42,6 +43,7 @@ export class Metrics {
     dispatcher: Dispatcher,
     deliveries: DeliveryWorkers,
     webhooks: WebhookStats,
+    counter: ExecutionCounter,
     database: Database,
   ) {
     collectDefaultMetrics({ register: this.registry });
@@ -119,6 +121,12 @@ export class Metrics {
     this.gauge('executions_running', 'Executions that run in this process, including paused ones.', () => [
       [dispatcher.running],
     ]);
+    this.gauge(
+      'executions_stored',
+      'Root executions that are stored, by status, for all processes together.',
+      ['status'],
+      () => Object.entries(counter.counts).map(([status, count]): Sample => [count, { status }]),
+    );
     this.counter(
       'executions_started_total',
       'Executions started in this process, including those taken over.',

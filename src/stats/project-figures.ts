@@ -31,7 +31,7 @@ export class ProjectFigures {
   async read(projectId: string, query: ReadStats, principal: Principal): Promise<ProjectStats> {
     if (!ownsProject(principal, projectId)) throw new NotFoundError('project');
     const range = this.rangeOf(projectId, query);
-    const { counts, usage } = await this.repository.read(range).catch((error: { code?: string }) => {
+    const { counts, usage, stored } = await this.repository.read(range).catch((error: { code?: string }) => {
       throw error.code === CANCELED ? new ProblemError('stats_timeout') : error;
     });
     const usageAt = Map.groupBy(usage, ({ at }) => at.getTime());
@@ -43,7 +43,7 @@ export class ProjectFigures {
       usage,
     );
     const { from, to, interval } = range;
-    return { projectId, from: from.toISOString(), to: to.toISOString(), interval, total, buckets };
+    return { projectId, from: from.toISOString(), to: to.toISOString(), interval, total, buckets, stored };
   }
 
   private rangeOf(projectId: string, { from, to, interval }: ReadStats): StatsRange {

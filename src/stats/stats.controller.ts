@@ -19,6 +19,7 @@ const EXAMPLE_STATS: ProjectStats = {
   interval: 'hour',
   total: FIGURES,
   buckets: [{ at: '2026-11-23T18:00:00.000Z', ...FIGURES }],
+  stored: { running: 2, completed: 4_310, failed: 96 },
 };
 
 /** Shows the figures of projects. */

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { ExecutionStatus } from '@cloutagent/contract';
 import type pg from 'pg';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
+import { readCounts, type StatusCounts } from './execution-counts.js';
 
 /** The executions whose figures are read: those that were created from `from` on and before `to`. */
 export interface StatsRange {
@@ -15,7 +15,7 @@ export interface StatsRange {
 /** Figures of one interval, or of the whole range if `at` is null. */
 export interface CountsRow {
   at: Date | null;
-  statuses: Partial<Record<ExecutionStatus, number>>;
+  statuses: StatusCounts;
   p50: number | null;
   p95: number | null;
 }
@@ -30,15 +30,15 @@ export interface UsageRow {
   costUSD: number | null;
 }
 
-const AT = `date_trunc($4, e.created_at, 'UTC')`;
-const IN_RANGE = `e.project_id = $1 AND e.parent_id IS NULL AND e.created_at >= $2 AND e.created_at < $3`;
+const AT = `date_trunc($4, l.created_at, 'UTC')`;
+// Each execution has one entry without a tag.
+const IN_RANGE = `l.project_id = $1 AND l.tag = '' AND l.is_root AND l.created_at >= $2 AND l.created_at < $3`;
+const OPEN = `l.status IN ('queued', 'running', 'waiting', 'paused')`;
+const ANY = `l.status IN ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled')`;
 
-// The API shows times in ms, so durations are differences of ms.
 const COUNTS = `
   WITH roots AS (
-    SELECT ${AT} AS at, e.status, extract(epoch FROM
-      date_trunc('milliseconds', e.completed_at) - date_trunc('milliseconds', e.started_at))::float8 * 1000 AS ms
-    FROM cloutagent.executions AS e WHERE ${IN_RANGE}
+    SELECT ${AT} AS at, l.status, l.duration_ms AS ms FROM cloutagent.list_entries AS l WHERE ${IN_RANGE} AND ${ANY}
   ), statuses AS (
     SELECT at, status, count(*)::int AS number FROM roots GROUP BY GROUPING SETS ((at, status), (status))
   )
@@ -56,14 +56,14 @@ const USAGE = `
   WITH used AS (
     SELECT ${AT} AS at, t.model, t.input::numeric, t.output::numeric,
       CASE WHEN t.input = t.priced_input AND t.output = t.priced_output THEN t.cost_usd END AS cost
-    FROM cloutagent.executions AS e JOIN cloutagent.tree_usage AS t ON t.root_id = e.id WHERE ${IN_RANGE}
+    FROM cloutagent.list_entries AS l JOIN cloutagent.tree_usage AS t ON t.root_id = l.execution_id WHERE ${IN_RANGE} AND ${ANY}
     UNION ALL
     SELECT date_trunc($4, u.created_at, 'UTC'), u.model, u.input, u.output, u.cost_usd
     FROM cloutagent.root_usage AS u WHERE u.project_id = $1 AND u.created_at >= $2 AND u.created_at < $3
     UNION ALL
     SELECT ${AT}, u.model, u.input, u.output, u.cost_usd
-    FROM cloutagent.executions AS e CROSS JOIN LATERAL cloutagent.usage_of_root(e.id) AS u
-    WHERE ${IN_RANGE} AND e.completed_at IS NULL
+    FROM cloutagent.list_entries AS l CROSS JOIN LATERAL cloutagent.usage_of_root(l.execution_id) AS u
+    WHERE ${IN_RANGE} AND ${OPEN}
   )
   SELECT at, model, sum(input)::float8 AS input, sum(output)::float8 AS output,
     CASE WHEN count(*) = count(cost) THEN sum(cost)::float8 END AS "costUSD"
@@ -81,13 +81,14 @@ export class StatsRepository {
    * Reads the figures of a range from one snapshot.
    * @throws the database's error 57014 if a statement takes longer than STATS_TIMEOUT_MS
    */
-  read(range: StatsRange): Promise<{ counts: CountsRow[]; usage: UsageRow[] }> {
+  read(range: StatsRange): Promise<{ counts: CountsRow[]; usage: UsageRow[]; stored: StatusCounts }> {
     const values = [range.projectId, range.from, range.to, range.interval];
     return this.database.transaction(async (client) => {
       await begin(client, this.settings.STATS_TIMEOUT_MS);
       const counts = await client.query<CountsRow>(COUNTS, values);
       const usage = await client.query<UsageRow>(USAGE, values);
-      return { counts: counts.rows, usage: usage.rows };
+      const stored = await readCounts(client, range.projectId);
+      return { counts: counts.rows, usage: usage.rows, stored };
     });
   }
 }

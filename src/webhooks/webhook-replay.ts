@@ -11,11 +11,14 @@ const BATCH = 500;
 
 /** The executions that a replay of webhook $1 concerns: one ($2), or those with events from $3 until $4. */
 const MATCHING = `
-  cloutagent.executions AS e JOIN cloutagent.webhooks AS w ON w.id = $1 AND w.project_id = e.project_id
-  WHERE e.parent_id IS NULL AND (w.workflow_name IS NULL OR w.workflow_name = e.workflow_name)
-    AND (w.tag IS NULL OR w.tag = ANY (e.tags)) AND ($2::uuid IS NULL OR e.id = $2)
+  SELECT e.id FROM cloutagent.webhooks AS w
+  JOIN cloutagent.list_entries AS l ON l.project_id = w.project_id AND l.tag = '' AND l.is_root
+  JOIN cloutagent.executions AS e ON e.id = l.execution_id
+  WHERE w.id = $1 AND (w.workflow_name IS NULL OR w.workflow_name = e.workflow_name)
+    AND (w.tag IS NULL OR w.tag = ANY (e.tags)) AND ($2::uuid IS NULL OR (e.id = $2 AND l.execution_id = $2))
     AND ($3::timestamptz IS NULL OR e.completed_at IS NULL OR e.completed_at >= $3)
-    AND ($4::timestamptz IS NULL OR e.created_at < $4)`;
+    AND ($4::timestamptz IS NULL OR l.created_at < $4)
+  LIMIT $5`;
 
 /** The time of an event is the second field of its data, after the id of the execution. */
 const TIME = `substring(v.data FROM '"timestamp":"([^"]{1,40})"')::timestamptz`;
@@ -25,15 +28,13 @@ const TIMESTAMP = /"timestamp":"([^"]{1,40})"/;
 /** Events of a packed execution that are read at once. */
 const PAGE = { limit: 1_000, bytes: 1_048_576 };
 
-const COUNT = `SELECT count(*)::int AS count FROM (SELECT e.id FROM ${MATCHING} LIMIT $5) AS counted`;
-
 const RANGES = `
   SELECT b.id, r.first, r.last, ${lastSequenceOf('b.id')} AS newest,
     EXISTS (SELECT FROM cloutagent.segments WHERE execution_id = b.id) AS packed
-  FROM (SELECT e.id, w.events FROM ${MATCHING} AND ($5::uuid IS NULL OR e.id > $5) ORDER BY e.id LIMIT ${BATCH}) AS b,
+  FROM unnest($2::uuid[]) AS b(id), (SELECT events FROM cloutagent.webhooks WHERE id = $1) AS w,
     LATERAL (
       SELECT min(v.sequence) AS first, max(v.sequence) AS last FROM cloutagent.events AS v
-      WHERE v.execution_id = b.id AND v.type = ANY (b.events)
+      WHERE v.execution_id = b.id AND v.type = ANY (w.events)
         AND ($3::timestamptz IS NULL OR ${TIME} >= $3) AND ($4::timestamptz IS NULL OR ${TIME} < $4)
     ) AS r
   ORDER BY b.id`;
@@ -74,26 +75,31 @@ export class WebhookReplay {
   async replay(webhook: WebhookRow, { executionId, from, to }: ReplayWebhook): Promise<number> {
     if (!webhook.enabled) throw new ProblemError('webhook_disabled');
     if (executionId !== undefined) await this.checkExecution(webhook, executionId);
-    const selection = [webhook.id, executionId ?? null, timeOf(from), timeOf(to)];
-    const { rows } = await this.database.pool.query<{ count: number }>(COUNT, [
-      ...selection,
-      this.settings.MAX_EXECUTIONS_PER_REPLAY + 1,
+    const [begin, end] = [timeOf(from), timeOf(to)];
+    const { MAX_EXECUTIONS_PER_REPLAY: max } = this.settings;
+    const { rows: matching } = await this.database.pool.query<{ id: string }>(MATCHING, [
+      webhook.id,
+      executionId ?? null,
+      begin,
+      end,
+      max + 1,
     ]);
-    if (rows[0]!.count > this.settings.MAX_EXECUTIONS_PER_REPLAY) throw new ProblemError('replay_too_large');
+    if (matching.length > max) throw new ProblemError('replay_too_large');
+    const ids = matching.map(({ id }) => id).toSorted();
     let replayed = 0;
-    for (let after: string | null = null; ;) {
-      const batch: Range[] = (await this.database.pool.query<Range>(RANGES, [...selection, after])).rows;
+    for (let start = 0; start < ids.length; start += BATCH) {
+      const batch = ids.slice(start, start + BATCH);
+      const { rows } = await this.database.pool.query<Range>(RANGES, [webhook.id, batch, begin, end]);
       // One statement each: a statement that changes many rows could deadlock with an append.
-      for (const range of batch) {
+      for (const range of rows) {
         const { id, newest } = range;
         const { first, last } = range.packed ? await this.packedRange(webhook, id, from, to) : range;
         if (first === null) continue;
         const { rowCount } = await this.database.pool.query(REPLAY, [webhook.id, id, first, last, newest]);
         replayed += rowCount ?? 0;
       }
-      if (batch.length < BATCH) return replayed;
-      after = batch.at(-1)!.id;
     }
+    return replayed;
   }
 
   /** Finds the first and the last wanted event in the segments of an execution. */

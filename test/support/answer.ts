@@ -1,5 +1,6 @@
 import type {
   ApiKeyList,
+  BatchResults,
   ConnectionEstablished,
   CreatedApiKey,
   DeadDeliveryPage,
@@ -12,6 +13,7 @@ import type {
   Me,
   Operation,
   Problem,
+  ProjectStats,
   Schedule,
   SecretList,
   StreamTicket,
@@ -30,6 +32,7 @@ type Merged<T> = { [K in KeyIn<T>]: ValueAt<T, K> };
 /** The body of an answer before a test has checked its kind. */
 export type Body = Merged<
   | ApiKeyList
+  | Pick<BatchResults, 'results'>
   | CreatedApiKey
   | DeadDeliveryPage
   | DeletedExecution
@@ -40,6 +43,7 @@ export type Body = Merged<
   | Me
   | Omit<Operation, 'status' | 'completedAt'>
   | Problem
+  | Pick<ProjectStats, 'stored'>
   | Schedule
   | SecretList
   | StreamTicket

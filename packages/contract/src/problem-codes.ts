@@ -258,6 +258,10 @@ export const PROBLEM_CODES = {
     status: 503,
     text: 'The figures took longer to compute than STATS_TIMEOUT_MS. Choose a shorter range.',
   },
+  list_timeout: {
+    status: 503,
+    text: 'The list took longer to find than LIST_TIMEOUT_MS. Narrow the filter with createdAfter, or leave a condition out.',
+  },
   no_worker_free: {
     status: 503,
     text: 'No process is free to check expressions and schemas. Try again soon.',

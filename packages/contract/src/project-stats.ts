@@ -48,6 +48,9 @@ export const ProjectStats = z
       .meta({
         description: 'Oldest first. Intervals without executions are left out.',
       }),
+    stored: z.partialRecord(ExecutionStatus, z.int().min(0)).meta({
+      description: 'Number of all executions that are stored now, by status, whatever the range.',
+    }),
   })
   .meta({ id: 'ProjectStats' });
 export type ProjectStats = z.infer<typeof ProjectStats>;

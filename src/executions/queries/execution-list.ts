@@ -2,12 +2,16 @@ import { Injectable } from '@nestjs/common';
 import type { ExecutionPage, ExecutionSummary, ListExecutions } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
 import { relationsOf } from '../../engine/execution-row.js';
+import { ProblemError } from '../../problems/problem.error.js';
 import { visibleProjects } from '../visible-projects.js';
 import { previewOf } from './input-preview.js';
 import { decodePosition, encodePosition } from './list-cursor.js';
+import type { ListFilter } from './list-statement.js';
 import { ListedExecutionsRepository, type ListedRow } from './listed-executions.repository.js';
 
 const ERROR_MAX_LENGTH = 500;
+/** SQLSTATE of query_canceled: the time limit of the statement. */
+const CANCELED = '57014';
 
 /** Lists executions. */
 @Injectable()
@@ -15,19 +19,19 @@ export class ExecutionList {
   constructor(private readonly repository: ListedExecutionsRepository) {}
 
   /**
-   * Reads one page of the executions that the principal may see, newest first: by id, or by the time of their creation if the
-   * query names a time. Child executions are shown only if the query
-   * names their parent or root, or asks for children. Neither steps nor outputs are read.
+   * Reads one page of the executions that the principal may see, newest first: by the time of their creation, and by id for the
+   * same time. Child executions are shown only if the query names their parent or root, or asks for children. Neither steps
+   * nor outputs are read.
    * @throws NotFoundError if the query names a project that is not the principal's
    * @throws ValidationFailedError if the cursor is not valid
+   * @throws ProblemError 503 `list_timeout`
    */
   async list(query: ListExecutions, principal: Principal): Promise<ExecutionPage> {
     const { projectId, status, tag, parentId, rootId, rerunOf, children, cursor, limit } = query;
     const { createdAfter, createdBefore } = query;
-    const isByTime = createdAfter !== undefined || createdBefore !== undefined;
-    const rows = await this.repository.read({
+    const filter: ListFilter = {
       projectIds: visibleProjects(principal, projectId),
-      status,
+      status: status && [...new Set(status)],
       tag,
       parentId,
       rootId,
@@ -36,18 +40,16 @@ export class ExecutionList {
       createdAfter,
       createdBefore,
       withChildren: children === 'true',
-      before: cursor === undefined ? undefined : decodePosition(cursor, isByTime),
+      before: cursor === undefined ? undefined : decodePosition(cursor),
       // One more than the page has, to see whether another page follows.
       limit: limit + 1,
+    };
+    const rows = await this.repository.read(filter).catch((error: { code?: string }) => {
+      throw error.code === CANCELED ? new ProblemError('list_timeout') : error;
     });
     const page = rows.slice(0, limit);
     const last = rows.length > limit ? page.at(-1) : undefined;
-    return {
-      executions: page.map(toSummary),
-      nextCursor: last
-        ? encodePosition({ id: last.id, createdUs: isByTime ? last.createdUs : undefined })
-        : null,
-    };
+    return { executions: page.map(toSummary), nextCursor: last ? encodePosition(last) : null };
   }
 }
 
@@ -57,27 +59,18 @@ function workflowOf(ref: string): { name: string; version: number | undefined } 
 }
 
 function toSummary(row: ListedRow): ExecutionSummary {
-  const { started_at: startedAt, completed_at: completedAt, error, progress } = row;
+  const { started_at: startedAt, completed_at: completedAt, error } = row;
   return {
     id: row.id,
     projectId: row.project_id,
     status: row.status,
     inputPreview: previewOf(row.input),
     ...(error && { error: { ...error, message: cut(error.message) } }),
-    progress: progress
-      ? {
-          completedSteps: progress.completedSteps,
-          totalSteps: progress.totalSteps,
-          percent: progress.percent,
-        }
-      : { completedSteps: 0, totalSteps: row.nodes ?? 0, percent: 0 },
-    tokenUsage: row.usage?.usage ?? { input: 0, output: 0, total: 0 },
-    costUSD: row.cost ? row.cost.totalCostUSD : 0,
     createdAt: row.created_at.toISOString(),
     ...(startedAt && { startedAt: startedAt.toISOString() }),
     ...(completedAt && { completedAt: completedAt.toISOString() }),
     ...(startedAt && completedAt && { duration: completedAt.getTime() - startedAt.getTime() }),
-    lastSequence: row.lastSequence,
+    ...row.summary,
     tags: row.tags,
     ...relationsOf(row),
   };

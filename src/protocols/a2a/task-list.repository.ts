@@ -44,8 +44,9 @@ const TASKS = `
     e.created_at, e.started_at,
     (SELECT max(greatest(w.created_at, w.settled_at)) FROM cloutagent.waits AS w WHERE w.execution_id = e.id)
   )) AS changed_at
-  FROM cloutagent.executions AS e LEFT JOIN cloutagent.threads AS t ON t.execution_id = e.id AND t.protocol = 'a2a'
-  WHERE e.project_id = $1 AND e.workflow_name = $2 AND e.parent_id IS NULL
+  FROM cloutagent.list_entries AS l JOIN cloutagent.executions AS e ON e.id = l.execution_id
+    LEFT JOIN cloutagent.threads AS t ON t.execution_id = e.id AND t.protocol = 'a2a'
+  WHERE l.project_id = $1 AND l.workflow_name = $2 AND l.tag = '' AND l.is_root
     AND ($3::text IS NULL OR coalesce(t.thread_id, e.id::text) = $3)
     AND ($4::text IS NULL OR $4 = CASE e.status
       WHEN 'queued' THEN 'TASK_STATE_SUBMITTED'

@@ -128,8 +128,8 @@ export function withHistory(task: Task, length: number | undefined): Task {
 function positionOf(pageToken: string | undefined) {
   if (!pageToken) return undefined;
   try {
-    const { id, createdUs } = decodePosition(pageToken, true);
-    return { id, changedUs: createdUs! };
+    const { id, createdUs } = decodePosition(pageToken);
+    return { id, changedUs: createdUs };
   } catch (error) {
     if (!(error instanceof ValidationFailedError)) throw error;
     throw new ValidationFailedError([

@@ -231,7 +231,8 @@ export class ExecutionsStore {
     const listed = new Set(page.map(({ id }) => id));
     const last = page.at(-1);
     for (const [id, row] of this.rows) {
-      const covered = nextCursor === null || (last && newestFirst(row.view(), last) <= 0);
+      // Rows of the same ms may come after the page: the server compares times to the microsecond.
+      const covered = nextCursor === null || (last && row.view().createdAt > last.createdAt);
       if (covered && !listed.has(id)) this.rows.delete(id);
     }
   }
@@ -257,6 +258,8 @@ export class ExecutionsStore {
   };
 }
 
-/** Sorts by id, as the server does. Ids are version 7 UUIDs, which sort by time. */
+/** Sorts by time and id, as the server does. */
 const newestFirst = (a: ExecutionSummary, b: ExecutionSummary): number =>
-  a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
+  compare(b.createdAt, a.createdAt) || compare(b.id, a.id);
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
