@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { until } from './support/until.js';
 import { createDatabase, Server } from './support/server.js';
 import { agent, delay, start, Watch } from './support/watch.js';
 
@@ -52,7 +53,11 @@ describe('the statement that starts executions', () => {
     expect(await inserted(first)).toEqual({ owned: true, attempt: 1, queued: false });
     const second = await server.startExecution(start([delay('d', 1)]));
     expect(await inserted(second)).toEqual({ owned: false, attempt: 0, queued: true });
-    const other = await server.startExecution({ ...start([delay('d', 1)]), projectId: 'other' });
+    // None is claimed at once while the claim runs that looks for the second one.
+    const other = await until('one of another project is claimed at once', async () => {
+      const id = await server.startExecution({ ...start([delay('d', 1)]), projectId: 'other' });
+      return (await inserted(id)).owned && id;
+    });
     expect(await inserted(other)).toEqual({ owned: true, attempt: 1, queued: false });
     expect((await done(server, other)).at(-1)!.type).toBe('execution:completed');
     await server.call('POST', `/api/executions/${first}/cancel`);
