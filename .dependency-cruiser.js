@@ -56,7 +56,17 @@ const FOLDERS = {
     'waits',
   ],
   dashboard: ['auth'],
-  operations: ['auth', 'database', 'deliveries', 'engine', 'events', 'journal', 'stats', 'streaming', 'webhooks'],
+  operations: [
+    'auth',
+    'database',
+    'deliveries',
+    'engine',
+    'events',
+    'journal',
+    'stats',
+    'streaming',
+    'webhooks',
+  ],
   // It runs the whole application inside another one, and hosts import it.
   embedding: [
     'auth',
