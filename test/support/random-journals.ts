@@ -1,4 +1,4 @@
-import type { ExecutionEvent, Json, Workflow } from '@cloutagent/contract';
+import type { EventPage, ExecutionEvent, Json, Workflow } from '@cloutagent/contract';
 import fc from 'fast-check';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { providerFaults } from '../agent-chaos/combinations.ts';
@@ -114,6 +114,9 @@ export async function randomJournals(options: {
     MODEL_IDLE_TIMEOUT_MS: '2000',
     PROCESS_RECONNECT_TIMEOUT_MS: '500',
     TRANSFORM_TIMEOUT_MS: '1000',
+    // The events are packed at once and then read, so that every check of a format covers packed executions.
+    JOURNAL_PACK_AFTER_MS: '0',
+    JOURNAL_POLL_INTERVAL_MS: '100',
   });
   try {
     const random = new SeededRandom(options.seed);
@@ -186,6 +189,13 @@ async function read(world: AgentWorld, id: string, name: string): Promise<EndedJ
     workflow: Workflow;
   }>('SELECT project_id, created_at, input, workflow FROM cloutagent.executions WHERE id = $1', [id]);
   const { project_id: projectId, created_at, input, workflow } = rows[0]!;
-  const events = (await world.events(id)) as unknown as ExecutionEvent[];
+  await world.until('SELECT 1 FROM cloutagent.executions WHERE id = $1 AND packed', [id], 90_000);
+  const events: ExecutionEvent[] = [];
+  for (let after: number | null = 0; after !== null;) {
+    const { body } = await world.server.call('GET', `/api/executions/${id}/events?after=${after}`);
+    const page = body as unknown as EventPage;
+    events.push(...page.events);
+    after = page.nextAfter;
+  }
   return { name, execution: { id, projectId, createdAt: created_at.toISOString(), input, workflow }, events };
 }
