@@ -63,7 +63,7 @@ async function startExecution(url: string, agents: number, chunks: number, delay
     data: {
       config: {
         model: 'demo/echo',
-        prompt: 'The quick brown fox jumps over the lazy dog. '.repeat(Math.ceil(chunks / 5)),
+        prompt: '{{input}}',
         providerOptions: { demo: { chunks, delayMs } },
       },
     },
@@ -74,7 +74,8 @@ async function startExecution(url: string, agents: number, chunks: number, delay
     headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
     body: JSON.stringify({
       projectId: 'demo',
-      input: null,
+      // All agents echo the same text, so that the request stays small.
+      input: 'The quick brown fox jumps over the lazy dog. '.repeat(Math.ceil(chunks / 5)),
       workflow: {
         nodes: [{ id: 'open', type: 'delay', data: { config: { ms: OPENING_MS } } }, ...ids.map(agent)],
         edges: ids.map((target) => ({ source: 'open', target })),

@@ -135,7 +135,7 @@ describe('an A2A client', () => {
         { artifactId: 'shape', parts: [{ data: { about: 'tea' }, mediaType: 'application/json' }] },
       ]);
       await expect(client.sendMessage(message([{ data: { topic: 5 } }]))).rejects.toMatchObject({
-        message: expect.stringContaining('inputSchema'),
+        message: 'input.topic: must be a string, not a number',
       });
     });
 
@@ -267,6 +267,9 @@ describe('an A2A client', () => {
       });
       const reader = await makeKey({ projects: ['demo'], scopes: ['executions:read', 'workflows:read'] });
       await expect(connect('chat', other)).rejects.toThrow('404');
+      const limited = await makeKey({ projects: ['demo'], scopes: ['workflows:read'], workflows: ['form'] });
+      await expect(connect('chat', limited)).rejects.toThrow('404');
+      await connect('form', limited);
       const own = await connect('chat');
       const { id } = taskJson(await own.sendMessage(say('mine')));
       expect(own.transport.protocolName).toBe(binding);
@@ -337,6 +340,8 @@ describe('an A2A client', () => {
     const call = { jsonrpc: '2.0', id: 'seven', method: 'GetTask', params: { id: 'x' } };
     const rpc = await a2a('POST', 'chat', call, { 'a2a-version': '2.0' });
     expect(rpc.body).toMatchObject({ jsonrpc: '2.0', id: 'seven', error: { code: -32009 } });
+    const read = await a2a('POST', 'chat', { ...call, method: 'ListTasks', params: {} });
+    expect(read).toMatchObject({ status: 200, body: { result: { totalSize: expect.any(Number) } } });
   });
 
   it.each([

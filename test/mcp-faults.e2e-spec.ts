@@ -1,6 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/client';
 import { createRequire } from 'node:module';
-import { connect, ERAS, executionOf, keyOf, saveTools, textOf } from './support/mcp-tools.js';
+import { connect, ERAS, executionOf, keyOf, object, save, saveTools, textOf } from './support/mcp-tools.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { until } from './support/until.js';
 
@@ -126,6 +126,40 @@ describe('a call that takes long', () => {
       await client.close();
     },
   );
+});
+
+describe('clients that leave while progress is sent', () => {
+  const CALLS = 12;
+  const statuses = async () => {
+    const { executions } = (await server.call('GET', '/api/executions?limit=50')).body;
+    return executions.filter((each) => each.workflow?.name === 'talk').map((each) => each.status);
+  };
+
+  it('cancel their executions, and leave no errors in the log', async () => {
+    const config = {
+      model: 'demo/echo',
+      prompt: 'word '.repeat(400),
+      providerOptions: { demo: { chunks: 2_000, delayMs: 1 } },
+    };
+    const workflow = { nodes: [{ id: 'talk', type: 'agent', data: { config } }] };
+    await save(server, 'talk', { inputSchema: object({}), workflow });
+    const client = await connect(server, 'modern', { key });
+    const calls = Array.from({ length: CALLS }, async (_unused, index) => {
+      const left = new AbortController();
+      let received = 0;
+      const onprogress = () => (received += 1) > index && left.abort();
+      await expect(
+        client.callTool({ name: 'talk', arguments: {} }, { onprogress, signal: left.signal }),
+      ).rejects.toThrow();
+    });
+    await Promise.all(calls);
+    await until('all are cancelled', async () => {
+      const all = await statuses();
+      return all.length === CALLS && all.every((status) => status === 'cancelled');
+    });
+    expect(server.output()).not.toMatch(/a request to the MCP server failed|NOT_CONNECTED/);
+    await client.close();
+  });
 });
 
 describe('a server that goes away in mid-call', () => {
@@ -267,6 +301,7 @@ describe('a request as curl sends it', () => {
     ],
     ['that continues nothing', () => send('', { 'last-event-id': '7' }, 'GET'), 400, 'invalid_last_event_id'],
     ['that ends a session', () => send('', {}, 'DELETE'), 405, 'method_not_allowed'],
+    ['that waits for messages', () => send('', {}, 'GET'), 405, 'method_not_allowed'],
   ])('%s is refused in the form of JSON-RPC', async (_what, request, status, code) => {
     const { status: given, json, headers } = await request();
     expect(given).toBe(status);
@@ -288,7 +323,6 @@ describe('a request as curl sends it', () => {
   });
 
   it.each<[string, () => Promise<Reply>, number]>([
-    ['the server has no stream of its own', () => send('', {}, 'GET'), 405],
     [
       'the client does not accept server-sent events',
       () => send(callOf('add'), { accept: 'application/json' }),

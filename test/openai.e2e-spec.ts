@@ -423,6 +423,8 @@ describe('the clients of OpenAI', () => {
       expect(unclear).toMatchObject({ param: 'model', message: expect.stringContaining('project/echo') });
       const limited = clientOf({ apiKey: await keyFor(server, { workflows: ['echo@production'] }) });
       expect((await collect(await limited.models.list())).map(({ id }) => id)).toEqual(['echo@production']);
+      expect(await limited.models.retrieve('echo@production')).toMatchObject({ owned_by: 'demo' });
+      expect(await errorOf(limited.models.retrieve('chat'))).toBeInstanceOf(NotFoundError);
     });
   });
 
@@ -476,7 +478,10 @@ describe('the clients of OpenAI', () => {
         [
           await errorOf(client.chat.completions.create({ model: 'chat', messages: [], n: 2 } as never)),
           BadRequestError,
-          { code: 'validation_failed' },
+          {
+            code: 'validation_failed',
+            message: expect.stringContaining('messages: must have at least one item'),
+          },
         ],
         [
           await errorOf(client.embeddings.create({ model: 'x', input: 'x' })),
@@ -495,6 +500,8 @@ describe('the clients of OpenAI', () => {
       await client.responses.cancel(id);
       const { body: refused } = await server.call('PUT', '/v1/models');
       expect(refused).toMatchObject({ error: { code: 'method_not_allowed' } });
+      const deep = await server.call('POST', '/v1/responses', `${'['.repeat(1_000)}${']'.repeat(1_000)}`);
+      expect(deep.body.error.message).toMatch(/^JSON must not/);
       const malformed = await server.call('POST', '/v1/responses', '{');
       expect(malformed.body).toEqual({
         error: {

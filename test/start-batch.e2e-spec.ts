@@ -170,7 +170,7 @@ describe('POST /api/executions/batch', () => {
     expect(body.results.map(({ status }) => status)).toEqual([202, 404]);
     expect(body.results[1]!.problem).toMatchObject({
       code: 'not_found',
-      detail: 'There is no such project.',
+      detail: 'There is no such project, or your credential has no access to it.',
     });
     const reader = await makeKey({ projects: ['demo'], scopes: ['executions:read'] });
     expect((await batch([trivial], reader)).status).toBe(403);

@@ -306,7 +306,10 @@ describe('the inbox and answers to waits', () => {
       for (const id of [waitId, '0199c0de-0000-7000-8000-000000000001', 'nonsense', '%00'])
         expect(await answer(id, { approved: true }, headers)).toMatchObject({
           status: 404,
-          body: { code: 'not_found', detail: 'There is no such wait.' },
+          body: {
+            code: 'not_found',
+            detail: 'There is no such wait, or your credential has no access to its project.',
+          },
         });
       const reader = await keyFor(['theirs'], ['executions:read']);
       expect(await answer(waitId, { approved: true }, reader.headers)).toMatchObject({

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
@@ -109,7 +109,6 @@ export class ApiKeysController {
   }
 
   @Delete(':keyId')
-  @HttpCode(204)
   @Documented({
     id: 'revokeKey',
     tag: 'Keys',

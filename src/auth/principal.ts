@@ -28,7 +28,15 @@ export interface Principal {
  * ```
  */
 export const ownsProject = (principal: Principal, projectId: string): boolean =>
-  principal.projects.includes('*') || principal.projects.includes(projectId);
+  // PostgreSQL stores no U+0000 in texts, so no project has it in its id.
+  (principal.projects.includes('*') && !projectId.includes('\0')) || principal.projects.includes(projectId);
+
+/** Whether the name of a ref is one of those to which the principal is limited. True for a principal without such a limit. */
+export const mayStartName = ({ workflows }: Principal, ref: string): boolean =>
+  workflows === undefined || workflows.some((each) => nameOf(each) === nameOf(ref));
+
+/** Returns the name of a ref such as `compare@production`. */
+export const nameOf = (ref: string): string => ref.split('@')[0]!;
 
 /** Returns the id of the principal's API key; undefined if it used another credential. */
 export const keyIdOf = (principal: Principal): string | undefined =>

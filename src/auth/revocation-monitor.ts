@@ -10,11 +10,13 @@ import { keyIdOf, principalIdOf, type Principal } from './principal.js';
 import { AuthStrategies } from './strategies/auth-strategies.js';
 
 const TICK_MS = 500;
+/** No request lasts that long. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Reports principals that lose their access while a stream is open on their behalf: API keys that are revoked, and principals
- * that their authentication strategy does not accept any more. Expiry is not reported: streams know the time in advance and
- * end themselves.
+ * that their authentication strategy does not accept any more. `revoked` does not report expiry: streams know the time in
+ * advance and end themselves.
  */
 @Injectable()
 export class RevocationMonitor implements OnModuleInit, OnModuleDestroy {
@@ -67,6 +69,23 @@ export class RevocationMonitor implements OnModuleInit, OnModuleDestroy {
       const entry = this.watched.get(id);
       if (!entry || entry.count === 1) this.watched.delete(id);
       else entry.count -= 1;
+    });
+  }
+
+  /**
+   * Watches the principal until the holder is released.
+   * @param onLost called when the principal loses its access or its credential expires
+   */
+  onLoss(principal: Principal, onLost: () => void): Holder {
+    const { id, expiresAt } = principal;
+    const watched = this.watch(principal);
+    const revoked = this.revocations.subscribe((revokedId) => revokedId === id && onLost());
+    const expiry =
+      expiresAt === null ? undefined : setTimeout(onLost, Math.min(expiresAt - Date.now(), MAX_TIMER_MS));
+    return new Holder(() => {
+      clearTimeout(expiry);
+      revoked.unsubscribe();
+      watched.release();
     });
   }
 

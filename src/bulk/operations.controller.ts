@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
 import { ListOperations, Operation, OperationPage, StartOperation } from '@cloutagent/contract';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -33,7 +33,6 @@ export class OperationsController {
   ) {}
 
   @Post()
-  @HttpCode(202)
   @Documented({
     id: 'startOperation',
     tag: 'Bulk operations',

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Put, Query } from '@nestjs/common';
 import {
   AliasName,
   DiffWorkflow,
@@ -80,7 +80,6 @@ export class WorkflowVersionsController {
   }
 
   @Delete('versions/:version')
-  @HttpCode(204)
   @RequireScope('workflows:write')
   @Documented({
     id: 'deleteWorkflowVersion',
@@ -129,7 +128,6 @@ export class WorkflowVersionsController {
   }
 
   @Delete('aliases/:alias')
-  @HttpCode(204)
   @RequireScope('workflows:write')
   @Documented({
     id: 'deleteWorkflowAlias',

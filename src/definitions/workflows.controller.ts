@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Put, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, Param, Put, Query, Res } from '@nestjs/common';
 import {
   GetWorkflow,
   ListWorkflows,
@@ -130,7 +130,6 @@ export class WorkflowsController {
   }
 
   @Delete(':projectId/:name')
-  @HttpCode(204)
   @RequireScope('workflows:write')
   @Documented({
     id: 'deleteWorkflow',

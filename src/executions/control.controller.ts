@@ -1,4 +1,4 @@
-import { applyDecorators, Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { applyDecorators, Body, Controller, Param, Post } from '@nestjs/common';
 import {
   ApproveExecution,
   ControlExecution,
@@ -42,7 +42,6 @@ const Control = ({
 }: ControlRoute): MethodDecorator =>
   applyDecorators(
     Post(`:executionId/${action}`),
-    HttpCode(202),
     RequireScope('executions:control'),
     Documented({
       id: `${action}Execution`,

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Query, UseGuards } from '@nestjs/common';
 import {
   type DeadDelivery,
   DeadDeliveryPage,
@@ -78,7 +78,6 @@ export class ListenersController {
   }
 
   @Post(':name/replay')
-  @HttpCode(200)
   @Documented({
     id: 'replayDeliveries',
     tag: 'Listeners',
@@ -103,7 +102,6 @@ export class ListenersController {
   }
 
   @Post(':name/skip')
-  @HttpCode(204)
   @Documented({
     id: 'skipEvent',
     tag: 'Listeners',
@@ -126,7 +124,6 @@ export class ListenersController {
   }
 
   @Delete(':name')
-  @HttpCode(204)
   @Documented({
     id: 'deleteListener',
     tag: 'Listeners',

@@ -1,3 +1,4 @@
+import { applyDecorators, HttpCode } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { ProblemCode } from '@cloutagent/contract';
 import type { z } from 'zod';
@@ -66,5 +67,12 @@ interface Example {
   value: unknown;
 }
 
-/** Describes a route in the OpenAPI document. */
-export const Documented = Reflector.createDecorator<Documentation>();
+const Described = Reflector.createDecorator<Documentation>();
+
+/** Describes a route in the OpenAPI document, and makes it answer with the status that the document names. */
+export const Documented = (documentation: Documentation): MethodDecorator =>
+  applyDecorators(Described(documentation), HttpCode(documentation.status));
+
+/** Returns the description of a route; undefined without `@Documented`. */
+export const documentationOf = (handler: Parameters<Reflector['get']>[1]): Documentation | undefined =>
+  new Reflector().get(Described, handler);

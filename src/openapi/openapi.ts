@@ -1,10 +1,9 @@
-import { Reflector } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject } from '@nestjs/swagger';
 import { Problem, PROBLEM_CODES } from '@cloutagent/contract';
 import { ComponentSchemas } from './component-schemas.js';
 import { documentedOperation } from './documented-operation.js';
-import { Documented } from './documented.decorator.js';
+import { documentationOf } from './documented.decorator.js';
 import { foreignOperation } from './foreign-operation.js';
 import { REQUEST_HEADERS, RESPONSE_HEADERS } from './headers.js';
 import type { OperationObject } from './operation.js';
@@ -47,7 +46,7 @@ export function buildDocument(
   // First the routes of the server, so that their ids and schemas keep their names whatever modules of other teams add.
   for (const route of routes.toSorted((a, b) => Number(isForeign(a)) - Number(isForeign(b)))) {
     const { path, controller, handler, operation, definitions } = route;
-    const documentation = new Reflector().get(Documented, handler);
+    const documentation = documentationOf(handler);
     const access = accessOf(handler, controller);
     operations.add(
       route,
@@ -86,8 +85,7 @@ const usedIn = <T>(part: string, kind: string, components: Record<string, T>): R
     Object.entries(components).filter(([name]) => part.includes(`"#/components/${kind}/${name}"`)),
   );
 
-const isForeign = ({ handler }: ScannedRoute): boolean =>
-  new Reflector().get(Documented, handler) === undefined;
+const isForeign = ({ handler }: ScannedRoute): boolean => documentationOf(handler) === undefined;
 
 /** The operations of the document, each with a unique id. */
 class Operations {

@@ -34,3 +34,13 @@ export const itemProblem = (error: ProblemError): Problem =>
     detail: error.message,
     errors: error.extra.errors,
   });
+
+/**
+ * Describes a problem in one text, for protocols whose errors have no list of paths: what is wrong at each path, or else the
+ * detail.
+ */
+export function detailWithPaths({ code, detail, errors }: Problem): string {
+  const isOfPaths = code === 'validation_failed' || code === 'input_invalid';
+  if (!isOfPaths || !errors || errors.length === 0) return detail;
+  return errors.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
+}

@@ -34,10 +34,9 @@ export class ValidationFailedError extends ProblemError {
 export class NotFoundError extends ProblemError {
   /** @param name the name of the resource in the request, to repeat it */
   constructor(resource = 'execution', name?: string) {
-    super(
-      'not_found',
-      name === undefined ? `There is no such ${resource}.` : `There is no ${resource} ${name}.`,
-    );
+    const missing = name === undefined ? `There is no such ${resource}` : `There is no ${resource} ${name}`;
+    const project = resource === 'project' ? 'it' : 'its project';
+    super('not_found', `${missing}, or your credential has no access to ${project}.`);
   }
 }
 

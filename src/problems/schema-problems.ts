@@ -67,6 +67,8 @@ function messageOf(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type' && issue.input === undefined) return 'is required';
   if (issue.code === 'invalid_format' && issue.format === 'datetime')
     return 'must be a time in ISO 8601 and UTC, such as 2026-11-23T18:00:00Z';
+  if (issue.code === 'too_small' && issue.origin === 'array' && issue.minimum === 1)
+    return 'must have at least one item';
   return undefined;
 }
 

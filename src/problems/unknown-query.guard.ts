@@ -1,7 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
-import { Documented } from '../openapi/documented.decorator.js';
+import { documentationOf } from '../openapi/documented.decorator.js';
 import { ValidationFailedError } from './problem.error.js';
 import { MAX_PROBLEMS, shortened } from './schema-problems.js';
 
@@ -11,10 +10,8 @@ import { MAX_PROBLEMS, shortened } from './schema-problems.js';
  */
 @Injectable()
 export class UnknownQueryGuard implements CanActivate {
-  constructor(private readonly reflector: Reflector) {}
-
   canActivate(context: ExecutionContext): boolean {
-    const documentation = this.reflector.get(Documented, context.getHandler());
+    const documentation = documentationOf(context.getHandler());
     if (!documentation || documentation.query || documentation.anyQuery) return true;
     const names = Object.keys(context.switchToHttp().getRequest<Request>().query);
     if (names.length === 0) return true;

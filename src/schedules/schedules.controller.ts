@@ -1,16 +1,4 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Headers,
-  HttpCode,
-  Param,
-  Post,
-  Put,
-  Query,
-  Res,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, Param, Post, Put, Query, Res } from '@nestjs/common';
 import {
   Execution,
   ListSchedules,
@@ -100,7 +88,6 @@ export class SchedulesController {
   }
 
   @Delete(':projectId/:name')
-  @HttpCode(204)
   @Documented({
     id: 'deleteSchedule',
     tag: 'Schedules',
@@ -119,7 +106,6 @@ export class SchedulesController {
   }
 
   @Post(':projectId/:name/run')
-  @HttpCode(202)
   @Documented({
     id: 'runSchedule',
     tag: 'Schedules',

@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Param, Post } from '@nestjs/common';
 import { Json } from '@cloutagent/contract';
 import { z } from 'zod';
 import { Public } from '../auth/access.decorators.js';
@@ -15,7 +15,6 @@ export class CallbacksController {
   constructor(private readonly callbacks: Callbacks) {}
 
   @Post(':token')
-  @HttpCode(202)
   @Documented({
     id: 'receiveCallback',
     tag: 'Waits',

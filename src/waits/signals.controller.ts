@@ -1,4 +1,4 @@
-import { Body, Controller, Headers, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Headers, Param, Post, Res } from '@nestjs/common';
 import { ExecutionId, Json, SentSignal, SignalName } from '@cloutagent/contract';
 import type { Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
@@ -16,7 +16,6 @@ export class SignalsController {
   constructor(private readonly signals: SignalSender) {}
 
   @Post(':executionId/signals/:name')
-  @HttpCode(202)
   @RequireScope('executions:control')
   @Documented({
     id: 'sendSignal',

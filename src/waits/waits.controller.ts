@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { AnswerWait, EndedWait, ListWaits, WaitPage } from '@cloutagent/contract';
 import { z } from 'zod';
 import { CurrentPrincipal, RequireScope } from '../auth/access.decorators.js';
@@ -39,7 +39,6 @@ export class WaitsController {
   }
 
   @Post(':waitId/answer')
-  @HttpCode(202)
   @RequireScope('executions:control')
   @Documented({
     id: 'answerWait',

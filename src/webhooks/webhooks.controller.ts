@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Put, Query } from '@nestjs/common';
 import {
   ListWebhookDeliveries,
   ListWebhooks,
@@ -128,7 +128,6 @@ export class WebhooksController {
   }
 
   @Delete(':projectId/:name')
-  @HttpCode(204)
   @Documented({
     id: 'deleteWebhook',
     tag: 'Webhooks',
@@ -148,7 +147,6 @@ export class WebhooksController {
   }
 
   @Post(':projectId/:name/rotate-secret')
-  @HttpCode(200)
   @Documented({
     id: 'rotateWebhookSecret',
     tag: 'Webhooks',
@@ -228,7 +226,6 @@ export class WebhooksController {
   }
 
   @Post(':projectId/:name/replay')
-  @HttpCode(200)
   @Documented({
     id: 'replayWebhook',
     tag: 'Webhooks',

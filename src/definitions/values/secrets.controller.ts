@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Put, Query } from '@nestjs/common';
 import { ListValues, ProjectId, PutSecret, Secret, SecretList, ValueName } from '@cloutagent/contract';
 import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import type { Principal } from '../../auth/principal.js';
@@ -100,7 +100,6 @@ export class SecretsController {
   }
 
   @Delete(':projectId/:name')
-  @HttpCode(204)
   @Documented({
     id: 'deleteSecret',
     tag: 'Secrets',

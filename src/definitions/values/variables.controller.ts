@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Put, Query } from '@nestjs/common';
 import { ListValues, ProjectId, PutVariable, ValueName, Variable, VariableList } from '@cloutagent/contract';
 import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import type { Principal } from '../../auth/principal.js';
@@ -107,7 +107,6 @@ export class VariablesController {
   }
 
   @Delete(':projectId/:name')
-  @HttpCode(204)
   @RequireScope('workflows:write')
   @Documented({
     id: 'deleteVariable',

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { sha256 } from '../../common/sha256.js';
 import { Settings } from '../../config/settings.js';
 import { Database } from '../../database/database.js';
-import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
+import { ProblemError } from '../../problems/problem.error.js';
 import { NodeError } from '../extension/node-handler.js';
 import { callbackName, type SignalWait } from './signal-matching.js';
 import { Signals } from './signals.js';
@@ -73,7 +73,7 @@ export class Callbacks {
   async receive(token: string, body: Json): Promise<void> {
     const hash = sha256(token);
     const callback = TOKEN.test(token) ? await this.find(this.database.pool, hash) : undefined;
-    if (!callback) throw new NotFoundError('callback address');
+    if (!callback) throw new ProblemError('not_found', 'There is no such callback address.');
     const { executionId, nodeId, isUsed } = callback;
     if (isUsed) throw new CallbackUsedError();
     await this.signals

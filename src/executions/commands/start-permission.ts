@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ExecutionOptions, WorkflowVersionRef } from '@cloutagent/contract';
-import type { Principal } from '../../auth/principal.js';
+import { mayStartName, type Principal } from '../../auth/principal.js';
 import { Settings } from '../../config/settings.js';
 import { SavedWorkflows } from '../../engine/extension/saved-workflows.js';
 import { DEFAULT_MAX_RETRIES } from '../../engine/run/retry-policy.js';
@@ -44,9 +44,9 @@ export class StartPermission {
    * Refuses a ref whose name the principal may not start, before anything of the workflow is read.
    * @throws ProblemError 403 `workflow_not_allowed`
    */
-  checkName({ workflows: refs }: Principal, ref: string): void {
-    if (refs && !refs.some((each) => nameOf(each) === nameOf(ref)))
-      throw refusal(`It cannot start ${ref}. It may start ${refs.join(', ')}.`);
+  checkName(principal: Principal, ref: string): void {
+    if (!mayStartName(principal, ref))
+      throw refusal(`It cannot start ${ref}. It may start ${principal.workflows?.join(', ')}.`);
   }
 
   /** A name alone allows all versions, and an alias the version to which it points now. */
@@ -73,8 +73,6 @@ export class StartPermission {
     return pairs.find(([, most, value]) => value > most)?.[0];
   }
 }
-
-const nameOf = (ref: string): string => ref.split('@')[0]!;
 
 const refusal = (detail: string): ProblemError =>
   new ProblemError('workflow_not_allowed', `Your key is limited to saved workflows. ${detail}`);

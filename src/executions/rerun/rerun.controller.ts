@@ -1,4 +1,4 @@
-import { Body, Controller, Headers, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, Headers, Param, Post, Res } from '@nestjs/common';
 import { Execution, ExecutionId, RerunExecution } from '@cloutagent/contract';
 import type { Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
@@ -19,7 +19,6 @@ export class RerunController {
   constructor(private readonly rerunner: ExecutionRerunner) {}
 
   @Post(':executionId/rerun')
-  @HttpCode(202)
   @RequireScope('executions:write')
   @Documented({
     id: 'rerunExecution',

@@ -40,7 +40,7 @@ export const EXAMPLE_BATCH_RESULTS: BatchResults = {
         type: 'about:blank',
         title: 'Not Found',
         status: 404,
-        detail: 'There is no saved workflow compare@9.',
+        detail: 'There is no saved workflow compare@9, or your credential has no access to its project.',
         code: 'not_found',
       },
     },

@@ -1,16 +1,19 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { isTerminalEvent } from '@cloutagent/contract';
 import type { ServerResponse } from 'node:http';
+import type { Principal } from '../../auth/principal.js';
+import { RevocationMonitor } from '../../auth/revocation-monitor.js';
 import { Settings } from '../../config/settings.js';
 import { BatchedLookup } from '../../database/batched-lookup.js';
 import { EventBus } from '../../events/event-bus.js';
 import { NotificationSource } from '../../journal/notification-source.js';
 import { Logger } from '../../logging/logger.js';
+import { ProblemError } from '../../problems/problem.error.js';
 import { ExecutionsRepository } from '../executions.repository.js';
 
 /** Why a wait for the end of an execution is over. `late`: the time is up, or the server shuts down. */
 export type WaitOutcome = 'ended' | 'late' | 'client-left';
-type Waiter = (outcome: WaitOutcome) => void;
+type Waiter = (outcome: WaitOutcome | 'lost') => void;
 
 /**
  * Waits for the ends of executions, whichever process records them. A waiting request is a function in a map and a timer:
@@ -27,6 +30,7 @@ export class ExecutionEnds implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly bus: EventBus,
     private readonly notifications: NotificationSource,
+    private readonly revocations: RevocationMonitor,
     @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_POLL_INTERVAL_MS'>,
     repository: ExecutionsRepository,
   ) {
@@ -58,12 +62,18 @@ export class ExecutionEnds implements OnModuleInit, OnModuleDestroy {
   /**
    * Waits until an execution has ended, but no longer than `ms`, and no longer than the client stays.
    * @param response of the waiting request; nothing has been written to it
+   * @throws ProblemError 401 `invalid_credentials` when the principal loses its access
    */
-  async wait(executionId: string, ms: number, response: ServerResponse): Promise<WaitOutcome> {
+  async wait(
+    executionId: string,
+    ms: number,
+    principal: Principal,
+    response: ServerResponse,
+  ): Promise<WaitOutcome> {
     if (this.isClosing) return 'late';
     const { socket } = response.req;
     if (socket.destroyed) return 'client-left';
-    const { promise, resolve } = Promise.withResolvers<WaitOutcome>();
+    const { promise, resolve } = Promise.withResolvers<WaitOutcome | 'lost'>();
     const waiters = this.waiters.get(executionId) ?? new Set();
     this.waiters.set(executionId, waiters.add(resolve));
     const timer = setTimeout(resolve, ms, 'late');
@@ -71,8 +81,11 @@ export class ExecutionEnds implements OnModuleInit, OnModuleDestroy {
     const onClose = () => resolve('client-left');
     socket.once('close', onClose);
     this.check(executionId);
+    using _watch = this.revocations.onLoss(principal, () => resolve('lost'));
     try {
-      return await promise;
+      const outcome = await promise;
+      if (outcome === 'lost') throw new ProblemError('invalid_credentials');
+      return outcome;
     } finally {
       clearTimeout(timer);
       socket.off('close', onClose);

@@ -1,4 +1,4 @@
-import { Body, Controller, Headers, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Headers, Post, Query, Req, Res } from '@nestjs/common';
 import {
   BatchResults,
   Execution,
@@ -52,7 +52,6 @@ export class StartsController {
   ) {}
 
   @Post()
-  @HttpCode(202)
   @RequireScope('executions:write')
   @Documented({
     id: 'startExecution',
@@ -128,7 +127,6 @@ export class StartsController {
   }
 
   @Post('validate')
-  @HttpCode(200)
   @RequireScope('executions:write')
   @Documented({
     id: 'validateExecution',
@@ -148,7 +146,6 @@ export class StartsController {
   }
 
   @Post('batch')
-  @HttpCode(200)
   @RequireScope('executions:write')
   @RequestWeight(executionsOf)
   @Documented({

@@ -58,7 +58,7 @@ export class WaitingStarter {
     const { executionId, warnings } = await this.start(start, principal, response);
     for (const member of Object.keys(start.body)) Reflect.deleteProperty(start.body, member);
     response.setHeader('Preference-Applied', `wait=${Math.floor(ms / 1_000)}`);
-    const outcome = await this.ends.wait(executionId, ms, response);
+    const outcome = await this.ends.wait(executionId, ms, principal, response);
     if (outcome === 'client-left') return;
     const execution: Execution = await this.reader.get(executionId, principal);
     response.status(isTerminal(execution.status) ? 200 : 202);

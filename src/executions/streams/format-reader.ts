@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type EventType, isTerminalEvent } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
+import { RevocationMonitor } from '../../auth/revocation-monitor.js';
 import type { RecordedEvent } from '../../events/recorded-event.js';
 import { JournalReader } from '../../journal/journal-reader.js';
+import { ProblemError } from '../../problems/problem.error.js';
 import type { FormattedExecution, OutputFrame } from '../../streaming/formats/event-format.js';
 import { FormatEncoder } from '../../streaming/formats/format-encoder.js';
 import { StreamHub } from '../../streaming/stream-hub.js';
@@ -47,6 +49,7 @@ export class FormatReader {
     private readonly sessions: FormatSessions,
     private readonly journal: JournalReader,
     private readonly hub: StreamHub,
+    private readonly revocations: RevocationMonitor,
   ) {}
 
   /**
@@ -91,6 +94,7 @@ export class FormatReader {
    * earlier, without that event, when `signal` aborts, the server stops, or the execution is deleted.
    * @param after events up to this sequence are not yielded
    * @throws NotFoundError if the execution does not exist or is not the principal's
+   * @throws ProblemError 401 `invalid_credentials` when the principal loses its access
    */
   async *follow<State extends object>(
     executionId: string,
@@ -101,10 +105,14 @@ export class FormatReader {
   ): AsyncGenerator<FormattedEvent<State>> {
     const { id } = await this.executions.find(executionId, principal);
     const encoder = FormatEncoder.begin(await this.sessions.of(id, format));
-    for await (const event of this.hub.follow(id, signal)) {
+    const lost = new AbortController();
+    using _watch = this.revocations.onLoss(principal, () => lost.abort());
+    for await (const event of this.hub.follow(id, AbortSignal.any([signal, lost.signal]))) {
+      if (lost.signal.aborted) break;
       const { sequence, type } = event;
       const frames = encoder.frames(event);
       if (sequence > after) yield { sequence, type, frames, state: encoder.state as State };
     }
+    if (lost.signal.aborted) throw new ProblemError('invalid_credentials');
   }
 }

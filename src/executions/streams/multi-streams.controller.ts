@@ -1,15 +1,4 @@
-import {
-  Body,
-  Controller,
-  Headers,
-  HttpCode,
-  type MessageEvent,
-  Post,
-  Query,
-  Req,
-  Res,
-  Sse,
-} from '@nestjs/common';
+import { Body, Controller, Headers, type MessageEvent, Post, Query, Req, Res, Sse } from '@nestjs/common';
 import {
   CreateStreamTicket,
   type ExecutionFilter,
@@ -97,7 +86,6 @@ export class MultiStreamsController {
   }
 
   @Post('stream-tickets')
-  @HttpCode(201)
   @RequireScope('executions:read')
   @Documented({
     id: 'createExecutionsStreamTicket',

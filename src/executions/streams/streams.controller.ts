@@ -1,7 +1,6 @@
 import {
   Controller,
   Headers,
-  HttpCode,
   type MessageEvent,
   type OnModuleInit,
   Param,
@@ -103,7 +102,6 @@ export class StreamsController implements OnModuleInit {
   }
 
   @Post('stream-tickets')
-  @HttpCode(201)
   @RequireScope('executions:read')
   @Documented({
     id: 'createStreamTicket',

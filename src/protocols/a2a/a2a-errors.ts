@@ -1,4 +1,5 @@
 import type { Problem, ProblemCode } from '@cloutagent/contract';
+import { detailWithPaths } from '../../problems/problem-body.js';
 import { ProblemError } from '../../problems/problem.error.js';
 
 /**
@@ -34,7 +35,11 @@ export class A2aError extends ProblemError {
 }
 
 export const taskNotFound = (): A2aError =>
-  new A2aError('TASK_NOT_FOUND', 'not_found', 'There is no such task.');
+  new A2aError(
+    'TASK_NOT_FOUND',
+    'not_found',
+    'There is no such task of this agent, or your credential has no access to its project.',
+  );
 
 /** An error as both bindings describe it. */
 export interface ErrorDescription {
@@ -65,7 +70,7 @@ const REASONS_BY_CODE: Partial<Record<ProblemCode, A2aReason>> = { malformed_jso
 
 /** Describes a problem. @param error what the problem describes */
 export function describe(problem: Problem, error: unknown): ErrorDescription {
-  const { code, detail, status, requestId, errors } = problem;
+  const { code, status, requestId, errors } = problem;
   const known =
     error instanceof A2aError
       ? error.reason
@@ -75,7 +80,7 @@ export function describe(problem: Problem, error: unknown): ErrorDescription {
     isOfProtocol: known !== undefined,
     rpcCode: known ? REASONS[known].rpc : status >= 500 ? -32603 : -32000,
     httpStatus: known ? REASONS[known].http : status,
-    message: detail,
+    message: detailWithPaths(problem),
     code,
     requestId,
     errors,

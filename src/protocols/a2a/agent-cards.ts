@@ -1,6 +1,7 @@
+import { WorkflowRef } from '@cloutagent/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Request } from 'express';
-import { ownsProject, type Principal } from '../../auth/principal.js';
+import { mayStartName, ownsProject, type Principal } from '../../auth/principal.js';
 import { requireScopes } from '../../auth/require-scopes.js';
 import { Settings } from '../../config/settings.js';
 import { WorkflowStore } from '../../definitions/workflow-store.js';
@@ -18,11 +19,12 @@ export class AgentCards {
 
   /**
    * Makes the card of an agent. Its address is below PUBLIC_URL, or else where the client has sent the request.
-   * @throws NotFoundError if the project is not the principal's, or has no such saved workflow
+   * @throws NotFoundError if the project is not the principal's, or has no such saved workflow, or the principal's key is limited to others
    */
   async get({ projectId, ref }: AgentRef, principal: Principal, request: Request): Promise<object> {
     requireScopes(principal, ['workflows:read']);
-    if (!ownsProject(principal, projectId)) throw new NotFoundError('saved workflow', ref);
+    const isRef = ownsProject(principal, projectId) && WorkflowRef.safeParse(ref).success;
+    if (!isRef || !mayStartName(principal, ref)) throw new NotFoundError('saved workflow', ref);
     const [name = '', version] = ref.split('@');
     const saved = await this.workflows.get(projectId, name, version);
     const base =

@@ -4,7 +4,6 @@ import {
   Delete,
   Get,
   Headers,
-  HttpCode,
   Param,
   Post,
   Query,
@@ -40,6 +39,21 @@ import { pushNotificationsUnsupported, TaskSender } from './task-sender.js';
 import { A2aVersionGuard } from './version.guard.js';
 
 const A2A_CONTENT_TYPE = 'application/a2a+json';
+/** What the documentation of all operations has in common. */
+const OPERATION = {
+  tag: 'Protocols',
+  status: 200,
+  query: VersionQuery,
+  params: AGENT_PARAMS,
+  errorForm: STATUS_FORM,
+  contentType: A2A_CONTENT_TYPE,
+} as const;
+const STREAMING = {
+  ...OPERATION,
+  response: StreamText,
+  contentType: 'text/event-stream',
+  examples: { frames: { value: EXAMPLE_FRAMES } },
+} as const;
 const BODY = { schema: SendMessageBody, required: true, examples: { hello: { value: EXAMPLE_SEND } } };
 const SEND_SCOPES =
   'Needs the scopes `executions:read` and `executions:write`, or `executions:control` for a message with a `taskId`, which answers ' +
@@ -60,18 +74,13 @@ export class RestController {
 
   @Post('message\\:send')
   @Documented({
+    ...OPERATION,
     id: 'sendAgentMessage',
-    tag: 'Protocols',
     summary: 'Send a message to a saved workflow as an A2A agent',
     description: `Starts a task, which is an execution, and waits until it ends or needs input, at most for \`A2A_WAIT_TIMEOUT_MS\`. ${SEND_SCOPES} ${VERSION}`,
-    status: 200,
-    query: VersionQuery,
-    params: AGENT_PARAMS,
-    errorForm: STATUS_FORM,
     requestHeaders: ['Idempotency-Key'],
     body: BODY,
     response: SendMessageAnswer,
-    contentType: A2A_CONTENT_TYPE,
     examples: { sent: { value: { task: EXAMPLE_TASK } } },
     errors: [
       'not_found',
@@ -99,19 +108,12 @@ export class RestController {
 
   @Post('message\\:stream')
   @Documented({
+    ...STREAMING,
     id: 'streamAgentMessage',
-    tag: 'Protocols',
     summary: 'Send a message to a saved workflow as an A2A agent, and stream the task',
     description: `Like \`message:send\`. The answer is a stream that begins with the task and ends when the task ends or needs input. ${SEND_SCOPES} ${VERSION}`,
-    status: 200,
-    query: VersionQuery,
-    params: AGENT_PARAMS,
-    errorForm: STATUS_FORM,
     requestHeaders: ['Idempotency-Key'],
     body: BODY,
-    response: StreamText,
-    contentType: 'text/event-stream',
-    examples: { frames: { value: EXAMPLE_FRAMES } },
     errors: [
       'not_found',
       'insufficient_scope',
@@ -139,16 +141,12 @@ export class RestController {
   @Get('tasks')
   @RequireScope('executions:read')
   @Documented({
+    ...OPERATION,
     id: 'listAgentTasks',
-    tag: 'Protocols',
     summary: 'List the tasks of an A2A agent',
     description: `The executions of the saved workflow, in all versions, the newest change of status first. ${VERSION}`,
-    status: 200,
     query: ListTasksRequest.extend(VersionQuery.shape),
-    params: AGENT_PARAMS,
-    errorForm: STATUS_FORM,
     response: TaskPageSchema,
-    contentType: A2A_CONTENT_TYPE,
     examples: { page: { value: EXAMPLE_TASKS } },
     errors: ['not_found', 'validation_failed', 'unsupported_protocol_version'],
   })
@@ -164,19 +162,13 @@ export class RestController {
   }
 
   @Post('tasks/:taskId\\:cancel')
-  @HttpCode(200)
   @RequireScope('executions:control')
   @Documented({
+    ...OPERATION,
     id: 'cancelAgentTask',
-    tag: 'Protocols',
     summary: 'Cancel a task of an A2A agent',
     description: `Also needs the scope \`executions:read\`. ${VERSION}`,
-    status: 200,
-    query: VersionQuery,
-    params: AGENT_PARAMS,
-    errorForm: STATUS_FORM,
     response: TaskSchema,
-    contentType: A2A_CONTENT_TYPE,
     examples: { cancelled: { value: EXAMPLE_TASK } },
     errors: ['not_found', 'insufficient_scope', 'unsupported_protocol_version'],
   })
@@ -193,17 +185,10 @@ export class RestController {
   @Post('tasks/:taskId\\:subscribe')
   @RequireScope('executions:read')
   @Documented({
+    ...STREAMING,
     id: 'subscribeToAgentTask',
-    tag: 'Protocols',
     summary: 'Stream a task of an A2A agent',
     description: `The stream begins with the task as it stands, and ends when the task ends. GET does the same. ${VERSION}`,
-    status: 200,
-    query: VersionQuery,
-    params: AGENT_PARAMS,
-    errorForm: STATUS_FORM,
-    response: StreamText,
-    contentType: 'text/event-stream',
-    examples: { frames: { value: EXAMPLE_FRAMES } },
     errors: ['not_found', 'unsupported_protocol_version', 'too_many_streams', 'http_version_too_old'],
   })
   async subscribe(
@@ -221,17 +206,10 @@ export class RestController {
   @Get('tasks/:taskId\\:subscribe')
   @RequireScope('executions:read')
   @Documented({
+    ...STREAMING,
     id: 'watchAgentTask',
-    tag: 'Protocols',
     summary: 'Stream a task of an A2A agent, with GET',
     description: `The same as POST. ${VERSION}`,
-    status: 200,
-    query: VersionQuery,
-    params: AGENT_PARAMS,
-    errorForm: STATUS_FORM,
-    response: StreamText,
-    contentType: 'text/event-stream',
-    examples: { frames: { value: EXAMPLE_FRAMES } },
     errors: ['not_found', 'unsupported_protocol_version', 'too_many_streams', 'http_version_too_old'],
   })
   async watch(
@@ -248,16 +226,12 @@ export class RestController {
   @Get('tasks/:taskId')
   @RequireScope('executions:read')
   @Documented({
+    ...OPERATION,
     id: 'getAgentTask',
-    tag: 'Protocols',
     summary: 'Get a task of an A2A agent',
     description: `With its artifacts and its history, cut to \`historyLength\` messages. ${VERSION}`,
-    status: 200,
     query: GetTaskRequest.omit({ id: true }).extend(VersionQuery.shape),
-    params: AGENT_PARAMS,
-    errorForm: STATUS_FORM,
     response: TaskSchema,
-    contentType: A2A_CONTENT_TYPE,
     examples: { completed: { value: EXAMPLE_TASK } },
     errors: ['not_found', 'validation_failed', 'unsupported_protocol_version'],
   })
@@ -277,16 +251,11 @@ export class RestController {
   @Get('extendedAgentCard')
   @RequireScope('workflows:read')
   @Documented({
+    ...OPERATION,
     id: 'getExtendedAgentCard',
-    tag: 'Protocols',
     summary: 'Get the card of an A2A agent, for clients that ask for the extended one',
     description: `The same card as \`.well-known/agent-card.json\`. ${VERSION}`,
-    status: 200,
-    query: VersionQuery,
-    params: AGENT_PARAMS,
-    errorForm: STATUS_FORM,
     response: AgentCardSchema,
-    contentType: A2A_CONTENT_TYPE,
     examples: { card: { value: EXAMPLE_CARD } },
     errors: ['not_found', 'unsupported_protocol_version'],
   })

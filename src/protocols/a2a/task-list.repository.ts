@@ -85,6 +85,8 @@ export class TaskListRepository {
     limit: number,
   ): Promise<{ tasks: ListedTask[]; total: number }> {
     const { projectId, name, contextId, state, changedAfter } = filter;
+    // PostgreSQL stores no U+0000 in texts, so no workflow has such a name.
+    if (name.includes('\0')) return { tasks: [], total: 0 };
     const values = [projectId, name, contextId ?? null, state ?? null, changedAfter ?? null, INBOX_KINDS];
     const { pool } = this.database;
     const [page, counted] = await Promise.all([

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Principal } from '../../auth/principal.js';
-import { ownsProject } from '../../auth/principal.js';
+import { nameOf, ownsProject } from '../../auth/principal.js';
 import type { ExecutionRow } from '../../engine/execution-row.js';
 import { parseEvent } from '../../events/event-bus.js';
 import { decodePosition, encodePosition } from '../../executions/queries/list-cursor.js';
@@ -48,7 +48,7 @@ export class TaskReader {
     const row = await this.executions.find(taskId, principal).catch((error: unknown) => {
       throw error instanceof NotFoundError ? taskNotFound() : error;
     });
-    if (row.project_id !== agent.projectId || row.workflow_name !== nameOf(agent)) throw taskNotFound();
+    if (row.project_id !== agent.projectId || row.workflow_name !== nameOf(agent.ref)) throw taskNotFound();
     return row;
   }
 
@@ -69,7 +69,7 @@ export class TaskReader {
     const { status, contextId, pageSize = DEFAULT_PAGE_SIZE, pageToken, statusTimestampAfter } = request;
     const filter = {
       projectId,
-      name: nameOf(agent),
+      name: nameOf(agent.ref),
       // In the JSON of protocol buffers, an empty text is an absent one.
       contextId: contextId || undefined,
       state: status === 'TASK_STATE_UNSPECIFIED' ? undefined : (status as TaskStateName | undefined),
@@ -117,9 +117,6 @@ export class TaskReader {
     });
   }
 }
-
-/** The name of an agent's workflow. */
-const nameOf = ({ ref }: AgentRef): string => ref.split('@')[0]!;
 
 /** Cuts the history to the newest messages. @param length as the client wants it; undefined: all */
 export function withHistory(task: Task, length: number | undefined): Task {

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, Param, Post, Req, Res } from '@nestjs/common';
 import {
   Execution,
   Problem,
@@ -52,7 +52,6 @@ export class AgUiController {
   ) {}
 
   @Post(':projectId/:name')
-  @HttpCode(200)
   @RequireScope('executions:write')
   @Documented({
     id: 'runAgUi',
@@ -137,7 +136,6 @@ export class AgUiController {
   }
 
   @Post(':projectId/:name/:threadId/cancel')
-  @HttpCode(202)
   @RequireScope('executions:control')
   @Documented({
     id: 'cancelAgUiThread',

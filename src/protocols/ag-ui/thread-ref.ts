@@ -1,3 +1,4 @@
+import { nameOf } from '../../auth/principal.js';
 import type { ThreadRef } from '../../executions/threads/execution-threads.js';
 import { AG_UI } from './ag-ui-format.js';
 
@@ -5,5 +6,5 @@ import { AG_UI } from './ag-ui-format.js';
 export const threadOf = (projectId: string, workflowRef: string, threadId: string): ThreadRef => ({
   projectId,
   protocol: AG_UI,
-  threadId: `${workflowRef.split('@')[0]}/${threadId}`,
+  threadId: `${nameOf(workflowRef)}/${threadId}`,
 });

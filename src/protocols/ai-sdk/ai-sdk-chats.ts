@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Execution, isTerminal, type Json } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
-import { ownsProject, type Principal } from '../../auth/principal.js';
+import { nameOf, ownsProject, type Principal } from '../../auth/principal.js';
 import { SavedWorkflows } from '../../engine/extension/saved-workflows.js';
 import { ExecutionControl } from '../../executions/commands/execution-control.js';
 import { StreamStarter } from '../../executions/starts/stream-starter.js';
@@ -211,7 +211,7 @@ export class AiSdkChats {
 const threadOf = ({ projectId, workflowRef, chatId }: ChatRef) => ({
   projectId,
   protocol: AI_SDK,
-  threadId: `${workflowRef.split('@')[0]}/${chatId}`,
+  threadId: `${nameOf(workflowRef)}/${chatId}`,
 });
 
 const afterEvent = (sequence: number): FramePlace => ({ sequence: sequence + 1, part: 0 });

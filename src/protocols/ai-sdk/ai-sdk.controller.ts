@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, Param, Post, Req, Res } from '@nestjs/common';
 import { ControlExecution, Execution, ProjectId, WorkflowRef } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
@@ -23,7 +23,6 @@ export class AiSdkController {
   constructor(private readonly chats: AiSdkChats) {}
 
   @Post()
-  @HttpCode(200)
   @RequireScope('executions:write')
   @Documented({
     id: 'answerAiSdkChat',
@@ -100,7 +99,6 @@ export class AiSdkController {
   }
 
   @Post(':chatId/cancel')
-  @HttpCode(202)
   @RequireScope('executions:control')
   @Documented({
     id: 'cancelAiSdkChat',

@@ -67,13 +67,10 @@ export class McpRequests implements OnApplicationShutdown {
     await this.answer(exchange, principal, request, body);
   }
 
-  /** @throws ProblemError 400 `invalid_last_event_id` */
+  /** @throws ProblemError 400 `invalid_last_event_id`; 405 `method_not_allowed` for a client that continues nothing */
   async get(principal: Principal, request: Request, response: Response): Promise<void> {
     const lastEventId = request.get('Last-Event-ID');
-    if (lastEventId === undefined) {
-      await this.answer(new WebExchange(request, response), principal, request, undefined);
-      return;
-    }
+    if (lastEventId === undefined) throw nothingToReceive();
     const place = decodePlace(lastEventId);
     if (!place) throw new ProblemError('invalid_last_event_id');
     const session = sessionOf(request.get('Mcp-Session-Id'));
@@ -108,6 +105,13 @@ export class McpRequests implements OnApplicationShutdown {
     );
   }
 }
+
+const nothingToReceive = (): ProblemError =>
+  new ProblemError(
+    'method_not_allowed',
+    'The server sends nothing by itself. Send your requests with POST. To continue an answer, send GET with the header Last-Event-ID.',
+    { headers: { Allow: 'POST' } },
+  );
 
 /** Whether a client takes server-sent events in a revision of the protocol that this server has. The SDK refuses it otherwise. */
 const isAcceptable = (request: Request, version: string | undefined): boolean =>

@@ -171,8 +171,11 @@ class ModernClient implements CallClient {
     this.sequence = sequence;
     const { mcpReq } = this.context;
     const progressToken = mcpReq._meta?.progressToken;
-    if (progressToken === undefined) return;
-    await mcpReq.notify({ method, params: { ...params, progressToken } });
+    if (progressToken === undefined || this.signal.aborted) return;
+    await mcpReq.notify({ method, params: { ...params, progressToken } }).catch((error: unknown) => {
+      // The client may leave while the notification is sent.
+      if (!this.signal.aborted) throw error;
+    });
     await this.ready();
   }
 

@@ -9,7 +9,7 @@ import { FormatReader } from '../../executions/streams/format-reader.js';
 import { Logger } from '../../logging/logger.js';
 import { checkIdempotencyKey } from '../../problems/idempotency-key.js';
 import { itemProblem } from '../../problems/problem-body.js';
-import { NotFoundError, ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
+import { ProblemError, ValidationFailedError } from '../../problems/problem.error.js';
 import { refusedResult, type ToolResult } from './call-results.js';
 import { type CallResponse, MCP_FORMAT, type ProgressNotification } from './mcp-format.js';
 import type { AskedWait, McpState } from './mcp-state.js';
@@ -76,8 +76,7 @@ export class ToolCalls implements OnModuleDestroy {
   /**
    * Starts the execution of a call.
    * @returns the id of the execution, or the result of a call whose arguments do not fit the tool
-   * @throws NotFoundError if the principal has no such tool
-   * @throws ProblemError as `ExecutionStarter.start`, except for `input_invalid`
+   * @throws ProblemError 404 `not_found` if the principal has no such tool, and as `ExecutionStarter.start`, except for `input_invalid`
    */
   async start({ tool, args, idempotencyKey }: ToolCall, principal: Principal): Promise<string | ToolResult> {
     if (idempotencyKey !== undefined && typeof idempotencyKey !== 'string')
@@ -86,7 +85,11 @@ export class ToolCalls implements OnModuleDestroy {
       ]);
     const key = checkIdempotencyKey(idempotencyKey);
     const found = await this.catalog.find(principal, tool);
-    if (!found) throw new NotFoundError('tool', `${tool}. tools/list lists the tools that you can call`);
+    if (!found)
+      throw new ProblemError(
+        'not_found',
+        `You have no tool ${tool}. tools/list lists the tools that you can call.`,
+      );
     const { projectId, name, version } = found;
     const request = { projectId, input: args, workflowRef: `${name}@${version}`, tags: [] };
     try {

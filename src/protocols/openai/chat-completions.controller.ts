@@ -1,4 +1,4 @@
-import { Body, Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Headers, Post, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import type { Principal } from '../../auth/principal.js';
@@ -25,7 +25,6 @@ export class ChatCompletionsController {
   ) {}
 
   @Post()
-  @HttpCode(200)
   @RequireScope('executions:write')
   @Documented({
     id: 'createOpenAiChatCompletion',

@@ -59,7 +59,12 @@ export class EndedResponses {
     const executionId = await this.start(start, idempotencyKey, principal, response);
     // The metrics of the durations of requests leave it out.
     response.locals['waits'] = true;
-    const outcome = await this.ends.wait(executionId, this.settings.OPENAI_WAIT_TIMEOUT_MS, response);
+    const outcome = await this.ends.wait(
+      executionId,
+      this.settings.OPENAI_WAIT_TIMEOUT_MS,
+      principal,
+      response,
+    );
     if (outcome === 'client-left') return undefined;
     if (outcome === 'ended') return this.read(executionId, principal);
     throw new ProblemError(

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { WorkflowRef } from '@cloutagent/contract';
-import { ownsProject, type Principal } from '../../auth/principal.js';
+import { mayStartName, nameOf, ownsProject, type Principal } from '../../auth/principal.js';
 import { WorkflowStore } from '../../definitions/workflow-store.js';
 import { type ResolvedWorkflow, SavedWorkflows } from '../../engine/extension/saved-workflows.js';
 import { ProblemError } from '../../problems/problem.error.js';
@@ -52,7 +52,7 @@ export class ModelNames {
         cursor,
       });
       for (const { projectId, name, createdAt } of page.workflows)
-        for (const ref of refs ? refs.filter((each) => each.split('@')[0] === name) : [name])
+        for (const ref of refs ? refs.filter((each) => nameOf(each) === name) : [name])
           models.push({
             id: project === projectId ? ref : `${projectId}/${ref}`,
             object: 'model',
@@ -65,11 +65,12 @@ export class ModelNames {
   }
 
   /**
-   * Describes one model.
+   * Describes one model, if it is one that `list` names or another version of it.
    * @throws what `find` throws
    */
   async describe(model: string, principal: Principal): Promise<ModelObject> {
-    const { projectId, saved } = await this.find(model, principal);
+    const { projectId, ref, saved } = await this.find(model, principal);
+    if (!mayStartName(principal, ref)) throw unknownModel(model);
     const { createdAt } = await this.store.get(projectId, saved.name, String(saved.version));
     return { id: model, object: 'model', created: secondsOf(createdAt), owned_by: projectId };
   }

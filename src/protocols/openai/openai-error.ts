@@ -1,5 +1,6 @@
 import { type Problem, PROBLEM_CODES, type ProblemCode } from '@cloutagent/contract';
 import { z } from 'zod';
+import { detailWithPaths } from '../../problems/problem-body.js';
 import type { ProblemAnswer } from '../../problems/problem-forms.js';
 
 /** An error in the form of OpenAI. */
@@ -16,11 +17,11 @@ const OpenAiError = z
 type OpenAiError = z.infer<typeof OpenAiError>;
 
 /** Returns an error in the form of OpenAI, with the code of the problem. */
-export function openAiError({ status, detail, code, errors }: Problem): ProblemAnswer {
-  const details = errors?.map(({ path, message }) => `${path}: ${message}`).join('; ');
+export function openAiError(problem: Problem): ProblemAnswer {
+  const { status, code, errors } = problem;
   const body: OpenAiError = {
     error: {
-      message: details && (code === 'validation_failed' || code === 'input_invalid') ? details : detail,
+      message: detailWithPaths(problem),
       type: typeOf(status),
       param: errors?.[0]?.path ?? null,
       code,

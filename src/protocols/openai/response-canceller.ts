@@ -28,6 +28,9 @@ export class ResponseCanceller {
       if (error instanceof ExecutionEndedError) return true;
       throw error;
     }
-    return (await this.ends.wait(executionId, this.settings.CANCEL_GRACE_MS, response)) !== 'client-left';
+    return (
+      (await this.ends.wait(executionId, this.settings.CANCEL_GRACE_MS, principal, response)) !==
+      'client-left'
+    );
   }
 }

@@ -1,16 +1,4 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Headers,
-  HttpCode,
-  Param,
-  Post,
-  Query,
-  Req,
-  Res,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import type { Principal } from '../../auth/principal.js';
@@ -67,7 +55,6 @@ export class ResponsesController {
   ) {}
 
   @Post()
-  @HttpCode(200)
   @RequireScope('executions:write')
   @Documented({
     id: 'createOpenAiResponse',
@@ -161,7 +148,6 @@ export class ResponsesController {
   }
 
   @Post(':responseId/cancel')
-  @HttpCode(200)
   @RequireScope('executions:control')
   @Documented({
     id: 'cancelOpenAiResponse',

@@ -1,4 +1,4 @@
-import { Controller, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { Controller, Param, Post, Req, Res } from '@nestjs/common';
 import { Json, ProjectId, TriggerAccepted, TriggerName } from '@cloutagent/contract';
 import type { Request, Response } from 'express';
 import { Public } from '../../auth/access.decorators.js';
@@ -12,7 +12,6 @@ export class HooksController {
   constructor(private readonly receiver: WebhookReceiver) {}
 
   @Post(':projectId/:name')
-  @HttpCode(202)
   @Documented({
     id: 'receiveWebhook',
     tag: 'Triggers',

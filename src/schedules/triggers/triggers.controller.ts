@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Put, Query } from '@nestjs/common';
 import { ListTriggers, ProjectId, PutTrigger, Trigger, TriggerList, TriggerName } from '@cloutagent/contract';
 import { CurrentPrincipal, RequireScope } from '../../auth/access.decorators.js';
 import type { Principal } from '../../auth/principal.js';
@@ -83,7 +83,6 @@ export class TriggersController {
   }
 
   @Delete(':projectId/:name')
-  @HttpCode(204)
   @Documented({
     id: 'deleteTrigger',
     tag: 'Triggers',

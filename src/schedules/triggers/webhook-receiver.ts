@@ -4,7 +4,7 @@ import { sha256 } from '../../common/sha256.js';
 import { storableText } from '../../common/storable-text.js';
 import { Settings } from '../../config/settings.js';
 import { Logger } from '../../logging/logger.js';
-import { NotFoundError, ProblemError } from '../../problems/problem.error.js';
+import { ProblemError } from '../../problems/problem.error.js';
 import { ownPrincipal, OwnStarts, startFailure } from '../own-starts.js';
 import { InputMapper, MapFailedError } from './input-mapper.js';
 import { SENDERS } from './known-senders.js';
@@ -48,13 +48,12 @@ export class WebhookReceiver {
   /**
    * Takes a webhook. It starts an execution, unless an earlier one with the same id of the sender has, or the sender only tests
    * the address.
-   * @throws NotFoundError if there is no such trigger
-   * @throws ProblemError 401 `invalid_signature`; 409 `trigger_disabled`; 400 `malformed_json`, `validation_failed`, 415
+   * @throws ProblemError 404 `not_found` if there is no such trigger; 401 `invalid_signature`; 409 `trigger_disabled`; 400 `malformed_json`, `validation_failed`, 415
    *   `unsupported_charset` for the body; 422 `trigger_failed`; 503 `no_worker_free`
    */
   async receive(projectId: string, name: string, webhook: Webhook): Promise<Receipt> {
     const trigger = await this.triggers.find(projectId, name);
-    if (!trigger) throw new NotFoundError('trigger');
+    if (!trigger) throw new ProblemError('not_found', 'There is no such trigger. Check the address.');
     await this.verify(trigger, webhook);
     // Only a genuine sender learns whether the trigger is enabled.
     if (!trigger.enabled) throw new ProblemError('trigger_disabled');

@@ -9,7 +9,8 @@ import { FlushScheduler } from '../scheduling/flush-scheduler.js';
 import { TimerWheel } from '../scheduling/timer-wheel.js';
 import { StreamStats } from '../stream-stats.js';
 import { FormatError } from '../frames/frame-encoder.js';
-import { Channel, type ChannelContext, type ChannelFormat } from './channel.js';
+import { Channel, type ChannelContext } from './channel.js';
+import type { ChannelFormat } from './channel-encoder.js';
 import { ChannelLease, type ChannelUsers, type LeaseOptions } from './channel-lease.js';
 import { PageCache } from './page-cache.js';
 

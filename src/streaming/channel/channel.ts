@@ -5,13 +5,13 @@ import type { RecordedEvent } from '../../events/recorded-event.js';
 import type { JournalReader } from '../../journal/journal-reader.js';
 import type { BlockRange } from '../frames/block-range.js';
 import { joinRanges, type FrameBatch } from '../frames/frame-batch.js';
-import { type FrameEncoder, OWN_FORMAT } from '../frames/frame-encoder.js';
+import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { TypeFilter } from '../frames/type-filter.js';
 import { type Flushable, type FlushScheduler, FlushTiming } from '../scheduling/flush-scheduler.js';
 import { WheelEntry } from '../scheduling/timer-wheel.js';
 import type { StreamStats } from '../stream-stats.js';
-import { Checkpoints } from './checkpoints.js';
-import type { PageCache, PageContent } from './page-cache.js';
+import { ChannelEncoder, type ChannelFormat } from './channel-encoder.js';
+import type { PageCache } from './page-cache.js';
 import { RecentBatchCache } from './recent-batch-cache.js';
 import { RecentEvents } from './recent-events.js';
 import type { Watcher } from './watcher.js';
@@ -38,13 +38,6 @@ export interface ChannelLimits {
   batchBytes: number;
   /** How often a channel without events polls the journal, in ms. */
   pollMs: number;
-}
-
-/** The format of a channel's frames. */
-export interface ChannelFormat {
-  readonly name: string;
-  /** Returns an encoder for the first event. */
-  readonly begin: () => FrameEncoder;
 }
 
 /** The objects that all channels of a process share. */
@@ -81,18 +74,8 @@ export class Channel extends WheelEntry implements Flushable {
   private unflushedBytes = 0;
   private reading: Promise<void> | undefined;
   private newest: NewestEvent | undefined;
-  /**
-   * Encodes the next event. Undefined while a format needs the events before, and after it has failed. Streams then read
-   * pages.
-   */
-  private encoder: FrameEncoder | undefined;
-  /** The pages of a format. */
-  private readonly formatted: (PageContent & { readonly checkpoints: Checkpoints }) | undefined;
-  /** The event up to which the format has encoded pages when it took over. */
-  private encodedTo = 0;
-  /** Events that wait until the format can encode them. */
-  private held: RecordedEvent[] = [];
-  private heldLength = 0;
+  /** Until it can encode the newest events, streams read pages. */
+  private readonly encoder: ChannelEncoder;
   private priming: Promise<void> | undefined;
   private isClosed = false;
   /** Whether the next flush wakes streams for events that are not in memory. */
@@ -105,9 +88,7 @@ export class Channel extends WheelEntry implements Flushable {
     format?: ChannelFormat,
   ) {
     super();
-    if (format)
-      this.formatted = { key: `format ${format.name}`, checkpoints: new Checkpoints(format.begin()) };
-    else this.encoder = OWN_FORMAT;
+    this.encoder = new ChannelEncoder(executionId, context, format);
     const { bus, limits } = context;
     this.recentEvents = new RecentEvents(limits.bufferBytes, limits.batchBytes);
     this.batches = new RecentBatchCache(this.recentEvents, limits.bufferBytes);
@@ -133,26 +114,15 @@ export class Channel extends WheelEntry implements Flushable {
 
   /** Whether the client of a stream at this position has to act before there are more frames. */
   isIdleAt(position: number): boolean {
-    return position === this.position && position >= this.encodedTo && this.encoder?.isIdle === true;
+    return position === this.position && this.encoder.isIdleAfter(position);
   }
 
   /**
    * Returns an encoder of the channel's format for the event after a position.
    * @returns undefined if the channel has no format, or the execution was deleted
    */
-  async encoderAfter(position: number): Promise<FrameEncoder | undefined> {
-    if (!this.formatted) return undefined;
-    const { position: from, encoder } = this.formatted.checkpoints.before(position);
-    const fork = encoder.fork();
-    const { journal, limits } = this.context;
-    for (let read = from; read < position;) {
-      const page = { limit: Math.min(CATCH_UP_EVENTS, position - read), bytes: limits.pageBytes };
-      const events = await journal.read(this.executionId, read, page);
-      if (events.length === 0) return undefined;
-      for (const event of events) fork.encode(event);
-      read = events.at(-1)!.sequence;
-    }
-    return fork;
+  encoderAfter(position: number): Promise<FrameEncoder | undefined> {
+    return this.encoder.after(position);
   }
 
   /** Sets how many bytes of recent events are kept from now on. */
@@ -287,11 +257,11 @@ export class Channel extends WheelEntry implements Flushable {
   }
 
   private add(event: RecordedEvent): void {
-    if (!this.encoder || event.sequence <= this.encodedTo) {
+    if (!this.encoder.canEncode(event)) {
       this.skip(event);
       return;
     }
-    const frame = this.encode(this.encoder, event);
+    const frame = this.encode(event);
     if (frame === undefined) return;
     const { scheduler, stats } = this.context;
     const latest = this.unflushed.at(-1);
@@ -306,64 +276,43 @@ export class Channel extends WheelEntry implements Flushable {
   }
 
   /** @returns undefined if the format has failed; then its streams end */
-  private encode(encoder: FrameEncoder, event: RecordedEvent): string | undefined {
+  private encode(event: RecordedEvent): string | undefined {
     try {
-      return encoder.encode(event);
+      return this.encoder.encode(event);
     } catch (error) {
-      this.encoder = undefined;
       this.remember(event);
       this.endAll(error);
       return undefined;
     }
   }
 
-  /** Passes over an event that streams read from the journal. Keeps it until the format can encode it. */
+  /** Passes over an event that streams read from the journal. */
   private skip(event: RecordedEvent): void {
     this.remember(event);
-    if (!this.encoder) {
-      this.held.push(event);
-      this.heldLength += event.data.length;
-      if (this.heldLength > this.context.limits.bufferBytes) this.dropHeld();
-    }
+    this.encoder.hold(event);
     if (this.isWakeDue) return;
     this.isWakeDue = true;
     this.context.scheduler.add(this);
   }
 
-  private dropHeld(): void {
-    this.held = [];
-    this.heldLength = 0;
-  }
-
   private startPriming(): void {
     // Streams of an ended execution read pages.
-    if (!this.formatted || this.encoder || this.priming || this.isClosed || this.end !== undefined) return;
-    this.priming = this.prime(this.formatted)
+    if (!this.encoder.needsPriming || this.priming || this.isClosed || this.end !== undefined) return;
+    const position = () => (this.isClosed || this.isDeleted ? undefined : this.position);
+    this.priming = this.encoder
+      .prime(position, (held) => this.addHeld(held))
       .catch((error: unknown) => this.context.onError(error, this.executionId))
       .finally(() => (this.priming = undefined));
   }
 
-  /** Brings the format to the channel's position: it reads the journal up to there and then takes the events that were held. */
-  private async prime(content: NonNullable<Channel['formatted']>): Promise<void> {
-    while (!this.isClosed && !this.isDeleted) {
-      const found = await this.context.pages.encoderAt(this.executionId, content, this.position);
-      if (!found) return;
-      const { position, encoder } = found;
-      const next = this.held.findIndex(({ sequence }) => sequence === position + 1);
-      if (position < this.position && next === -1) continue;
-      const events = next === -1 ? [] : this.held.slice(next);
-      this.dropHeld();
-      this.encodedTo = position;
-      this.encoder = encoder;
-      for (const event of events) {
-        const frame = this.encode(encoder, event);
-        if (frame === undefined) return;
-        this.recentEvents.push(event, undefined, frame);
-      }
-      this.context.stats.evicted += this.recentEvents.drop();
-      this.wakeAll();
-      return;
+  private addHeld(events: readonly RecordedEvent[]): void {
+    for (const event of events) {
+      const frame = this.encode(event);
+      if (frame === undefined) return;
+      this.recentEvents.push(event, undefined, frame);
     }
+    this.context.stats.evicted += this.recentEvents.drop();
+    this.wakeAll();
   }
 
   private wakeAll(): void {
@@ -406,7 +355,7 @@ export class Channel extends WheelEntry implements Flushable {
 
   private async nextPage(position: number, filter: TypeFilter): Promise<FrameBatch> {
     const { pages } = this.context;
-    const batch = await pages.next(this.executionId, this.formatted ?? filter, position, this.position);
+    const batch = await pages.next(this.executionId, this.encoder.content ?? filter, position, this.position);
     if (batch) return batch;
     this.drop();
     return { from: position, to: position, chunk: undefined, count: 0 };
