@@ -109,7 +109,7 @@ describe('the statement that starts executions', () => {
     );
     const spans = started.map((frames) => {
       expect(frames.at(-1)!.type).toBe('execution:completed');
-      const times = frames.map(({ data }) => Date.parse(data.timestamp as string));
+      const times = frames.map(({ data }) => Date.parse(data.timestamp));
       return { from: times[0]!, to: times.at(-1)! };
     });
     const atOnce = spans.map(
