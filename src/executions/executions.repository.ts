@@ -16,46 +16,11 @@ import type { InsertClaim } from '../engine/dispatch/execution-queue.js';
 import type { ExecutionRow } from '../engine/execution-row.js';
 import type { ExecutionThread } from '../streaming/formats/event-format.js';
 
-/** The columns of an execution that its request does not have. */
-const SMALL_COLUMNS = [
-  'id',
-  'project_id',
-  'status',
-  'tags',
-  'error',
-  'created_at',
-  'created_by',
-  'started_at',
-  'completed_at',
-  'idempotency_key',
-  'request_hash',
-  'desired_state',
-  'desired_state_by',
-  'desired_state_reason',
-  'desired_state_at',
-  'attempt',
-  'crash_count',
-  'crashed_owners',
-  'owner',
-  'runnable_at',
-  'idle',
-  'parked',
-  'wakes',
-  'parent_id',
-  'parent_node_id',
-  'parent_index',
-  'parent_wait_id',
-  'superseded',
-  'root_id',
-  'depth',
-  'rerun_of',
-  'workflow_name',
-  'workflow_version',
-  'start_at',
-  'secret_versions',
-  'packed',
-] as const satisfies readonly (keyof ExecutionRow)[];
-type SmallRow = Pick<ExecutionRow, (typeof SMALL_COLUMNS)[number]>;
+type SmallRow = Omit<ExecutionRow, 'input' | 'workflow' | 'options' | 'output' | 'kept'>;
+const SMALL_COLUMNS = `id, project_id, status, tags, error, created_at, created_by, started_at, completed_at, idempotency_key,
+  request_hash, desired_state, desired_state_by, desired_state_reason, desired_state_at, attempt, crash_count,
+  crashed_owners, owner, runnable_at, idle, parked, wakes, parent_id, parent_node_id, parent_index, parent_wait_id,
+  superseded, root_id, depth, rerun_of, workflow_name, workflow_version, start_at, secret_versions, packed`;
 
 // A re-run redacts the secrets that the execution has used whose work it keeps.
 const INSERT_RERUN = `
@@ -97,7 +62,7 @@ const INSERT_ALL = `
     FROM given AS g LEFT JOIN claimed AS c ON c.id = g.id
     ORDER BY idempotency_key, project_id, position
     ON CONFLICT (project_id, created_by, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-    RETURNING ${SMALL_COLUMNS.join()}
+    RETURNING ${SMALL_COLUMNS}
   ), thread AS (
     INSERT INTO cloutagent.threads (execution_id, project_id, protocol, thread_id, data)
     SELECT id, g.project_id, protocol, g.thread_id, thread_data::json
@@ -259,12 +224,12 @@ export class ExecutionsRepository {
           row.options,
           row.tags,
           row.created_by,
-          row.idempotency_key ?? null,
+          row.idempotency_key,
           row.request_hash,
           rerunOf,
           JSON.stringify(kept),
-          row.workflow_name ?? null,
-          row.workflow_version ?? null,
+          row.workflow_name,
+          row.workflow_version,
         ],
       });
       return rows[0]!;
