@@ -72,7 +72,7 @@ describe('packed executions', () => {
     );
     for (const id of ids) {
       const { body } = await keep(`/api/executions/${id}`);
-      const last = body.lastSequence as number;
+      const last = body.lastSequence;
       for (let after: number | null = 0; after !== null;) {
         const page: Answer = await keep(`/api/executions/${id}/events?limit=700&after=${after}`);
         after = (page.body as unknown as EventPage).nextAfter;

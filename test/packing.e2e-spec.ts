@@ -83,7 +83,8 @@ describe('packed journals', () => {
   const pack = (id: string) =>
     opened.database.transaction(async (client) => {
       await client.query('SELECT FROM cloutagent.executions WHERE id = $1 FOR NO KEY UPDATE', [id]);
-      return packEvents(client, id);
+      await packEvents(client, id);
+      await client.query('UPDATE cloutagent.executions SET packed = true WHERE id = $1', [id]);
     });
 
   /** Reads in a random way and compares with the events. */
@@ -157,10 +158,9 @@ describe('packed journals', () => {
       // Each says when it begins. It is killed at a random time after that, or ends by itself.
       await Promise.all(packers.map((packer) => once(packer, 'message')));
       await sleep(random.whole(0, 120));
+      const exits = packers.map((packer) => once(packer, 'exit'));
       for (const packer of packers) packer.kill('SIGKILL');
-      await Promise.all(
-        packers.map((packer) => packer.exitCode ?? packer.signalCode ?? once(packer, 'exit')),
-      );
+      await Promise.all(exits);
       for (const id of ids) {
         const [{ packed }] = (await query<{ packed: boolean }>(
           'SELECT packed FROM cloutagent.executions WHERE id = $1',

@@ -7,6 +7,8 @@ import { Logger } from '../logging/logger.js';
 import { packEvents, type PackedSize, UnpackableError } from './pack-events.js';
 
 const MS_PER_SECOND = 1_000;
+/** Executions that one transaction packs. */
+const BATCH = 10;
 /** The backlog is counted up to this many executions. */
 const MAX_COUNTED = 100_000;
 /** Executions that cannot be packed, which this process passes over until it ends. */
@@ -14,11 +16,13 @@ const MAX_FAILED = 1_000;
 
 const DUE = `completed_at < now() - $1 * interval '1 ms' AND NOT packed`;
 
-// The time of the execution before passes over the index entries of those that were packed just now.
+// The time of the batch before passes over the index entries of those that were packed just now.
 const NEXT = `
   SELECT id, completed_at::text AS "completedAt" FROM cloutagent.executions
   WHERE ${DUE} AND completed_at >= $2::timestamptz AND NOT id = ANY ($3::uuid[])
-  ORDER BY completed_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED`;
+  ORDER BY completed_at LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED`;
+
+const MARK = `UPDATE cloutagent.executions SET packed = true WHERE id = ANY ($1::uuid[])`;
 
 const BACKLOG = `
   SELECT count(*)::int AS count FROM (SELECT FROM cloutagent.executions WHERE ${DUE} LIMIT ${MAX_COUNTED}) AS due`;
@@ -30,8 +34,7 @@ interface Due {
 
 /**
  * Packs the journals of executions that ended longer than JOURNAL_PACK_AFTER_MS ago, no faster than
- * JOURNAL_PACK_EVENTS_PER_SECOND: it replaces their rows by compressed segments, one execution in a transaction. Every process
- * takes part. The lock on an execution's row keeps the others, and a deletion, away meanwhile.
+ * JOURNAL_PACK_EVENTS_PER_SECOND: it replaces their rows by compressed segments. Every process takes part. The lock on an execution's row keeps the others, and a deletion, away meanwhile.
  */
 @Injectable()
 export class JournalPacker implements OnApplicationBootstrap, OnModuleDestroy {
@@ -83,19 +86,19 @@ export class JournalPacker implements OnApplicationBootstrap, OnModuleDestroy {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       const began = performance.now();
-      const size = await this.packNext();
-      if (!size) return;
-      const dueMs = (size.events / this.settings.JOURNAL_PACK_EVENTS_PER_SECOND) * MS_PER_SECOND;
+      const events = await this.packBatch();
+      if (events === undefined) return;
+      const dueMs = (events / this.settings.JOURNAL_PACK_EVENTS_PER_SECOND) * MS_PER_SECOND;
       const restMs = Math.max(0, began + dueMs - performance.now());
       await sleep(restMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
-  /** @returns undefined if no execution is due, or other processes pack those that are */
-  private async packNext(): Promise<PackedSize | undefined> {
-    let due: Due | undefined;
+  /** @returns the number of events; undefined if no execution is due, or other processes pack those that are */
+  private async packBatch(): Promise<number | undefined> {
+    let current = '';
     try {
-      const size = await this.database.transaction(async (client) => {
+      const { last, sizes } = await this.database.transaction(async (client) => {
         // A commit that a crash of PostgreSQL loses is made again: it is lost as a whole.
         await client.query('SET LOCAL synchronous_commit = off');
         const { rows } = await client.query<Due>({
@@ -103,17 +106,20 @@ export class JournalPacker implements OnApplicationBootstrap, OnModuleDestroy {
           text: NEXT,
           values: [this.settings.JOURNAL_PACK_AFTER_MS, this.position, [...this.failed]],
         });
-        due = rows[0];
-        return due && packEvents(client, due.id);
+        const packed: PackedSize[] = [];
+        for (const { id } of rows) packed.push(await packEvents(client, (current = id)));
+        await client.query(MARK, [rows.map(({ id }) => id)]);
+        return { last: rows.at(-1), sizes: packed };
       });
-      this.position = due?.completedAt ?? '-infinity';
-      if (size) this.count(size);
-      return size;
+      this.position = last?.completedAt ?? '-infinity';
+      for (const size of sizes) this.count(size);
+      return last && sizes.reduce((sum, { events }) => sum + events, 0);
     } catch (error) {
-      if (!due || !(error instanceof UnpackableError) || this.failed.size === MAX_FAILED) throw error;
-      this.failed.add(due.id);
-      this.logger.error('the journal cannot be packed and stays as it is', error, { executionId: due.id });
-      return { events: 0, bytesBefore: 0, bytesAfter: 0 };
+      if (!(error instanceof UnpackableError) || this.failed.size === MAX_FAILED) throw error;
+      this.failed.add(current);
+      this.logger.error('the journal cannot be packed and stays as it is', error, { executionId: current });
+      // The others are tried again without it.
+      return 0;
     }
   }
 

@@ -39,6 +39,7 @@ export interface PackedSize {
 
 /**
  * Moves the events of an execution from rows to segments. Each segment is decoded again and compared before its rows go.
+ * The caller marks the execution as packed.
  * @param client of a transaction that has locked the execution's row
  * @throws UnpackableError if a segment would not give the same events; the transaction must be rolled back
  */
@@ -46,39 +47,57 @@ export async function packEvents(client: pg.PoolClient, executionId: string): Pr
   const size: PackedSize = { events: 0, bytesBefore: 0, bytesAfter: 0 };
   const newest = new Map<string, RecordedEvent>();
   let next = await readPart(client, executionId, 0);
-  for (let isFirst = true; next.length > 0; isFirst = false) {
-    const part = next;
-    const bytes = bytesOf(part);
-    next = await readPart(client, executionId, part.at(-1)!.sequence);
-    for (const event of part) newest.set(event.type, event);
-    const isLast = next.length === 0;
-    const data = await encodeChecked(executionId, part);
-    await client.query(REPLACE, [
-      executionId,
-      part[0]!.sequence,
-      part.at(-1)!.sequence,
-      bytes,
-      isFirst && isLast ? null : [...new Set(part.map(({ type }) => type))],
-      ...(isLast ? newestValues(part.at(-1)!, newest) : [null, null, null, null]),
-      data,
-    ]);
-    size.events += part.length;
+  for (let isFirst = true; next; isFirst = false) {
+    const { events, bytes, isLast: isKnownLast } = next;
+    const last = events.at(-1)!;
+    next = isKnownLast ? undefined : await readPart(client, executionId, last.sequence);
+    for (const event of events) newest.set(event.type, event);
+    const data = await encodeChecked(executionId, events);
+    await client.query({
+      name: 'pack-replace',
+      text: REPLACE,
+      values: [
+        executionId,
+        events[0]!.sequence,
+        last.sequence,
+        bytes,
+        isFirst && !next ? null : [...new Set(events.map(({ type }) => type))],
+        ...(next ? [null, null, null, null] : newestValues(last, newest)),
+        data,
+      ],
+    });
+    size.events += events.length;
     size.bytesBefore += bytes;
     size.bytesAfter += data.length;
   }
-  await client.query('UPDATE cloutagent.executions SET packed = true WHERE id = $1', [executionId]);
   return size;
 }
 
+/** The events of a segment. */
+interface Part {
+  events: RecordedEvent[];
+  /** Of their data. */
+  bytes: number;
+  /** Whether no events are known to follow. */
+  isLast: boolean;
+}
+
 /** Reads the events of the next segment. It ends where a sequence is missing. */
-async function readPart(client: pg.PoolClient, executionId: string, after: number): Promise<RecordedEvent[]> {
+async function readPart(
+  client: pg.PoolClient,
+  executionId: string,
+  after: number,
+): Promise<Part | undefined> {
   const { rows } = await client.query<RecordedEvent>({
     name: 'pack-read',
     text: READ,
     values: [executionId, after],
   });
+  if (rows.length === 0) return undefined;
   const gap = rows.findIndex(({ sequence }, index) => sequence !== rows[0]!.sequence + index);
-  return gap === -1 ? rows : rows.slice(0, gap);
+  const events = gap === -1 ? rows : rows.slice(0, gap);
+  const bytes = events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
+  return { events, bytes, isLast: gap === -1 && rows.length < SEGMENT_EVENTS && bytes < SEGMENT_BYTES };
 }
 
 async function encodeChecked(executionId: string, events: readonly RecordedEvent[]): Promise<Buffer> {
@@ -103,6 +122,3 @@ function newestValues(last: RecordedEvent, newest: ReadonlyMap<string, RecordedE
   });
   return [last.type, ...fields];
 }
-
-const bytesOf = (events: readonly RecordedEvent[]): number =>
-  events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);

@@ -33,7 +33,7 @@ export class SegmentReader {
       if (one.packed === null) events.push({ sequence: one.sequence, type: one.type, data: one.data });
       else for (const event of await this.decode(executionId, one.sequence, one.packed)) events.push(event);
     // SQL does not guarantee the order of UNION ALL. Sorting a sorted list takes one pass.
-    return events.sort((one, other) => one.sequence - other.sequence);
+    return events.toSorted((one, other) => one.sequence - other.sequence);
   }
 }
 
