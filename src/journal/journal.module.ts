@@ -6,7 +6,8 @@ import { EventNotifier } from './event-notifier.js';
 import { ExecutionDeleter } from './execution-deleter.js';
 import { Journal } from './journal.js';
 import { JournalReader } from './journal-reader.js';
-import { NotificationSource } from './notification-source.js';
+import { NotificationTransport } from './notifications/notification-transport.js';
+import { notificationTransport } from './notifications/notification-transport.provider.js';
 import { RetentionSweeper } from './retention-sweeper.js';
 import { StatusChanges } from './status-changes.js';
 import { UnownedAppend } from './unowned-append.js';
@@ -19,7 +20,7 @@ import { UnownedAppend } from './unowned-append.js';
     ExecutionDeleter,
     Journal,
     JournalReader,
-    NotificationSource,
+    notificationTransport,
     RetentionSweeper,
     StatusChanges,
     UnownedAppend,
@@ -30,7 +31,7 @@ import { UnownedAppend } from './unowned-append.js';
     ExecutionDeleter,
     Journal,
     JournalReader,
-    NotificationSource,
+    NotificationTransport,
     StatusChanges,
   ],
 })

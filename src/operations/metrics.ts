@@ -13,6 +13,7 @@ import { Dispatcher } from '../engine/dispatch/dispatcher.js';
 import { EngineStats } from '../engine/run/engine-stats.js';
 import { EventBus } from '../events/event-bus.js';
 import { Journal } from '../journal/journal.js';
+import { NotificationTransport } from '../journal/notifications/notification-transport.js';
 import { StreamHub } from '../streaming/stream-hub.js';
 import { StreamStats } from '../streaming/stream-stats.js';
 import { Histogram } from '../common/histogram.js';
@@ -41,6 +42,7 @@ export class Metrics {
     deliveries: DeliveryWorkers,
     webhooks: WebhookStats,
     database: Database,
+    notifications: NotificationTransport,
   ) {
     collectDefaultMetrics({ register: this.registry });
 
@@ -91,6 +93,13 @@ export class Metrics {
       'journal_retried_appends_total',
       'Appends retried because the database did not answer or refused writes.',
       () => [[journal.stats.repeatedAppends]],
+    );
+
+    this.gauge(
+      'notifications_carrier',
+      'What carries notifications of new events to the other processes: 1 for the one in use.',
+      ['carrier'],
+      () => [[1, { carrier: notifications.carrier }]],
     );
 
     this.gauge('executions_running', 'Executions that run in this process, including paused ones.', () => [

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { Settings } from '../../config/settings.js';
 import { BatchedLookup } from '../../database/batched-lookup.js';
 import { EventBus } from '../../events/event-bus.js';
-import { NotificationSource } from '../../journal/notification-source.js';
+import { NotificationTransport } from '../../journal/notifications/notification-transport.js';
 import { Logger } from '../../logging/logger.js';
 import { ExecutionsRepository } from '../executions.repository.js';
 
@@ -26,7 +26,7 @@ export class ExecutionEnds implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly bus: EventBus,
-    private readonly notifications: NotificationSource,
+    private readonly notifications: NotificationTransport,
     @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_POLL_INTERVAL_MS'>,
     repository: ExecutionsRepository,
   ) {
