@@ -28,6 +28,9 @@ const { DeathDetector } =
   await built<typeof import('../src/cluster/death-detector.js')>('cluster/death-detector.js');
 const { EventNotifier } =
   await built<typeof import('../src/journal/event-notifier.js')>('journal/event-notifier.js');
+const { PostgresNotifications } = await built<
+  typeof import('../src/journal/notifications/postgres-notifications.js')
+>('journal/notifications/postgres-notifications.js');
 const { Journal } = await built<typeof import('../src/journal/journal.js')>('journal/journal.js');
 const { JournalReader } =
   await built<typeof import('../src/journal/journal-reader.js')>('journal/journal-reader.js');
@@ -78,8 +81,9 @@ const presence = new ProcessPresence(database, listener, identity, processes);
 await presence.onModuleInit();
 const detector = new DeathDetector(presence, identity, processes);
 detector.onModuleInit();
-const notifier = new EventNotifier(database, listener, identity, detector);
-await notifier.onModuleInit();
+const transport = new PostgresNotifications(database, listener, identity, detector);
+await transport.onModuleInit();
+const notifier = new EventNotifier(transport, detector);
 const bus = new EventBus(new EventEmitter2());
 // Secrets of a realistic length, because the journal searches each event for them.
 const secrets = new SecretRedactor(

@@ -74,6 +74,13 @@ it('redacts the secrets of the settings, but no ordinary words', () => {
   expect(ordinary.text('a table in postgres')).toBe('a table in postgres');
 });
 
+it('redacts the credentials of NATS', () => {
+  const of = SecretRedactor.of(
+    parseSettings({ NATS_URL: 'nats://app:p%40ss-of-nats-1@one:4222, nats://token-of-nats-1@two' }),
+  );
+  expect(of.text('p@ss-of-nats-1 p%40ss-of-nats-1 token-of-nats-1')).toBe('[redacted] [redacted] [redacted]');
+});
+
 it('redacts the secrets of MCP servers', () => {
   const servers = {
     docs: { url: 'https://mcp.example.com/mcp', headers: { Authorization: 'Bearer token-of-docs-1' } },

@@ -136,7 +136,7 @@ function callbackTokens(text: string): Match[] | undefined {
 function secretsOf(settings: Settings): string[] {
   const { DATABASE_URL, ANTHROPIC_API_KEY, OPENAI_COMPATIBLE_API_KEY, HTTP_PROXY, HTTPS_PROXY } = settings;
   const { OPENAI_API_KEY, GOOGLE_API_KEY, MISTRAL_API_KEY, MODEL_ENDPOINTS } = settings;
-  const { BOOTSTRAP_API_KEY, JWT_SECRET, METRICS_TOKEN, SECRETS_KEY } = settings;
+  const { BOOTSTRAP_API_KEY, JWT_SECRET, METRICS_TOKEN, SECRETS_KEY, NATS_URL } = settings;
   return (
     [
       ANTHROPIC_API_KEY,
@@ -151,7 +151,9 @@ function secretsOf(settings: Settings): string[] {
       ...(SECRETS_KEY === undefined ? [] : parseSecretKeys(SECRETS_KEY).map(({ text }) => text)),
       ...mcpSecrets(settings.MCP_SERVERS),
       ...(DATABASE_URL === undefined ? [] : passwordsIn(DATABASE_URL)),
-      ...[HTTP_PROXY, HTTPS_PROXY].flatMap((url) => (url === undefined ? [] : credentialsOf(url))),
+      ...[HTTP_PROXY, HTTPS_PROXY, ...(NATS_URL?.split(',') ?? [])].flatMap((url) =>
+        url === undefined ? [] : credentialsOf(url),
+      ),
     ]
       .filter((secret) => secret !== undefined)
       // A placeholder refers to a secret of a project, which is redacted in the executions that use it.
@@ -166,12 +168,15 @@ function passwordsIn(url: string): string[] {
   return [password, decoded(password), searchParams.get('password') ?? ''];
 }
 
-/** Returns the credentials of a proxy: the password, a user name that is a token, and both as the header has them. */
-function credentialsOf(proxy: string): string[] {
-  const { username, password } = new URL(proxy);
+/**
+ * Returns the credentials in the URL of a proxy or of NATS: the password, a user name that is a token, and both as the header
+ * of a proxy has them.
+ */
+function credentialsOf(url: string): string[] {
+  const { username, password } = new URL(url.trim());
   if (username === '' && password === '') return [];
   const header = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64');
-  return [...(password === '' ? [username, decoded(username)] : passwordsIn(proxy)), header];
+  return [...(password === '' ? [username, decoded(username)] : passwordsIn(url.trim())), header];
 }
 
 function decoded(text: string): string {

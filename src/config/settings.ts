@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isVisibleAscii } from '../common/visible-ascii.js';
 import { jsonSetting } from './json-setting.js';
 import { headerName, headerValue, McpServersSetting } from './mcp-servers-setting.js';
+import { isNatsUrls } from './nats-urls.js';
 import { SecretKeysSetting } from './secret-keys-setting.js';
 
 const text = z.string().trim().min(1);
@@ -267,6 +268,20 @@ const SettingsSchema = z
     TRIGGER_SIGNATURE_TIMEOUT_MS: ms(300_000, 1_000),
     MAX_START_DELAY_DAYS: count(366, 0, 36_500),
     DISPATCH_POLL_INTERVAL_MS: ms(2_000),
+    NATS_URL: text
+      .refine(
+        isNatsUrls,
+        'must be like nats://user:password@localhost:4222; several have commas between them',
+      )
+      .optional(),
+    NATS_CREDENTIALS_FILE: text.optional(),
+    NATS_SUBJECT_PREFIX: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,4}$/,
+        'must be up to five words with dots between them',
+      )
+      .default('cloutagent'),
     PROCESS_CHECK_INTERVAL_MS: ms(250),
     PROCESS_RECONNECT_TIMEOUT_MS: ms(5_000),
     PROCESS_TIMEOUT_MS: ms(20_000, 100),

@@ -12,7 +12,7 @@ import { SecretRedactor } from '../config/secret-redactor.js';
 import { Settings } from '../config/settings.js';
 import { EventBus, type PublishedBatch } from '../events/event-bus.js';
 import { JournalReader } from '../journal/journal-reader.js';
-import { NotificationSource } from '../journal/notification-source.js';
+import { NotificationTransport } from '../journal/notifications/notification-transport.js';
 import { Logger } from '../logging/logger.js';
 import { DeliveryQueue } from './delivery-queue.js';
 import { DeliveryStats } from './delivery-stats.js';
@@ -47,7 +47,7 @@ export class DeliveryWorkers implements OnApplicationBootstrap, OnModuleDestroy,
     private readonly queue: DeliveryQueue,
     private readonly reader: JournalReader,
     private readonly bus: EventBus,
-    private readonly notifications: NotificationSource,
+    private readonly notifications: NotificationTransport,
     private readonly detector: DeathDetector,
     private readonly presence: ProcessPresence,
     private readonly secrets: SecretRedactor,
@@ -77,7 +77,7 @@ export class DeliveryWorkers implements OnApplicationBootstrap, OnModuleDestroy,
     if (this.workers.size === 0) return;
     this.subscriptions.push(
       this.bus.batches.subscribe((batch) => this.onCommit(batch)),
-      this.notifications.hints.subscribe(() => this.onHint()),
+      this.notifications.activity.subscribe(() => this.onHint()),
       this.notifications.missed.subscribe(() => this.pollAll()),
       this.detector.dead.subscribe(({ identity }) => void this.takeFrom(identity)),
       this.presence.returned.subscribe(() => this.renewAll()),

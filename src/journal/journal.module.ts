@@ -7,7 +7,8 @@ import { ExecutionDeleter } from './execution-deleter.js';
 import { Journal } from './journal.js';
 import { JournalPacker } from './journal-packer.js';
 import { JournalReader } from './journal-reader.js';
-import { NotificationSource } from './notification-source.js';
+import { NotificationTransport } from './notifications/notification-transport.js';
+import { notificationTransport } from './notifications/notification-transport.provider.js';
 import { RetentionSweeper } from './retention-sweeper.js';
 import { StatusChanges } from './status-changes.js';
 import { UnownedAppend } from './unowned-append.js';
@@ -21,7 +22,7 @@ import { UnownedAppend } from './unowned-append.js';
     Journal,
     JournalPacker,
     JournalReader,
-    NotificationSource,
+    notificationTransport,
     RetentionSweeper,
     StatusChanges,
     UnownedAppend,
@@ -33,7 +34,7 @@ import { UnownedAppend } from './unowned-append.js';
     Journal,
     JournalPacker,
     JournalReader,
-    NotificationSource,
+    NotificationTransport,
     StatusChanges,
   ],
 })

@@ -7,7 +7,7 @@ import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Logger } from '../logging/logger.js';
 import { EventNotifier } from './event-notifier.js';
-import { NotificationSource } from './notification-source.js';
+import { NotificationTransport } from './notifications/notification-transport.js';
 
 /**
  * The status of an execution and the transactions (`xid8`) that changed it. Transaction ids are ordered, and a snapshot
@@ -100,7 +100,7 @@ export class StatusChanges implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly database: Database,
     private readonly notifier: EventNotifier,
-    private readonly notifications: NotificationSource,
+    private readonly notifications: NotificationTransport,
     @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_POLL_INTERVAL_MS'>,
   ) {}
 

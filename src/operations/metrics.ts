@@ -15,6 +15,7 @@ import { EventBus } from '../events/event-bus.js';
 import { Journal } from '../journal/journal.js';
 import { JournalPacker } from '../journal/journal-packer.js';
 import { ExecutionCounter } from '../stats/execution-counter.js';
+import { NotificationTransport } from '../journal/notifications/notification-transport.js';
 import { StreamHub } from '../streaming/stream-hub.js';
 import { StreamStats } from '../streaming/stream-stats.js';
 import { Histogram } from '../common/histogram.js';
@@ -45,6 +46,7 @@ export class Metrics {
     webhooks: WebhookStats,
     counter: ExecutionCounter,
     database: Database,
+    notifications: NotificationTransport,
   ) {
     collectDefaultMetrics({ register: this.registry });
 
@@ -116,6 +118,13 @@ export class Metrics {
       'journal_pack_backlog',
       'Executions whose events are due to be packed, for all processes together, up to 100,000.',
       () => [[packer.backlog]],
+    );
+
+    this.gauge(
+      'notifications_carrier',
+      'What carries notifications of new events to the other processes: 1 for the one in use.',
+      ['carrier'],
+      () => [[1, { carrier: notifications.carrier }]],
     );
 
     this.gauge('executions_running', 'Executions that run in this process, including paused ones.', () => [

@@ -14,7 +14,7 @@ import { Listener } from '../database/listener.js';
 import { DeliveryPool } from '../deliveries/delivery-pool.js';
 import { EventBus, type PublishedBatch } from '../events/event-bus.js';
 import { JournalReader } from '../journal/journal-reader.js';
-import { NotificationSource } from '../journal/notification-source.js';
+import { NotificationTransport } from '../journal/notifications/notification-transport.js';
 import { Logger } from '../logging/logger.js';
 import { AttemptLog } from './attempt-log.js';
 import { AttemptRecorder } from './attempt-recorder.js';
@@ -56,7 +56,7 @@ export class WebhookDeliveries
     private readonly log: AttemptLog,
     private readonly stats: WebhookStats,
     private readonly bus: EventBus,
-    private readonly notifications: NotificationSource,
+    private readonly notifications: NotificationTransport,
     private readonly listener: Listener,
     private readonly detector: DeathDetector,
     private readonly presence: ProcessPresence,
@@ -83,7 +83,7 @@ export class WebhookDeliveries
   onApplicationBootstrap(): void {
     this.subscriptions.push(
       this.bus.batches.subscribe((batch) => this.onCommit(batch)),
-      this.notifications.hints.subscribe(() => this.onHint()),
+      this.notifications.activity.subscribe(() => this.onHint()),
       this.notifications.missed.subscribe(() => void this.poll()),
       this.detector.dead.subscribe(({ identity }) => void this.takeFrom(identity)),
       this.presence.returned.subscribe(() => this.pool.renew()),

@@ -11,6 +11,7 @@ import { EventBus } from '../../src/events/event-bus.js';
 import { EventNotifier } from '../../src/journal/event-notifier.js';
 import { Journal } from '../../src/journal/journal.js';
 import { JournalReader } from '../../src/journal/journal-reader.js';
+import { PostgresNotifications } from '../../src/journal/notifications/postgres-notifications.js';
 import { ExecutionRedactors } from '../../src/secrets/execution-redactors.js';
 import { UnownedAppend } from '../../src/journal/unowned-append.js';
 
@@ -24,7 +25,8 @@ export async function openJournal(url: string, more: Record<string, string> = {}
   const presence = new ProcessPresence(database, listener, identity, settings);
   await presence.onModuleInit();
   const detector = new DeathDetector(presence, identity, settings);
-  const notifier = new EventNotifier(database, listener, identity, detector);
+  const transport = new PostgresNotifications(database, listener, identity, detector);
+  const notifier = new EventNotifier(transport, detector);
   const redactors = new ExecutionRedactors(SecretRedactor.of(settings), database, identity);
   const reader = new JournalReader(database);
   const unowned = new UnownedAppend(database, reader, redactors);

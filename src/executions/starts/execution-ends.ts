@@ -6,7 +6,7 @@ import { RevocationMonitor } from '../../auth/revocation-monitor.js';
 import { Settings } from '../../config/settings.js';
 import { BatchedLookup } from '../../database/batched-lookup.js';
 import { EventBus } from '../../events/event-bus.js';
-import { NotificationSource } from '../../journal/notification-source.js';
+import { NotificationTransport } from '../../journal/notifications/notification-transport.js';
 import { Logger } from '../../logging/logger.js';
 import { ProblemError } from '../../problems/problem.error.js';
 import { ExecutionsRepository } from '../executions.repository.js';
@@ -29,7 +29,7 @@ export class ExecutionEnds implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly bus: EventBus,
-    private readonly notifications: NotificationSource,
+    private readonly notifications: NotificationTransport,
     private readonly revocations: RevocationMonitor,
     @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_POLL_INTERVAL_MS'>,
     repository: ExecutionsRepository,

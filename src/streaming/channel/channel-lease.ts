@@ -1,8 +1,10 @@
+import type { HintWatch } from '../../journal/notifications/notification-transport.js';
 import type { Channel } from './channel.js';
 
 /** A channel and how many streams use it. */
 export interface ChannelUsers {
   readonly channel: Channel;
+  readonly watch: HintWatch;
   /** The name of its format; undefined for the format of this server. */
   readonly format: string | undefined;
   /** Resolves once the channel knows the journal's position. */

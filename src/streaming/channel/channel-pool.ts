@@ -3,7 +3,7 @@ import { Settings } from '../../config/settings.js';
 import { EventBus } from '../../events/event-bus.js';
 import { DeletionNotices } from '../../journal/deletion-notices.js';
 import { JournalReader } from '../../journal/journal-reader.js';
-import { NotificationSource } from '../../journal/notification-source.js';
+import { NotificationTransport } from '../../journal/notifications/notification-transport.js';
 import { Logger } from '../../logging/logger.js';
 import { FlushScheduler } from '../scheduling/flush-scheduler.js';
 import { TimerWheel } from '../scheduling/timer-wheel.js';
@@ -31,7 +31,7 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
   constructor(
     bus: EventBus,
     journal: JournalReader,
-    private readonly notifications: NotificationSource,
+    private readonly notifications: NotificationTransport,
     private readonly deletions: DeletionNotices,
     @Inject(Settings) private readonly settings: Settings,
     stats: StreamStats,
@@ -109,7 +109,15 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
 
   private open(executionId: string, format: ChannelFormat | undefined): ChannelUsers {
     const channel = new Channel(executionId, this.context, format);
-    const users = { channel, format: format?.name, ready: channel.open(), leases: 0, keepingMany: 0 };
+    const watch = this.notifications.watch(executionId);
+    const ready = channel.open();
+    const users = { channel, watch, format: format?.name, ready, leases: 0, keepingMany: 0 };
+    // Hints may have been missed until now. An error of `ready` is that of the leases.
+    if (watch.established)
+      Promise.all([ready, watch.established]).then(
+        () => channel.check(),
+        () => undefined,
+      );
     if (format) this.formatsOf(executionId).set(format.name, users);
     else this.channels.set(executionId, users);
     this.wheel.add(channel, this.settings.JOURNAL_POLL_INTERVAL_MS);
@@ -121,9 +129,10 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
     if (options.keepsManyEvents) users.keepingMany -= 1;
     this.resize(users);
     if (users.leases > 0) return;
-    const { channel, format } = users;
+    const { channel, watch, format } = users;
     const { executionId } = channel;
     channel.close();
+    watch.release();
     this.wheel.remove(channel);
     if (format === undefined) this.channels.delete(executionId);
     else this.formatsOf(executionId).delete(format);

@@ -239,7 +239,8 @@ it('every watcher gets events 1…n, however appends, lost notifications, stalls
               connection.close();
             },
           });
-          const users = { channel, format: undefined, ready: opened, leases: 1, keepingMany: 1 };
+          const watch = { established: undefined, release: () => undefined };
+          const users = { channel, watch, format: undefined, ready: opened, leases: 1, keepingMany: 1 };
           const lease = new ChannelLease(users, { keepsManyEvents: true }, () => (watcher.released += 1));
           watcher.connection = connection;
           watcher.subscription = new ExecutionSubscription(connection, lease, TypeFilter.of(types), from);
