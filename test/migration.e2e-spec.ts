@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { parseSettings } from '../src/config/settings.js';
+import { Database } from '../src/database/database.js';
+import { JournalReader } from '../src/journal/journal-reader.js';
 import { createDatabase, Server } from './support/server.js';
 import { ids, pathOf, TERMINAL, upTo, Watch } from './support/watch.js';
 
@@ -64,8 +67,12 @@ class SavedDatabase {
     return this.events.get(id)!;
   }
 
+  /** Returns the events after the migration. Those of executions that ended long ago are packed at once. */
   async eventsNow(id: string): Promise<Row[]> {
-    return (await this.client.query<Row>(EVENTS, [id])).rows;
+    const database = await Database.connect(parseSettings({ DATABASE_URL: this.url }));
+    const events = await new JournalReader(database).read(id, 0, { limit: 1e6, bytes: 1e9 });
+    await database.onApplicationShutdown();
+    return events.map(({ sequence, type, data }) => ({ sequence: String(sequence), type, data }));
   }
 
   async rowNow(id: string): Promise<Row> {
