@@ -13,12 +13,7 @@ const REVOKED_KEY = 'ca_DeRJpeY-gsl_5rbLw5B0oDzrIEdwRdgPSqr4nlYMaeI';
 const TICKET = '71yCeRGXjH9VU7HgrcrO4JbD09fYbR3WxJjAcH48JW8';
 const USED_TICKET = 'A0SHO-n-wrmf0dkyl78qo5QkvV00zdnNtymPQlgLcwk';
 /** The fixture is older than any retention period. */
-// The tests read the rows of events, which packing removes.
-const SETTINGS = {
-  DISPATCH_POLL_INTERVAL_MS: '200',
-  RETENTION_DAYS: '36500',
-  JOURNAL_PACK_EVENTS_PER_SECOND: '0',
-};
+const SETTINGS = { DISPATCH_POLL_INTERVAL_MS: '200', RETENTION_DAYS: '36500' };
 
 /** All columns are text, so that a comparison sees every byte. */
 type Row = Record<string, string | null>;
