@@ -100,7 +100,7 @@ describe('Dashboard: webhooks', () => {
   it('says that a webhook does not exist, and that a project is not one of the key', async () => {
     const key = await stage.makeKey('hooks', ['webhooks:manage']);
     const dashboard = await stage.signIn('/webhooks/demo/nothing', { key });
-    await dashboard.page.getByText('There is no such webhook, or').waitFor();
+    await dashboard.page.getByText('There is no such webhook, or your key').waitFor();
     await dashboard.goto('/webhooks?project=other');
     await dashboard.page.getByText('Your key has no access to this project.').waitFor();
     // The browser logs the refused requests.

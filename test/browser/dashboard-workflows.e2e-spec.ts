@@ -97,7 +97,7 @@ describe('Dashboard: saved workflows', () => {
 
   it('says that a workflow does not exist, and which scope a key lacks', async () => {
     const dashboard = await stage.signIn('/workflows/demo/nothing');
-    await dashboard.page.getByText('There is no such workflow or version, or').waitFor();
+    await dashboard.page.getByText('There is no such workflow or version, or your key').waitFor();
     await dashboard.goto('/workflows?project=no%20project');
     await dashboard.page.locator('.wrong:not(:empty)').waitFor();
     // The browser logs the refused requests.
