@@ -27,9 +27,17 @@ export const TREE_INDEXES = {
 } as const;
 
 const NEWEST = (type: string): string => `(
-  SELECT data::json FROM cloutagent.events
+  SELECT data FROM cloutagent.events
   WHERE execution_id = execution AND type = '${type}' AND type NOT IN ('execution:output', 'execution:thinking')
   ORDER BY sequence DESC LIMIT 1)`;
+
+/**
+ * Reads a member of an event's data, as SQL. Its value is a number, null, or an object of numbers. It is cut out of the text,
+ * because PostgreSQL cannot parse data with U+0000 or a lone surrogate, which names of models may have. A text in the data
+ * cannot look like a member: its quotes are escaped.
+ */
+const member = (data: string, name: string, value = '[^,{}]*'): string =>
+  `substring(${data} FROM '"${name}":(${value})')::json`;
 
 /** ms from the start to the end, as the API shows them. */
 const DURATION_MS = (row: string): string => `round(extract(epoch FROM
@@ -126,15 +134,24 @@ async function createFunctions(run: (statement: string) => Promise<void>): Promi
   // The second condition on the type lets PostgreSQL use the index that leaves out chunks. A workflow may be large, so it is
   // read only if no event has the number of its nodes.
   await run(`
+    CREATE FUNCTION cloutagent.node_count(execution uuid) RETURNS int LANGUAGE plpgsql STABLE AS $$
+    BEGIN
+      RETURN (SELECT json_array_length(workflow -> 'nodes') FROM cloutagent.executions WHERE id = execution);
+    EXCEPTION WHEN data_exception THEN
+      -- A text of the workflow has U+0000 or a lone surrogate.
+      RETURN 0;
+    END $$`);
+  await run(`
     CREATE FUNCTION cloutagent.summary_of(execution uuid) RETURNS json LANGUAGE sql STABLE AS $$
       SELECT json_build_object(
         'progress', coalesce(
-          (SELECT json_build_object('completedSteps', p -> 'completedSteps', 'totalSteps', p -> 'totalSteps',
-            'percent', p -> 'percent') FROM ${NEWEST('execution:progress')} AS newest(p)),
-          (SELECT json_build_object('completedSteps', 0, 'totalSteps', json_array_length(workflow -> 'nodes'),
-            'percent', 0) FROM cloutagent.executions WHERE id = execution)),
-        'tokenUsage', coalesce(${NEWEST('execution:token-usage')} -> 'usage', '{"input":0,"output":0,"total":0}'),
-        'costUSD', coalesce(${NEWEST('execution:cost-update')} -> 'totalCostUSD', '0'),
+          (SELECT json_build_object('completedSteps', ${member('p', 'completedSteps')},
+            'totalSteps', ${member('p', 'totalSteps')}, 'percent', ${member('p', 'percent')})
+            FROM ${NEWEST('execution:progress')} AS newest(p)),
+          json_build_object('completedSteps', 0, 'totalSteps', cloutagent.node_count(execution), 'percent', 0)),
+        'tokenUsage', coalesce(${member(NEWEST('execution:token-usage'), 'usage', '\\{[^{}]*\\}')},
+          '{"input":0,"output":0,"total":0}'),
+        'costUSD', coalesce(${member(NEWEST('execution:cost-update'), 'totalCostUSD')}, '0'),
         'lastSequence', coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = execution), 0))
     $$`);
   await run(`

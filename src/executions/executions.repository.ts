@@ -142,7 +142,8 @@ export const newRow = (request: NewExecution, origin: Origin): NewRow => ({
   start_at: request.startAt,
   ...(request.thread && {
     protocol: request.thread.protocol,
-    thread_id: request.thread.threadId,
+    // A lone surrogate becomes U+FFFD, as in the values of other statements. PostgreSQL refuses it in JSON.
+    thread_id: request.thread.threadId.toWellFormed(),
     thread_data: JSON.stringify(request.thread.data),
   }),
 });

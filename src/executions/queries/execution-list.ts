@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import type { ExecutionPage, ExecutionSummary, ListExecutions } from '@cloutagent/contract';
 import type { Principal } from '../../auth/principal.js';
 import { relationsOf } from '../../engine/execution-row.js';
-import { ProblemError } from '../../problems/problem.error.js';
 import { visibleProjects } from '../visible-projects.js';
 import { previewOf } from './input-preview.js';
 import { decodePosition, encodePosition } from './list-cursor.js';
@@ -10,8 +9,6 @@ import type { ListFilter } from './list-statement.js';
 import { ListedExecutionsRepository, type ListedRow } from './listed-executions.repository.js';
 
 const ERROR_MAX_LENGTH = 500;
-/** SQLSTATE of query_canceled: the time limit of the statement. */
-const CANCELED = '57014';
 
 /** Lists executions. */
 @Injectable()
@@ -44,9 +41,7 @@ export class ExecutionList {
       // One more than the page has, to see whether another page follows.
       limit: limit + 1,
     };
-    const rows = await this.repository.read(filter).catch((error: { code?: string }) => {
-      throw error.code === CANCELED ? new ProblemError('list_timeout') : error;
-    });
+    const rows = await this.repository.read(filter);
     const page = rows.slice(0, limit);
     const last = rows.length > limit ? page.at(-1) : undefined;
     return { executions: page.map(toSummary), nextCursor: last ? encodePosition(last) : null };

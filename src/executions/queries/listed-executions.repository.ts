@@ -3,6 +3,7 @@ import type { ExecutionFailure, ExecutionStatus, ExecutionSummary } from '@clout
 import type pg from 'pg';
 import { Settings } from '../../config/settings.js';
 import { Database } from '../../database/database.js';
+import { ProblemError } from '../../problems/problem.error.js';
 import { INPUT_READ } from './input-preview.js';
 import { type ListFilter, listStatement } from './list-statement.js';
 
@@ -42,6 +43,9 @@ const COLUMNS = `
   ), cloutagent.summary_of(e.id)) AS summary,
   (extract(epoch FROM e.created_at) * 1000000)::bigint AS "createdUs"`;
 
+/** SQLSTATE of query_canceled: the time limit of the statement. */
+const CANCELED = '57014';
+
 /** Reads the executions of lists. */
 @Injectable()
 export class ListedExecutionsRepository {
@@ -53,7 +57,7 @@ export class ListedExecutionsRepository {
   /**
    * Reads a page of executions, newest first. One statement reads status and events, so that a row's status fits its
    * `lastSequence`: a client that follows the events after it would never correct another status.
-   * @throws the database's error 57014 if the statement takes longer than LIST_TIMEOUT_MS
+   * @throws ProblemError 503 `list_timeout` if a statement whose cost grows with the executions takes longer than LIST_TIMEOUT_MS
    */
   async read(filter: ListFilter): Promise<ListedRow[]> {
     const { text: page, values, isBounded } = listStatement(filter);
@@ -63,9 +67,13 @@ export class ListedExecutionsRepository {
     const read = async (client: pg.Pool | pg.PoolClient): Promise<ListedRow[]> =>
       (await client.query<ListedRow>(text, values)).rows;
     if (isBounded) return read(this.database.pool);
-    return this.database.transaction(async (client) => {
-      await client.query(`SET LOCAL statement_timeout = ${this.settings.LIST_TIMEOUT_MS}`);
-      return read(client);
-    });
+    return this.database
+      .transaction(async (client) => {
+        await client.query(`SET LOCAL statement_timeout = ${this.settings.LIST_TIMEOUT_MS}`);
+        return read(client);
+      })
+      .catch((error: { code?: string }) => {
+        throw error.code === CANCELED ? new ProblemError('list_timeout') : error;
+      });
   }
 }
