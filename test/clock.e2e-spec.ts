@@ -53,6 +53,8 @@ describe('after the wall clock was set back by an hour', () => {
       JWT_SECRET: SECRET,
       HEARTBEAT_INTERVAL_MS: '200',
       STREAM_STALL_TIMEOUT_MS: '1500',
+      // An execution that ended an hour ago would be packed before the test adds events to it.
+      JOURNAL_PACK_EVENTS_PER_SECOND: '0',
       CHANNEL_BUFFER_MAX_BYTES: '20000',
       CATCH_UP_CACHE_MAX_BYTES: '500000',
       JOURNAL_POLL_INTERVAL_MS: '300',
