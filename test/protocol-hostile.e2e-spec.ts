@@ -254,8 +254,8 @@ describe('a name with U+0000', () => {
     ['GET', '/api/ai-sdk/%00/chat/thread/stream', 404],
     ['POST', '/api/ai-sdk/%00/chat/thread/cancel', 404],
     ['POST', '/v1/responses', 404, { model: '\0/chat', input: 'x' }],
-  ])('is the name of nothing: %s %s', async (...request) => {
-    const [method, path, status, body] = request;
+  ])('is the name of nothing: %s %s', async (...given) => {
+    const [method, path, status, body] = given;
     const answer = await server.call(method, path, body, A2A);
     expect([answer.status, answer.text]).toEqual([status, expect.not.stringContaining('internal_error')]);
   });
