@@ -2,9 +2,6 @@ import type { Page, Request } from 'playwright-core';
 import { DashboardStage } from '../support/dashboard-stage.js';
 import { agent, delay, start } from '../support/watch.js';
 
-/** A new tab starts a new browser process, which takes long on a busy machine. */
-const TAB_MS = 60_000;
-
 const isList = (request: Request): boolean => request.url().includes('/api/executions?');
 
 /** Records the requests for the list from now on, when they are sent and when they are answered. */
@@ -73,7 +70,7 @@ describe('Dashboard: list of executions', () => {
       await page.mouse.click(cost.x, cost.y);
       await page.keyboard.up('ControlOrMeta');
     });
-    await tab.waitForURL(new URL(`/executions/${id}`, stage.server.url).href, { timeout: TAB_MS });
+    expect(tab.url()).toBe(new URL(`/executions/${id}`, stage.server.url).href);
     const project = await middleOf('Project');
     await page.mouse.click(project.x, project.y);
     await page.locator('.run-head').waitFor();

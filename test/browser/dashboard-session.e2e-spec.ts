@@ -25,8 +25,7 @@ describe('Dashboard: session', () => {
     const tab = await open.openTab(() =>
       link.click(how === 'ctrl' ? { modifiers: ['ControlOrMeta'] } : { button: 'middle' }),
     );
-    // A new tab starts a new browser process, which takes long on a busy machine.
-    await tab.locator('.step-node').first().waitFor({ timeout: 60_000 });
+    await tab.locator('.step-node').first().waitFor();
     expect(new URL(tab.url()).pathname).toBe(`/executions/${id}`);
     await page.getByRole('heading', { name: 'Executions' }).waitFor();
   });

@@ -1,3 +1,4 @@
+import { isTerminalEvent } from '@cloutagent/contract';
 import { KeptWork } from '@cloutagent/contract/reduce';
 import { Chat } from '@ai-sdk/react';
 import { type UIMessage, type UIMessageChunk, uiMessageChunkSchema } from 'ai';
@@ -107,6 +108,9 @@ function checkContent({ execution, events }: EndedJournal, { id, parts }: UIMess
   const outputs = new Map<string, string>();
   const statuses = new Map<string, string>();
   for (const event of events) {
+    // A node between two attempts has no step that could end with the execution.
+    if (isTerminalEvent(event.type))
+      for (const [nodeId, status] of statuses) if (status === 'retrying') statuses.set(nodeId, 'cancelled');
     if (event.type === 'execution:output')
       written.set(event.nodeId, [...(written.get(event.nodeId) ?? []), event]);
     if (event.type !== 'execution:step') continue;

@@ -92,6 +92,21 @@ const WORKFLOWS: Record<string, { nodes: object[]; edges?: object[]; end?: 'canc
     nodes: [demo('one'), demo('two', 'agent', 400, 20)],
     end: 'cancel',
   },
+  'a cancelled retry': {
+    nodes: [
+      demo('one'),
+      {
+        id: 'two',
+        type: 'transform',
+        data: {
+          config: { expression: '$error("boom")' },
+          retry: { maxRetries: 1, baseMs: 60_000, maxMs: 60_000, on: ['transform_failed'] },
+        },
+      },
+    ],
+    edges: [edge('one', 'two')],
+    end: 'cancel',
+  },
   'a cancelled wait': {
     nodes: [demo('one'), { id: 'ask', type: 'approval', data: { config: {} } }],
     edges: [edge('one', 'ask')],
