@@ -262,6 +262,8 @@ interface ProcessesTable {
   started_at: Generated<Date>;
   /** The time of the process's last heartbeat. */
   beat_at: Generated<Date>;
+  /** Whether its release reads packed events. */
+  reads_segments: Generated<boolean>;
 }
 
 /** A whole answer of a model that is not the last one of its node. */
