@@ -28,6 +28,8 @@ const SETTINGS = {
   RETENTION_DAYS: '36500',
   RATE_LIMIT_REQUESTS: '100000000',
   DATABASE_CONNECT_TIMEOUT_MS: '60000',
+  // The events of all executions would be due at once, and packing them would take most of a core for minutes.
+  JOURNAL_PACK_EVENTS_PER_SECOND: '0',
 };
 const AUTH = { authorization: `Bearer ${KEY}` };
 
@@ -187,7 +189,9 @@ try {
   const settings = { ...SETTINGS, DATABASE_URL: url };
   const [ours, before] = Build.list(given.against);
   if (filled === undefined) await (await (before ?? ours!).start(settings)).end();
+  const filling = performance.now();
   const rootId = await insertExecutions(url, filled === undefined ? count : 0);
+  output['filledInS'] = rounded((performance.now() - filling) / 1000);
   const admin = new pg.Client({ connectionString: url });
   await admin.connect();
   if (before) {
@@ -216,8 +220,15 @@ try {
     `SELECT relname AS name, pg_size_pretty(pg_total_relation_size(oid)) AS size FROM pg_class
      WHERE relnamespace = 'cloutagent'::regnamespace AND relkind IN ('r', 'i') AND relpages > 100 ORDER BY relname`,
   );
+  const size = await admin.query<{ gb: number }>(
+    'SELECT round(pg_database_size(current_database()) / 1e9, 1)::float8 AS gb',
+  );
+  output['databaseGB'] = size.rows[0]!.gb;
   await admin.end();
   console.table(rows);
+  console.log(
+    `filled in ${String(output['filledInS'])} s; the database has ${String(output['databaseGB'])} GB`,
+  );
   output['sizes'] = Object.fromEntries(rows.map(({ name, size }) => [name, size]));
   const { floor, stats } = output;
   console.log('GET /api/me:', floor, 'figures of a day:', stats, 'load of the machine:', loadavg());

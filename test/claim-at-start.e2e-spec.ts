@@ -15,6 +15,18 @@ const RECORD_INSERTS = `
   GRANT ALL ON public.inserted TO public;`;
 /** The key of the lock under which executions are claimed. */
 const CLAIM_LOCK = 0x636c6169;
+/** The key of a lock that the test holds to stop every statement that has claimed an execution, before it commits. */
+const GATE = 4_711;
+const STOP_AT_GATE = `
+  CREATE FUNCTION public.stop_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM pg_advisory_xact_lock_shared(${GATE});
+    RETURN NULL;
+  END $$;
+  CREATE TRIGGER insert_at_gate AFTER INSERT ON cloutagent.executions
+    FOR EACH STATEMENT EXECUTE FUNCTION public.stop_at_gate();
+  CREATE TRIGGER claim_at_gate AFTER UPDATE OF owner ON cloutagent.executions
+    FOR EACH ROW WHEN (OLD.owner IS NULL AND NEW.owner IS NOT NULL) EXECUTE FUNCTION public.stop_at_gate();`;
 
 describe('the statement that starts executions', () => {
   let client: pg.Client;
@@ -102,6 +114,66 @@ describe('the statement that starts executions', () => {
     expect(await inserted(id)).toEqual({ owned: false, attempt: 0, queued: true });
     await client.query('SELECT pg_advisory_unlock($1)', [CLAIM_LOCK]);
     expect((await done(server, id)).at(-1)!.type).toBe('execution:completed');
+  });
+
+  /** Waits until this many statements wait for the gate, or for the statement that holds the claim lock. */
+  const untilStopped = (count: number) =>
+    until(`${count} statements are stopped`, async () => {
+      const { rows } = await client.query(
+        `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      );
+      return rows.length >= count;
+    });
+  const closeGate = () => client.query('SELECT pg_advisory_lock($1)', [GATE]);
+  const openGate = () => client.query('SELECT pg_advisory_unlock($1)', [GATE]);
+
+  it('counts what another process has claimed and not committed', async () => {
+    const [one, other] = (await startServers(2, { MAX_EXECUTIONS_PER_PROJECT: '1' })) as [Server, Server];
+    await client.query(STOP_AT_GATE);
+    await closeGate();
+    const first = one.startExecution(start([agent('a', { hang: true })]));
+    await untilStopped(1);
+    const second = other.startExecution(start([agent('a', { hang: true })]));
+    await untilStopped(2);
+    await openGate();
+    expect(await inserted(await first)).toEqual({ owned: true, attempt: 1, queued: false });
+    expect(await inserted(await second)).toEqual({ owned: false, attempt: 0, queued: true });
+  });
+
+  it('and the claim of the queue exclude each other across processes', async () => {
+    const both = await startServers(2, { MAX_EXECUTIONS_PER_PROJECT: '1', DISPATCH_POLL_INTERVAL_MS: '100' });
+    const model = await both[0]!.startExecution(start([delay('d', 500)]));
+    await done(both[0]!, model);
+    await client.query(STOP_AT_GATE);
+    // The session that holds the gate does not stop at it.
+    const queueSince = async (secondsAgo: number): Promise<string> => {
+      const { rows } = await client.query<{ id: string }>(
+        `INSERT INTO cloutagent.executions (id, project_id, input, workflow, options, created_by, runnable_at)
+         SELECT gen_random_uuid(), project_id, input, workflow, options, created_by, now() - $2 * interval '1 second'
+         FROM cloutagent.executions WHERE id = $1 RETURNING id`,
+        [model, secondsAgo],
+      );
+      return rows[0]!.id;
+    };
+    await closeGate();
+    const first = await queueSince(0);
+    await untilStopped(1);
+    // Such as an execution that a wait has woken. It comes before the one that is being claimed.
+    const second = await queueSince(60);
+    await untilStopped(2);
+    await openGate();
+    const spans = await Promise.all(
+      [first, second].map(async (id) => {
+        const times = (await done(both[0]!, id)).map(({ data }) => Date.parse(data.timestamp));
+        return { from: times[0]!, to: times.at(-1)! };
+      }),
+    );
+    const [earlier, later] = spans.toSorted((a, b) => a.from - b.from) as [
+      (typeof spans)[0],
+      (typeof spans)[0],
+    ];
+    expect(later.from).toBeGreaterThanOrEqual(earlier.to);
   });
 
   it('keeps the limit of a project while two processes start executions', async () => {

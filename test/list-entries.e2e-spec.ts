@@ -7,10 +7,14 @@ import { agent, delay } from './support/watch.js';
 
 /** What the entries of all executions must be. */
 const EXPECTED = `
-  SELECT e.id, t.tag, e.status, e.project_id, e.parent_id IS NULL, e.workflow_name, e.workflow_version, e.created_at
+  SELECT e.id, t.tag, e.status, e.project_id, e.parent_id IS NULL, e.root_id, e.workflow_name, e.workflow_version, e.created_at,
+    CASE WHEN t.tag = '' AND e.parent_id IS NULL AND e.workflow_name IS NOT NULL THEN coalesce(e.completed_at,
+      greatest(e.created_at, e.started_at, (SELECT max(greatest(created_at, settled_at)) FROM cloutagent.waits WHERE execution_id = e.id))) END,
+    t.tag = '' AND e.parent_id IS NULL AND e.workflow_name IS NOT NULL AND e.completed_at IS NULL
+      AND e.id IN (SELECT execution_id FROM cloutagent.waits WHERE outcome IS NULL AND kind = 'approval')
   FROM cloutagent.executions AS e CROSS JOIN LATERAL (SELECT '' AS tag UNION SELECT unnest(e.tags)) AS t`;
 const ENTRIES = `
-  SELECT execution_id, tag, status, project_id, is_root, workflow_name, workflow_version, created_at
+  SELECT execution_id, tag, status, project_id, is_root, root_id, workflow_name, workflow_version, created_at, changed_at, asks
   FROM cloutagent.list_entries`;
 const COUNTED = `
   SELECT project_id, status, count(*) FROM cloutagent.executions WHERE parent_id IS NULL GROUP BY 1, 2`;
@@ -70,6 +74,14 @@ describe('entries of lists and numbers of executions', () => {
       run(graph(delay('a', 60_000)), 'x', { tags: ['long'] }),
       run(graph(delay('a', 1)), 'x', { startAt: new Date(Date.now() + 3_600_000).toISOString() }),
     ];
+    const saved = { workflow: graph(node('a', 'approval', {}), delay('b', 20), node('c', 'approval', {})) };
+    expect((await servers[0]!.call('PUT', '/api/workflows/demo/asking', saved)).status).toBe(201);
+    requests.push({
+      projectId: 'demo',
+      workflowRef: 'asking',
+      input: 'x',
+      tags: ['t'],
+    } as object as (typeof requests)[0]);
     const started: string[] = [];
     for (let round = 0; round < 5; round += 1) {
       const answers = await call('POST', '/batch', { executions: requests });
@@ -86,6 +98,9 @@ describe('entries of lists and numbers of executions', () => {
         const { status } = await call('DELETE', `/${deleted}`);
         return status === 200 || (await call('POST', `/${deleted}/cancel`), false);
       });
+      const { body } = await servers[0]!.call('GET', '/api/waits?projectId=demo&kind=approval');
+      const [first] = body.waits as unknown as { waitId: string }[];
+      if (first) await servers[0]!.call('POST', `/api/waits/${first.waitId}/answer`, { approved: true });
       expect(await differences(EXPECTED, ENTRIES)).toEqual([]);
       expect(await differences(COUNTED, NUMBERS)).toEqual([]);
       expect(await differences(TOTALS_COUNTED, TOTALS)).toEqual([]);
@@ -142,7 +157,7 @@ describe('entries of lists and numbers of executions', () => {
          FROM generate_series(1, 10000) AS n`,
         ['00000000-0000-7000-8000-000000000001'],
       );
-      const path = '/api/executions?rootId=00000000-0000-7000-8000-000000000001&tag=absent';
+      const path = '/api/executions?parentId=00000000-0000-7000-8000-000000000001&tag=absent';
       const { status, body } = await slow.call('GET', path);
       expect([status, body.code]).toEqual([503, 'list_timeout']);
       expect((await slow.call('GET', '/api/executions?status=failed')).status).toBe(200);

@@ -46,7 +46,7 @@ describe('the filters of GET /api/executions', () => {
       const parent = n % 5 === 4 ? rows[n - 1]! : undefined;
       rows.push({
         id: v7(),
-        project: ['p', 'q'][n % 2]!,
+        project: parent?.project ?? ['p', 'q'][n % 2]!,
         workflow: [null, 'a', 'a', 'b', 'a.b'][n % 5]!,
         version: [null, 1, 2, 1, 3][n % 5]!,
         // The clocks of processes differ, so ids and times have another order. Several have the same time.

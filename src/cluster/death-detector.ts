@@ -9,7 +9,7 @@ import { Logger } from '../logging/logger.js';
 import { ProcessPresence } from './process-presence.js';
 
 const POLL = `
-  SELECT identity, beat_at::text AS beat, reads_short_rows AS "readsShortRows", pg_try_advisory_xact_lock($1, identity::int) AS unlocked,
+  SELECT identity, beat_at::text AS beat, reads_segments AS "readsShortRows", pg_try_advisory_xact_lock($1, identity::int) AS unlocked,
     clock_timestamp() - pg_postmaster_start_time() > make_interval(secs => $3) AS settled
   FROM cloutagent.processes WHERE identity <> $2`;
 /** A process whose lock is free is polled once more after this time, because it may be about to reconnect. */

@@ -15,6 +15,9 @@ import type { Schema } from './schema.js';
 export const MIN_SERVER_VERSION = 15;
 const QUERY_TIMEOUT_MARGIN_MS = 1_000;
 const UNDEFINED_TABLE = '42P01';
+const DEADLOCK = '40P01';
+/** A migration that waits for a transaction which waits for it is rolled back as a whole, and tried again. */
+const MIGRATION_TRIES = 5;
 /**
  * A database that is full can be recognised only by a refused write, so one refusal counts for this long. The journal
  * retries more often while it waits.
@@ -93,7 +96,8 @@ export class Database implements OnApplicationShutdown {
     });
     try {
       await waitUntilReady(pool, url, settings.DATABASE_CONNECT_TIMEOUT_MS);
-      if (!(await isUpToDate(pool))) await migrate(url);
+      for (let tries = 1; !(await isUpToDate(pool)); tries += 1)
+        await migrate(url, tries === MIGRATION_TRIES);
       if (await needsListBackfill(pool)) await completeLists(url);
       return database;
     } catch (error) {
@@ -180,8 +184,11 @@ async function isUpToDate(pool: pg.Pool): Promise<boolean> {
   }
 }
 
-/** Uses a connection of its own, because a migration of many rows may exceed the time limit of the pool's queries. */
-async function migrate(url: string): Promise<void> {
+/**
+ * Uses a connection of its own, because a migration of many rows may exceed the time limit of the pool's queries.
+ * @param isLast whether a deadlock is an error
+ */
+async function migrate(url: string, isLast: boolean): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: 1, application_name: 'cloutagent-migrations' });
   pool.on('error', () => undefined);
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }).withSchema(SCHEMA);
@@ -192,7 +199,7 @@ async function migrate(url: string): Promise<void> {
       migrationTableSchema: SCHEMA,
     });
     const { error } = await migrator.migrateToLatest();
-    if (error === undefined) return;
+    if (error === undefined || (!isLast && (error as { code?: string }).code === DEADLOCK)) return;
     const reason = error instanceof Error ? error.message : JSON.stringify(error);
     throw new DatabaseError(`the database schema could not be migrated: ${reason}`, {
       cause: error,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { insertEntries, REPLACED_INDEXES, TREE_INDEXES } from './list-entries.migration.js';
+import { ADDED_INDEXES, insertEntries, REPLACED_INDEXES } from './list-entries.migration.js';
 
 /** Executions of one transaction. */
 const BATCH = 1_000;
@@ -62,7 +62,7 @@ async function fill(client: pg.ClientBase): Promise<void> {
 }
 
 async function replaceIndexes(client: pg.ClientBase): Promise<void> {
-  for (const [name, definition] of Object.entries(TREE_INDEXES)) {
+  for (const [name, definition] of Object.entries(ADDED_INDEXES)) {
     // An interrupted attempt leaves an index that is not valid.
     await client.query(`DROP INDEX CONCURRENTLY IF EXISTS cloutagent.${name}`);
     await client.query(`CREATE INDEX CONCURRENTLY ${name} ON cloutagent.executions ${definition}`);

@@ -19,11 +19,15 @@ export const REPLACED_INDEXES = [
   'executions_newest',
 ] as const;
 
-/** The indexes of trees and re-runs, in the order of lists. */
-export const TREE_INDEXES = {
+/**
+ * The new indexes of `executions`: of trees and re-runs, in the order of lists, and of the events that are to be packed. Building
+ * them takes long if there are many executions, so they are built after the migration, without a lock.
+ */
+export const ADDED_INDEXES = {
   executions_of_parent_newest: '(parent_id, status, created_at, id) WHERE parent_id IS NOT NULL',
   executions_of_root_newest: '(root_id, status, created_at, id) WHERE root_id IS NOT NULL',
   executions_reruns_newest: '(rerun_of, status, created_at, id) WHERE rerun_of IS NOT NULL',
+  executions_unpacked: '(completed_at) WHERE completed_at IS NOT NULL AND NOT packed',
 } as const;
 
 const NEWEST = (type: string): string => `(
@@ -43,14 +47,25 @@ const member = (data: string, name: string, value = '[^,{}]*'): string =>
 const DURATION_MS = (row: string): string => `round(extract(epoch FROM
   date_trunc('milliseconds', ${row}.completed_at) - date_trunc('milliseconds', ${row}.started_at)) * 1000)::bigint`;
 
+/** Whether an execution has an open wait that a client can end. */
+const asks = (id: string): string => `EXISTS (
+  SELECT FROM cloutagent.waits AS w WHERE w.execution_id = ${id} AND w.outcome IS NULL
+    AND w.kind IN ('approval', 'signal', 'tool', 'failure'))`;
+
 /**
- * Inserts the entries of executions.
+ * Inserts the entries of executions. An execution of a saved workflow that has no parent is a task: only the entry of such a one
+ * has the time of its last change.
  * @param source a FROM item with the alias e
  */
 export const insertEntries = (source: string): string => `
   INSERT INTO cloutagent.list_entries
-    (execution_id, tag, status, project_id, is_root, workflow_name, workflow_version, created_at, duration_ms, summary)
-  SELECT e.id, t.tag, e.status, e.project_id, e.parent_id IS NULL, e.workflow_name, e.workflow_version, e.created_at,
+    (execution_id, tag, status, project_id, is_root, root_id, workflow_name, workflow_version, created_at, changed_at, asks,
+      duration_ms, summary)
+  SELECT e.id, t.tag, e.status, e.project_id, e.parent_id IS NULL, e.root_id, e.workflow_name, e.workflow_version, e.created_at,
+    CASE WHEN t.tag = '' AND e.parent_id IS NULL AND e.workflow_name IS NOT NULL THEN
+      coalesce(e.completed_at, greatest(e.created_at, e.started_at, (
+        SELECT max(greatest(w.created_at, w.settled_at)) FROM cloutagent.waits AS w WHERE w.execution_id = e.id))) END,
+    t.tag = '' AND e.parent_id IS NULL AND e.workflow_name IS NOT NULL AND e.completed_at IS NULL AND ${asks('e.id')},
     ${DURATION_MS('e')},
     CASE WHEN e.completed_at IS NOT NULL AND t.tag = '' THEN cloutagent.summary_of(e.id) END
   FROM ${source} CROSS JOIN LATERAL (SELECT '' AS tag UNION SELECT unnest(e.tags)) AS t
@@ -74,9 +89,12 @@ export const listEntries: Migration = {
         status text COLLATE "C" NOT NULL,
         project_id text COLLATE "C" NOT NULL,
         is_root boolean NOT NULL,
+        root_id uuid,
         workflow_name text COLLATE "C",
         workflow_version int,
         created_at timestamptz NOT NULL,
+        changed_at timestamptz,
+        asks boolean NOT NULL DEFAULT false,
         duration_ms bigint,
         summary json,
         PRIMARY KEY (execution_id, tag, status)
@@ -100,6 +118,21 @@ export const listEntries: Migration = {
       CREATE INDEX list_entries_of_version ON cloutagent.list_entries
         (project_id, workflow_name, workflow_version, tag, is_root, status, created_at, execution_id)
         WHERE workflow_name IS NOT NULL`);
+    // The same for the executions of a tree.
+    await run(`
+      CREATE INDEX list_entries_of_tree ON cloutagent.list_entries (root_id, tag, status, created_at, execution_id)
+        WHERE root_id IS NOT NULL`);
+    await run(`
+      CREATE INDEX list_entries_of_tree_workflow ON cloutagent.list_entries
+        (root_id, workflow_name, tag, status, created_at, execution_id)
+        WHERE root_id IS NOT NULL AND workflow_name IS NOT NULL`);
+    await run(`
+      CREATE INDEX list_entries_of_tree_version ON cloutagent.list_entries
+        (root_id, workflow_name, workflow_version, tag, status, created_at, execution_id)
+        WHERE root_id IS NOT NULL AND workflow_name IS NOT NULL`);
+    await run(`
+      CREATE INDEX list_entries_of_tasks ON cloutagent.list_entries
+        (project_id, workflow_name, status, asks, changed_at, execution_id) WHERE changed_at IS NOT NULL`);
     // A list of all projects looks up the projects that have a workflow of a name.
     await run('CREATE INDEX workflows_of_name ON cloutagent.workflows (name, project_id)');
     await run(`
@@ -124,7 +157,7 @@ export const listEntries: Migration = {
       SELECT project_id, status, count(*) FROM cloutagent.list_entries WHERE tag = '' AND is_root GROUP BY 1, 2`);
     const { rows } = await sql`SELECT FROM cloutagent.executions LIMIT 1`.execute(db);
     if (rows.length > 0) return;
-    for (const [name, definition] of Object.entries(TREE_INDEXES))
+    for (const [name, definition] of Object.entries(ADDED_INDEXES))
       await run(`CREATE INDEX ${name} ON cloutagent.executions ${definition}`);
     for (const name of REPLACED_INDEXES) await run(`DROP INDEX cloutagent.${name}`);
   },
@@ -167,19 +200,31 @@ async function createFunctions(run: (statement: string) => Promise<void>): Promi
     CREATE FUNCTION cloutagent.move_list_entries() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
       IF NEW.completed_at IS NULL THEN
-        UPDATE cloutagent.open_list_entries SET status = NEW.status WHERE execution_id = NEW.id;
+        UPDATE cloutagent.open_list_entries SET status = NEW.status,
+          changed_at = CASE WHEN changed_at IS NOT NULL THEN greatest(changed_at, NEW.started_at) END
+        WHERE execution_id = NEW.id;
       ELSE
         WITH ended AS (DELETE FROM cloutagent.open_list_entries WHERE execution_id = NEW.id RETURNING *)
-        INSERT INTO cloutagent.ended_list_entries (execution_id, tag, status, project_id, is_root, workflow_name,
-          workflow_version, created_at, duration_ms, summary)
-        SELECT execution_id, tag, NEW.status, project_id, is_root, workflow_name, workflow_version, created_at,
-          ${DURATION_MS('NEW')}, CASE WHEN tag = '' THEN cloutagent.summary_of(NEW.id) END
+        INSERT INTO cloutagent.ended_list_entries (execution_id, tag, status, project_id, is_root, root_id, workflow_name,
+          workflow_version, created_at, changed_at, duration_ms, summary)
+        SELECT execution_id, tag, NEW.status, project_id, is_root, root_id, workflow_name, workflow_version, created_at,
+          CASE WHEN changed_at IS NOT NULL THEN NEW.completed_at END, ${DURATION_MS('NEW')}, CASE WHEN tag = '' THEN cloutagent.summary_of(NEW.id) END
         FROM ended;
       END IF;
       IF NEW.parent_id IS NULL THEN
         INSERT INTO cloutagent.execution_count_changes (project_id, status, change)
         VALUES (NEW.project_id, OLD.status, -1), (NEW.project_id, NEW.status, 1);
       END IF;
+      RETURN NULL;
+    END $$`);
+  // A task changes when a wait begins or ends, and asks its client while such a wait is open that a client can end. Whoever
+  // changes a wait has locked the row of its execution, so two of these statements never wait for each other.
+  await run(`
+    CREATE FUNCTION cloutagent.change_tasks() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      UPDATE cloutagent.open_list_entries AS l SET changed_at = greatest(l.changed_at, c.at), asks = ${asks('l.execution_id')}
+      FROM (SELECT execution_id, max(greatest(created_at, settled_at)) AS at FROM changed GROUP BY 1) AS c
+      WHERE l.execution_id = c.execution_id AND l.tag = '' AND l.changed_at IS NOT NULL;
       RETURN NULL;
     END $$`);
   // The array makes every plan find the entries by their primary key.
@@ -204,6 +249,12 @@ async function createTriggers(run: (statement: string) => Promise<void>): Promis
   await run(`
     CREATE TRIGGER executions_moved AFTER UPDATE OF status ON cloutagent.executions FOR EACH ROW
       WHEN (OLD.status <> NEW.status AND OLD.completed_at IS NULL) EXECUTE FUNCTION cloutagent.move_list_entries()`);
+  await run(`
+    CREATE TRIGGER waits_begun AFTER INSERT ON cloutagent.waits REFERENCING NEW TABLE AS changed
+      FOR EACH STATEMENT EXECUTE FUNCTION cloutagent.change_tasks()`);
+  await run(`
+    CREATE TRIGGER waits_ended AFTER UPDATE ON cloutagent.waits REFERENCING NEW TABLE AS changed
+      FOR EACH STATEMENT EXECUTE FUNCTION cloutagent.change_tasks()`);
   await run(`
     CREATE TRIGGER executions_unlisted AFTER DELETE ON cloutagent.executions REFERENCING OLD TABLE AS deleted
       FOR EACH STATEMENT EXECUTE FUNCTION cloutagent.delete_list_entries()`);

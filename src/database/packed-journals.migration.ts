@@ -7,6 +7,11 @@ import type { Migration } from 'kysely/migration';
  */
 export const packedJournals: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
+    // All locks that the migrations of this release need, in the order in which transactions take them. A weaker lock that
+    // becomes a stronger one would block a transaction that has read and wants to write, and be blocked by it.
+    await sql`LOCK TABLE cloutagent.executions, cloutagent.waits, cloutagent.processes IN ACCESS EXCLUSIVE MODE`.execute(
+      db,
+    );
     await sql`
       CREATE TABLE cloutagent.segments (
         execution_id uuid NOT NULL REFERENCES cloutagent.executions ON DELETE CASCADE,
@@ -24,9 +29,10 @@ export const packedJournals: Migration = {
     // The data is compressed already.
     await sql`ALTER TABLE cloutagent.segments ALTER COLUMN data SET STORAGE EXTERNAL`.execute(db);
     await sql`ALTER TABLE cloutagent.executions ADD COLUMN packed boolean NOT NULL DEFAULT false`.execute(db);
-    await sql`
-      CREATE INDEX executions_unpacked ON cloutagent.executions (completed_at)
-        WHERE completed_at IS NOT NULL AND NOT packed`.execute(db);
+    // A process of a release before inserts its row without this column. Packing waits until no such process is left.
+    await sql`ALTER TABLE cloutagent.processes ADD COLUMN reads_segments boolean NOT NULL DEFAULT false`.execute(
+      db,
+    );
     // Packing deletes rows as fast as they are inserted. By default, a fifth of the table would have to be dead first.
     await sql`
       ALTER TABLE cloutagent.events SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 20000,

@@ -265,8 +265,8 @@ interface ProcessesTable {
   started_at: Generated<Date>;
   /** The time of the process's last heartbeat. */
   beat_at: Generated<Date>;
-  /** Whether its release can read the short rows of chunks. */
-  reads_short_rows: Generated<boolean>;
+  /** Whether its release reads packed events and short rows. */
+  reads_segments: Generated<boolean>;
 }
 
 /** A whole answer of a model that is not the last one of its node. */

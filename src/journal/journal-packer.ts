@@ -16,10 +16,13 @@ const MAX_FAILED = 1_000;
 
 const DUE = `completed_at < now() - $1 * interval '1 ms' AND NOT packed`;
 
+// A process that reads no segments would not find the events of packed executions. It is of a release before.
+const ALL_READ_SEGMENTS = 'NOT EXISTS (SELECT FROM cloutagent.processes WHERE NOT reads_segments)';
+
 // The time of the batch before passes over the index entries of those that were packed just now.
 const NEXT = `
   SELECT id, completed_at::text AS "completedAt" FROM cloutagent.executions
-  WHERE ${DUE} AND completed_at >= $2::timestamptz AND NOT id = ANY ($3::uuid[])
+  WHERE ${DUE} AND completed_at >= $2::timestamptz AND NOT id = ANY ($3::uuid[]) AND ${ALL_READ_SEGMENTS}
   ORDER BY completed_at LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED`;
 
 const MARK = `UPDATE cloutagent.executions SET packed = true WHERE id = ANY ($1::uuid[])`;
@@ -34,7 +37,9 @@ interface Due {
 
 /**
  * Packs the journals of executions that ended longer than JOURNAL_PACK_AFTER_MS ago, no faster than
- * JOURNAL_PACK_EVENTS_PER_SECOND: it replaces their rows by compressed segments. Every process takes part. The lock on an execution's row keeps the others, and a deletion, away meanwhile.
+ * JOURNAL_PACK_EVENTS_PER_SECOND: it replaces their rows by compressed segments. Every process takes part. The lock on an
+ * execution's row keeps the others, and a deletion, away meanwhile. While a process shares the database whose release cannot
+ * read segments, nothing is packed.
  */
 @Injectable()
 export class JournalPacker implements OnApplicationBootstrap, OnModuleDestroy {

@@ -41,9 +41,7 @@ export interface ListStatement {
 
 /** Makes the query for a page. */
 export const listStatement = (filter: ListFilter): ListStatement =>
-  filter.parentId === undefined && filter.rootId === undefined && filter.rerunOf === undefined
-    ? ofEntries(filter)
-    : ofRelated(filter);
+  filter.parentId === undefined && filter.rerunOf === undefined ? ofEntries(filter) : ofRelated(filter);
 
 /** Collects the values of a query and returns their placeholders. */
 class Values {
@@ -59,23 +57,15 @@ class Values {
  * columns of the index too. The text of the query has the limit, so that the planner knows that it is small.
  */
 function ofEntries(filter: ListFilter): ListStatement {
-  const { projectIds, workflow, status = STATUSES, tag = '', withChildren, limit } = filter;
+  const { workflow, status = STATUSES, tag = '', rootId, limit } = filter;
   const values = new Values();
-  const conditions = [`l.tag = ${values.add(tag, 'text')}`, 'l.status = s.status', 'l.is_root = r.is_root'];
-  const from = [
-    `unnest(${values.add(status, 'text[]')}) AS s(status)`,
-    `unnest(${values.add(withChildren ? [true, false] : [true], 'boolean[]')}) AS r(is_root)`,
-  ];
+  const conditions = [`l.tag = ${values.add(tag, 'text')}`, 'l.status = s.status'];
+  const from = [`unnest(${values.add(status, 'text[]')}) AS s(status)`];
   if (workflow) conditions.push(`l.workflow_name = ${values.add(workflow.name, 'text')}`);
   if (workflow?.version !== undefined)
     conditions.push(`l.workflow_version = ${values.add(workflow.version, 'bigint')}`);
-  if (projectIds) from.push(`unnest(${values.add(projectIds, 'text[]')}) AS p(project_id)`);
-  // A name is kept when its workflow is deleted.
-  else if (workflow)
-    from.push(
-      `(SELECT project_id FROM cloutagent.workflows WHERE name = ${values.add(workflow.name, 'text')}) AS p`,
-    );
-  if (projectIds || workflow) conditions.push('l.project_id = p.project_id');
+  if (rootId === undefined) addProjects(filter, values, from, conditions);
+  else addTree(rootId, filter, values, from, conditions);
   conditions.push(...rangeOf(filter, values, 'l.created_at', 'l.execution_id'));
   const page = `
     SELECT l.execution_id AS id, l.created_at FROM cloutagent.list_entries AS l WHERE ${conditions.join(' AND ')}
@@ -84,9 +74,40 @@ function ofEntries(filter: ListFilter): ListStatement {
   return { text, values: values.list, isBounded: true };
 }
 
+/** Restricts entries to projects, and to roots. */
+function addProjects(filter: ListFilter, values: Values, from: string[], conditions: string[]): void {
+  const { projectIds, workflow, withChildren } = filter;
+  from.push(`unnest(${values.add(withChildren ? [true, false] : [true], 'boolean[]')}) AS r(is_root)`);
+  conditions.push('l.is_root = r.is_root');
+  if (projectIds) from.push(`unnest(${values.add(projectIds, 'text[]')}) AS p(project_id)`);
+  // A name is kept when its workflow is deleted.
+  else if (workflow)
+    from.push(
+      `(SELECT project_id FROM cloutagent.workflows WHERE name = ${values.add(workflow.name, 'text')}) AS p`,
+    );
+  if (projectIds || workflow) conditions.push('l.project_id = p.project_id');
+}
+
+/** Restricts entries to a tree. All executions of a tree have the project of its root. */
+function addTree(
+  rootId: string,
+  { projectIds }: ListFilter,
+  values: Values,
+  from: string[],
+  conditions: string[],
+): void {
+  const root = values.add(rootId, 'uuid');
+  conditions.push(`l.root_id = ${root}`);
+  if (!projectIds) return;
+  const projects = values.add(projectIds, 'text[]');
+  from.push(
+    `(SELECT FROM cloutagent.executions WHERE id = ${root} AND project_id = ANY (${projects})) AS root`,
+  );
+}
+
 /**
- * Reads the executions of one tree, or the re-runs of one execution, in the same way. The conditions on project, tag and workflow
- * are checked for each of them.
+ * Reads the children or the re-runs of one execution in the same way. The conditions on project, tag and workflow are checked for
+ * each of them.
  */
 function ofRelated(filter: ListFilter): ListStatement {
   const {

@@ -138,6 +138,7 @@ function formatted(events: readonly RecordedEvent[], from: number): string {
 type Move =
   | { kind: 'append'; batches: number[]; lost: boolean }
   | { kind: 'wait' }
+  | { kind: 'poll' }
   | { kind: 'stall' }
   | { kind: 'drain' }
   | { kind: 'join'; back: number }
@@ -152,6 +153,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     }),
   },
   { weight: 4, arbitrary: fc.constant({ kind: 'wait' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'poll' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'stall' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'drain' as const }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('join' as const), back: fc.nat(10) }) },
@@ -254,6 +256,7 @@ it('every watcher gets events 1…n, however appends, lost notifications, stalls
               const events = append(count, false);
               if (!step.lost) journal.emitter.emit('events', events);
             }
+          if (step.kind === 'poll') channel.onTimer(1e9);
           if (step.kind === 'stall') for (const { response } of watchers) response.full = true;
           if (step.kind === 'drain')
             for (const { response } of watchers) {

@@ -296,8 +296,10 @@ export class Channel extends WheelEntry implements Flushable {
   }
 
   private startPriming(): void {
+    // Before `open` has read the position, the format would begin without the events before it.
+    if (!this.isOpen || !this.encoder.needsPriming || this.priming || this.isClosed) return;
     // Streams of an ended execution read pages.
-    if (!this.encoder.needsPriming || this.priming || this.isClosed || this.end !== undefined) return;
+    if (this.end !== undefined) return;
     const position = () => (this.isClosed || this.isDeleted ? undefined : this.position);
     this.priming = this.encoder
       .prime(position, (held) => this.addHeld(held))
