@@ -1,5 +1,5 @@
-// Measures how long executions stop when their process is killed: from the kill to the first event of the next owner,
-// once with a second process, and once with a single process that is restarted at once. `--against <folder of another
+// Measures how long executions stop when their process is killed: from the kill to the first event and the first new token
+// of the next owner, once with a second process, and once with a single process that is restarted at once. `--against <folder of another
 // build>` runs both builds in turn. Prints a table for each case and writes bench/results/recovery.json.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import type { Figures } from './load/bench.ts';
 import { Build, KEY, type ServerProcess } from './load/build.ts';
 import { Cluster } from './load/cluster.ts';
-import { Watcher } from './load/watcher.ts';
+import { type Arrival, Watcher } from './load/watcher.ts';
 
 const { values: given } = parseArgs({
   options: {
@@ -59,6 +59,12 @@ async function untilStreaming(watchers: readonly Watcher[]): Promise<void> {
 const takenOver = (watcher: Watcher) =>
   watcher.first(({ type, data }) => type === 'execution:started' && data.attempt! > 1);
 
+/** Waits for the first token of the next owner. */
+async function newToken(watcher: Watcher): Promise<Arrival> {
+  const { sequence } = await takenOver(watcher);
+  return watcher.first((arrival) => arrival.type === 'execution:output' && arrival.sequence > sequence);
+}
+
 async function freePort(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -72,6 +78,7 @@ async function freePort(): Promise<string> {
 class OtherProcess {
   readonly name = 'other';
   readonly description = 'one of two processes is killed (ms from the kill)';
+  readonly goalMs = 1_000;
   private readonly build: Build;
   private readonly cluster: Cluster;
   private readonly processes = new Map<string, ServerProcess>();
@@ -96,7 +103,7 @@ class OtherProcess {
     for (const [role, process] of this.processes) urls.set(role, await process.listening);
     const executions = await startExecutions([...urls.values()][0]!);
     const watchers = [...urls].flatMap(([role, url]) =>
-      executions.map((id) => ({ role, id, watcher: new Watcher(url, id, RETRY_MS) })),
+      executions.map((id) => ({ role, id, watcher: new Watcher([url], id, RETRY_MS) })),
     );
     await untilStreaming(watchers.map(({ watcher }) => watcher));
     const owners = await this.ownersOf(executions);
@@ -107,13 +114,19 @@ class OtherProcess {
     const killedAt = Date.now();
     await this.processes.get(victim)!.end('SIGKILL');
     const affected = watchers.filter(({ role, id }) => role === survivor && owners.get(id) === victim);
-    const times = await Promise.all(
-      affected.map(async ({ watcher }) => (await takenOver(watcher)).at - killedAt),
-    );
+    const timesUntil = (find: (watcher: Watcher) => Promise<Arrival>): Promise<number[]> =>
+      Promise.all(affected.map(async ({ watcher }) => (await find(watcher)).at - killedAt));
+    const times = await timesUntil(takenOver);
+    const tokens = await timesUntil(newToken);
     await Promise.all(watchers.filter(({ role }) => role === survivor).map(({ watcher }) => watcher.end()));
     for (const { watcher } of watchers) watcher.close();
     await this.startProcess(victim);
-    return { first: Math.min(...times), last: Math.max(...times) };
+    return {
+      first: Math.min(...times),
+      last: Math.max(...times),
+      'first new token': Math.min(...tokens),
+      'last new token': Math.max(...tokens),
+    };
   }
 
   async stop(): Promise<void> {
@@ -152,6 +165,7 @@ class Restart {
   readonly name = 'restart';
   readonly description =
     'the only process is killed and started again at once (ms from the kill; the parts follow each other)';
+  readonly goalMs = 1_500;
   private readonly build: Build;
   private readonly cluster: Cluster;
   private settings: Record<string, string> = {};
@@ -175,13 +189,14 @@ class Restart {
   async try(): Promise<Figures> {
     const url = await this.process!.listening;
     const executions = await startExecutions(url);
-    const watchers = executions.map((id) => new Watcher(url, id, RETRY_MS));
+    const watchers = executions.map((id) => new Watcher([url], id, RETRY_MS));
     await untilStreaming(watchers);
     const seen = watchers.map(({ arrivals }) => arrivals.length);
     const killedAt = Date.now();
     void this.process!.end('SIGKILL');
     this.process = this.spawn();
     const firsts = await Promise.all(watchers.map(takenOver));
+    const tokens = (await Promise.all(watchers.map(newToken))).map(({ at }) => at - killedAt);
     const firstNew = watchers.map(
       ({ arrivals }, index) => arrivals.slice(seen[index]).find(({ at }) => at > killedAt)!.at,
     );
@@ -193,6 +208,8 @@ class Restart {
       'first new event': Math.min(...firstNew) - killedAt,
       'first of next owner': first - killedAt,
       'last of next owner': Math.max(...firsts.map(({ at }) => at)) - killedAt,
+      'first new token': Math.min(...tokens),
+      'last new token': Math.max(...tokens),
       listens: listen - killedAt,
       'part: Node boots': boot - killedAt,
       'part: imports': main - boot,
@@ -254,7 +271,13 @@ try {
     console.log(candidates[0]!.run.description);
     for (const { build, tries } of candidates)
       console.table({ [`${build.name} (${build.commit})`]: {}, ...summary(tries) });
+    const { goalMs } = candidates[0]!.run;
+    const { median, most } = summary(candidates[0]!.tries)['last new token']!;
+    console.log(
+      `goal: a new token of every execution within ${goalMs} ms: ${median} (median), ${most} (longest)`,
+    );
     results[name] = {
+      goalMs,
       description: candidates[0]!.run.description,
       ...Object.fromEntries(candidates.map(({ build, tries }) => [build.name, { ...summary(tries), tries }])),
     };

@@ -134,6 +134,19 @@ describe('/metrics', () => {
     expect([...metrics.labelValues('route')].filter((route) => route.includes('such'))).toEqual([]);
   });
 
+  it('counts the notifications of other processes, and none of its own', async () => {
+    const DATABASE_URL = await createDatabase();
+    const first = await Server.start({ DATABASE_URL });
+    const second = await Server.start({ DATABASE_URL });
+    const received = (metrics: Exposition) =>
+      metrics.value('cloutagent_notifications_received_total', { carrier: 'postgresql' });
+    const id = await first.startExecution(start([agent('a', { chunks: 20, delayMs: 5 })]));
+    await new Watch(second.url, `/api/executions/${id}/stream`).done();
+    await until(second.url, (metrics) => received(metrics)! > 0);
+    expect(received(await scrape(first.url))).toBe(0);
+    await Promise.all([first.kill(), second.kill()]);
+  });
+
   const admin = { authorization: `Bearer ${ADMIN_KEY}` };
   const proxied = { 'x-forwarded-for': '192.0.2.1' };
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { Exposition } from './support/exposition.js';
 import { HAS_NATS, NatsServer } from './support/nats-server.js';
 import { createDatabase, Server } from './support/server.js';
 import { SeverableLink } from './support/severable-link.js';
@@ -36,6 +37,12 @@ class PostgresHints {
 const carrierOf = async (server: Server): Promise<string | undefined> => {
   const { text } = await server.call('GET', '/metrics');
   return /notifications_carrier\{carrier="(\w+)"\} 1/.exec(text)?.[1];
+};
+const received = async (server: Server): Promise<{ nats: number; postgresql: number }> => {
+  const metrics = new Exposition((await server.call('GET', '/metrics')).text);
+  const by = (carrier: string) =>
+    metrics.value('cloutagent_notifications_received_total', { carrier }) ?? Number.NaN;
+  return { nats: by('nats'), postgresql: by('postgresql') };
 };
 const carried = (server: Server, by: 'nats' | 'postgresql') =>
   until(`notifications go through ${by}`, async () => (await carrierOf(server)) === by);
@@ -100,6 +107,7 @@ const outputs = (watch: Watch) => watch.frames.filter(({ type }) => type === 'ex
     );
     many.close();
     await expectComplete(watch, 200);
+    expect((await received(second)).nats).toBeGreaterThan(0);
     // The process that starts sends by NOTIFY until it is connected.
     const late = hints.payloads.filter((payload) => payload.includes(later));
     expect(late).toEqual([]);

@@ -1,22 +1,13 @@
 import { Agent, request } from 'node:http';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Figures } from './bench.ts';
 import { type Build, KEY, type ServerProcess } from './build.ts';
 import type { Cluster } from './cluster.ts';
 import { cpuMs } from './cpu.ts';
+import { type Memory, MEMORY_OPTIONS, memoryOf } from './memory.ts';
 
-const MEMORY_PROBE = fileURLToPath(new URL('memory-probe.mjs', import.meta.url));
 const POLL_MS = 10;
-
-/** What a server holds after a collection: bytes, and the number of timers that keep it running. */
-export interface Memory {
-  heapUsed: number;
-  external: number;
-  rss: number;
-  timers: number;
-}
 
 /** A server of one build with a database of its own, called over HTTP. Waiting reads the database, not the server. */
 export class ApiServer {
@@ -46,21 +37,22 @@ export class ApiServer {
   /**
    * Starts a server.
    * @param processes number of processes that share the database
+   * @param role name of its new role and database
    */
   static async start(
     build: Build,
     cluster: Cluster,
     settings: Record<string, string> = {},
     processes = 1,
+    role = `${build.name}_${processes}`,
   ): Promise<ApiServer> {
-    const role = `${build.name}_${processes}`;
     await cluster.createDatabase(role);
     await cluster.createRole(role);
     const env = { DATABASE_URL: cluster.urlOf(role, role), RATE_LIMIT_REQUESTS: '100000000', ...settings };
     const servers = [];
     const urls = [];
     for (let started = 0; started < processes; started += 1) {
-      const server = build.spawn(env, ['--expose-gc', '--import', MEMORY_PROBE]);
+      const server = build.spawn(env, MEMORY_OPTIONS);
       urls.push(await server.listening);
       servers.push(server);
     }
@@ -78,6 +70,22 @@ export class ApiServer {
   /** Address of the first process. */
   get firstUrl(): string {
     return this.urls[0]!;
+  }
+
+  /** Ports of the processes. */
+  get ports(): number[] {
+    return this.urls.map((url) => Number(new URL(url).port));
+  }
+
+  /** Returns the sum of a metric over its labels, for each process. */
+  metric(name: string): Promise<number[]> {
+    return Promise.all(
+      this.urls.map(async (url) => {
+        const text = await (await fetch(`${url}/metrics`)).text();
+        const samples = text.split('\n').filter((line) => new RegExp(`^${name}[{ ]`).test(line));
+        return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+      }),
+    );
   }
 
   /** Runs work and returns its cost for one of `count` units, and the units per second. */
@@ -143,7 +151,11 @@ export class ApiServer {
           else reject(new Error(`${method} ${path} answered ${answer.statusCode}: ${text}`));
         });
       });
-      call.on('error', reject);
+      call.on('error', (error: NodeJS.ErrnoException) => {
+        // The server has closed a connection that was idle, and has not read the request.
+        if (call.reusedSocket && error.code === 'ECONNRESET') resolve(this.call(method, path, body));
+        else reject(error);
+      });
       call.end(body && JSON.stringify(body));
     });
   }
@@ -163,15 +175,8 @@ export class ApiServer {
   }
 
   /** Collects the garbage of the first process and returns what is left. */
-  async memory(): Promise<Memory> {
-    const [server] = this.servers;
-    const from = server!.output.length;
-    process.kill(server!.pid, 'SIGUSR2');
-    for (;;) {
-      const [, json] = /memory (.+);/.exec(server!.output.slice(from)) ?? [];
-      if (json) return JSON.parse(json) as Memory;
-      await sleep(POLL_MS);
-    }
+  memory(): Promise<Memory> {
+    return memoryOf(this.servers[0]!);
   }
 
   async stop(): Promise<void> {

@@ -16,7 +16,10 @@ const TERMINAL = /^execution:(completed|failed|cancelled)$/;
 export class Watcher {
   /** Every event so far, in order of arrival. */
   readonly arrivals: Arrival[] = [];
-  private readonly url: string;
+  /** How often it has connected so far. */
+  connects = 0;
+  private readonly bases: readonly string[];
+  private readonly path: string;
   private readonly retryMs: number;
   private readonly ending = Promise.withResolvers<void>();
   private wake = Promise.withResolvers<void>();
@@ -24,9 +27,13 @@ export class Watcher {
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
-  /** @param retryMs pause between two attempts to connect */
-  constructor(base: string, executionId: string, retryMs: number) {
-    this.url = `${base}/api/executions/${executionId}/stream`;
+  /**
+   * @param bases addresses of the processes, which it tries in turn
+   * @param retryMs pause between two attempts to connect
+   */
+  constructor(bases: readonly string[], executionId: string, retryMs: number) {
+    this.bases = bases;
+    this.path = `/api/executions/${executionId}/stream`;
     this.retryMs = retryMs;
     this.connect();
   }
@@ -36,7 +43,7 @@ export class Watcher {
     for (;;) {
       const found = this.arrivals.find(condition);
       if (found) return found;
-      if (this.closed) throw new Error(`the watcher of ${this.url} has ended`);
+      if (this.closed) throw new Error(`the watcher of ${this.path} has ended`);
       await this.wake.promise;
     }
   }
@@ -60,7 +67,9 @@ export class Watcher {
       authorization: `Bearer ${KEY}`,
       ...(last !== undefined && { 'last-event-id': String(last) }),
     };
-    this.request = get(this.url, { headers, agent: false }, (response) => {
+    const base = this.bases[this.connects % this.bases.length]!;
+    this.connects += 1;
+    this.request = get(`${base}${this.path}`, { headers, agent: false }, (response) => {
       let rest = '';
       response.setEncoding('utf8').on('data', (text: string) => {
         const at = Date.now();

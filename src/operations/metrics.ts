@@ -126,6 +126,12 @@ export class Metrics {
       ['carrier'],
       () => [[1, { carrier: notifications.carrier }]],
     );
+    this.counter(
+      'notifications_received_total',
+      'Notifications of new events that this process has received from others, by what carried them.',
+      ['carrier'],
+      () => Object.entries(notifications.receivedBy).map(([carrier, count]): Sample => [count, { carrier }]),
+    );
 
     this.gauge('executions_running', 'Executions that run in this process, including paused ones.', () => [
       [dispatcher.running],

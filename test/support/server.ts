@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Body } from './answer.ts';
 
+/** The nats-server of test/nats/run.ts, which then carries the hints of all servers; undefined in other runs. */
+const NATS_URL = process.env['TEST_NATS_URL'];
 /** Where servers write their coverage (scripts/coverage.ts); undefined if it is not measured. */
 const COVERAGE = process.env['SERVER_COVERAGE'];
 /** Ends a process as SIGKILL does, once it has written its coverage: see write-coverage.mjs. */
@@ -60,6 +62,7 @@ export class Server {
         LOG_FORMAT: 'text',
         // Functions from Node's compile cache would be counted less precisely.
         ...(COVERAGE && { NODE_V8_COVERAGE: COVERAGE, NODE_DISABLE_COMPILE_CACHE: '1' }),
+        ...natsSettings(settings),
         ...settings,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -129,6 +132,13 @@ export interface Answer {
   text: string;
   /** The text, parsed if it is JSON; undefined if there is none. */
   body: Body;
+}
+
+/** Gives the processes of one database subjects of their own. A test may choose another nats-server. */
+function natsSettings(given: Record<string, string>): Record<string, string> {
+  const database = URL.parse(given['DATABASE_URL'] ?? '')?.pathname.slice(1);
+  if (!NATS_URL || !database || given['NATS_URL'] !== undefined) return {};
+  return { NATS_URL, NATS_SUBJECT_PREFIX: database };
 }
 
 function parse(text: string): unknown {

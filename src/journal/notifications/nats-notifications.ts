@@ -2,7 +2,12 @@ import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { merge, type Observable, Subject } from 'rxjs';
 import { decodeHints, encodeHints } from './hint-text.js';
 import type { NatsClient } from './nats-client.js';
-import { type HintWatch, type JournalHint, NotificationTransport } from './notification-transport.js';
+import {
+  type Carrier,
+  type HintWatch,
+  type JournalHint,
+  NotificationTransport,
+} from './notification-transport.js';
 import type { PostgresNotifications } from './postgres-notifications.js';
 
 /** Shorter than the time for which subscribers of `activity` collect before they act. */
@@ -24,6 +29,7 @@ export class NatsNotifications extends NotificationTransport implements OnModule
   private readonly activitySubject = new Subject<void>();
   private readonly watched = new Map<string, Watched>();
   private activitySentAt = -Infinity;
+  private receivedByNats = 0;
   readonly hints: Observable<JournalHint>;
   readonly activity: Observable<void>;
   readonly missed: Observable<void>;
@@ -40,8 +46,12 @@ export class NatsNotifications extends NotificationTransport implements OnModule
     this.missed = merge(client.connected, client.lost, postgres.missed);
   }
 
-  get carrier(): 'nats' | 'postgresql' {
+  get carrier(): Carrier {
     return this.client.isConnected ? 'nats' : 'postgresql';
+  }
+
+  get receivedBy(): Record<Carrier, number> {
+    return { nats: this.receivedByNats, ...this.postgres.receivedBy };
   }
 
   async onModuleInit(): Promise<void> {
@@ -103,7 +113,10 @@ export class NatsNotifications extends NotificationTransport implements OnModule
   }
 
   private readonly receive = (text: string): void => {
-    for (const hint of decodeHints(text)) this.received.next(hint);
+    for (const hint of decodeHints(text)) {
+      this.receivedByNats += 1;
+      this.received.next(hint);
+    }
   };
 
   private subjectOf(executionId: string): string {

@@ -1,5 +1,8 @@
 import type { Observable } from 'rxjs';
 
+/** What carries hints between the processes. */
+export type Carrier = 'nats' | 'postgresql';
+
 /** A notification that an execution has events up to `sequence`. */
 export interface JournalHint {
   executionId: string;
@@ -31,7 +34,9 @@ export abstract class NotificationTransport {
   /** Emits when hints may have been missed. A subscriber that depends on them then reads the journal. */
   abstract readonly missed: Observable<void>;
   /** What carries the hints of this process at the moment. */
-  abstract readonly carrier: 'nats' | 'postgresql';
+  abstract readonly carrier: Carrier;
+  /** Numbers of hints from other processes since the start, by what carried them. */
+  abstract readonly receivedBy: Readonly<Partial<Record<Carrier, number>>>;
 
   /**
    * Sends hints to the other processes. Resolves when the server that carries them has them.

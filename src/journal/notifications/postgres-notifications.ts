@@ -20,6 +20,7 @@ export class PostgresNotifications extends NotificationTransport implements OnMo
   readonly activity: Observable<void> = this.activitySubject;
   readonly missed: Observable<void>;
   readonly carrier = 'postgresql';
+  readonly receivedBy = { postgresql: 0 };
 
   constructor(
     private readonly database: Database,
@@ -50,6 +51,7 @@ export class PostgresNotifications extends NotificationTransport implements OnMo
     if (sender === this.identity.value) return;
     this.peers.expectPeer();
     const hints = decodeHints(payload.slice(sender.length + 1));
+    this.receivedBy.postgresql += hints.length;
     for (const hint of hints) this.received.next(hint);
     if (hints.length > 0) this.activitySubject.next();
   }
