@@ -92,10 +92,22 @@ const secrets = new SecretRedactor(
 const redactors = new ExecutionRedactors(secrets, database, identity);
 const reader = new JournalReader(database);
 const unowned = new UnownedAppend(database, reader, redactors);
-const journal = new Journal(database, listener, identity, bus, notifier, unowned, reader, redactors, {
-  MAX_EVENTS_PER_FLUSH: 5_000,
-  MAX_FLUSHES_PER_PROCESS: 2,
-});
+const journal = new Journal(
+  database,
+  listener,
+  identity,
+  bus,
+  notifier,
+  unowned,
+  reader,
+  redactors,
+  detector,
+  {
+    MAX_EVENTS_PER_FLUSH: 5_000,
+    MAX_FLUSHES_PER_PROCESS: 2,
+    JOURNAL_PACK_EVENTS_PER_SECOND: 20_000,
+  },
+);
 
 /** Inserts an execution that this process owns. */
 async function ownedExecution(): Promise<string> {

@@ -2,12 +2,14 @@
 // the demo model and for the text of this project's documentation in pieces of a few characters. Then it writes 5,000 events
 // per second for some time while they are packed, and shows the size of the table. `--seconds 600` sets this time.
 // Prints tables and writes bench/results/packing.json.
+import type { EventType } from '@cloutagent/contract';
 import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import type { RecordedEvent } from '../src/events/recorded-event.js';
 
 // The benchmark measures the build, because the build is what ships. The types come from the sources.
 const built = async <T>(path: string): Promise<T> =>
@@ -19,6 +21,7 @@ const { Database } = await built<typeof import('../src/database/database.js')>('
 const { parseSettings } = await built<typeof import('../src/config/settings.js')>('config/settings.js');
 const { JournalPacker } =
   await built<typeof import('../src/journal/journal-packer.js')>('journal/journal-packer.js');
+const { toStored } = await built<typeof import('../src/journal/stored-event.js')>('journal/stored-event.js');
 const { JournalReader } =
   await built<typeof import('../src/journal/journal-reader.js')>('journal/journal-reader.js');
 
@@ -66,11 +69,11 @@ const TEXTS: Record<string, (execution: number) => string[]> = {
 };
 
 /** The events of an agent that streams a text, as the engine records them. */
-function eventsOf(id: string, chunks: readonly string[]): { type: string; data: string }[] {
+function eventsOf(id: string, chunks: readonly string[]): Pick<RecordedEvent, 'type' | 'data'>[] {
   const [stepId, nodeId] = [randomUUID(), 'one'];
   let time = Date.now();
   const event = (type: string, fields: object) => ({
-    type: `execution:${type}`,
+    type: `execution:${type}` as EventType,
     // The time between tokens varies as it does at providers.
     data: JSON.stringify({
       executionId: id,
@@ -95,9 +98,11 @@ function eventsOf(id: string, chunks: readonly string[]): { type: string; data: 
 }
 
 /** Inserts an execution that has ended. @returns the number of its events */
-async function insert(chunks: readonly string[]): Promise<number> {
+async function insert(chunks: readonly string[], rows: 'short' | 'whole' = 'short'): Promise<number> {
   const id = randomUUID();
-  const events = eventsOf(id, chunks);
+  const events = eventsOf(id, chunks).map((event, index) =>
+    rows === 'short' ? toStored(id, { ...event, sequence: index + 1 }) : event,
+  );
   await query(
     `WITH e AS (
        INSERT INTO cloutagent.executions
@@ -128,6 +133,7 @@ async function replay(): Promise<number> {
 }
 
 interface Figures {
+  wholeRowsBytes: number;
   rowsBytes: number;
   packedBytes: number;
   cpuMs: number;
@@ -137,11 +143,17 @@ interface Figures {
 }
 
 async function measure(texts: (execution: number) => string[]): Promise<Figures> {
-  await query('TRUNCATE cloutagent.executions, cloutagent.events, cloutagent.segments CASCADE');
   let events = 0;
-  for (let execution = 0; execution < EXECUTIONS; execution += 1) events += await insert(texts(execution));
-  await query('VACUUM ANALYZE cloutagent.events');
-  const rowsBytes = (await sizeOf('events')) / events;
+  const bytesOf = async (rows: 'short' | 'whole') => {
+    await query('TRUNCATE cloutagent.executions, cloutagent.events, cloutagent.segments CASCADE');
+    events = 0;
+    for (let execution = 0; execution < EXECUTIONS; execution += 1)
+      events += await insert(texts(execution), rows);
+    await query('VACUUM ANALYZE cloutagent.events');
+    return (await sizeOf('events')) / events;
+  };
+  const wholeRowsBytes = await bytesOf('whole');
+  const rowsBytes = await bytesOf('short');
   const replays = async () => {
     const rounds: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) rounds.push(await replay());
@@ -155,7 +167,15 @@ async function measure(texts: (execution: number) => string[]): Promise<Figures>
   const packedBytes = (await sizeOf('segments')) / events;
   const packedReplay = await replays();
   const cpuMs = (user + system) / 1_000 / EXECUTIONS;
-  return { rowsBytes, packedBytes, cpuMs, rowsReplay, packedReplay, ratio: packedReplay / rowsReplay };
+  return {
+    wholeRowsBytes,
+    rowsBytes,
+    packedBytes,
+    cpuMs,
+    rowsReplay,
+    packedReplay,
+    ratio: packedReplay / rowsReplay,
+  };
 }
 
 /** Writes at a constant rate while the events are packed. @returns sizes in MB, one for each tenth of the time */

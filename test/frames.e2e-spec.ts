@@ -5,6 +5,7 @@ import pg from 'pg';
 import { eventsIn, GzipWatch } from './support/gzip-watch.js';
 import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
 import { agent, delay, pathOf, start, Watch } from './support/watch.js';
+import { storedEvents } from './support/stored-events.js';
 
 interface Row {
   sequence: number;
@@ -33,11 +34,7 @@ describe('the frames of a stream', () => {
       const options = { headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers }, agent: false };
       get(new URL(path, server.url), options, (response) => resolve(text(response))).on('error', reject);
     });
-  const rowsOf = async (id: string): Promise<Row[]> => {
-    const query =
-      'SELECT sequence, type, data FROM cloutagent.events WHERE execution_id = $1 ORDER BY sequence';
-    return (await database.query<Row>(query, [id])).rows;
-  };
+  const rowsOf = (id: string): Promise<Row[]> => storedEvents(database, id);
 
   beforeAll(async () => {
     const url = await createDatabase();

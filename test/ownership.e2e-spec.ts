@@ -124,8 +124,9 @@ class Stage {
     await Promise.all([this.owner.kill('SIGTERM'), this.taker.kill('SIGTERM')]);
     const rows = await this.rows();
     const events = await this.database.rows<EventRow>(
-      `SELECT execution_id, sequence, type, data::json->>'nodeId' AS node_id, data::json->>'status' AS step_status
-       FROM cloutagent.events WHERE execution_id = ANY ($1) ORDER BY execution_id, sequence`,
+      `SELECT execution_id, sequence, type, step->>'nodeId' AS node_id, step->>'status' AS step_status
+       FROM cloutagent.events, LATERAL (SELECT CASE type WHEN 'execution:step' THEN data::json END AS step) AS s
+       WHERE execution_id = ANY ($1) ORDER BY execution_id, sequence`,
       [this.ids],
     );
     const journals = this.ids.map((id) => events.filter((event) => event.execution_id === id));

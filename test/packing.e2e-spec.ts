@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SeededRandom } from './faults/random.ts';
 import { JournalReader } from '../src/journal/journal-reader.js';
+import { toStored } from '../src/journal/stored-event.js';
 import { packEvents } from '../src/journal/pack-events.js';
 import { unpackAll } from '../src/journal/unpack-events.js';
 import type { RecordedEvent } from '../src/events/recorded-event.js';
@@ -67,7 +68,7 @@ describe('packed journals', () => {
 
   async function insert(events: (id: string) => RecordedEvent[]): Promise<string> {
     const id = await opened.own();
-    const recorded = events(id);
+    const recorded = events(id).map((event) => toStored(id, event));
     await query(
       `INSERT INTO cloutagent.events (execution_id, sequence, type, data)
        SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[])`,
@@ -236,8 +237,11 @@ describe('packed journals', () => {
       CREATE TRIGGER events_deliveries AFTER INSERT ON cloutagent.events
       FOR EACH ROW WHEN (NEW.type IN ('execution:completed')) EXECUTE FUNCTION cloutagent.record_delivery()`);
     await query(`UPDATE cloutagent.executions SET packed = false WHERE id <> $1`, [id]);
+    const before = await reader.read(id, 0, { limit: 10_000, bytes: 1e9 });
     expect(await unpackAll(opened.database)).toBe(1);
     expect(await countOf('events', id)).toBeGreaterThan(0);
+    expect(await reader.read(id, 0, { limit: 10_000, bytes: 1e9 })).toEqual(before);
+    expect(await query(`SELECT FROM cloutagent.events WHERE NOT starts_with(data, '{')`)).toEqual([]);
     expect(await countOf('deliveries', id)).toBe(0);
     const other = await insert((of) => randomEvents(new SeededRandom(6), of));
     expect(await countOf('deliveries', other)).toBe(1);

@@ -342,7 +342,7 @@ describe('webhooks', () => {
     receiver.events.length = 0;
     const steps = await wanted(ids[0]!);
     const all = await client.query<{ sequence: number; at: string }>(
-      `SELECT sequence, data::json ->> 'timestamp' AS at FROM cloutagent.events WHERE execution_id = $1`,
+      `SELECT sequence, substring(data FROM '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z') AS at FROM cloutagent.events WHERE execution_id = $1`,
       [ids[0]],
     );
     const end = all.rows.find(({ sequence }) => sequence === steps.at(-1))!.at;

@@ -9,7 +9,7 @@ import { Logger } from '../logging/logger.js';
 import { ProcessPresence } from './process-presence.js';
 
 const POLL = `
-  SELECT identity, beat_at::text AS beat, pg_try_advisory_xact_lock($1, identity::int) AS unlocked,
+  SELECT identity, beat_at::text AS beat, reads_short_rows AS "readsShortRows", pg_try_advisory_xact_lock($1, identity::int) AS unlocked,
     clock_timestamp() - pg_postmaster_start_time() > make_interval(secs => $3) AS settled
   FROM cloutagent.processes WHERE identity <> $2`;
 /** A process whose lock is free is polled once more after this time, because it may be about to reconnect. */
@@ -27,6 +27,7 @@ export interface DeadProcess {
 interface Peer {
   identity: string;
   beat: string;
+  readsShortRows: boolean;
   unlocked: boolean;
   settled: boolean;
 }
@@ -47,6 +48,7 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
   /** Number of other processes; undefined while it is unknown. */
   private peers: number | undefined;
+  private arePeersNew = false;
   /** Number of calls of `expectPeer`. A poll that began before such a call may not have seen the new process. */
   private expectations = 0;
 
@@ -77,6 +79,11 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
   /** Whether this process knows that it is the only one. */
   get isAlone(): boolean {
     return this.peers === 0;
+  }
+
+  /** Whether all other processes are known to read the short rows of chunks. Processes of older releases do not. */
+  get peersReadShortRows(): boolean {
+    return this.peers !== undefined && this.arePeersNew;
   }
 
   /** Records that another process exists, so that `isAlone` is false until the next poll. */
@@ -111,6 +118,7 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
     ]);
     const now = performance.now();
     if (expectations === this.expectations) this.peers = peers.length;
+    this.arePeersNew = peers.every(({ readsShortRows }) => readsShortRows);
     if (now - began > SLOW_POLL_MS) this.onDisturbance();
     for (const known of this.beats.keys())
       if (!peers.some(({ identity }) => identity === known)) this.beats.delete(known);

@@ -15,7 +15,7 @@ import { ProcessIdentity } from '../database/process-identity.js';
 import { Logger } from '../logging/logger.js';
 
 const REGISTER = `
-  INSERT INTO cloutagent.processes (identity) VALUES ($1)
+  INSERT INTO cloutagent.processes (identity, reads_short_rows) VALUES ($1, true)
   ON CONFLICT (identity) DO UPDATE SET beat_at = clock_timestamp()`;
 const BEAT = `UPDATE cloutagent.processes SET beat_at = clock_timestamp() WHERE identity = $1`;
 /** Number of heartbeats within PROCESS_TIMEOUT_MS, after which a silent process loses its executions. */

@@ -10,6 +10,7 @@ import { projectStats } from './project-stats.migration.js';
 import { schedules } from './schedules.migration.js';
 import { secrets } from './secrets.migration.js';
 import { treeCosts } from './tree-costs.migration.js';
+import { shortRows } from './short-rows.migration.js';
 import { threads } from './threads.migration.js';
 import { webhooks } from './webhooks.migration.js';
 
@@ -507,4 +508,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0019-packed-journals': packedJournals,
   '0020-list-entries': listEntries,
   '0021-claim-at-start': claimAtStart,
+  '0022-short-rows': shortRows,
 };

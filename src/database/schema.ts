@@ -139,7 +139,10 @@ interface EventsTable {
   execution_id: string;
   sequence: number;
   type: string;
-  /** JSON of one line. Its frame has the same fields after `type` and `sequence`, which are not stored here. */
+  /**
+   * JSON of one line. Its frame has the same fields after `type` and `sequence`, which are not stored here. Chunks have a
+   * shorter text (`journal/stored-event.ts`).
+   */
   data: string;
 }
 
@@ -262,6 +265,8 @@ interface ProcessesTable {
   started_at: Generated<Date>;
   /** The time of the process's last heartbeat. */
   beat_at: Generated<Date>;
+  /** Whether its release can read the short rows of chunks. */
+  reads_short_rows: Generated<boolean>;
 }
 
 /** A whole answer of a model that is not the last one of its node. */

@@ -10,17 +10,22 @@ import {
 import type { JournalReader } from './journal-reader.js';
 import type { Claim, PendingAppend } from './pending-append.js';
 import type { RowChange } from './row-change.js';
+import { toStored } from './stored-event.js';
 
 /** Sends batches of appends to the database. */
 export class AppendWriter {
   /** The newest connection on which each claim has found its events complete. */
   private readonly checkedOn = new WeakMap<Claim, number>();
 
-  /** @param owner identity of this process */
+  /**
+   * @param owner identity of this process
+   * @param mayShorten whether all processes can read short rows
+   */
   constructor(
     private readonly database: Database,
     private readonly owner: string,
     private readonly reader: JournalReader,
+    private readonly mayShorten: () => boolean,
   ) {}
 
   /**
@@ -31,7 +36,9 @@ export class AppendWriter {
    */
   async insert(batch: readonly PendingAppend[]): Promise<Map<string, Refusal>> {
     const groups = new Map<string, AppendGroup>();
-    for (const { executionId, attempt, events, change } of batch) {
+    const mayShorten = this.mayShorten();
+    for (const { executionId, attempt, events: appended, change } of batch) {
+      const events = mayShorten ? appended.map((event) => toStored(executionId, event)) : appended;
       const group = groups.get(executionId);
       if (!group) groups.set(executionId, { executionId, attempt, events, change, isFirst: true });
       else {

@@ -6,6 +6,7 @@ import type { RecordedEvent } from '../events/recorded-event.js';
 import { isUuid } from '../common/uuid.js';
 import { lastSegment, lastSequenceOf } from './newest-events.js';
 import { SegmentReader, type StoredEvents } from './segment-reader.js';
+import { dataBytes } from './stored-event.js';
 
 /** Segments that one statement reads at most. */
 const SEGMENTS_PER_READ = 8;
@@ -19,7 +20,7 @@ const HAS_NO_SEGMENT = (id: string) =>
 // page may need it: the events and bytes of the first one count only as far as they are known to be wanted.
 const PAGE = `
   SELECT sequence, type, data, NULL::bytea AS packed FROM (
-    SELECT sequence, type, data, sum(octet_length(data)) OVER (ORDER BY sequence) - octet_length(data) AS before
+    SELECT sequence, type, data, sum(${dataBytes('data')}) OVER (ORDER BY sequence) - ${dataBytes('data')} AS before
     FROM (
       SELECT sequence, type, data FROM cloutagent.events
       WHERE execution_id = $1 AND sequence > $2 AND ($3::text[] IS NULL OR type = ANY ($3)) AND ${HAS_NO_SEGMENT('$1')}

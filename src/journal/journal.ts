@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
+import { DeathDetector } from '../cluster/death-detector.js';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { Listener } from '../database/listener.js';
@@ -69,10 +70,16 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     private readonly unowned: UnownedAppend,
     reader: JournalReader,
     private readonly redactors: ExecutionRedactors,
+    peers: DeathDetector,
     @Inject(Settings)
-    private readonly settings: Pick<Settings, 'MAX_EVENTS_PER_FLUSH' | 'MAX_FLUSHES_PER_PROCESS'>,
+    private readonly settings: Pick<
+      Settings,
+      'MAX_EVENTS_PER_FLUSH' | 'MAX_FLUSHES_PER_PROCESS' | 'JOURNAL_PACK_EVENTS_PER_SECOND'
+    >,
   ) {
-    this.writer = new AppendWriter(database, identity.value, reader);
+    // Without packing, older releases must be able to read the journal.
+    const mayShorten = () => settings.JOURNAL_PACK_EVENTS_PER_SECOND > 0 && peers.peersReadShortRows;
+    this.writer = new AppendWriter(database, identity.value, reader, mayShorten);
   }
 
   onModuleInit(): void {

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { NEWEST_COLUMNS, type NewestType } from './newest-events.js';
 import { decodeSegment, encodeSegment } from './segment.js';
+import { dataBytes, dataOf } from './stored-event.js';
 
 /** Events of a segment at most: a page that begins in its middle decodes all of them. */
 const SEGMENT_EVENTS = 2_000;
@@ -10,7 +11,7 @@ const SEGMENT_BYTES = 262_144;
 
 const READ = `
   SELECT sequence, type, data FROM (
-    SELECT sequence, type, data, sum(octet_length(data)) OVER (ORDER BY sequence) - octet_length(data) AS before
+    SELECT sequence, type, data, sum(${dataBytes('data')}) OVER (ORDER BY sequence) - ${dataBytes('data')} AS before
     FROM (
       SELECT sequence, type, data FROM cloutagent.events WHERE execution_id = $1 AND sequence > $2
       ORDER BY sequence LIMIT ${SEGMENT_EVENTS}
@@ -95,7 +96,10 @@ async function readPart(
   });
   if (rows.length === 0) return undefined;
   const gap = rows.findIndex(({ sequence }, index) => sequence !== rows[0]!.sequence + index);
-  const events = gap === -1 ? rows : rows.slice(0, gap);
+  const events = (gap === -1 ? rows : rows.slice(0, gap)).map((row) => ({
+    ...row,
+    data: dataOf(executionId, row.data),
+  }));
   const bytes = events.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
   return { events, bytes, isLast: gap === -1 && rows.length < SEGMENT_EVENTS && bytes < SEGMENT_BYTES };
 }

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { ByteLimitedCache } from '../common/byte-limited-cache.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { decodeSegment } from './segment.js';
+import { dataOf } from './stored-event.js';
 
 /** Bytes of decoded events that stay in memory, so that small pages do not decode their segment again. */
 const CACHE_BYTES = 8_388_608;
@@ -30,7 +31,8 @@ export class SegmentReader {
   async events(executionId: string, stored: readonly StoredEvents[]): Promise<RecordedEvent[]> {
     const events: RecordedEvent[] = [];
     for (const one of stored)
-      if (one.packed === null) events.push({ sequence: one.sequence, type: one.type, data: one.data });
+      if (one.packed === null)
+        events.push({ sequence: one.sequence, type: one.type, data: dataOf(executionId, one.data) });
       else for (const event of await this.decode(executionId, one.sequence, one.packed)) events.push(event);
     // SQL does not guarantee the order of UNION ALL. Sorting a sorted list takes one pass.
     return events.toSorted((one, other) => one.sequence - other.sequence);

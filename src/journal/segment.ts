@@ -2,12 +2,12 @@ import type { EventType } from '@cloutagent/contract';
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import type { RecordedEvent } from '../events/recorded-event.js';
+import { dataPrefix, TIMESTAMP_LENGTH, timeOf } from './event-data.js';
 
 /** Version of the layout: the first byte of a segment. A released layout is read for ever. */
 const LAYOUT = 1;
 /** PostgreSQL stores no text with this character, so it separates texts of any content. */
 const SEPARATOR = '\0';
-const TIMESTAMP_LENGTH = '2026-01-01T00:00:00.000Z'.length;
 /** Level 12 saves another 1 % and takes five times the CPU. */
 const LEVEL = 9;
 
@@ -33,7 +33,7 @@ export class DamagedSegmentError extends Error {
  */
 export async function encodeSegment(executionId: string, events: readonly RecordedEvent[]): Promise<Buffer> {
   const types = [...new Set(events.map(({ type }) => type))];
-  const prefix = prefixOf(executionId);
+  const prefix = dataPrefix(executionId);
   let previous = 0;
   const gaps: string[] = [];
   const rests = events.map(({ data }) => {
@@ -84,7 +84,7 @@ function decodeEvents(
 ): RecordedEvent[] {
   if (indexes.length !== rests.length || gaps.length !== rests.length)
     throw new Error(`it has ${rests.length} events, ${indexes.length} types and ${gaps.length} times`);
-  const prefix = prefixOf(executionId);
+  const prefix = dataPrefix(executionId);
   let time = 0;
   return rests.map((rest, index) => {
     const type = types[Number(indexes[index])] as EventType | undefined;
@@ -94,15 +94,4 @@ function decodeEvents(
     time += Number(gap);
     return { sequence: first + index, type, data: `${prefix}${new Date(time).toISOString()}${rest}` };
   });
-}
-
-/** How the data of an event begins that `encodeEvent` made. */
-const prefixOf = (executionId: string): string => `{"executionId":"${executionId}","timestamp":"`;
-
-/** @returns undefined unless the time can be written back as the same text */
-function timeOf(data: string, prefix: string): number | undefined {
-  if (!data.startsWith(prefix)) return undefined;
-  const text = data.slice(prefix.length, prefix.length + TIMESTAMP_LENGTH);
-  const time = Date.parse(text);
-  return !Number.isNaN(time) && new Date(time).toISOString() === text ? time : undefined;
 }

@@ -3,9 +3,13 @@ import type { Database } from '../database/database.js';
 import { textArray } from './binary-array.js';
 import { RETENTION_LOCK } from './retention-sweeper.js';
 import { decodeSegment } from './segment.js';
+import { dataOf } from './stored-event.js';
 
 /** Executions that one transaction unpacks. */
 const BATCH = 20;
+/** Short rows that one statement turns into whole ones. */
+const SHORT_ROWS = 5_000;
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 const LOCK = `
   SELECT id FROM cloutagent.executions WHERE packed AND id > $1 ORDER BY id LIMIT ${BATCH} FOR NO KEY UPDATE`;
@@ -16,19 +20,48 @@ const INSERT = `
   SELECT $1, $2 + n - 1, type, data FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS e(type, data, n)
   ON CONFLICT (execution_id, sequence) DO UPDATE SET type = excluded.type, data = excluded.data`;
 
+const SHORT = `
+  SELECT execution_id AS id, sequence, data FROM cloutagent.events
+  WHERE (execution_id, sequence) > ($1, $2) AND NOT starts_with(data, '{')
+  ORDER BY execution_id, sequence LIMIT ${SHORT_ROWS}`;
+const LENGTHEN = `
+  UPDATE cloutagent.events AS e SET data = v.data
+  FROM unnest($1::uuid[], $2::int[], $3::text[]) AS v(id, sequence, data)
+  WHERE e.execution_id = v.id AND e.sequence = v.sequence`;
+
 /**
- * Turns the segments of all executions into rows again, for a release that knows no segments. Servers may run meanwhile if they
+ * Turns the segments of all executions into rows again, and short rows into whole ones, for a release that knows neither. Servers may run meanwhile if they
  * do not pack. An interrupted call continues when it is called again.
  * @returns the number of executions
  * @throws DamagedSegmentError; the executions before it are unpacked
  */
 export async function unpackAll(database: Database): Promise<number> {
   let unpacked = 0;
-  for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
+  for (let after = FIRST_ID; ;) {
     const ids = await database.transaction((client) => unpackBatch(client, after));
     const last = ids.at(-1);
-    if (last === undefined) return unpacked;
+    if (last === undefined) break;
     unpacked += ids.length;
+    after = last;
+  }
+  await lengthenRows(database);
+  return unpacked;
+}
+
+/** Writes the whole data of each event into its row. */
+async function lengthenRows(database: Database): Promise<void> {
+  for (let after = { id: FIRST_ID, sequence: 0 }; ;) {
+    const { rows } = await database.pool.query<{ id: string; sequence: number; data: string }>(SHORT, [
+      after.id,
+      after.sequence,
+    ]);
+    const last = rows.at(-1);
+    if (!last) return;
+    await database.pool.query(LENGTHEN, [
+      rows.map(({ id }) => id),
+      rows.map(({ sequence }) => sequence),
+      textArray(rows.map(({ id, data }) => dataOf(id, data))),
+    ]);
     after = last;
   }
 }

@@ -3,6 +3,7 @@ import type { ReplayWebhook } from '@cloutagent/contract';
 import { Settings } from '../config/settings.js';
 import { Database } from '../database/database.js';
 import { JournalReader } from '../journal/journal-reader.js';
+import { timeOfStored } from '../journal/stored-event.js';
 import { lastSequenceOf } from '../journal/newest-events.js';
 import { NotFoundError, ProblemError } from '../problems/problem.error.js';
 import type { WebhookRow } from './webhook-row.js';
@@ -20,9 +21,9 @@ const MATCHING = `
     AND ($4::timestamptz IS NULL OR l.created_at < $4)
   LIMIT $5`;
 
-/** The time of an event is the second field of its data, after the id of the execution. */
-const TIME = `substring(v.data FROM '"timestamp":"([^"]{1,40})"')::timestamptz`;
+const TIME = timeOfStored('v.data');
 
+/** The time of an event is the second field of its data, after the id of the execution. */
 const TIMESTAMP = /"timestamp":"([^"]{1,40})"/;
 
 /** Events of a packed execution that are read at once. */

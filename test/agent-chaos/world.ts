@@ -11,6 +11,7 @@ import { checkCase, outline, type StoredToolCall } from './oracle.ts';
 import { workflowOf, type Wire, WIRES } from './script.ts';
 import { ToolEndpoint } from './tool-endpoint.ts';
 import type { TranscriptItem } from './transcript.ts';
+import { storedEvents } from '../support/stored-events.ts';
 
 export interface ChaosCase {
   wire: Wire;
@@ -188,11 +189,8 @@ export class AgentWorld {
   }
 
   async events(executionId: string): Promise<SeenEvent[]> {
-    const { rows } = await this.database.query<{ sequence: number; type: string; data: string }>(
-      'SELECT sequence, type, data::text AS data FROM cloutagent.events WHERE execution_id = $1 ORDER BY sequence',
-      [executionId],
-    );
-    return rows.map(({ sequence, type, data }) => ({ ...(JSON.parse(data) as object), type, sequence }));
+    const events = await storedEvents(this.database, executionId);
+    return events.map(({ sequence, type, data }) => ({ ...(JSON.parse(data) as object), type, sequence }));
   }
 
   /**

@@ -4,6 +4,7 @@ import { agent, delay, start } from '../support/watch.ts';
 import { type Evidence, judge, type SeenFrame } from './oracle.ts';
 import { checkJournal, type JournalRow } from './journal-rules.ts';
 import { Watcher } from './watcher.ts';
+import { storedEvents } from '../support/stored-events.ts';
 
 const nodes = [
   agent('a', { chunks: 5, delayMs: 0, failTimes: 1 }),
@@ -54,11 +55,7 @@ describe('the oracle', () => {
       watchers: [watcher.log],
       servers: [server.url],
     };
-    const journal = await client.query<JournalRow>(
-      'SELECT sequence, type, data FROM cloutagent.events WHERE execution_id = $1 ORDER BY sequence',
-      [id],
-    );
-    rows = journal.rows;
+    rows = await storedEvents(client, id);
   });
 
   afterAll(async () => {

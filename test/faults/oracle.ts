@@ -4,6 +4,7 @@ import pg from 'pg';
 import type { Data } from '../support/answer.ts';
 import { ADMIN_KEY } from '../support/server.ts';
 import { checkJournal, isTerminalType, type JournalRow, outline } from './journal-rules.ts';
+import { storedEvents } from '../support/stored-events.ts';
 
 /** An execution that a client has started, and how it may end. */
 export interface ExpectedExecution {
@@ -71,24 +72,21 @@ export async function judge(databaseUrl: string, evidence: Evidence): Promise<st
         expected.id,
       ]);
       const row = found.rows[0];
-      const journal = await client.query<JournalRow>(
-        'SELECT sequence, type, data FROM cloutagent.events WHERE execution_id = $1 ORDER BY sequence',
-        [expected.id],
-      );
+      const journal = await storedEvents(client, expected.id);
       const watchers = evidence.watchers.filter(({ executionId }) => executionId === expected.id);
       const own = row
         ? [
-            ...checkRow(row, journal.rows, expected),
-            ...checkJournal(journal.rows, row.workflow),
-            ...checkRequests(journal.rows, expected),
-            ...watchers.flatMap((watcher) => checkWatcher(watcher, journal.rows)),
-            ...(await checkAnswers(row, journal.rows, evidence.servers)),
+            ...checkRow(row, journal, expected),
+            ...checkJournal(journal, row.workflow),
+            ...checkRequests(journal, expected),
+            ...watchers.flatMap((watcher) => checkWatcher(watcher, journal)),
+            ...(await checkAnswers(row, journal, evidence.servers)),
           ]
         : ['It is not in the database.'];
       if (expected.idempotencyKey !== undefined && row)
         own.push(...(await checkKey(client, expected.idempotencyKey)));
       problems.push(...own.map((problem) => `Execution ${expected.id}: ${problem}`));
-      if (own.length > 0) problems.push(`Its journal: ${outline(journal.rows)}`);
+      if (own.length > 0) problems.push(`Its journal: ${outline(journal)}`);
     }
     return problems;
   } finally {

@@ -55,6 +55,9 @@ async function waitingNow(cluster: Cluster): Promise<number> {
   return rows.length;
 }
 
+/** SQL for the time of an event, also in a short row. */
+const TIME = `substring(data FROM '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z')`;
+
 /**
  * Moves back every stored time of the executions, in columns and in events. Heartbeats are left out, because a live owner
  * renews them.
@@ -74,8 +77,8 @@ async function age(cluster: Cluster): Promise<void> {
        WHERE ${column} IS NOT NULL AND ${key} IN (SELECT id FROM cloutagent.executions WHERE completed_at IS NULL)`,
     );
   await cluster.rows(
-    `UPDATE cloutagent.events SET data = replace(data, data::json->>'timestamp', to_char(
-       ((data::json->>'timestamp')::timestamptz - interval '${DAYS} days') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`,
+    `UPDATE cloutagent.events SET data = replace(data, ${TIME}, to_char(
+       (${TIME}::timestamptz - interval '${DAYS} days') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`,
   );
 }
 

@@ -254,10 +254,10 @@ export class World {
 
   /** Counts the watchers that reconnected after lost events and received other events with the same sequences. */
   private async spliced(lossAt: number): Promise<number> {
-    const rows = await this.cluster.rows<{ key: string; data: string }>(
-      `SELECT execution_id || ':' || sequence AS key, data FROM cloutagent.events`,
+    const rows = await this.cluster.rows<{ key: string; time: string }>(
+      `SELECT execution_id || ':' || sequence AS key, substring(data FROM '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z') AS time FROM cloutagent.events`,
     );
-    const stored = new Map(rows.map(({ key, data }) => [key, timeOf(data)]));
+    const stored = new Map(rows.map(({ key, time }) => [key, time]));
     const isLost = (executionId: string, { id, data }: SeenFrame) =>
       stored.get(`${executionId}:${id}`) !== timeOf(data);
     return this.followers.filter((follower) => {

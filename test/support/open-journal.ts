@@ -40,6 +40,7 @@ export async function openJournal(url: string, more: Record<string, string> = {}
     unowned,
     reader,
     redactors,
+    detector,
     settings,
   );
   journal.onModuleInit();

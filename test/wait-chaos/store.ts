@@ -76,7 +76,7 @@ export async function sample(database: pg.Pool): Promise<{ compared: number; pro
   const { rows } = await database.query<{ id: string; status: string; events: StoredEvent[] }>(`
     SELECT e.id, e.status, coalesce((
       SELECT json_agg(json_build_object('sequence', v.sequence, 'type', v.type, 'data', v.data::json) ORDER BY v.sequence)
-      FROM cloutagent.events AS v WHERE v.execution_id = e.id AND v.type NOT IN ('execution:output', 'execution:progress')
+      FROM cloutagent.events AS v WHERE v.execution_id = e.id AND v.type NOT IN ('execution:output', 'execution:thinking', 'execution:progress')
     ), '[]') AS events
     FROM cloutagent.executions AS e
     WHERE e.completed_at IS NULL OR e.completed_at > clock_timestamp() - interval '1 s'

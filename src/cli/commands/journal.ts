@@ -11,10 +11,10 @@ export function addJournal(program: Command, context: CliContext, run: RunAction
     .command('journal')
     .description('works on the stored events')
     .command('unpack')
-    .summary('turn all packed events into rows again')
+    .summary('turn all packed events into whole rows again')
     .description(
-      'Needed before a release that knows no packed events. Works on the database itself, with the setting DATABASE_URL of the servers. ' +
-        'Servers that run meanwhile must have JOURNAL_PACK_EVENTS_PER_SECOND=0, or they pack the events again. ' +
+      'Needed before a release that knows no packed events or short rows. Works on the database itself, with the setting DATABASE_URL of the servers. ' +
+        'Servers that run meanwhile must have JOURNAL_PACK_EVENTS_PER_SECOND=0, or they pack and shorten the events again. ' +
         'An interrupted call continues when it is called again.',
     )
     .action(
