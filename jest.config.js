@@ -33,6 +33,7 @@ export default {
       globalTeardown: './test/support/global-teardown.mjs',
     },
   ],
+  testSequencer: './test/support/sequencer.mjs',
   testTimeout: 120_000,
   maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',

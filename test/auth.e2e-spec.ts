@@ -18,7 +18,7 @@ import {
   SECRET,
   seen,
 } from './support/auth-app.js';
-import { ADMIN_KEY, createDatabase } from './support/server.js';
+import { ADMIN_KEY, createDatabase, createEmptyDatabase } from './support/server.js';
 
 const { jest } = import.meta;
 
@@ -328,7 +328,7 @@ describe('RevocationMonitor', () => {
 });
 
 it('several processes that start at once create only one first key', async () => {
-  const empty = await createDatabase();
+  const empty = await createEmptyDatabase();
   const apps = await Promise.all([1, 2, 3].map(() => boot({ DATABASE_URL: empty, BOOTSTRAP_API_KEY: '' })));
   const made = await Promise.all(apps.map((one) => one.app.get(ApiKeysService).createFirstKey()));
   const keys = made.filter((key) => key !== undefined);

@@ -70,9 +70,9 @@ describe('expressions', () => {
     expect(answers.filter(({ status }) => status === 400).length).toBeGreaterThan(0);
   });
 
-  it('of one project run while 30 of another project hang, and waiting does not count towards their time limit', async () => {
+  it('of one project run while 15 of another project hang, and waiting does not count towards their time limit', async () => {
     const hanging = await Promise.all(
-      Array.from({ length: 30 }, () =>
+      Array.from({ length: 15 }, () =>
         server.startExecution(of('hanging', [transform('a', HANGING, { maxRetries: 0, timeoutMs: 5_000 })])),
       ),
     );
@@ -84,7 +84,7 @@ describe('expressions', () => {
       expect([end.type, end.data.result.output]).toEqual(['execution:completed', 2]);
     }
     expect(ended).toBeLessThan(10);
-    // The last node waits thirty seconds for a process, which does not count towards its time limit of five seconds.
+    // The last node waits fifteen seconds for a process, which does not count towards its time limit of five seconds.
     for (const end of await Promise.all(ends)) expect(end.data.code).toBe('transform_failed');
   });
 });

@@ -5,7 +5,7 @@ import { v7 } from '../src/common/uuid.js';
 import { Database } from '../src/database/database.js';
 import { fillListEntries } from '../src/database/list-backfill.js';
 import { MIGRATIONS, SCHEMA } from '../src/database/migrations.js';
-import { createDatabase } from './support/server.js';
+import { createEmptyDatabase } from './support/server.js';
 import { until } from './support/until.js';
 
 const EXECUTIONS = 4_000;
@@ -58,7 +58,7 @@ describe('the entries of lists of a database of the release before', () => {
   let ended: string[];
 
   beforeEach(async () => {
-    url = await createDatabase();
+    url = await createEmptyDatabase();
     await migrateTo(url, '0018-threads');
     client = new pg.Client({ connectionString: url });
     await client.connect();

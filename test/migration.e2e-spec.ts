@@ -4,7 +4,7 @@ import pg from 'pg';
 import { parseSettings } from '../src/config/settings.js';
 import { Database } from '../src/database/database.js';
 import { JournalReader } from '../src/journal/journal-reader.js';
-import { createDatabase, Server } from './support/server.js';
+import { createEmptyDatabase, Server } from './support/server.js';
 import { ids, pathOf, TERMINAL, upTo, Watch } from './support/watch.js';
 
 /** The keys and tickets whose hashes are in the fixture. */
@@ -37,7 +37,7 @@ class SavedDatabase {
 
   /** @param more statements to run after the release's own */
   static async load(more = ''): Promise<SavedDatabase> {
-    const url = await createDatabase();
+    const url = await createEmptyDatabase();
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     await client.query(await readFile(new URL('./fixtures/release-0.1.sql', import.meta.url), 'utf8'));

@@ -10,6 +10,8 @@ const SETTINGS = {
   DISPATCH_POLL_INTERVAL_MS: '100',
   JOURNAL_POLL_INTERVAL_MS: '500',
   HTTP_ALLOWED_HOSTS: '127.0.0.1',
+  // The requests of all executions are held until a process has been declared dead, which takes long on a busy machine.
+  HTTP_TIMEOUT_MS: '600000',
 };
 
 /** An HTTP server that answers `/first/…` at once and holds `/last/…` until `release`. */

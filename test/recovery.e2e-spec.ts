@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { createDatabase, Server } from './support/server.js';
+import { createDatabase, createEmptyDatabase, Server } from './support/server.js';
 import { agent, delay, ids, pathOf, start, TERMINAL, upTo, Watch } from './support/watch.js';
 
 /** Adds the frames of one connection to `seen` when the connection has ended. */
@@ -262,7 +262,7 @@ describe('the limits of an execution', () => {
 
 describe('several processes', () => {
   it('start together on an empty database, and each of them can control an execution', async () => {
-    const settings = { DATABASE_URL: await createDatabase() };
+    const settings = { DATABASE_URL: await createEmptyDatabase() };
     const servers = await Promise.all([
       Server.start(settings),
       Server.start(settings),

@@ -42,9 +42,15 @@ describe('webhooks', () => {
     WEBHOOK_THROTTLE_MS: '50',
     WEBHOOK_TIMEOUT_MS: '2000',
   });
+  let current: Record<string, string> = {};
   const restart = async (more: Record<string, string> = {}) => {
     await server.kill('SIGTERM');
     server = await Server.start({ ...settings(), ...more });
+    current = more;
+  };
+  /** Starts the server again if it has other settings. */
+  const use = async (more: Record<string, string>) => {
+    if (JSON.stringify(more) !== JSON.stringify(current)) await restart(more);
   };
 
   beforeAll(async () => {
@@ -245,28 +251,6 @@ describe('webhooks', () => {
     );
   });
 
-  it('is dead when all delays are used up, and continues in order when it is replayed', async () => {
-    await restart({ WEBHOOK_RETRY_DELAYS_MS: '1,1' });
-    await put({ events: [...STEPS] });
-    receiver.answer = refuse(400);
-    const id = await run();
-    await until(get, ({ dead }) => dead === 1);
-    const sequences = await wanted(id);
-    expect(receiver.events.map(({ sequence }) => sequence)).toEqual(Array(3).fill(sequences[0]));
-    expect(await statuses(id)).toEqual(['failed', 'failed', 'dead']);
-    receiver.answer = take;
-    const other = await run();
-    await until(
-      () => receiver.taken(other),
-      ({ length }) => length === sequences.length,
-    );
-    expect(receiver.taken(id)).toEqual([]);
-    expect(await call('POST', `${BASE}/replay`, { executionId: id })).toEqual({ executions: 1 });
-    await delivered();
-    expect(receiver.taken(id)).toEqual(sequences);
-    await restart();
-  });
-
   it('keeps the events of a paused webhook, and delivers them when it is enabled', async () => {
     await put({ events: [...STEPS] });
     await put({ events: [...STEPS], enabled: false });
@@ -317,7 +301,8 @@ describe('webhooks', () => {
       () => receiver.taken(later),
       ({ length }) => length === 1,
     );
-    expect(await get()).toMatchObject({ pending: 1 });
+    // The server records the delivery only after the receiver has answered.
+    await until(get, ({ pending }) => pending === 1);
   });
 
   it('signs by all valid secrets after a rotation, and only by the new one when the old ones end at once', async () => {
@@ -372,79 +357,6 @@ describe('webhooks', () => {
     expect(receiver.taken(ids[0]!)).toEqual(
       expected.map(({ sequence }) => sequence).toSorted((a, b) => a - b),
     );
-  });
-
-  it('gives a fast receiver its events although others hang', async () => {
-    await restart({ MAX_WEBHOOK_DELIVERIES_PER_PROCESS: '4', MAX_DELIVERIES_PER_WEBHOOK: '2' });
-    const hanging = await WebhookReceiver.start();
-    hanging.answer = () => undefined;
-    for (let n = 0; n < 6; n += 1) await put({ url: hanging.url }, `hanging-${n}`);
-    await put({ events: [...STEPS] });
-    const ids: string[] = [];
-    for (let n = 0; n < 6; n += 1) ids.push(await run());
-    await until(get, ({ pending }) => pending === 0);
-    for (const id of ids) expect(receiver.taken(id)).toEqual(await wanted(id));
-    const { webhooks } = await call<WebhookList>('GET', '/api/webhooks?projectId=demo');
-    expect(webhooks.filter(({ pending }) => pending === 6)).toHaveLength(6);
-    await hanging.close();
-    await restart();
-  });
-
-  it('does not follow redirects, and reads no more than the beginning of an answer', async () => {
-    await restart({ WEBHOOK_RESPONSE_MAX_BYTES: '100', WEBHOOK_RETRY_DELAYS_MS: '1,1,1' });
-    await put();
-    const target = await WebhookReceiver.start();
-    const answers = [
-      refuse(302, { location: target.url }),
-      refuse(307, { location: 'http://169.254.169.254/latest' }),
-      (_event: unknown, response: Parameters<typeof take>[1]) => {
-        // Endless.
-        response.writeHead(500, { 'content-type': 'text/plain', 'set-cookie': 'session=secret' });
-        const write = () => {
-          while (!response.destroyed && response.write('x\0é'.repeat(1_000)));
-          if (!response.destroyed) response.once('drain', write);
-        };
-        write();
-      },
-      (_event: unknown, response: Parameters<typeof take>[1]) => {
-        // Slow: the status counts.
-        response.writeHead(200).write('.');
-      },
-    ];
-    receiver.answer = (event, response) => answers.shift()!(event, response);
-    const id = await run();
-    await delivered();
-    expect(target.events).toEqual([]);
-    await target.close();
-    const all = (await attempts(`&executionId=${id}`)).toReversed();
-    expect(all.map(({ responseStatus, status }) => [responseStatus, status])).toEqual([
-      [302, 'failed'],
-      [307, 'failed'],
-      [500, 'failed'],
-      [200, 'delivered'],
-    ]);
-    expect(all[0]!.error).toContain('Redirects are not followed');
-    const { response } = await call<WebhookDeliveryDetails>('GET', `${BASE}/deliveries/${all[2]!.id}`);
-    expect(response!.body.length).toBeLessThanOrEqual(100);
-    expect(response!.body).toContain('xé');
-    expect(response!.headers['set-cookie']).toBeUndefined();
-    await restart();
-  });
-
-  it.each([
-    ['a private address', 'http://10.0.0.1/hook', 'not on the public internet'],
-    ['a name of a private address', 'http://localhost:9/hook', 'not on the public internet'],
-    ['an address of the cloud', 'http://169.254.169.254/latest/meta-data', 'not on the public internet'],
-    ['IPv6 loopback', 'http://[::1]:9/hook', 'not on the public internet'],
-  ])('sends nothing to %s', async (_what, target, error) => {
-    await restart({ HTTP_ALLOWED_HOSTS: '', WEBHOOK_RETRY_DELAYS_MS: '1' });
-    await put({ url: target });
-    const id = await run();
-    await until(get, ({ dead }) => dead === 1);
-    const [attempt] = await attempts(`&executionId=${id}`);
-    expect(attempt).toMatchObject({ status: 'dead', responseStatus: null, nextAttemptAt: null });
-    expect(attempt!.error).toContain(error);
-    await restart();
   });
 
   it.each([
@@ -512,25 +424,6 @@ describe('webhooks', () => {
       expect((await server.call(method, '/api/webhooks/demo/none')).status).toBe(404);
   });
 
-  it('limits the webhooks of a project and the executions of a replay', async () => {
-    await restart({ MAX_WEBHOOKS_PER_PROJECT: '2', MAX_EXECUTIONS_PER_REPLAY: '1' });
-    await put();
-    await put({}, 'second');
-    const third = await server.call('PUT', '/api/webhooks/demo/third', {
-      url: receiver.url,
-      events: ['execution:failed'],
-    });
-    expect([third.status, third.body.code]).toEqual([429, 'too_many_webhooks']);
-    await put({ tag: 'x' });
-    await run();
-    await run();
-    const large = await server.call('POST', '/api/webhooks/demo/second/replay', {
-      from: '0000-01-01T00:00:00Z',
-    });
-    expect([large.status, large.body.code]).toEqual([400, 'replay_too_large']);
-    await restart();
-  });
-
   it('deletes deliveries with their webhook, and with their execution', async () => {
     await put({ enabled: false });
     await put({}, 'second');
@@ -558,30 +451,6 @@ describe('webhooks', () => {
     expect(rows).toEqual([]);
   });
 
-  it('keeps the newest attempts alone, and lists them page by page', async () => {
-    await restart({ MAX_LOGGED_ATTEMPTS_PER_WEBHOOK: '5' });
-    await put();
-    for (let n = 0; n < 8; n += 1) await run();
-    await delivered();
-    const all = await until(
-      () => attempts(),
-      ({ length }) => length === 5,
-    );
-    const first = await call<WebhookDeliveryPage>('GET', `${BASE}/deliveries?limit=3`);
-    const rest = await call<WebhookDeliveryPage>(
-      'GET',
-      `${BASE}/deliveries?limit=3&cursor=${first.nextCursor}`,
-    );
-    expect([...first.deliveries, ...rest.deliveries]).toEqual(all);
-    expect(rest.nextCursor).toBeNull();
-    for (const cursor of ['x', "' OR true"]) {
-      const wrong = await server.call('GET', `${BASE}/deliveries?cursor=${encodeURIComponent(cursor)}`);
-      expect([wrong.status, wrong.body.code]).toEqual([400, 'validation_failed']);
-    }
-    expect((await server.call('GET', `${BASE}/deliveries/${randomUUID()}`)).status).toBe(404);
-    await restart();
-  });
-
   it('delivers events of types that are added while an execution runs', async () => {
     await put();
     const id = await server.startExecution(
@@ -605,5 +474,139 @@ describe('webhooks', () => {
     );
     const after = (await wanted(id)).filter((sequence) => !before.includes(sequence));
     expect(receiver.taken(id).filter((sequence) => after.includes(sequence))).toEqual(after);
+  });
+
+  // From here on each test has its own settings. They come last, so that the server need not start again after each of them.
+
+  it('is dead when all delays are used up, and continues in order when it is replayed', async () => {
+    await use({ WEBHOOK_RETRY_DELAYS_MS: '1,1' });
+    await put({ events: [...STEPS] });
+    receiver.answer = refuse(400);
+    const id = await run();
+    await until(get, ({ dead }) => dead === 1);
+    const sequences = await wanted(id);
+    expect(receiver.events.map(({ sequence }) => sequence)).toEqual(Array(3).fill(sequences[0]));
+    expect(await statuses(id)).toEqual(['failed', 'failed', 'dead']);
+    receiver.answer = take;
+    const other = await run();
+    await until(
+      () => receiver.taken(other),
+      ({ length }) => length === sequences.length,
+    );
+    expect(receiver.taken(id)).toEqual([]);
+    expect(await call('POST', `${BASE}/replay`, { executionId: id })).toEqual({ executions: 1 });
+    await delivered();
+    expect(receiver.taken(id)).toEqual(sequences);
+  });
+
+  it('gives a fast receiver its events although others hang', async () => {
+    await use({ MAX_WEBHOOK_DELIVERIES_PER_PROCESS: '4', MAX_DELIVERIES_PER_WEBHOOK: '2' });
+    const hanging = await WebhookReceiver.start();
+    hanging.answer = () => undefined;
+    for (let n = 0; n < 6; n += 1) await put({ url: hanging.url }, `hanging-${n}`);
+    await put({ events: [...STEPS] });
+    const ids: string[] = [];
+    for (let n = 0; n < 6; n += 1) ids.push(await run());
+    await until(get, ({ pending }) => pending === 0);
+    for (const id of ids) expect(receiver.taken(id)).toEqual(await wanted(id));
+    const { webhooks } = await call<WebhookList>('GET', '/api/webhooks?projectId=demo');
+    expect(webhooks.filter(({ pending }) => pending === 6)).toHaveLength(6);
+    await hanging.close();
+  });
+
+  it('does not follow redirects, and reads no more than the beginning of an answer', async () => {
+    await use({ WEBHOOK_RESPONSE_MAX_BYTES: '100', WEBHOOK_RETRY_DELAYS_MS: '1,1,1' });
+    await put();
+    const target = await WebhookReceiver.start();
+    const answers = [
+      refuse(302, { location: target.url }),
+      refuse(307, { location: 'http://169.254.169.254/latest' }),
+      (_event: unknown, response: Parameters<typeof take>[1]) => {
+        // Endless.
+        response.writeHead(500, { 'content-type': 'text/plain', 'set-cookie': 'session=secret' });
+        const write = () => {
+          while (!response.destroyed && response.write('x\0é'.repeat(1_000)));
+          if (!response.destroyed) response.once('drain', write);
+        };
+        write();
+      },
+      (_event: unknown, response: Parameters<typeof take>[1]) => {
+        // Slow: the status counts.
+        response.writeHead(200).write('.');
+      },
+    ];
+    receiver.answer = (event, response) => answers.shift()!(event, response);
+    const id = await run();
+    await delivered();
+    expect(target.events).toEqual([]);
+    await target.close();
+    const all = (await attempts(`&executionId=${id}`)).toReversed();
+    expect(all.map(({ responseStatus, status }) => [responseStatus, status])).toEqual([
+      [302, 'failed'],
+      [307, 'failed'],
+      [500, 'failed'],
+      [200, 'delivered'],
+    ]);
+    expect(all[0]!.error).toContain('Redirects are not followed');
+    const { response } = await call<WebhookDeliveryDetails>('GET', `${BASE}/deliveries/${all[2]!.id}`);
+    expect(response!.body.length).toBeLessThanOrEqual(100);
+    expect(response!.body).toContain('xé');
+    expect(response!.headers['set-cookie']).toBeUndefined();
+  });
+
+  it.each([
+    ['a private address', 'http://10.0.0.1/hook', 'not on the public internet'],
+    ['a name of a private address', 'http://localhost:9/hook', 'not on the public internet'],
+    ['an address of the cloud', 'http://169.254.169.254/latest/meta-data', 'not on the public internet'],
+    ['IPv6 loopback', 'http://[::1]:9/hook', 'not on the public internet'],
+  ])('sends nothing to %s', async (_what, target, error) => {
+    await use({ HTTP_ALLOWED_HOSTS: '', WEBHOOK_RETRY_DELAYS_MS: '1' });
+    await put({ url: target });
+    const id = await run();
+    await until(get, ({ dead }) => dead === 1);
+    const [attempt] = await attempts(`&executionId=${id}`);
+    expect(attempt).toMatchObject({ status: 'dead', responseStatus: null, nextAttemptAt: null });
+    expect(attempt!.error).toContain(error);
+  });
+
+  it('limits the webhooks of a project and the executions of a replay', async () => {
+    await use({ MAX_WEBHOOKS_PER_PROJECT: '2', MAX_EXECUTIONS_PER_REPLAY: '1' });
+    await put();
+    await put({}, 'second');
+    const third = await server.call('PUT', '/api/webhooks/demo/third', {
+      url: receiver.url,
+      events: ['execution:failed'],
+    });
+    expect([third.status, third.body.code]).toEqual([429, 'too_many_webhooks']);
+    await put({ tag: 'x' });
+    await run();
+    await run();
+    const large = await server.call('POST', '/api/webhooks/demo/second/replay', {
+      from: '0000-01-01T00:00:00Z',
+    });
+    expect([large.status, large.body.code]).toEqual([400, 'replay_too_large']);
+  });
+
+  it('keeps the newest attempts alone, and lists them page by page', async () => {
+    await use({ MAX_LOGGED_ATTEMPTS_PER_WEBHOOK: '5' });
+    await put();
+    for (let n = 0; n < 8; n += 1) await run();
+    await delivered();
+    const all = await until(
+      () => attempts(),
+      ({ length }) => length === 5,
+    );
+    const first = await call<WebhookDeliveryPage>('GET', `${BASE}/deliveries?limit=3`);
+    const rest = await call<WebhookDeliveryPage>(
+      'GET',
+      `${BASE}/deliveries?limit=3&cursor=${first.nextCursor}`,
+    );
+    expect([...first.deliveries, ...rest.deliveries]).toEqual(all);
+    expect(rest.nextCursor).toBeNull();
+    for (const cursor of ['x', "' OR true"]) {
+      const wrong = await server.call('GET', `${BASE}/deliveries?cursor=${encodeURIComponent(cursor)}`);
+      expect([wrong.status, wrong.body.code]).toEqual([400, 'validation_failed']);
+    }
+    expect((await server.call('GET', `${BASE}/deliveries/${randomUUID()}`)).status).toBe(404);
   });
 });

@@ -1,7 +1,7 @@
 import { transform } from '@swc/core';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Server } from './server.js';
+import { COMPILE_CACHE, Server } from './server.js';
 
 const root = process.cwd();
 /** The imports of a module of another team, from the build. */
@@ -41,7 +41,8 @@ export class ExtensionServer {
     });
     await writeFile(join(folder, 'main.js'), script);
     try {
-      return new ExtensionServer(await Server.start(settings, join(folder, 'main.js')), folder);
+      const server = await Server.start({ ...COMPILE_CACHE, ...settings }, join(folder, 'main.js'));
+      return new ExtensionServer(server, folder);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
       throw error;

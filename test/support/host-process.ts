@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { Server } from './server.js';
+import { COMPILE_CACHE, Server } from './server.js';
 
 /** The start of a program of a team whose project is CommonJS, as `nest new` makes it on request. */
 const IMPORTS = `
@@ -39,7 +39,8 @@ export class HostProcess {
     await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}');
     await writeFile(join(folder, 'main.js'), outputText);
     try {
-      return new HostProcess(await Server.start(settings, join(folder, 'main.js')), folder);
+      const server = await Server.start({ ...COMPILE_CACHE, ...settings }, join(folder, 'main.js'));
+      return new HostProcess(server, folder);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
       throw error;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Body } from './answer.ts';
@@ -14,16 +14,27 @@ const COVERAGE = process.env['SERVER_COVERAGE'];
 const COVER_AND_KILL = 'SIGWINCH';
 const COVERAGE_TIMEOUT_MS = 5_000;
 
+/** Lets programs that are not `dist/main.js` use the compiled code of the build, as `dist/main.js` does by itself. */
+export const COMPILE_CACHE = { NODE_COMPILE_CACHE: resolve('node_modules/.cache/cloutagent') };
+/** What PostgreSQL itself copies by default. */
+const EMPTY_DATABASE = 'template1';
+
 export const ADMIN_KEY = 'test-administrator-key-of-32-characters';
 
-/** A database of a test file's own, on the run's PostgreSQL. */
-export async function createDatabase(): Promise<string> {
+/** Creates a database with the newest schema on the run's PostgreSQL. Outside of Jest the first server makes the schema. */
+export const createDatabase = (): Promise<string> =>
+  copyDatabase(process.env['TEST_DATABASE_TEMPLATE'] ?? EMPTY_DATABASE);
+
+/** Creates a database without a schema, for tests of what makes it. */
+export const createEmptyDatabase = (): Promise<string> => copyDatabase(EMPTY_DATABASE);
+
+async function copyDatabase(template: string): Promise<string> {
   const url = process.env['TEST_DATABASE_URL'];
   if (!url) throw new Error('TEST_DATABASE_URL is set by test/support/global-setup.mjs');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  await client.query(`CREATE DATABASE ${name}`);
+  await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
   await client.end();
   return Object.assign(new URL(url), { pathname: `/${name}` }).href;
 }

@@ -173,6 +173,8 @@ export class GraphRun {
     this.log.record([{ type: 'execution:resumed', fields: attribution(by, reason) }]);
     this.nodes.resume();
     this.pauseGate.open();
+    // Also before the first node, when `schedule` does nothing: the pause has begun the time after which a run is parked.
+    this.updateIdle();
     this.schedule();
   }
 
