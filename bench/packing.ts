@@ -118,7 +118,7 @@ async function insert(chunks: readonly string[], rows: 'short' | 'whole' = 'shor
 async function packAll(): Promise<void> {
   const packer = new JournalPacker(database, settings());
   packer.onApplicationBootstrap();
-  while ((await number('SELECT count(*) FROM cloutagent.executions WHERE NOT packed')) > 0) await sleep(20);
+  while ((await number('SELECT count(*) FROM cloutagent.unpacked_executions')) > 0) await sleep(20);
   packer.onModuleDestroy();
 }
 
@@ -192,7 +192,7 @@ async function churn(): Promise<{ events: number; tableMB: number; segmentsMB: n
     await sleep(Math.max(0, began + (events / EVENTS_PER_SECOND) * 1_000 - performance.now()));
     if (performance.now() - began < ((samples.length + 1) * SECONDS * 1_000) / 10) continue;
     const [table, segments] = [await sizeOf('events'), await sizeOf('segments')];
-    const unpacked = await number('SELECT count(*) FROM cloutagent.executions WHERE NOT packed');
+    const unpacked = await number('SELECT count(*) FROM cloutagent.unpacked_executions');
     samples.push({ events, tableMB: table / 1e6, segmentsMB: segments / 1e6, unpacked });
     console.log(JSON.stringify(samples.at(-1)));
   }

@@ -91,7 +91,8 @@ describe('readers of executions that run, are packed and are deleted, while proc
 
   async function stageOf({ id }: ReadExecution): Promise<Stage> {
     const [row] = await rows<{ ended: boolean; packed: boolean }>(
-      'SELECT completed_at IS NOT NULL AS ended, packed FROM cloutagent.executions WHERE id = $1',
+      `SELECT completed_at IS NOT NULL AS ended, EXISTS (SELECT FROM cloutagent.segments WHERE execution_id = id) AS packed
+       FROM cloutagent.executions WHERE id = $1`,
       [id],
     );
     if (!row) return 'deleted';
@@ -127,7 +128,8 @@ describe('readers of executions that run, are packed and are deleted, while proc
   async function expectRowsOrSegments(): Promise<void> {
     const mixed = await rows(`
       SELECT id FROM cloutagent.executions AS e WHERE completed_at IS NOT NULL
-        AND packed <> EXISTS (SELECT FROM cloutagent.segments WHERE execution_id = e.id)
+        AND EXISTS (SELECT FROM cloutagent.unpacked_executions WHERE execution_id = e.id)
+          = EXISTS (SELECT FROM cloutagent.segments WHERE execution_id = e.id)
         OR EXISTS (SELECT FROM cloutagent.segments WHERE execution_id = e.id)
           AND EXISTS (SELECT FROM cloutagent.events WHERE execution_id = e.id)`);
     expect(mixed).toEqual([]);
@@ -204,9 +206,7 @@ describe('readers of executions that run, are packed and are deleted, while proc
     for (let n = 1; n < ROUNDS; n += 1) await round(random);
     await Promise.all(executions.map((execution) => execution.whole()));
     await until('all are packed', async () => {
-      const left = await rows(
-        'SELECT FROM cloutagent.executions WHERE NOT packed AND completed_at IS NOT NULL',
-      );
+      const left = await rows('SELECT FROM cloutagent.unpacked_executions');
       return left.length === 0;
     });
     await untilReads('readers have read what is packed', allReads() + READS_WHILE_STOPPED);

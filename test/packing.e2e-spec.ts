@@ -85,7 +85,7 @@ describe('packed journals', () => {
     opened.database.transaction(async (client) => {
       await client.query('SELECT FROM cloutagent.executions WHERE id = $1 FOR NO KEY UPDATE', [id]);
       await packEvents(client, id);
-      await client.query('UPDATE cloutagent.executions SET packed = true WHERE id = $1', [id]);
+      await client.query('DELETE FROM cloutagent.unpacked_executions WHERE execution_id = $1', [id]);
     });
 
   /** Reads in a random way and compares with the events. */
@@ -164,7 +164,7 @@ describe('packed journals', () => {
       await Promise.all(exits);
       for (const id of ids) {
         const [{ packed }] = (await query<{ packed: boolean }>(
-          'SELECT packed FROM cloutagent.executions WHERE id = $1',
+          'SELECT NOT EXISTS (SELECT FROM cloutagent.unpacked_executions WHERE execution_id = $1) AS packed',
           [id],
         )) as [{ packed: boolean }];
         const [rows, segments] = [await countOf('events', id), await countOf('segments', id)];
@@ -236,7 +236,7 @@ describe('packed journals', () => {
     await query(`
       CREATE TRIGGER events_deliveries AFTER INSERT ON cloutagent.events
       FOR EACH ROW WHEN (NEW.type IN ('execution:completed')) EXECUTE FUNCTION cloutagent.record_delivery()`);
-    await query(`UPDATE cloutagent.executions SET packed = false WHERE id <> $1`, [id]);
+    await query('DELETE FROM cloutagent.segments WHERE execution_id <> $1', [id]);
     const before = await reader.read(id, 0, { limit: 10_000, bytes: 1e9 });
     expect(await unpackAll(opened.database)).toBe(1);
     expect(await countOf('events', id)).toBeGreaterThan(0);

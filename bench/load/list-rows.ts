@@ -76,6 +76,9 @@ const ENTRIES = `
     CASE WHEN t.tag = '' AND e.completed_at IS NOT NULL THEN '{"progress":{"completedSteps":5,"totalSteps":5,"percent":100},
       "tokenUsage":{"input":120,"output":340,"total":460},"costUSD":0.012,"lastSequence":4}'::json END
   FROM cloutagent.executions AS e CROSS JOIN LATERAL (SELECT '' AS tag UNION ALL SELECT unnest(e.tags)) AS t`;
+const UNPACKED = `
+  INSERT INTO cloutagent.unpacked_executions
+  SELECT id, completed_at FROM cloutagent.executions WHERE completed_at IS NOT NULL`;
 const COUNTS = `
   INSERT INTO cloutagent.execution_count_changes (project_id, status, change)
   SELECT project_id, status, count(*) FROM cloutagent.list_entries WHERE tag = '' AND is_root GROUP BY 1, 2`;
@@ -138,6 +141,7 @@ async function insertAll(client: pg.Client, url: string, count: number): Promise
   if (hasEntries) {
     await client.query(ENTRIES);
     await client.query(COUNTS);
+    await client.query(UNPACKED);
   }
   for (const { definition } of indexes) await client.query(definition);
   await client.query(TREE);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { ADDED_INDEXES, insertEntries, REPLACED_INDEXES } from './list-entries.migration.js';
+import { insertEntries, REPLACED_INDEXES, TREE_INDEXES } from './list-entries.migration.js';
 
 /** Executions of one transaction. */
 const BATCH = 1_000;
@@ -17,7 +17,7 @@ export async function needsListBackfill(client: pg.Pool | pg.ClientBase): Promis
   return rows[0]!.needs;
 }
 
-// The lock on the rows excludes a deletion that would not see the new entries. An execution that has ended keeps its status.
+// Nothing has been packed before the first process of this release listens. The lock on the rows excludes a deletion that would not see the new entries. An execution that has ended keeps its status.
 const FILL = `
   WITH batch AS MATERIALIZED (
     SELECT * FROM cloutagent.executions WHERE id > $1 ORDER BY id LIMIT ${BATCH}
@@ -28,6 +28,9 @@ const FILL = `
   ), counted AS (
     INSERT INTO cloutagent.execution_count_changes (project_id, status, change)
     SELECT project_id, status, count(*) FROM added WHERE tag = '' AND is_root GROUP BY 1, 2
+  ), unpacked AS (
+    INSERT INTO cloutagent.unpacked_executions SELECT id, completed_at FROM batch WHERE completed_at IS NOT NULL
+    ON CONFLICT DO NOTHING
   )
   SELECT max(id::text)::uuid AS last FROM batch`;
 
@@ -62,7 +65,7 @@ async function fill(client: pg.ClientBase): Promise<void> {
 }
 
 async function replaceIndexes(client: pg.ClientBase): Promise<void> {
-  for (const [name, definition] of Object.entries(ADDED_INDEXES)) {
+  for (const [name, definition] of Object.entries(TREE_INDEXES)) {
     // An interrupted attempt leaves an index that is not valid.
     await client.query(`DROP INDEX CONCURRENTLY IF EXISTS cloutagent.${name}`);
     await client.query(`CREATE INDEX CONCURRENTLY ${name} ON cloutagent.executions ${definition}`);

@@ -19,15 +19,11 @@ export const REPLACED_INDEXES = [
   'executions_newest',
 ] as const;
 
-/**
- * The new indexes of `executions`: of trees and re-runs, in the order of lists, and of the events that are to be packed. Building
- * them takes long if there are many executions, so they are built after the migration, without a lock.
- */
-export const ADDED_INDEXES = {
+/** The indexes of trees and re-runs, in the order of lists. */
+export const TREE_INDEXES = {
   executions_of_parent_newest: '(parent_id, status, created_at, id) WHERE parent_id IS NOT NULL',
   executions_of_root_newest: '(root_id, status, created_at, id) WHERE root_id IS NOT NULL',
   executions_reruns_newest: '(rerun_of, status, created_at, id) WHERE rerun_of IS NOT NULL',
-  executions_unpacked: '(completed_at) WHERE completed_at IS NOT NULL AND NOT packed',
 } as const;
 
 const NEWEST = (type: string): string => `(
@@ -157,7 +153,7 @@ export const listEntries: Migration = {
       SELECT project_id, status, count(*) FROM cloutagent.list_entries WHERE tag = '' AND is_root GROUP BY 1, 2`);
     const { rows } = await sql`SELECT FROM cloutagent.executions LIMIT 1`.execute(db);
     if (rows.length > 0) return;
-    for (const [name, definition] of Object.entries(ADDED_INDEXES))
+    for (const [name, definition] of Object.entries(TREE_INDEXES))
       await run(`CREATE INDEX ${name} ON cloutagent.executions ${definition}`);
     for (const name of REPLACED_INDEXES) await run(`DROP INDEX cloutagent.${name}`);
   },
@@ -191,6 +187,7 @@ async function createFunctions(run: (statement: string) => Promise<void>): Promi
     CREATE FUNCTION cloutagent.add_list_entries() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
       ${insertEntries('inserted AS e')};
+      INSERT INTO cloutagent.unpacked_executions SELECT id, completed_at FROM inserted WHERE completed_at IS NOT NULL;
       INSERT INTO cloutagent.execution_count_changes (project_id, status, change)
       SELECT project_id, status, count(*) FROM inserted WHERE parent_id IS NULL GROUP BY 1, 2;
       RETURN NULL;
@@ -210,6 +207,7 @@ async function createFunctions(run: (statement: string) => Promise<void>): Promi
         SELECT execution_id, tag, NEW.status, project_id, is_root, root_id, workflow_name, workflow_version, created_at,
           CASE WHEN changed_at IS NOT NULL THEN NEW.completed_at END, ${DURATION_MS('NEW')}, CASE WHEN tag = '' THEN cloutagent.summary_of(NEW.id) END
         FROM ended;
+        INSERT INTO cloutagent.unpacked_executions VALUES (NEW.id, NEW.completed_at);
       END IF;
       IF NEW.parent_id IS NULL THEN
         INSERT INTO cloutagent.execution_count_changes (project_id, status, change)

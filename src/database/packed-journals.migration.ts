@@ -28,7 +28,16 @@ export const packedJournals: Migration = {
       )`.execute(db);
     // The data is compressed already.
     await sql`ALTER TABLE cloutagent.segments ALTER COLUMN data SET STORAGE EXTERNAL`.execute(db);
-    await sql`ALTER TABLE cloutagent.executions ADD COLUMN packed boolean NOT NULL DEFAULT false`.execute(db);
+    // A column of `executions` would do too. But processes of the release before have prepared statements that return all
+    // columns, and PostgreSQL refuses those once there is another one.
+    await sql`
+      CREATE TABLE cloutagent.unpacked_executions (
+        execution_id uuid PRIMARY KEY REFERENCES cloutagent.executions ON DELETE CASCADE,
+        completed_at timestamptz NOT NULL
+      ) WITH (autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0.05)`.execute(db);
+    await sql`CREATE INDEX unpacked_executions_oldest ON cloutagent.unpacked_executions (completed_at)`.execute(
+      db,
+    );
     // A process of a release before inserts its row without this column. Packing waits until no such process is left.
     await sql`ALTER TABLE cloutagent.processes ADD COLUMN reads_segments boolean NOT NULL DEFAULT false`.execute(
       db,

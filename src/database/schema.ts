@@ -131,8 +131,6 @@ export interface ExecutionsTable {
   start_at: Instant | null;
   /** Ids of the versions of secrets that it has used. Their values are redacted in all that it records. */
   secret_versions: Generated<string[]>;
-  /** Whether its events are in `segments`. */
-  packed: Generated<boolean>;
 }
 
 interface EventsTable {

@@ -20,7 +20,7 @@ type SmallRow = Omit<ExecutionRow, 'input' | 'workflow' | 'options' | 'output' |
 const SMALL_COLUMNS = `id, project_id, status, tags, error, created_at, created_by, started_at, completed_at, idempotency_key,
   request_hash, desired_state, desired_state_by, desired_state_reason, desired_state_at, attempt, crash_count,
   crashed_owners, owner, runnable_at, idle, parked, wakes, parent_id, parent_node_id, parent_index, parent_wait_id,
-  superseded, root_id, depth, rerun_of, workflow_name, workflow_version, start_at, secret_versions, packed`;
+  superseded, root_id, depth, rerun_of, workflow_name, workflow_version, start_at, secret_versions`;
 
 // A re-run redacts the secrets that the execution has used whose work it keeps.
 const INSERT_RERUN = `

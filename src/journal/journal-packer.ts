@@ -14,21 +14,22 @@ const MAX_COUNTED = 100_000;
 /** Executions that cannot be packed, which this process passes over until it ends. */
 const MAX_FAILED = 1_000;
 
-const DUE = `completed_at < now() - $1 * interval '1 ms' AND NOT packed`;
+const DUE = `completed_at < now() - $1 * interval '1 ms'`;
 
 // A process that reads no segments would not find the events of packed executions. It is of a release before.
 const ALL_READ_SEGMENTS = 'NOT EXISTS (SELECT FROM cloutagent.processes WHERE NOT reads_segments)';
 
 // The time of the batch before passes over the index entries of those that were packed just now.
 const NEXT = `
-  SELECT id, completed_at::text AS "completedAt" FROM cloutagent.executions
-  WHERE ${DUE} AND completed_at >= $2::timestamptz AND NOT id = ANY ($3::uuid[]) AND ${ALL_READ_SEGMENTS}
-  ORDER BY completed_at LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED`;
+  SELECT u.execution_id AS id, u.completed_at::text AS "completedAt"
+  FROM cloutagent.unpacked_executions AS u JOIN cloutagent.executions AS e ON e.id = u.execution_id
+  WHERE u.${DUE} AND u.completed_at >= $2::timestamptz AND NOT u.execution_id = ANY ($3::uuid[]) AND ${ALL_READ_SEGMENTS}
+  ORDER BY u.completed_at LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED`;
 
-const MARK = `UPDATE cloutagent.executions SET packed = true WHERE id = ANY ($1::uuid[])`;
+const MARK = 'DELETE FROM cloutagent.unpacked_executions WHERE execution_id = ANY ($1::uuid[])';
 
 const BACKLOG = `
-  SELECT count(*)::int AS count FROM (SELECT FROM cloutagent.executions WHERE ${DUE} LIMIT ${MAX_COUNTED}) AS due`;
+  SELECT count(*)::int AS count FROM (SELECT FROM cloutagent.unpacked_executions WHERE ${DUE} LIMIT ${MAX_COUNTED}) AS due`;
 
 interface Due {
   id: string;

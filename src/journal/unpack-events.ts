@@ -12,13 +12,17 @@ const SHORT_ROWS = 5_000;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 const LOCK = `
-  SELECT id FROM cloutagent.executions WHERE packed AND id > $1 ORDER BY id LIMIT ${BATCH} FOR NO KEY UPDATE`;
+  SELECT id FROM cloutagent.executions AS e WHERE id > $1 AND EXISTS (SELECT FROM cloutagent.segments WHERE execution_id = e.id)
+  ORDER BY id LIMIT ${BATCH} FOR NO KEY UPDATE`;
 const SEGMENTS = `SELECT first FROM cloutagent.segments WHERE execution_id = $1 ORDER BY first`;
 const SEGMENT = `SELECT data FROM cloutagent.segments WHERE execution_id = $1 AND first = $2`;
 const INSERT = `
   INSERT INTO cloutagent.events (execution_id, sequence, type, data)
   SELECT $1, $2 + n - 1, type, data FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS e(type, data, n)
   ON CONFLICT (execution_id, sequence) DO UPDATE SET type = excluded.type, data = excluded.data`;
+const UNPACKED = `
+  INSERT INTO cloutagent.unpacked_executions SELECT id, completed_at FROM cloutagent.executions WHERE id = $1
+  ON CONFLICT DO NOTHING`;
 
 const SHORT = `
   SELECT execution_id AS id, sequence, data FROM cloutagent.events
@@ -95,5 +99,5 @@ async function unpackEvents(client: pg.PoolClient, executionId: string): Promise
     ]);
   }
   await client.query('DELETE FROM cloutagent.segments WHERE execution_id = $1', [executionId]);
-  await client.query('UPDATE cloutagent.executions SET packed = false WHERE id = $1', [executionId]);
+  await client.query(UNPACKED, [executionId]);
 }

@@ -204,7 +204,7 @@ async function read(world: AgentWorld, id: string, name: string): Promise<EndedJ
     workflow: Workflow;
   }>('SELECT project_id, created_at, input, workflow FROM cloutagent.executions WHERE id = $1', [id]);
   const { project_id: projectId, created_at, input, workflow } = rows[0]!;
-  await world.until('SELECT 1 FROM cloutagent.executions WHERE id = $1 AND packed', [id], 90_000);
+  await world.until('SELECT 1 FROM cloutagent.segments WHERE execution_id = $1', [id], 90_000);
   const events: ExecutionEvent[] = [];
   for (let after: number | null = 0; after !== null;) {
     const { body } = await world.server.call('GET', `/api/executions/${id}/events?after=${after}`);

@@ -32,12 +32,14 @@ async function check(context: CliContext): Promise<CheckResult[]> {
   const [
     { checkNode },
     { checkDatabase },
+    { checkPacking },
     { checkPort },
     { checkServer },
     { InvalidSettingsError, parseSettings },
   ] = await Promise.all([
     import('../doctor/check-node.js'),
     import('../doctor/check-database.js'),
+    import('../doctor/check-packing.js'),
     import('../doctor/check-port.js'),
     import('../doctor/check-server.js'),
     import('../../config/settings.js'),
@@ -51,11 +53,10 @@ async function check(context: CliContext): Promise<CheckResult[]> {
   }
   try {
     const settings = parseSettings(context.streams.environment);
-    results.push(
-      ok('Settings', 'all settings are valid'),
-      await checkDatabase(settings),
-      await checkPort(settings),
-    );
+    results.push(ok('Settings', 'all settings are valid'), await checkDatabase(settings));
+    const packing = await checkPacking(settings);
+    if (packing) results.push(packing);
+    results.push(await checkPort(settings));
   } catch (error) {
     if (!(error instanceof InvalidSettingsError)) throw error;
     results.push(failed('Settings', error.message));

@@ -19,6 +19,7 @@ import { FilterBar } from './filter-bar.js';
 import { ListFoot } from './list-foot.js';
 import { ListProblem } from './list-problem.js';
 import { LiveSign } from './live-sign.js';
+import { StoredCounts } from './stored-counts.js';
 import { useRememberedPages } from './use-remembered-pages.js';
 
 const PAGE_SIZE = 50;
@@ -76,6 +77,7 @@ function ExecutionList({ filter }: { filter: ExecutionFilter }) {
         </div>
       </div>
       <FilterBar filter={filter} />
+      {project !== '' && <StoredCounts project={project} />}
       {error && (
         <ListProblem
           what="The list could not be loaded."
