@@ -118,7 +118,7 @@ describe('examples/extension', () => {
       name: 'Ada Lovelace',
       card: '[card]',
     });
-    expect((await server.call('GET', `/api/executions/${id}`)).text).not.toContain('4111');
+    expect((await server.call('GET', `/api/executions/${id}`)).text).not.toContain('4111 1111');
 
     const customers = async (projectId: string, headers: Record<string, string>) =>
       (await server.call('GET', `/api/customers/${projectId}`, undefined, headers)).status;

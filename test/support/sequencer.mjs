@@ -37,6 +37,7 @@ export default class LongestFirst extends Sequencer {
       const index = LONGEST.indexOf(relative(context.config.rootDir, path));
       return index < 0 ? LONGEST.length : index;
     };
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is a method of the sequencer
     return super.sort(tests).toSorted((one, other) => rank(one) - rank(other));
   }
 }
