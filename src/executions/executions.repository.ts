@@ -9,6 +9,7 @@ import type {
 } from '@cloutagent/contract';
 import { v7 as uuidv7 } from '../common/uuid.js';
 import { Database } from '../database/database.js';
+import { isOpen } from '../database/is-open.js';
 import type { DesiredState, KeptWork } from '../database/schema.js';
 import { lastSequenceOf } from '../journal/newest-events.js';
 import { NotFoundError } from '../problems/problem.error.js';
@@ -179,7 +180,7 @@ const REQUEST_STATE = `
       desired_state_at = now(),
       runnable_at = CASE WHEN owner IS NULL AND parked AND $3 <> 'cancel' THEN now() ELSE runnable_at END
     WHERE id = $1 AND ($2::text[] IS NULL OR project_id = ANY ($2))
-      AND completed_at IS NULL AND desired_state NOT IN ('cancel', $3)
+      AND ${isOpen()} AND desired_state NOT IN ('cancel', $3)
       AND ($3 <> 'run' OR parent_id IS NULL OR NOT ${IS_ABOVE_PAUSED})
     RETURNING *
   )
@@ -191,7 +192,7 @@ const REQUEST_STATE = `
 const PAUSE_BELOW_PAUSED = `
   WITH RECURSIVE ${ABOVE}
   UPDATE cloutagent.executions SET desired_state = 'pause', desired_state_at = now()
-  WHERE id = $1 AND completed_at IS NULL AND desired_state = 'run' AND ${IS_ABOVE_PAUSED}`;
+  WHERE id = $1 AND ${isOpen()} AND desired_state = 'run' AND ${IS_ABOVE_PAUSED}`;
 
 const HEADS = `
   SELECT id, project_id AS "projectId", root_id AS "rootId", status,

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { isOpen } from '../database/is-open.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { int4Array, textArray, uuidArray } from './binary-array.js';
 import { hasRelatedRows, RELATED_ROWS, relatedValues } from './related-rows.js';
@@ -93,7 +94,7 @@ const STATES = `
       owner = CASE WHEN c.ends THEN NULL ELSE e.owner END
     FROM ${CHANGES}
     WHERE e.id = ANY (${CHANGED_IDS}) AND e.id = c.id
-      AND e.owner = $8 AND e.attempt = c.attempt AND e.completed_at IS NULL
+      AND e.owner = $8 AND e.attempt = c.attempt AND ${isOpen('e.')}
       AND c.id IN (SELECT id FROM held WHERE follows)
     RETURNING e.id, e.project_id, e.tags, e.created_by, e.desired_state, e.desired_state_by, e.desired_state_reason,
       e.desired_state_at, e.secret_versions

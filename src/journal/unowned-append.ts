@@ -7,6 +7,7 @@ import {
   type WaitOutcome,
 } from '@cloutagent/contract';
 import { Database } from '../database/database.js';
+import { isOpen } from '../database/is-open.js';
 import { encodeEvent } from '../events/encode-event.js';
 import { parseEvent } from '../events/event-bus.js';
 import { attribution, cutOffSteps } from '../events/end-drafts.js';
@@ -44,11 +45,11 @@ interface EndedWait {
 // at the same time changes `wakes`.
 const APPEND = `
   WITH unowned AS (
-    SELECT id FROM cloutagent.executions AS e WHERE id = $1 AND owner IS NULL AND completed_at IS NULL
+    SELECT id FROM cloutagent.executions AS e WHERE id = $1 AND owner IS NULL AND ${isOpen()}
       AND NOT EXISTS (SELECT FROM cloutagent.executions AS c WHERE c.parent_id = $1 AND c.completed_at IS NULL)
   ), ended AS (
     UPDATE cloutagent.executions SET status = 'cancelled', completed_at = now(), runnable_at = NULL
-    WHERE id = (SELECT id FROM unowned) AND owner IS NULL AND completed_at IS NULL AND wakes = $5
+    WHERE id = (SELECT id FROM unowned) AND owner IS NULL AND ${isOpen()} AND wakes = $5
       AND ($2::int[])[1] = 1 + coalesce((SELECT max(sequence) FROM cloutagent.events WHERE execution_id = $1), 0)
     RETURNING id, parent_id
   ), appended AS (
@@ -65,7 +66,7 @@ const APPEND = `
 const CANCEL_UNSTARTED = `
   WITH locked AS MATERIALIZED (
     SELECT id FROM cloutagent.executions
-    WHERE id = ANY ($1::uuid[]) AND owner IS NULL AND attempt = 0 AND completed_at IS NULL
+    WHERE id = ANY ($1::uuid[]) AND owner IS NULL AND attempt = 0 AND ${isOpen()}
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
   ), ended AS (
     UPDATE cloutagent.executions AS e SET status = 'cancelled', completed_at = now(), runnable_at = NULL

@@ -3,6 +3,7 @@ import { REDACTED } from '../config/cover.js';
 import { SecretRedactor } from '../config/secret-redactor.js';
 import { type Form, formsOf } from '../config/secret-forms.js';
 import { BatchedLookup } from '../database/batched-lookup.js';
+import { isOpen } from '../database/is-open.js';
 import { Database } from '../database/database.js';
 import { ProcessIdentity } from '../database/process-identity.js';
 import { ProblemError } from '../problems/problem.error.js';
@@ -42,7 +43,7 @@ interface Used {
 const RECORD = `
   UPDATE cloutagent.executions
   SET secret_versions = ARRAY(SELECT DISTINCT id FROM unnest(secret_versions || $4::uuid[]) AS id ORDER BY id)
-  WHERE id = $1 AND owner = $2 AND attempt = $3 AND completed_at IS NULL`;
+  WHERE id = $1 AND owner = $2 AND attempt = $3 AND ${isOpen()}`;
 
 /** A part of a value is not redacted if it is a part of the text that replaces secrets. */
 const isRedactable = (value: string): boolean => !REDACTED.includes(value);

@@ -1,3 +1,5 @@
+import { isOpen } from '../../database/is-open.js';
+
 /**
  * Whether the turn of a child has not come: 1 or 0. An index has this expression, so a statement must use it exactly as it
  * is here.
@@ -21,7 +23,7 @@ const MARK_LIMIT = 2_000;
 export const MARK = `
   WITH RECURSIVE ${BELOW}, locked AS MATERIALIZED (
     SELECT e.id FROM cloutagent.executions AS e
-    WHERE e.id IN (SELECT id FROM below) AND e.completed_at IS NULL AND e.desired_state NOT IN ('cancel', $3)
+    WHERE e.id IN (SELECT id FROM below) AND ${isOpen('e.')} AND e.desired_state NOT IN ('cancel', $3)
     ORDER BY e.id LIMIT ${MARK_LIMIT} FOR NO KEY UPDATE
   )
   UPDATE cloutagent.executions AS e SET desired_state = $3, desired_state_by = $4, desired_state_reason = $5,
@@ -35,7 +37,7 @@ export const CANCELLABLE_BELOW = `
   WITH RECURSIVE ${BELOW}
   SELECT e.id, e.attempt = 0 AS "isUnstarted", e.desired_state_by AS by, e.desired_state_reason AS reason
   FROM cloutagent.executions AS e
-  WHERE e.id IN (SELECT id FROM below) AND e.owner IS NULL AND e.completed_at IS NULL AND e.desired_state = 'cancel'
+  WHERE e.id IN (SELECT id FROM below) AND e.owner IS NULL AND ${isOpen('e.')} AND e.desired_state = 'cancel'
     AND NOT EXISTS (SELECT FROM cloutagent.executions AS c WHERE c.parent_id = e.id AND c.completed_at IS NULL)
   ORDER BY e.depth DESC, e.id LIMIT 500`;
 

@@ -3,6 +3,7 @@ import { Settings } from '../../config/settings.js';
 import type { DeadProcess } from '../../cluster/death-detector.js';
 import { Database } from '../../database/database.js';
 import { PROCESS_LOCK } from '../../database/dedicated-connection.js';
+import { isOpen } from '../../database/is-open.js';
 import { ProcessIdentity } from '../../database/process-identity.js';
 import type { ParkedRun } from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
@@ -88,7 +89,7 @@ export class ExecutionQueue {
       `UPDATE cloutagent.executions SET owner = NULL, idle = false, parked = false,
          runnable_at = now() + $4 * interval '1 ms',
          crash_count = crash_count + cardinality($5::text[]), crashed_owners = crashed_owners || $5::text[]
-       WHERE id = $1 AND owner = $2 AND attempt = $3 AND completed_at IS NULL`,
+       WHERE id = $1 AND owner = $2 AND attempt = $3 AND ${isOpen()}`,
       [executionId, this.identity.value, attempt, delayMs, isCrash ? ['refused'] : []],
     );
   }
@@ -107,7 +108,7 @@ export class ExecutionQueue {
       name: 'execution-park',
       text: `UPDATE cloutagent.executions SET owner = NULL, idle = false, parked = true,
           runnable_at = CASE WHEN wakes = $4 AND desired_state = $5 THEN now() + $6::float8 * interval '1 ms' ELSE now() END
-        WHERE id = $1 AND owner = $2 AND attempt = $3 AND completed_at IS NULL
+        WHERE id = $1 AND owner = $2 AND attempt = $3 AND ${isOpen()}
         RETURNING NOT (wakes = $4 AND desired_state = $5) AS "isQueued"`,
       values: [executionId, this.identity.value, attempt, wakes, desiredState, deadlineMs ?? null],
     });
@@ -254,7 +255,7 @@ const claimStatement = (identity: number, limit: number, perProject: number, isS
     ORDER BY c.runnable_at, c.id LIMIT ${limit}
   ), ${isShare ? SHARE : ''}free AS (
     SELECT e.id FROM cloutagent.executions AS e WHERE e.id IN (SELECT id FROM ${isShare ? 'share' : 'candidates'})
-      AND e.owner IS NULL AND e.completed_at IS NULL AND e.runnable_at IS NOT NULL
+      AND e.owner IS NULL AND ${isOpen('e.')} AND e.runnable_at IS NOT NULL
     FOR UPDATE SKIP LOCKED
   ), me AS (
     SELECT identity FROM cloutagent.processes WHERE identity = '${identity}' FOR KEY SHARE

@@ -3,6 +3,7 @@ import type { Json, WaitOutcome } from '@cloutagent/contract';
 import type pg from 'pg';
 import { type Observable, Subject } from 'rxjs';
 import { Database } from '../../database/database.js';
+import { isOpen } from '../../database/is-open.js';
 
 /** The end of a wait. */
 export interface WaitEnd {
@@ -14,21 +15,21 @@ export interface WaitEnd {
 }
 
 const LOCK = `
-  SELECT FROM cloutagent.executions WHERE id = ANY ($1::uuid[]) AND completed_at IS NULL ORDER BY id FOR NO KEY UPDATE`;
+  SELECT FROM cloutagent.executions WHERE id = ANY ($1::uuid[]) AND ${isOpen()} ORDER BY id FOR NO KEY UPDATE`;
 
 // `wakes` changes with every end, so that an owner that leaves the execution at the same time sees the change of the row.
 // In the queue a woken execution has the place of its age, before executions that have not begun.
 const WAKE = `
   UPDATE cloutagent.executions AS e SET wakes = e.wakes + 1,
     runnable_at = CASE WHEN e.owner IS NULL AND e.desired_state <> 'pause' THEN e.created_at ELSE e.runnable_at END
-  WHERE e.id = ANY ($1::uuid[]) AND e.completed_at IS NULL
+  WHERE e.id = ANY ($1::uuid[]) AND ${isOpen('e.')}
   RETURNING e.id, e.owner IS NOT NULL AS "isOwned"`;
 
 const END = `
   UPDATE cloutagent.waits AS w SET outcome = n.outcome, answer = n.answer, settled_by = n.by, settled_at = now()
   FROM unnest($1::uuid[], $2::text[], $3::json[], $4::text[]) AS n(id, outcome, answer, by)
   WHERE w.id = n.id AND w.outcome IS NULL
-    AND EXISTS (SELECT FROM cloutagent.executions AS e WHERE e.id = w.execution_id AND e.completed_at IS NULL)
+    AND EXISTS (SELECT FROM cloutagent.executions AS e WHERE e.id = w.execution_id AND ${isOpen('e.')})
   RETURNING w.id, w.execution_id`;
 
 /**
