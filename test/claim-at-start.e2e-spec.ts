@@ -104,6 +104,21 @@ describe('the statement that starts executions', () => {
     expect((await done(server, id)).at(-1)!.type).toBe('execution:completed');
   });
 
+  it('is followed by one commit for the start of the nodes and what they emit at once', async () => {
+    const [server] = (await startServers(1)) as [Server];
+    const commitsUntilOutput = async () => {
+      const id = await server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]));
+      const { sequence } = (await done(server, id)).find(({ type }) => type === 'execution:output')!.data;
+      const { rows } = await client.query<{ commits: number }>(
+        'SELECT count(DISTINCT xmin::text)::int AS commits FROM cloutagent.events WHERE execution_id = $1 AND sequence <= $2',
+        [id, sequence],
+      );
+      return rows[0]!.commits;
+    };
+    // The first execution loads code, and takes longer.
+    await until('one commit is enough', async () => (await commitsUntilOutput()) === 1);
+  });
+
   it('keeps the limit of a project while two processes start executions', async () => {
     const both = await startServers(2, { MAX_EXECUTIONS_PER_PROJECT: '3' });
     const started = await Promise.all(
