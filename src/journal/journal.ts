@@ -261,7 +261,8 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     for (const append of batch) if (!refusals.has(append.executionId)) this.publishOne(append);
   }
 
-  private publishOne({ executionId, events, change, resolve }: PendingAppend): void {
+  private publishOne({ claim, executionId, events, change, resolve }: PendingAppend): void {
+    claim.onCommitted?.({ events, change });
     if (events.length > 0) this.announce(executionId, events, change?.status !== undefined);
     resolve();
   }
