@@ -19,6 +19,7 @@ export {
   ExecutionEngine,
   type GivenEngine,
   type ParkedRun,
+  type RunningHead,
   type RunOutcome,
 } from './engine/execution-engine.js';
 export type { ExecutionRow } from './engine/execution-row.js';

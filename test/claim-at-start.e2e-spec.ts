@@ -176,6 +176,35 @@ describe('the statement that starts executions', () => {
     expect(later.from).toBeGreaterThanOrEqual(earlier.to);
   });
 
+  it('is followed by one commit for the start of the nodes and what they emit at once', async () => {
+    const [server] = (await startServers(1)) as [Server];
+    const commitsUntilOutput = async () => {
+      const id = await server.startExecution(start([agent('a', { chunks: 3, delayMs: 0 })]));
+      const { sequence } = (await done(server, id)).find(({ type }) => type === 'execution:output')!.data;
+      const { rows } = await client.query<{ commits: number }>(
+        'SELECT count(DISTINCT xmin::text)::int AS commits FROM cloutagent.events WHERE execution_id = $1 AND sequence <= $2',
+        [id, sequence],
+      );
+      return rows[0]!.commits;
+    };
+    // The first execution loads code, and takes longer.
+    await until('one commit is enough', async () => (await commitsUntilOutput()) === 1);
+  });
+
+  it('lets streams open without a query while the execution runs', async () => {
+    const [server] = (await startServers(1)) as [Server];
+    const id = await server.startExecution(start([agent('a', { chunks: 2, hang: true })]));
+    const first = watch(server, id);
+    await first.until(({ frames }) => frames.length === 3);
+    await client.query('BEGIN; LOCK TABLE cloutagent.executions IN ACCESS EXCLUSIVE MODE');
+    const second = watch(server, id);
+    await second.until(({ frames }) => frames.length === 3);
+    expect(second.established).toMatchObject({ status: 'running', lastSequence: 3 });
+    await client.query('ROLLBACK');
+    await server.call('POST', `/api/executions/${id}/cancel`);
+    expect((await second.done()).frames).toEqual((await first.done()).frames);
+  });
+
   it('keeps the limit of a project while two processes start executions', async () => {
     const both = await startServers(2, { MAX_EXECUTIONS_PER_PROJECT: '3' });
     const started = await Promise.all(

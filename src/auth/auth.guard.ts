@@ -94,8 +94,7 @@ export class AuthGuard implements CanActivate {
       if (!target) throw new InvalidTicketError();
       return this.tickets.redeem(typeof ticket === 'string' ? ticket : '', target, addressOf(request));
     }
-    let refusal: unknown =
-      credential.kind === 'none' ? new CredentialsMissingError() : new InvalidCredentialsError();
+    let refusal: unknown;
     if (credential.kind === 'text') {
       try {
         const principal = await this.verify(credential.text);
@@ -106,7 +105,11 @@ export class AuthGuard implements CanActivate {
       }
     }
     const principal = await this.strategies.authenticate(request);
-    if (!principal) throw refusal;
+    if (!principal)
+      throw (
+        refusal ??
+        (credential.kind === 'none' ? new CredentialsMissingError() : new InvalidCredentialsError())
+      );
     // A bearer token or an API key is never added by a browser itself, but anything else that identifies a caller may be.
     if (credential.kind !== 'text' && isCrossSite(request, this.settings.CORS_ORIGINS))
       throw new ProblemError('cross_site_request');

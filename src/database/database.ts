@@ -14,6 +14,11 @@ import type { Schema } from './schema.js';
 /** The oldest major version of PostgreSQL that the server supports. */
 export const MIN_SERVER_VERSION = 15;
 const QUERY_TIMEOUT_MARGIN_MS = 1_000;
+/**
+ * How long an idle connection is kept. The polls of a quiet process need several at once every few seconds: if they were closed
+ * in between, requests would wait for new ones, which have no prepared statements.
+ */
+const IDLE_TIMEOUT_MS = 300_000;
 const UNDEFINED_TABLE = '42P01';
 const DEADLOCK = '40P01';
 /** A migration that waits for a transaction which waits for it is rolled back as a whole, and tried again. */
@@ -66,6 +71,7 @@ export class Database implements OnApplicationShutdown {
       connectionString: url,
       max: settings.DATABASE_POOL_SIZE,
       keepAlive: true,
+      idleTimeoutMillis: IDLE_TIMEOUT_MS,
       connectionTimeoutMillis: settings.DATABASE_CONNECT_TIMEOUT_MS,
       // PostgreSQL's own limit comes first, so that no statement commits after this process has given it up.
       query_timeout: timeout + QUERY_TIMEOUT_MARGIN_MS,

@@ -1,3 +1,4 @@
+import type { ExecutionStatus } from '@cloutagent/contract';
 import type { Type } from '@nestjs/common';
 import type { DesiredState } from '../database/schema.js';
 import type { ExecutionRow } from './execution-row.js';
@@ -21,6 +22,16 @@ export interface ParkedRun {
   readonly desiredState: DesiredState;
   /** The execution must be claimed again after this time, in ms, although no wait has ended. */
   readonly deadlineMs?: number;
+}
+
+/** The present state of an execution that this process runs, as the database has acknowledged it. */
+export interface RunningHead {
+  readonly id: string;
+  readonly projectId: string;
+  /** The execution at the top of its tree; null for a root. */
+  readonly rootId: string | null;
+  readonly status: ExecutionStatus;
+  readonly lastSequence: number;
 }
 
 /**
@@ -68,6 +79,11 @@ export interface ExecutionEngine {
   applyControl(executionIds: readonly string[]): Promise<void>;
   /** The newest sequence that the database has acknowledged; undefined if the execution does not run here. */
   committedSequence(executionId: string): number | undefined;
+  /**
+   * The state that the database has acknowledged; undefined if the execution does not run here, or has ended. Streams of
+   * running executions open without a query if an engine has this method.
+   */
+  committedHead?(executionId: string): RunningHead | undefined;
 }
 
 /**

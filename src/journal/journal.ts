@@ -159,12 +159,16 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     return written.length;
   }
 
-  /** Starts a flush at the end of this turn, so that callers that continue in it, such as after a commit, join the batch. */
+  /**
+   * Starts a flush at the end of this turn, so that callers that continue in it, such as after a commit, join the batch. An
+   * idle journal waits one turn more: what a node emits as soon as it starts is then in the commit of its start.
+   */
   private collect(): void {
     const { MAX_FLUSHES_PER_PROCESS } = this.settings;
     if (this.isCollecting || this.backoff.isWaiting || this.flushes.size === MAX_FLUSHES_PER_PROCESS) return;
     this.isCollecting = true;
-    detached(() => setImmediate(() => this.startFlush()));
+    const start = () => this.startFlush();
+    detached(() => setImmediate(this.flushes.size > 0 ? start : () => setImmediate(start)));
   }
 
   private startFlush(): void {
@@ -264,7 +268,8 @@ export class Journal implements OnModuleInit, OnModuleDestroy {
     for (const append of batch) if (!refusals.has(append.executionId)) this.publishOne(append);
   }
 
-  private publishOne({ executionId, events, change, resolve }: PendingAppend): void {
+  private publishOne({ claim, executionId, events, change, resolve }: PendingAppend): void {
+    claim.onCommitted?.({ events, change });
     if (events.length > 0) this.announce(executionId, events, change?.status !== undefined);
     resolve();
   }

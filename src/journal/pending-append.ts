@@ -6,6 +6,8 @@ export interface Claim {
   readonly executionId: string;
   /** Fencing token: the attempt that the claim gave. */
   readonly attempt: number;
+  /** Called when an append is committed, before its events are published. */
+  readonly onCommitted?: (append: Pick<PendingAppend, 'events' | 'change'>) => void;
 }
 
 /** An append that the journal has accepted and whose outcome is not known yet. */

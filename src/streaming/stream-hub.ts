@@ -186,7 +186,7 @@ export class StreamHub implements OnModuleDestroy {
     const { executionId, after, types, established, format, enter } = request;
     if (format) return this.openFormatted(request, format, response);
     const admission = enter();
-    const lease = this.pool.join(executionId, LEASE);
+    const lease = this.pool.join(executionId, LEASE, { committed: request.committed?.() });
     const finish = (error?: Error) => this.finish(response, `execution ${executionId}`, error);
     response.encoder = this.negotiate(request.response, { sharesChunks: true });
     const connection = this.connect(request, response.encoder, finish);
@@ -217,7 +217,7 @@ export class StreamHub implements OnModuleDestroy {
     const { session, skip, endsWhenIdle, onComplete } = format;
     const begin = () => FormatEncoder.begin(session);
     const admission = enter();
-    const lease = this.pool.join(executionId, LEASE, { name: session.name, begin });
+    const lease = this.pool.join(executionId, LEASE, { format: { name: session.name, begin } });
     const finish = (error?: Error) => this.finish(response, `execution ${executionId}`, error);
     const headers = session.format.headers?.(session.execution) ?? {};
     for (const [name, value] of Object.entries(headers)) request.response.setHeader(name, value);

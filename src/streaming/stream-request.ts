@@ -26,6 +26,11 @@ export interface StreamRequest extends CommonStreamRequest {
   executionId: string;
   /** Events after this sequence are sent. */
   after: number;
+  /**
+   * Returns the newest committed sequence if this process runs the execution. Then the stream opens without a query. Called
+   * once.
+   */
+  committed?: (() => number | undefined) | undefined;
   /** Undefined for the format of this server. */
   format?: FormattedStream | undefined;
   /** Fields of the first frame's data. A stream in another format has no such frame. The stream adds the others. */

@@ -25,8 +25,9 @@ export class ExecutionLog {
   private uncommitted = 0;
   /** Resolves at the next commit or failure of an append. Created only if a caller waits. */
   private nextSettled: PromiseWithResolvers<void> | undefined;
-  /** The newest sequence that the database has acknowledged. */
-  committedSequence: number;
+  /** The newest event that the database has acknowledged, and the status with it. Not older than what is published. */
+  committed: { sequence: number; status: ExecutionStatus };
+  private readonly claim: Claim;
   /** The latest append. */
   private latest: Promise<void> = Promise.resolve();
   /** The status that the row has after all appends so far. */
@@ -38,13 +39,28 @@ export class ExecutionLog {
    */
   constructor(
     private readonly journal: Journal,
-    private readonly claim: Claim,
+    claim: Claim,
     readonly state: ExecutionState,
     private readonly onFailure: (error: unknown) => void,
     private readonly stats: EngineStats,
   ) {
-    this.committedSequence = state.lastSequence;
+    this.committed = { sequence: state.lastSequence, status: state.status };
+    this.claim = {
+      ...claim,
+      onCommitted: ({ events, change }) => {
+        const { sequence, status } = this.committed;
+        this.committed = {
+          sequence: events.at(-1)?.sequence ?? sequence,
+          status: change?.status ?? status,
+        };
+      },
+    };
     this.rowStatus = state.status;
+  }
+
+  /** The newest sequence that the database has acknowledged. */
+  get committedSequence(): number {
+    return this.committed.sequence;
   }
 
   /**
@@ -68,12 +84,8 @@ export class ExecutionLog {
     this.uncommitted += 1;
     const committed = this.journal.append(this.claim, events, isChanged ? { ...change, status } : change);
     this.latest = committed;
-    const last = this.state.lastSequence;
     committed.then(
-      () => {
-        this.committedSequence = Math.max(this.committedSequence, last);
-        this.onSettled();
-      },
+      () => this.onSettled(),
       (error: unknown) => {
         this.onSettled();
         this.onFailure(error);

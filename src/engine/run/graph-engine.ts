@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { isTerminal } from '@cloutagent/contract';
 import { coalesce } from '../../common/coalesce.js';
 import { Settings } from '../../config/settings.js';
 import { cutOffSteps } from '../../events/end-drafts.js';
@@ -9,7 +10,13 @@ import type { RowChange } from '../../journal/row-change.js';
 import { isDatabaseOutage } from '../../problems/database-outage.js';
 import { ExecutionRedactors } from '../../secrets/execution-redactors.js';
 import { ChildExecutions } from '../children/child-executions.js';
-import { type ExecutionEngine, HAND_OVER, type ParkedRun, type RunOutcome } from '../execution-engine.js';
+import {
+  type ExecutionEngine,
+  HAND_OVER,
+  type ParkedRun,
+  type RunningHead,
+  type RunOutcome,
+} from '../execution-engine.js';
 import type { ExecutionRow } from '../execution-row.js';
 import { NodeRegistry } from '../extension/node-registry.js';
 import { StepInterceptors } from '../extension/step-interceptors.js';
@@ -31,11 +38,17 @@ import { Takeover } from './takeover.js';
 /** How long a released run waits for its appends: a node whose end is not committed would run again. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
+interface ActiveRun {
+  readonly row: ExecutionRow;
+  readonly run: GraphRun;
+  readonly log: ExecutionLog;
+}
+
 /** Runs workflow graphs. */
 @Injectable()
 export class GraphEngine implements ExecutionEngine {
   private readonly logger = new Logger(GraphEngine.name);
-  private readonly runs = new Map<string, { run: GraphRun; log: ExecutionLog }>();
+  private readonly runs = new Map<string, ActiveRun>();
   /** Executions that are being taken over, and whether a request has arrived for them since the claim. */
   private readonly starting = new Map<string, boolean>();
   /** Executions whose stored requests are to be applied. */
@@ -93,7 +106,7 @@ export class GraphEngine implements ExecutionEngine {
       // What was requested while no process ran the execution applies before any node starts.
       applyDesiredState(run, row);
       run.applyEndedWaits(unrecordedEnds(waits), row.wakes);
-      const outcome = await this.runToEnd(row.id, { run, log }, signal);
+      const outcome = await this.runToEnd({ row, run, log }, signal);
       return outcome === 'released' ? this.outcomeOf(row.id, current.failure) : outcome;
     } catch (error) {
       return this.outcomeOf(row.id, error);
@@ -111,6 +124,14 @@ export class GraphEngine implements ExecutionEngine {
 
   committedSequence(executionId: string): number | undefined {
     return this.runs.get(executionId)?.log.committedSequence;
+  }
+
+  committedHead(executionId: string): RunningHead | undefined {
+    const entry = this.runs.get(executionId);
+    if (!entry) return undefined;
+    const { id, project_id: projectId, root_id: rootId } = entry.row;
+    const { status, sequence: lastSequence } = entry.log.committed;
+    return isTerminal(status) ? undefined : { id, projectId, rootId, status, lastSequence };
   }
 
   private get services(): EngineServices {
@@ -146,12 +167,9 @@ export class GraphEngine implements ExecutionEngine {
     }
   }
 
-  private async runToEnd(
-    executionId: string,
-    entry: { run: GraphRun; log: ExecutionLog },
-    signal: AbortSignal,
-  ): Promise<'ended' | 'released' | ParkedRun> {
+  private async runToEnd(entry: ActiveRun, signal: AbortSignal): Promise<'ended' | 'released' | ParkedRun> {
     const { run, log } = entry;
+    const executionId = entry.row.id;
     this.runs.set(executionId, entry);
     const onAbort = () => (signal.reason === HAND_OVER ? run.handOver() : run.release());
     signal.addEventListener('abort', onAbort, { once: true });

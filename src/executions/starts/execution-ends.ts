@@ -5,6 +5,7 @@ import type { Principal } from '../../auth/principal.js';
 import { RevocationMonitor } from '../../auth/revocation-monitor.js';
 import { Settings } from '../../config/settings.js';
 import { BatchedLookup } from '../../database/batched-lookup.js';
+import { ExecutionEngine } from '../../engine/execution-engine.js';
 import { EventBus } from '../../events/event-bus.js';
 import { NotificationTransport } from '../../journal/notifications/notification-transport.js';
 import { Logger } from '../../logging/logger.js';
@@ -31,6 +32,7 @@ export class ExecutionEnds implements OnModuleInit, OnModuleDestroy {
     private readonly bus: EventBus,
     private readonly notifications: NotificationTransport,
     private readonly revocations: RevocationMonitor,
+    @Inject(ExecutionEngine) private readonly engine: ExecutionEngine,
     @Inject(Settings) private readonly settings: Pick<Settings, 'JOURNAL_POLL_INTERVAL_MS'>,
     repository: ExecutionsRepository,
   ) {
@@ -80,7 +82,8 @@ export class ExecutionEnds implements OnModuleInit, OnModuleDestroy {
     // On the socket: a response that waits for another one of its connection does not learn that the connection is closed.
     const onClose = () => resolve('client-left');
     socket.once('close', onClose);
-    this.check(executionId);
+    // The bus tells the end of an execution that this process runs.
+    if (!this.engine.committedHead?.(executionId)) this.check(executionId);
     using _watch = this.revocations.onLoss(principal, () => resolve('lost'));
     try {
       const outcome = await promise;

@@ -12,6 +12,7 @@ import { FIRST_PLACE, parseFramePlace } from '../streams/frame-place.js';
 import type { OwnFormat } from '../streams/format-sessions.js';
 import { FormattedStreams } from '../streams/formatted-streams.js';
 import { parseLastEventId } from '../streams/last-event-id.js';
+import { ExecutionLookup } from '../streams/execution-lookup.js';
 import { StreamAdmission } from '../streams/stream-admission.js';
 import { establishedOf, StreamResolver } from '../streams/stream-resolver.js';
 import { showStarted } from './show-started.js';
@@ -42,6 +43,7 @@ export class StreamStarter {
     private readonly starter: ExecutionStarter,
     private readonly resolver: StreamResolver,
     private readonly admission: StreamAdmission,
+    private readonly executions: ExecutionLookup,
     private readonly hub: StreamHub,
     private readonly formats: FormattedStreams,
   ) {}
@@ -108,6 +110,7 @@ export class StreamStarter {
       const isOpen = this.hub.open({
         executionId,
         after: found.after,
+        committed: () => this.executions.committedSequence(executionId),
         types,
         response,
         principalId: principal.id,

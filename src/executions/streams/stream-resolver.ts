@@ -42,8 +42,8 @@ export class StreamResolver {
     types: OpenStream['types'],
     principal: Principal,
   ): Promise<StreamStart | undefined> {
-    const { id, status, lastSequence } = await this.executions.find(executionId, principal);
     const after = parseLastEventId(lastEventId);
+    const { id, status, lastSequence } = await this.executions.findAfter(executionId, after, principal);
     if (after > lastSequence) {
       throw new ProblemError(
         'invalid_last_event_id',

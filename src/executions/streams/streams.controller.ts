@@ -92,6 +92,7 @@ export class StreamsController implements OnModuleInit {
     return this.hub.subscribe({
       executionId,
       after,
+      committed: () => this.executions.committedSequence(executionId),
       types: query.types,
       response,
       principalId: principal.id,

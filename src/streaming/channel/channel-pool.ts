@@ -96,21 +96,30 @@ export class ChannelPool implements OnModuleInit, OnModuleDestroy {
 
   /**
    * Returns a lease of an execution's channel, which is created for the first lease and closed with the last one.
-   * @param format undefined for the format of this server
+   * @param more `format`: undefined for the format of this server. `committed`: the newest committed sequence at this moment,
+   *   if this process runs the execution
    */
-  join(executionId: string, options: LeaseOptions, format?: ChannelFormat): ChannelLease {
+  join(
+    executionId: string,
+    options: LeaseOptions,
+    { format, committed }: { format?: ChannelFormat; committed?: number | undefined } = {},
+  ): ChannelLease {
     const known = format ? this.formatted.get(executionId)?.get(format.name) : this.channels.get(executionId);
-    const users = known ?? this.open(executionId, format);
+    const users = known ?? this.open(executionId, format, committed);
     users.leases += 1;
     if (options.keepsManyEvents) users.keepingMany += 1;
     this.resize(users);
     return new ChannelLease(users, options, this.onRelease);
   }
 
-  private open(executionId: string, format: ChannelFormat | undefined): ChannelUsers {
+  private open(
+    executionId: string,
+    format: ChannelFormat | undefined,
+    committed: number | undefined,
+  ): ChannelUsers {
     const channel = new Channel(executionId, this.context, format);
     const watch = this.notifications.watch(executionId);
-    const ready = channel.open();
+    const ready = channel.open(committed);
     const users = { channel, watch, format: format?.name, ready, leases: 0, keepingMany: 0 };
     // Hints may have been missed until now. An error of `ready` is that of the leases.
     if (watch.established)

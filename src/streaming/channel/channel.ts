@@ -96,8 +96,17 @@ export class Channel extends WheelEntry implements Flushable {
     this.subscription = bus.ofExecution(executionId).subscribe((events) => this.receive(events));
   }
 
-  /** Reads the journal's present position. Resolves once `position` is valid. */
-  async open(): Promise<void> {
+  /**
+   * Reads the journal's present position. Resolves once `position` is valid.
+   * @param committed the position, if this process runs the execution: then it need not be read
+   */
+  async open(committed?: number): Promise<void> {
+    if (committed !== undefined) {
+      this.isOpen = true;
+      this.position = committed;
+      this.startPriming();
+      return;
+    }
     const newest = await this.context.journal.newest(this.executionId);
     if (!this.isOpen) {
       this.isOpen = true;
