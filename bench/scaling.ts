@@ -185,9 +185,9 @@ const title = ({ processes, carrier }: Cell): string =>
 const table = (cells: readonly Cell[], row: (cell: Cell) => object): void =>
   console.table(Object.fromEntries(cells.map((cell) => [title(cell), roundedAll(row(cell))])));
 
-const given_nats = process.env['NATS_URL'];
-const nats = given_nats === undefined && HAS_NATS ? await NatsServer.start() : undefined;
-const natsUrl = given_nats ?? nats?.url;
+const givenNatsUrl = process.env['NATS_URL'];
+const nats = givenNatsUrl === undefined && HAS_NATS ? await NatsServer.start() : undefined;
+const natsUrl = givenNatsUrl ?? nats?.url;
 if (natsUrl === undefined)
   console.log('NATS is not measured: set NATS_URL, or install the program nats-server.');
 const notify: Carrier = { name: 'NOTIFY', settings: {} };
