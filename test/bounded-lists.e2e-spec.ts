@@ -214,7 +214,12 @@ describe('lists whose cost depends on the page alone', () => {
 
     it('read no more rows than the pages have', async () => {
       const statement = pageStatement(
-        { projectId: 'demo', name: 'chat', ...(query.status && { state: query.status }), ...query } as Parameters<typeof pageStatement>[0],
+        {
+          projectId: 'demo',
+          name: 'chat',
+          ...(query.status && { state: query.status }),
+          ...query,
+        } as Parameters<typeof pageStatement>[0],
         undefined,
         LIMIT,
       );
