@@ -229,7 +229,7 @@ try {
   console.log(
     `filled in ${String(output['filledInS'])} s; the database has ${String(output['databaseGB'])} GB`,
   );
-  output['sizes'] = Object.fromEntries(rows.map(({ name, size }) => [name, size]));
+  output['sizes'] = Object.fromEntries(rows.map((row) => [row.name, row.size]));
   const { floor, stats } = output;
   console.log('GET /api/me:', floor, 'figures of a day:', stats, 'load of the machine:', loadavg());
   await server.end();
