@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ExecutionEvent } from '@cloutagent/contract';
-import { ADMIN_KEY, createDatabase, Server } from './support/server.js';
+import { ADMIN_KEY, createDatabase, createEmptyDatabase, Server } from './support/server.js';
 import { agentEvents, interruptedAgent, noisePng } from './support/agent-journal.js';
 import { WaitRows } from './support/wait-rows.js';
 import { start } from './support/watch.js';
@@ -316,7 +316,7 @@ describe('the cloutagent command', () => {
   });
 
   it('reports what a server needs', async () => {
-    const env = { DATABASE_URL: await createDatabase(), PORT: new URL(server.url).port };
+    const env = { DATABASE_URL: await createEmptyDatabase(), PORT: new URL(server.url).port };
     const { code, stdout } = await run(['doctor'], { env });
     expect(stdout).toMatch(/^! Database +PostgreSQL \d+; the next start of a server applies 0001/m);
     expect(stdout).toMatch(/^✔ Port +a CloutAgent server listens/m);

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import pg from 'pg';
 import { runCommand } from './support/cli.js';
-import { createDatabase, Server } from './support/server.js';
+import { createDatabase, createEmptyDatabase, Server } from './support/server.js';
 import { delay, pathOf, start, Watch } from './support/watch.js';
 
 interface Check {
@@ -56,7 +56,7 @@ describe('cloutagent doctor', () => {
   });
 
   it('says nothing about packing before the first start of a server', async () => {
-    url = await createDatabase();
+    url = await createEmptyDatabase();
     expect(await packing(10)).toBeUndefined();
   });
 });

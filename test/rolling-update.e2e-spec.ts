@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { SeededRandom } from './faults/random.ts';
 import { HAS_RELEASE_BEFORE, ReleaseBefore } from './support/release-before.ts';
-import { createDatabase, Server } from './support/server.js';
+import { createEmptyDatabase, Server } from './support/server.js';
 import { until } from './support/until.js';
 import { delay, pathOf, start } from './support/watch.js';
 
@@ -46,7 +46,7 @@ describeUpdate('a rolling update from the release before, under load', () => {
 
   beforeAll(async () => {
     before = await ReleaseBefore.build();
-    url = await createDatabase();
+    url = await createEmptyDatabase();
     old = await Server.start(settings(), before.script);
     client = new pg.Client({ connectionString: url });
     await client.connect();

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { dataOf } from '../../src/journal/stored-event.js';
 import type { StoredEvent, StoredExecution, StoredTree, StoredWait } from './rules.ts';
 import { reduced } from './rules.ts';
 
@@ -33,7 +34,7 @@ export async function readTree(database: pg.Pool, rootId: string): Promise<Store
       ...row,
       events: (eventsOf.get(row.id) ?? []).map((event) => ({
         ...event,
-        data: JSON.parse(event.data) as Record<string, unknown>,
+        data: JSON.parse(dataOf(row.id, event.data)) as Record<string, unknown>,
       })),
       waits: waitsOf.get(row.id) ?? [],
     })),
