@@ -35,6 +35,6 @@ export default {
   ],
   testSequencer: './test/support/sequencer.mjs',
   testTimeout: 120_000,
-  maxWorkers: 2,
+  maxWorkers: 3,
   workerIdleMemoryLimit: '1GB',
 };
