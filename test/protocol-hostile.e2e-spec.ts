@@ -166,8 +166,8 @@ const makeKey = async (projects: string[]): Promise<Record<string, string>> => {
 
 /** Finds the code of the API in an error of any protocol. */
 const codeIn = (body: unknown): unknown => /"code":"([a-z_]+)"/.exec(JSON.stringify(body))?.[1];
-/** What a client is told whose answer came too late. */
-const LOST = 'wait_already_answered';
+/** What a client is told whose answer came too late. A task of A2A that has ended takes no more messages. */
+const LOST = ['wait_already_answered', 'execution_over'];
 
 describe('a wait that clients of several protocols answer at once', () => {
   it('takes one answer, and tells the other that it is over', async () => {
@@ -191,7 +191,8 @@ describe('a wait that clients of several protocols answer at once', () => {
         server.call('POST', '/api/a2a/demo/ask/message:send', { message: reply }, A2A),
       ]);
       const results = answers.map(({ status, body }) => (status < 300 ? 'accepted' : codeIn(body)));
-      expect(new Set(results)).toEqual(new Set(['accepted', LOST]));
+      expect(results.filter((result) => result === 'accepted')).toHaveLength(1);
+      expect(LOST).toContain(results.find((result) => result !== 'accepted'));
     }
   });
 });
