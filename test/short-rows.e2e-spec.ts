@@ -97,6 +97,20 @@ describe('the rows of chunks', () => {
     }
   });
 
+  it('are short while another process of this release runs and notifies this one', async () => {
+    const other = await Server.start({ DATABASE_URL: url });
+    try {
+      const id = await other.startExecution(start([agent('busy', { chunks: 20_000, delayMs: 2 })]));
+      const watch = new Watch(other.url, pathOf(id));
+      await watch.until(({ frames }) => frames.length > 5);
+      await untilRowsAre('short');
+      await server.call('POST', `/api/executions/${id}/cancel`);
+      await watch.until(({ frames }) => TERMINAL.test(frames.at(-1)?.type ?? ''));
+    } finally {
+      await other.kill('SIGTERM');
+    }
+  });
+
   it('are whole while a process of an older release runs', async () => {
     await client.query('SELECT pg_advisory_lock_shared($1, $2)', [PROCESS_LOCK, OLD_PROCESS]);
     await client.query('INSERT INTO cloutagent.processes (identity) VALUES ($1)', [String(OLD_PROCESS)]);

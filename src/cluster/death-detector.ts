@@ -9,7 +9,8 @@ import { Logger } from '../logging/logger.js';
 import { ProcessPresence } from './process-presence.js';
 
 const POLL = `
-  SELECT identity, beat_at::text AS beat, reads_segments AS "readsShortRows", pg_try_advisory_xact_lock($1, identity::int) AS unlocked,
+  SELECT identity, beat_at::text AS beat, reads_segments AS "readsSegments",
+    pg_try_advisory_xact_lock($1, identity::int) AS unlocked,
     clock_timestamp() - pg_postmaster_start_time() > make_interval(secs => $3) AS settled
   FROM cloutagent.processes WHERE identity <> $2`;
 /** A process whose lock is free is polled once more after this time, because it may be about to reconnect. */
@@ -27,7 +28,7 @@ export interface DeadProcess {
 interface Peer {
   identity: string;
   beat: string;
-  readsShortRows: boolean;
+  readsSegments: boolean;
   unlocked: boolean;
   settled: boolean;
 }
@@ -86,8 +87,9 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
     return this.peers !== undefined && this.arePeersNew;
   }
 
-  /** Records that another process exists, so that `isAlone` is false until the next poll. */
-  expectPeer(): void {
+  /** Records that another process exists. If the last poll has not seen it, nothing is known of the others until the next one. */
+  expectPeer(identity: string): void {
+    if (this.beats.has(identity)) return;
     this.peers = undefined;
     this.expectations += 1;
   }
@@ -118,7 +120,7 @@ export class DeathDetector implements OnModuleInit, OnModuleDestroy {
     ]);
     const now = performance.now();
     if (expectations === this.expectations) this.peers = peers.length;
-    this.arePeersNew = peers.every(({ readsShortRows }) => readsShortRows);
+    this.arePeersNew = peers.every(({ readsSegments }) => readsSegments);
     if (now - began > SLOW_POLL_MS) this.onDisturbance();
     for (const known of this.beats.keys())
       if (!peers.some(({ identity }) => identity === known)) this.beats.delete(known);

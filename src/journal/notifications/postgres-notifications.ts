@@ -49,7 +49,7 @@ export class PostgresNotifications extends NotificationTransport implements OnMo
   private receive(payload: string): void {
     const [sender = ''] = payload.split(' ', 1);
     if (sender === this.identity.value) return;
-    this.peers.expectPeer();
+    this.peers.expectPeer(sender);
     const hints = decodeHints(payload.slice(sender.length + 1));
     this.receivedBy.postgresql += hints.length;
     for (const hint of hints) this.received.next(hint);
