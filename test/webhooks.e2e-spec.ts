@@ -10,6 +10,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { createDatabase, Server } from './support/server.js';
+import { storedEvents } from './support/stored-events.js';
 import { agent, delay, pathOf, start, TERMINAL, Watch } from './support/watch.js';
 import { refuse, take, verify, WebhookReceiver } from './support/webhook-receiver.js';
 
@@ -341,13 +342,13 @@ describe('webhooks', () => {
     // A range that ends inside of an execution.
     receiver.events.length = 0;
     const steps = await wanted(ids[0]!);
-    const all = await client.query<{ sequence: number; at: string }>(
-      `SELECT sequence, substring(data FROM '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z') AS at FROM cloutagent.events WHERE execution_id = $1`,
-      [ids[0]],
-    );
-    const end = all.rows.find(({ sequence }) => sequence === steps.at(-1))!.at;
-    const expected = all.rows.filter(({ sequence, at }) => steps.includes(sequence) && at < end);
-    const first = all.rows[0]!.at;
+    const all = (await storedEvents(client, ids[0]!)).map(({ sequence, data }) => ({
+      sequence,
+      at: (JSON.parse(data) as { timestamp: string }).timestamp,
+    }));
+    const end = all.find(({ sequence }) => sequence === steps.at(-1))!.at;
+    const expected = all.filter(({ sequence, at }) => steps.includes(sequence) && at < end);
+    const first = all[0]!.at;
     const { executions } = await call<{ executions: number }>('POST', `${BASE}/replay`, {
       from: first,
       to: end,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExpectedExecution, judge, type SeenFrame } from '../faults/oracle.ts';
 import { isTerminalType } from '../faults/journal-rules.ts';
 import { Server } from '../support/server.ts';
+import { dataOf } from '../../src/journal/stored-event.js';
 import { Api } from './api.ts';
 import type { Cluster } from './cluster.ts';
 import { CountingServer } from '../support/counting-server.ts';
@@ -254,10 +255,12 @@ export class World {
 
   /** Counts the watchers that reconnected after lost events and received other events with the same sequences. */
   private async spliced(lossAt: number): Promise<number> {
-    const rows = await this.cluster.rows<{ key: string; time: string }>(
-      `SELECT execution_id || ':' || sequence AS key, substring(data FROM '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z') AS time FROM cloutagent.events`,
+    const rows = await this.cluster.rows<{ id: string; sequence: number; data: string }>(
+      'SELECT execution_id AS id, sequence, data FROM cloutagent.events',
     );
-    const stored = new Map(rows.map(({ key, time }) => [key, time]));
+    const stored = new Map(
+      rows.map(({ id, sequence, data }) => [`${id}:${sequence}`, timeOf(dataOf(id, data))]),
+    );
     const isLost = (executionId: string, { id, data }: SeenFrame) =>
       stored.get(`${executionId}:${id}`) !== timeOf(data);
     return this.followers.filter((follower) => {
