@@ -21,5 +21,8 @@ export function v7(now = Date.now()): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
+/** The id before all others. */
+export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+
 /** Whether a text is a UUID that PostgreSQL accepts. Any other text as a value for a uuid column makes the query fail. */
 export const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { NIL_UUID } from '../common/uuid.js';
 import { insertEntries, REPLACED_INDEXES, TREE_INDEXES } from './list-entries.migration.js';
 
 /** Executions of one transaction. */
@@ -7,7 +8,6 @@ const BATCH = 1_000;
 /** Advisory lock that lets one process work at a time. */
 const LOCK = 0x6c697374;
 const RETRY_MS = 250;
-const FIRST = '00000000-0000-0000-0000-000000000000';
 
 /** Whether the entries of executions that ended before the migration `0020` may be incomplete. */
 export async function needsListBackfill(client: pg.Pool | pg.ClientBase): Promise<boolean> {
@@ -17,7 +17,8 @@ export async function needsListBackfill(client: pg.Pool | pg.ClientBase): Promis
   return rows[0]!.needs;
 }
 
-// Nothing has been packed before the first process of this release listens. The lock on the rows excludes a deletion that would not see the new entries. An execution that has ended keeps its status.
+// Nothing has been packed before the first process of this release listens. The lock on the rows excludes a deletion that would
+// not see the new entries. An execution that has ended keeps its status.
 const FILL = `
   WITH batch AS MATERIALIZED (
     SELECT * FROM cloutagent.executions WHERE id > $1 ORDER BY id LIMIT ${BATCH}
@@ -57,7 +58,7 @@ export async function fillListEntries(client: pg.ClientBase): Promise<void> {
 }
 
 async function fill(client: pg.ClientBase): Promise<void> {
-  for (let last: string | null = FIRST; last !== null;) {
+  for (let last: string | null = NIL_UUID; last !== null;) {
     const { rows }: pg.QueryResult<{ last: string | null }> = await client.query(FILL, [last]);
     last = rows[0]!.last;
   }

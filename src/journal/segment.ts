@@ -2,7 +2,7 @@ import type { EventType } from '@cloutagent/contract';
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import type { RecordedEvent } from '../events/recorded-event.js';
-import { dataPrefix, TIMESTAMP_LENGTH, timeOf } from './event-data.js';
+import { dataPrefix, TIMESTAMP_LENGTH } from './event-data.js';
 
 /** Version of the layout: the first byte of a segment. A released layout is read for ever. */
 const LAYOUT = 1;
@@ -94,4 +94,12 @@ function decodeEvents(
     time += Number(gap);
     return { sequence: first + index, type, data: `${prefix}${new Date(time).toISOString()}${rest}` };
   });
+}
+
+/** @returns ms since 1970; undefined unless the time can be written back as the same text */
+function timeOf(data: string, prefix: string): number | undefined {
+  if (!data.startsWith(prefix)) return undefined;
+  const text = data.slice(prefix.length, prefix.length + TIMESTAMP_LENGTH);
+  const time = Date.parse(text);
+  return !Number.isNaN(time) && new Date(time).toISOString() === text ? time : undefined;
 }

@@ -1,4 +1,5 @@
 import { memoize } from '../common/memoize.js';
+import { isUuid } from '../common/uuid.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import { dataPrefix, TIMESTAMP_LENGTH } from './event-data.js';
 
@@ -8,7 +9,6 @@ const NODE_ID = '","nodeId":"';
 const END = '"}';
 const MS = /^\.\d{3}Z$/;
 const SECOND_LENGTH = '2026-01-01T00:00:00'.length;
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 const UUID_LENGTH = 36;
 /** Length of the seconds since 1970 in base64, of these and the ms, and of an id in base64. */
 const SHORT_SECOND_LENGTH = 6;
@@ -91,7 +91,7 @@ const textOfSecond = (seconds: number): string =>
   new Date(seconds * 1_000).toISOString().slice(0, SECOND_LENGTH);
 
 const shortId = memoize((id) =>
-  UUID.test(id)
+  isUuid(id) && id === id.toLowerCase()
     ? Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64').slice(0, SHORT_ID_LENGTH)
     : '',
 );

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { NIL_UUID } from '../common/uuid.js';
 import type { Database } from '../database/database.js';
 import { textArray } from './binary-array.js';
 import { RETENTION_LOCK } from './retention-sweeper.js';
@@ -9,7 +10,6 @@ import { dataOf } from './stored-event.js';
 const BATCH = 20;
 /** Short rows that one statement turns into whole ones. */
 const SHORT_ROWS = 5_000;
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 const LOCK = `
   SELECT id FROM cloutagent.executions AS e WHERE id > $1 AND EXISTS (SELECT FROM cloutagent.segments WHERE execution_id = e.id)
@@ -34,14 +34,14 @@ const LENGTHEN = `
   WHERE e.execution_id = v.id AND e.sequence = v.sequence`;
 
 /**
- * Turns the segments of all executions into rows again, and short rows into whole ones, for a release that knows neither. Servers may run meanwhile if they
- * do not pack. An interrupted call continues when it is called again.
+ * Turns the segments of all executions into rows again, and short rows into whole ones, for a release that knows neither.
+ * Servers may run meanwhile if they do not pack. An interrupted call continues when it is called again.
  * @returns the number of executions
  * @throws DamagedSegmentError; the executions before it are unpacked
  */
 export async function unpackAll(database: Database): Promise<number> {
   let unpacked = 0;
-  for (let after = FIRST_ID; ;) {
+  for (let after = NIL_UUID; ;) {
     const ids = await database.transaction((client) => unpackBatch(client, after));
     const last = ids.at(-1);
     if (last === undefined) break;
@@ -54,7 +54,7 @@ export async function unpackAll(database: Database): Promise<number> {
 
 /** Writes the whole data of each event into its row. */
 async function lengthenRows(database: Database): Promise<void> {
-  for (let after = { id: FIRST_ID, sequence: 0 }; ;) {
+  for (let after = { id: NIL_UUID, sequence: 0 }; ;) {
     const { rows } = await database.pool.query<{ id: string; sequence: number; data: string }>(SHORT, [
       after.id,
       after.sequence,

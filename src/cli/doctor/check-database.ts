@@ -1,23 +1,18 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Settings } from '../../config/settings.js';
 import { MIN_SERVER_VERSION } from '../../database/database.js';
 import { EmbeddedPostgresError } from '../../database/embedded-postgres.error.js';
 import { MIGRATIONS, SCHEMA } from '../../database/migrations.js';
 import { locatePostgres } from '../../database/postgres-location.js';
 import { type CheckResult, failed, ok, warning } from './check-result.js';
+import { doctorClient } from './doctor-client.js';
 
 const UNDEFINED_TABLE = '42P01';
 
 /** Checks the database without changing it. Without DATABASE_URL, checks whether the embedded PostgreSQL can run. */
 export async function checkDatabase(settings: Settings): Promise<CheckResult> {
   if (settings.DATABASE_URL === undefined) return checkEmbedded(settings.DATA_DIR);
-  const client = new pg.Client({
-    connectionString: settings.DATABASE_URL,
-    connectionTimeoutMillis: settings.DATABASE_CONNECT_TIMEOUT_MS,
-    application_name: 'cloutagent-doctor',
-  });
-  // A connection that breaks fails its query as well.
-  client.on('error', () => undefined);
+  const client = doctorClient(settings);
   try {
     await client.connect();
     const { rows } = await client.query<{ number: string; readOnly: boolean; mayCreate: boolean }>(

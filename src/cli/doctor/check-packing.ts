@@ -1,6 +1,6 @@
-import pg from 'pg';
 import type { Settings } from '../../config/settings.js';
 import { type CheckResult, ok, warning } from './check-result.js';
+import { doctorClient } from './doctor-client.js';
 
 const CHECK = 'Packing';
 /** Executions that are counted at most. */
@@ -29,13 +29,7 @@ interface State {
  */
 export async function checkPacking(settings: Settings): Promise<CheckResult | undefined> {
   if (settings.DATABASE_URL === undefined) return undefined;
-  const client = new pg.Client({
-    connectionString: settings.DATABASE_URL,
-    connectionTimeoutMillis: settings.DATABASE_CONNECT_TIMEOUT_MS,
-    statement_timeout: settings.DATABASE_QUERY_TIMEOUT_MS,
-    application_name: 'cloutagent-doctor',
-  });
-  client.on('error', () => undefined);
+  const client = doctorClient(settings, { statement_timeout: settings.DATABASE_QUERY_TIMEOUT_MS });
   try {
     await client.connect();
     const { rows } = await client.query<State>(STATE, [settings.JOURNAL_PACK_AFTER_MS]);

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { WaitKind } from '@cloutagent/contract';
+import { NIL_UUID } from '../../common/uuid.js';
 import { Database } from '../../database/database.js';
 import type { WaitDetails } from '../../database/schema.js';
 
@@ -58,8 +59,6 @@ const OF_EXECUTION = `
     AND ($5::text[] IS NULL OR w.project_id = ANY ($5))
   ORDER BY w.id LIMIT $4`;
 
-const NONE = '00000000-0000-0000-0000-000000000000';
-
 const ROWS = `SELECT ${COLUMNS} FROM cloutagent.waits WHERE id = ANY ($1::uuid[]) AND outcome IS NULL ORDER BY id`;
 
 /** Reads open waits for the inbox. */
@@ -68,7 +67,7 @@ export class ListedWaitsRepository {
   constructor(private readonly database: Database) {}
 
   /** Finds open waits, oldest first. */
-  async find({ projectIds, kinds, executionId, after = NONE, limit }: WaitFilter): Promise<WaitKey[]> {
+  async find({ projectIds, kinds, executionId, after = NIL_UUID, limit }: WaitFilter): Promise<WaitKey[]> {
     const query =
       executionId !== undefined
         ? {
