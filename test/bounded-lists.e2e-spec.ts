@@ -67,7 +67,7 @@ const EVERYTHING: Omit<ListFilter, 'limit'> = {
   before: undefined,
 };
 
-describe('lists whose cost depends on the page alone', () => {
+describe('lists that read only the entries of their page', () => {
   let server: Server;
   let client: pg.Client;
 

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { until } from './support/until.js';
 import { createDatabase, Server } from './support/server.js';
+import { closeGate, openGate, STOP_AT_GATE } from './support/statement-gate.js';
 import { agent, delay, start, Watch } from './support/watch.js';
 
 /** Keeps each row as it was inserted. */
@@ -15,14 +16,8 @@ const RECORD_INSERTS = `
   GRANT ALL ON public.inserted TO public;`;
 /** The key of the lock under which executions are claimed. */
 const CLAIM_LOCK = 0x636c6169;
-/** The key of a lock that the test holds to stop every statement that has claimed an execution, before it commits. */
-const GATE = 4_711;
-const STOP_AT_GATE = `
-  CREATE FUNCTION public.stop_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
-  BEGIN
-    PERFORM pg_advisory_xact_lock_shared(${GATE});
-    RETURN NULL;
-  END $$;
+/** Stops every statement that has claimed an execution. */
+const STOP_CLAIMS = `${STOP_AT_GATE}
   CREATE TRIGGER insert_at_gate AFTER INSERT ON cloutagent.executions
     FOR EACH STATEMENT EXECUTE FUNCTION public.stop_at_gate();
   CREATE TRIGGER claim_at_gate AFTER UPDATE OF owner ON cloutagent.executions
@@ -125,18 +120,16 @@ describe('the statement that starts executions', () => {
       );
       return rows.length >= count;
     });
-  const closeGate = () => client.query('SELECT pg_advisory_lock($1)', [GATE]);
-  const openGate = () => client.query('SELECT pg_advisory_unlock($1)', [GATE]);
 
   it('counts what another process has claimed and not committed', async () => {
     const [one, other] = (await startServers(2, { MAX_EXECUTIONS_PER_PROJECT: '1' })) as [Server, Server];
-    await client.query(STOP_AT_GATE);
-    await closeGate();
+    await client.query(STOP_CLAIMS);
+    await closeGate(client);
     const first = one.startExecution(start([agent('a', { hang: true })]));
     await untilStopped(1);
     const second = other.startExecution(start([agent('a', { hang: true })]));
     await untilStopped(2);
-    await openGate();
+    await openGate(client);
     expect(await inserted(await first)).toEqual({ owned: true, attempt: 1, queued: false });
     expect(await inserted(await second)).toEqual({ owned: false, attempt: 0, queued: true });
   });
@@ -145,7 +138,7 @@ describe('the statement that starts executions', () => {
     const both = await startServers(2, { MAX_EXECUTIONS_PER_PROJECT: '1', DISPATCH_POLL_INTERVAL_MS: '100' });
     const model = await both[0]!.startExecution(start([delay('d', 500)]));
     await done(both[0]!, model);
-    await client.query(STOP_AT_GATE);
+    await client.query(STOP_CLAIMS);
     // The session that holds the gate does not stop at it.
     const queueSince = async (secondsAgo: number): Promise<string> => {
       const { rows } = await client.query<{ id: string }>(
@@ -156,13 +149,13 @@ describe('the statement that starts executions', () => {
       );
       return rows[0]!.id;
     };
-    await closeGate();
+    await closeGate(client);
     const first = await queueSince(0);
     await untilStopped(1);
     // Such as an execution that a wait has woken. It comes before the one that is being claimed.
     const second = await queueSince(60);
     await untilStopped(2);
-    await openGate();
+    await openGate(client);
     const spans = await Promise.all(
       [first, second].map(async (id) => {
         const times = (await done(both[0]!, id)).map(({ data }) => Date.parse(data.timestamp));

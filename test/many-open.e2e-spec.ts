@@ -11,7 +11,7 @@ const ROWS = `INSERT INTO cloutagent.executions
     (id, project_id, status, desired_state, parked, completed_at, input, workflow, options, created_by)
   SELECT uuidv7(), 'demo', $1, $2, $3, $4::timestamptz, 'null', '{"nodes":[]}', '{}', 'test' FROM generate_series(1, ${COUNT})`;
 
-describe('with many open executions, in a database whose statistics are older', () => {
+describe('with many open executions and outdated statistics of the database', () => {
   let client: pg.Client;
   let server: Server;
 

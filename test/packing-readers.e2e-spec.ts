@@ -2,6 +2,7 @@ import pg from 'pg';
 import { SeededRandom } from './faults/random.ts';
 import { type Check, FORMATS, ReadExecution, type StreamQuery } from './support/read-execution.ts';
 import { createDatabase, Server } from './support/server.js';
+import { closeGate, GATE, openGate, STOP_AT_GATE } from './support/statement-gate.js';
 import { graph, node, run, transform } from './support/trees.js';
 import { until } from './support/until.js';
 import { agent, delay, start } from './support/watch.js';
@@ -28,14 +29,8 @@ const REQUESTS: Record<string, object> = {
   ),
 };
 
-const GATE = 4_711;
 /** Stops a packer after the first segment of an execution, as long as the test holds the lock. */
-const STOP_AT_GATE = `
-  CREATE FUNCTION public.stop_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
-  BEGIN
-    PERFORM pg_advisory_xact_lock_shared(${GATE});
-    RETURN NEW;
-  END $$;
+const STOP_PACKERS = `${STOP_AT_GATE}
   CREATE TRIGGER segment_at_gate BEFORE INSERT ON cloutagent.segments
     FOR EACH ROW WHEN (NEW.first > 1) EXECUTE FUNCTION public.stop_at_gate()`;
 
@@ -157,7 +152,7 @@ describe('readers of executions that run, are packed and are deleted, while proc
 
   /** Runs, packs, kills and deletes, while readers read. */
   async function round(random: SeededRandom): Promise<void> {
-    await client.query('SELECT pg_advisory_lock($1)', [GATE]);
+    await closeGate(client);
     const started = await Promise.all(
       Object.entries(REQUESTS).map(async ([name, request]) =>
         ReadExecution.begin(name, await steady.startExecution(request), steady),
@@ -173,7 +168,7 @@ describe('readers of executions that run, are packed and are deleted, while proc
     const deletion = deleteWhileRead(random, victim);
     await Promise.all(packers.map((packer) => packer.kill('SIGKILL')));
     isStopped = false;
-    await client.query('SELECT pg_advisory_unlock($1)', [GATE]);
+    await openGate(client);
     await deletion;
     await expectRowsOrSegments();
     await openPackers();
@@ -185,7 +180,7 @@ describe('readers of executions that run, are packed and are deleted, while proc
     pool = new pg.Pool({ connectionString: url, max: 4 });
     client = new pg.Client({ connectionString: url });
     await client.connect();
-    await client.query(STOP_AT_GATE);
+    await client.query(STOP_PACKERS);
     await openPackers();
   }, 60_000);
   afterAll(async () => {

@@ -291,7 +291,7 @@ describe('interceptors of a module', () => {
 
   it('hold the first node back also when the execution is paused and resumed meanwhile', async () => {
     const { frames, last } = await slow.get('paused')!;
-    // Once: the process that resumes it goes on with the same attempt.
+    // One start only: the same attempt continues after the resume.
     expect(frames.map(({ type }) => type)).toEqual([
       'execution:started',
       'execution:paused',

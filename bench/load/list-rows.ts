@@ -148,7 +148,7 @@ async function insertAll(client: pg.Client, url: string, count: number): Promise
   await client.query('DROP TABLE public.bench_workflows');
 }
 
-/** Inserts every batch whose turn it is, without the triggers. */
+/** Inserts the batches of one writer, with the triggers turned off. */
 async function insertPart(url: string, count: number, writer: number): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

@@ -45,7 +45,7 @@ const notifyUs = ({ notify, listener }: Constants, notifies: number, processes: 
  * Derives the constants.
  * @param slow one process at a constant rate: many statements that append
  * @param fast one process that records as fast as it can: few statements that append
- * @param two two processes whose watchers read from the other process
+ * @param two a pair of processes; some watchers are not in the process that runs their execution
  */
 export function constantsOf(slow: Measured, fast: Measured, two: Measured, carrier: CarrierCost): Constants {
   const append = (withoutIdle(slow) - withoutIdle(fast)) / (slow.cost.appends - fast.cost.appends);

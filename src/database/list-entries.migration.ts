@@ -215,8 +215,8 @@ async function createFunctions(run: (statement: string) => Promise<void>): Promi
       END IF;
       RETURN NULL;
     END $$`);
-  // A task changes when a wait begins or ends, and asks its client while such a wait is open that a client can end. Whoever
-  // changes a wait has locked the row of its execution, so two of these statements never wait for each other.
+  // A task changes when a wait begins or ends. It asks its client while it has an open wait that a client can end. Every statement
+  // that changes a wait has locked the row of its execution before, so two of them never wait for each other.
   await run(`
     CREATE FUNCTION cloutagent.change_tasks() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

@@ -39,8 +39,8 @@ interface Due {
 /**
  * Packs the journals of executions that ended longer than JOURNAL_PACK_AFTER_MS ago, no faster than
  * JOURNAL_PACK_EVENTS_PER_SECOND: it replaces their rows by compressed segments. Every process takes part. The lock on an
- * execution's row keeps the others, and a deletion, away meanwhile. While a process shares the database whose release cannot
- * read segments, nothing is packed.
+ * execution's row keeps other packers and deletions away. Nothing is packed while a process runs whose release cannot read
+ * segments.
  */
 @Injectable()
 export class JournalPacker implements OnApplicationBootstrap, OnModuleDestroy {

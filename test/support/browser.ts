@@ -78,9 +78,9 @@ export class OpenPage {
   }
 
   /**
-   * Clicks on a link as users do who want it in a new tab, and opens its address in a tab. Playwright 1.65 sometimes never
-   * reports or never shows a tab that Chromium opens itself. So Chromium opens none here: the page must have left the click
-   * to the browser, and the tab is then opened by Playwright.
+   * Clicks on a link in a way that opens a new tab, and opens its address in a tab. Playwright 1.65 sometimes loses a tab that
+   * Chromium opens. So this method checks that the page leaves the click to the browser, stops the browser from opening a tab,
+   * and lets Playwright open one.
    * @throws Error when the click meets no link, or when the page's code handles the click itself
    */
   async openTab(click: () => Promise<void>): Promise<Page> {
